@@ -1,0 +1,70 @@
+"""Where compiled kernels are cached, and when a cached kernel is stale.
+
+Numba's own cache compares only the file that defines a kernel, so editing a callee would silently run old code. The
+locator below stamps a kernel with the contents of every project file its module imports, directly or not. Compile
+flags are not part of numba's cache key either, so the directory is named after them.
+"""
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the directory that holds model/
+
+
+def configure() -> None:
+    """Point numba at our cache directory and locator, unless the user already chose."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    flags = "checked" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "plain"
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(base / "mmrun" / f"kernels-{flags}"))
+    os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "model.cache_locator.ImportClosureLocator")
+
+
+@cache
+def imported(path: Path) -> tuple[Path, ...]:
+    """The project files that the file `path` imports directly."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        found += [file for file in map(module_file, names) if file is not None]
+    return tuple(found)
+
+
+def module_file(name: str) -> Path | None:
+    """The file of module `name` of this package, or None for anything outside it."""
+    if name.split(".")[0] != "model":
+        return None
+    for tail in (".py", "/__init__.py"):
+        file = ROOT / (name.replace(".", "/") + tail)
+        if file.exists():
+            return file
+    return None
+
+
+def closure(path: Path) -> Iterator[Path]:
+    """Every project file reachable from `path` through imports, itself included, in a stable order."""
+    seen: set[Path] = set()
+    todo = [path]
+    while todo:
+        file = todo.pop()
+        if file not in seen:
+            seen.add(file)
+            todo += imported(file)
+    return iter(sorted(seen))
+
+
+@cache
+def stamp(path: Path) -> str:
+    """Hash of the contents of the import closure of `path`: equal stamps mean equal compiled code."""
+    digest = hashlib.sha256()
+    for file in closure(path):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""The counters of the model, under the kernel's names, each defined once: unit, meaning, direction."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Counter:
+    """One counter: its kernel name, its unit, what it counts, and which direction is better."""
+
+    name: str
+    unit: str
+    doc: str
+    better: Literal["lower", "higher", "none"] = "none"
+
+
+def _table(text: str, unit: str = "pages") -> dict[str, Counter]:
+    """Parse lines `name | better | meaning [| unit]` into counters."""
+    counters = {}
+    for line in text.strip().splitlines():
+        name, better, doc, *own = (part.strip() for part in line.split("|"))
+        counters[name] = Counter(name, own[0] if own else unit, doc, better)  # type: ignore[arg-type]
+    return counters
+
+
+VM_COUNTERS = _table("""
+pgfault | lower | page faults, minor and major | faults
+pgmajfault | lower | faults that had to read the page | faults
+pgalloc | none | pages handed out by the allocator
+pgfree | none | pages given back to the allocator
+pgactivate | none | pages moved to an active list
+pgdeactivate | none | pages moved from an active to an inactive list
+pgrefill | lower | pages scanned on active lists
+pgrotated | none | pages moved to the inactive tail when their writeback ended
+pgscan_kswapd | lower | inactive pages scanned by kswapd
+pgscan_direct | lower | inactive pages scanned by reclaiming tasks
+pgscan_anon | lower | anonymous inactive pages scanned
+pgscan_file | lower | file inactive pages scanned
+pgsteal_kswapd | none | pages reclaimed by kswapd
+pgsteal_direct | none | pages reclaimed by tasks
+pgsteal_anon | lower | anonymous pages reclaimed
+pgsteal_file | lower | file pages reclaimed
+allocstall | lower | allocations that entered direct reclaim | events
+pageoutrun | none | times kswapd started balancing a node | events
+kswapd_low_wmark_hit_quickly | none | kswapd woke early from its nap: a zone fell below low again | events
+kswapd_high_wmark_hit_quickly | none | kswapd could not nap: a zone was below high at once | events
+zone_reclaim_success | none | node_reclaim calls that freed enough | events
+zone_reclaim_failed | lower | node_reclaim calls that did not | events
+pswpin | lower | pages read from swap
+pswpout | lower | pages written to swap
+swap_ra | none | pages read ahead from swap
+swap_ra_hit | higher | pages read ahead from swap and then used
+workingset_refault_anon | lower | anonymous pages that came back after eviction
+workingset_refault_file | lower | file pages that came back after eviction
+workingset_activate_anon | none | anonymous refaults close enough to be activated at once
+workingset_activate_file | none | file refaults close enough to be activated at once
+workingset_restore_anon | none | anonymous refaults of pages evicted while part of the workingset
+workingset_restore_file | none | file refaults of pages evicted while part of the workingset
+nr_vmscan_write | lower | pages that reclaim itself wrote
+nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
+nr_dirtied | none | file pages that became dirty
+nr_written | none | file pages written back
+pgpgin | none | file pages read from disks
+readahead | none | file pages read ahead
+oom_kill | lower | tasks killed for want of memory | events
+drop_slab | none | slab caches dropped by hand | events
+""")
+
+NODE_COUNTERS = _table("""
+numa_hit | higher | pages allocated on the node that wanted them there
+numa_miss | lower | pages allocated here although another node was preferred
+numa_foreign | lower | pages wanted here but allocated elsewhere
+interleave_hit | none | interleaved pages that landed on the intended node
+local_node | higher | pages allocated here by a CPU of this node
+other_node | lower | pages allocated here by a CPU of another node
+pgscan | lower | inactive pages of the node scanned
+pgsteal | none | pages of the node reclaimed
+kswapd_wake | none | times the node's kswapd was woken | events
+kswapd_ns | lower | CPU time of the node's kswapd | ns
+""")
+
+TASK_COUNTERS = _table("""
+accesses | none | events of the task's stream that touched a page | accesses
+misses | lower | accesses that found the page neither mapped nor cached | accesses
+minor_faults | lower | faults served without reading | faults
+major_faults | lower | faults that read from swap or a file | faults
+hit_ns | lower | time of accesses that found the page | ns
+remote_touches | lower | touches of pages on another node | accesses
+stall_alloc_ns | lower | time in direct reclaim | ns
+stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
+stall_swap_ns | lower | time waiting for swap reads and writes | ns
+stall_file_ns | lower | time waiting for file reads | ns
+stall_lock_ns | lower | time waiting for lru_lock and zone locks | ns
+stall_channel_ns | lower | time waiting for memory channels | ns
+fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
+""", unit="ns")  # fmt: skip
+
+COUNTERS: dict[str, Counter] = {**VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}

@@ -1,0 +1,293 @@
+"""What one cell is: a machine, a kernel, its settings, the tasks that run on it. Plain data, units in `model.units`.
+
+These dataclasses are the only definition of the configuration's vocabulary: the runner reads YAML into them and derives
+the JSON Schema from them, `model.build` turns a `Cell` into a machine record. The string literal under a field is its
+documentation (`mmrun explain`, `mmrun schema`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from model.units import GB_S, GBIT_S, GiB, KiB, MB_S, US, Bytes, BytesPerSecond, Nanoseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A NUMA node. Without CPUs it is a memory-only node (CXL expander, persistent memory)."""
+
+    cpus: int = 1
+    """Number of CPUs on the node; 0 makes it a memory-only node."""
+    memory: Bytes
+    """Size of the node's memory."""
+    latency: Nanoseconds = 90
+    """Load latency seen from the node's own CPUs; for a memory-only node, from the nearest CPU. Source: reclaim.md 9 (range 80-110)."""
+    bandwidth: BytesPerSecond = 80 * GB_S
+    """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A block device: `parallel` servers, each taking a fixed time per request, behind one interface rate."""
+
+    read_latency: Nanoseconds = 94 * US
+    """Service time of a 4 KiB read. Default: flash NVMe, P3700 at queue depth 16 (io.md 7.4)."""
+    write_latency: Nanoseconds = 20 * US
+    """Service time of a 4 KiB write (reclaim.md 9)."""
+    parallel: int = 16
+    """Requests served at once."""
+    read_bandwidth: BytesPerSecond = 2_700 * MB_S
+    """Interface rate for reads."""
+    write_bandwidth: BytesPerSecond = 1_000 * MB_S
+    """Interface rate for writes."""
+    size: Bytes = 256 * GiB
+    """Capacity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A network link to a storage server."""
+
+    bandwidth: BytesPerSecond = 10 * GBIT_S
+    """Raw rate."""
+    rtt: Nanoseconds = 40 * US
+    """Round trip including both network stacks: 10 GbE 30-50 us (io.md 7.7)."""
+    mtu: int = 1500
+    """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (io.md 7.7)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapTarget:
+    """Where swapped pages go."""
+
+    kind: Literal["partition", "zram", "nbd", "nfs", "iscsi"]
+    """`partition` on a local disk, `zram` in memory, or a block device or file over a link."""
+    size: Bytes
+    """Capacity of the swap area."""
+    disk: str | None = None
+    """Name of the machine's disk that holds it; for network targets, the server's disk."""
+    link: str | None = None
+    """Name of the machine's link (network targets)."""
+    priority: int = -1
+    """Areas of higher priority fill first; equal ones are used in turn."""
+    compress: Nanoseconds = 3 * US
+    """zram: time to compress a page (lz4; reclaim.md 9)."""
+    decompress: Nanoseconds = 1_200
+    """zram: time to decompress a page (lz4; reclaim.md 9)."""
+    compression_ratio: float = 3.0
+    """zram: page size over stored size (far-memory fleet figure, reclaim.md 4e)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
+
+    kind: Literal["nic", "camera", "disk-controller"]
+    """What the device is."""
+    dma_mask_bits: int = 64
+    """Address bits the device can drive."""
+    iommu: bool = False
+    """Whether the device sits behind an IOMMU."""
+    iommu_mode: Literal["strict", "lazy", "passthrough"] = "strict"
+    """How unmaps invalidate the IOTLB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """CPU time of the kernel's steps. Sources and ranges: reclaim.md section 9."""
+
+    minor_fault_anon: Nanoseconds = 1_000
+    """Anonymous first touch, zeroing included (500-3500)."""
+    minor_fault_file: Nanoseconds = 600
+    """Mapping a page that is already cached (300-1200)."""
+    syscall: Nanoseconds = 200
+    """Kernel entry of read() or write()."""
+    copy_page: Nanoseconds = 400
+    """Copying 4 KiB between user and page cache (estimate)."""
+    scan_page: Nanoseconds = 300
+    """Isolate, rmap walk and reference check of one page during reclaim (100-1000)."""
+    reclaim_page: Nanoseconds = 700
+    """Unmap and free one clean page, scan included (300-2000)."""
+    swap_path: Nanoseconds = 4_000
+    """Software path of a swap-in or swap-out, device excluded (3-6 us, io.md 3f)."""
+    io_path: Nanoseconds = 3_000
+    """Block layer path of one request (2-5 us, io.md 7.4)."""
+    tlb_shootdown: Nanoseconds = 1_000
+    """Base cost of one remote flush (1-10 us in all)."""
+    buddy: Nanoseconds = 50
+    """One visit to the buddy allocator under the zone lock (estimate)."""
+    kswapd_wake: Nanoseconds = 1_500
+    """Scheduler switch to a daemon (estimate)."""
+    lru_lock: Nanoseconds = 20
+    """Time lru_lock is held per page moved (estimate)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The hardware: nodes, distances, disks, links, swap, devices."""
+
+    nodes: tuple[Node, ...]
+    """NUMA nodes, in id order. At least one has CPUs."""
+    distance: tuple[tuple[int, ...], ...] | None = None
+    """SLIT: `distance[i][j]` from node i to node j; 10 on the diagonal. Default 10 local, 20 elsewhere."""
+    disks: dict[str, Disk] = field(default_factory=dict)
+    """Block devices by name."""
+    links: dict[str, Link] = field(default_factory=dict)
+    """Network links by name."""
+    swap: dict[str, SwapTarget] = field(default_factory=dict)
+    """Swap areas by name."""
+    devices: dict[str, Device] = field(default_factory=dict)
+    """DMA devices by name."""
+    costs: Costs = field(default_factory=Costs)
+    """CPU costs of kernel steps on this machine."""
+    hz: int = 1000
+    """Timer ticks per second (100, 250 or 1000)."""
+    use: tuple[str, ...] = ()
+    """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sysctl:
+    """Settings under /proc/sys/vm, under the kernel's names. None = what the kernel era computes or defaults to."""
+
+    swappiness: int | None = None
+    """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
+    zone_reclaim_mode: int | None = None
+    """Bits 1 reclaim, 2 write, 4 unmap. Default: 0; before 3.16, 1 when some node is farther than RECLAIM_DISTANCE (30)."""
+    min_free_kbytes: int | None = None
+    """Total of the zones' min watermarks; default isqrt(16 * lowmem kB), clamped by era."""
+    watermark_scale_factor: int | None = None
+    """Distance between watermarks in 1/10000 of the zone; default 10. Not in eras before 4.6."""
+    page_cluster: int | None = None
+    """log2 of the swap readahead window; default 3; 0 turns readahead off."""
+    min_unmapped_ratio: int | None = None
+    """Percent of a node that must be unmapped page cache before node_reclaim runs; default 1."""
+    numa_zonelist_order: Literal["default", "node", "zone"] | None = None
+    """Order of fallback zones; `zone` exists before 4.14 only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The chosen variant of one policy axis and the parameters it overrides."""
+
+    variant: str
+    """Name of the variant: a file in model/policies/<axis>/, or what an outside file is called here."""
+    file: str | None = None
+    """Path of an outside Python file that defines the variant; None: a built-in one."""
+    params: dict[str, int | float | str | bool] = field(default_factory=dict)
+    """Parameters of the variant; `mmrun explain <axis>/<variant>` lists them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cgroup:
+    """One memory cgroup with a hard limit."""
+
+    max: Bytes | None = None
+    """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
+    swappiness: int | None = None
+    """memory.swappiness (v1): overrides the machine's for this group."""
+    stat_flush: Literal["always", "kernel"] = "kernel"
+    """`kernel`: statistics fold as the kernel does (thresholds, 2 s worker); `always`: before every use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mempolicy:
+    """Where a task's pages come from, as set_mempolicy(2)."""
+
+    mode: Literal["local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave"] = "local"
+    """`weighted-interleave` exists since 6.9, `preferred-many` since 5.15."""
+    nodes: tuple[int, ...] | Literal["remote", "all"] = ()
+    """Node mask. `remote`: the nodes other than the task's own, nearest first; `all`: every node."""
+    weights: tuple[int, ...] | Literal["auto"] = "auto"
+    """weighted-interleave: pages per round and node, 1-255; `auto` derives them from bandwidth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """A part of a task's address space, in the order of the list; page 0 of the first region is page 0 of the task."""
+
+    kind: Literal["anon", "file"] = "anon"
+    """Anonymous memory, or a file."""
+    size: Bytes | None = None
+    """Size; one region of a task may leave it out and gets the rest of the stream's footprint."""
+    access: Literal["mmap", "read"] = "mmap"
+    """File: through a mapping (loads and stores), or through read() and write() of whole pages."""
+    file: str | None = None
+    """Name of the file; tasks naming the same file share its page cache. None: a file of its own."""
+    disk: str | None = None
+    """Disk that holds the file; None: a file system without a device (reads and writes cost no I/O time)."""
+    readahead: Bytes = 128 * KiB
+    """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
+    fault_around: Bytes = 64 * KiB
+    """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
+    advice: Literal["normal", "random", "sequential"] = "normal"
+    """madvise/posix_fadvise on the region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Where a task's page accesses come from: a generator in model/workloads/, or a recorded trace."""
+
+    kind: str
+    """Name of the generator (`zipf`, `loop`, ...) or `trace`."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """Parameters of the generator; for `trace`: `path`, optional `repeat` and `tasks`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A process (with `count` > 1, that many alike, each with its own memory and random stream)."""
+
+    stream: Stream
+    """What it does."""
+    node: int = 0
+    """Node whose CPU it runs on."""
+    count: int = 1
+    """Number of identical tasks."""
+    cgroup: str | None = None
+    """Memory cgroup; None: the root group."""
+    mempolicy: Mempolicy = field(default_factory=Mempolicy)
+    """Placement of its pages."""
+    memory: tuple[Region, ...] = (Region(),)
+    """Its address space."""
+    think: Nanoseconds = 0
+    """Computation between two accesses."""
+    start: Nanoseconds = 0
+    """When it starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How often counters are written to the series; both None: no series."""
+
+    every: Nanoseconds | None = None
+    """Simulated time between samples."""
+    accesses: int | None = None
+    """Accesses of all tasks between samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run of the model: everything its metrics depend on, besides trace contents and the model's code."""
+
+    kernel: str
+    """Kernel era: selects a variant on every policy axis and the sysctl defaults."""
+    machine: Machine
+    """The hardware."""
+    tasks: dict[str, Task]
+    """The tasks by name."""
+    policy: dict[str, Variant] = field(default_factory=dict)
+    """Axes on which the cell departs from its era."""
+    vm: Sysctl = field(default_factory=Sysctl)
+    """Sysctl settings."""
+    cgroups: dict[str, Cgroup] = field(default_factory=dict)
+    """Memory cgroups by name."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """Series output."""
+    duration: Nanoseconds | None = None
+    """Stop after this much simulated time; None: when every stream has ended."""
+    seed: str = "mmrun"
+    """Names the random streams, together with task name and replicate, never with the variant."""
+    replicate: int = 0
+    """Number of the replicate."""
+
+

@@ -1,0 +1,72 @@
+"""Kernel eras: which variant each policy axis has, which settings exist, and where the defaults come from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Era:
+    """A kernel version as a choice on every axis.
+
+    `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
+    setting; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows.
+    """
+
+    name: str
+    doc: str
+    policy: dict[str, str]
+    sysctl: dict[str, Any]
+    mempolicies: tuple[str, ...]
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+_OLD_MODES = ("local", "bind", "preferred", "interleave")
+_BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1}
+_NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
+_NO_ORDER = {"numa_zonelist_order": "zone order was removed in 4.14"}
+
+ERAS = {
+    era.name: era
+    for era in (
+        Era(
+            "3.1",
+            "2011 baseline: split LRU lists per zone, every zone must be balanced, zone_reclaim switches itself on "
+            "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
+            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone", "watermarks": "quarters",
+             "zonelist": "by-load", "pcp": "batch-31", "swap_readahead": "aligned"},
+            _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
+            _OLD_MODES,
+            _NO_SCALE,
+        ),
+        Era(
+            "4.19",
+            "Node-wide LRU lists, refault distance for file pages, watermark_scale_factor; zone_reclaim off. "
+            "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
+            {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+             "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
+            _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
+            _OLD_MODES,
+            _NO_ORDER,
+        ),
+        Era(
+            "5.15",
+            "Cost-balanced lists (5.8) and refault distance for anonymous pages (5.9). Source: mm/vmscan.c, "
+            "mm/workingset.c of 5.15.",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+             "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
+            _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
+            (*_OLD_MODES, "preferred-many"),
+            _NO_ORDER,
+        ),
+        Era(
+            "6.18",
+            "Cost-balanced lists with folio batches of 31; weighted interleave (6.9). Source: mm/vmscan.c, "
+            "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+             "zonelist": "round-robin", "pcp": "batch-63", "swap_readahead": "adaptive"},
+            _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
+            (*_OLD_MODES, "preferred-many", "weighted-interleave"),
+            _NO_ORDER,
+        ),
+    )
+}  # fmt: skip

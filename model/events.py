@@ -1,0 +1,25 @@
+"""The events a workload stream is made of: one 64-bit integer each, in numpy chunks.
+
+A stream is an iterator of one-dimensional int64 arrays of any length. Bits 0-39 are the argument, bits 40-47 the
+operation. Pages are numbered from 0 within the task's address space (its regions laid end to end); what a touch does
+depends on the region: a load or store through a mapping, or read()/write() of the page.
+"""
+
+import numpy as np
+
+OP_SHIFT = 40
+ARG_MASK = (1 << OP_SHIFT) - 1
+
+READ = 0  # argument: page
+WRITE = 1  # argument: page
+COMPUTE = 2  # argument: ns of computation
+
+
+def touches(pages: np.ndarray, write: np.ndarray) -> np.ndarray:
+    """Events that read (`write` false) or write the given pages; both arrays have one entry an event."""
+    return pages.astype(np.int64) | (write.astype(np.int64) << OP_SHIFT)
+
+
+def compute(ns: int) -> np.ndarray:
+    """One event: `ns` nanoseconds of computation."""
+    return np.array([ns | (COMPUTE << OP_SHIFT)], dtype=np.int64)

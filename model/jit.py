@@ -1,0 +1,185 @@
+"""How kernels are compiled, how they reach the big tables, how they call policy hooks.
+
+No allocation and no reference counting inside kernels; every kernel is cached under the stamp of its import closure
+(`model.cache`). A hook is a C function pointer kept in the machine record, like a member of a kernel `*_operations`
+struct: swapping a policy changes an address and recompiles nothing. Exceptions do not cross such a call, so kernels
+report broken invariants through `panic` and the engine stops at its next step.
+"""
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+from llvmlite import ir
+from numba import cfunc, config, from_dtype, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from model.layout import BIG, MACHINE, MAX_HOOKS
+
+kernel = njit(cache=True, _nrt=False)
+M = from_dtype(MACHINE)
+
+# The hook table: name -> number of integer arguments after the machine. Every hook answers with an integer.
+HOOKS = {
+    # axis lru
+    "new_anon_active": 0,  # 1 = a fresh anonymous page starts on the active list
+    "prepare_scan": 1,  # (sc): what may be deactivated, cache_trim and costs, before a node or zone is shrunk
+    "scan_count": 1,  # (sc): how much of each list to scan, into sc.nr
+    "after_round": 1,  # (sc): 1 = enough, stop shrinking this lruvec
+    "age_anon": 1,  # (sc): 1 = shrink one batch of active anon after the lruvec
+    "may_shrink_active": 2,  # (sc, file): 1 = the active list may be scanned
+    "check_references": 3,  # (frame, young page-table words, executable mapping): RECLAIM .. ACTIVATE
+    "note_inactive": 5,  # (lruvec, file, scanned, reclaimed, paged out): after a batch from an inactive list
+    "note_active": 4,  # (lruvec, file, scanned, rotated): after a batch from an active list
+    "refault": 2,  # (frame, shadow): a page comes back that was evicted before
+    "evict": 2,  # (frame, lruvec): the shadow to leave behind, 0 = none
+    "age_nonresident": 1,  # (lruvec): a page was activated
+    "end_reclaim": 1,  # (sc): a direct or memcg reclaim call ends
+    # axis kswapd
+    "pgdat_balanced": 2,  # (node, highest zone index): 1 = enough free memory
+    "kswapd_step": 1,  # (node): the next bounded piece of work
+    # axis direct_reclaim
+    "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
+    "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
+    # axis swap_readahead
+    "swap_window": 3,  # (region, page, slot): pages to read around a swap-in, itself included
+}
+HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
+assert len(HOOKS) <= MAX_HOOKS
+_python_hooks: dict[int, Callable[..., int]] = {}
+
+
+def hook(fn: Callable[..., int]):
+    """Mark `fn(m, ...)` as the implementation of the hook of the same name."""
+    if config.DISABLE_JIT:
+        return fn
+    arity = HOOKS[fn.__name__]
+    return cfunc(types.int64(M, *[types.int64] * arity), cache=True, _nrt=False)(fn)
+
+
+def bind(record: np.ndarray, name: str, implementation) -> None:
+    """Enter `implementation` (made by `hook`) as hook `name` of the machine in `record`."""
+    if config.DISABLE_JIT:
+        address = id(implementation)
+        _python_hooks[address] = implementation
+    else:
+        address = implementation.address
+    record.hooks[0, HOOK_INDEX[name]] = address
+
+
+def _field(builder, record, *path: str):
+    """LLVM pointer to the 64-bit field at `path` of the machine record."""
+    offset, dtype = 0, MACHINE
+    for name in path:
+        assert dtype.fields is not None
+        dtype, shift = dtype.fields[name][:2]
+        offset += shift
+    base = builder.bitcast(record, cgutils.voidptr_t)
+    return builder.bitcast(builder.gep(base, [cgutils.intp_t(offset)]), cgutils.int64_t.as_pointer()
+                           if hasattr(cgutils, "int64_t") else ir.IntType(64).as_pointer())  # fmt: skip
+
+
+def caller(name: str):
+    """The kernel-side function `name(m, ...)` that calls the hook through the machine's table."""
+    arity = HOOKS[name]
+    if config.DISABLE_JIT:
+
+        def call_python(m, *args):
+            return _python_hooks[int(m.hooks[HOOK_INDEX[name]])](m, *args)
+
+        return call_python
+
+    i64 = ir.IntType(64)
+
+    def codegen(context, builder, sig, args):
+        record = builder.bitcast(args[0], cgutils.voidptr_t)
+        base = _field(builder, args[0], "hooks")
+        address = builder.load(builder.gep(base, [ir.IntType(32)(HOOK_INDEX[name])]))
+        kind = ir.FunctionType(i64, [cgutils.voidptr_t] + [i64] * arity)
+        return builder.call(builder.inttoptr(address, kind.as_pointer()), [record, *args[1:]])
+
+    # An intrinsic's arity is read from its definition, so there is one definition an arity.
+    if arity == 0:
+
+        @intrinsic
+        def call0(typingctx, m):
+            return types.int64(M), codegen
+
+        return call0
+    if arity == 1:
+
+        @intrinsic
+        def call1(typingctx, m, a):
+            return types.int64(M, types.int64), codegen
+
+        return call1
+    if arity == 2:
+
+        @intrinsic
+        def call2(typingctx, m, a, b):
+            return types.int64(M, types.int64, types.int64), codegen
+
+        return call2
+    if arity == 3:
+
+        @intrinsic
+        def call3(typingctx, m, a, b, c):
+            return types.int64(M, *[types.int64] * 3), codegen
+
+        return call3
+    if arity == 4:
+
+        @intrinsic
+        def call4(typingctx, m, a, b, c, d):
+            return types.int64(M, *[types.int64] * 4), codegen
+
+        return call4
+
+    @intrinsic
+    def call5(typingctx, m, a, b, c, d, e):
+        return types.int64(M, *[types.int64] * 5), codegen
+
+    return call5
+
+
+def accessor(name: str):
+    """The function `table(m)` that gives the big table `name` as an array, inside kernels and in plain Python."""
+    dtype = BIG[name]
+    if config.DISABLE_JIT:
+
+        def view_python(m):
+            nbytes = int(m.rows[name]) * dtype.itemsize
+            raw = np.frombuffer((ctypes.c_ubyte * nbytes).from_address(int(m.table[name])), dtype=dtype)
+            return raw.view(np.recarray) if dtype.names else raw
+
+        return view_python
+
+    array_type = types.Array(from_dtype(dtype), 1, "C")
+
+    @intrinsic
+    def view(typingctx, m):
+        def codegen(context, builder, sig, args):
+            address = builder.load(_field(builder, args[0], "table", name))
+            count = builder.load(_field(builder, args[0], "rows", name))
+            array = make_array(array_type)(context, builder)
+            size = cgutils.intp_t(dtype.itemsize)
+            data = builder.inttoptr(address, array.data.type)
+            populate_array(array, data=data, shape=[count], strides=[size], itemsize=size, meminfo=None)
+            return array._getvalue()
+
+        return array_type(M), codegen
+
+    return view
+
+
+frames = accessor("frames")
+pte = accessor("pte")
+cache = accessor("cache")
+swapcache = accessor("swapcache")
+swapmap = accessor("swapmap")
+stream = accessor("stream")
+missed = accessor("missed")
+section = accessor("section")
+io_heap = accessor("io")

@@ -1,0 +1,147 @@
+"""The shape of the machine: one numpy record `m` of small tables, with big tables hanging from it by address.
+
+Small tables (zones, lruvecs, tasks, counters) have fixed capacities inside the record. Tables that grow with memory
+(frames, page-table words, page-cache slots, swap slots) are allocated to measure and reached through accessors:
+`frames(m)[pfn].next`. numpy refuses record types above 2 GiB, and a 1 TiB machine needs more.
+"""
+
+import mmap
+
+import numpy as np
+
+from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+
+MAX_NODES, ZONES_PER_NODE, MAX_CPUS = 16, 4, 256
+MAX_ZONES = MAX_NODES * ZONES_PER_NODE
+MAX_ORDER, MIGRATETYPES = 11, 6
+MAX_MEMCGS = 65  # the root group and 64 more
+MAX_LRUVECS = MAX_MEMCGS * MAX_ZONES
+MAX_TASKS, MAX_REGIONS, MAX_FILES = 256, 1024, 512
+MAX_SERVERS, MAX_SWAPS, MAX_HOOKS = 512, 8, 32
+MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
+LRU_BATCH, SCAN_BATCH = 31, 32
+CHUNK = 1 << 16  # events of a task's stream held in the machine
+MAX_IO = 1 << 16  # completions in flight
+
+NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
+
+
+def row(**fields) -> np.dtype:
+    """An aligned record type; refuses names that attributes of numpy's record scalar would hide."""
+    clash = [name for name in fields if hasattr(np.void, name)]
+    assert not clash, f"field names hidden by numpy in pure-Python mode: {clash}"
+    return np.dtype([(name, *spec) if isinstance(spec, tuple) else (name, spec) for name, spec in fields.items()], align=True)
+
+
+# One physical page. `owner`: page-table index (anonymous) or page-cache index (file). `slot`: swap slot + 1, or the
+# order of a free block. `mapcount`: page-table words that point here.
+FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2")
+
+FREE_AREA = row(head="i4", nr_free="i4")
+PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
+ZONE = row(
+    node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
+    wmark_high="i8", below_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8",
+    reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
+)  # fmt: skip
+NODE = row(
+    first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", present="i8", reclaiming="i8",
+    kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8", kswapd_until="i8",
+    kswapd_order="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
+    nr_thislist="i8", thislist=("i4", (ZONES_PER_NODE,)), distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
+    vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
+)  # fmt: skip
+LIST = row(head="i4", tail="i4", n="i8")
+LRUVEC = row(
+    lists=(LIST, (5,)), memcg="i8", node="i8", zone="i8", lock="i8", anon_cost="i8", file_cost="i8",
+    nonresident_age="i8", activated=("i8", (2,)), seen_activated=("i8", (2,)), seen_size=("i8", (4,)),
+    snapshot=("i8", (2,)), recent_scanned=("i8", (2,)), recent_rotated=("i8", (2,)),
+)  # fmt: skip
+MEMCG = row(
+    limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_updates="i8", stat_pending="i8",
+    oom="i8", failcnt="i8", kmem="i8",
+)  # fmt: skip
+SC = row(
+    target="i8", memcg="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8", may_swap="i8",
+    may_unmap="i8", may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
+    cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8", highest_zoneidx="i8", kswapd="i8",
+    round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
+    node="i8", zone="i8", nr_dirty="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", lru_scanned="i8",
+    batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)), busy="i8",
+)  # fmt: skip
+CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
+          stock="i8", stat_updates=("i4", (MAX_MEMCGS,)))  # fmt: skip
+REGION = row(
+    start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8", fault_around="i8",
+    advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8", swap_prev="i8",
+    swap_hits="i8", swap_win="i8", exec="i8",
+)  # fmt: skip
+FILE = row(start="i8", npages="i8", disk="i8", nr_cached="i8", first_region="i8", nr_regions="i8")
+TASK = row(
+    time="i8", state="i8", cpu="i8", node="i8", memcg="i8", first_region="i8", nr_regions="i8", npages="i8",
+    mode="i8", nr_policy_nodes="i8", policy_nodes=("i4", (MAX_NODES,)), weights=("i4", (MAX_NODES,)), il_node="i8",
+    il_weight="i8", think="i8", pos="i8", filled="i8", flushed="i8", dirtied="i8", started="i8", ended="i8",
+    touched=("i8", (MAX_NODES,)), stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+)  # fmt: skip
+SWAP = row(first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
+           cluster="i8", cluster_next="i8", scan="i8", sync="i8", ssd="i8", per_frame="i8", stored="i8", path="i8")  # fmt: skip
+SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
+DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
+           channel="i8", reads="i8", writes="i8")  # fmt: skip
+LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
+IO = row(at="i8", seq="i8", pfn="i8")
+
+CONFIG = row(
+    nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
+    nr_files="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", era="i8", swappiness="i8",
+    zone_reclaim_mode="i8", page_cluster="i8", min_unmapped="i8", hz="i8", lru_batch="i8", quantum="i8",
+    swap_readahead="i8", total_swap="i8", online_cpus="i8", duration="i8", reclaim_distance="i8",
+    check="i8", charge_batch="i8", kswapd_zero="i8", sample_accesses="i8", sample_ns="i8", section_shift="i8",
+    minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
+    io_path="i8", tlb="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8", record_misses="i8", dirty_cap="i8",
+)  # fmt: skip
+CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
+            next_flush="i8", broken="i8", broken_arg="i8", broken_where="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
+
+BIG = {  # name -> element type
+    "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"), "swapmap": np.dtype("i1"),
+    "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"), "io": IO,
+}  # fmt: skip
+
+MACHINE = row(
+    cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
+    table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
+    zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
+    lruvecs=(LRUVEC, (MAX_LRUVECS,)), memcgs=(MEMCG, (MAX_MEMCGS,)), sc=(SC, (MAX_SC,)),
+    tasks=(TASK, (MAX_TASKS,)), regions=(REGION, (MAX_REGIONS,)), files=(FILE, (MAX_FILES,)),
+    swaps=(SWAP, (MAX_SWAPS,)), servers=(SERVER, (MAX_SERVERS,)), disks=(DISK, (64,)), links=(LINK, (64,)),
+)  # fmt: skip
+
+
+def allocate(nbytes: int) -> np.ndarray:
+    """`nbytes` of zeroed memory that costs address space until it is touched (shape (nbytes,), uint8)."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+    return np.frombuffer(mmap.mmap(-1, max(nbytes, mmap.PAGESIZE), flags=flags), dtype=np.uint8)
+
+
+class Memory:
+    """A machine record and the big tables behind its addresses; keeps both alive.
+
+    `m` is what kernels take. `table(name)` is a big table as a numpy array of its own element type.
+    """
+
+    def __init__(self, **rows: int) -> None:
+        """`rows`: number of elements of each big table (see BIG); tables left out have none."""
+        self.record = allocate(MACHINE.itemsize)[: MACHINE.itemsize].view(MACHINE).view(np.recarray)
+        self.m = self.record[0]
+        self.tables: dict[str, np.ndarray] = {}
+        for name, kind in BIG.items():
+            count = rows.get(name, 0)
+            array = allocate(count * kind.itemsize)[: count * kind.itemsize].view(kind)
+            self.tables[name] = array.view(np.recarray) if kind.names else array
+            self.record.table[name][0] = array.ctypes.data
+            self.record.rows[name][0] = count
+
+    def table(self, name: str) -> np.ndarray:
+        """The big table `name`, writable."""
+        return self.tables[name]

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `direct_reclaim`; see `model.registry.AXES`."""

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `kswapd`; see `model.registry.AXES`."""

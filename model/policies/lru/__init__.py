@@ -1,0 +1,1 @@
+"""Variants of the policy axis `lru`; see `model.registry.AXES`."""

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `pcp`; see `model.registry.AXES`."""

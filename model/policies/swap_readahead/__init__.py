@@ -1,0 +1,1 @@
+"""Variants of the policy axis `swap_readahead`; see `model.registry.AXES`."""

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `watermarks`; see `model.registry.AXES`."""

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `zonelist`; see `model.registry.AXES`."""

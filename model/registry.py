@@ -1,0 +1,157 @@
+"""Which policy axes, variants and kernel eras exist, and what a cell's choice of them resolves to.
+
+A variant is a Python file: its docstring says what it is, `SOURCE` where it comes from, `PARAMS` its parameters
+(name -> `(default, unit, meaning, source)`). The registry reads these without importing the file, so that checking a
+configuration compiles nothing. `load` imports the file to bind its hooks.
+"""
+
+import ast
+import difflib
+import importlib
+import importlib.util
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from model.description import Cell, Sysctl, Variant
+from model.eras import ERAS, Era
+
+POLICIES = Path(__file__).parent / "policies"
+
+AXES = {
+    "lru": "page replacement: which pages of a lruvec are scanned, kept, activated, reclaimed",
+    "kswapd": "background reclaim: when a node is balanced, how its daemon works towards that",
+    "direct_reclaim": "reclaim by the allocating or charging task itself",
+    "watermarks": "free-page levels at which reclaim starts and stops",
+    "zonelist": "order in which zones are tried when one is full",
+    "pcp": "sizes of the per-CPU free lists and page batches",
+    "swap_readahead": "which swap slots are read around a faulting one",
+}
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a variant: its default, unit, meaning and where the default comes from."""
+
+    default: int | float | str | bool
+    unit: str
+    doc: str
+    source: str
+
+
+@dataclass(frozen=True)
+class VariantInfo:
+    """What a variant's file says about itself."""
+
+    name: str
+    axis: str
+    doc: str
+    source: str
+    params: dict[str, Param]
+    path: Path
+
+
+def axes() -> dict[str, str]:
+    """Every policy axis and what it decides."""
+    return dict(AXES)
+
+
+def eras() -> dict[str, Era]:
+    """Every kernel era by name."""
+    return dict(ERAS)
+
+
+def variants(axis: str) -> dict[str, VariantInfo]:
+    """The built-in variants of `axis` by name; ValueError for an unknown axis."""
+    if axis not in AXES:
+        raise ValueError(_unknown("policy axis", axis, AXES))
+    files = sorted((POLICIES / axis).glob("*.py"))
+    return {_name(file): variant_info(axis, _name(file)) for file in files if file.stem != "__init__"}
+
+
+def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
+    """What the variant's file says; ValueError when there is no such variant or its file cannot be read as one."""
+    if axis not in AXES:
+        raise ValueError(_unknown("policy axis", axis, AXES))
+    path = Path(file) if file else POLICIES / axis / f"{name.replace('-', '_').replace('.', '_')}.py"
+    if not path.is_file():
+        known = [_name(known) for known in (POLICIES / axis).glob("*.py") if known.stem != "__init__"]
+        raise ValueError(f"no file {path}" if file else _unknown(f"variant of axis {axis!r}", name, known))
+    return _read(axis, name, path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a Python file: {error}") from error
+    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": ""}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=target)], value=value) if target in found:
+                found[target] = ast.literal_eval(value)
+    doc = ast.get_docstring(tree)
+    if not doc:
+        raise ValueError(f"{path}: a variant's file starts with a docstring that says what it is")
+    params = {key: Param(*spec) for key, spec in found["PARAMS"].items()}
+    return VariantInfo(name, axis, doc, found["SOURCE"], params, path)
+
+
+def load(axis: str, variant: Variant) -> ModuleType:
+    """Import the variant's file; this compiles nothing yet."""
+    info = variant_info(axis, variant.variant, variant.file)
+    if variant.file is None:
+        return importlib.import_module(f"model.policies.{axis}.{info.path.stem}")
+    spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}", info.path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def resolve(cell: Cell) -> Cell:
+    """The cell with a variant chosen on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
+    if cell.kernel not in ERAS:
+        raise ValueError(_unknown("kernel era", cell.kernel, ERAS))
+    era = ERAS[cell.kernel]
+    for axis in cell.policy:
+        if axis not in AXES:
+            raise ValueError(_unknown("policy axis", axis, AXES))
+    policy = {axis: _fill(axis, cell.policy.get(axis, Variant(variant=era.policy[axis]))) for axis in AXES}
+    chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
+    for name in chosen:
+        if name not in era.sysctl:
+            raise ValueError(f"vm.{name} does not exist in kernel {era.name}: {era.missing.get(name, 'it came later')}")
+    limit = era.sysctl["swappiness_max"]
+    if not 0 <= chosen.get("swappiness", 60) <= limit:
+        raise ValueError(f"vm.swappiness is 0 to {limit} in kernel {era.name}, got {chosen['swappiness']}")
+    for name, task in cell.tasks.items():
+        if task.mempolicy.mode not in era.mempolicies:
+            raise ValueError(f"tasks.{name}.mempolicy: kernel {era.name} has no {task.mempolicy.mode!r} mode")
+    settings = {name: value for name, value in era.sysctl.items() if name in Sysctl.__dataclass_fields__} | chosen
+    return replace(cell, policy=policy, vm=Sysctl(**settings))
+
+
+def _fill(axis: str, variant: Variant) -> Variant:
+    info = variant_info(axis, variant.variant, variant.file)
+    for name, value in variant.params.items():
+        if name not in info.params:
+            raise ValueError(_unknown(f"parameter of {axis}/{variant.variant}", name, info.params))
+        wanted = type(info.params[name].default)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            raise ValueError(f"{axis}/{variant.variant}: {name} is of type {wanted.__name__}, got {value!r}")
+    return replace(variant, params={name: variant.params.get(name, param.default) for name, param in info.params.items()})
+
+
+def _name(file: Path) -> str:
+    return file.stem.replace("_", "-")
+
+
+def _unknown(what: str, name: str, known) -> str:
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    return f"unknown {what} {name!r}; {hint}"

@@ -1,0 +1,76 @@
+"""Workloads: one generator of page accesses a file, and `trace`, which plays a recording.
+
+A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)` and `footprint(params)`.
+A new file is a new kind; nothing else registers it. The stream depends on the parameters and the generator's seed
+only, and a shorter stream is a prefix of a longer one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.description import Stream
+    from model.trace.format import Trace
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stream ready to run: its chunks of events, and the pages of its address space."""
+
+    events: "Iterator[np.ndarray]"
+    footprint: int
+
+
+def kinds() -> list[str]:
+    """Names of the generators, without importing them."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
+
+
+def module(kind: str) -> ModuleType:
+    """The module of generator `kind`. Raises ValueError when there is none."""
+    known = kinds()
+    if kind not in known:
+        near = get_close_matches(str(kind), known, n=1)
+        raise ValueError(f"unknown workload {kind!r}" + (f", did you mean {near[0]!r}?" if near else f": one of {known}"))
+    return import_module(f"model.workloads.{kind}")
+
+
+def params_type(kind: str) -> type:
+    """The dataclass of the parameters of generator `kind`. Raises ValueError when there is none."""
+    return module(kind).Params
+
+
+def make_params(kind: str, values: Mapping[str, Any]) -> Any:
+    """The parameters of `kind` from plain values. Raises ValueError for unknown, missing or impossible ones."""
+    wanted = params_type(kind)
+    names = {entry.name for entry in fields(wanted)}
+    for name in values:
+        if name not in names:
+            raise ValueError(f"workload {kind!r} has no parameter {name!r}: it takes {', '.join(sorted(names))}")
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    try:
+        return wanted(**given)
+    except TypeError as error:
+        raise ValueError(f"workload {kind!r}: {str(error).partition(') ')[2] or error}") from error
+
+
+def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:
+    """Open what a task runs; `traces` holds open traces by path, others are opened from their files.
+
+    Raises ValueError for parameters that make no sense and `model.trace.TraceError` for a damaged trace.
+    """
+    generator = module(stream.kind)
+    params = make_params(stream.kind, stream.params)
+    if stream.kind == "trace":
+        from model.trace.format import open_trace
+
+        trace = (traces or {}).get(params.path) or open_trace(params.path)
+        return Opened(generator.play(trace, params), trace.npages)
+    return Opened(generator.events(params, rng), generator.footprint(params))

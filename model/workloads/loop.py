@@ -1,0 +1,42 @@
+"""Cyclic sweep: pages 0, 1, .., n-1, 0, 1, ..: exact LRU misses everything once the loop exceeds memory by one page.
+
+Stands for iterative numerical kernels and repeated scans of a table.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `loop`."""
+
+    size: Bytes
+    """Footprint: length of the loop."""
+    accesses: int
+    """Length of the stream."""
+    write_fraction: float = 0.0
+    """Share of the accesses that write."""
+
+    def __post_init__(self) -> None:
+        check_positive(size=self.size, accesses=self.accesses)
+        check_fraction(write_fraction=self.write_fraction)
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    n = footprint(params)
+    for start, end in spans(params.accesses):
+        pages = np.arange(start, end, dtype=np.int64) % n
+        yield touches(pages, coins(rng, end - start, params.write_fraction))

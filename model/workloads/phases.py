@@ -1,0 +1,57 @@
+"""A working set that moves: stationary within a phase, then shifted through the address space.
+
+Stands for programs with phases (compilers, batch pipelines) and tests how fast a policy forgets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `phases`."""
+
+    size: Bytes
+    """Footprint: the range the working set moves through, wrapping round at its end."""
+    working_set: Bytes
+    """Size of the working set."""
+    accesses: int
+    """Length of the stream."""
+    phase: int
+    """Accesses between two moves."""
+    overlap: float = 0.0
+    """Share of the working set that a move keeps."""
+    exponent: float = 0.0
+    """Zipf exponent within the working set; 0 is uniform."""
+    write_fraction: float = 0.0
+    """Share of the accesses that write."""
+
+    def __post_init__(self) -> None:
+        check_positive(size=self.size, working_set=self.working_set, accesses=self.accesses, phase=self.phase)
+        check_exponent(exponent=self.exponent)
+        check_fraction(overlap=self.overlap, write_fraction=self.write_fraction)
+        if pages_of(self.working_set) > pages_of(self.size):
+            raise ValueError("working_set must not exceed size")
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    layout, pages, writes = rng.spawn(3)
+    n, width = footprint(params), pages_of(params.working_set)
+    step = round(width * (1.0 - params.overlap))
+    popularity = Zipf(width, params.exponent, layout.permutation(width))
+    for start, end in spans(params.accesses):
+        moved = np.arange(start, end, dtype=np.int64) // params.phase * step
+        chosen = (moved + popularity.draw(pages, end - start)) % n
+        yield touches(chosen, coins(writes, end - start, params.write_fraction))

@@ -1,0 +1,65 @@
+"""A hot set disturbed by a sequential scanner: does reclaim keep the hot set, or let the scan flush it?
+
+Stands for a database or service beside a backup, a table scan or a log reader. The hot set lies first in the address
+space, the scanned range behind it; the scanner wraps round at its end.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `scan`."""
+
+    hot: Bytes
+    """Size of the hot set."""
+    size: Bytes
+    """Footprint: hot set and scanned range together."""
+    accesses: int
+    """Length of the stream."""
+    exponent: float = 0.0
+    """Zipf exponent within the hot set; 0 is uniform."""
+    scan_fraction: float = 0.2
+    """Share of the accesses made by the scanner."""
+    burst: int = 64
+    """Pages the scanner reads before the hot set may have its turn again."""
+    write_fraction: float = 0.0
+    """Share of the accesses to the hot set that write; the scanner only reads."""
+
+    def __post_init__(self) -> None:
+        check_positive(hot=self.hot, accesses=self.accesses, burst=self.burst)
+        check_exponent(exponent=self.exponent)
+        check_fraction(scan_fraction=self.scan_fraction, write_fraction=self.write_fraction)
+        if pages_of(self.hot) >= pages_of(self.size):
+            raise ValueError("size must exceed hot: it covers the hot set and the scanned range behind it")
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    layout, pages, writes, turns = rng.spawn(4)
+    hot = pages_of(params.hot)
+    scanned = footprint(params) - hot
+    popularity = Zipf(hot, params.exponent, layout.permutation(hot))
+    position, turn, scanning = 0, -1, np.zeros(1, dtype=bool)  # next page of the scanner, last turn and who has it
+    for start, end in spans(params.accesses):
+        turn_of = np.arange(start, end, dtype=np.int64) // params.burst
+        scanning = np.concatenate((scanning[-1:], coins(turns, int(turn_of[-1]) - turn, params.scan_fraction)))
+        is_scan = scanning[turn_of - turn]
+        turn = int(turn_of[-1])
+        chosen = popularity.draw(pages, end - start)
+        ahead = int(np.count_nonzero(is_scan))
+        chosen[is_scan] = hot + np.arange(position, position + ahead) % scanned
+        position = (position + ahead) % scanned
+        yield touches(chosen, coins(writes, end - start, params.write_fraction) & ~is_scan)

@@ -1,0 +1,54 @@
+"""A recorded trace, played back: pages and write bits as they were recorded (see `model.trace`)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.trace.format import Trace, open_trace
+from model.workloads._common import check_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `trace`."""
+
+    path: str
+    """The trace file (`.mmt`); `mmrun trace record` and `mmrun trace import` make them."""
+    repeat: int = 1
+    """How many times it is played."""
+    tasks: tuple[int, ...] | None = None
+    """Play only the accesses of these tasks of the recording; None: all, in recorded order."""
+
+    def __post_init__(self) -> None:
+        check_positive(repeat=self.repeat)
+        if self.tasks is not None and not self.tasks:
+            raise ValueError("tasks must name at least one task of the recording")
+
+
+def footprint(params: Params) -> int:
+    """Pages of the trace's address space, whichever tasks are played."""
+    return open_trace(params.path, verify=False).npages
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64); `rng` is not used."""
+    return play(open_trace(params.path), params)
+
+
+def play(trace: Trace, params: Params) -> Iterator[np.ndarray]:
+    """The events of an open trace. Raises ValueError when `params.tasks` names a task the trace has not."""
+    absent = [task for task in params.tasks or () if not 0 <= task < trace.tasks]
+    if absent:
+        raise ValueError(f"{trace.path} holds tasks 0 to {trace.tasks - 1}, not {absent[0]}")
+    return _blocks(trace, params)
+
+
+def _blocks(trace: Trace, params: Params) -> Iterator[np.ndarray]:
+    for _ in range(params.repeat):
+        for page, write, task in trace.blocks():
+            chunk = touches(page, write)
+            if params.tasks is not None and task is not None:
+                chunk = chunk[np.isin(task, params.tasks)]
+            yield chunk

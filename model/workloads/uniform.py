@@ -1,0 +1,43 @@
+"""Independent uniform draws over the pages: no locality at all, the worst case of every recency policy.
+
+Stands for hash joins, random-access tables, GUPS-like kernels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `uniform`."""
+
+    size: Bytes
+    """Footprint."""
+    accesses: int
+    """Length of the stream."""
+    write_fraction: float = 0.0
+    """Share of the accesses that write."""
+
+    def __post_init__(self) -> None:
+        check_positive(size=self.size, accesses=self.accesses)
+        check_fraction(write_fraction=self.write_fraction)
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    pages, writes = rng.spawn(2)
+    n = footprint(params)
+    for start, end in spans(params.accesses):
+        count = end - start
+        yield touches(pages.integers(n, size=count), coins(writes, count, params.write_fraction))

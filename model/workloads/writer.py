@@ -1,0 +1,51 @@
+"""Sequential writer: fills the range page by page, wrapping round at its end; optionally reads back what it wrote.
+
+Stands for log writers, copies, video capture: the producer of dirty pages.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `writer`."""
+
+    size: Bytes
+    """Footprint: the range written."""
+    accesses: int
+    """Length of the stream."""
+    writes_per_page: int = 1
+    """Consecutive writes to a page before the next: 1 for whole pages, 8 for records of 512 bytes."""
+    read_fraction: float = 0.0
+    """Share of the accesses that read a page, uniform among those written so far."""
+
+    def __post_init__(self) -> None:
+        check_positive(size=self.size, accesses=self.accesses, writes_per_page=self.writes_per_page)
+        check_fraction(read_fraction=self.read_fraction)
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    turns, pages = rng.spawn(2)
+    n, written = footprint(params), 0
+    for start, end in spans(params.accesses):
+        read = coins(turns, end - start, params.read_fraction)
+        read[0] &= start > 0  # nothing to read before the first write
+        done = written + np.cumsum(~read)  # writes up to and including each access
+        page = (done - 1) // params.writes_per_page
+        known = np.minimum(page[read] + 1, n)
+        page[read] = pages.random(known.size) * known
+        written = int(done[-1])
+        yield touches(page % n, ~read)

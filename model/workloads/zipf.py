@@ -1,0 +1,49 @@
+"""Independent draws from a Zipf distribution over the pages: skewed popularity without any other structure.
+
+Stands for caches, key-value stores and databases whose popular items are spread over the address space.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.events import touches
+from model.units import Bytes
+from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `zipf`."""
+
+    size: Bytes
+    """Footprint."""
+    accesses: int
+    """Length of the stream."""
+    exponent: float = 1.0
+    """The page of rank k is drawn with probability proportional to 1/k**exponent; 0 is uniform."""
+    permute: bool = True
+    """Ranks scattered over the address space at random; false: page 0 is the most popular, page 1 the next."""
+    write_fraction: float = 0.0
+    """Share of the accesses that write."""
+
+    def __post_init__(self) -> None:
+        check_positive(size=self.size, accesses=self.accesses)
+        check_exponent(exponent=self.exponent)
+        check_fraction(write_fraction=self.write_fraction)
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return pages_of(params.size)
+
+
+def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks of events (int64)."""
+    layout, pages, writes = rng.spawn(3)
+    n = footprint(params)
+    popularity = Zipf(n, params.exponent, layout.permutation(n) if params.permute else None)
+    for start, end in spans(params.accesses):
+        count = end - start
+        yield touches(popularity.draw(pages, count), coins(writes, count, params.write_fraction))
