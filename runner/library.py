@@ -1,20 +1,29 @@
-"""Where the shipped machines, traces and experiments are: `configs/` of a checkout, or the data package of a wheel."""
+"""Where the configurations shipped with mmrun are: machines, traces, experiments.
 
-from functools import cache
-from importlib.util import find_spec
+They lie in `configs/` beside the packages, in a source tree as well as in an installed wheel.
+"""
+
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGE = "mmrun_configs"
+ROOT = Path(__file__).resolve().parent.parent / "configs"
+MACHINES = ROOT / "machines"
+TRACES = ROOT / "traces"
 
 
-@cache
-def config_dir() -> Path:
-    """The directory that holds `machines/`, `traces/` and the experiments; FileNotFoundError if not installed."""
-    if (CHECKOUT / "pyproject.toml").is_file() and (CHECKOUT / "configs").is_dir():
-        return CHECKOUT / "configs"
-    spec = find_spec(PACKAGE)
-    for place in (spec.submodule_search_locations if spec else None) or ():
-        if Path(place).is_dir():
-            return Path(place).resolve()
-    raise FileNotFoundError(f"neither {CHECKOUT / 'configs'} nor the package {PACKAGE} is there: reinstall mmrun")
+def machine_names() -> list[str]:
+    """Names of the shipped machines."""
+    return sorted(path.stem for path in MACHINES.glob("*.yaml"))
+
+
+def experiments() -> list[Path]:
+    """The shipped experiment files."""
+    return sorted(ROOT.glob("*.yaml"))
+
+
+def beside(file: Path, name: str, shipped: Path) -> Path | None:
+    """The file `name`, seen from the configuration `file` first, then among the shipped ones; None when absent."""
+    for folder in (file.parent, shipped):
+        path = folder / name
+        if path.is_file():
+            return path
+    return None

@@ -1,0 +1,210 @@
+"""Turns configuration trees into the dataclasses of the model, with every error at its place.
+
+The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), refuses unknown
+keys and remembers where each value stands. Pydantic then checks the result, strictly, and its errors are mapped back to
+places. The string literal below a field is its documentation.
+"""
+
+import ast
+import dataclasses
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from model.units import PAGE, Quantity
+from runner import units
+from runner.problems import Problems, suggest
+from runner.trees import is_null, to_plain
+from runner.yaml_nodes import Item, Mapping, Scalar, Sequence
+from runner.yaml_scalars import REFUSED
+
+T = TypeVar("T")
+Dotted = tuple[str | int, ...]
+Hook = Callable[[Item, "Reader"], Any]
+SHARES = {("Region", "size"), ("Cgroup", "max")}  # sizes that may be given as a percentage of the machine's memory
+
+
+@cache
+def hints(kind: type) -> dict[str, Any]:
+    """The field types of a dataclass, markers included."""
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+@cache
+def docs(kind: type) -> dict[str, str]:
+    """The documentation of each field: the string literal below it; its first line for the class under ``""``."""
+    tree = ast.parse(Path(inspect.getsourcefile(kind) or "").read_text(encoding="utf-8"))
+    body = next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    found = {"": inspect.cleandoc(kind.__doc__ or "")}
+    for field, text in zip(body, body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            if isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
+                found[field.target.id] = inspect.cleandoc(text.value.value)
+    return found
+
+
+def required(kind: type) -> list[str]:
+    """The fields of a dataclass that have no default."""
+    missing = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(kind) if f.default is missing and f.default_factory is missing]
+
+
+def arms(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a type, without None."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(arm for arm in typing.get_args(hint) if arm is not type(None))
+    return (hint,)
+
+
+def quantity(hint: Any) -> str | None:
+    """The unit that a type is marked with, or None."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return next((mark.unit for mark in typing.get_args(hint)[1:] if isinstance(mark, Quantity)), None)
+    return None
+
+
+@cache
+def adapter(kind: Any) -> Any:
+    """Pydantic's validator of a type."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+@dataclass
+class Reader:
+    """Reads items as types. `memory` is what a percentage refers to (bytes), `hooks` read some types their own way."""
+
+    problems: Problems
+    memory: int | None = None
+    shares_everywhere: bool = False
+    hooks: dict[type, Hook] = dataclasses.field(default_factory=dict)
+    found: dict[Dotted, Item] = dataclasses.field(default_factory=dict)
+
+    def read(self, item: Item, kind: type[T]) -> T | None:
+        """The value of type `kind` that the item describes, or None with the reasons in `problems`."""
+        from pydantic import ValidationError
+
+        before = len(self.problems)
+        self.found = {}
+        plain = self.plain(item, kind, ())
+        try:
+            value = adapter(kind).validate_json(json.dumps(plain), strict=True)
+        except ValidationError as error:
+            self.report(error.errors(include_url=False, include_input=False))
+            return None
+        return value if len(self.problems) == before else None
+
+    def plain(self, item: Item, hint: Any, path: Dotted, share: bool = False) -> Any:
+        """The item as data for Pydantic; notes unknown keys and unreadable quantities. `share`: a percentage will do."""
+        self.found[path] = item
+        kinds = arms(hint)
+        unit = next((unit for kind in kinds if (unit := quantity(kind))), None)
+        if unit and isinstance(item, Scalar):
+            return self.amount(item, unit, share or self.shares_everywhere)
+        for kind in kinds:
+            origin, args = typing.get_origin(kind), typing.get_args(kind)
+            if origin is None and kind in self.hooks:
+                return self.hooks[kind](item, self)
+            if is_dataclass(kind) and isinstance(item, Mapping):
+                return self.mapping(item, typing.cast(type, kind), path)
+            if origin is tuple and isinstance(item, Sequence):
+                return [self.plain(part, args[0], (*path, index)) for index, part in enumerate(item.items)]
+            if origin is dict and isinstance(item, Mapping):
+                return {key: self.entry(part, args[1], (*path, key)) for key, part in item.items.items()}
+        return scrub(to_plain(item))
+
+    def entry(self, item: Item, hint: Any, path: Dotted) -> Any:
+        if is_null(item):
+            self.problems.add(item.place, f"nothing called `{path[-1]}` to remove here", "leave it out")
+        return self.plain(item, hint, path)
+
+    def mapping(self, item: Mapping, kind: type, path: Dotted) -> dict[str, Any]:
+        known = hints(kind)
+        result = {}
+        for key, part in item.items.items():
+            if key not in known:
+                self.problems.add(item.keys[key], f"unknown key `{key}`", suggest(key, known))
+            elif not is_null(part):
+                result[key] = self.plain(part, known[key], (*path, key), (kind.__name__, key) in SHARES)
+        return result
+
+    def amount(self, item: Scalar, unit: str, share: bool) -> int | float:
+        """A quantity as a number of its unit; 0 where it was refused."""
+        if item.value is REFUSED:
+            return 0
+        try:
+            if unit == "ratio":
+                return float(units.parse_exact(item.value, unit))
+            if share and self.memory is not None and isinstance(item.value, str) and item.value.rstrip().endswith("%"):
+                return units.percent_of(item.value, self.memory, PAGE)
+            return units.parse(item.value, unit)
+        except units.UnitError as error:
+            self.problems.add(item.place, str(error), error.fix)
+            return 0
+
+    def report(self, errors: list[Any]) -> None:
+        """Note Pydantic's errors, each at the place of the value it is about."""
+        for error in errors:
+            path, branch, chosen = self.locate(error["loc"])
+            item = self.found[path]
+            unmeant = branch and branch.startswith("tuple") != isinstance(self.found[chosen], Sequence)
+            if unmeant or (isinstance(item, Scalar) and item.value is REFUSED):
+                continue
+            self.problems.add(item.place, *explain(error, item))
+
+    def locate(self, loc: tuple[str | int, ...]) -> tuple[Dotted, str, Dotted]:
+        """The deepest known path of a Pydantic location, the union's branch it went through, if any, and where."""
+        path: Dotted = ()
+        branch, chosen = "", path
+        for part in loc:
+            if (*path, part) in self.found:
+                path = (*path, part)
+            elif isinstance(part, str) and not branch and part.partition("[")[0] in BRANCHES:
+                branch, chosen = part, path
+        return path, branch, chosen
+
+
+BRANCHES = ("tuple", "literal", "int", "str", "float", "bool", "dict")
+WANTED = {
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "string_type": "text", "bool_type": "true or false", "tuple_type": "a list",
+    "list_type": "a list", "dict_type": "a mapping", "dataclass_type": "a mapping", "dataclass_exact_type": "a mapping",
+}  # fmt: skip
+
+
+def explain(error: dict[str, Any], item: Item) -> tuple[str, str]:
+    """Message and fix of one of Pydantic's errors about `item`."""
+    kind = error["type"]
+    if kind in ("missing", "missing_keyword_only_argument", "missing_argument"):
+        return f"`{error['loc'][-1]}` is required", f"add `{error['loc'][-1]}: ...`"
+    if kind == "literal_error":
+        choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return f"{units.name(to_plain(item))} is not one of {', '.join(choices)}", suggest(str(to_plain(item)), choices)
+    if kind in WANTED:
+        fix = ""
+        if kind == "string_type" and isinstance(item, Scalar) and not isinstance(item.value, str):
+            fix = f'write "{item.text}"' if item.value is not None else "leave the key out"
+        return f"{WANTED[kind]} is expected, found {units.name(to_plain(item))}", fix
+    return str(error["msg"]), ""
+
+
+def scrub(value: Any) -> Any:
+    """Plain data with refused values as null."""
+    if isinstance(value, dict):
+        return {key: scrub(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [scrub(part) for part in value]
+    return None if value is REFUSED else value
+
+
+def literals(hint: Any) -> tuple[Any, ...]:
+    """The choices of a Literal type, or nothing."""
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+

@@ -1,0 +1,174 @@
+"""Every number a report can print, declared once: unit, direction, digits, name in print, and for derived ones the formula.
+
+Counters come from `model.counters`; a name with a prefix (`node0.numa_hit`, `task.db.elapsed_ns`) is the same metric of
+one node, task or cgroup; a name that is declared nowhere takes its unit from its suffix.
+"""
+
+import ast
+import difflib
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+from model.counters import COUNTERS, NODE_COUNTERS, TASK_COUNTERS
+
+Better = Literal["lower", "higher", "none"]
+Aggregation = Literal["sum", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One reported number. `expression` is set for derived metrics; `digits` are significant digits in print."""
+
+    name: str
+    unit: str
+    doc: str
+    better: Better = "none"
+    label: str = ""
+    digits: int = 3
+    aggregation: Aggregation = "none"
+    """How the values of nodes or tasks make up the machine's, where that is not recorded itself."""
+    expression: str | None = None
+    after_oom: bool = False
+    """Whether the number still means something for a run that the OOM killer ended."""
+
+
+SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
+PREFIX = re.compile(r"(node\d+|(?:task|cgroup|disk|link|swap|server)\.[^.]+)\.(.+)")
+
+LABELS = {
+    "elapsed_ns": "elapsed time", "accesses": "accesses", "misses": "misses", "hit_ns": "time of hits",
+    "minor_faults": "minor faults", "major_faults": "major faults", "remote_touches": "remote touches",
+    "stall_alloc_ns": "stall: direct reclaim", "stall_memcg_ns": "stall: cgroup limit", "stall_swap_ns": "stall: swap",
+    "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
+    "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
+}  # fmt: skip
+
+# name | unit | better | label | formula | meaning
+DERIVED = """
+elapsed_s        | s   | lower  | elapsed time          | elapsed_ns / 1000000000 | simulated time from start to end
+per_access_ns    | ns  | lower  | time per access       | elapsed_ns / accesses | simulated time per access of all tasks together
+accesses_per_s   | 1/s | higher | accesses per second   | accesses * 1000000000 / elapsed_ns | accesses of all tasks per simulated second
+miss_ratio       | 1   | lower  | miss ratio            | misses / accesses | share of accesses that found no page
+major_fault_ratio | 1  | lower  | major faults per access | pgmajfault / accesses | share of accesses that had to read the page
+remote_touch_ratio | 1 | lower  | remote touches        | remote_touches / accesses | share of accesses to pages on another node
+remote_alloc_ratio | 1 | lower  | remote allocations    | other_node / (local_node + other_node) | share of pages allocated on another node than the CPU's
+numa_miss_ratio  | 1   | lower  | numa_miss share        | numa_miss / (numa_hit + numa_miss) | share of pages that did not come from the preferred node
+pgscan           | pages | lower | pgscan               | pgscan_kswapd + pgscan_direct | inactive pages scanned by kswapd and tasks
+pgsteal          | pages | none | pgsteal               | pgsteal_kswapd + pgsteal_direct | pages reclaimed by kswapd and tasks
+scan_efficiency_ratio | 1 | higher | scan efficiency     | pgsteal / pgscan | pages reclaimed per page scanned
+direct_scan_ratio | 1  | lower  | direct share of scans | pgscan_direct / pgscan | share of scanning done by tasks instead of kswapd
+workingset_refault | pages | lower | workingset_refault | workingset_refault_anon + workingset_refault_file | pages that came back after eviction
+refault_ratio    | 1   | lower  | refaults per steal    | workingset_refault / pgsteal | evicted pages that were wanted again
+swap_ra_hit_ratio | 1  | higher | swap readahead hits   | swap_ra_hit / swap_ra | pages read ahead from swap that were used
+stall_ns         | ns  | lower  | stalls                | stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_lock_ns + stall_channel_ns | waiting of all tasks together
+stall_per_access_ns | ns | lower | stall per access     | stall_ns / accesses | waiting per access
+"""
+
+
+@cache
+def declared() -> dict[str, Metric]:
+    """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
+    table = {  # fmt: skip
+        name: Metric(
+            name=name, unit=c.unit, doc=c.doc, better=c.better, label=LABELS.get(name, name), after_oom=name == "oom_kill",
+            aggregation="sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none",
+        )
+        for name, c in COUNTERS.items()
+    }
+    elapsed = Metric(name="elapsed_ns", unit="ns", doc="simulated time from start to end", better="lower", label="elapsed time")
+    table.setdefault("elapsed_ns", elapsed)
+    for line in DERIVED.strip().splitlines():
+        name, unit, better, label, expression, doc = (part.strip() for part in line.split("|"))
+        table[name] = Metric(name=name, unit=unit, doc=doc, better=better, label=label, expression=expression)  # type: ignore[arg-type]
+    return table
+
+
+def names() -> list[str]:
+    """Names of all declared metrics."""
+    return list(declared())
+
+
+def is_metric(name: str) -> bool:
+    """Whether the name is declared, alone or after a node, task, cgroup, disk, link, swap or server prefix."""
+    scoped = PREFIX.fullmatch(name)
+    leaf = scoped[2] if scoped else name
+    return leaf in declared() or bool(scoped and _suffix_unit(leaf))
+
+
+def metric(name: str) -> Metric:
+    """What `name` is; names declared nowhere get the unit of their suffix and no direction."""
+    scoped = PREFIX.fullmatch(name)
+    leaf = scoped[2] if scoped else name
+    known = declared().get(leaf) or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=leaf)
+    if not scoped:
+        return known
+    return replace(known, name=name, label=f"{scoped[1].removeprefix('task.')}: {known.label}")
+
+
+def suggestion(name: str) -> str | None:
+    """The declared name most like `name`, or None."""
+    near = difflib.get_close_matches(name, names(), n=1)
+    return near[0] if near else None
+
+
+def value(name: str, row: Mapping[str, Any]) -> float | None:
+    """The metric of one run, from the columns of its row; None where it is undefined (0/0) or not recorded.
+
+    A column of that name wins over a formula; a machine-wide value that is recorded per node or task only is their sum.
+    """
+    recorded = row.get(name)
+    if recorded is not None:
+        return float(recorded)
+    scoped = PREFIX.fullmatch(name)
+    prefix, leaf = (scoped[1] + ".", scoped[2]) if scoped else ("", name)
+    known = declared().get(leaf)
+    if known is not None and known.expression is not None:
+        return _evaluate(ast.parse(known.expression, mode="eval").body, prefix, row)
+    return _sum_of_parts(leaf, row) if not prefix and known is not None and known.aggregation == "sum" else None
+
+
+def columns_of(name: str) -> Iterator[str]:
+    """Names of the recorded metrics that `name` is computed from (itself if it is no formula)."""
+    known = metric(name)
+    if known.expression is None:
+        yield name
+        return
+    scoped = PREFIX.fullmatch(name)
+    for node in ast.walk(ast.parse(known.expression, mode="eval")):
+        if isinstance(node, ast.Name):
+            yield from columns_of(f"{scoped[1]}.{node.id}" if scoped else node.id)
+
+
+def _suffix_unit(name: str) -> str | None:
+    return next((unit for suffix, unit in SUFFIX_UNITS.items() if name.endswith(suffix)), None)
+
+
+def _sum_of_parts(leaf: str, row: Mapping[str, Any]) -> float | None:
+    for scope in (r"node\d+", r"task\.[^.]+"):
+        pattern = re.compile(rf"{scope}\.{re.escape(leaf)}")
+        parts = [float(v) for column, v in row.items() if v is not None and pattern.fullmatch(column)]
+        if parts:
+            return sum(parts)
+    return None
+
+
+_OPERATORS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+
+
+def _evaluate(node: ast.expr, prefix: str, row: Mapping[str, Any]) -> float | None:
+    """A formula of names, numbers, + - * / and parentheses; None as soon as a part is None or a divisor is 0."""
+    if isinstance(node, ast.Constant):
+        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.Name):
+        return value(prefix + node.id, row)
+    assert isinstance(node, ast.BinOp), ast.dump(node)
+    left, right = _evaluate(node.left, prefix, row), _evaluate(node.right, prefix, row)
+    if left is None or right is None:
+        return None
+    if isinstance(node.op, ast.Div):
+        return left / right if right else None
+    return _OPERATORS[type(node.op)](left, right)

@@ -1,0 +1,88 @@
+"""What is wrong with a configuration, where, and what to write instead; collected, so that one run shows everything."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SHOWN = 200  # more errors than this help nobody; the rest is counted
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """A position in a configuration file; line and column count from 1, line 0 is the file as a whole."""
+
+    file: Path
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else str(self.file)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ConfigError:
+    """One error: the file, the position (line 0: the whole file), what is wrong, and what to do."""
+
+    file: Path
+    line: int
+    column: int
+    message: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{Place(self.file, self.line, self.column)}: {self.message}"
+        return f"{text} ({self.fix})" if self.fix else text
+
+
+class ConfigErrors(Exception):
+    """Every error of a configuration, in file order; `str()` prints one a line."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = sorted(set(errors))
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        lines = [str(error) for error in self.errors[:SHOWN]]
+        if len(self.errors) > SHOWN:
+            lines.append(f"... and {len(self.errors) - SHOWN} more errors")
+        return "\n".join(lines)
+
+
+class EnvironmentProblem(Exception):
+    """Something outside the configuration stands in the way (no Ray, a full disk): the CLI prints it and exits 3."""
+
+
+class Problems:
+    """Collects errors while reading goes on."""
+
+    def __init__(self) -> None:
+        self.errors: dict[ConfigError, None] = {}
+
+    def add(self, place: Place, message: str, fix: str = "") -> None:
+        """Note one error; the same error at the same place counts once."""
+        self.errors[ConfigError(place.file, place.line, place.column, message, fix)] = None
+
+    def raise_if_any(self) -> None:
+        """Raise `ConfigErrors` when something was noted."""
+        if self.errors:
+            raise ConfigErrors(self.errors)
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The fix for an unknown name: the nearest known ones, or the whole list when it is short."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    lower = {candidate.lower().replace("-", "_"): candidate for candidate in names}
+    same = lower.get(name.lower().replace("-", "_"))
+    if same and same not in near:
+        near.insert(0, same)
+    if near:
+        return "did you mean " + " or ".join(f"`{candidate}`" for candidate in near[:2]) + "?"
+    if not names:
+        return "nothing is defined here"
+    shown = names if len(names) <= 24 else [*names[:24], "..."]
+    return "known: " + ", ".join(shown)
