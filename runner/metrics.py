@@ -1,4 +1,4 @@
-"""Every number a report can print, declared once: unit, direction, digits, name in print, and for derived ones the formula.
+"""Every number a report can print, declared once: unit, direction, digits, name in print, formula if it is derived.
 
 Counters come from `model.counters`; a name with a prefix (`node0.numa_hit`, `task.db.elapsed_ns`) is the same metric of
 one node, task or cgroup; a name that is declared nowhere takes its unit from its suffix.
@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from model.counters import COUNTERS, NODE_COUNTERS, TASK_COUNTERS
+from model.counters import COUNTERS, NODE_COUNTERS, TASK_COUNTERS, Counter
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -36,6 +36,7 @@ class Metric:
     """Whether the number still means something for a run that the OOM killer ended."""
 
 
+ELAPSED = "simulated time from start to end"
 SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
 PREFIX = re.compile(r"(node\d+|(?:task|cgroup|disk|link|swap|server)\.[^.]+)\.(.+)")
 
@@ -47,44 +48,68 @@ LABELS = {
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
 }  # fmt: skip
 
-# name | unit | better | label | formula | meaning
+# name | unit | better | label | meaning, and on the next line the formula
 DERIVED = """
-elapsed_s        | s   | lower  | elapsed time          | elapsed_ns / 1000000000 | simulated time from start to end
-per_access_ns    | ns  | lower  | time per access       | elapsed_ns / accesses | simulated time per access of all tasks together
-accesses_per_s   | 1/s | higher | accesses per second   | accesses * 1000000000 / elapsed_ns | accesses of all tasks per simulated second
-miss_ratio       | 1   | lower  | miss ratio            | misses / accesses | share of accesses that found no page
-major_fault_ratio | 1  | lower  | major faults per access | pgmajfault / accesses | share of accesses that had to read the page
-remote_touch_ratio | 1 | lower  | remote touches        | remote_touches / accesses | share of accesses to pages on another node
-remote_alloc_ratio | 1 | lower  | remote allocations    | other_node / (local_node + other_node) | share of pages allocated on another node than the CPU's
-numa_miss_ratio  | 1   | lower  | numa_miss share        | numa_miss / (numa_hit + numa_miss) | share of pages that did not come from the preferred node
-pgscan           | pages | lower | pgscan               | pgscan_kswapd + pgscan_direct | inactive pages scanned by kswapd and tasks
-pgsteal          | pages | none | pgsteal               | pgsteal_kswapd + pgsteal_direct | pages reclaimed by kswapd and tasks
-scan_efficiency_ratio | 1 | higher | scan efficiency     | pgsteal / pgscan | pages reclaimed per page scanned
-direct_scan_ratio | 1  | lower  | direct share of scans | pgscan_direct / pgscan | share of scanning done by tasks instead of kswapd
-workingset_refault | pages | lower | workingset_refault | workingset_refault_anon + workingset_refault_file | pages that came back after eviction
-refault_ratio    | 1   | lower  | refaults per steal    | workingset_refault / pgsteal | evicted pages that were wanted again
-swap_ra_hit_ratio | 1  | higher | swap readahead hits   | swap_ra_hit / swap_ra | pages read ahead from swap that were used
-stall_ns         | ns  | lower  | stalls                | stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_lock_ns + stall_channel_ns | waiting of all tasks together
-stall_per_access_ns | ns | lower | stall per access     | stall_ns / accesses | waiting per access
+elapsed_s | s | lower | elapsed time | simulated time from start to end
+    elapsed_ns / 1000000000
+per_access_ns | ns | lower | time per access | simulated time per access of all tasks together
+    elapsed_ns / accesses
+accesses_per_s | 1/s | higher | accesses per second | accesses of all tasks per simulated second
+    accesses * 1000000000 / elapsed_ns
+miss_ratio | 1 | lower | miss ratio | share of accesses that found no page
+    misses / accesses
+major_fault_ratio | 1 | lower | major faults per access | share of accesses that had to read the page
+    pgmajfault / accesses
+remote_touch_ratio | 1 | lower | remote touches | share of accesses to pages on another node
+    remote_touches / accesses
+remote_alloc_ratio | 1 | lower | remote allocations | share of pages allocated on another node than the CPU's
+    other_node / (local_node + other_node)
+numa_miss_ratio | 1 | lower | numa_miss share | share of pages that did not come from the preferred node
+    numa_miss / (numa_hit + numa_miss)
+pgscan | pages | lower | pgscan | inactive pages scanned by kswapd and tasks
+    pgscan_kswapd + pgscan_direct
+pgsteal | pages | none | pgsteal | pages reclaimed by kswapd and tasks
+    pgsteal_kswapd + pgsteal_direct
+scan_efficiency_ratio | 1 | higher | scan efficiency | pages reclaimed per page scanned
+    pgsteal / pgscan
+direct_scan_ratio | 1 | lower | direct share of scans | share of scanning done by tasks instead of kswapd
+    pgscan_direct / pgscan
+workingset_refault | pages | lower | workingset_refault | pages that came back after eviction
+    workingset_refault_anon + workingset_refault_file
+refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted again
+    workingset_refault / pgsteal
+swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
+    swap_ra_hit / swap_ra
+stall_ns | ns | lower | stalls | waiting of all tasks together
+    stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_lock_ns + stall_channel_ns
+stall_per_access_ns | ns | lower | stall per access | waiting per access
+    stall_ns / accesses
 """
 
 
 @cache
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
-    table = {  # fmt: skip
-        name: Metric(
-            name=name, unit=c.unit, doc=c.doc, better=c.better, label=LABELS.get(name, name), after_oom=name == "oom_kill",
-            aggregation="sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none",
+    table = {name: _counter(name, counter) for name, counter in COUNTERS.items()}
+    table.setdefault(
+        "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
+    )
+    lines = DERIVED.strip().splitlines()
+    for head, expression in zip(lines[::2], lines[1::2], strict=True):
+        name, unit, better, label, doc = (part.strip() for part in head.split("|"))
+        table[name] = Metric(
+            name=name, unit=unit, doc=doc, better=cast(Better, better), label=label, expression=expression.strip()
         )
-        for name, c in COUNTERS.items()
-    }
-    elapsed = Metric(name="elapsed_ns", unit="ns", doc="simulated time from start to end", better="lower", label="elapsed time")
-    table.setdefault("elapsed_ns", elapsed)
-    for line in DERIVED.strip().splitlines():
-        name, unit, better, label, expression, doc = (part.strip() for part in line.split("|"))
-        table[name] = Metric(name=name, unit=unit, doc=doc, better=better, label=label, expression=expression)  # type: ignore[arg-type]
     return table
+
+
+def _counter(name: str, counter: Counter) -> Metric:
+    parts: Aggregation = "sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none"
+    label, after_oom = LABELS.get(name, name), name == "oom_kill"
+    return Metric(
+        name=name, unit=counter.unit, doc=counter.doc, better=counter.better, label=label, aggregation=parts,
+        after_oom=after_oom,
+    )  # fmt: skip
 
 
 def names() -> list[str]:

@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows of runs.parquet. `axes`: axis -> labels as text, in sweep order; `rows`: one mapping per run, None left out."""
+    """Rows of runs.parquet: a mapping per run, without Nones. `axes`: axis -> labels as text, in sweep order."""
 
     axes: dict[str, list[str]]
     rows: list[dict[str, Any]]
@@ -37,7 +37,9 @@ class Runs:
         """The runs at the given labels; the axes keep only these."""
         chosen = {axis: {label_text(label) for label in as_tuple(labels)} for axis, labels in wanted.items()}
         rows = [row for row in self.rows if all(label_text(row.get(axis)) in labels for axis, labels in chosen.items())]
-        axes = {axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()}
+        axes = {
+            axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()
+        }
         return Runs(axes, rows)
 
     def key(self, row: Mapping[str, Any], axes: Sequence[str]) -> Key:
@@ -48,7 +50,11 @@ class Runs:
         """Combinations of labels that occur on these axes, in sweep order."""
         places = [{label: i for i, label in enumerate(self.axes.get(axis, []))} for axis in axes]
         seen = {self.key(row, axes) for row in self.rows}
-        return sorted(seen, key=lambda key: [(place.get(label, len(place)), label) for place, label in zip(places, key)])
+
+        def order(key: Key) -> list[tuple[int, str]]:
+            return [(place.get(label, len(place)), label) for place, label in zip(places, key, strict=True)]
+
+        return sorted(seen, key=order)
 
     def by_cell(self) -> dict[Key, list[dict[str, Any]]]:
         """Runs grouped by all axes; each group is the replicates of a cell."""
@@ -84,10 +90,12 @@ def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float
     return ("ok", number) if number is not None else ("undefined", None)
 
 
-def load_runs(path: Path, axes: Mapping[str, Sequence[Label]], planned: Iterable[tuple[Mapping[str, Any], int]] = ()) -> Runs:
-    """Read runs.parquet at `path`. `planned`: (axis labels, replicate) of every cell; those without a row count as missing.
+def load_runs(
+    path: Path, axes: Mapping[str, Sequence[Label]], planned: Iterable[tuple[Mapping[str, Any], int]] = ()
+) -> Runs:
+    """Read runs.parquet at `path`. Raises FileNotFoundError if there is none.
 
-    Raises FileNotFoundError if there is no such file.
+    `planned`: (axis labels, replicate) of every cell of the sweep; those without a row count as missing.
     """
     import pyarrow.parquet as parquet
 

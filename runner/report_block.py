@@ -13,11 +13,12 @@ Label = str | int | float | bool
 Where = dict[str, Label | tuple[Label, ...]]
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
+Axes = Mapping[str, Sequence[Label]] | Collection[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of metrics over the axes of the sweep, replicates summarised, compared with a baseline if one is named."""
+    """A table of metrics over the axes of the sweep, replicates summarised, compared with a baseline if named."""
 
     name: str
     """File name of the table without its suffix; letters, digits, `-` and `_`."""
@@ -36,11 +37,11 @@ class Table:
     statistic: Literal["mean", "median"] = "mean"
     """How replicates are summarised; ratios: geometric mean, or median, of the paired ratios."""
     show: tuple[Literal["value", "interval", "ratio", "p"], ...] = ()
-    """Parts printed for a metric; default: value and interval, or with a baseline value, ratio with interval, and p. CSV has all."""
+    """Parts printed of a metric; default: value, interval; with a baseline value, ratio, p. The CSV has all."""
     confidence: float = 0.95
     """Level of the intervals, between 0.5 and 1."""
     test: Literal["sign-flip", "t"] = "sign-flip"
-    """Test on the paired log ratios: exact sign flips (smallest p is 2/2^n), or Student's t, which assumes they are normal."""
+    """Test on the paired log ratios: exact sign flips (smallest p: 2/2^n), or Student's t (assumes normality)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def as_tuple(value: Any) -> tuple:
 
 
 def label_text(label: Any) -> str:
-    """How a label is compared and printed: `true`, `0`, `0.5`, `4GiB`; an axis a cell does not have gives an empty string."""
+    """How a label is compared and printed: `true`, `0`, `0.5`, `4GiB`; None (a cell without that axis) is empty."""
     if label is None:
         return ""
     if isinstance(label, bool):
@@ -118,21 +119,26 @@ def decode(data: Mapping[str, Any]) -> ReportBlock:
     )
 
 
-def problems(
-    block: ReportBlock, axes: Mapping[str, Sequence[Label]] | Collection[str], metrics: Collection[str] = ()
-) -> list[Problem]:
+def problems(block: ReportBlock, axes: Axes, metrics: Collection[str] = ()) -> list[Problem]:
     """Every mistake in the block as (path into the block, sentence).
 
-    `axes`: the sweep's axes, with the labels of each if known. `metrics`: names valid besides those of `runner.metrics`.
+    `axes`: the sweep's axes, with their labels if known. `metrics`: names valid besides those of `runner.metrics`.
     """
     found: list[Problem] = []
-    for kind, items in (("tables", block.tables), ("figures", block.figures)):
-        seen: set[str] = set()
-        for index, item in enumerate(items):
-            check = _table_problems if isinstance(item, Table) else _figure_problems
-            common = [*_name_problems(item, seen), *_filter_problems(item, axes), *check(item, axes, metrics)]  # type: ignore[operator]
-            found += [((kind, index, *path), message) for path, message in common]
+    seen: set[str] = set()
+    for i, table in enumerate(block.tables):
+        parts = [*_common_problems(table, seen, axes), *_table_problems(table, axes, metrics)]
+        found += [(("tables", i, *path), message) for path, message in parts]
+    seen = set()
+    for i, figure in enumerate(block.figures):
+        parts = [*_common_problems(figure, seen, axes), *_figure_problems(figure, axes, metrics)]
+        found += [(("figures", i, *path), message) for path, message in parts]
     return found
+
+
+def _common_problems(item: Table | Figure, seen: set[str], axes: Axes) -> Iterator[Problem]:
+    yield from _name_problems(item, seen)
+    yield from _filter_problems(item, axes)
 
 
 def _name_problems(item: Table | Figure, seen: set[str]) -> Iterator[Problem]:
@@ -145,7 +151,7 @@ def _name_problems(item: Table | Figure, seen: set[str]) -> Iterator[Problem]:
         yield ("confidence",), f"confidence is {item.confidence:g}; it lies between 0.5 and 1, usually 0.95"
 
 
-def _filter_problems(item: Table | Figure, axes: Mapping[str, Sequence[Label]] | Collection[str]) -> Iterator[Problem]:
+def _filter_problems(item: Table | Figure, axes: Axes) -> Iterator[Problem]:
     for key in ("where", "baseline"):
         for axis, wanted in getattr(item, key).items():
             unknown = _unknown(axis, axes, "axis of the sweep")
@@ -163,9 +169,7 @@ def _filter_problems(item: Table | Figure, axes: Mapping[str, Sequence[Label]] |
                 yield (key, axis), f"`where` leaves out the baseline {label_text(wanted)!r}"
 
 
-def _table_problems(
-    table: Table, axes: Mapping[str, Sequence[Label]] | Collection[str], metrics: Collection[str]
-) -> Iterator[Problem]:
+def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
     rows, columns = as_tuple(table.rows), as_tuple(table.columns)
     yield from _axis_list_problems({"rows": rows, "columns": columns}, axes)
     if rows:
@@ -180,9 +184,7 @@ def _table_problems(
         yield ("show",), "ratio and p compare with a baseline: name one, or show value and interval only"
 
 
-def _figure_problems(
-    figure: Figure, axes: Mapping[str, Sequence[Label]] | Collection[str], metrics: Collection[str]
-) -> Iterator[Problem]:
+def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
     series = figure.kind == "series"
     places = {"line": as_tuple(figure.line), "facets": as_tuple(figure.facets)}
     if not series:
@@ -236,5 +238,6 @@ def _unknown(name: str, known: Collection[str], what: str) -> str | None:
     if name in known:
         return None
     near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)[:12])}{' ...' * (len(known) > 12)}"
+    some = ", ".join(sorted(known)[:12]) + (" ..." if len(known) > 12 else "")
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {some}"
     return f"{name!r} is no {what}; {hint}"

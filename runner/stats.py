@@ -28,8 +28,8 @@ IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 class Estimate:
     """A number from `n` replicates with its interval and how that came about.
 
-    `exact`: all replicates agree, there is nothing to estimate; `range`: smallest to largest (n < 5); `single`: n = 1, no
-    interval; `none`: no value.
+    `exact`: all replicates agree, there is nothing to estimate; `range`: smallest to largest (n < 5); `single`: n = 1,
+    no interval; `none`: no value.
     """
 
     n: int
@@ -54,8 +54,10 @@ def named_rng(*name: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "little"))
 
 
-def summarise(values: Sequence[float], rng: np.random.Generator, statistic: Statistic = "mean", confidence: float = 0.95) -> Estimate:
-    """Mean or median of replicates; mean: BCa bootstrap interval, median: percentile interval (its jackknife is degenerate)."""
+def summarise(
+    values: Sequence[float], rng: np.random.Generator, statistic: Statistic = "mean", confidence: float = 0.95
+) -> Estimate:
+    """Mean with a BCa bootstrap interval, or median with a percentile interval (a median's jackknife is degenerate)."""
     data = np.asarray(values, dtype=float)
     if data.size == 0:
         return Estimate(n=0, value=None)
@@ -132,7 +134,9 @@ def smallest_p(n: int, test: Test = "sign-flip") -> float:
     return 0.0 if test == "t" else 2.0 ** (1 - n) if n <= MAX_EXACT_FLIPS else 1 / (FLIPS + 1)
 
 
-def _ratio_of_means(a: np.ndarray, b: np.ndarray, rng: np.random.Generator, confidence: float, test: Test) -> Comparison:
+def _ratio_of_means(
+    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, confidence: float, test: Test
+) -> Comparison:
     ratio = float(np.mean(a) / np.mean(b))
     if a.size == 1:
         return Comparison(n=1, value=ratio, how="single", basis="ratio of means")
@@ -163,13 +167,13 @@ def _p_value(x: np.ndarray, rng: np.random.Generator, test: Test) -> float | Non
 def _interval(
     samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], rng: np.random.Generator, confidence: float
 ) -> tuple[float | None, float | None, How]:
-    """Bootstrap interval, BCa where its jackknife exists, else percentile; the range below MIN_BOOTSTRAP (one sample only)."""
+    """Bootstrap interval: BCa, or percentile where BCa does not exist; below MIN_BOOTSTRAP the first sample's range."""
     if samples[0].size < MIN_BOOTSTRAP:
         return float(np.min(samples[0])), float(np.max(samples[0])), "range"
     from scipy.stats import bootstrap
 
-    methods: tuple[Literal["BCa", "percentile"], ...] = ("percentile",) if statistic is np.median else ("BCa", "percentile")
-    for method in methods:
+    methods: tuple[Literal["BCa", "percentile"], ...] = ("BCa", "percentile")
+    for method in methods[1:] if statistic is np.median else methods:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             interval = bootstrap(
