@@ -1,2 +1,130 @@
-class Trace: pass
-def open_trace(p, verify=True): raise 1
+"""The trace file format (`.mmt`): preamble, sections, header. Byte layout: docs/trace-format.md.
+
+A file is a 64-byte preamble, one section a column (page, write, task) and, at the end, a JSON header that says where
+the sections are and what they hash to. The preamble holds the header's own hash and the file's length, so any
+truncation and any damaged byte that matters is found before a single access is handed out.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+MAGIC = b"\x89MMT\r\n\x1a\n"  # binary, and broken by line-ending conversions
+VERSION = 1
+PREAMBLE = struct.Struct("<8sIIQQ32s")  # magic, version, header length, header offset, file length, header SHA-256
+ALIGN = 64
+BLOCK = 65_536  # accesses a block; transforms start afresh at every block
+MAX_HEADER = 1 << 20
+MAX_PAGES = 1 << 32
+
+COLUMNS: dict[str, np.dtype[Any]] = {"page": np.dtype("<u4"), "write": np.dtype("u1"), "task": np.dtype("<u2")}
+ENCODINGS = ("raw", "zstd", "zstd+delta", "zstd+planes")
+
+
+class TraceError(Exception):
+    """A trace file or a foreign trace that cannot be used; the text names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Where one column lies in the file and how it is stored."""
+
+    name: str
+    encoding: str
+    offset: int
+    size: int
+    sha256: str
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the column's stored elements; `write` is eight accesses a byte."""
+        return COLUMNS[self.name]
+
+    def elements(self, accesses: int) -> int:
+        """Stored elements of a column of `accesses` accesses."""
+        return -(-accesses // 8) if self.name == "write" else accesses
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a trace file says about itself."""
+
+    npages: int
+    accesses: int
+    writes: int
+    tasks: int
+    page_size: int
+    digest: str
+    made: dict[str, Any]
+    sections: dict[str, Section]
+
+    def to_json(self) -> bytes:
+        """The header as it is written."""
+        plain = asdict(self)
+        plain["sections"] = [asdict(section) for section in self.sections.values()]
+        return json.dumps({"format": "mmrun trace", **plain}, indent=1, sort_keys=True).encode()
+
+
+def header_from_json(raw: bytes, file_length: int) -> Header:
+    """Parse and check a header. Raises ValueError for one that is not well-formed."""
+    plain = json.loads(raw)
+    if not isinstance(plain, dict) or plain.pop("format", None) != "mmrun trace":
+        raise ValueError("the header is not that of a trace")
+    try:
+        sections = {entry["name"]: Section(**entry) for entry in plain.pop("sections")}
+        header = Header(sections=sections, **plain)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"the header lacks or misnames a field ({error})") from error
+    _check(header, file_length)
+    return header
+
+
+def _check(header: Header, file_length: int) -> None:
+    counts = (header.npages, header.accesses, header.writes, header.tasks, header.page_size)
+    if not all(isinstance(count, int) and count >= 0 for count in counts) or header.npages > MAX_PAGES:
+        raise ValueError("the header's counts make no sense")
+    if not {"page", "write"} <= set(header.sections) <= set(COLUMNS):
+        raise ValueError("the columns page and write are needed, task is the only other one")
+    for section in header.sections.values():
+        inside = PREAMBLE.size <= section.offset and section.size >= 0 and section.offset + section.size <= file_length
+        if section.encoding not in ENCODINGS or not inside:
+            raise ValueError(f"section {section.name!r} has an unknown encoding or lies outside the file")
+        if section.encoding == "raw" and section.size != section.elements(header.accesses) * section.dtype.itemsize:
+            raise ValueError(f"section {section.name!r} has the wrong size")
+
+
+def content_digest(npages: int, accesses: int, columns: dict[str, str]) -> str:
+    """Identity of a trace's content, whatever its encoding: hex SHA-256 over sizes and the columns' own hashes."""
+    lines = [f"npages {npages}", f"accesses {accesses}", *(f"{name} {columns[name]}" for name in sorted(columns))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def encode_block(values: np.ndarray, encoding: str) -> bytes:
+    """One block of a column as the bytes that are compressed (or stored, when raw)."""
+    if encoding == "zstd+delta":
+        return np.diff(values, prepend=values.dtype.type(0)).tobytes()
+    if encoding == "zstd+planes":
+        return values.view(np.uint8).reshape(values.size, -1).T.tobytes()
+    return values.tobytes()
+
+
+def decode_block(raw: bytes, dtype: np.dtype, encoding: str) -> np.ndarray:
+    """The inverse of `encode_block`."""
+    if encoding == "zstd+planes":
+        planes = np.frombuffer(raw, dtype=np.uint8).reshape(dtype.itemsize, -1)
+        return np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
+    values = np.frombuffer(raw, dtype=dtype)
+    return np.cumsum(values, dtype=dtype) if encoding == "zstd+delta" else values
+
+
+def block_lengths(section: Section, accesses: int) -> Iterator[int]:
+    """Stored elements of every block of a column, in order."""
+    per_block = BLOCK // 8 if section.name == "write" else BLOCK
+    total = section.elements(accesses)
+    for start in range(0, total, per_block):
+        yield min(per_block, total - start)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from model.description import Stream
-    from model.trace.format import Trace
+    from model.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def module(kind: str) -> ModuleType:
     known = kinds()
     if kind not in known:
         near = get_close_matches(str(kind), known, n=1)
-        raise ValueError(f"unknown workload {kind!r}" + (f", did you mean {near[0]!r}?" if near else f": one of {known}"))
+        hint = f", did you mean {near[0]!r}?" if near else f": one of {', '.join(known)}"
+        raise ValueError(f"unknown workload {kind!r}{hint}")
     return import_module(f"model.workloads.{kind}")
 
 
@@ -69,7 +70,7 @@ def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[s
     generator = module(stream.kind)
     params = make_params(stream.kind, stream.params)
     if stream.kind == "trace":
-        from model.trace.format import open_trace
+        from model.trace import open_trace
 
         trace = (traces or {}).get(params.path) or open_trace(params.path)
         return Opened(generator.play(trace, params), trace.npages)

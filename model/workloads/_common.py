@@ -30,8 +30,8 @@ def coins(rng: np.random.Generator, count: int, fraction: float) -> np.ndarray:
 class Zipf:
     """Ranks 0..n-1 drawn with probability proportional to (rank + 1) ** -exponent, in constant time a draw.
 
-    Walker's alias method: a uniform cell, then the cell's own rank or its alias. Exponent 0 is the uniform distribution.
-    `names`, a permutation of 0..n-1, gives the ranks other numbers at no cost a draw.
+    Walker's alias method: a uniform cell, then the cell's own rank or its alias. Exponent 0 is the uniform
+    distribution. `names`, a permutation of 0..n-1, gives the ranks other numbers at no cost a draw.
     """
 
     def __init__(self, n: int, exponent: float, names: np.ndarray | None = None) -> None:

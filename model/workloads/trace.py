@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.events import touches
-from model.trace.format import Trace, open_trace
+from model.trace import Trace, open_trace
 from model.workloads._common import check_positive
 
 

@@ -1,0 +1,170 @@
+"""Reading trace files: checked before use, then mapped or decoded, whole or block by block."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import zstandard
+
+from model.trace.format import (
+    BLOCK,
+    MAGIC,
+    MAX_HEADER,
+    PREAMBLE,
+    VERSION,
+    Header,
+    Section,
+    TraceError,
+    block_lengths,
+    decode_block,
+    header_from_json,
+)
+
+Accesses = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # page (uint32), write (bool), task (uint16)
+
+
+class Trace:
+    """An open trace. Columns are decoded (or mapped, when raw) on first use; `blocks` never holds a whole one."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path, self.header = path, header
+        self.npages, self.accesses, self.tasks = header.npages, header.accesses, header.tasks
+        self.digest, self.meta = header.digest, header.made
+
+    @cached_property
+    def page(self) -> np.ndarray:
+        """Page of every access, uint32 [accesses]; pages are numbered from 0 to `npages` - 1."""
+        section = self.header.sections["page"]
+        if section.encoding == "raw" and self.accesses:
+            pages = np.memmap(self.path, dtype=section.dtype, mode="r", offset=section.offset, shape=(self.accesses,))
+            for start in range(0, self.accesses, 1 << 20):
+                self._check_pages(pages[start : start + (1 << 20)])
+            return pages
+        return self._whole(self._pages())
+
+    @cached_property
+    def write(self) -> np.ndarray:
+        """Whether an access writes, bool [accesses]."""
+        return self._whole(self._writes())
+
+    @cached_property
+    def task(self) -> np.ndarray | None:
+        """Task of every access, uint16 [accesses]; None when the trace is of a single task."""
+        return self._whole(self._column("task")) if "task" in self.header.sections else None
+
+    def blocks(self) -> Iterator[Accesses]:
+        """(page, write, task or None) of up to 65,536 accesses at a time, in bounded memory."""
+        tasks: Iterator[Any] = self._column("task") if "task" in self.header.sections else iter(lambda: None, 0)
+        yield from zip(self._pages(), self._writes(), tasks, strict=False)
+
+    def _pages(self) -> Iterator[np.ndarray]:
+        for block in self._column("page"):
+            self._check_pages(block)
+            yield block
+
+    def _writes(self) -> Iterator[np.ndarray]:
+        left = self.accesses
+        for packed in self._column("write"):
+            yield np.unpackbits(packed, count=min(left, BLOCK), bitorder="little").view(bool)
+            left -= BLOCK
+
+    def _column(self, name: str) -> Iterator[np.ndarray]:
+        section = self.header.sections[name]
+        with self.path.open("rb") as file:
+            file.seek(section.offset)
+            source: Any = _Bounded(file, section.size)
+            if section.encoding != "raw":
+                source = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=False)
+            for length in block_lengths(section, self.accesses):
+                raw = self._exactly(source, length * section.dtype.itemsize, section)
+                yield decode_block(raw, section.dtype, section.encoding)
+
+    def _exactly(self, source: Any, size: int, section: Section) -> bytes:
+        parts = []
+        try:
+            while size > 0 and (part := source.read(size)):
+                parts.append(part)
+                size -= len(part)
+        except zstandard.ZstdError as error:
+            raise TraceError(f"{self.path}: section {section.name!r} cannot be decompressed: {error}") from error
+        if size:
+            raise TraceError(f"{self.path}: section {section.name!r} ends early")
+        return b"".join(parts)
+
+    def _whole(self, blocks: Iterator[np.ndarray]) -> np.ndarray:
+        parts = list(blocks)
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32)
+
+    def _check_pages(self, block: np.ndarray) -> None:
+        if block.size and int(block.max()) >= self.npages:
+            raise TraceError(f"{self.path}: an access lies outside the {self.npages} pages that the header declares")
+
+
+class _Bounded:
+    """The next `size` bytes of an open file, as something to read from."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.left = file, size
+
+    def read(self, size: int = -1) -> bytes:
+        got = self.file.read(self.left if size < 0 else min(size, self.left))
+        self.left -= len(got)
+        return got
+
+
+def read_header(path: str | Path) -> Header:
+    """The checked header of a trace file, without looking at its columns. Raises TraceError."""
+    try:
+        with Path(path).open("rb") as file:
+            return _read_header(file, Path(path).stat().st_size)
+    except (ValueError, struct.error) as error:
+        raise TraceError(f"{path}: not a usable trace: {error}") from error
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read_header(file: BinaryIO, length: int) -> Header:
+    preamble = file.read(PREAMBLE.size)
+    if preamble[: len(MAGIC)] != MAGIC[: len(preamble)] or not preamble:
+        raise ValueError("it does not start as a .mmt file does (other formats: mmrun trace import)")
+    if len(preamble) < PREAMBLE.size:
+        raise ValueError("it is cut off within its first bytes")
+    _, version, size, offset, expected, digest = PREAMBLE.unpack(preamble)
+    if version != VERSION:
+        raise ValueError(f"it is of version {version}, this program reads version {VERSION}")
+    if expected != length:
+        raise ValueError(f"it is {length} bytes long and should be {expected}: truncated or damaged")
+    if size > MAX_HEADER or offset + size > length:
+        raise ValueError("its header is said to lie outside the file: damaged")
+    file.seek(offset)
+    raw = file.read(size)
+    if hashlib.sha256(raw).digest() != digest:
+        raise ValueError("its header does not match its checksum: damaged")
+    return header_from_json(raw, length)
+
+
+def open_trace(path: str | Path, *, verify: bool = True) -> Trace:
+    """Open a trace file; with `verify`, every column is checked against its checksum first.
+
+    Raises TraceError when the file is absent, truncated, damaged or not a trace.
+    """
+    trace = Trace(Path(path), read_header(path))
+    if verify:
+        with trace.path.open("rb") as file:
+            for section in trace.header.sections.values():
+                if _hash(file, section) != section.sha256:
+                    raise TraceError(f"{path}: column {section.name!r} does not match its checksum: damaged")
+    return trace
+
+
+def _hash(file: BinaryIO, section: Section) -> str:
+    digest = hashlib.sha256()
+    file.seek(section.offset)
+    stored = _Bounded(file, section.size)
+    while piece := stored.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()

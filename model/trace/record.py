@@ -1,0 +1,146 @@
+"""Recording the page accesses of a program with valgrind's lackey tool, streamed through a pipe."""
+
+import fcntl
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.trace.dense import Numbering
+from model.trace.fold import Folder
+from model.trace.format import TraceError
+from model.trace.lackey import accesses
+from model.trace.writer import LEVEL, TraceWriter
+
+PIECE = 1 << 20  # bytes read at a time
+
+
+class NoValgrind(Exception):
+    """valgrind is not installed."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a recording is: what valgrind printed so far, what was recorded of it, time since the start."""
+
+    bytes: int
+    accesses: int
+    npages: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a recording came to. `exit_status` is the program's own (negative: signal); None: stopped at the limit."""
+
+    accesses: int
+    npages: int
+    writes: int
+    digest: str
+    memory_accesses: int
+    exit_status: int | None
+    seconds: float
+
+
+def record(
+    command: Sequence[str],
+    out: str | Path,
+    *,
+    instructions: bool = False,
+    fold: int = 1,
+    limit: int | None = None,
+    level: int = LEVEL,
+    raw: bool = False,
+    stdout: int | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Recording:
+    """Run `command` under valgrind and write its page accesses to `out`, in bounded memory.
+
+    `fold` is the window of `model.trace.fold`; `limit` ends the program after that many recorded accesses; `stdout` is
+    a file descriptor for the program's output. Children that the program forks are not recorded. Raises NoValgrind, and
+    TraceError when the program cannot be started or valgrind fails.
+    """
+    valgrind, program = shutil.which("valgrind"), shutil.which(command[0])
+    if valgrind is None:
+        raise NoValgrind("valgrind is needed to record and is not installed (package valgrind of the distribution)")
+    if program is None:
+        raise TraceError(f"{command[0]}: no such program")
+    folder, numbering = Folder(fold), Numbering()
+    made = {"by": "mmrun trace record", "command": list(command), "fold": fold, "instructions": instructions}
+    with TraceWriter(out, made, level=level, raw=raw) as writer:
+        lackey = _Lackey(valgrind, command, stdout)
+        try:
+            stopped = _pump(lackey, writer, folder, numbering, instructions, limit, progress)
+        finally:
+            status = lackey.stop()
+        if writer.accesses == 0:
+            raise TraceError(f"{command[0]}: nothing was recorded; valgrind ended with status {status}")
+        header = writer.close()
+    return Recording(
+        header.accesses, header.npages, header.writes, header.digest, lackey.memory_accesses,
+        None if stopped else status, time.monotonic() - lackey.started,
+    )  # fmt: skip
+
+
+def _pump(
+    lackey: "_Lackey", writer: TraceWriter, folder: Folder, numbering: Numbering, instructions: bool,
+    limit: int | None, progress: Callable[[Progress], None],
+) -> bool:  # fmt: skip
+    """Move everything from the pipe into the trace; true when the limit stopped it."""
+    for page, write in _folded(lackey, folder, instructions):
+        room = page.size if limit is None else min(page.size, limit - writer.accesses)
+        writer.append(numbering.number(page[:room]), write[:room])
+        progress(Progress(lackey.bytes, writer.accesses, numbering.count, time.monotonic() - lackey.started))
+        if limit is not None and writer.accesses >= limit:
+            return True
+    return False
+
+
+def _folded(lackey: "_Lackey", folder: Folder, instructions: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for page, write in accesses(lackey.read, "valgrind", instructions):
+        lackey.memory_accesses += page.size
+        yield folder.fold(page, write)
+    yield folder.finish()
+
+
+class _Lackey:
+    """A program running under lackey, its trace coming through a pipe of its own."""
+
+    def __init__(self, valgrind: str, command: Sequence[str], stdout: int | None) -> None:
+        self._source, sink = os.pipe()
+        if sys.platform == "linux":
+            fcntl.fcntl(self._source, fcntl.F_SETPIPE_SZ, PIECE)
+        options = ["--command-line-only=yes", "--tool=lackey", "--trace-mem=yes", "--basic-counts=no"]
+        options += ["--child-silent-after-fork=yes", f"--log-fd={sink}"]
+        arguments: Any = [valgrind, *options, *command]
+        self.started = time.monotonic()
+        self._process = subprocess.Popen(arguments, pass_fds=[sink], stdout=stdout)
+        os.close(sink)
+        self._ended = False
+        self.bytes = self.memory_accesses = 0
+
+    def read(self) -> bytes:
+        """The next piece of the trace; b"" when the program has ended, even if a child of it keeps the pipe open."""
+        while not select.select([self._source], [], [], 0.5)[0]:
+            if self._process.poll() is not None:
+                self._ended = True
+                return b""
+        piece = os.read(self._source, PIECE)
+        self._ended = not piece
+        self.bytes += len(piece)
+        return piece
+
+    def stop(self) -> int:
+        """End the program if its trace has not come to an end; its exit status."""
+        os.close(self._source)
+        if not self._ended:
+            self._process.kill()
+        return self._process.wait()
