@@ -117,13 +117,14 @@ class Reader:
             if origin is tuple and isinstance(item, Sequence):
                 return [self.plain(part, args[0], (*path, index)) for index, part in enumerate(item.items)]
             if origin is dict and isinstance(item, Mapping):
-                return {key: self.entry(part, args[1], (*path, key)) for key, part in item.items.items()}
+                return self.entries(item, args[1], path)
         return scrub(to_plain(item))
 
-    def entry(self, item: Item, hint: Any, path: Dotted) -> Any:
-        if is_null(item):
-            self.problems.add(item.place, f"nothing called `{path[-1]}` to remove here", "leave it out")
-        return self.plain(item, hint, path)
+    def entries(self, item: Mapping, hint: Any, path: Dotted) -> dict[str, Any]:
+        for key, part in item.items.items():
+            if is_null(part):
+                self.problems.add(item.keys[key], f"nothing called `{key}` to remove here", "leave it out")
+        return {k: self.plain(part, hint, (*path, k)) for k, part in item.items.items() if not is_null(part)}
 
     def mapping(self, item: Mapping, kind: type, path: Dotted) -> dict[str, Any]:
         known = hints(kind)
@@ -186,13 +187,14 @@ def explain(error: dict[str, Any], item: Item) -> tuple[str, str]:
         return f"`{error['loc'][-1]}` is required", f"add `{error['loc'][-1]}: ...`"
     if kind == "literal_error":
         choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{units.name(to_plain(item))} is not one of {', '.join(choices)}", suggest(str(to_plain(item)), choices)
+        near = suggest(str(to_plain(item)), choices)
+        return f"{units.name(to_plain(item))} is not one of {', '.join(choices)}", "" if near[:5] == "known" else near
     if kind in WANTED:
         fix = ""
         if kind == "string_type" and isinstance(item, Scalar) and not isinstance(item.value, str):
             fix = f'write "{item.text}"' if item.value is not None else "leave the key out"
         return f"{WANTED[kind]} is expected, found {units.name(to_plain(item))}", fix
-    return str(error["msg"]), ""
+    return str(error["msg"]).removeprefix("Value error, "), ""
 
 
 def scrub(value: Any) -> Any:

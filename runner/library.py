@@ -1,29 +1,43 @@
-"""Where the configurations shipped with mmrun are: machines, traces, experiments.
+"""Where the shipped machines, traces and experiments are: `configs/` of a checkout, or the data package of a wheel."""
 
-They lie in `configs/` beside the packages, in a source tree as well as in an installed wheel.
-"""
-
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent / "configs"
-MACHINES = ROOT / "machines"
-TRACES = ROOT / "traces"
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = "mmrun_configs"
 
 
-def machine_names() -> list[str]:
-    """Names of the shipped machines."""
-    return sorted(path.stem for path in MACHINES.glob("*.yaml"))
+@cache
+def config_dir() -> Path:
+    """The directory that holds `machines/`, `traces/` and the experiments; FileNotFoundError if not installed."""
+    if (CHECKOUT / "pyproject.toml").is_file() and (CHECKOUT / "configs").is_dir():
+        return CHECKOUT / "configs"
+    spec = find_spec(PACKAGE)
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        if Path(place).is_dir():
+            return Path(place).resolve()
+    raise FileNotFoundError(f"neither {CHECKOUT / 'configs'} nor the package {PACKAGE} is there: reinstall mmrun")
+
+
+def machine_names(beside: Path | None = None) -> list[str]:
+    """Names of the shipped machines, and of those in `machines/` next to the configuration `beside`."""
+    folders = [config_dir() / "machines", *([beside.parent / "machines"] if beside else [])]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
 
 def experiments() -> list[Path]:
     """The shipped experiment files."""
-    return sorted(ROOT.glob("*.yaml"))
+    return sorted(config_dir().glob("*.yaml"))
 
 
-def beside(file: Path, name: str, shipped: Path) -> Path | None:
-    """The file `name`, seen from the configuration `file` first, then among the shipped ones; None when absent."""
-    for folder in (file.parent, shipped):
+def locate(name: str, config: Path, kind: str) -> Path | None:
+    """The file `name` next to the file `config`, in its folder `kind`, or among the shipped `kind`; None when absent."""
+    for folder in (config.parent, config.parent / kind, config_dir() / kind):
         path = folder / name
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except (OSError, ValueError):  # a name too long or with a zero byte names no file
+            return None
     return None
