@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 Label = str | int | float | bool
 Where = dict[str, Label | tuple[Label, ...]]
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
+BlockPath = tuple[str | int, ...]
+Problem = tuple[BlockPath, str]
 Axes = Mapping[str, Sequence[Label]] | Collection[str]
 
 
@@ -210,7 +210,7 @@ def _axis_list_problems(places: Mapping[str, tuple[str, ...]], axes: Collection[
     seen: dict[str, str] = {}
     for place, names in places.items():
         for index, name in enumerate(names):
-            path: Path = (place, index) if place in ("rows", "columns", "facets") else (place,)
+            path: BlockPath = (place, index) if place in ("rows", "columns", "facets") else (place,)
             unknown = _unknown(name, axes, "axis of the sweep")
             if unknown:
                 yield path, unknown

@@ -1,0 +1,75 @@
+"""The sentences under a table: n, intervals, what ratios compare with, the test and its correction, lost runs."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from runner.observations import Fate
+from runner.stats import MAX_EXACT_FLIPS, MIN_BOOTSTRAP, RESAMPLES, smallest_p
+from runner.tables import Entry, TableModel
+from runner.words import p_text
+
+FATES: dict[Fate, tuple[str, str]] = {
+    "failed": ("failed", "failed"),
+    "oom": ("OOM", "ran out of memory"),
+    "missing": ("not run", "not run yet"),
+    "undefined": ("undef.", "without a defined value"),
+}
+
+
+def notes(model: TableModel) -> list[str]:
+    """Sentences on n, intervals, comparison, correction, and runs that are not in the numbers."""
+    entries = model.entries.values()
+    hows = {entry.estimate.how for entry in entries} | {entry.ratio.how for entry in entries if entry.ratio}
+    sentences = [f"{model.spec.statistic.capitalize()} of {_n_text(entries)}.", *_interval_notes(model, hows)]
+    if model.baseline:
+        sentences += _comparison_notes(model)
+    lost = ", ".join(f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f])
+    if lost:
+        sentences.append(f"Of {model.fates.total()} runs {lost}: not in the numbers, shown where they are missing.")
+    return sentences
+
+
+def _n_text(entries: Iterable[Entry]) -> str:
+    counts = sorted({entry.estimate.n for entry in entries if entry.estimate.n})
+    if not counts:
+        return "no completed replicate"
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"n = {span} replicate{'s' if counts[-1] > 1 else ''}"
+
+
+def _interval_notes(model: TableModel, hows: Collection[str]) -> list[str]:
+    level, kind = f"{model.spec.confidence * 100:g} %", "BCa" if model.spec.statistic == "mean" else "percentile"
+    sentences = []
+    if "bca" in hows or "percentile" in hows:
+        sentences.append(f"[low, high]: {level} {kind} bootstrap interval ({RESAMPLES:,} resamples), not corrected.")
+    if "range" in hows:
+        sentences.append(f"low … high: smallest to largest, n being below {MIN_BOOTSTRAP}.")
+    if "exact" in hows:
+        sentences.append("exact: identical in every replicate.")
+    if "single" in hows:
+        sentences.append("n = 1: no interval.")
+    return sentences
+
+
+def _comparison_notes(model: TableModel) -> list[str]:
+    centre = "geometric mean" if model.spec.statistic == "mean" else "median"
+    base = model.words.choice(model.baseline)
+    sentences = [f"Ratio to {base}: {centre} of the ratios paired by replicate, all else equal."]
+    pairs = [entry.ratio.n for entry in model.entries.values() if entry.ratio and entry.ratio.p is not None]
+    if "p" not in model.show:
+        return sentences
+    if not pairs:
+        return [*sentences, f"No test: that takes {MIN_BOOTSTRAP} pairs that differ."]
+    exact = "exact " if max(pairs) <= MAX_EXACT_FLIPS else ""
+    name = f"{exact}sign-flip test" if model.spec.test == "sign-flip" else "paired t-test"
+    sentences.append(f"p: {name} on log ratios, Holm-corrected over the {model.tests} tests of this table.")
+    least = min(1.0, smallest_p(max(pairs), model.spec.test) * model.tests)
+    if least > 0.05:
+        sentences.append(f"With n = {max(pairs)} the smallest corrected p is {p_text(least)}: read the intervals.")
+    return sentences
+
+
+def lost_runs(fates: Counter[Fate]) -> str:
+    """`1 of 5 failed, 2 of 5 ran out of memory`; empty if every run has a value."""
+    total = fates.total()
+    return ", ".join(f"{fates[fate]} of {total} {words}" for fate, (_, words) in FATES.items() if fates[fate])
