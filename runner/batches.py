@@ -54,6 +54,11 @@ class Queue:
                 jobs.append(self.pending.popleft())
         return Batch(tuple(jobs), first.memory)
 
+    def take_one(self) -> Batch:
+        """The next job alone."""
+        job = self.pending.popleft()
+        return Batch((job,), job.memory)
+
     def fits(self, job: Job, first: Job) -> bool:
         """Whether `job` may share a batch with `first`."""
         return job.memory == first.memory and job.key not in self.suspects
@@ -67,4 +72,4 @@ class Queue:
         again = [job for job in left if self.losses[job.key] < ATTEMPTS]
         self.suspects.update(job.key for job in again)
         self.pending.extendleft(reversed(again))
-        return [given_up(job, f"lost {ATTEMPTS} workers while this cell ran on them alone: {reason}") for job in over]
+        return [given_up(job, f"gave up after {ATTEMPTS} attempts: {reason}") for job in over]

@@ -1,7 +1,7 @@
 """One cell's result as bytes: a header line with a checksum, then compressed JSON and raw series columns.
 
-    mmrun-cell 1 <sha256 of the payload> <length of the payload>\\n
-    payload = zstd(length of JSON as 8 bytes little endian, JSON, column bytes one after the other)
+mmrun-cell 1 <sha256 of the payload> <length of the payload>\\n
+payload = zstd(length of JSON as 8 bytes little endian, JSON, column bytes one after the other)
 """
 
 import hashlib

@@ -43,7 +43,7 @@ def states(
     wanted = {cell.key for cell in planned}
     by_key: dict[str, Record] = {}
     by_place: dict[tuple[Any, ...], Record] = {}
-    for record in sorted(records, key=lambda record: record.provenance.get("finished", 0)):
+    for record in sorted(records, key=finish_time):
         if record.key in wanted:
             by_key[record.key] = record
         elif record.status == "ok":
@@ -51,12 +51,16 @@ def states(
     model = fingerprint(None)
     found = {}
     for cell in planned:
-        record = by_key.get(cell.key)
-        if record is not None:
-            found[cell.key] = against_same_config(record, fingerprint(cell.cell), model)
+        if cell.key in by_key:
+            found[cell.key] = against_same_config(by_key[cell.key], fingerprint(cell.cell), model)
         else:
             found[cell.key] = against_other_config(cell, by_place.get(place(cell.axes, cell.replicate)))
     return found
+
+
+def finish_time(record: Record) -> float:
+    """When the cell ended, in seconds since 1970."""
+    return record.provenance.get("finished", 0.0)
 
 
 def place(axes: dict[str, Any], replicate: int) -> tuple[Any, ...]:

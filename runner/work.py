@@ -40,15 +40,16 @@ class Finished(NamedTuple):
     data: bytes
 
 
-def run_job(api: str, job: Job) -> Finished:
-    """Run the cell. Whatever the model raises becomes a failed record, except what another machine might not meet.
+def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
+    """Run the job's cell, or `cell`: the same with paths that hold on this node.
 
-    Raises OSError or MemoryError (a file that is not there, memory that ran out): the cell can be tried again.
+    Whatever the model raises becomes a failed record, except OSError and MemoryError (a file that is not there, memory
+    that ran out), which are raised: another try may not meet them.
     """
     module = importlib.import_module(api)
     started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
     try:
-        outcome = module.simulate(job.cell)
+        outcome = module.simulate(cell or job.cell)
         results: dict[str, Any] = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
     except (OSError, MemoryError):
         raise

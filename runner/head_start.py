@@ -1,0 +1,98 @@
+"""One process beside the driver that compiles the kernels and then runs cells until Ray is up.
+
+Ray needs seconds to start; a small sweep is over by then, and no core stands idle in a large one.
+"""
+
+import signal
+from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+from model.description import Cell
+from runner.batches import Batch, Queue
+from runner.ray_cluster import environment, worker_environment
+from runner.warm import warm_once
+from runner.work import Finished, message, run_job
+
+
+class HeadStart:
+    """The process. `cells` name the kernels to compile."""
+
+    def __init__(self, api: str, cells: list[Cell]) -> None:
+        spawn = get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=serve, args=(api, cells, theirs), daemon=True, name="head-start")
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is the driver's to handle
+        try:
+            with environment(worker_environment()):
+                self.process.start()
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+        theirs.close()
+        self.current: Batch | None = None
+        self.alive = True
+
+    def warm(self, seconds: float) -> str | None:
+        """Wait that long at most for the kernels: None, or how compiling ended ('' where all went well)."""
+        answer = self._answer(seconds)
+        return None if answer is None else answer if isinstance(answer, str) else ""
+
+    def running(self) -> int:
+        """Cells in flight."""
+        return int(self.current is not None)
+
+    def feed(self, queue: Queue) -> None:
+        """Give the process a cell if it is idle."""
+        if self.alive and self.current is None and queue:
+            self.current = queue.take_one()
+            self._send(self.current.jobs[0])
+
+    def poll(self, queue: Queue, seconds: float) -> Iterator[list[Finished]]:
+        """What has finished within that time; a cell the process died on goes back into the queue."""
+        if self.current is None:
+            return
+        answer = self._answer(seconds)
+        if answer is None:
+            return
+        batch, self.current = self.current, None
+        yield queue.lost(batch, set(), answer) if isinstance(answer, str) else [answer]
+
+    def stop(self) -> None:
+        """End the process without waiting for the cell it may be running."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+    def _send(self, job: Any) -> None:
+        try:
+            self.pipe.send(job)
+        except OSError:
+            self.alive = False
+
+    def _answer(self, seconds: float) -> Any:
+        """The process's next answer, a sentence if something went wrong, None after `seconds` of silence."""
+        try:
+            return self.pipe.recv() if self.pipe.poll(seconds) else None
+        except (EOFError, OSError):
+            self.alive = False
+            return "the process ended"
+
+
+def serve(api: str, cells: list[Cell], pipe: Connection) -> None:
+    """In the process: compile, then answer every job with what came of it, until the driver is gone."""
+    pipe.send(attempt(warm_once, api, cells))
+    while True:
+        try:
+            job = pipe.recv()
+            pipe.send(attempt(run_job, api, job))
+        except (EOFError, OSError):
+            return
+
+
+def attempt(function: Any, *arguments: Any) -> Any:
+    """The function's value, or a sentence for what it raised."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return message(error)

@@ -1,0 +1,152 @@
+"""Starting, joining and stopping Ray.
+
+A private cluster listens on loopback only, with a token of its own, no dashboard, no usage reports, and its files in a
+directory that goes away with it. On Linux its processes die with the thread that started them (Ray asks the kernel for
+that), so one thread owns Ray from start to shutdown.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+OBJECT_STORE = 256 << 20  # results pass through it in small pieces
+SOCKET_ROOM = 40  # longest temporary directory that leaves room for Ray's socket names (107 bytes in all)
+THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+class Unreachable(Exception):
+    """Ray could not be started or the cluster could not be joined."""
+
+
+def thread_caps() -> dict[str, str]:
+    """Environment of a worker: one thread in every numeric library, since every core runs a cell of its own."""
+    return {f"{library}_NUM_THREADS": "1" for library in THREADS}
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment of processes on this machine: thread caps, and a source checkout made importable."""
+    caps = thread_caps()
+    if "site-packages" not in ROOT.parts:
+        caps["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return caps
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """The process environment with `values` set, for the time of a `with` block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+class Cluster:
+    """Ray, started (`address` None) or joined in a thread of its own; `workers` caps a private cluster's CPUs."""
+
+    def __init__(self, address: str | None, workers: int) -> None:
+        self.address = address
+        self.workers = workers
+        self.error: BaseException | None = None
+        self.started = threading.Event()
+        self.stopping = threading.Event()
+        self.directory: str | None = None
+        self.thread = threading.Thread(target=self._own, name="ray", daemon=True)
+        self.thread.start()
+
+    def ready(self) -> bool:
+        """Whether Ray takes tasks. Raises Unreachable when it never will."""
+        if self.started.is_set() and self.error is not None:
+            where = f"no Ray cluster at {self.address}" if self.address else "Ray did not start"
+            raise Unreachable(f"{where}: {self.error}") from self.error
+        return self.started.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for `ready` that long at most."""
+        self.started.wait(seconds)
+        return self.ready()
+
+    def stop(self) -> None:
+        """Shut a private cluster down, or leave a joined one; returns when nothing of it is left here."""
+        self.stopping.set()
+        self.thread.join()
+
+    def _own(self) -> None:
+        try:
+            self._start()
+        except (Exception, SystemExit) as error:
+            self.error = error
+        finally:
+            self.started.set()
+        self.stopping.wait()
+        self._shutdown()
+
+    def _start(self) -> None:
+        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+        os.environ.update(QUIET)
+        if self.address:
+            ray = quiet_ray()
+            ray.init(address=self.address, runtime_env=shipped_environment(), **common)
+            return
+        self.directory = tempfile.mkdtemp(prefix="mmrun-", dir=short_directory())
+        private = {  # read by Ray when it is imported and by the processes it starts
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces a loopback address by an outside one
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        }
+        os.environ.update(private)
+        with environment(worker_environment()):
+            ray = quiet_ray()
+            ray.init(
+                address="local",
+                num_cpus=self.workers,
+                num_gpus=0,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                object_store_memory=OBJECT_STORE,
+                _temp_dir=self.directory,
+                **common,
+            )
+
+    def _shutdown(self) -> None:
+        ray = sys.modules.get("ray")
+        if ray is not None and ray.is_initialized():
+            ray.shutdown()
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def quiet_ray() -> Any:
+    """The module, which sets its own log level as it is imported, then set to speak of errors only."""
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    return ray
+
+
+def short_directory() -> str:
+    """The temporary directory, or /tmp where its path is too long for a socket's name."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= SOCKET_ROOM else "/tmp"
+
+
+def shipped_environment() -> dict[str, Any]:
+    """Runtime environment for a cluster's workers: this very code, and thread caps."""
+    return {"py_modules": [str(ROOT / "model"), str(ROOT / "runner")], "env_vars": thread_caps()}
+
+
+def address_of(option: str | None) -> str | None:
+    """The cluster to join: the option, else RAY_ADDRESS, else None for a private one."""
+    return option or os.environ.get("RAY_ADDRESS") or None

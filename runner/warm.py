@@ -1,0 +1,50 @@
+"""Compiling the model's kernels once per machine, before cells fan out.
+
+Numba keeps compiled kernels in files that all processes of a machine share. Whoever comes first compiles under a lock
+and leaves a mark named by the model's fingerprint; the others find the mark, or wait at the lock.
+"""
+
+import fcntl
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import model  # noqa: F401  (names the cache directory in the environment)
+from model.description import Cell
+
+
+def kernel_cache() -> Path:
+    """Directory of the compiled kernels."""
+    return Path(os.environ["NUMBA_CACHE_DIR"])
+
+
+def mark(api: str, cells: Iterable[Cell]) -> Path:
+    """The file whose existence says that the kernels these cells need are compiled on this machine."""
+    module = importlib.import_module(api)
+    parts = [api, sys.version, version("numba"), *sorted({module.fingerprint(cell) for cell in representatives(cells)})]
+    return kernel_cache() / f"warm-{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"
+
+
+def representatives(cells: Iterable[Cell]) -> list[Cell]:
+    """One cell for each combination of era and policy: what decides which kernels a run needs."""
+    return list({(cell.kernel, repr(sorted(cell.policy.items()))): cell for cell in cells}.values())
+
+
+def warm_once(api: str, cells: list[Cell]) -> float:
+    """Compile what the cells need unless this machine has it; seconds it took, 0.0 where it was there."""
+    done = mark(api, cells)
+    if done.exists():
+        return 0.0
+    done.parent.mkdir(parents=True, exist_ok=True)
+    with open(done.parent / "warm.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            return 0.0
+        module = importlib.import_module(api)
+        seconds = sum(module.warm(cell) for cell in representatives(cells))
+        done.touch()
+        return float(seconds)
