@@ -1,0 +1,245 @@
+"""`mmrun trace`: record a program's page accesses, import foreign traces, describe them, make synthetic ones."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Trace file to write (.mmt).")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Store columns uncompressed: the file can be mapped into memory.")]
+Level = Annotated[int, typer.Option("--level", min=1, max=22, help="zstd level of compressed columns.")]
+Fold = Annotated[
+    int,
+    typer.Option(
+        "--fold", min=1, max=1024, metavar="PAGES",
+        help="Drop accesses to the last PAGES distinct pages (1: merge consecutive accesses of a page).",
+    ),
+]  # fmt: skip
+Instructions = Annotated[bool, typer.Option("--instructions", help="Count instruction fetches as reads.")]
+
+
+class Format(StrEnum):
+    """Foreign formats."""
+
+    LACKEY = "lackey"
+    ORACLE_GENERAL = "oracleGeneral"
+    PAGES = "pages"
+    CSV = "csv"
+
+
+class Curve(StrEnum):
+    """Curves that `info` prints as CSV."""
+
+    LRU = "lru"
+    WORKING_SET = "working-set"
+
+
+@app.command("record")
+def record_command(
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The program and its arguments.")],
+    out: Out,
+    fold: Fold = 1,
+    instructions: Instructions = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="End the program after this many recorded accesses.")] = None,
+    level: Level = 12,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Run CMD under valgrind and record the pages it touches. Exit 1 if CMD fails (the trace is kept)."""
+    from model.trace.record import NoValgrind, record
+
+    with _errors(), _progress() as tick:
+        try:
+            done = record(
+                command, out, fold=fold, instructions=instructions, limit=limit, level=level, raw=raw,
+                stdout=sys.stderr.fileno() if as_json else None,
+                progress=lambda at: tick(f"{at.accesses:,} accesses, {at.npages:,} pages, {at.seconds:.0f} s"),
+            )  # fmt: skip
+        except NoValgrind as error:
+            _talk(f"mmrun trace record: {error}")
+            raise typer.Exit(3) from error
+    ended = "stopped at the limit" if done.exit_status is None else f"exit status {done.exit_status}"
+    _talk(
+        f"{out}: {done.accesses:,} accesses ({done.writes:,} writes) of {done.npages:,} pages, folded from "
+        f"{done.memory_accesses:,}; {command[0]}: {ended}; {done.seconds:.1f} s"
+    )
+    if as_json:
+        _print_json({"out": str(out), **vars(done)})
+    raise typer.Exit(1 if done.exit_status else 0)
+
+
+@app.command("import")
+def import_command(
+    form: Annotated[Format, typer.Argument(metavar="FORMAT", help="lackey, oracleGeneral, pages or csv.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="File to read (.zst and .gz are decompressed); - for stdin.")
+    ],
+    out: Out,
+    page: Annotated[str | None, typer.Option(help="csv: column of page numbers or object ids, name or index.")] = None,
+    address: Annotated[str | None, typer.Option(help="csv: column of byte addresses.")] = None,
+    write: Annotated[
+        str | None, typer.Option(help="csv: column that says whether an access writes (w/r, 1/0).")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="csv: column that tells tasks apart.")] = None,
+    header: Annotated[bool | None, typer.Option(help="csv: whether line 1 names the columns.")] = None,
+    delimiter: Annotated[str, typer.Option(help="csv: character between columns.")] = ",",
+    hexadecimal: Annotated[bool, typer.Option("--hex", help="pages: numbers are hex even without 0x.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep page numbers instead of numbering by first touch.")
+    ] = False,
+    fold: Fold = 1,
+    instructions: Instructions = False,
+    level: Level = 12,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a foreign trace into a .mmt file."""
+    from model.trace import importers
+    from model.trace.table import Columns, CsvReader
+
+    made: dict[str, Any] = {"by": "mmrun trace import", "format": form.value, "source": Path(source).name}
+    with _errors(), _progress() as tick:
+        if form is Format.LACKEY:
+            chunks = importers.lackey(source, instructions=instructions, fold=fold)
+            made |= {"fold": fold, "instructions": instructions}
+        elif form is Format.ORACLE_GENERAL:
+            chunks = importers.oracle_general(source)
+        elif form is Format.PAGES:
+            chunks = importers.page_list(source, hexadecimal=hexadecimal)
+        else:
+            where = Columns(page=page, address=address, write=write, task=task, header=header, delimiter=delimiter)
+            reader = CsvReader(source, where)
+            made["tasks"] = reader.tasks  # filled while reading, stored when all is read
+            chunks = iter(reader)
+        done = importers.import_trace(
+            chunks, out, made, keep=keep, level=level, raw=raw, progress=lambda count: tick(f"{count:,} accesses")
+        )
+    _finish(out, done, as_json)
+
+
+@app.command("info")
+def info_command(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Trace file (.mmt).")],
+    window: Annotated[int | None, typer.Option(min=1, help="Accesses a row of the working set.")] = None,
+    figure: Annotated[
+        list[Path] | None, typer.Option("--figure", "-f", help="Draw the curves here (.pdf, .png).")
+    ] = None,
+    csv: Annotated[Curve | None, typer.Option(help="Print this curve as CSV.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Describe a trace: footprint, read/write mix, LRU miss curve, working set over time."""
+    from model.trace import open_trace
+    from model.trace.info import describe
+    from runner import trace_text
+
+    with _errors():
+        found = describe(open_trace(trace), window)
+        for path in figure or ():
+            from runner.trace_figures import draw
+
+            draw(found, path)
+            _talk(f"{path} written")
+    if as_json:
+        _print_json(found.plain())
+    elif csv:
+        sys.stdout.write(trace_text.curve_csv(found, csv.value))
+    else:
+        sys.stdout.write(trace_text.summary(found))
+
+
+@app.command("synthesise")
+def synthesise_command(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Generator: zipf, uniform, loop, scan, ...")],
+    out: Out,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="size=64MiB, ...")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random stream.")] = 0,
+    level: Level = 12,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Write the stream of a generator as a trace."""
+    import numpy as np
+
+    from model.events import ARG_MASK, OP_SHIFT
+    from model.trace import write_trace
+    from model.workloads import make_params, module
+    from runner.trace_params import parse_params
+
+    with _errors():
+        if kind == "trace":
+            raise ValueError("kind `trace` plays a recording; there is nothing to synthesise")
+        values = parse_params(kind, param or [])
+        params = make_params(kind, values)
+        generator = module(kind)
+        made = {"by": "mmrun trace synthesise", "kind": kind, "params": values, "seed": seed}
+        chunks = generator.events(params, np.random.default_rng(seed))
+        accesses = ((chunk & ARG_MASK, chunk >> OP_SHIFT == 1) for chunk in chunks)
+        done = write_trace(out, accesses, made, npages=generator.footprint(params), level=level, raw=raw)
+    _finish(out, done, as_json)
+
+
+def _finish(out: Path, header: Any, as_json: bool) -> None:
+    _talk(f"{out}: {header.accesses:,} accesses ({header.writes:,} writes) of {header.npages:,} pages")
+    if as_json:
+        names = ("accesses", "npages", "writes", "tasks", "digest")
+        _print_json({"out": str(out), **{name: getattr(header, name) for name in names}})
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
+
+
+def _talk(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn what users can mend into a sentence and exit 2, what the machine lacks into exit 3."""
+    from model.trace.format import TraceError
+
+    try:
+        yield
+    except (TraceError, ValueError) as error:
+        _talk(f"mmrun trace: {error}")
+        raise typer.Exit(2) from error
+    except OSError as error:
+        _talk(f"mmrun trace: {error}")
+        raise typer.Exit(3) from error
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A function that shows a line of progress: rewritten twice a second on a terminal, every 10 s elsewhere."""
+    import time
+
+    terminal = sys.stderr.isatty()
+    pause, last = (0.5 if terminal else 10.0), time.monotonic()
+    shown = False
+
+    def tick(text: str) -> None:
+        nonlocal last, shown
+        if time.monotonic() - last < pause:
+            return
+        last, shown = time.monotonic(), True
+        width = os.get_terminal_size(sys.stderr.fileno()).columns - 1 if terminal else 200
+        print(
+            f"\r\033[K{text[:width]}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True
+        )
+
+    try:
+        yield tick
+    finally:
+        if shown and terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,206 @@
+"""Generators: bounds, lengths, determinism, and for each kind the property it is named for."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.description import Stream
+from model.events import ARG_MASK, OP_SHIFT
+from model.trace import write_trace
+from model.units import KiB, MiB
+from model.workloads import _common, kinds, make_params, open_stream, params_type
+
+SYNTHETIC = [kind for kind in kinds() if kind != "trace"]
+EXTRA = {
+    "scan": {"hot": 100 * KiB, "scan_fraction": 0.3, "burst": 7},
+    "phases": {"working_set": 100 * KiB, "phase": 900, "overlap": 0.5, "exponent": 0.7},
+    "writer": {"read_fraction": 0.25, "writes_per_page": 3},
+    "zipf": {"exponent": 0.9},
+}
+
+
+def run(kind: str, seed: int = 1, **params) -> tuple[np.ndarray, np.ndarray, int]:
+    """(pages, writes, footprint) of a stream."""
+    opened = open_stream(Stream(kind=kind, params=params), np.random.default_rng(seed))
+    chunks = list(opened.events)
+    assert all(chunk.dtype == np.int64 and 0 < chunk.size <= 65_536 for chunk in chunks)
+    events = np.concatenate(chunks)
+    assert not np.any(events >> OP_SHIFT > 1)
+    return events & ARG_MASK, events >> OP_SHIFT == 1, opened.footprint
+
+
+def typical(kind: str, accesses: int = 5_000, size: int = 1000 * KiB, **more) -> dict:
+    return {"size": size, "accesses": accesses, **EXTRA.get(kind, {}), **more}
+
+
+def test_the_kinds_are_the_files():
+    assert kinds() == ["loop", "phases", "scan", "trace", "uniform", "walk", "writer", "zipf"]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_parameter_is_documented(kind):
+    from runner.fields import docs
+
+    assert all(docs(params_type(kind)).get(field.name) for field in fields(params_type(kind)))
+
+
+@pytest.mark.parametrize("kind", SYNTHETIC)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), accesses=st.integers(1, 3000), size=st.integers(120 * KiB, 4 * MiB))
+def test_streams_have_their_length_and_stay_in_their_footprint(kind, seed, accesses, size):
+    pages, writes, footprint = run(kind, seed, **typical(kind, accesses, size))
+    assert pages.size == writes.size == accesses
+    assert footprint == -(-size // 4096)
+    assert pages.min() >= 0 and pages.max() < footprint
+
+
+@pytest.mark.parametrize("kind", SYNTHETIC)
+def test_seed_decides_the_stream_and_chunking_does_not(kind, monkeypatch):
+    first = run(kind, 7, **typical(kind))
+    monkeypatch.setattr(_common, "CHUNK", 613)
+    again = run(kind, 7, **typical(kind))
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
+
+
+@pytest.mark.parametrize("kind", SYNTHETIC)
+def test_a_shorter_stream_is_a_prefix(kind):
+    long, short = run(kind, 3, **typical(kind, 150_000)), run(kind, 3, **typical(kind, 70_001))
+    assert np.array_equal(long[0][:70_001], short[0]) and np.array_equal(long[1][:70_001], short[1])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SYNTHETIC if kind != "loop"])
+def test_another_seed_gives_another_stream(kind):
+    first, second = run(kind, 1, **typical(kind)), run(kind, 2, **typical(kind))
+    assert not (np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1]))
+
+
+@pytest.mark.parametrize("kind", ["zipf", "uniform", "loop", "walk", "phases"])
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_write_fraction_is_met_and_does_not_move_the_pages(kind, fraction):
+    pages, writes, _ = run(kind, **typical(kind, 100_000, write_fraction=fraction))
+    assert abs(writes.mean() - fraction) <= 5 * np.sqrt(fraction * (1 - fraction) / writes.size)
+    assert np.array_equal(pages, run(kind, **typical(kind, 100_000))[0])
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 1.7])
+@pytest.mark.parametrize("n", [1, 2, 3, 97, 5_000])
+def test_the_alias_table_holds_exactly_the_distribution(n, exponent):
+    weights = np.arange(1, n + 1) ** -exponent
+    keep, alias = _common.alias_table(weights)
+    share = keep.astype(float) + np.bincount(alias, 1.0 - keep.astype(float), minlength=n)
+    assert np.allclose(share / n, weights / weights.sum(), rtol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=60))
+def test_the_alias_table_holds_any_distribution(values):
+    weights = np.array(values)
+    keep, alias = _common.alias_table(weights)
+    share = keep.astype(float) + np.bincount(alias, 1.0 - keep.astype(float), minlength=weights.size)
+    assert np.allclose(share / weights.size, weights / weights.sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.8, 1.2])
+def test_zipf_frequencies_pass_a_chi_square_test(exponent):
+    from scipy.stats import chisquare
+
+    n, count = 200, 400_000
+    pages, _, _ = run("zipf", size=n * 4096, accesses=count, exponent=exponent, permute=False)
+    expected = np.arange(1, n + 1) ** -exponent
+    assert chisquare(np.bincount(pages, minlength=n), count * expected / expected.sum()).pvalue > 1e-4
+
+
+def test_zipf_permutes_popularity_over_the_address_space():
+    n = 500
+    plain = np.bincount(run("zipf", size=n * 4096, accesses=100_000, permute=False)[0], minlength=n)
+    mixed = np.bincount(run("zipf", size=n * 4096, accesses=100_000)[0], minlength=n)
+    assert plain.argmax() == 0 and mixed.argmax() != 0
+    assert abs(np.sort(plain)[-1] - np.sort(mixed)[-1]) < 0.05 * plain.max()
+
+
+def test_uniform_frequencies_pass_a_chi_square_test():
+    from scipy.stats import chisquare
+
+    pages, _, n = run("uniform", size=1 * MiB, accesses=200_000)
+    assert chisquare(np.bincount(pages, minlength=n)).pvalue > 1e-4
+
+
+def test_loop_goes_round_in_order():
+    pages, _, n = run("loop", size=400 * KiB, accesses=150_000)
+    assert np.array_equal(pages, np.arange(150_000) % n)
+
+
+def test_walk_is_one_cycle_through_all_pages():
+    pages, _, n = run("walk", size=400 * KiB, accesses=1_000)
+    assert sorted(pages[:n]) == list(range(n))
+    assert np.array_equal(pages, np.resize(pages[:n], 1_000))
+    assert not np.array_equal(np.diff(pages[:n]), np.ones(n - 1))
+
+
+def test_scan_reads_on_in_bursts_and_leaves_the_rest_to_the_hot_set():
+    hot, n = 50, 500
+    pages, writes, _ = run(
+        "scan", size=n * 4096, hot=hot * 4096, accesses=200_000, scan_fraction=0.25, burst=16, write_fraction=0.5
+    )
+    scanned = pages >= hot
+    assert np.array_equal(pages[scanned], hot + np.arange(scanned.sum()) % (n - hot))
+    assert abs(scanned.mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 * 16 / pages.size)
+    assert np.all(scanned.reshape(-1, 16) == scanned.reshape(-1, 16)[:, :1])
+    assert not writes[scanned].any() and abs(writes[~scanned].mean() - 0.5) < 0.01
+
+
+def test_phases_move_the_working_set_by_what_overlap_leaves():
+    width, n, phase = 100, 1000, 4_000
+    pages, _, _ = run("phases", size=n * 4096, working_set=width * 4096, accesses=12 * phase, phase=phase, overlap=0.25)
+    for number, part in enumerate(pages.reshape(12, phase)):
+        assert set(part.tolist()) == {(number * 75 + offset) % n for offset in range(width)}
+
+
+def test_writer_writes_every_page_in_turn_and_reads_only_what_is_written():
+    pages, writes, n = run("writer", size=100 * 4096, accesses=3_000, writes_per_page=4, read_fraction=0.4)
+    written = pages[writes]
+    assert np.array_equal(written, np.arange(written.size) // 4 % n)
+    assert abs(writes.mean() - 0.6) < 0.05
+    known: set[int] = set()
+    for page, write in zip(pages.tolist(), writes.tolist(), strict=True):
+        assert write or page in known
+        known.add(page)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "says"),
+    [
+        ("zipf", {"size": 0, "accesses": 1}, "size must be at least 1"),
+        ("zipf", {"size": 1, "accesses": 0}, "accesses must be at least 1"),
+        ("zipf", {"size": 1, "accesses": 1, "exponent": -1.0}, "exponent must lie between 0"),
+        ("loop", {"size": 1, "accesses": 1, "write_fraction": 1.5}, "write_fraction must lie between 0 and 1"),
+        ("loop", {"size": 1}, "accesses"),
+        ("loop", {"size": 1, "accesses": 1, "burst": 3}, "no parameter 'burst'"),
+        ("scan", {"size": 4096, "hot": 4096, "accesses": 1}, "size must exceed hot"),
+        ("phases", {"size": 4096, "working_set": 8192, "accesses": 1, "phase": 1}, "must not exceed size"),
+        ("writer", {"size": 1, "accesses": 1, "writes_per_page": 0}, "writes_per_page"),
+        ("trace", {"path": "x", "repeat": 0}, "repeat"),
+        ("zpif", {}, "did you mean 'zipf'"),
+        ("_common", {}, "unknown workload"),
+    ],
+)
+def test_impossible_parameters_are_refused_in_a_sentence(kind, params, says):
+    with pytest.raises(ValueError, match=says):
+        make_params(kind, params)
+
+
+def test_a_trace_is_played_as_recorded(tmp_path):
+    rng = np.random.default_rng(5)
+    page, write, task = rng.integers(0, 90, 100_000), rng.random(100_000) < 0.4, rng.integers(0, 3, 100_000)
+    write_trace(tmp_path / "t.mmt", [(page, write, task)], {}, npages=100)
+    path = str(tmp_path / "t.mmt")
+    assert all(np.array_equal(a, b) for a, b in zip(run("trace", path=path), (page, write, 100), strict=True))
+    twice = run("trace", path=path, repeat=2)
+    assert np.array_equal(twice[0], np.concatenate((page, page)))
+    some = run("trace", path=path, tasks=[0, 2])
+    assert np.array_equal(some[0], page[task != 1]) and np.array_equal(some[1], write[task != 1])
+    with pytest.raises(ValueError, match="holds tasks 0 to 2, not 3"):
+        run("trace", path=path, tasks=[3])
