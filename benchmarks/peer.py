@@ -10,7 +10,7 @@ RECORD = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next_acces
 
 
 def next_accesses(page: np.ndarray) -> np.ndarray:
-    """For each access, when its page is touched next; a page never touched again gets a time after the end, all different.
+    """When the page of each access is touched next; of pages never touched again, times after the end, all different.
 
     libCacheSim's Belady does not admit an object marked as never used again. Demand paging must admit every page, so no
     access carries that mark here; which of the dead pages leaves first does not change the number of misses.
