@@ -54,7 +54,9 @@ class MachineCheck:
             if node.bandwidth == 0:
                 self.fault("a bandwidth of zero", "examples: 80GB/s", "nodes", index, "bandwidth")
         if sum(node.memory for node in nodes) > MAX_MEMORY:
-            self.fault("more memory than the model can hold", f"up to {units.show(MAX_MEMORY, 'bytes')} in all", "nodes")
+            self.fault(
+                "more memory than the model can hold", f"up to {units.show(MAX_MEMORY, 'bytes')} in all", "nodes"
+            )
 
     def size(self, value: int, what: str, least: int, *path: str | int) -> None:
         if value < least:

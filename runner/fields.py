@@ -1,13 +1,14 @@
 """Turns configuration trees into the dataclasses of the model, with every error at its place.
 
-The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), refuses unknown
-keys and remembers where each value stands. Pydantic then checks the result, strictly, and its errors are mapped back to
-places. The string literal below a field is its documentation.
+The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), refuses
+unknown keys and remembers where each value stands. Pydantic then checks the result, strictly, and its errors are mapped
+back to places. The string literal below a field is its documentation.
 """
 
 import ast
 import dataclasses
 import inspect
+import itertools
 import json
 import types
 import typing
@@ -42,10 +43,10 @@ def docs(kind: type) -> dict[str, str]:
     tree = ast.parse(Path(inspect.getsourcefile(kind) or "").read_text(encoding="utf-8"))
     body = next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
     found = {"": inspect.cleandoc(kind.__doc__ or "")}
-    for field, text in zip(body, body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-            if isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
-                found[field.target.id] = inspect.cleandoc(text.value.value)
+    for field, text in itertools.pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[name] = inspect.cleandoc(words)
     return found
 
 
@@ -95,14 +96,14 @@ class Reader:
         self.found = {}
         plain = self.plain(item, kind, ())
         try:
-            value = adapter(kind).validate_json(json.dumps(plain), strict=True)
+            value = adapter(typing.cast(Any, kind)).validate_json(json.dumps(plain), strict=True)
         except ValidationError as error:
             self.report(error.errors(include_url=False, include_input=False))
             return None
         return value if len(self.problems) == before else None
 
     def plain(self, item: Item, hint: Any, path: Dotted, share: bool = False) -> Any:
-        """The item as data for Pydantic; notes unknown keys and unreadable quantities. `share`: a percentage will do."""
+        """The item as data for Pydantic; notes unknown keys and bad quantities. `share`: a percentage will do."""
         self.found[path] = item
         kinds = arms(hint)
         unit = next((unit for kind in kinds if (unit := quantity(kind))), None)
@@ -209,4 +210,3 @@ def scrub(value: Any) -> Any:
 def literals(hint: Any) -> tuple[Any, ...]:
     """The choices of a Literal type, or nothing."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
-

@@ -1,7 +1,7 @@
 """Loads an experiment file with everything it includes, and machines by name.
 
-Later wins: the files of `include` are merged in their order, the including file on top; a machine's overrides lie on its
-`base`. Mappings merge key by key, lists and plain values are replaced, null removes.
+Later wins: the files of `include` are merged in their order, the including file on top; a machine's overrides lie on
+its `base`. Mappings merge key by key, lists and plain values are replaced, null removes.
 """
 
 import re

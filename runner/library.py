@@ -32,7 +32,7 @@ def experiments() -> list[Path]:
 
 
 def locate(name: str, config: Path, kind: str) -> Path | None:
-    """The file `name` next to the file `config`, in its folder `kind`, or among the shipped `kind`; None when absent."""
+    """The file `name` next to `config`, in its folder `kind`, or among the shipped ones; None when absent."""
     for folder in (config.parent, config.parent / kind, config_dir() / kind):
         path = folder / name
         try:

@@ -1,4 +1,4 @@
-"""Reads what a task runs (`stream:`) and the policy choices (`policy:`): their keys depend on the kind or variant named."""
+"""Reads what a task runs (`stream:`) and the policy choices (`policy:`): their keys depend on the kind or variant."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -30,7 +30,9 @@ class Streams:
         if isinstance(item, Scalar) and item.value is REFUSED:
             return NO_STREAM
         if not isinstance(item, Mapping):
-            self.problems.add(item.place, "a stream is a mapping with `kind` and its parameters", "write {kind: zipf, ...}")
+            self.problems.add(
+                item.place, "a stream is a mapping with `kind` and its parameters", "write {kind: zipf, ...}"
+            )
             return NO_STREAM
         kind = self.kind(item)
         if kind is None:
@@ -68,7 +70,9 @@ class Streams:
             return None
         path = locate(item.value, item.place.file, "traces")
         if path is None:
-            self.problems.add(item.place, f"no trace `{item.value}`", "paths are relative to this file, or a shipped trace")
+            self.problems.add(
+                item.place, f"no trace `{item.value}`", "paths are relative to this file, or a shipped trace"
+            )
             return None
         real = str(path.resolve())
         if real not in self.digests:
@@ -76,8 +80,7 @@ class Streams:
         return Scalar(item.place, real, real, quoted=True) if self.digests[real] else None
 
     def verify(self, path: Path, item: Scalar) -> str | None:
-        from model.trace.format import TraceError
-        from model.workloads.trace import open_trace
+        from model.trace import TraceError, open_trace
 
         try:
             return str(open_trace(path).digest)
@@ -110,10 +113,12 @@ def read_variant(axis: str, item: Item, problems: Problems) -> Variant | None:
     """One axis' choice: a name, or a mapping of `variant`, optional `file`, and parameters."""
     if isinstance(item, Scalar):
         name, file, params = item, None, Mapping(item.place, {}, {})
-    elif isinstance(item, Mapping) and isinstance(item.get("variant"), Scalar):
-        name, file, params = item.items["variant"], item.get("file"), without(item, "variant", "file")
+    elif isinstance(item, Mapping) and isinstance(named := item.get("variant"), Scalar):
+        name, file, params = named, item.get("file"), without(item, "variant", "file")
     else:
-        problems.add(item.place, f"a variant of `{axis}` is expected", "write its name, or {variant: name, parameter: value}")
+        problems.add(
+            item.place, f"a variant of `{axis}` is expected", "write its name, or {variant: name, parameter: value}"
+        )
         return None
     if name.value is REFUSED:
         return None
@@ -177,4 +182,3 @@ def read_param(param: registry.Param, item: Item) -> int | float | str | bool:
     if (low is not None and value < low) or (high is not None and value > high):
         raise units.UnitError(f"{value} is outside {low} to {high}", example)
     return value
-

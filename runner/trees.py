@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from runner.problems import Place
@@ -159,7 +158,9 @@ def to_plain(item: Item) -> Any:
 def from_plain(value: Any, place: Place) -> Item:
     """Python data as a tree, all of it at one place."""
     if isinstance(value, dict):
-        return Mapping(place, {key: from_plain(part, place) for key, part in value.items()}, dict.fromkeys(value, place))
+        return Mapping(
+            place, {key: from_plain(part, place) for key, part in value.items()}, dict.fromkeys(value, place)
+        )
     if isinstance(value, list | tuple):
         return Sequence(place, tuple(from_plain(part, place) for part in value))
     return Scalar(place, value, str(value), quoted=isinstance(value, str))

@@ -1,7 +1,7 @@
 """Quantities as text: sizes, times, rates and percentages, read and printed exactly with integer arithmetic.
 
-A quantity is a decimal number and a unit (`4GiB`, `1.5 ms`, `10Gbit/s`, `25%`). It must come out as a whole number of the
-base unit (bytes, ns, bytes/s); a number without a unit is an error unless it is 0.
+A quantity is a decimal number and a unit (`4GiB`, `1.5 ms`, `10Gbit/s`, `25%`). It must come out as a whole number of
+the base unit (bytes, ns, bytes/s); a number without a unit is an error unless it is 0.
 """
 
 import re
@@ -24,10 +24,19 @@ RATES = {
     **{f"{unit}/s": factor for unit, factor in SIZES.items()},
     **{f"{prefix}bit/s": Fraction(1000**power, 8) for power, prefix in enumerate(("", "k", "M", "G", "T"))},
 }
-UNITS: dict[str, Mapping[str, Fraction]] = {"bytes": SIZES, "ns": TIMES, "bytes/s": RATES, "ratio": {"%": Fraction(1, 100)}}
+UNITS: dict[str, Mapping[str, Fraction]] = {
+    "bytes": SIZES,
+    "ns": TIMES,
+    "bytes/s": RATES,
+    "ratio": {"%": Fraction(1, 100)},
+}
 EXAMPLES = {
     "bytes": "64KiB, 512MiB, 4GiB", "ns": "100ns, 20us, 5ms, 2s, 10min", "bytes/s": "10Gbit/s, 2GB/s, 500MB/s",
     "ratio": "2%, 12.5%",
+}  # fmt: skip
+WORDS = {
+    "sec": "s", "second": "s", "minute": "min", "m": "ms or min", "hour": "h", "hr": "h", "u": "us", "n": "ns",
+    "msec": "ms", "usec": "us", "nsec": "ns", "milli": "ms", "d": "h",
 }  # fmt: skip
 NAMES = {"bytes": "a size", "ns": "a time", "bytes/s": "a rate", "ratio": "a percentage"}
 
@@ -93,9 +102,7 @@ def similar(suffix: str, unit: str) -> str:
         prefix = key[0].upper()
         return f"{prefix}iB ({1 << 10}-based) or {'k' if prefix == 'K' else prefix}B (1000-based)"
     if unit == "ns":
-        words = {"sec": "s", "second": "s", "minute": "min", "m": "ms or min", "hour": "h", "hr": "h", "u": "us", "n": "ns",
-                 "msec": "ms", "usec": "us", "nsec": "ns", "milli": "ms", "mili": "ms", "m".upper(): "ms"}  # fmt: skip
-        return words.get(key, "")
+        return WORDS.get(key, "")
     return ""
 
 

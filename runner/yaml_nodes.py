@@ -1,12 +1,13 @@
 """Reads a YAML file into a small tree that knows where every value stands, and refuses what YAML leaves to guessing.
 
-Bounds: 1 MiB a file, 32 levels, 100,000 nodes after aliases are expanded, one document. Tags, merge keys, repeated keys,
-keys that are not text, empty values and YAML 1.1 surprises are errors, all reported together.
+Bounds: 1 MiB a file, 32 levels, 100,000 nodes after aliases are expanded, one document. Tags, merge keys, repeated
+keys, keys that are not text, empty values and YAML 1.1 surprises are errors, all reported together.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,7 +15,8 @@ from runner.problems import ConfigError, ConfigErrors, Place, Problems, suggest
 from runner.yaml_scalars import REFUSED, Trap, Value, plain
 
 __all__ = [
-    "ConfigError", "ConfigErrors", "Item", "Mapping", "Place", "Problems", "Scalar", "Sequence", "load", "parse", "suggest",
+    "ConfigError", "ConfigErrors", "Item", "Mapping", "Place", "Problems", "Scalar", "Sequence", "load", "parse",
+    "suggest",
 ]  # fmt: skip
 
 MAX_BYTES = 1 << 20
@@ -124,6 +126,11 @@ def at(text: str, offset: int, path: Path) -> Place:
     return Place(path, text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
 
 
+def mark(path: Path, where: Any) -> Place:
+    """The place of one of PyYAML's marks."""
+    return Place(path, where.line + 1, where.column + 1)
+
+
 def syntax(error: yaml.YAMLError, text: str, path: Path) -> tuple[Place, str, str]:
     """Place, message and fix of a YAML syntax error."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
@@ -151,7 +158,7 @@ def guard(text: str, path: Path, problems: Problems) -> None:
     """Refuse, before a tree is built, what could exhaust memory or means more than plain data."""
     depth = count = documents = 0
     for event in yaml.parse(text, Loader=LOADER):
-        place = Place(path, event.start_mark.line + 1, event.start_mark.column + 1)
+        place = mark(path, event.start_mark)
         count += isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -191,12 +198,13 @@ class Builder:
         if len(self.open) > MAX_DEPTH:
             return self.refuse(place, f"aliases nest deeper than {MAX_DEPTH} levels", "spell them out")
         self.open.append(node)
-        built = self.sequence(node, place) if isinstance(node, yaml.SequenceNode) else self.mapping(node, place)
+        build: Any = self.sequence if isinstance(node, yaml.SequenceNode) else self.mapping
+        built: Item = build(node, place)
         self.open.pop()
         return built
 
     def place(self, node: yaml.Node) -> Place:
-        return Place(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
+        return mark(self.path, node.start_mark)
 
     def refuse(self, place: Place, message: str, fix: str) -> Scalar:
         self.problems.add(place, message, fix)

@@ -1,0 +1,185 @@
+"""Whether a cell's parts go together: tasks with the machine, settings with the kernel era, each fault at its place."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from model import registry
+from model.description import Cgroup, Machine, Mempolicy, Region, Task
+from model.units import PAGE
+from runner import units
+from runner.problems import Place, suggest
+from runner.trees import place_of
+from runner.yaml_nodes import Mapping
+
+if TYPE_CHECKING:
+    from runner.cells import Parts
+
+MAX_TASKS = 256
+MAX_CGROUPS = 64
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+SYSCTL = {
+    "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
+    "page_cluster": (0, 10), "min_unmapped_ratio": (0, 100),
+}  # fmt: skip
+WITH_NODES = ("bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
+Note = Callable[[Place, str, str], None]
+
+
+class CellCheck:
+    """Notes every fault of one combination; pairs of parts that were looked at before are skipped."""
+
+    def __init__(
+        self, parts: "Parts", tree: Mapping, note: Note, memory: dict[tuple[Any, ...], tuple[Any, Any]]
+    ) -> None:
+        self.parts, self.tree, self.note, self.memory = parts, tree, note, memory
+        assert parts.machine is not None and parts.kernel is not None
+        self.machine: Machine = parts.machine
+        self.era = registry.eras()[parts.kernel]
+
+    def run(self) -> None:
+        """Check everything."""
+        self.names("tasks", MAX_TASKS)
+        self.names("cgroups", MAX_CGROUPS)
+        count = sum(task.count for task in (self.parts.tasks or {}).values())
+        if count > MAX_TASKS:
+            self.fault(f"{count} tasks", f"at most {MAX_TASKS}, counted with their `count`", "tasks")
+        self.once("vm", self.parts.vm, self.sysctl)
+        for name, group in (self.parts.cgroups or {}).items():
+            self.once(("cgroup", name), group, partial(self.cgroup, name, group))
+        for name, task in (self.parts.tasks or {}).items():
+            self.once(("task", name), task, partial(self.task, name, task))
+        self.limits()
+
+    def once(self, kind: Any, part: Any, look: Callable[[], None]) -> None:
+        key = ("check", kind, id(part), id(self.machine), id(self.parts.cgroups), self.era.name)
+        if key not in self.memory:
+            self.memory[key] = (None, (part, self.machine, self.parts.cgroups))
+            look()
+
+    def fault(self, message: str, fix: str, *path: str | int) -> None:
+        self.note(place_of(self.tree, *path), message, fix)
+
+    def limits(self) -> None:
+        sampling, duration = self.parts.sampling, self.parts.duration
+        if sampling and sampling.accesses is not None and sampling.accesses < 1:
+            self.fault(f"sampling every {sampling.accesses} accesses", "at least 1", "sampling", "accesses")
+        if sampling and sampling.every == 0:
+            self.fault("sampling every 0 ns", "examples: 10ms", "sampling", "every")
+        if duration == 0:
+            self.fault("a duration of zero", "examples: 10s", "duration")
+
+    def names(self, key: str, most: int) -> None:
+        table = getattr(self.parts, key) or {}
+        if len(table) > most:
+            self.fault(f"{len(table)} {key}", f"at most {most}", key)
+        for name in table:
+            if not NAME.fullmatch(name):
+                self.fault(f"`{name[:60]}` is not a usable name", "letters, digits, `_` and `-`", key, name)
+
+    def sysctl(self) -> None:
+        for name, value in vars(self.parts.vm).items():
+            if value is None:
+                continue
+            if name not in self.era.sysctl:
+                why = self.era.missing.get(name, "it came later")
+                self.fault(f"kernel {self.era.name} has no vm.{name}: {why}", "leave it out", "vm", name)
+            elif name == "swappiness":
+                self.swappiness(value, "vm", name)
+            elif name in SYSCTL and not SYSCTL[name][0] <= value <= SYSCTL[name][1]:
+                low, high = SYSCTL[name]
+                self.fault(f"vm.{name} is {value}", f"{low} to {high}", "vm", name)
+
+    def swappiness(self, value: int, *path: str | int) -> None:
+        limit = self.era.sysctl["swappiness_max"]
+        if not 0 <= value <= limit:
+            self.fault(f"swappiness is {value}", f"0 to {limit} in kernel {self.era.name}", *path)
+
+    def cgroup(self, name: str, group: Cgroup) -> None:
+        here = ("cgroups", name)
+        if group.swappiness is not None:
+            self.swappiness(group.swappiness, *here, "swappiness")
+        if group.max is not None and (group.max < 64 * PAGE or group.max % PAGE):
+            self.fault(
+                f"a limit of {units.show(group.max, 'bytes')}", "whole 4KiB pages, at least 256KiB", *here, "max"
+            )
+
+    def task(self, name: str, task: Task) -> None:
+        here = ("tasks", name)
+        nodes = self.machine.nodes
+        if not 0 <= task.node < len(nodes):
+            self.fault(f"the machine has no node {task.node}", f"nodes 0 to {len(nodes) - 1}", *here, "node")
+        elif nodes[task.node].cpus == 0:
+            able = ", ".join(str(index) for index, node in enumerate(nodes) if node.cpus)
+            self.fault(f"node {task.node} has no CPUs to run on", f"nodes with CPUs: {able}", *here, "node")
+        if not 1 <= task.count <= MAX_TASKS:
+            self.fault(f"a count of {task.count}", f"1 to {MAX_TASKS}", *here, "count")
+        groups = self.parts.cgroups or {}
+        if task.cgroup is not None and task.cgroup not in groups:
+            self.fault(f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups), *here, "cgroup")
+        self.mempolicy(task.mempolicy, *here, "mempolicy")
+        if not task.memory:
+            self.fault("a task without memory", "leave `memory` out for one anonymous region", *here, "memory")
+        for index, region in enumerate(task.memory):
+            self.region(region, *here, "memory", index)
+        if sum(region.size is None for region in task.memory) > 1:
+            self.fault("two regions without a size", "one may take the rest of the footprint", *here, "memory")
+
+    def mempolicy(self, policy: Mempolicy, *here: str | int) -> None:
+        mode, count = policy.mode, len(self.machine.nodes)
+        if mode not in self.era.mempolicies:
+            known = ", ".join(self.era.mempolicies)
+            self.fault(f"kernel {self.era.name} has no mempolicy `{mode}`", f"it has {known}", *here, "mode")
+        if mode == "local" and policy.nodes:
+            self.fault("`local` takes no nodes", "leave `nodes` out, or use `bind`", *here, "nodes")
+        if mode in WITH_NODES and not policy.nodes:
+            self.fault(f"`{mode}` needs nodes", "write nodes: [0], nodes: remote or nodes: all", *here)
+        if policy.nodes == "remote" and count == 1:
+            self.fault("the machine has one node only, so none is remote", "write nodes: [0]", *here, "nodes")
+        if isinstance(policy.nodes, tuple):
+            self.node_list(policy.nodes, *here, "nodes")
+        if mode == "preferred" and (
+            policy.nodes == "all" or (isinstance(policy.nodes, tuple) and len(policy.nodes) > 1)
+        ):
+            self.fault("`preferred` takes one node", "or use `preferred-many`", *here, "nodes")
+        if isinstance(policy.weights, tuple):
+            self.weights(policy, policy.weights, *here)
+
+    def node_list(self, nodes: tuple[int, ...], *here: str | int) -> None:
+        count = len(self.machine.nodes)
+        for index, node in enumerate(nodes):
+            if not 0 <= node < count:
+                self.fault(f"the machine has no node {node}", f"nodes 0 to {count - 1}", *here, index)
+        if len(set(nodes)) < len(nodes):
+            self.fault("a node is named twice", "a node mask names each once", *here)
+
+    def weights(self, policy: Mempolicy, weights: tuple[int, ...], *here: str | int) -> None:
+        if policy.mode != "weighted-interleave":
+            self.fault(f"`{policy.mode}` takes no weights", "leave `weights` out", *here, "weights")
+            return
+        count = len(self.machine.nodes)
+        wanted = count if policy.nodes == "all" else count - 1 if policy.nodes == "remote" else len(policy.nodes)
+        if len(weights) != wanted:
+            self.fault(f"{len(weights)} weights for {wanted} nodes", "one weight a node", *here, "weights")
+        for index, weight in enumerate(weights):
+            if not 1 <= weight <= 255:
+                self.fault(f"a weight of {weight}", "1 to 255", *here, "weights", index)
+
+    def region(self, region: Region, *here: str | int) -> None:
+        if region.size is not None and (region.size == 0 or region.size % PAGE):
+            self.fault("a region is one or more 4KiB pages", "examples: 64MiB, 25%", *here, "size")
+        if region.kind == "anon" and (region.file or region.disk or region.access == "read"):
+            what = next(key for key in ("file", "disk", "access") if getattr(region, key) not in (None, "mmap"))
+            self.fault(f"anonymous memory has no `{what}`", "write kind: file", *here, what)
+        if region.disk is not None and region.disk not in self.machine.disks:
+            self.fault(
+                f"the machine has no disk `{region.disk}`", suggest(region.disk, self.machine.disks), *here, "disk"
+            )
+        for key, most in (("readahead", 64 << 20), ("fault_around", 2 << 20)):
+            value = getattr(region, key)
+            if value % PAGE or value > most:
+                limit = units.show(most, "bytes")
+                self.fault(f"{key} of {units.show(value, 'bytes')}", f"whole 4KiB pages up to {limit}", *here, key)
+        if region.fault_around == 0:
+            self.fault("fault_around is at least one page", "4KiB turns it off", *here, "fault_around")
