@@ -13,9 +13,11 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"  # told apart by colour-bli
 
 
 def draw(found: Description, path: Path) -> None:
-    """Draw to `path` (.pdf or .png). Raises ValueError for another suffix."""
+    """Draw to `path` (.pdf or .png). Raises ValueError for another suffix and for a trace without accesses."""
     if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: a figure ends in {' or '.join(SUFFIXES)}")
+    if found.accesses == 0:
+        raise ValueError(f"{found.path} holds no accesses: nothing to draw")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 2.7), layout="constrained")
@@ -32,7 +34,7 @@ def draw(found: Description, path: Path) -> None:
 
 def _miss_curve(axes: Any, found: Description) -> None:
     """Exact LRU miss ratio over memory size, one step a page; below it the floor of first touches."""
-    pages = np.unique(np.geomspace(1, max(found.touched, 1), 2000).astype(np.int64))
+    pages = np.unique(np.geomspace(1, found.touched, 2000).round().astype(np.int64))
     ratio = found.misses[pages] / max(found.accesses, 1)
     axes.plot(pages, ratio, color=BLUE, linewidth=1.2, drawstyle="steps-post")
     axes.axhline(found.miss_ratio(found.touched), color=GREY, linewidth=0.8, linestyle="--", label="first touches")

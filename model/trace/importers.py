@@ -6,6 +6,7 @@ Every reader yields (key int64, write bool, task) in chunks: keys are page numbe
 
 import gzip
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,19 +33,40 @@ ORACLE_GENERAL = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), 
 def opened(path: str) -> Iterator[Callable[[], bytes]]:
     """A function that returns the file's (decompressed) content piece by piece; `-` is standard input."""
     with _raw(path) as file:
-        source: Any = file
-        if path.endswith(".zst"):
-            source = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        elif path.endswith(".gz"):
-            source = gzip.GzipFile(fileobj=file)
+        pieces = _unpacked(path, file)
 
         def read() -> bytes:
             try:
-                return source.read(PIECE)
-            except (zstandard.ZstdError, OSError, EOFError) as error:
-                raise TraceError(f"{path}: cannot be decompressed: {error}") from error
+                return next(pieces, b"")
+            except (zstandard.ZstdError, OSError, EOFError, zlib.error) as error:
+                raise TraceError(f"{path}: cannot be read or decompressed: {error}") from error
 
         yield read
+
+
+def _unpacked(path: str, file: BinaryIO) -> Iterator[bytes]:
+    """The content piece by piece, never an empty one; an end within a compressed frame is an EOFError."""
+    if path.endswith(".zst"):
+        yield from _unzstd(file)
+        return
+    source: Any = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+    while piece := source.read(PIECE):
+        yield piece
+
+
+def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+    frame, inside = zstandard.ZstdDecompressor().decompressobj(), False
+    while piece := file.read(PIECE // 16):  # small, for it may grow a lot
+        while piece:
+            inside = True
+            if unpacked := frame.decompress(piece):
+                yield unpacked
+            piece = b""
+            if frame.eof:
+                piece, inside = frame.unused_data, False
+                frame = zstandard.ZstdDecompressor().decompressobj()
+    if inside:
+        raise EOFError("the file ends within a compressed frame: truncated")
 
 
 @contextmanager

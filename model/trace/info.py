@@ -36,8 +36,9 @@ class Description:
 
     def sizes(self) -> list[int]:
         """Memory sizes at which the miss curve is shown: evenly spaced on a log scale, in pages."""
-        top = max(self.touched, 1)
-        return sorted({int(size) for size in np.unique(np.geomspace(1, top, POINTS).round())} | {top})
+        if self.touched == 0:
+            return []
+        return [int(size) for size in np.unique(np.geomspace(1, self.touched, POINTS).round())]
 
     def miss_ratio(self, pages: int) -> float:
         """Share of accesses that miss in an exact LRU memory of `pages` pages."""

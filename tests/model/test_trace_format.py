@@ -154,7 +154,7 @@ def is_padding(good: bytes, at: int) -> bool:
 @pytest.mark.parametrize("name", ["packed", "raw"])
 def test_every_truncation_and_extension_is_refused(samples, tmp_path, name):
     good = samples[0][name]
-    for length in [*range(0, 130), *range(130, len(good), 97), len(good) - 1]:
+    for length in [*range(130), *range(130, len(good), 97), len(good) - 1]:
         (tmp_path / "cut.mmt").write_bytes(good[:length])
         with pytest.raises(TraceError, match=r"cut\.mmt"):
             open_trace(tmp_path / "cut.mmt")
