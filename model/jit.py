@@ -32,14 +32,15 @@ HOOKS = {
     "may_shrink_active": 2,  # (sc, file): 1 = the active list may be scanned
     "check_references": 3,  # (frame, young page-table words, executable mapping): RECLAIM .. ACTIVATE
     "note_inactive": 5,  # (lruvec, file, scanned, reclaimed, paged out): after a batch from an inactive list
-    "note_active": 4,  # (lruvec, file, scanned, rotated): after a batch from an active list
+    "note_active": 4,  # (lruvec, file, young, rotated): after a batch from an active list
     "refault": 2,  # (frame, shadow): a page comes back that was evicted before
-    "evict": 2,  # (frame, lruvec): the shadow to leave behind, 0 = none
+    "evict": 2,  # (frame, sc): the shadow to leave behind, 0 = none
     "age_nonresident": 1,  # (lruvec): a page was activated
     "end_reclaim": 1,  # (sc): a direct or memcg reclaim call ends
     # axis kswapd
     "pgdat_balanced": 2,  # (node, highest zone index): 1 = enough free memory
     "kswapd_step": 1,  # (node): the next bounded piece of work
+    "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
     # axis direct_reclaim
     "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
     "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
@@ -49,14 +50,20 @@ HOOKS = {
 HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
 assert len(HOOKS) <= MAX_HOOKS
 _python_hooks: dict[int, Callable[..., int]] = {}
+_implementations: set[int] = set()
 
 
 def hook(fn: Callable[..., int]):
     """Mark `fn(m, ...)` as the implementation of the hook of the same name."""
-    if config.DISABLE_JIT:
-        return fn
     arity = HOOKS[fn.__name__]
-    return cfunc(types.int64(M, *[types.int64] * arity), cache=True, _nrt=False)(fn)
+    made = fn if config.DISABLE_JIT else cfunc(types.int64(M, *[types.int64] * arity), cache=True, _nrt=False)(fn)
+    _implementations.add(id(made))
+    return made
+
+
+def is_hook(value: object) -> bool:
+    """Whether `value` is a hook implementation, and not the function that calls whatever is bound."""
+    return id(value) in _implementations
 
 
 def bind(record: np.ndarray, name: str, implementation) -> None:
@@ -182,4 +189,6 @@ swapmap = accessor("swapmap")
 stream = accessor("stream")
 missed = accessor("missed")
 section = accessor("section")
+ptpage = accessor("ptpage")
+xanode = accessor("xanode")
 io_heap = accessor("io")

@@ -1,0 +1,148 @@
+"""The only door to the model: run a cell, know its size, compile ahead, name the code that ran."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from model import check as conservation
+from model import registry, results, workloads
+from model.build import Built, build, expand
+from model.cache import ROOT
+from model.description import Cell
+from model.layout import CHUNK, FRAME
+from model.mm.state import BROKEN, RUNNABLE
+from model.units import PAGE
+
+
+class ModelError(RuntimeError):
+    """A broken invariant: the run's numbers would mean nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run counted.
+
+    `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok" or "oom". `series`: columns of one
+    length sampled along the run, counters cumulative. `misses`: one bool per access of the only task, when asked for.
+    """
+
+    metrics: dict[str, int | float | str]
+    series: dict[str, np.ndarray]
+    misses: np.ndarray | None
+
+
+def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
+    """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
+
+    `check` verifies conservation after every stop of the engine. `record_misses` keeps a bit per access (one task only).
+    """
+    from model import engine
+
+    cell = registry.resolve(cell)
+    streams = {name: workloads.open_stream(task.stream, _rng(cell, name)) for name, task in expand(cell).items()}
+    if record_misses and len(streams) != 1:
+        raise ValueError("miss bits are kept for cells of exactly one task")
+    total = _length(cell) if record_misses else 0
+    built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total)
+    feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
+    m, samples = built.memory.m, results.Samples(built)
+    while True:
+        why = engine.run(m)
+        if check:
+            conservation.verify(built)
+        if why == engine.BROKEN:
+            raise ModelError(f"{BROKEN[int(m.clock.broken)]} (at {int(m.clock.broken_arg)}, {int(m.clock.accesses)} accesses in)")
+        if why == engine.WANT_EVENTS:
+            feed.refill(int(m.clock.actor))
+        elif why == engine.SAMPLE_DUE:
+            samples.take()
+        else:
+            break
+    misses = built.memory.table("missed")[: int(m.clock.accesses)].astype(bool) if record_misses else None
+    return Outcome(results.metrics(built), samples.series(), misses)
+
+
+class _Feed:
+    """Fills the tasks' stream buffers from their iterators."""
+
+    def __init__(self, built: Built, events: dict[str, Iterator[np.ndarray]]) -> None:
+        self.m, self.buffer = built.memory.m, built.memory.table("stream")
+        self.sources = [iter(events[name]) for name in built.tasks]
+        self.left: list[np.ndarray] = [np.empty(0, np.int64)] * len(self.sources)
+
+    def refill(self, t: int) -> None:
+        """Put the next chunk of task `t`'s stream into its buffer, or mark it exhausted."""
+        task = self.m.tasks[t]
+        chunk = self.left[t]
+        while len(chunk) == 0:
+            following = next(self.sources[t], None)
+            if following is None:
+                task.exhausted, task.pos, task.filled, task.state = 1, 0, 0, RUNNABLE
+                return
+            chunk = following
+        count = min(len(chunk), CHUNK)
+        self.buffer[t * CHUNK : t * CHUNK + count] = chunk[:count]
+        self.left[t] = chunk[count:]
+        task.pos, task.filled, task.state = 0, count, RUNNABLE
+
+
+def _rng(cell: Cell, task: str) -> np.random.Generator:
+    """The random stream of a task: named by seed, task and replicate, never by a policy or machine."""
+    name = hashlib.sha256(f"{cell.seed}\0{task}\0{cell.replicate}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(name[:16], "little")))
+
+
+def _length(cell: Cell) -> int:
+    """Accesses of the only task's stream, by running through it once."""
+    ((name, task),) = expand(cell).items()
+    return sum(len(chunk) for chunk in workloads.open_stream(task.stream, _rng(cell, name)).events)
+
+
+def trace_paths(cell: Cell) -> list[str]:
+    """Files of the traces the cell's tasks replay."""
+    return sorted({str(task.stream.params["path"]) for task in cell.tasks.values() if task.stream.kind == "trace"})
+
+
+def memory_bytes(cell: Cell) -> int:
+    """Resident memory a run needs, for scheduling: interpreter and kernels, machine tables, stream buffers."""
+    frames = sum(node.memory for node in cell.machine.nodes) // PAGE
+    slots = sum(target.size for target in cell.machine.swap.values()) // PAGE
+    tasks = sum(task.count for task in cell.tasks.values())
+    return 300_000_000 + frames * (FRAME.itemsize + 16) + slots * 9 + tasks * CHUNK * 16
+
+
+@cache
+def _sources() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "model").rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(cell: Cell | None = None) -> str:
+    """Hash of the model's sources, and of the outside variant files and traces the cell names."""
+    digest = hashlib.sha256(_sources().encode())
+    if cell is not None:
+        outside = [variant.file for variant in cell.policy.values() if variant.file]
+        for path in sorted({*outside, *trace_paths(cell)}):
+            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return digest.hexdigest()[:20]
+
+
+def warm(cell: Cell | None = None, progress: Callable[[str], None] | None = None) -> float:
+    """Compile every kernel that `cell` (or any era) needs, into the cache; seconds it took."""
+    from model import warmup
+
+    started = time.perf_counter()
+    for name, small in warmup.cells(cell):
+        if progress:
+            progress(f"compiling kernels for {name}")
+        simulate(small)
+    return time.perf_counter() - started
+
+

@@ -1,0 +1,39 @@
+"""Disks and links: fixed service time, `parallel` servers, one shared interface rate (io.md 7.4: adequate for flash)."""
+
+from model.block.server import earliest, serve
+from model.jit import kernel
+
+
+@kernel
+def read_pages(m, disk, now, count):
+    """When `count` adjacent pages requested at `now` have been read (one request)."""
+    d = m.disks[disk]
+    d.reads += 1
+    ready = serve(m, earliest(m, d.first_server, d.parallel), now, d.read_ns)
+    return serve(m, d.channel, ready, d.read_page_ps * count // 1000)
+
+
+@kernel
+def write_pages(m, disk, now, count):
+    """When `count` adjacent pages submitted at `now` have been written (one request)."""
+    d = m.disks[disk]
+    d.writes += 1
+    moved = serve(m, d.channel, now, d.write_page_ps * count // 1000)
+    return serve(m, earliest(m, d.first_server, d.parallel), moved, d.write_ns)
+
+
+@kernel
+def remote_read(m, link, disk, now, count):
+    """When `count` pages have come back from a server's disk over a link: request out, disk, data in."""
+    line = m.links[link]
+    asked = now + line.rtt // 2
+    read = read_pages(m, disk, asked, count)
+    return serve(m, line.server_in, read, line.page_ps * count // 1000) + line.rtt - line.rtt // 2
+
+
+@kernel
+def remote_write(m, link, disk, now, count):
+    """When the server has acknowledged `count` pages sent over a link and written to its disk."""
+    line = m.links[link]
+    sent = serve(m, line.server_out, now, line.page_ps * count // 1000) + line.rtt // 2
+    return write_pages(m, disk, sent, count) + line.rtt - line.rtt // 2

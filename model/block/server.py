@@ -1,0 +1,34 @@
+"""Contended things: a server handles one request after the other, so waiting time is what queueing gives."""
+
+from model.jit import kernel
+
+
+@kernel
+def serve(m, server, now, service_ns):
+    """When a request made at `now` that takes `service_ns` is finished by `server` (all ns)."""
+    s = m.servers[server]
+    start = max(now, s.free_at)
+    s.wait_ns += start - now
+    s.busy_ns += service_ns
+    s.requests += 1
+    s.free_at = start + service_ns
+    return s.free_at
+
+
+@kernel
+def hold(m, server, service_ns):
+    """The running actor holds `server` (a lock, a channel) for `service_ns`; returns how long it waited first."""
+    done = serve(m, server, m.clock.now, service_ns)
+    waited = done - service_ns - m.clock.now
+    m.clock.now = done
+    return waited
+
+
+@kernel
+def earliest(m, first, count):
+    """The one of `count` servers from `first` on that is free first (lowest number on a tie)."""
+    best = first
+    for server in range(first + 1, first + count):
+        if m.servers[server].free_at < m.servers[best].free_at:
+            best = server
+    return best

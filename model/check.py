@@ -1,0 +1,129 @@
+"""Conservation: every frame in exactly one place, every list, charge and mapping consistent (`--check`).
+
+Plain numpy over whole tables, so it shares no code with the kernels it checks.
+"""
+
+import numpy as np
+
+from model.build import Built
+from model.layout import MAX_ORDER, MIGRATETYPES, NONE
+from model.mm import state
+
+
+class Violation(AssertionError):
+    """A conservation law does not hold; the message names it."""
+
+
+def verify(built: Built) -> None:
+    """Check every law; Violation names the first one that does not hold."""
+    seen = np.zeros(len(built.memory.table("frames")), dtype=np.int8)
+    _free_blocks(built, seen)
+    _pcps(built, seen)
+    _lists(built, seen)
+    _batches(built, seen)
+    _kernel(built, seen)
+    _require((seen == 1).all(), lambda: f"frame {int(np.argmax(seen != 1))} is in {int(seen[seen != 1][0])} places")
+    _mappings(built)
+    _caches(built)
+    _charges(built)
+
+
+def _require(holds: bool | np.bool_, message) -> None:
+    if not holds:
+        raise Violation(message())
+
+
+def _chain(frames: np.ndarray, head: int, limit: int) -> list[int]:
+    found = []
+    while head != NONE:
+        found.append(head)
+        if len(found) > limit:
+            raise Violation(f"a list that counts {limit} goes on at frame {head}")
+        head = int(frames["next"][head])
+    return found
+
+
+def _free_blocks(built: Built, seen: np.ndarray) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for z in range(int(m.cfg.nr_zones)):
+        free = 0
+        for order in range(MAX_ORDER):
+            for mt in range(MIGRATETYPES):
+                area = m.zones[z].areas[order, mt]
+                for pfn in _chain(frames, int(area.head), int(area.nr_free)):
+                    seen[pfn : pfn + (1 << order)] += 1
+                    free += 1 << order
+                    _require(frames["state"][pfn] == state.FREE and frames["slot"][pfn] == order,
+                             lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
+        _require(free == m.zones[z].nr_free, lambda z=z, free=free: f"zone {z} counts {m.zones[z].nr_free} free, has {free}")
+
+
+def _pcps(built: Built, seen: np.ndarray) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for cpu in range(int(m.cfg.nr_cpus)):
+        for z in range(int(m.cfg.nr_zones)):
+            chain = _chain(frames, int(m.pcps[cpu, z].head), int(m.pcps[cpu, z].n))
+            _require(len(chain) == m.pcps[cpu, z].n, lambda: f"per-CPU list {cpu}/{z} miscounts")
+            seen[chain] += 1
+
+
+def _lists(built: Built, seen: np.ndarray) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for lv in range(len(built.cgroups) * int(m.cfg.nr_zones)):
+        for lru in range(4):
+            rows = m.lruvecs[lv].lists[lru]
+            chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
+            _require(len(chain) == rows.n, lambda lv=lv: f"a list of lruvec {lv} miscounts")
+            seen[chain] += 1
+            where = frames["state"][chain]
+            _require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
+            _require((((where & state.ACTIVE) != 0) == (lru & 1)).all() and (((where & state.ANON) == 0) == (lru >= 2)).all(),
+                     lambda lv=lv: f"a page is on the wrong list of lruvec {lv}")  # fmt: skip
+            _require((frames["memcg"][chain] == m.lruvecs[lv].memcg).all(), lambda lv=lv: f"lruvec {lv} holds another group's page")
+
+
+def _batches(built: Built, seen: np.ndarray) -> None:
+    m = built.memory.m
+    for cpu in range(int(m.cfg.nr_cpus)):
+        seen[m.cpus[cpu].pfn[: int(m.cpus[cpu].n)]] += 1
+
+
+def _kernel(built: Built, seen: np.ndarray) -> None:
+    seen[(built.memory.table("frames")["state"] & state.KERNEL) != 0] += 1
+
+
+def _mappings(built: Built) -> None:
+    frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
+    present = (words & state.PTE_PRESENT) != 0
+    pfns = (words[present] >> state.PTE_SHIFT) & state.PTE_FRAME
+    counted = np.bincount(pfns, minlength=len(frames))
+    _require((counted == frames["mapcount"]).all(), lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount")
+    anon = (frames["state"][pfns] & state.ANON) != 0
+    _require((frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(), lambda: "an anonymous page has another owner")
+    slots = (words[~present & (words != 0)] >> state.PTE_SHIFT) - 1
+    _require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
+    _require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
+
+
+def _caches(built: Built) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for name, field in (("cache", "owner"), ("swapcache", "slot")):
+        entries = built.memory.table(name)
+        cached = np.flatnonzero(entries > 0)
+        pfns = entries[cached] - 1
+        expected = cached if name == "cache" else cached + 1
+        _require((frames[field][pfns] == expected).all(), lambda name=name: f"a frame in the {name} table does not know its slot")
+    _require(int((built.memory.table("swapmap") > 0).sum()) == int(m.swaps["used"].sum()), lambda: "swap slots miscounted")
+    filed = frames[((frames["state"] & (state.LRU | state.BATCHED)) != 0) & ((frames["state"] & state.ANON) == 0)]
+    _require(len(filed) == int(m.zones["nr_file"].sum()), lambda: "file pages miscounted")
+    mapped = int((filed["mapcount"] > 0).sum())
+    _require(mapped == int(m.zones["nr_mapped"].sum()), lambda: f"nr_mapped counts {m.zones['nr_mapped'].sum()}, there are {mapped}")
+
+
+def _charges(built: Built) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    live = frames[(frames["state"] & (state.LRU | state.BATCHED)) != 0]
+    for memcg in range(len(built.cgroups)):
+        stock = sum(int(cpu.stock) for cpu in m.cpus[: int(m.cfg.nr_cpus)] if cpu.stock_memcg == memcg)
+        expected = int((live["memcg"] == memcg).sum()) + stock + int(m.memcgs[memcg].kmem)
+        _require(m.memcgs[memcg].usage == expected, lambda g=memcg, e=expected: f"group {g} is charged {m.memcgs[g].usage}, holds {e}")

@@ -1,0 +1,233 @@
+"""The loop: the actor whose clock is earliest does a bounded piece of work.
+
+Actors are tasks and one kswapd a node. A task consumes events from its stream buffer: accesses that its page table can
+serve only set bits and cost latency (`hits`); the first one it cannot serve enters the kernel (`fault.access`). The loop
+returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
+"""
+
+from model.block.completions import next_completion, pop_completed
+from model.block.server import serve
+from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
+from model.jit import caller, frames, kernel, pte, section, stream
+from model.layout import CHUNK, NONE
+from model.mm.exit import oom_kill
+from model.mm.fault import OUT_OF_MEMORY, access
+from model.mm.lists import panic
+from model.mm.lru import rotate_reclaimable
+from model.mm.memcontrol import fold_periodically, read_stat
+from model.mm.state import (
+    DONE,
+    NEED_EVENTS,
+    PTE_DIRTY,
+    PTE_FRAME,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_YOUNG,
+    RUNNABLE,
+    STUCK,
+    WRITEBACK,
+)
+
+kswapd_step = caller("kswapd_step")
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP = 0, 1, 2, 3, 4
+NEVER = 1 << 62
+
+
+@kernel
+def hits(m, t, until, limit):
+    """Run task `t`'s events up to buffer position `limit` while its page table serves them and its clock is before `until`."""
+    task, table, events, where = m.tasks[t], pte(m), stream(m), section(m)
+    node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * CHUNK, task.think
+    while pos < limit and now < until:
+        event = events[base + pos]
+        op = event >> OP_SHIFT
+        if op > WRITE:
+            break
+        at = task.pte_start + (event & ARG_MASK)
+        word = table[at]
+        if not word & PTE_PRESENT or (op and word < 0):
+            break
+        wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
+        if wanted != word:
+            table[at] = wanted
+        nid = where[((word >> PTE_SHIFT) & PTE_FRAME) >> m.cfg.section_shift]
+        task.touched[nid] += 1
+        now += node.cost[nid] + think
+        pos += 1
+    done = pos - task.pos
+    task.pos = pos
+    task.stat.accesses += done
+    task.stat.hit_ns += now - m.clock.now - done * think
+    m.clock.accesses += done
+    m.clock.now = now
+
+
+@kernel
+def book_channels(m, t):
+    """Let the memory channels serve the cache lines touched since the last call; the task waits for the slowest."""
+    task, start = m.tasks[t], m.clock.now
+    done = start
+    for nid in range(m.cfg.nr_nodes):
+        fresh = task.touched[nid] - task.booked[nid]
+        if fresh:
+            task.booked[nid] = task.touched[nid]
+            if nid != task.node:
+                task.stat.remote_touches += fresh
+            end = serve(m, m.nodes[nid].channel, start, fresh * m.nodes[nid].line_ps // 1000)
+            # The lines' own transfer time is part of the load latency already; only queueing delays the task.
+            done = max(done, end - fresh * m.nodes[nid].line_ps // 1000)
+    task.stat.stall_channel_ns += done - start
+    m.clock.now = done
+
+
+@kernel
+def enter_kernel(m, t):
+    """Serve the event at the task's position that its page table could not; 0 when the task was killed."""
+    task = m.tasks[t]
+    event = stream(m)[t * CHUNK + task.pos]
+    op, argument = event >> OP_SHIFT, event & ARG_MASK
+    if op == COMPUTE:
+        m.clock.now += argument
+        task.pos += 1
+        return 1
+    region = task.first_region
+    last = region + task.nr_regions - 1
+    while region < last and argument >= m.regions[region + 1].first:
+        region += 1
+    entered, stalls = m.clock.now, stalled(m, t)
+    if access(m, t, region, argument, op == WRITE) == OUT_OF_MEMORY:
+        oom_kill(m, t)
+        return 0
+    m.clock.now += task.think
+    task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls) - task.think
+    task.pos += 1
+    task.stat.accesses += 1
+    m.clock.accesses += 1
+    return 1
+
+
+@kernel
+def stalled(m, t):
+    """All the task's waiting so far, in ns."""
+    s = m.tasks[t].stat
+    return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_swap_ns + s.stall_file_ns
+
+
+@kernel
+def event_limit(m, t):
+    """Buffer position at which the task must stop for a sample or a reader of its group's memory.stat."""
+    task, limit = m.tasks[t], m.tasks[t].filled
+    if m.cfg.sample_accesses:
+        limit = min(limit, task.pos + m.clock.next_sample - m.clock.accesses)
+    group = m.memcgs[task.memcg]
+    if group.stat_every:
+        limit = min(limit, task.pos + group.stat_every - group.accesses % group.stat_every)
+    return limit
+
+
+@kernel
+def run_task(m, t, until):
+    """Task `t` works until its clock reaches `until`, its buffer is empty, or a sample is due."""
+    task = m.tasks[t]
+    group = m.memcgs[task.memcg]
+    m.clock.cpu, m.clock.task, m.clock.now = task.cpu, t, task.time
+    while m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
+        if group.stat_every and group.accesses % group.stat_every == 0:
+            read_stat(m, task.memcg)
+        limit, before = event_limit(m, t), task.stat.accesses
+        hits(m, t, until, limit)
+        if task.pos < limit and m.clock.now < until and not enter_kernel(m, t):
+            break
+        group.accesses += task.stat.accesses - before
+        if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
+            break
+        if next_completion(m) <= m.clock.now or m.clock.wake:
+            break
+    book_channels(m, t)
+    task.time = m.clock.now
+    if task.state == RUNNABLE and task.pos >= task.filled:
+        task.state = DONE if task.exhausted else NEED_EVENTS
+
+
+@kernel
+def run_kswapd(m, nid):
+    """One bounded piece of work of the node's kswapd, on its own clock."""
+    node = m.nodes[nid]
+    m.clock.cpu, m.clock.task, m.clock.now = node.daemon_cpu, NONE, node.kswapd_at
+    started = m.clock.now
+    kswapd_step(m, nid)
+    if node.kswapd_run == 1:
+        node.vm.kswapd_ns += m.clock.now - started
+        node.kswapd_at = m.clock.now
+
+
+@kernel
+def finish_writes(m, now):
+    """Writes that have ended by `now`: the pages are clean, and those that reclaim wants go to the tail of their list."""
+    f = frames(m)
+    while True:
+        pfn = pop_completed(m, now)
+        if pfn == NONE:
+            return
+        f[pfn].state &= ~WRITEBACK
+        rotate_reclaimable(m, pfn)
+
+
+@kernel
+def earliest_actor(m):
+    """(actor, its time, the time of the next one): tasks are 0.., kswapd of node n is -1 - n; NONE when none can run."""
+    who, first, second = NONE, NEVER, NEVER
+    for t in range(m.cfg.nr_tasks):
+        task = m.tasks[t]
+        if task.state == RUNNABLE or task.state == NEED_EVENTS:
+            if task.time < first:
+                who, first, second = t, task.time, first
+            elif task.time < second:
+                second = task.time
+    for nid in range(m.cfg.nr_nodes):
+        node = m.nodes[nid]
+        if node.kswapd_run:
+            if node.kswapd_at < first:
+                who, first, second = -1 - nid, node.kswapd_at, first
+            elif node.kswapd_at < second:
+                second = node.kswapd_at
+    return who, first, second
+
+
+@kernel
+def tasks_left(m):
+    """Whether a task still has work."""
+    for t in range(m.cfg.nr_tasks):
+        if m.tasks[t].state == RUNNABLE or m.tasks[t].state == NEED_EVENTS:
+            return True
+    return False
+
+
+@kernel
+def run(m):
+    """Run actors until Python is needed; one of FINISHED .. TIME_UP, with `clock.actor` the task that wants events."""
+    idle = 0
+    while m.clock.broken == 0:
+        who, first, second = earliest_actor(m)
+        if not tasks_left(m):
+            return FINISHED
+        if first >= m.cfg.duration:
+            return TIME_UP
+        if m.cfg.sample_ns and first >= m.clock.next_sample:
+            return SAMPLE_DUE
+        if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
+            return SAMPLE_DUE
+        m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
+        finish_writes(m, first)
+        fold_periodically(m)
+        if who < 0:
+            run_kswapd(m, -1 - who)
+        elif m.tasks[who].state == NEED_EVENTS:
+            return WANT_EVENTS
+        else:
+            run_task(m, who, min(second + m.cfg.quantum, m.cfg.duration))
+        after = m.nodes[-1 - who].kswapd_at if who < 0 else m.tasks[who].time
+        idle = idle + 1 if after == first else 0
+        if idle > 1_000_000:
+            panic(m, STUCK, who)
+    return BROKEN

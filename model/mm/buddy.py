@@ -1,0 +1,176 @@
+"""The buddy allocator of a zone and the per-CPU lists in front of it.
+
+Free blocks of 2^order frames hang on `zone.areas[order][migratetype]`; a block is split on allocation and merged with
+its buddy (`pfn ^ 1 << order`) on free. Order-0 pages pass through per-CPU lists that refill and drain in batches; pages
+there are invisible to the watermarks. Nothing here reclaims.
+"""
+
+from model.jit import frames, kernel
+from model.layout import MAX_ORDER, MIGRATETYPES, NONE
+from model.mm.lists import panic
+from model.mm.state import BAD_BUDDY, BAD_FREE, FREE, KERNEL, MOVABLE, PCP, PLACES
+
+
+@kernel
+def _push_block(m, z, order, mt, pfn):
+    f, area = frames(m), m.zones[z].areas[order, mt]
+    f[pfn].prev, f[pfn].next, f[pfn].slot, f[pfn].state = NONE, area.head, order, FREE
+    f[pfn].zone, f[pfn].owner = z, mt
+    if area.head != NONE:
+        f[area.head].prev = pfn
+    area.head = pfn
+    area.nr_free += 1
+
+
+@kernel
+def _take_block(m, z, order, mt, pfn):
+    f, area = frames(m), m.zones[z].areas[order, mt]
+    if not f[pfn].state & FREE or f[pfn].slot != order:
+        panic(m, BAD_BUDDY, pfn)
+        return
+    before, after = f[pfn].prev, f[pfn].next
+    if before == NONE:
+        area.head = after
+    else:
+        f[before].next = after
+    if after != NONE:
+        f[after].prev = before
+    area.nr_free -= 1
+    f[pfn].state = 0
+
+
+@kernel
+def alloc_block(m, z, order, mt):
+    """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE."""
+    zone = m.zones[z]
+    for attempt in range(MIGRATETYPES):
+        kind = (mt + attempt) % MIGRATETYPES
+        for larger in range(order, MAX_ORDER):
+            pfn = zone.areas[larger, kind].head
+            if pfn == NONE:
+                continue
+            _take_block(m, z, larger, kind, pfn)
+            for half in range(larger - 1, order - 1, -1):
+                _push_block(m, z, half, kind, pfn + (1 << half))
+            zone.nr_free -= 1 << order
+            return pfn
+    return NONE
+
+
+@kernel
+def free_block(m, z, pfn, order, mt):
+    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies."""
+    f, zone = frames(m), m.zones[z]
+    zone.nr_free += 1 << order
+    end = zone.start + zone.span
+    while order < MAX_ORDER - 1:
+        other = pfn ^ (1 << order)
+        if other < zone.start or other + (1 << order) > end:
+            break
+        if not f[other].state & FREE or f[other].slot != order:
+            break
+        _take_block(m, z, order, f[other].owner, other)
+        pfn = min(pfn, other)
+        order += 1
+    _push_block(m, z, order, mt, pfn)
+
+
+@kernel
+def _pcp_push(m, cpu, z, pfn):
+    f, pcp = frames(m), m.pcps[cpu, z]
+    f[pfn].prev, f[pfn].next, f[pfn].state = NONE, pcp.head, PCP
+    if pcp.head == NONE:
+        pcp.tail = pfn
+    else:
+        f[pcp.head].prev = pfn
+    pcp.head = pfn
+    pcp.n += 1
+
+
+@kernel
+def _pcp_pop(m, cpu, z):
+    f, pcp = frames(m), m.pcps[cpu, z]
+    pfn = pcp.head
+    pcp.head = f[pfn].next
+    if pcp.head == NONE:
+        pcp.tail = NONE
+    else:
+        f[pcp.head].prev = NONE
+    pcp.n -= 1
+    f[pfn].state = 0
+    return pfn
+
+
+@kernel
+def drain_pcp(m, cpu, z, count):
+    """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
+    f, pcp = frames(m), m.pcps[cpu, z]
+    m.clock.now += m.cfg.buddy
+    for _ in range(min(count, pcp.n)):
+        pfn = pcp.tail
+        pcp.tail = f[pfn].prev
+        if pcp.tail == NONE:
+            pcp.head = NONE
+        else:
+            f[pcp.tail].next = NONE
+        pcp.n -= 1
+        f[pfn].state = 0
+        free_block(m, z, pfn, 0, MOVABLE)
+
+
+@kernel
+def drain_all_pcps(m, z):
+    """Return every CPU's pages of zone `z` to the buddy lists (drain_all_pages)."""
+    for cpu in range(m.cfg.nr_cpus):
+        if m.pcps[cpu, z].n:
+            drain_pcp(m, cpu, z, m.pcps[cpu, z].n)
+
+
+@kernel
+def rmqueue(m, cpu, z):
+    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none."""
+    pcp = m.pcps[cpu, z]
+    if pcp.n == 0:
+        m.clock.now += m.cfg.buddy
+        for _ in range(pcp.batch):
+            pfn = alloc_block(m, z, 0, MOVABLE)
+            if pfn == NONE:
+                break
+            _pcp_push(m, cpu, z, pfn)
+        if pcp.n == 0:
+            return NONE
+    return _pcp_pop(m, cpu, z)
+
+
+@kernel
+def free_frame(m, cpu, pfn):
+    """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark."""
+    f = frames(m)
+    if f[pfn].state & PLACES & ~KERNEL or f[pfn].mapcount:
+        panic(m, BAD_FREE, pfn)
+        return
+    z = f[pfn].zone
+    m.vm.pgfree += 1
+    _pcp_push(m, cpu, z, pfn)
+    pcp = m.pcps[cpu, z]
+    if pcp.n >= pcp.high:
+        drain_pcp(m, cpu, z, pcp.batch)
+
+
+@kernel
+def alloc_reserve(m, node):
+    """A frame for reclaim's own needs (PF_MEMALLOC): any zone of the node, no watermark; NONE when there is none."""
+    f, first = frames(m), m.nodes[node].first_zone
+    for z in range(first + m.nodes[node].nr_zones - 1, first - 1, -1):
+        pfn = alloc_block(m, z, 0, MOVABLE)
+        if pfn != NONE:
+            f[pfn].state, f[pfn].zone, f[pfn].node, f[pfn].mapcount = KERNEL, z, node, 0
+            return pfn
+    return NONE
+
+
+@kernel
+def free_blocks(m, z, blocks):
+    """Give blocks, rows of (first frame, order), to the zone at boot; the last one is handed out first."""
+    for i in range(len(blocks)):
+        free_block(m, z, blocks[i, 0], blocks[i, 1], MOVABLE)

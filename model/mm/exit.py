@@ -1,0 +1,70 @@
+"""A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
+
+from model.jit import frames, kernel, pte, swapcache
+from model.layout import NONE
+from model.mm.buddy import free_frame
+from model.mm.lists import list_of, unlink
+from model.mm.lru import lru_add_drain_all, lruvec_of_frame
+from model.mm.memcontrol import uncharge
+from model.mm.state import KILLED, LRU, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
+from model.mm.swap import free_slot
+
+
+@kernel
+def _free_anon(m, pfn):
+    """Free an anonymous frame wherever it is; one under writeback stays in the swap cache until reclaim meets it."""
+    page = frames(m)[pfn]
+    page.mapcount = 0
+    if page.state & WRITEBACK:
+        return
+    if page.state & LRU:
+        unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
+    if page.state & SWAPCACHE:
+        free_slot(m, page.slot - 1)
+    uncharge(m, page.memcg)
+    page.state = 0
+    free_frame(m, m.clock.cpu, pfn)
+
+
+@kernel
+def exit_mm(m, t):
+    """Unmap and free everything task `t` maps."""
+    lru_add_drain_all(m)
+    task, table, f = m.tasks[t], pte(m), frames(m)
+    for region in range(task.first_region, task.first_region + task.nr_regions):
+        r = m.regions[region]
+        for at in range(r.start, r.start + r.npages):
+            word = table[at]
+            if word == 0:
+                continue
+            table[at] = 0
+            pfn = (word >> PTE_SHIFT) & PTE_FRAME
+            if word & PTE_PRESENT and r.kind == REGION_ANON:
+                _free_anon(m, pfn)
+            elif word & PTE_PRESENT:
+                f[pfn].mapcount -= 1
+                if f[pfn].mapcount == 0:
+                    m.zones[f[pfn].zone].nr_mapped -= 1
+            else:
+                _free_swapped(m, (word >> PTE_SHIFT) - 1)
+
+
+@kernel
+def _free_swapped(m, slot):
+    """Free a slot no page-table word points to any more, and the clean frame that caches it."""
+    cached = swapcache(m)[slot]
+    if cached <= 0:
+        free_slot(m, slot)
+        return
+    frames(m)[cached - 1].owner = NONE
+    _free_anon(m, cached - 1)
+
+
+@kernel
+def oom_kill(m, t):
+    """The out-of-memory killer takes task `t`."""
+    m.vm.oom_kill += 1
+    m.memcgs[m.tasks[t].memcg].oom_kill += 1
+    m.clock.oom += 1
+    exit_mm(m, t)
+    m.tasks[t].state = KILLED

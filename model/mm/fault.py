@@ -1,0 +1,280 @@
+"""A touch that the page table cannot serve: first touch, swap-in, file mapping, write protection (mm/memory.c).
+
+Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in place. A fault's own time is booked on the
+task; waiting for a device moves the task's clock to the moment the data is there.
+"""
+
+from model.jit import cache, caller, frames, kernel, missed, pte, ptpage, swapcache, swapmap
+from model.layout import NONE
+from model.mm.filemap import dirty, mmap_readahead, read_or_write, use_marked, wait_until
+from model.mm.lru import lru_add
+from model.mm.memcontrol import stat_updated
+from model.mm.page_alloc import charged_frame, kernel_frame
+from model.mm.state import (
+    ACTIVE,
+    ANON,
+    PTE_DIRTY,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_WRPROTECT,
+    PTE_YOUNG,
+    READAHEAD,
+    REGION_ANON,
+    REGION_MMAP,
+    REGION_READ,
+    SWAP_ZRAM,
+    SWAPCACHE,
+    WRITEBACK,
+)
+from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full
+
+refault = caller("refault")
+new_anon_active = caller("new_anon_active")
+swap_window = caller("swap_window")
+OK, OUT_OF_MEMORY = 0, 1
+PTES_PER_TABLE_SHIFT = 9
+
+
+@kernel
+def map_page(m, at, pfn, write, protect):
+    """Point page-table word `at` at the frame: young, dirty if written, write-protected if `protect`."""
+    word = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_DIRTY if write else 0)
+    pte(m)[at] = word | PTE_WRPROTECT if protect else word
+    page = frames(m)[pfn]
+    page.mapcount += 1
+    stat_updated(m, page.memcg, 2)
+
+
+@kernel
+def ensure_table(m, t, at):
+    """The page-table page for word `at` exists; 0 when there is no memory for it."""
+    table = ptpage(m)
+    if table[at >> PTES_PER_TABLE_SHIFT]:
+        return 1
+    pfn = kernel_frame(m, t)
+    if pfn == NONE:
+        return 0
+    table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
+    return 1
+
+
+@kernel
+def major(m, t):
+    """Book a fault that had to read: the access is a miss."""
+    m.vm.pgmajfault += 1
+    m.tasks[t].stat.major_faults += 1
+    m.tasks[t].stat.misses += 1
+    if m.cfg.record_misses:
+        missed(m)[m.clock.accesses] = 1
+
+
+@kernel
+def new_anon_frame(m, t, at):
+    """A charged frame for anonymous page-table word `at`, not yet on a list; NONE when out of memory."""
+    pfn = charged_frame(m, t)
+    if pfn == NONE:
+        return NONE
+    page = frames(m)[pfn]
+    page.state, page.owner = ANON, at
+    stat_updated(m, page.memcg, 1)
+    return pfn
+
+
+@kernel
+def first_touch(m, t, at, write):
+    """An anonymous page's first touch: a zeroed page (the shared zero page is not modelled)."""
+    pfn = new_anon_frame(m, t, at)
+    if pfn == NONE:
+        return OUT_OF_MEMORY
+    m.clock.now += m.cfg.minor_anon
+    m.tasks[t].stat.minor_faults += 1
+    if new_anon_active(m):
+        frames(m)[pfn].state |= ACTIVE
+    lru_add(m, pfn)
+    map_page(m, at, pfn, write, False)
+    return OK
+
+
+@kernel
+def swap_in_direct(m, t, at, slot, write):
+    """From a synchronous device: no swap cache, and the slot is free at once."""
+    shadow = swapcache(m)[slot]
+    pfn = new_anon_frame(m, t, at)
+    if pfn == NONE:
+        return OUT_OF_MEMORY
+    major(m, t)
+    if shadow < 0:
+        refault(m, pfn, shadow)
+    lru_add(m, pfn)
+    entered = m.clock.now
+    m.clock.now = read_in(m, slot, 1) + m.cfg.minor_anon
+    m.tasks[t].stat.stall_swap_ns += m.clock.now - entered
+    m.vm.pswpin += 1
+    free_slot(m, slot)
+    map_page(m, at, pfn, write, False)
+    return OK
+
+
+@kernel
+def read_slot(m, t, slot, at):
+    """Start reading one slot into a new page of the swap cache; its frame, or NONE when out of memory."""
+    shadow = swapcache(m)[slot]
+    pfn = new_anon_frame(m, t, at)
+    if pfn == NONE:
+        return NONE
+    page = frames(m)[pfn]
+    page.slot = slot + 1
+    page.state |= SWAPCACHE
+    swapcache(m)[slot] = pfn + 1
+    if shadow < 0:
+        refault(m, pfn, shadow)
+    lru_add(m, pfn)
+    m.vm.pswpin += 1
+    return pfn
+
+
+@kernel
+def read_around(m, t, region, at, slot):
+    """Swap readahead: neighbours of the faulting page by address, or of its slot, that are swapped out. Time the target is read."""
+    r, table, entries, used = m.regions[region], pte(m), swapcache(m), swapmap(m)
+    count = swap_window(m, region, at, slot)
+    first, done = m.clock.window_start, read_in(m, slot, 1)
+    for i in range(first, first + count):
+        if m.cfg.swap_by_vma:
+            if i == at or i < r.start or i >= r.start + r.npages or table[i] == 0 or table[i] & PTE_PRESENT:
+                continue
+            neighbour, owner = (table[i] >> PTE_SHIFT) - 1, i
+        else:
+            neighbour, owner = i, NONE
+            if i == slot or used[i] == 0:
+                continue
+        if entries[neighbour] > 0:
+            continue
+        pfn = read_slot(m, t, neighbour, owner)
+        if pfn == NONE:
+            break
+        frames(m)[pfn].state |= READAHEAD
+        m.vm.swap_ra += 1
+        if m.cfg.swap_by_vma:
+            read_in(m, neighbour, 1)
+    return done
+
+
+@kernel
+def swap_in(m, t, region, at, slot, write):
+    """An anonymous page that was swapped out comes back, from the swap cache if it is still there."""
+    if m.swaps[area_of(m, slot)].kind == SWAP_ZRAM:
+        return swap_in_direct(m, t, at, slot, write)
+    entries, f = swapcache(m), frames(m)
+    m.clock.now += m.cfg.swap_path
+    if entries[slot] > 0:
+        pfn = entries[slot] - 1
+        m.tasks[t].stat.minor_faults += 1
+        if f[pfn].state & READAHEAD:
+            f[pfn].state &= ~READAHEAD
+            m.vm.swap_ra_hit += 1
+            m.regions[region].swap_hits += 1
+    else:
+        pfn = read_slot(m, t, slot, at)
+        if pfn == NONE:
+            return OUT_OF_MEMORY
+        major(m, t)
+        done = read_around(m, t, region, at, slot)
+        m.tasks[t].stat.stall_swap_ns += max(0, done - m.clock.now)
+        m.clock.now = max(m.clock.now, done)
+        if entries[slot] != pfn + 1:  # readahead under pressure took it away again
+            return swap_in(m, t, region, at, slot, write)
+    f[pfn].owner = at
+    keep = not write and not swap_full(m)
+    if not keep and not f[pfn].state & WRITEBACK:
+        free_swapcache(m, pfn)
+    map_page(m, at, pfn, write, keep)
+    return OK
+
+
+@kernel
+def write_protected(m, t, region, at):
+    """First write to a page mapped read-only: anonymous pages leave the swap cache, file pages become dirty."""
+    word = pte(m)[at]
+    pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
+    page = frames(m)[pfn]
+    m.clock.now += m.cfg.minor_file
+    m.tasks[t].stat.minor_faults += 1
+    if page.state & ANON:
+        if page.state & SWAPCACHE and not page.state & WRITEBACK:
+            free_swapcache(m, pfn)
+    else:
+        dirty(m, pfn, m.regions[region].file)
+    pte(m)[at] = (word & ~PTE_WRPROTECT) | PTE_YOUNG | PTE_DIRTY
+    return OK
+
+
+@kernel
+def fault_around(m, region, at, index):
+    """Map the cached pages around a read fault, old and within one page table (filemap_map_pages)."""
+    r, table, entries, f = m.regions[region], pte(m), cache(m), frames(m)
+    first = max(r.start, at - (at % r.fault_around), (at >> PTES_PER_TABLE_SHIFT) << PTES_PER_TABLE_SHIFT)
+    for i in range(first, min(first + r.fault_around, r.start + r.npages)):
+        pfn = entries[index + i - at] - 1
+        if i == at or table[i] or pfn < 0 or f[pfn].state & READAHEAD:
+            continue
+        table[i] = PTE_PRESENT | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if m.files[r.file].disk != NONE else 0)
+        if f[pfn].mapcount == 0:
+            m.zones[f[pfn].zone].nr_mapped += 1
+        f[pfn].mapcount += 1
+        r.mmap_miss = max(0, r.mmap_miss - 1)
+
+
+@kernel
+def map_file(m, t, region, at, index, write):
+    """A touch of a mapped file page: read it if it is not cached, then map it."""
+    r, entries, f = m.regions[region], cache(m), frames(m)
+    if entries[index] > 0:
+        m.tasks[t].stat.minor_faults += 1
+        use_marked(m, t, region, r.file, index, entries[index] - 1)
+        r.mmap_miss = max(0, r.mmap_miss - 1)
+    else:
+        major(m, t)
+        done = mmap_readahead(m, t, region, r.file, index)
+        if done < 0 or entries[index] <= 0:
+            return OUT_OF_MEMORY
+        wait_until(m, t, done)
+    m.clock.now += m.cfg.minor_file
+    pfn = entries[index] - 1
+    if f[pfn].mapcount == 0:
+        m.zones[f[pfn].zone].nr_mapped += 1
+    if write:
+        dirty(m, pfn, r.file)
+    map_page(m, at, pfn, write, not write and m.files[r.file].disk != NONE)
+    if not write and r.fault_around > 1:
+        fault_around(m, region, at, index)
+    return OK
+
+
+@kernel
+def access(m, t, region, page, write):
+    """Serve one access of task `t` to page `page` of its address space that its page table could not."""
+    r = m.regions[region]
+    at = r.start + page - r.first
+    index = m.files[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
+    if r.kind == REGION_READ:
+        absent = read_or_write(m, t, region, index, write)
+        if absent > 0:
+            m.tasks[t].stat.misses += 1
+            if m.cfg.record_misses:
+                missed(m)[m.clock.accesses] = 1
+        return OUT_OF_MEMORY if absent < 0 else OK
+    m.vm.pgfault += 1
+    stat_updated(m, m.tasks[t].memcg, 1)
+    if not ensure_table(m, t, at):
+        return OUT_OF_MEMORY
+    word = pte(m)[at]
+    if word & PTE_PRESENT:
+        return write_protected(m, t, region, at)
+    if r.kind == REGION_MMAP:
+        return map_file(m, t, region, at, index, write)
+    if word:
+        return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
+    return first_touch(m, t, at, write)
+
+

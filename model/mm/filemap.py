@@ -1,0 +1,195 @@
+"""The page cache: adding pages, reading ahead, read() and write() of whole pages (mm/filemap.c, mm/readahead.c).
+
+A file is a run of slots in the `cache` table. A slot holds its frame + 1, or, negative, the shadow of the page that was
+evicted from it. Readahead state belongs to the region (an open file).
+"""
+
+from model.block.disk import read_pages
+from model.jit import cache, caller, frames, kernel, xanode
+from model.layout import NONE
+from model.mm.buddy import free_frame
+from model.mm.lru import lru_add, mark_accessed
+from model.mm.memcontrol import stat_updated, uncharge
+from model.mm.page_alloc import XARRAY_NODE_BYTES, charge_bytes, charged_frame
+from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, READAHEAD, WRITEBACK
+
+refault = caller("refault")
+MMAP_LOTSAMISS = 100
+
+
+@kernel
+def add_to_cache(m, t, file, index, for_write):
+    """A new page-cache page at slot `index` of `file`, on its way to the lists; NONE when out of memory.
+
+    A page that comes back is tested for refault, unless it is about to be overwritten (filemap_add_folio).
+    """
+    entries = cache(m)
+    pfn = charged_frame(m, t)
+    if pfn == NONE:
+        return NONE
+    if not xanode(m)[index >> 6]:
+        if not charge_bytes(m, t, XARRAY_NODE_BYTES):
+            uncharge(m, m.tasks[t].memcg)
+            free_frame(m, m.clock.cpu, pfn)
+            return NONE
+        xanode(m)[index >> 6] = 1
+    page, shadow = frames(m)[pfn], entries[index]
+    page.owner, page.slot = index, file
+    entries[index] = pfn + 1
+    m.files[file].nr_cached += 1
+    m.zones[page.zone].nr_file += 1
+    stat_updated(m, page.memcg, 4)
+    if shadow < 0 and not for_write:
+        refault(m, pfn, shadow)
+    lru_add(m, pfn)
+    return pfn
+
+
+@kernel
+def read_window(m, t, region, file, first, count, marker):
+    """Bring the absent pages of `count` slots from `first` on into the cache in one request; when the data is there.
+
+    The page at slot `marker` (NONE for no page) gets the readahead mark. Stops early when memory runs out.
+    """
+    end = m.files[file].start + m.files[file].npages
+    entries, f = cache(m), frames(m)
+    fresh = 0
+    for index in range(first, min(first + count, end)):
+        if entries[index] > 0:
+            continue
+        pfn = add_to_cache(m, t, file, index, False)
+        if pfn == NONE:
+            return -1
+        fresh += 1
+        if index == marker:
+            f[pfn].state |= READAHEAD
+    m.vm.readahead += max(0, fresh - 1)
+    disk = m.files[file].disk
+    if fresh == 0 or disk == NONE:
+        return m.clock.now
+    m.vm.pgpgin += fresh
+    m.clock.now += m.cfg.io_path
+    return read_pages(m, disk, m.clock.now, fresh)
+
+
+@kernel
+def initial_window(size, largest):
+    """First readahead window for a read of `size` pages (get_init_ra_size)."""
+    power = 1
+    while power < size:
+        power <<= 1
+    if power <= largest // 32:
+        return power * 4
+    if power <= largest // 4:
+        return power * 2
+    return largest
+
+
+@kernel
+def next_window(size, largest):
+    """Window that follows one of `size` pages (get_next_ra_size)."""
+    if size < largest // 16:
+        return 4 * size
+    if size <= largest // 2:
+        return 2 * size
+    return largest
+
+
+@kernel
+def sync_readahead(m, t, region, file, index):
+    """The page at `index` is absent: read a window that starts there; when the data is there, -1 = out of memory."""
+    r = m.regions[region]
+    if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
+        return read_window(m, t, region, file, index, 1, NONE)
+    sequential = index == m.files[file].start or 0 <= index - r.prev_page <= 1 or r.advice == ADVICE_SEQUENTIAL
+    if not sequential:
+        return read_window(m, t, region, file, index, 1, NONE)
+    r.ra_start, r.ra_count = index, initial_window(1, r.readahead)
+    r.ra_async = r.ra_count - 1 if r.ra_count > 1 else 1
+    return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
+
+
+@kernel
+def async_readahead(m, t, region, file, index):
+    """A marked page was used: submit the next window without waiting for it."""
+    r = m.regions[region]
+    if index != r.ra_start + r.ra_count - r.ra_async and index != r.ra_start + r.ra_count:
+        r.ra_start, r.ra_count = index, max(1, r.ra_count)
+    else:
+        r.ra_start += r.ra_count
+    r.ra_count = next_window(r.ra_count, r.readahead)
+    r.ra_async = r.ra_count
+    read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start)
+
+
+@kernel
+def mmap_readahead(m, t, region, file, index):
+    """A mapped page is absent: read around it, or one page when readahead does not pay (do_sync_mmap_readahead)."""
+    r = m.regions[region]
+    if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
+        return read_window(m, t, region, file, index, 1, NONE)
+    if r.advice == ADVICE_SEQUENTIAL:
+        return sync_readahead(m, t, region, file, index)
+    r.mmap_miss = min(r.mmap_miss + 1, 10 * MMAP_LOTSAMISS)
+    if r.mmap_miss > MMAP_LOTSAMISS:
+        return read_window(m, t, region, file, index, 1, NONE)
+    r.ra_start = max(m.files[file].start, index - r.readahead // 2)
+    r.ra_count, r.ra_async = r.readahead, r.readahead // 4
+    return read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
+
+
+@kernel
+def use_marked(m, t, region, file, index, pfn):
+    """Clear the readahead mark of a page in use and read on behind it."""
+    page = frames(m)[pfn]
+    if page.state & READAHEAD and not page.state & WRITEBACK:
+        page.state &= ~READAHEAD
+        async_readahead(m, t, region, file, index)
+
+
+@kernel
+def wait_until(m, t, done):
+    """Task `t` sleeps until its file data is there."""
+    if done > m.clock.now:
+        m.tasks[t].stat.stall_file_ns += done - m.clock.now
+        m.clock.now = done
+
+
+@kernel
+def dirty(m, pfn, file):
+    """A file page was written; without a device behind the file there is nothing to write it back to."""
+    page = frames(m)[pfn]
+    if m.files[file].disk != NONE and not page.state & DIRTY:
+        page.state |= DIRTY
+        m.vm.nr_dirtied += 1
+        m.files[file].nr_dirty += 1
+
+
+@kernel
+def read_or_write(m, t, region, index, write):
+    """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
+    r, entries = m.regions[region], cache(m)
+    file = r.file
+    m.clock.now += m.cfg.syscall + m.cfg.copy_page
+    absent = entries[index] <= 0
+    if absent:
+        if write:
+            if add_to_cache(m, t, file, index, True) == NONE:
+                return -1
+        else:
+            done = sync_readahead(m, t, region, file, index)
+            if done < 0 or entries[index] <= 0:
+                return -1
+            wait_until(m, t, done)
+    pfn = entries[index] - 1
+    if not write:
+        if not absent:
+            use_marked(m, t, region, file, index, pfn)
+        if index != r.prev_page:
+            mark_accessed(m, pfn)
+    else:
+        dirty(m, pfn, file)
+        if absent:
+            mark_accessed(m, pfn)
+    r.prev_page = index
+    return 1 if absent else 0

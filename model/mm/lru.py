@@ -1,0 +1,131 @@
+"""How pages enter and move on the lists outside reclaim: per-CPU batches and mark_accessed (mm/swap.c).
+
+A page joins its list only when its CPU's batch is full or reclaim on that CPU drains it; until then reclaim cannot see
+it. Activation of a page already on a list goes through a second batch.
+"""
+
+from model.jit import caller, frames, kernel
+from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
+from model.mm.memcontrol import stat_updated
+from model.mm.state import (
+    ACTIVE,
+    ANON,
+    BATCHED,
+    LRU,
+    QUEUED,
+    RECLAIM,
+    REFERENCED,
+)
+
+age_nonresident = caller("age_nonresident")
+
+
+@kernel
+def lruvec_of_frame(m, pfn):
+    """Number of the lruvec the frame belongs to."""
+    page = frames(m)[pfn]
+    return lruvec_of(m, page.memcg, page.node, page.zone)
+
+
+@kernel
+def drain_lru_add(m, c):
+    """Put the pages of CPU `c`'s lru_add batch on their lists."""
+    f, cpu = frames(m), m.cpus[c]
+    for i in range(cpu.n):
+        pfn = cpu.pfn[i]
+        f[pfn].state &= ~BATCHED
+        push_head(m, lruvec_of_frame(m, pfn), list_of(f[pfn].state), pfn)
+        stat_updated(m, f[pfn].memcg, 1)
+    cpu.n = 0
+
+
+@kernel
+def drain_lru_activate(m, c):
+    """Activate the pages that wait in CPU `c`'s activate batch."""
+    f, cpu = frames(m), m.cpus[c]
+    for i in range(cpu.n_activate):
+        pfn = cpu.activate[i]
+        state = f[pfn].state
+        f[pfn].state &= ~QUEUED
+        if state & LRU and not state & ACTIVE:
+            lv = lruvec_of_frame(m, pfn)
+            unlink(m, lv, list_of(state), pfn)
+            f[pfn].state |= ACTIVE
+            push_head(m, lv, list_of(f[pfn].state), pfn)
+            m.vm.pgactivate += 1
+            stat_updated(m, f[pfn].memcg, 3)
+    cpu.n_activate = 0
+
+
+@kernel
+def lru_add_drain(m, c):
+    """Empty CPU `c`'s batches; reclaim calls it for its own CPU before it isolates pages."""
+    if m.cpus[c].n:
+        drain_lru_add(m, c)
+    if m.cpus[c].n_activate:
+        drain_lru_activate(m, c)
+
+
+@kernel
+def lru_add_drain_all(m):
+    """Empty every CPU's batches."""
+    for c in range(m.cfg.nr_cpus):
+        lru_add_drain(m, c)
+
+
+@kernel
+def lru_add(m, pfn):
+    """Queue a new page for its list; the batch drains when it is full."""
+    cpu = m.cpus[m.clock.cpu]
+    frames(m)[pfn].state |= BATCHED
+    cpu.pfn[cpu.n] = pfn
+    cpu.n += 1
+    if cpu.n >= m.cfg.lru_batch:
+        drain_lru_add(m, m.clock.cpu)
+
+
+@kernel
+def _activate_in_batch(m, pfn):
+    """A page still in the running CPU's lru_add batch will join the active list; one in another CPU's will not."""
+    cpu = m.cpus[m.clock.cpu]
+    for i in range(cpu.n - 1, -1, -1):
+        if cpu.pfn[i] == pfn:
+            frames(m)[pfn].state |= ACTIVE
+            return
+
+
+@kernel
+def mark_accessed(m, pfn):
+    """read() or write() used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
+    f = frames(m)
+    state = f[pfn].state
+    if not state & REFERENCED:
+        f[pfn].state |= REFERENCED
+        return
+    if state & ACTIVE:
+        return
+    if state & LRU:
+        cpu = m.cpus[m.clock.cpu]
+        f[pfn].state |= QUEUED
+        cpu.activate[cpu.n_activate] = pfn
+        cpu.n_activate += 1
+        if cpu.n_activate >= m.cfg.lru_batch:
+            drain_lru_activate(m, m.clock.cpu)
+    else:
+        _activate_in_batch(m, pfn)
+    f[pfn].state &= ~REFERENCED
+    age_nonresident(m, lruvec_of_frame(m, pfn))
+
+
+@kernel
+def rotate_reclaimable(m, pfn):
+    """Writeback of a page that reclaim wants back has ended: it goes to the inactive tail (folio_rotate_reclaimable)."""
+    f = frames(m)
+    state = f[pfn].state
+    f[pfn].state &= ~RECLAIM
+    if state & LRU and state & RECLAIM:
+        lv = lruvec_of_frame(m, pfn)
+        unlink(m, lv, list_of(state), pfn)
+        f[pfn].state &= ~ACTIVE
+        push_tail(m, lv, 0 if state & ANON else 2, pfn)
+        m.vm.pgrotated += 1

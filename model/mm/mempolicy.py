@@ -1,0 +1,45 @@
+"""Where a task's next page should come from (mm/mempolicy.c, task policies set with set_mempolicy)."""
+
+from model.jit import kernel
+from model.layout import MAX_NODES
+from model.mm.state import MODE_BIND, MODE_INTERLEAVE, MODE_PREFERRED, MODE_WEIGHTED
+
+ALL_NODES = (1 << MAX_NODES) - 1
+
+
+@kernel
+def next_node(mask, node):
+    """The next node of `mask` after `node`, wrapping."""
+    for step in range(1, MAX_NODES + 1):
+        candidate = (node + step) % MAX_NODES
+        if mask >> candidate & 1:
+            return candidate
+    return node
+
+
+@kernel
+def preferred_node(m, t):
+    """Node whose zonelist the allocation walks; leaves the allowed nodes in `clock.mask` and moves interleave state."""
+    task = m.tasks[t]
+    m.clock.mask = task.mask if task.mode == MODE_BIND else ALL_NODES
+    if task.mode == MODE_PREFERRED:
+        return task.home
+    if task.mode == MODE_INTERLEAVE:
+        task.il_node = next_node(task.mask, task.il_node)
+        return task.il_node
+    if task.mode == MODE_WEIGHTED:
+        if task.il_weight == 0 or not task.mask >> task.il_node & 1:
+            task.il_node = next_node(task.mask, task.il_node)
+            task.il_weight = task.weights[task.il_node]
+        task.il_weight -= 1
+        return task.il_node
+    return task.node
+
+
+@kernel
+def interleaves(m, t):
+    """Whether the task's policy counts interleave_hit."""
+    mode = m.tasks[t].mode
+    return mode == MODE_INTERLEAVE or mode == MODE_WEIGHTED
+
+

@@ -1,0 +1,47 @@
+"""Reclaiming on the local node before going to the next one (zone_reclaim_mode; zone_reclaim until 4.7)."""
+
+from model.jit import kernel
+from model.mm.state import SWAP_CLUSTER_MAX
+from model.mm.vmscan import DIRECT, begin, shrink_node
+
+RECLAIM_WRITE, RECLAIM_UNMAP = 2, 4
+RECLAIM_DISTANCE = 30
+PRIORITY = 4  # a sixteenth of the lists at once
+
+
+@kernel
+def _reclaimable_cache(m, nid, only_zone):
+    """Page cache of the node (or zone) that this mode may take: unmapped unless bit 4 is set."""
+    node, total = m.nodes[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        if not m.cfg.zone_lruvecs or z == only_zone:
+            zone = m.zones[z]
+            total += zone.nr_file if m.cfg.zone_reclaim_mode & RECLAIM_UNMAP else zone.nr_file - zone.nr_mapped
+    return total
+
+
+@kernel
+def node_reclaim(m, z):
+    """Try to free pages on the node (or zone) of zone `z`: 1 when at least one page was freed, 0 otherwise."""
+    nid = m.zones[z].node
+    node = m.nodes[nid]
+    present = m.zones[z].managed if m.cfg.zone_lruvecs else node.present
+    if _reclaimable_cache(m, nid, z) <= present * m.cfg.min_unmapped_ratio // 100:
+        return 0
+    if node.cpus and nid != m.cpus[m.clock.cpu].node:
+        return 0
+    begin(m, DIRECT, 0, PRIORITY, SWAP_CLUSTER_MAX, 3)
+    sc = m.sc[DIRECT]
+    sc.may_unmap = 1 if m.cfg.zone_reclaim_mode & RECLAIM_UNMAP else 0
+    sc.may_writepage = 1 if m.cfg.zone_reclaim_mode & RECLAIM_WRITE else 0
+    sc.node, sc.zone = nid, z
+    while sc.priority >= 0:
+        shrink_node(m, DIRECT)
+        if sc.nr_reclaimed >= 1:
+            break
+        sc.priority -= 1
+    if sc.nr_reclaimed >= 1:
+        m.vm.zone_reclaim_success += 1
+        return 1
+    m.vm.zone_reclaim_failed += 1
+    return 0

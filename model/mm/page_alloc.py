@@ -1,0 +1,187 @@
+"""Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
+
+from model.jit import caller, frames, kernel
+from model.layout import NONE
+from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
+from model.mm.memcontrol import drain_all_stocks, try_charge_batch, uncharge
+from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
+from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
+from model.mm.state import KERNEL, MODE_PREFERRED_MANY
+from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
+
+direct_reclaim = caller("direct_reclaim")
+memcg_reclaim = caller("memcg_reclaim")
+LOW, MIN = 0, 1
+XARRAY_NODE_BYTES = 584  # struct xa_node (576) and its object's cgroup pointer (8)
+
+
+@kernel
+def _walk(m, nid, level):
+    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark; NONE if none does."""
+    home, cpu = m.nodes[nid], m.clock.cpu
+    for i in range(home.nr_zonelist):
+        z = home.zonelist[i]
+        zone = m.zones[z]
+        if not m.clock.mask >> zone.node & 1:
+            continue
+        mark = zone.wmark_low if level == LOW else zone.wmark_min
+        ok = watermark_ok(m, z, mark, HIGHEST)
+        if not ok and m.cfg.zone_reclaim_mode and home.distance[zone.node] <= RECLAIM_DISTANCE:
+            ok = node_reclaim(m, z) and watermark_ok(m, z, mark, HIGHEST)
+        if ok:
+            pfn = rmqueue(m, cpu, z)
+            if pfn != NONE:
+                frames(m)[pfn].zone, frames(m)[pfn].node = z, zone.node
+                return pfn
+    return NONE
+
+
+@kernel
+def _wake_kswapds(m, nid):
+    home, seen = m.nodes[nid], 0
+    for i in range(home.nr_zonelist):
+        z = home.zonelist[i]
+        node = m.zones[z].node
+        if m.clock.mask >> node & 1 and not seen >> node & 1:
+            seen |= 1 << node
+            wake_kswapd(m, z, HIGHEST)
+
+
+@kernel
+def _slow_path(m, t, nid):
+    """Wake the daemons, go down to min, reclaim directly; NONE after sixteen rounds without progress."""
+    _wake_kswapds(m, nid)
+    pfn = _walk(m, nid, MIN)
+    fruitless = 0
+    while pfn == NONE and fruitless < MAX_RECLAIM_RETRIES:
+        m.vm.allocstall += 1
+        entered = m.clock.now
+        got = direct_reclaim(m, nid, HIGHEST, t)
+        m.tasks[t].stat.stall_alloc_ns += m.clock.now - entered
+        pfn = _walk(m, nid, MIN)
+        if pfn == NONE and got:
+            for z in range(m.cfg.nr_zones):
+                drain_all_pcps(m, z)
+            pfn = _walk(m, nid, MIN)
+        fruitless = 0 if got else fruitless + 1
+        if got:
+            for node in range(m.cfg.nr_nodes):
+                m.nodes[node].kswapd_failures = 0
+        _wake_kswapds(m, nid)
+    return pfn
+
+
+@kernel
+def _numa_statistics(m, t, nid, pfn):
+    """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node."""
+    got, wanted = frames(m)[pfn].node, nid
+    home = m.nodes[nid]
+    for i in range(home.nr_zonelist):
+        if m.clock.mask >> m.zones[home.zonelist[i]].node & 1:
+            wanted = m.zones[home.zonelist[i]].node
+            break
+    if got == wanted:
+        m.nodes[got].vm.numa_hit += 1
+        if interleaves(m, t):
+            m.nodes[got].vm.interleave_hit += 1
+    else:
+        m.nodes[got].vm.numa_miss += 1
+        m.nodes[wanted].vm.numa_foreign += 1
+    if got == m.tasks[t].node:
+        m.nodes[got].vm.local_node += 1
+    else:
+        m.nodes[got].vm.other_node += 1
+
+
+@kernel
+def alloc_frame(m, t):
+    """A frame for a user page of task `t`, placed by its policy; NONE when the machine is out of memory."""
+    nid = preferred_node(m, t)
+    pfn = NONE
+    if m.tasks[t].mode == MODE_PREFERRED_MANY:
+        m.clock.mask = m.tasks[t].mask
+        pfn = _walk(m, nid, LOW)
+        if pfn == NONE:
+            m.clock.mask = ALL_NODES
+    if pfn == NONE:
+        pfn = _walk(m, nid, LOW)
+    if pfn == NONE:
+        pfn = _slow_path(m, t, nid)
+    if pfn == NONE:
+        return NONE
+    _numa_statistics(m, t, nid, pfn)
+    m.vm.pgalloc += 1
+    page = frames(m)[pfn]
+    page.state = page.slot = page.mapcount = 0
+    page.memcg = m.tasks[t].memcg
+    return pfn
+
+
+@kernel
+def charge(m, t):
+    """Charge one page to the task's group, reclaiming at its limit; 0 when the group is out of memory."""
+    memcg = m.tasks[t].memcg
+    if memcg == 0:
+        m.memcgs[0].usage += 1
+        return 1
+    if try_charge_batch(m, memcg):
+        return 1
+    group, retries, drained, entered = m.memcgs[memcg], MAX_RECLAIM_RETRIES, False, m.clock.now
+    m.clock.mask = ALL_NODES
+    while group.usage + 1 > group.limit:
+        group.failcnt += 1
+        got = memcg_reclaim(m, memcg, 1)
+        if group.usage + 1 <= group.limit:
+            break
+        if not drained:
+            drain_all_stocks(m, memcg)
+            drained = True
+        elif got == 0:
+            if retries == 0:
+                return 0
+            retries -= 1
+    group.usage += 1
+    m.tasks[t].stat.stall_memcg_ns += m.clock.now - entered
+    return 1
+
+
+@kernel
+def charged_frame(m, t):
+    """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of memory."""
+    pfn = alloc_frame(m, t)
+    if pfn != NONE and not charge(m, t):
+        free_frame(m, m.clock.cpu, pfn)
+        return NONE
+    return pfn
+
+
+@kernel
+def kernel_frame(m, t):
+    """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
+    if not charge(m, t):
+        return NONE
+    node = m.tasks[t].node
+    pfn = alloc_reserve(m, node)
+    if pfn == NONE:
+        for other in range(m.cfg.nr_nodes):
+            if pfn == NONE:
+                pfn = alloc_reserve(m, other)
+    if pfn == NONE:
+        uncharge(m, m.tasks[t].memcg)
+        return NONE
+    m.vm.pgalloc += 1
+    frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, m.tasks[t].memcg
+    m.memcgs[m.tasks[t].memcg].kmem += 1
+    return pfn
+
+
+@kernel
+def charge_bytes(m, t, nbytes):
+    """Charge a small kernel object; a page is allocated and charged when the group's byte stock runs out. 0 = no memory."""
+    group = m.memcgs[m.tasks[t].memcg]
+    while group.kmem_stock < nbytes:
+        if kernel_frame(m, t) == NONE:
+            return 0
+        group.kmem_stock += 4096
+    group.kmem_stock -= nbytes
+    return 1

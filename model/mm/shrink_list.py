@@ -1,0 +1,272 @@
+"""Shrinking one list by one batch: isolate from the tail, decide page by page, put the rest back (mm/vmscan.c).
+
+`s` numbers a scan control (struct scan_control) in `m.sc`: one a kswapd, one for whoever reclaims directly.
+"""
+
+from model.block.server import hold
+from model.jit import cache, caller, frames, kernel, swapcache
+from model.layout import NONE, SCAN_BATCH
+from model.mm.buddy import free_frame
+from model.mm.lists import list_of, panic, push_head, unlink
+from model.mm.lru import age_nonresident, lru_add_drain, lruvec_of_frame
+from model.mm.memcontrol import stat_updated, uncharge
+from model.mm.rmap import referenced, unmap
+from model.mm.state import (
+    ACTIVATE,
+    ACTIVE,
+    ANON,
+    BAD_HOOK,
+    DIRTY,
+    ISOLATED,
+    KEEP,
+    PTE_SHIFT,
+    QUEUED,
+    READAHEAD,
+    RECLAIM,
+    RECLAIM_CLEAN,
+    RECLAIM_PAGE,
+    REFERENCED,
+    SWAPCACHE,
+    WORKINGSET,
+    WRITEBACK,
+)
+from model.mm.swap import alloc_slot, free_swapcache, nr_swap_pages, swap_full, write_out
+
+check_references = caller("check_references")
+evict = caller("evict")
+note_inactive = caller("note_inactive")
+note_active = caller("note_active")
+
+
+@kernel
+def isolate(m, s, lv, lru, nr_to_scan):
+    """Move up to `nr_to_scan` eligible pages from the tail of a list into `sc.batch`, oldest first; pages looked at.
+
+    Pages of zones above `sc.highest_zoneidx` are skipped and go to the head.
+    """
+    f, sc, vec = frames(m), m.sc[s], m.lruvecs[lv]
+    sc.nr_taken = 0
+    scanned = skipped = 0
+    while scanned < nr_to_scan and skipped < SCAN_BATCH and vec.lists[lru].n:
+        pfn = vec.lists[lru].tail
+        unlink(m, lv, lru, pfn)
+        if m.zones[f[pfn].zone].kind > sc.highest_zoneidx:
+            push_head(m, lv, lru, pfn)
+            skipped += 1
+            continue
+        f[pfn].state |= ISOLATED
+        sc.batch[sc.nr_taken] = pfn
+        sc.nr_taken += 1
+        scanned += 1
+    return scanned
+
+
+@kernel
+def put_back(m, s, lv):
+    """Return the pages of the batch that are still isolated to the lists their state names, oldest first."""
+    f, sc = frames(m), m.sc[s]
+    for i in range(sc.nr_taken):
+        pfn = sc.batch[i]
+        if pfn == NONE:
+            continue
+        f[pfn].state &= ~ISOLATED
+        push_head(m, lv, list_of(f[pfn].state), pfn)
+        if f[pfn].state & ACTIVE:
+            age_nonresident(m, lv)
+
+
+@kernel
+def _remove_mapping(m, s, pfn):
+    """Take an unmapped clean page out of the swap or page cache, leaving its shadow; the frame becomes free."""
+    page = frames(m)[pfn]
+    shadow = evict(m, pfn, s)
+    if page.state & ANON:
+        swapcache(m)[page.slot - 1] = shadow
+    else:
+        cache(m)[page.owner] = shadow
+        m.files[page.slot].nr_cached -= 1
+        m.zones[page.zone].nr_file -= 1
+    stat_updated(m, page.memcg, 3)
+    uncharge(m, page.memcg)
+    page.state = 0
+    free_frame(m, m.clock.cpu, pfn)
+
+
+@kernel
+def _add_to_swap(m, pfn):
+    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full."""
+    page = frames(m)[pfn]
+    slot = alloc_slot(m, page.memcg)
+    if slot == NONE:
+        return 0
+    page.slot = slot + 1
+    page.state |= SWAPCACHE | DIRTY
+    swapcache(m)[slot] = pfn + 1
+    stat_updated(m, page.memcg, 1)
+    return 1
+
+
+@kernel
+def _activate(m, s, pfn):
+    """Send a page to the active list instead of reclaiming it."""
+    page = frames(m)[pfn]
+    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
+        free_swapcache(m, pfn)
+    page.state |= ACTIVE
+    m.sc[s].nr_activate[0 if page.state & ANON else 1] += 1
+    m.vm.pgactivate += 1
+
+
+@kernel
+def _under_writeback(m, s, pfn):
+    """A page still being written: marked so that it is reclaimed the moment the write ends, and out of the way until then."""
+    page = frames(m)[pfn]
+    if m.sc[s].kswapd and page.state & RECLAIM:
+        m.vm.nr_vmscan_immediate_reclaim += 1
+    page.state |= RECLAIM
+    m.sc[s].nr_writeback += 1
+    _activate(m, s, pfn)
+    return KEEP
+
+
+@kernel
+def _verdict(m, s, pfn):
+    """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE."""
+    young = referenced(m, pfn)
+    verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
+    if verdict < RECLAIM_PAGE or verdict > ACTIVATE:
+        panic(m, BAD_HOOK, pfn)
+        return KEEP
+    return verdict
+
+
+@kernel
+def _pageout_anon(m, s, pfn):
+    """Swap a dirty anonymous page out: 1 when it can be freed now."""
+    page = frames(m)[pfn]
+    result = write_out(m, pfn)
+    if result == 2:
+        _activate(m, s, pfn)
+        return 0
+    m.sc[s].nr_pageout += 1
+    stat_updated(m, page.memcg, 1)
+    return result
+
+
+@kernel
+def _reclaim_one(m, s, pfn):
+    """Decide on one isolated page and act on it: 1 when its frame was freed."""
+    sc, page = m.sc[s], frames(m)[pfn]
+    if page.state & QUEUED or (page.mapcount and not sc.may_unmap):
+        return 0
+    if page.state & WRITEBACK:
+        _under_writeback(m, s, pfn)
+        return 0
+    verdict = _verdict(m, s, pfn)
+    if verdict == ACTIVATE:
+        _activate(m, s, pfn)
+    if verdict >= KEEP:
+        return 0
+    if page.state & ANON:
+        if not page.state & SWAPCACHE and not (sc.may_swap and _add_to_swap(m, pfn)):
+            _activate(m, s, pfn)
+            return 0
+        if page.mapcount:
+            stat_updated(m, page.memcg, 1)
+        unmap(m, pfn, page.slot << PTE_SHIFT)
+        if page.state & DIRTY and not (verdict == RECLAIM_PAGE and _pageout_anon(m, s, pfn)):
+            return 0
+    else:
+        mapped = page.mapcount
+        unmap(m, pfn, 0)
+        m.zones[page.zone].nr_mapped -= 1 if mapped else 0
+        if page.state & DIRTY and not _pageout_file(m, s, pfn, verdict):
+            return 0
+    _remove_mapping(m, s, pfn)
+    m.clock.now += m.cfg.reclaim_page - m.cfg.scan_page
+    return 1
+
+
+@kernel
+def _pageout_file(m, s, pfn, verdict):
+    """A dirty file page at the tail: since 6.18 never written from here, but marked for reclaim after writeback."""
+    page = frames(m)[pfn]
+    m.sc[s].nr_dirty += 1
+    page.state |= RECLAIM
+    m.vm.nr_vmscan_immediate_reclaim += 1
+    _activate(m, s, pfn)
+    return 0
+
+
+@kernel
+def _count_scan(m, s, lv, lru, scanned, reclaimed):
+    """Book a batch from an inactive list under the kernel's counters."""
+    sc, vm, node = m.sc[s], m.vm, m.nodes[m.lruvecs[lv].node].vm
+    if sc.kswapd:
+        vm.pgscan_kswapd += scanned
+        vm.pgsteal_kswapd += reclaimed
+    else:
+        vm.pgscan_direct += scanned
+        vm.pgsteal_direct += reclaimed
+    if lru < 2:
+        vm.pgscan_anon += scanned
+        vm.pgsteal_anon += reclaimed
+    else:
+        vm.pgscan_file += scanned
+        vm.pgsteal_file += reclaimed
+    node.pgscan += scanned
+    node.pgsteal += reclaimed
+    stat_updated(m, m.lruvecs[lv].memcg, 2 * scanned + 2 * reclaimed)
+
+
+@kernel
+def shrink_inactive(m, s, lv, lru, nr_to_scan):
+    """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
+    sc, vec = m.sc[s], m.lruvecs[lv]
+    lru_add_drain(m, m.clock.cpu)
+    scanned = isolate(m, s, lv, lru, nr_to_scan)
+    if sc.nr_taken == 0:
+        return 0
+    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
+    m.clock.now += m.cfg.scan_page * sc.nr_taken
+    sc.nr_pageout = 0
+    reclaimed = 0
+    for i in range(sc.nr_taken):
+        sc.nr_scanned += 1
+        if _reclaim_one(m, s, sc.batch[i]):
+            sc.batch[i] = NONE
+            reclaimed += 1
+    put_back(m, s, lv)
+    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
+    _count_scan(m, s, lv, lru, scanned, reclaimed)
+    note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
+    return reclaimed
+
+
+@kernel
+def shrink_active(m, s, lv, lru, nr_to_scan):
+    """Move up to `nr_to_scan` pages from the tail of an active list to the inactive head.
+
+    Only referenced executable file mappings stay active; a reference is otherwise just forgotten.
+    """
+    f, sc, vec = frames(m), m.sc[s], m.lruvecs[lv]
+    lru_add_drain(m, m.clock.cpu)
+    scanned = isolate(m, s, lv, lru, nr_to_scan)
+    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * 2 * sc.nr_taken)
+    m.clock.now += m.cfg.scan_page * sc.nr_taken
+    m.vm.pgrefill += scanned
+    stat_updated(m, vec.memcg, scanned + 3 * sc.nr_taken)
+    young_pages = rotated = 0
+    for i in range(sc.nr_taken):
+        pfn = sc.batch[i]
+        young = referenced(m, pfn)
+        if young & 0xFFFF:
+            young_pages += 1
+        if young & 0xFFFF and young >> 16 and not f[pfn].state & ANON:
+            rotated += 1
+            continue
+        f[pfn].state = (f[pfn].state & ~ACTIVE) | WORKINGSET
+    # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
+    put_back(m, s, lv)
+    m.vm.pgdeactivate += sc.nr_taken - rotated
+    note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)

@@ -1,0 +1,42 @@
+"""Codes shared by the mechanisms: frame states, lists, reclaim verdicts, region kinds, placement modes."""
+
+# Frame state bits. Exactly one of FREE (head of a free block), PCP, LRU, BATCHED (in a CPU's lru_add batch), ISOLATED
+# (held by reclaim within one step), KERNEL says where a frame is; interior frames of a free block have none.
+LRU, ACTIVE, REFERENCED, WORKINGSET, DIRTY, WRITEBACK, RECLAIM = 1, 2, 4, 8, 16, 32, 64
+ANON, SWAPCACHE, ISOLATED, FREE, PCP, READAHEAD, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 4096, 8192, 16384
+QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: reclaim must keep it
+PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
+
+INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
+
+# Verdicts on a page at the tail of an inactive list (enum folio_references).
+RECLAIM_PAGE, RECLAIM_CLEAN, KEEP, ACTIVATE = 0, 1, 2, 3
+
+# Page-table word: PRESENT | YOUNG | DIRTY | frame << 3, and the sign bit for write-protected; absent: slot + 1 << 3.
+PTE_PRESENT, PTE_YOUNG, PTE_DIRTY, PTE_SHIFT = 1, 2, 4, 3
+PTE_WRPROTECT = -(1 << 31)
+PTE_FRAME = (1 << 28) - 1
+
+REGION_ANON, REGION_MMAP, REGION_READ = 0, 1, 2
+ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
+MODE_LOCAL, MODE_BIND, MODE_PREFERRED, MODE_PREFERRED_MANY, MODE_INTERLEAVE, MODE_WEIGHTED = 0, 1, 2, 3, 4, 5
+SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
+
+RUNNABLE, DONE, NEED_EVENTS, KILLED = 0, 1, 2, 3
+MOVABLE = 1  # migratetype of everything the model allocates so far
+DEF_PRIORITY, SWAP_CLUSTER_MAX = 12, 32
+
+# Why a kernel stopped the machine (clock.broken).
+BROKEN = {
+    1: "a list is longer than its count says",
+    2: "a frame was taken from a list it is not on",
+    3: "a free block overlaps another",
+    4: "a hook answered out of range",
+    5: "a frame was freed while still mapped or cached",
+    6: "more completions in flight than the table holds",
+    7: "a charge went below zero",
+    8: "a page-table word and its frame disagree",
+    9: "no actor can make progress",
+    10: "a swap slot was freed twice",
+}
+BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK, BAD_SLOT = range(1, 11)

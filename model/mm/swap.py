@@ -1,0 +1,213 @@
+"""Swap slots, the swap cache, and the way to and from the swap device (mm/swapfile.c, mm/swap_state.c, mm/page_io.c).
+
+A slot is one page of a swap area; `swapmap` holds the owning group + 1 (0: free), `swapcache` holds the frame that caches it
+(pfn + 1) or, negative, the shadow of the page that left memory through it. Slots are handed out from the current
+cluster, then from the next wholly free cluster, then from the lowest free slot.
+"""
+
+from model.block.completions import submit
+from model.block.disk import read_pages, remote_read, remote_write, write_pages
+from model.jit import frames, kernel, swapcache, swapmap
+from model.layout import NONE
+from model.mm.buddy import alloc_reserve, free_frame
+from model.mm.lists import panic
+from model.mm.memcontrol import stat_updated
+from model.mm.state import (
+    BAD_SLOT,
+    DIRTY,
+    KERNEL,
+    RECLAIM,
+    SWAP_PARTITION,
+    SWAP_ZRAM,
+    SWAPCACHE,
+    WRITEBACK,
+)
+
+
+@kernel
+def _free_cluster(m, area):
+    """First slot of a cluster with no slot in use, at or after the scan position, or NONE."""
+    a, used = m.swaps[area], swapmap(m)
+    clusters = a.nslots // a.cluster
+    for step in range(clusters):
+        index = (a.scan + step) % clusters
+        first = a.first + index * a.cluster
+        taken = False
+        for slot in range(first, first + a.cluster):
+            if used[slot]:
+                taken = True
+                break
+        if not taken:
+            a.scan = (index + 1) % clusters
+            return first
+    return NONE
+
+
+@kernel
+def _slot_in(m, area, memcg):
+    """A free slot of the area, taken; NONE when it is full."""
+    a, used = m.swaps[area], swapmap(m)
+    if a.used >= a.nslots:
+        return NONE
+    if a.cluster_next < a.cluster_end and not used[a.cluster_next]:
+        slot = a.cluster_next
+    else:
+        slot = NONE
+        if a.free_clusters_gone == 0:
+            slot = _free_cluster(m, area)
+            if slot == NONE:
+                a.free_clusters_gone = 1
+            else:
+                a.cluster_end = slot + a.cluster
+        if slot == NONE:
+            slot = a.lowest
+            while used[slot]:
+                slot += 1
+            a.lowest = slot
+            a.cluster_end = min(a.first + a.nslots, slot + a.cluster)
+    a.cluster_next = slot + 1
+    used[slot] = memcg + 1
+    a.used += 1
+    return slot
+
+
+@kernel
+def alloc_slot(m, memcg):
+    """A swap slot from the area of highest priority that has one, equal ones in turn; NONE when swap is full."""
+    best = NONE
+    for area in range(m.cfg.nr_swaps):
+        a = m.swaps[area]
+        if a.used >= a.nslots:
+            continue
+        if best == NONE or a.priority > m.swaps[best].priority or (
+            a.priority == m.swaps[best].priority and a.turn < m.swaps[best].turn
+        ):  # fmt: skip
+            best = area
+    if best == NONE:
+        return NONE
+    m.swaps[best].turn += 1
+    slot = _slot_in(m, best, memcg)
+    if slot != NONE:
+        m.memcgs[memcg].swap_pages += 1
+        stat_updated(m, memcg, 1)
+    return slot
+
+
+@kernel
+def area_of(m, slot):
+    """Number of the swap area that holds the slot."""
+    for area in range(m.cfg.nr_swaps - 1):
+        if slot < m.swaps[area + 1].first:
+            return area
+    return m.cfg.nr_swaps - 1
+
+
+@kernel
+def free_slot(m, slot):
+    """Return a slot; what zram stored for it goes back too."""
+    used, area = swapmap(m), area_of(m, slot)
+    a = m.swaps[area]
+    if used[slot] == 0:
+        panic(m, BAD_SLOT, slot)
+        return
+    memcg = used[slot] - 1
+    used[slot] = 0
+    swapcache(m)[slot] = 0
+    a.used -= 1
+    a.lowest = min(a.lowest, slot)
+    if slot % a.cluster == 0:
+        a.free_clusters_gone = 0
+    m.memcgs[memcg].swap_pages -= 1
+    stat_updated(m, memcg, 1)
+    if a.kind == SWAP_ZRAM:
+        _zram_forget(m, area)
+
+
+@kernel
+def _zram_store(m, area):
+    """Account one more compressed page, taking a frame for the pool when the last one is full; 0 = no memory."""
+    a = m.swaps[area]
+    if a.stored >= a.pool_frames * a.per_frame:
+        pfn = alloc_reserve(m, a.pool_node)
+        if pfn == NONE:
+            return 0
+        frames(m)[pfn].next = a.pool
+        frames(m)[pfn].state = KERNEL
+        a.pool = pfn
+        a.pool_frames += 1
+    a.stored += 1
+    return 1
+
+
+@kernel
+def _zram_forget(m, area):
+    a = m.swaps[area]
+    a.stored -= 1
+    if a.stored <= (a.pool_frames - 1) * a.per_frame:
+        pfn = a.pool
+        a.pool = frames(m)[pfn].next
+        a.pool_frames -= 1
+        frames(m)[pfn].state = 0
+        free_frame(m, m.clock.cpu, pfn)
+
+
+@kernel
+def free_swapcache(m, pfn):
+    """Take the frame out of the swap cache and free its slot; its contents are now only in memory (folio_free_swap)."""
+    page = frames(m)[pfn]
+    free_slot(m, page.slot - 1)
+    page.slot = 0
+    page.state = (page.state & ~SWAPCACHE) | DIRTY
+
+
+@kernel
+def write_out(m, pfn):
+    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback; 2: failed."""
+    page = frames(m)[pfn]
+    area = area_of(m, page.slot - 1)
+    a = m.swaps[area]
+    if a.kind == SWAP_ZRAM:
+        if not _zram_store(m, area):
+            return 2
+        m.clock.now += a.out_ns
+    elif a.kind == SWAP_PARTITION:
+        m.clock.now += m.cfg.io_path
+        submit(m, pfn, write_pages(m, a.disk, m.clock.now, 1))
+    else:
+        m.clock.now += m.cfg.io_path + a.out_ns
+        submit(m, pfn, remote_write(m, a.link, a.disk, m.clock.now, 1) + a.out_ns)
+    m.vm.pswpout += 1
+    m.vm.nr_vmscan_write += 1
+    page.state &= ~DIRTY
+    if a.kind == SWAP_ZRAM:
+        return 1
+    page.state |= WRITEBACK | RECLAIM
+    return 0
+
+
+@kernel
+def read_in(m, slot, count):
+    """When `count` slots from `slot` on, read in one request now, are in memory."""
+    a = m.swaps[area_of(m, slot)]
+    if a.kind == SWAP_ZRAM:
+        return m.clock.now + a.in_ns * count
+    if a.kind == SWAP_PARTITION:
+        return read_pages(m, a.disk, m.clock.now + m.cfg.io_path, count)
+    return remote_read(m, a.link, a.disk, m.clock.now + m.cfg.io_path + a.in_ns, count)
+
+
+@kernel
+def nr_swap_pages(m):
+    """Free slots of all areas."""
+    total = 0
+    for area in range(m.cfg.nr_swaps):
+        total += m.swaps[area].nslots - m.swaps[area].used
+    return total
+
+
+@kernel
+def swap_full(m):
+    """Whether half the slots are used, so that cached slots are freed early."""
+    return nr_swap_pages(m) * 2 < m.cfg.total_swap
+
+

@@ -1,0 +1,121 @@
+"""Shrinking a lruvec in rounds, and a node or zone lruvec by lruvec (shrink_lruvec, shrink_node of mm/vmscan.c).
+
+A round scans at most 32 pages of each list. The scan control keeps what is left, so that kswapd can work in small
+pieces on its own clock while a direct reclaimer runs the same rounds to the end.
+"""
+
+from model.jit import caller, kernel
+from model.layout import MAX_NODES
+from model.mm.lists import lruvec_of
+from model.mm.shrink_list import shrink_active, shrink_inactive
+from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
+from model.mm.swap import nr_swap_pages
+
+prepare_scan = caller("prepare_scan")
+scan_count = caller("scan_count")
+after_round = caller("after_round")
+age_anon = caller("age_anon")
+may_shrink_active = caller("may_shrink_active")
+
+DIRECT = MAX_NODES  # the scan control of whoever reclaims in its own context
+
+
+@kernel
+def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
+    """Reset scan control `s` for one reclaim call; `memcg` 0 means reclaim for the whole machine."""
+    sc = m.sc[s]
+    sc.memcg, sc.priority, sc.nr_to_reclaim, sc.highest_zoneidx = memcg, priority, nr_to_reclaim, highest_zoneidx
+    sc.nr_reclaimed = sc.nr_scanned = 0
+    sc.may_unmap = sc.may_writepage = 1
+    sc.force_deactivate = sc.skipped_deactivate = sc.may_deactivate = 0
+    sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
+    sc.nr_dirty = sc.nr_writeback = sc.stall_lock = 0
+    sc.kswapd = 1 if s < MAX_NODES else 0
+    swappiness = m.memcgs[memcg].swappiness
+    sc.swappiness = m.cfg.swappiness if swappiness < 0 else swappiness
+    sc.may_swap = 1 if nr_swap_pages(m) > 0 else 0
+
+
+@kernel
+def begin_lruvec(m, s, lv):
+    """Start on lruvec `lv`: how many pages of each list to scan at the present priority."""
+    sc = m.sc[s]
+    sc.lruvec = lv
+    sc.round_reclaimed = 0
+    scan_count(m, s)
+    for lru in range(4):
+        sc.targets[lru] = sc.nr[lru]
+
+
+@kernel
+def more_rounds(m, s):
+    """Whether the lruvec needs another round: leftover active anon alone does not keep it going."""
+    nr = m.sc[s].nr
+    return nr[0] > 0 or nr[2] > 0 or nr[3] > 0
+
+
+@kernel
+def shrink_round(m, s):
+    """Scan up to 32 pages of each list of the current lruvec; 1 when there should be another round."""
+    sc = m.sc[s]
+    for lru in range(4):
+        if sc.nr[lru] == 0:
+            continue
+        count = min(sc.nr[lru], SWAP_CLUSTER_MAX)
+        sc.nr[lru] -= count
+        if not lru & 1:
+            sc.round_reclaimed += shrink_inactive(m, s, sc.lruvec, lru, count)
+        elif may_shrink_active(m, s, lru >> 1):
+            shrink_active(m, s, sc.lruvec, lru, count)
+        else:
+            sc.skipped_deactivate = 1
+    return 0 if after_round(m, s) else more_rounds(m, s)
+
+
+@kernel
+def finish_lruvec(m, s):
+    """Book what the lruvec gave, and age its active anonymous pages a little if the inactive list runs low."""
+    sc = m.sc[s]
+    sc.nr_reclaimed += sc.round_reclaimed
+    if age_anon(m, s):
+        shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+
+
+@kernel
+def shrink_lruvec(m, s, lv):
+    """Shrink one lruvec at the present priority, in one go."""
+    begin_lruvec(m, s, lv)
+    while more_rounds(m, s):
+        if not shrink_round(m, s):
+            break
+    finish_lruvec(m, s)
+
+
+@kernel
+def lruvec_at(m, s, memcg):
+    """The lruvec of a group on the node (or zone) that scan control `s` works on."""
+    return lruvec_of(m, memcg, m.sc[s].node, m.sc[s].zone)
+
+
+@kernel
+def shrink_node(m, s):
+    """Shrink the groups in scope of one node (or zone): the limited group, or every group in turn."""
+    sc = m.sc[s]
+    prepare_scan(m, s)
+    if sc.memcg:
+        shrink_lruvec(m, s, lruvec_at(m, s, sc.memcg))
+        return
+    for memcg in range(m.cfg.nr_memcgs):
+        shrink_lruvec(m, s, lruvec_at(m, s, memcg))
+
+
+@kernel
+def reclaimable_pages(m, zone, may_swap):
+    """Pages on the zone's (or its node's) lists that reclaim could free."""
+    total = 0
+    for memcg in range(m.cfg.nr_memcgs):
+        vec = m.lruvecs[lruvec_of(m, memcg, m.zones[zone].node, zone)]
+        total += vec.lists[2].n + vec.lists[3].n
+        if may_swap:
+            total += vec.lists[0].n + vec.lists[1].n
+    return total

@@ -1,0 +1,79 @@
+"""Direct and limit reclaim since 4.8: one pass per node and priority, 12 down to 0, until 32 pages are reclaimed.
+
+Without any progress the walk is repeated once, then with deactivation forced.
+"""
+
+from model.block.completions import next_completion
+from model.jit import caller, hook, kernel
+from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
+from model.mm.vmscan import DIRECT, begin, shrink_node
+
+SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
+end_reclaim = caller("end_reclaim")
+THROTTLE_NS = 100_000_000  # HZ/10: VMSCAN_THROTTLE_WRITEBACK
+
+
+@kernel
+def nodes_pass(m, nid, highest_zoneidx):
+    """One priority: shrink each node of the zonelist once, in its order."""
+    seen, home = 0, m.nodes[nid]
+    for i in range(home.nr_zonelist):
+        z = home.zonelist[i]
+        node = m.zones[z].node
+        if m.zones[z].kind > highest_zoneidx or seen >> node & 1:
+            continue
+        seen |= 1 << node
+        m.sc[DIRECT].node, m.sc[DIRECT].zone = node, z
+        shrink_node(m, DIRECT)
+
+
+@kernel
+def wait_for_writeback(m):
+    """Everything scanned is being written: sleep until a write ends, at most a tenth of a second."""
+    m.clock.now = min(m.clock.now + THROTTLE_NS, max(m.clock.now, next_completion(m)))
+
+
+@kernel
+def all_priorities(m, nid, highest_zoneidx):
+    """Priorities 12 to 0 until the target is met; pages reclaimed in this walk."""
+    sc = m.sc[DIRECT]
+    sc.priority = DEF_PRIORITY
+    while True:
+        sc.nr_scanned = sc.nr_writeback = 0
+        nodes_pass(m, nid, highest_zoneidx)
+        if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
+            break
+        if sc.nr_writeback and sc.nr_writeback == sc.nr_scanned:
+            wait_for_writeback(m)
+        sc.priority -= 1
+    seen, home = 0, m.nodes[nid]
+    for i in range(home.nr_zonelist):
+        sc.node, sc.zone = m.zones[home.zonelist[i]].node, home.zonelist[i]
+        if not seen >> sc.node & 1:
+            seen |= 1 << sc.node
+            end_reclaim(m, DIRECT)
+    return sc.nr_reclaimed
+
+
+@kernel
+def try_to_free(m, nid, highest_zoneidx, memcg, want):
+    """Reclaim `want` pages for a group (0: the machine); pages reclaimed."""
+    begin(m, DIRECT, memcg, DEF_PRIORITY, want, highest_zoneidx)
+    sc = m.sc[DIRECT]
+    got = all_priorities(m, nid, highest_zoneidx)
+    if got == 0:
+        got = all_priorities(m, nid, highest_zoneidx)
+    if got == 0 and sc.skipped_deactivate:
+        sc.force_deactivate, sc.skipped_deactivate = 1, 0
+        got = all_priorities(m, nid, highest_zoneidx)
+    return got
+
+
+@hook
+def direct_reclaim(m, nid, highest_zoneidx, task):
+    return try_to_free(m, nid, highest_zoneidx, 0, SWAP_CLUSTER_MAX)
+
+
+@hook
+def memcg_reclaim(m, memcg, want):
+    return try_to_free(m, m.cpus[m.clock.cpu].node, 3, memcg, max(want, SWAP_CLUSTER_MAX))

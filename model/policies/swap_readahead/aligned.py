@@ -1,0 +1,13 @@
+"""Swap readahead of 3.1: the aligned block of 1 << page_cluster slots around the faulting one, used slots only."""
+
+from model.jit import hook
+
+SOURCE = "mm/swapfile.c: valid_swaphandles, 3.1"
+BY_VMA = False
+
+
+@hook
+def swap_window(m, region, at, slot):
+    count = 1 << m.cfg.page_cluster
+    m.clock.window_start = slot - slot % count
+    return count

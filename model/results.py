@@ -1,0 +1,88 @@
+"""Reading a machine's counters: the metrics of a finished run, and the samples along it."""
+
+import numpy as np
+
+from model.build import Built
+from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.mm.state import RUNNABLE
+
+SAMPLED = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used")
+
+
+def list_sizes(built: Built) -> list[int]:
+    """Pages on the inactive anon, active anon, inactive file and active file lists of all lruvecs."""
+    used = built.memory.m.lruvecs[: len(built.cgroups) * int(built.memory.m.cfg.nr_zones)]
+    return [int(size) for size in used["lists"]["n"][:, :4].sum(axis=0)]
+
+
+def swap_used(built: Built) -> int:
+    """Swap slots in use."""
+    return int(built.memory.m.swaps["used"].sum())
+
+
+def free_pages(built: Built) -> int:
+    """Free pages, those on per-CPU lists included."""
+    m = built.memory.m
+    return int(m.zones["nr_free"].sum()) + int(m.pcps["n"].sum())
+
+
+def metrics(built: Built) -> dict[str, int | float | str]:
+    """Every metric of the run by name; counters are totals, `_ns` are simulated time."""
+    m = built.memory.m
+    found: dict[str, int | float | str] = {"outcome": "oom" if m.clock.oom else "ok"}
+    found |= {name: int(m.vm[name]) for name in VM_COUNTERS}
+    tasks = m.tasks[: len(built.tasks)]
+    for name in TASK_COUNTERS:
+        found[name] = int(tasks["stat"][name].sum())
+    ends = [int(task.time) for task in tasks]
+    found["elapsed_ns"] = max(ends)
+    found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
+    for index, name in enumerate(built.tasks):
+        found[f"task.{name}.elapsed_ns"] = ends[index]
+        found[f"task.{name}.misses"] = int(tasks[index].stat.misses)
+    for nid in range(int(m.cfg.nr_nodes)):
+        for name in NODE_COUNTERS:
+            found[f"node{nid}.{name}"] = int(m.nodes[nid].vm[name])
+        found[f"node{nid}.touches"] = int(tasks["touched"][:, nid].sum())
+    for name in NODE_COUNTERS:
+        found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
+    for number, group in enumerate(built.cgroups[1:], start=1):
+        found[f"cgroup.{group}.usage_pages"] = int(m.memcgs[number].usage)
+        found[f"cgroup.{group}.failcnt"] = int(m.memcgs[number].failcnt)
+        found[f"cgroup.{group}.kmem_pages"] = int(m.memcgs[number].kmem)
+        found[f"cgroup.{group}.oom_kill"] = int(m.memcgs[number].oom_kill)
+    found |= dict(zip(SAMPLED, _gauges(built), strict=True))
+    return found
+
+
+def _gauges(built: Built) -> list[int]:
+    return [*list_sizes(built), free_pages(built), swap_used(built)]
+
+
+class Samples:
+    """The series of a run: one row a sample, counters cumulative, gauges as they are."""
+
+    def __init__(self, built: Built) -> None:
+        self.built = built
+        self.rows: list[list[int]] = []
+        self.columns = ["access", "time_ns", *VM_COUNTERS, *TASK_COUNTERS, *SAMPLED]
+
+    def take(self) -> None:
+        """Add a row and set when the next one is due."""
+        m = self.built.memory.m
+        tasks = m.tasks[: len(self.built.tasks)]
+        counters = [int(m.vm[name]) for name in VM_COUNTERS] + [int(tasks["stat"][name].sum()) for name in TASK_COUNTERS]
+        now = max((int(task.time) for task in tasks if task.state == RUNNABLE), default=int(m.clock.now))
+        if m.cfg.sample_ns:
+            now = int(m.clock.next_sample)
+        self.rows.append([int(m.clock.accesses), now, *counters, *_gauges(self.built)])
+        m.clock.next_sample += m.cfg.sample_accesses or m.cfg.sample_ns
+
+    def series(self) -> dict[str, np.ndarray]:
+        """Column -> values over the samples (int64), empty when nothing was sampled."""
+        if not self.rows:
+            return {}
+        table = np.array(self.rows, dtype=np.int64)
+        return {name: table[:, i] for i, name in enumerate(self.columns)}
+
+

@@ -1,0 +1,37 @@
+"""Watermarks and lowmem reserves of the zones (setup_per_zone_wmarks, setup_per_zone_lowmem_reserve)."""
+
+from math import isqrt
+from types import ModuleType
+
+RESERVE_RATIO = (256, 256, 32, 0)  # sysctl_lowmem_reserve_ratio: DMA, DMA32, Normal, Movable (0: off)
+MOVABLE = 3
+
+
+def min_free_kbytes(managed: list[int], ceiling_kb: int) -> int:
+    """The default of vm.min_free_kbytes for zones of `managed` pages: isqrt(16 * lowmem kB) within [128, ceiling]."""
+    return max(128, min(isqrt(16 * sum(managed) * 4), ceiling_kb))
+
+
+def levels(managed: list[int], kinds: list[int], min_free_kb: int, scale_factor: int, variant: ModuleType) -> list[tuple[int, int, int]]:
+    """(min, low, high) of every zone in pages; `variant` is a module of the axis `watermarks`."""
+    pages_min = min_free_kb // 4
+    lowmem = sum(pages for pages, kind in zip(managed, kinds, strict=True) if kind != MOVABLE)
+    marks = []
+    for pages, kind in zip(managed, kinds, strict=True):
+        share = pages_min * pages // lowmem
+        low_end = max(32, min(pages // 1024, 128)) if kind == MOVABLE else share
+        gap = variant.gap(share, pages, scale_factor)
+        marks.append((low_end, low_end + gap, low_end + 2 * gap))
+    return marks
+
+
+def lowmem_reserves(managed: dict[int, int]) -> dict[int, list[int]]:
+    """What each zone of a node keeps from callers that could use a higher zone: kind -> pages by the caller's highest kind."""
+    reserves = {}
+    for kind in managed:
+        above, row = 0, [0, 0, 0, 0]
+        for higher in range(kind + 1, 4):
+            above += managed.get(higher, 0)
+            row[higher] = above // RESERVE_RATIO[kind] if RESERVE_RATIO[kind] else 0
+        reserves[kind] = row
+    return reserves
