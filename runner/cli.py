@@ -1,0 +1,97 @@
+"""The `mmrun` command. Each command is a module of `runner.commands`, imported when it is used.
+
+Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 some cells failed or a claim is not met, 2 bad configuration or
+usage, 3 the environment, 130 interrupted.
+"""
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from runner.problems import ConfigErrors, EnvironmentProblem
+
+COMMANDS = ("sweep", "run", "plan", "check", "status", "report", "trace", "explain", "schema", "doctor")
+OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class CommandTable(TyperGroup):
+    """The commands by name; turns known exceptions into messages and exit codes."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order in which help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"runner.commands.{cmd_name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app.command(cmd_name)(module.command)
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigErrors as errors:
+            print(errors, file=sys.stderr)
+            count = len(errors.errors)
+            print(f"{count} error{'s' * (count != 1)}; nothing was run", file=sys.stderr)
+            raise SystemExit(BAD_CONFIG) from None
+        except EnvironmentProblem as problem:
+            print(f"mmrun: {problem}", file=sys.stderr)
+            raise SystemExit(ENVIRONMENT) from None
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=CommandTable,
+    name="mmrun",
+    help="A laboratory for Linux memory management: sweeps of machines and policies over one page-accurate model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"mmrun {version('mmrun')}")
+        except PackageNotFoundError:
+            print("mmrun, not installed, from its source tree")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A laboratory for Linux memory management: sweeps of machines and policies over one page-accurate model."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `mmrun` with the given arguments (default: those of the process) and return its exit code."""
+    try:
+        app(args=argv, prog_name="mmrun")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else FAILED if stop.code else OK
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `mmrun`, one module each; `runner.cli` lists them."""

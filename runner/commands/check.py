@@ -1,0 +1,36 @@
+"""`mmrun check CONFIG`: validate an experiment; every error at once."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print errors as JSON, for editors.")] = False,
+) -> None:
+    """Validate an experiment: every error at once, as file:line:column, with what to write instead."""
+    from runner.plan import make_plan
+    from runner.problems import ConfigErrors
+
+    try:
+        plan = make_plan(config)
+    except ConfigErrors as errors:
+        if not as_json:
+            raise
+        found = [{**_plain(error), "file": str(error.file)} for error in errors.errors]
+        print(json.dumps({"ok": False, "errors": found}, indent=1))
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps({"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": []}, indent=1))
+        return
+    axes = plan.cells[0].axes if plan.cells else {}
+    rows = len({tuple(map(str, cell.axes.values())) for cell in plan.cells})
+    names = f" over {', '.join(axes)}" if axes else ""
+    print(f"{plan.name}: ok, {rows} rows{names}, {len(plan.cells)} cells with replicates")
+
+
+def _plain(error: object) -> dict[str, object]:
+    return {name: getattr(error, name) for name in ("file", "line", "column", "message", "fix")}

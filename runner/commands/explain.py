@@ -1,0 +1,26 @@
+"""`mmrun explain NAME`: what a name in a configuration or a result means."""
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def command(
+    name: Annotated[
+        str | None, typer.Argument(help="Axis, axis/variant, parameter, metric, era, key, stream...")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
+) -> None:
+    """Explain an axis, variant, parameter, metric, era or configuration key: meaning, unit, source."""
+    from runner.explain import NothingKnown, entries, look_up, overview
+
+    if name is None:
+        print(json.dumps(sorted(entries()), indent=1) if as_json else overview())
+        return
+    try:
+        found = look_up(name)
+    except NothingKnown as unknown:
+        typer.echo(f"mmrun explain: {unknown}", err=True)
+        raise typer.Exit(2) from None
+    print(json.dumps([vars(entry) for entry in found], indent=1) if as_json else "\n\n".join(map(str, found)))

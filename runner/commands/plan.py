@@ -1,0 +1,24 @@
+"""`mmrun plan CONFIG`: what a sweep would do, why, and what it costs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    out: Annotated[Path | None, typer.Option(help="Result directory (default: results/<experiment>).")] = None,
+    why: Annotated[bool, typer.Option("--why", help="List every cell that is not done, with the reason.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show what `mmrun sweep` would do: new, done, stale and failed cells, memory and cost."""
+    from runner.estimate import estimate
+    from runner.plan import make_plan
+
+    found = estimate(make_plan(config, out), warn=lambda message: typer.echo(message, err=True))
+    if as_json:
+        print(json.dumps(found.as_json(), indent=1))
+        return
+    print("\n".join(found.lines(why)))
