@@ -15,6 +15,7 @@ import numpy as np
 
 from model.jit import kernel
 from model.yardstick.base import CHUNK, MISSES, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
+from model.yardstick.prefetch import AHEAD, prefetch
 
 HAND = OWN
 ABSENT, PRESENT, REFERENCED, DIRTY = 0, 1, 2, 4
@@ -44,6 +45,7 @@ def touch(pages, n, write, missed, state, frame, count):
     capacity = len(frame)
     for i in range(n):
         page = pages[i]
+        prefetch(state, pages[min(i + AHEAD, n - 1)])
         bits = state[page]
         dirty = DIRTY if write[i] else 0
         if bits != ABSENT:
@@ -60,6 +62,7 @@ def touch(pages, n, write, missed, state, frame, count):
                 state[frame[hand]] &= ~REFERENCED
                 hand = hand + 1 if hand + 1 < capacity else 0
             slot = hand
+            prefetch(state, frame[hand + AHEAD if hand + AHEAD < capacity else 0])
             writebacks += 1 if state[frame[slot]] & DIRTY else 0
             state[frame[slot]] = ABSENT
             hand = hand + 1 if hand + 1 < capacity else 0

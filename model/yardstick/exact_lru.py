@@ -17,6 +17,7 @@ import numpy as np
 
 from model.jit import kernel
 from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
+from model.yardstick.prefetch import AHEAD, prefetch
 
 TAIL = OWN
 LOG_ENTRIES_A_FRAME = 4
@@ -51,6 +52,7 @@ def touch(log, start, stop, write, missed, last, capacity, count):
     tail, resident, misses, writebacks = count[TAIL], count[RESIDENT], 0, 0
     for i in range(start, stop):
         page = log[i]
+        prefetch(last, log[min(i + AHEAD, stop - 1)])
         word = last[page]
         if word != NONE:
             last[page] = i << 1 | (word & 1) | write[i - start]
@@ -63,6 +65,7 @@ def touch(log, start, stop, write, missed, last, capacity, count):
         else:
             while last[log[tail]] >> 1 != tail:
                 tail += 1
+                prefetch(last, log[min(tail + AHEAD, i)])
             victim = log[tail]
             writebacks += last[victim] & 1
             last[victim] = NONE
