@@ -1,13 +1,14 @@
 """Stored results as a report sees them: cells of the sweep, their replicates, and what became of each run."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from runner import metrics
-from runner.report_block import Label, Where, as_tuple, label_text
+from runner.report_block import Where, as_tuple, label_text
 
 Fate = Literal["ok", "oom", "failed", "missing", "undefined"]
 Key = tuple[str, ...]
@@ -28,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows of runs.parquet: a mapping per run, without Nones. `axes`: axis -> labels as text, in sweep order."""
+    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order."""
 
     axes: dict[str, list[str]]
     rows: list[dict[str, Any]]
@@ -73,6 +74,10 @@ class Runs:
                 sample.values[int(row["replicate"])] = number
         return sample
 
+    def stale(self) -> Counter[str]:
+        """Number of runs by the reason why they are not of the present model and config."""
+        return Counter(row["stale"] for row in self.rows if row.get("stale"))
+
     def count(self) -> Counter[Fate]:
         """Number of runs by fate, metrics aside."""
         return Counter(fate(row)[0] for row in self.rows)
@@ -90,31 +95,46 @@ def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float
     return ("ok", number) if number is not None else ("undefined", None)
 
 
-def load_runs(
-    path: Path, axes: Mapping[str, Sequence[Label]], planned: Iterable[tuple[Mapping[str, Any], int]] = ()
-) -> Runs:
-    """Read runs.parquet at `path`. Raises FileNotFoundError if there is none.
+def load_runs(path: Path) -> Runs:
+    """Read runs.parquet, in which cells that were not run have a row of status `missing`.
 
-    `planned`: (axis labels, replicate) of every cell of the sweep; those without a row count as missing.
+    Raises FileNotFoundError if there is no such file, ValueError if it is not a table of runs.
     """
     import pyarrow.parquet as parquet
 
-    rows = [{k: v for k, v in row.items() if v is not None} for row in parquet.read_table(path).to_pylist()]
-    runs = Runs({axis: [label_text(label) for label in labels] for axis, labels in axes.items()}, rows)
-    names = list(axes)
-    have = {(runs.key(row, names), int(row["replicate"])) for row in rows}
-    for labels, replicate in planned:
-        if (runs.key(labels, names), replicate) not in have:
-            rows.append({**labels, "replicate": replicate, "status": "missing"})
-    return runs
+    table = parquet.read_table(path)
+    rows = [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
+    return Runs(_labels(table, path), rows)
 
 
-def axes_of(cells: Iterable[Mapping[str, Label]]) -> dict[str, list[Label]]:
-    """Axes with their labels in order of appearance, from the axis labels of each cell."""
-    axes: dict[str, list[Label]] = {}
-    for cell in cells:
-        for axis, label in cell.items():
-            labels = axes.setdefault(axis, [])
-            if label_text(label) not in map(label_text, labels):
-                labels.append(label)
-    return axes
+def load_series(path: Path, wanted: Collection[str]) -> Runs | None:
+    """The `wanted` columns of series.parquet, a row per cell whose columns hold arrays; None if nothing was sampled."""
+    import pyarrow.parquet as parquet
+
+    if not path.exists() or not (schema := parquet.read_schema(path)).names:
+        return None
+    axes = json.loads((schema.metadata or {}).get(b"mmrun", b'{"axes": []}'))["axes"]
+    table = parquet.read_table(path, columns=[n for n in schema.names if n in {*axes, "replicate", *wanted}])
+    if not table.num_rows:
+        return None
+    axes = _labels(table, path)
+    identity = [*axes, "replicate"]
+    keys = list(zip(*(table[name].to_pylist() for name in identity), strict=True))
+    columns = {name: table[name].to_numpy() for name in table.column_names if name not in identity}
+    starts = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
+    rows: list[dict[str, Any]] = []
+    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+        labels = {name: label for name, label in zip(identity, keys[start], strict=True) if label is not None}
+        rows.append({**labels, **{name: column[start:end] for name, column in columns.items()}})
+    return Runs(axes, rows)
+
+
+def _labels(table: Any, path: Path) -> dict[str, list[str]]:
+    """Axis -> labels in order of appearance; rows stand in the order of the sweep, and the metadata names the axes."""
+    roles = json.loads((table.schema.metadata or {}).get(b"mmrun", b"null"))
+    if roles is None:
+        raise ValueError(f"{path}: no results of a sweep (its schema names no axes)")
+    return {
+        axis: [label for label in dict.fromkeys(map(label_text, table[axis].to_pylist())) if label]
+        for axis in roles["axes"]
+    }

@@ -101,9 +101,9 @@ def label_text(label: Any) -> str:
     """How a label is compared and printed: `true`, `0`, `0.5`, `4GiB`; None (a cell without that axis) is empty."""
     if label is None:
         return ""
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return f"{label:g}" if isinstance(label, float) else str(label)
+    if isinstance(label, bool) or label in ("True", "False"):
+        return str(label).lower()
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def decode(data: Mapping[str, Any]) -> ReportBlock:

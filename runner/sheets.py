@@ -125,9 +125,14 @@ def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
         return Shown(text=NOTHING)
     lost = lost_runs(entry.fates)
     if entry.estimate.value is None:
-        return Shown(text=" / ".join(FATES[f][0] for f in FATES if entry.fates[f]) or NOTHING)
+        return Shown(text=reason(entry))
     number = scale.text(entry.estimate.value)
     return Shown(number=number, marks=marks.letter(lost) if lost else "")
+
+
+def reason(entry: Entry) -> str:
+    """Why an entry has no value, in the words of a table cell: OOM, failed, not run, undef."""
+    return " / ".join(FATES[f][0] for f in FATES if entry.fates[f]) or NOTHING
 
 
 def _interval(estimate: Estimate | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:

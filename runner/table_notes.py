@@ -26,6 +26,8 @@ def notes(model: TableModel) -> list[str]:
     lost = ", ".join(f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f])
     if lost:
         sentences.append(f"Of {model.fates.total()} runs {lost}: not in the numbers, shown where they are missing.")
+    if model.stale:
+        sentences.append(f"{model.stale} runs are of an older model or config (stale).")
     return sentences
 
 

@@ -28,6 +28,7 @@ class TableModel:
 
     spec: Table
     words: Words
+    labels: dict[str, list[str]]
     row_axes: tuple[str, ...]
     column_axes: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -36,6 +37,7 @@ class TableModel:
     entries: dict[tuple[Key, Key, str], Entry]
     baseline: dict[str, str]
     fates: Counter[Fate]
+    stale: int
     tests: int
 
     @property
@@ -43,9 +45,7 @@ class TableModel:
         """The caption's first sentence."""
         if self.spec.title:
             return self.spec.title.rstrip(".")
-        names = ", ".join(self.words.metric(name) for name in self.metrics)
-        axes = ", ".join(self.words.axis(axis) for axis in (*self.row_axes, *self.column_axes))
-        return f"{names[:1].upper()}{names[1:]} by {axes}" if axes else names[:1].upper() + names[1:]
+        return self.words.title(self.metrics, (*self.row_axes, *self.column_axes))
 
     @property
     def show(self) -> tuple[str, ...]:
@@ -77,8 +77,10 @@ def build(table: Table, block: ReportBlock, runs: Runs) -> TableModel:
     for key, p in zip(keys, holm([entries[key].ratio.p for key in keys]), strict=True):  # type: ignore[union-attr]
         entries[key] = replace(entries[key], ratio=replace(entries[key].ratio, p_holm=p))  # type: ignore[type-var]
     return TableModel(
-        spec=table, words=Words(block.labels, tuple(runs.axes)), row_axes=rows, column_axes=columns, metrics=names,
+        spec=table, words=Words(block.labels, tuple(runs.axes)), labels=runs.axes,
+        row_axes=rows, column_axes=columns, metrics=names,
         rows=runs.keys(rows), columns=runs.keys(columns), entries=entries, baseline=baseline, fates=runs.count(),
+        stale=runs.stale().total(),
         tests=len(keys),
     )  # fmt: skip
 
@@ -101,7 +103,11 @@ def _entries(
             if (*place, name) in entries:
                 raise ValueError(f"table {table.name}: several cells fall on {place}; show or fix every swept axis")
             sample = runs.sample(replicates, name)
-            entry = Entry(estimate=_estimate(table, name, cell, sample), fates=sample.fates, is_baseline=base == cell)
+            entry = Entry(
+                estimate=_estimate(table, name, cell, sample),
+                fates=sample.fates,
+                is_baseline=bool(baseline) and base == cell,
+            )
             if baseline and base != cell:
                 reference = runs.sample(cells.get(base, ()), name)
                 entry = replace(entry, ratio=paired(table, name, cell, sample, reference))

@@ -1,7 +1,7 @@
 """What a report prints in place of names: axes, labels, metrics, and numbers in the unit that suits their column."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner import metrics
@@ -54,6 +54,13 @@ class Words:
         """The metric in print, without its unit."""
         return self.labels.get(name) or metrics.metric(name).label
 
+    def title(self, names: Sequence[str], axes: Sequence[str], between: str = "") -> str:
+        """A caption: the metrics, and the axes they are shown by; a kernel counter keeps its small first letter."""
+        first = self.metric(names[0])
+        text = ", ".join([first if "_" in first else first[:1].upper() + first[1:], *map(self.metric, names[1:])])
+        by = ", ".join(map(self.axis, axes))
+        return " ".join(filter(None, [text, between, f"by {by}" if by else ""]))
+
     def choice(self, chosen: Mapping[str, str]) -> str:
         """`axis = label, axis = label`."""
         return ", ".join(f"{self.axis(axis)} = {self.label(label)}" for axis, label in chosen.items())
@@ -64,7 +71,8 @@ def scale_for(name: str, numbers: Iterable[float]) -> Scale:
     metric = metrics.metric(name)
     sizes = sorted(abs(x) for x in numbers if x and math.isfinite(x))
     typical = sizes[len(sizes) // 2] if sizes else 1.0
-    steps = STEPS.get(metric.unit) or tuple((factor, f"{prefix}{metric.unit}") for factor, prefix in COUNT_STEPS)
+    counted = "" if metric.unit in ("count", metric.label) else metric.unit
+    steps = STEPS.get(metric.unit) or tuple((factor, f"{prefix}{counted}".strip()) for factor, prefix in COUNT_STEPS)
     factor, unit = next((step for step in steps if typical >= step[0]), steps[-1])
     if factor == 1.0 and all(float(x).is_integer() for x in sizes):
         return Scale(factor, unit, 0)

@@ -1,5 +1,6 @@
 """Synthetic results of a sweep, for the tests of the report: a stored runs.parquet whose every number is known."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def write_runs(path: Path, data: list[dict[str, Any]]) -> Path:
 
     columns = list(dict.fromkeys(column for row in data for column in row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.table({column: [row.get(column) for row in data] for column in columns}), path)
+    table = pa.table({column: [row.get(column) for row in data] for column in columns})
+    parquet.write_table(table.replace_schema_metadata({"mmrun": json.dumps({"axes": list(AXES)})}), path)
     return path
 
 

@@ -1,0 +1,30 @@
+"""`mmrun report DIR`: rebuild tables, figures and the report page from stored results."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Result directory of a sweep.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Take the report block from this experiment file instead of the manifest.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the written files as JSON.")] = False,
+) -> None:
+    """Rebuild tables, figures and report.md of a sweep; runs nothing. Prints the files it wrote."""
+    from runner.report import ReportError, rebuild_report, write_report
+
+    try:
+        if config is None:
+            files = rebuild_report(directory)
+        else:
+            from runner.plan import make_plan
+
+            files = write_report(directory, make_plan(config, directory))
+    except ReportError as error:
+        typer.echo(f"mmrun report: {error}", err=True)
+        raise typer.Exit(2) from None
+    print(json.dumps({"files": [str(path) for path in files]}, indent=1) if as_json else "\n".join(map(str, files)))
