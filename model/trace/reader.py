@@ -35,6 +35,9 @@ class Trace:
         self.npages, self.accesses, self.tasks = header.npages, header.accesses, header.tasks
         self.digest, self.meta = header.digest, header.made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Trace, (self.path, self.header)  # columns are read again where it arrives
+
     @cached_property
     def page(self) -> np.ndarray:
         """Page of every access, uint32 [accesses]; pages are numbered from 0 to `npages` - 1."""

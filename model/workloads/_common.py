@@ -1,5 +1,6 @@
 """What the generators share: chunk bounds, coin flips, ranks with a Zipf distribution, checks of parameters."""
 
+from bisect import bisect
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,11 +8,17 @@ import numpy as np
 from model.units import PAGE
 
 CHUNK = 65_536  # events a chunk
+BLOCK = 1 << 20  # ranks handled at a time while a table is made
 
 
 def pages_of(size: int) -> int:
     """Pages that `size` bytes occupy, rounded up."""
     return -(-size // PAGE)
+
+
+def permutation(rng: np.random.Generator, n: int) -> np.ndarray:
+    """A random permutation of 0..n-1, int32: half the memory of numpy's own."""
+    return rng.permutation(np.arange(n, dtype=np.int32))
 
 
 def spans(accesses: int) -> Iterator[tuple[int, int]]:
@@ -39,7 +46,7 @@ class Zipf:
         self.table: np.ndarray | None = None
         if exponent == 0.0:
             return  # uniform: names make no difference
-        keep, alias = alias_table(np.arange(1, n + 1, dtype=np.float64) ** -exponent)
+        keep, alias = zipf_table(n, exponent)
         order = slice(None) if names is None else names
         pairs = np.empty((n, 2), dtype=np.int32)  # side by side: one cache line a draw
         pairs[order, 0] = keep.view(np.int32)
@@ -58,27 +65,35 @@ class Zipf:
         return np.where(point < pair[:, 0].view(np.float32), cell, pair[:, 1])
 
 
-def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Walker's table of `weights` (float64, positive): per cell the share it keeps (float32) and its alias (int32).
+def zipf_table(n: int, exponent: float) -> tuple[np.ndarray, np.ndarray]:
+    """Walker's table of weights (rank + 1) ** -exponent: the share each cell keeps (float32) and its alias (int32).
 
-    Vose's sweep without its loop: cells below the average take, in order, from the cells above it; running totals of
-    what is missing and what is to spare tell who gives to whom, and which giver ends up a taker from the next one.
+    Vose's sweep without its loop. Cells below the average (all behind the first `heavy`) take, in order, from those
+    above it; running totals of what is missing and what is to spare tell who gives to whom, and where a giver runs
+    short and takes from the next one. Done in blocks: memory beyond the table stays small.
     """
-    n = weights.size
-    scaled = weights * (n / weights.sum())
-    light, heavy = np.flatnonzero(scaled < 1.0), np.flatnonzero(scaled >= 1.0)
-    keep, alias = np.ones(n), np.arange(n, dtype=np.int32)
-    if light.size == 0 or heavy.size == 0:
-        return keep.astype(np.float32), alias
-    missing, spare = np.cumsum(1.0 - scaled[light]), np.cumsum(scaled[heavy] - 1.0)
-    keep[light] = scaled[light]
-    before = np.concatenate(([0.0], missing[:-1]))
-    alias[light] = heavy[np.minimum(np.searchsorted(spare, before), heavy.size - 1)]
-    drained = np.searchsorted(missing, spare[:-1], side="right")  # the light cell that exhausts each heavy one
-    givers = drained < light.size
-    keep[heavy[:-1][givers]] = np.clip(1.0 - (missing[drained[givers]] - spare[:-1][givers]), 0.0, 1.0)
-    alias[heavy[:-1][givers]] = heavy[1:][givers]
-    return keep.astype(np.float32), alias
+    scale = n / sum(float(_weights(start, min(start + BLOCK, n), exponent).sum()) for start in range(0, n, BLOCK))
+    heavy = bisect(range(n), -1.0, key=lambda rank: -float((rank + 1.0) ** -exponent * scale))
+    keep, alias = np.ones(n, dtype=np.float32), np.arange(n, dtype=np.int32)
+    spare = np.cumsum(_weights(0, heavy, exponent) * scale - 1.0)
+    missed = 0.0
+    for start in range(heavy, n if heavy else 0, BLOCK):
+        share = _weights(start, min(start + BLOCK, n), exponent) * scale
+        missing = missed + np.cumsum(1.0 - share)
+        before = np.concatenate(([missed], missing[:-1]))
+        keep[start : start + BLOCK] = share
+        alias[start : start + BLOCK] = np.minimum(np.searchsorted(spare, before), heavy - 1)
+        first, end = np.searchsorted(spare, (missed, missing[-1]))
+        short = np.arange(first, min(end, heavy - 1))  # givers that this block exhausts
+        taker = np.searchsorted(missing, spare[short], side="right")
+        keep[short] = np.clip(1.0 - (missing[taker] - spare[short]), 0.0, 1.0)
+        alias[short] = short + 1
+        missed = float(missing[-1])
+    return keep, alias
+
+
+def _weights(start: int, end: int, exponent: float) -> np.ndarray:
+    return np.arange(start + 1, end + 1, dtype=np.float64) ** -exponent
 
 
 def check_positive(**values: int) -> None:

@@ -10,7 +10,16 @@ import numpy as np
 
 from model.events import touches
 from model.units import Bytes
-from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+from model.workloads._common import (
+    Zipf,
+    check_exponent,
+    check_fraction,
+    check_positive,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +59,7 @@ def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
     layout, pages, writes = rng.spawn(3)
     n, width = footprint(params), pages_of(params.working_set)
     step = round(width * (1.0 - params.overlap))
-    popularity = Zipf(width, params.exponent, layout.permutation(width))
+    popularity = Zipf(width, params.exponent, permutation(layout, width))
     for start, end in spans(params.accesses):
         moved = np.arange(start, end, dtype=np.int64) // params.phase * step
         chosen = (moved + popularity.draw(pages, end - start)) % n

@@ -11,7 +11,16 @@ import numpy as np
 
 from model.events import touches
 from model.units import Bytes
-from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+from model.workloads._common import (
+    Zipf,
+    check_exponent,
+    check_fraction,
+    check_positive,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +60,7 @@ def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
     layout, pages, writes, turns = rng.spawn(4)
     hot = pages_of(params.hot)
     scanned = footprint(params) - hot
-    popularity = Zipf(hot, params.exponent, layout.permutation(hot))
+    popularity = Zipf(hot, params.exponent, permutation(layout, hot))
     position, turn, scanning = 0, -1, np.zeros(1, dtype=bool)  # next page of the scanner, last turn and who has it
     for start, end in spans(params.accesses):
         turn_of = np.arange(start, end, dtype=np.int64) // params.burst

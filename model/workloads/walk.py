@@ -10,7 +10,7 @@ import numpy as np
 
 from model.events import touches
 from model.units import Bytes
-from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+from model.workloads._common import check_fraction, check_positive, coins, pages_of, permutation, spans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Chunks of events (int64)."""
     layout, writes = rng.spawn(2)
     n = footprint(params)
-    order = layout.permutation(n)
+    order = permutation(layout, n)
     for start, end in spans(params.accesses):
         pages = order[np.arange(start, end, dtype=np.int64) % n]
         yield touches(pages, coins(writes, end - start, params.write_fraction))

@@ -10,7 +10,16 @@ import numpy as np
 
 from model.events import touches
 from model.units import Bytes
-from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, pages_of, spans
+from model.workloads._common import (
+    Zipf,
+    check_exponent,
+    check_fraction,
+    check_positive,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +52,7 @@ def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Chunks of events (int64)."""
     layout, pages, writes = rng.spawn(3)
     n = footprint(params)
-    popularity = Zipf(n, params.exponent, layout.permutation(n) if params.permute else None)
+    popularity = Zipf(n, params.exponent, permutation(layout, n) if params.permute else None)
     for start, end in spans(params.accesses):
         count = end - start
         yield touches(popularity.draw(pages, count), coins(writes, count, params.write_fraction))

@@ -1,6 +1,7 @@
 """The trace file: what goes in comes out, whatever the encoding; what is damaged is refused."""
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,15 @@ def test_raw_pages_are_mapped_and_sections_aligned(tmp_path):
     header = write_trace(tmp_path / "t.mmt", [(page, write)], {}, raw=True)
     assert isinstance(open_trace(tmp_path / "t.mmt").page, np.memmap)
     assert all(section.offset % ALIGN == 0 for section in header.sections.values())
+
+
+def test_an_open_trace_travels_without_its_columns(tmp_path):
+    page, write, _ = columns(1, 70_000, 500)
+    write_trace(tmp_path / "t.mmt", [(page, write)], {}, raw=True)
+    trace = open_trace(tmp_path / "t.mmt")
+    assert np.array_equal(trace.page, page)
+    sent = pickle.dumps(trace)
+    assert len(sent) < 4_000 and np.array_equal(pickle.loads(sent).page, page)
 
 
 def test_byte_layout_is_as_documented(tmp_path):
