@@ -16,6 +16,7 @@ from typing import Any, Literal
 from model.description import Cell
 from runner.batches import Queue
 from runner.progress import Progress
+from runner.report import manifest_part
 from runner.states import State, states
 from runner.store import Store
 from runner.work import MODEL, make_jobs
@@ -123,6 +124,7 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
         "traces": {path: file_digest(path) for path in traces},
         "fingerprint": fingerprint(None),
         "versions": {"python": platform.python_version(), **versions()},
+        **manifest_part(plan),
     }
 
 

@@ -50,7 +50,8 @@ def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, ou
         files = save(canvas, out / figure.name)
     better = metrics.metric(figure.y).better
     direction = [] if better == "none" else [f"{better.capitalize()} is better."]
-    return Drawn(figure.name, model.title, [*direction, *notes(model), *_losses(model)], files)
+    caption = notes(model, "Error bars", "Error bars")
+    return Drawn(figure.name, model.title, [*direction, *caption, *_losses(model)], files)
 
 
 def save(canvas: Any, stem: Path) -> list[Path]:

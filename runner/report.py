@@ -52,7 +52,7 @@ def rebuild_report(out: Path) -> list[Path]:
 def manifest_part(plan: Any) -> dict[str, Any]:
     """What the manifest must hold for `rebuild_report`: the report block and the description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return {"report": asdict(plan.report or ReportBlock()), "description": description}
+    return {"report": asdict(getattr(plan, "report", None) or ReportBlock()), "description": description}
 
 
 def build_report(out: Path, page: Page) -> list[Path]:

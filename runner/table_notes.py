@@ -16,11 +16,17 @@ FATES: dict[Fate, tuple[str, str]] = {
 }
 
 
-def notes(model: TableModel) -> list[str]:
-    """Sentences on n, intervals, comparison, correction, and runs that are not in the numbers."""
+def notes(model: TableModel, interval: str = "[low, high]", span: str = "low … high") -> list[str]:
+    """Sentences on n, intervals, comparison, correction, and runs that are not in the numbers.
+
+    `interval` and `span` are how bootstrap intervals and ranges look there.
+    """
     entries = model.entries.values()
     hows = {entry.estimate.how for entry in entries} | {entry.ratio.how for entry in entries if entry.ratio}
-    sentences = [f"{model.spec.statistic.capitalize()} of {_n_text(entries)}.", *_interval_notes(model, hows)]
+    sentences = [
+        f"{model.spec.statistic.capitalize()} of {_n_text(entries)}.",
+        *_interval_notes(model, hows, interval, span),
+    ]
     if model.baseline:
         sentences += _comparison_notes(model)
     lost = ", ".join(f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f])
@@ -39,13 +45,13 @@ def _n_text(entries: Iterable[Entry]) -> str:
     return f"n = {span} replicate{'s' if counts[-1] > 1 else ''}"
 
 
-def _interval_notes(model: TableModel, hows: Collection[str]) -> list[str]:
+def _interval_notes(model: TableModel, hows: Collection[str], interval: str, span: str) -> list[str]:
     level, kind = f"{model.spec.confidence * 100:g} %", "BCa" if model.spec.statistic == "mean" else "percentile"
     sentences = []
     if "bca" in hows or "percentile" in hows:
-        sentences.append(f"[low, high]: {level} {kind} bootstrap interval ({RESAMPLES:,} resamples), not corrected.")
+        sentences.append(f"{interval}: {level} {kind} bootstrap interval ({RESAMPLES:,} resamples), each on its own.")
     if "range" in hows:
-        sentences.append(f"low … high: smallest to largest, n being below {MIN_BOOTSTRAP}.")
+        sentences.append(f"{span}: smallest to largest, n being below {MIN_BOOTSTRAP}.")
     if "exact" in hows:
         sentences.append("exact: identical in every replicate.")
     if "single" in hows:
