@@ -11,7 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True)
+from runner.cli import PLAIN
+from runner.problems import EnvironmentProblem
+
+app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Trace file to write (.mmt).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -65,8 +68,7 @@ def record_command(
                 progress=lambda at: tick(f"{at.accesses:,} accesses, {at.npages:,} pages, {at.seconds:.0f} s"),
             )  # fmt: skip
         except NoValgrind as error:
-            _talk(f"mmrun trace record: {error}")
-            raise typer.Exit(3) from error
+            raise EnvironmentProblem(str(error)) from error
     ended = "stopped at the limit" if done.exit_status is None else f"exit status {done.exit_status}"
     _talk(
         f"{out}: {done.accesses:,} accesses ({done.writes:,} writes) of {done.npages:,} pages, folded from "
@@ -215,8 +217,7 @@ def _errors() -> Iterator[None]:
         _talk(f"mmrun trace: {error}")
         raise typer.Exit(2) from error
     except OSError as error:
-        _talk(f"mmrun trace: {error}")
-        raise typer.Exit(3) from error
+        raise EnvironmentProblem(str(error)) from error
 
 
 @contextmanager

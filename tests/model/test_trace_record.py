@@ -108,7 +108,7 @@ def test_an_unknown_program_is_refused_and_leaves_nothing(tmp_path):
 
 def mmrun_trace(*words: str, path: str | None = None) -> subprocess.CompletedProcess:
     """`mmrun trace ...` as a process."""
-    start = "from runner.commands.trace import app; app(prog_name='mmrun trace')"
+    start = "import sys; from runner.cli import main; sys.exit(main(['trace', *sys.argv[1:]]))"
     env = os.environ | ({"PATH": path} if path is not None else {})
     return subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, env=env, timeout=300)
 

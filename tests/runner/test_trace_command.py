@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from model.trace import open_trace, write_trace
-from runner.commands.trace import app
+from runner.cli import app
 
 
 def mmrun_trace(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+    return CliRunner().invoke(app, ["trace", *(str(word) for word in words)])
 
 
 @pytest.fixture
