@@ -58,9 +58,7 @@ class Cells:
         self.setter = Setter(self.lift)
 
     def lift(self, path: Dotted, item: Scalar) -> Mapping | None:
-        """A machine or a variant given by name, as the mapping in which single keys can be set."""
-        if path == ("machine",):
-            return Mapping(item.place, {"base": item}, {"base": item.place})
+        """A variant given by name, as the mapping in which its parameters can be set."""
         if len(path) == 2 and path[0] == "policy":
             return Mapping(item.place, {"variant": item}, {"variant": item.place})
         return None
@@ -112,10 +110,10 @@ class Cells:
         return tree if isinstance(tree, Mapping) and len(self.problems) == before else None
 
     def opened(self, tree: Item, path: Dotted) -> Mapping:
-        """The tree with its machine spelled out, where a path looks inside it by index or wildcard."""
+        """The tree with its machine spelled out where a path leads inside it: what is set there replaces what was."""
         assert isinstance(tree, Mapping)
         machine = tree.get("machine")
-        if path[0] != "machine" or machine is None or not any(part == "*" or part.isdigit() for part in path):
+        if path[0] != "machine" or len(path) == 1 or machine is None:
             return tree
         whole = self.once("machine tree", machine, lambda: self.machines.tree(machine))
         return tree if whole is None else Mapping(tree.place, {**tree.items, "machine": whole}, tree.keys)

@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import itertools
 import json
+import os
 import types
 import typing
 from collections.abc import Callable
@@ -73,6 +74,7 @@ def quantity(hint: Any) -> str | None:
 @cache
 def adapter(kind: Any) -> Any:
     """Pydantic's validator of a type."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than a check
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

@@ -115,8 +115,8 @@ class Maker:
         schema: Schema = {"type": "object", "description": known[""], "properties": properties}
         needed = [] if kind in self.partial else required(kind)
         if base:
-            properties["base"] = {"enum": machine_names(), "description": "Name of the machine this one builds on."}
-            properties["base"] = {"anyOf": [properties["base"], {"type": "string"}]}
+            named = {"anyOf": [{"enum": machine_names()}, {"type": "string"}]}
+            properties["base"] = {**named, "description": "Name of the machine this one builds on."}
             schema["anyOf"] = [{"required": ["base"]}, {"required": needed}]
         elif needed:
             schema["required"] = needed

@@ -101,7 +101,7 @@ def place_of(item: Item, *path: str | int) -> Place:
 class Setter:
     """Sets values at paths; equal requests on equal parts give the same object, so that later stages can reuse work.
 
-    `lift` turns a scalar that stands for a mapping (a machine's name) into that mapping before something is set in it.
+    `lift` turns a scalar that stands for a mapping (a variant's name) into that mapping before something is set in it.
     """
 
     def __init__(self, lift: Callable[[Dotted, Scalar], Mapping | None]) -> None:

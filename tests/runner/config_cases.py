@@ -1,0 +1,259 @@
+"""Malformed configurations: what is written, and what must be said about it at which line."""
+
+from dataclasses import dataclass
+
+VALID = """\
+experiment: demo
+description: a small but complete experiment
+kernel: "6.18"
+machine:
+  nodes:
+    - {cpus: 4, memory: 1GiB}
+    - {cpus: 4, memory: 1GiB, latency: 90ns, bandwidth: 80GB/s}
+  distance: [[10, 21], [21, 10]]
+  disks:
+    ssd: {read_latency: 94us, size: 64GiB}
+  links:
+    lan: {bandwidth: 10Gbit/s, rtt: 40us}
+  swap:
+    part: {kind: partition, disk: ssd, size: 4GiB}
+    net: {kind: nbd, link: lan, size: 1GiB, priority: 5}
+  devices:
+    eth: {kind: nic, iommu: true}
+vm: {swappiness: 60, zone_reclaim_mode: 1}
+cgroups:
+  box: {max: 50%}
+tasks:
+  db:
+    node: 1
+    cgroup: box
+    stream: {kind: zipf, size: 60%, accesses: 1000, exponent: 0.9}
+    mempolicy: {mode: weighted-interleave, nodes: [0, 1], weights: [3, 1]}
+    memory:
+      - {kind: anon, size: 256MiB}
+      - {kind: file, disk: ssd, access: read}
+  scan:
+    stream: {kind: loop, size: 64MiB, accesses: 100}
+policy:
+  pcp: batch-15
+sampling: {every: 10ms}
+duration: 2min
+seed: 7
+replicates: 2
+sweep:
+  product:
+    vm.swappiness: [0, 60]
+    place:
+      spread: null
+      home: {tasks.db.mempolicy: {mode: local}}
+  exclude: [{place: home, vm.swappiness: 0}]
+report:
+  tables: [{name: main, rows: [vm.swappiness, place], metrics: [elapsed_ns]}]
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """`old` in the valid configuration replaced by `new`: the line of the error and words of its message."""
+
+    old: str
+    new: str
+    words: str
+    line: int = 0
+
+    def text(self) -> str:
+        """The malformed file."""
+        assert self.old in VALID, self.old
+        return VALID.replace(self.old, self.new, 1)
+
+    def expected_line(self) -> int:
+        """The line of the change, unless said otherwise."""
+        return self.line or VALID[: VALID.index(self.old)].count("\n") + 1
+
+
+CASES = [
+    # names and keys
+    Case("experiment: demo", "experiment: ../up", "cannot name a directory"),
+    Case("experiment: demo", "experiment: 3", "text"),
+    Case("experiment: demo", "name: demo", "unknown key `name`"),
+    Case("description: a", "descripton: a", "did you mean `description`?"),
+    Case("  nodes:\n", "  node:\n", "did you mean `nodes`"),
+    Case("memory: 1GiB}", "memroy: 1GiB}", "did you mean `memory`?"),
+    Case("swappiness: 60", "swapiness: 60", "did you mean `swappiness`?"),
+    Case("cgroup: box", "memcg: box", "unknown key `memcg`"),
+    Case("exponent: 0.9", "alpha: 0.9", "unknown key `alpha`"),
+    Case("sampling: {every: 10ms}", "sampling: {interval: 10ms}", "unknown key `interval`"),
+    Case("sampling: {every: 10ms}", "sampling: {accesses: 0}", "sampling every 0 accesses"),
+    Case("seed: 7", "seed: [7]", "a seed is text"),
+    Case("seed: 7", "7: seed", "not text for every YAML reader"),
+    Case("seed: 7", "seed: 7\nseed: 8", "given twice", 37),
+    Case("seed: 7", "seed: 7\n? [a, b]\n: 3", "a key must be text", 37),
+    Case("seed: 7", "seed: 7\n<<: {a: 1}", "merge keys", 37),
+    Case("seed: 7", "seed:", "a value is missing"),
+    Case("seed: 7", "seed: 7\nvm: {}", "given twice", 37),
+    Case("box: {max: 50%}", "box: {}", "an empty mapping"),
+    Case("sampling: {every: 10ms}", "sampling: {}", "an empty mapping"),
+    # YAML 1.1
+    Case("iommu: true", "iommu: yes", "truth value in YAML 1.1"),
+    Case("iommu: true", "iommu: On", "truth value in YAML 1.1"),
+    Case("iommu: true", "iommu: no", "write false"),
+    Case("iommu: true", "iommu: TRUE", "truth value"),
+    Case("swappiness: 60", "swappiness: 010", "octal"),
+    Case("swappiness: 60", "swappiness: 1:30", "base-60"),
+    Case("swappiness: 60", "swappiness: 1_0", "underscores"),
+    Case("swappiness: 60", "swappiness: 0x3c", "write 60"),
+    Case("swappiness: 60", "swappiness: 6e1", "write it out"),
+    Case("exponent: 0.9", "exponent: .9", "write 0.9"),
+    Case("exponent: 0.9", "exponent: .nan", "not a finite number"),
+    Case("seed: 7", "seed: 2011-10-23", "a date"),
+    Case("seed: 7", "seed: Null", "odd spelling of null"),
+    Case("replicates: 2", "replicates: 99999999999999999999", "too large a number"),
+    # types
+    Case('kernel: "6.18"', "kernel: 6.18", 'write "6.18"'),
+    Case('kernel: "6.18"', 'kernel: "6.19"', "unknown kernel era"),
+    Case('kernel: "6.18"', "kernel: [a]", "unknown kernel era"),
+    Case('kernel: "6.18"\n', "", "`kernel` is required", 1),
+    Case("cpus: 4", "cpus: four", "a whole number is expected, found `four`"),
+    Case("cpus: 4", 'cpus: "4"', "a whole number is expected"),
+    Case("cpus: 4", "cpus: 4.0", "a whole number is expected"),
+    Case("iommu: true", "iommu: 1", "true or false is expected"),
+    Case("kind: nic", "kind: nik", "did you mean `nic`?"),
+    Case("disk: ssd, access", "disk: 3, access", "text is expected"),
+    Case("access: read", "access: reed", "did you mean `read`?"),
+    Case("vm: {swappiness: 60, zone_reclaim_mode: 1}", "vm: 60", "a mapping is expected"),
+    Case("vm: {swappiness: 60, zone_reclaim_mode: 1}", "vm: [60]", "a mapping is expected, found a list"),
+    Case("box: {max: 50%}", "box: 50%", "a mapping is expected"),
+    Case("  box: {max: 50%}", "  - box", "maps names to descriptions", 20),
+    Case("policy:\n  pcp: batch-15", "policy: batch-15", "maps axes to variants"),
+    Case("weights: [3, 1]", "weights: 3", "not one of auto"),
+    Case("weights: [3, 1]", "weights: [3, x]", "a whole number is expected"),
+    Case("nodes: [0, 1]", "nodes: al", "not one of remote, all"),
+    Case("stream: {kind: loop, size: 64MiB, accesses: 100}", "stream: loop", "a stream is a mapping"),
+    # quantities
+    Case("memory: 1GiB}", "memory: 1073741824}", "has no unit"),
+    Case("memory: 1GiB}", 'memory: "1073741824"}', "has no unit"),
+    Case("memory: 1GiB}", "memory: 1G}", "did you mean GiB"),
+    Case("memory: 1GiB}", "memory: 1gib}", "unknown unit `gib`"),
+    Case("memory: 1GiB}", "memory: 10s}", "is a time, a size is expected"),
+    Case("memory: 1GiB}", "memory: -1GiB}", "negative"),
+    Case("memory: 1GiB}", "memory: 0.1B}", "not a whole number of bytes"),
+    Case("memory: 1GiB}", "memory: 9999999PiB}", "too large"),
+    Case("memory: 1GiB}", "memory: lots}", "is not a size"),
+    Case("memory: 1GiB}", "memory: 50%}", "is a percentage"),
+    Case("memory: 1GiB}", "memory: [1GiB]}", "a whole number is expected, found a list"),
+    Case("latency: 90ns", "latency: 90", "a time is expected"),
+    Case("latency: 90ns", "latency: 90sec", "did you mean s?"),
+    Case("rtt: 40us", "rtt: 40us us", "unknown unit"),
+    Case("bandwidth: 10Gbit/s", "bandwidth: 10Gbps", "did you mean Gbit/s"),
+    Case("bandwidth: 10Gbit/s", "bandwidth: 10GB", "is a size, a rate is expected"),
+    Case("duration: 2min", "duration: 2", "has no unit"),
+    Case("duration: 2min", "duration: 0", "a duration of zero"),
+    Case("max: 50%", "max: 150%", "more than the whole"),
+    Case("max: 50%", "max: 4KiB", "at least 256KiB"),
+    Case("size: 60%", "size: 60", "has no unit"),
+    # impossible machines
+    Case("[[10, 21], [21, 10]]", "[[10, 21]]", "1 rows for 2 nodes"),
+    Case("[[10, 21], [21, 10]]", "[[10, 21], [21]]", "the matrix is square"),
+    Case("[[10, 21], [21, 10]]", "[[10, 21], [21, 20]]", "distance from node 1 to itself is 20"),
+    Case("[[10, 21], [21, 10]]", "[[10, 9], [21, 10]]", "distance 9"),
+    Case("[[10, 21], [21, 10]]", "[[10, a], [21, 10]]", "a whole number is expected"),
+    Case("memory: 1GiB}", "memory: 0}", "at least 16MiB"),
+    Case("memory: 1GiB}", "memory: 1MiB}", "at least 16MiB"),
+    Case("memory: 1GiB}", "memory: 1000000001B}", "4KiB pages"),
+    Case("memory: 1GiB}", "memory: 1PiB}", "more memory than", 5),
+    Case("{cpus: 4, memory: 1GiB}", "{cpus: 400, memory: 1GiB}", "404 CPUs", 5),
+    Case("{cpus: 4, memory: 1GiB}", "{cpus: -1, memory: 1GiB}", "cannot have -1 CPUs"),
+    Case("{cpus: 4, memory: 1GiB}", "{cpus: 4}", "`memory` is required"),
+    Case("disk: ssd, size: 4GiB", "size: 4GiB", "lies on no disk"),
+    Case("disk: ssd, size: 4GiB", "disk: sdd, size: 4GiB", "did you mean `ssd`?"),
+    Case("disk: ssd, size: 4GiB", "disk: ssd, size: 4TiB", "larger than its disk"),
+    Case("disk: ssd, size: 4GiB", "disk: ssd, link: lan, size: 4GiB", "uses no link"),
+    Case("kind: nbd, link: lan", "kind: nbd", "needs a link"),
+    Case("kind: nbd, link: lan", "kind: nbd, link: wan", "no link `wan`"),
+    Case("kind: partition, disk: ssd", "kind: zram, disk: ssd", "zram lies in memory"),
+    Case("bandwidth: 10Gbit/s", "bandwidth: 0", "nothing would ever arrive"),
+    Case("read_latency: 94us", "parallel: 0", "0 requests served at once"),
+    Case("rtt: 40us", "mtu: 1", "an MTU of 1"),
+    Case("  devices:", "  use: [eth]\n  devices:", "not modelled yet"),
+    Case("  devices:", "  use: [wlan]\n  devices:", "no device `wlan`"),
+    Case("  devices:", "  hz: 60\n  devices:", "hz is 60"),
+    # parts that do not go together
+    Case("node: 1", "node: 7", "the machine has no node 7"),
+    Case("{cpus: 4, memory: 1GiB, l", "{cpus: 0, memory: 1GiB, l", "no CPUs to run on", 23),
+    Case("cgroup: box", "cgroup: bax", "did you mean `box`?"),
+    Case("nodes: [0, 1]", "nodes: [0, 5]", "the machine has no node 5"),
+    Case("nodes: [0, 1]", "nodes: [1, 1]", "named twice"),
+    Case("weights: [3, 1]", "weights: [3, 256]", "a weight of 256"),
+    Case("weights: [3, 1]", "weights: [3]", "1 weights for 2 nodes"),
+    Case("mode: weighted-interleave", "mode: interleave", "takes no weights"),
+    Case("mode: weighted-interleave", "mode: weighed-interleave", "did you mean `weighted-interleave`"),
+    Case('kernel: "6.18"', 'kernel: "5.15"', "has no mempolicy `weighted-interleave`", 26),
+    Case("box: {max: 50%}", "box: {max: 50%, swappiness: 300}", "0 to 200"),
+    Case("zone_reclaim_mode: 1", "zone_reclaim_mode: 9", "0 to 7"),
+    Case("zone_reclaim_mode: 1", "numa_zonelist_order: zone", "removed in 4.14"),
+    Case("{kind: file, disk: ssd, access: read}", "{kind: file, disk: hdd}", "no disk `hdd`"),
+    Case("{kind: anon, size: 256MiB}", "{kind: anon, size: 256MiB, file: x}", "has no `file`"),
+    Case("{kind: anon, size: 256MiB}", "{kind: anon, size: 5kB}", "one or more 4KiB pages"),
+    Case("{kind: anon, size: 256MiB}", "{kind: anon}", "two regions without a size", 27),
+    Case("node: 1", "count: 1000", "a count of 1000"),
+    Case("kind: zipf", "kind: zip", "did you mean `zipf`?"),
+    Case("kind: zipf, ", "", "`kind` of the stream is required"),
+    Case("accesses: 1000, ", "", "`accesses` is required"),
+    Case("accesses: 1000", "accesses: 0", "accesses"),
+    Case("{kind: loop, size: 64MiB, accesses: 100}", "{kind: trace, path: nowhere.mmt}", "no trace `nowhere.mmt`"),
+    Case("{kind: loop, size: 64MiB, accesses: 100}", "{kind: trace, path: 3}", "path of a trace is expected"),
+    Case("{kind: loop, size: 64MiB, accesses: 100}", "{kind: trace, path: bad.mmt}", "the trace cannot be used"),
+    Case("pcp: batch-15", "pcp: batch-16", "did you mean `batch-"),
+    Case("pcp: batch-15", "pcq: batch-15", "did you mean `pcp`"),
+    Case("pcp: batch-15", "pcp: {variant: batch-15, size: 3}", "has no parameter `size`"),
+    Case("pcp: batch-15", "pcp: {variant: mine, file: mine.py}", "no file"),
+    Case("pcp: batch-15", "pcp: [batch-15]", "a variant of `pcp` is expected"),
+    # replicates, sweep, report
+    Case("replicates: 2", "replicates: 0", "0 replicates"),
+    Case("replicates: 2", "replicates: two", "a whole number is expected"),
+    Case("replicates: 2", "replicates: {min: 2, max: 5}", "`until` is required"),
+    Case("replicates: 2", "replicates: {min: 3, max: 2, until: {metric: elapsed_ns, half_width: 2%}}", "`max` is above"),
+    Case("replicates: 2", "replicates: {min: 2, max: 9, until: {metric: elapsed, half_width: 2%}}", "unknown metric"),
+    Case("replicates: 2", "replicates: {min: 2, max: 9, until: {metric: misses, half_width: 0.02}}", "has no unit"),
+    Case("vm.swappiness: [0, 60]", "vm.swappines: [0, 60]", "unknown key `swappines`"),
+    Case("vm.swappiness: [0, 60]", "sysctl.swappiness: [0, 60]", "not a path into a cell"),
+    Case("vm.swappiness: [0, 60]", "vm..swappiness: [0, 60]", "empty part"),
+    Case("vm.swappiness: [0, 60]", "vm.swappiness: 60", "needs a list of values"),
+    Case("vm.swappiness: [0, 60]", "vm.swappiness: []", "has no values"),
+    Case("vm.swappiness: [0, 60]", "vm.swappiness: [60, 60]", "the value `60` twice"),
+    Case("vm.swappiness: [0, 60]", "vm: [{swappiness: 1}]", "has no label to print"),
+    Case("vm.swappiness: [0, 60]", "replicate: [0, 1]", "cannot be called `replicate`"),
+    Case("vm.swappiness: [0, 60]", "vm.swappiness.deep: [0, 60]", "nothing can be set inside it"),
+    Case("tasks.db.mempolicy: {mode", "tasks.nobody.mempolicy: {mode", "`stream` is required"),
+    Case("tasks.db.mempolicy: {mode", "tasks.*.memory.9.size: {mode", "is a list of"),
+    Case("spread: null", "spread: 3", "must say what it sets"),
+    Case("  product:", "  prodct:", "did you mean `product`"),
+    Case("    vm.swappiness: [0, 60]", "    zip: {vm.swappiness: [0, 60], seed: [a, b, c]}", "one length"),
+    Case("    vm.swappiness: [0, 60]", "    union: {vm.swappiness: [0, 60]}", "takes a list of mappings"),
+    Case("    vm.swappiness: [0, 60]", "    union: [{vm.swappiness: [0]}, {vm.swappiness: [0]}]", "comes twice", 39),
+    Case("exclude: [{place: home, vm.", "exclude: [{plaice: home, vm.", "did you mean `place`?"),
+    Case("exclude: [{place: home, vm.", "exclude: [{place: hom, vm.", "did you mean `home`?"),
+    Case("exclude: [{place: home, vm.swappiness: 0}]", "exclude: [{place: [home, spread]}]", "no cell is left", 39),
+    Case("exclude: [{place: home, vm.swappiness: 0}]", "exclude: {place: home}", "takes a list"),
+    Case("exclude: [{place: home, vm.swappiness: 0}]", "when: [{place: home}]", "has `if` and `then`"),
+    Case("    vm.swappiness: [0, 60]", "    sample: {method: lhs, n: 4}", "`axes` of the sample is required"),
+    Case("    vm.swappiness: [0, 60]", "    sample: {method: grid, n: 4, axes: {seed: [a]}}", "not one of lhs, sobol"),
+    Case("    vm.swappiness: [0, 60]", "    sample: {method: lhs, n: 0, axes: {seed: [a]}}", "0 points"),
+    Case("    vm.swappiness: [0, 60]", "    sample: {method: lhs, n: 2, axes: {duration: {low: 5s, high: 1s}}}", "not above"),
+    Case("    vm.swappiness: [0, 60]", "    sample: {method: lhs, n: 2, axes: {duration: {low: 5s, high: 1GiB}}}", "units"),
+    Case("rows: [vm.swappiness, place]", "rows: [vm.swappiness, plaice]", "plaice"),
+    Case("metrics: [elapsed_ns]", "metrics: [elapsd_ns]", "elapsd_ns"),
+    Case("metrics: [elapsed_ns]", "metric: [elapsed_ns]", "did you mean `metrics`?"),
+    # YAML itself
+    Case("experiment: demo", "experiment: {demo", "not YAML"),
+    Case("experiment: demo", "experiment: a: b", "not YAML"),
+    Case("experiment: demo", "\texperiment: demo", "a tab in the indentation"),
+    Case("experiment: demo", "experiment: 'demo", "not YAML", 0),
+    Case("experiment: demo", "experiment: *demo", "alias"),
+    Case("experiment: demo", "experiment: !!python/name:os.system demo", "tag"),
+    Case("experiment: demo", "experiment: !name demo", "tag"),
+    Case("experiment: demo", "experiment: &x [*x]", "an alias inside"),
+    Case("duration: 2min", "duration: 2min\n---\nseed: 1", "a second YAML document", 36),
+    Case("seed: 7", "seed: \x07", "control character U+0007"),
+    Case("seed: 7", "seed: " + "[" * 40 + "]" * 40, "nested deeper than 32"),
+]

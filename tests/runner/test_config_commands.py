@@ -1,0 +1,136 @@
+"""The command line around configurations: check, plan, explain, schema, help, exit codes, what gets imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from model import registry
+from runner.cli import main
+from runner.explain import entries
+from runner.library import config_dir, experiments
+from runner.schema import experiment_schema, machine_schema
+from tests.runner.config_cases import CASES, VALID
+
+HEAVY = ("ray", "numba", "scipy", "pyarrow", "matplotlib", "numpy")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "valid.yaml"
+    path.write_text(VALID)
+    return path
+
+
+def test_check_says_what_would_run(config: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", str(config)]) == 0
+    out = capsys.readouterr()
+    assert out.out == "demo: ok, 3 rows over vm.swappiness, place, 6 cells with replicates\n" and out.err == ""
+
+
+def test_check_prints_errors_for_editors(config: Path, capsys: pytest.CaptureFixture[str]):
+    config.write_text(VALID.replace("seed: 7", "sead: 7"))
+    assert main(["check", "--json", str(config)]) == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (error["line"], error["column"]) == (36, 1) and "seed" in error["fix"]
+
+
+def test_usage_errors_exit_2(capsys: pytest.CaptureFixture[str]):
+    for arguments in ([], ["chek"], ["check"], ["check", "a", "b"], ["explain", "--nope"]):
+        assert main(arguments) == 2 or arguments == []
+        assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt, 130), ("EnvironmentProblem", 3)])
+def test_exit_codes(raised: object, code: int, monkeypatch: pytest.MonkeyPatch, config: Path):
+    from runner import plan, problems
+
+    def stop(*_: object) -> None:
+        raise getattr(problems, raised)("no room") if isinstance(raised, str) else KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "make_plan", stop)
+    assert main(["check", str(config)]) == code
+
+
+def test_help_and_check_import_nothing_heavy():
+    code = "import sys; from runner.cli import main; main(sys.argv[1:]); print([m for m in %r if m in sys.modules])" % (HEAVY,)
+    for arguments in (["--help"], ["check", "--help"], ["explain", "machines"]):
+        ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+        heavy = ran.stdout.splitlines()[-1]
+        assert heavy == "[]" or (arguments[0] == "explain" and heavy == "['numpy']"), (arguments, heavy)
+
+
+def test_plan_counts_new_cells(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", str(config), "--out", str(tmp_path / "out"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["states"] == {"new": 6, "done": 0, "stale": 0, "failed": 0} and found["memory_bytes_max"] > 0
+    assert found["accesses"] == 6 * 1100 and {row["replicate"] for row in found["not_done"]} == {0, 1}
+    assert main(["plan", str(config), "--out", str(tmp_path / "out"), "--why"]) == 0
+    assert "new 6" in capsys.readouterr().out
+
+
+def test_everything_that_can_be_named_is_explained(capsys: pytest.CaptureFixture[str]):
+    known = entries()
+    for axis in registry.axes():
+        assert axis in known
+        for name, info in registry.variants(axis).items():
+            assert info.doc.split()[:8] == known[f"{axis}/{name}"].text.split()[:8]
+            assert all(f"{axis}/{name}.{param}" in known for param in info.params)
+    assert set(registry.eras()) <= set(known)
+    assert all(entry.text.strip() for entry in known.values()), [e.name for e in known.values() if not e.text.strip()]
+    assert main(["explain"]) == 0 and "kernel counter:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("swappiness", "0-200"), ("vm.swappiness", "0-200"), ("lru", "policy axis"), ("pgscan_kswapd", "kernel counter"),
+     ("machine.nodes.memory", "unit: bytes"), ("zipf.exponent", "stream parameter"), ("6.18", "kernel era"),
+     ("cxl", "CXL"), ("sweep", "product"), ("machine.disks.read_latency", "default: 94us"), ("node0.numa_hit", "numa_hit")],
+)  # fmt: skip
+def test_explain(name: str, words: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", name]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_explain_suggests(capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", "swapines"]) == 2
+    assert "did you mean `swappiness`" in capsys.readouterr().err
+
+
+def test_schemas_are_draft_07_and_described():
+    for schema in (experiment_schema(), machine_schema()):
+        Draft7Validator.check_schema(schema)
+        for name, definition in schema["definitions"].items():
+            for key, part in definition.get("properties", {}).items():
+                assert name in ("Block", "Sample") or part.get("description"), f"{name}.{key} has no description"
+    assert "such as 64KiB" in json.dumps(machine_schema())
+
+
+def faults(schema: dict, text: str) -> list[str]:
+    return [error.message for error in Draft7Validator(schema).iter_errors(yaml.safe_load(text))]
+
+
+def test_shipped_files_fit_the_schemas():
+    machines = sorted((config_dir() / "machines").glob("*.yaml"))
+    assert len(machines) >= 7
+    for path in machines:
+        assert not faults(machine_schema(), path.read_text()), path
+    for path in experiments():
+        assert not faults(experiment_schema(), path.read_text()), path
+
+
+def test_the_schema_takes_the_good_and_refuses_slips():
+    schema = experiment_schema()
+    assert not faults(schema, VALID)
+    slips = [case for case in CASES if "unknown key" in case.words or "has no unit" in case.words]
+    missed = [case.new for case in slips if not faults(schema, case.text())]
+    assert missed == ["vm.swappines: [0, 60]"] and len(slips) >= 10  # values at swept paths are `mmrun check`'s business
+
+
+def test_schema_command(capsys: pytest.CaptureFixture[str]):
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(experiment_schema()))
