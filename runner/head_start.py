@@ -3,6 +3,7 @@
 Ray needs seconds to start; a small sweep is over by then, and no core stands idle in a large one.
 """
 
+import os
 import signal
 from collections.abc import Iterator
 from multiprocessing import get_context
@@ -43,8 +44,8 @@ class HeadStart:
         return int(self.current is not None)
 
     def feed(self, queue: Queue) -> None:
-        """Give the process a cell if it is idle."""
-        if self.alive and self.current is None and queue:
+        """Give the process a cell if it is idle and the cell fits this machine's memory."""
+        if self.alive and self.current is None and queue and queue.pending[0].memory < physical_memory():
             self.current = queue.take_one()
             self._send(self.current.jobs[0])
 
@@ -88,6 +89,11 @@ def serve(api: str, cells: list[Cell], pipe: Connection) -> None:
             pipe.send(attempt(run_job, api, job))
         except (EOFError, OSError):
             return
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def attempt(function: Any, *arguments: Any) -> Any:

@@ -2,13 +2,14 @@
 
 A private cluster listens on loopback only, with a token of its own, no dashboard, no usage reports, and its files in a
 directory that goes away with it. On Linux its processes die with the thread that started them (Ray asks the kernel for
-that), so one thread owns Ray from start to shutdown.
+that), so one thread owns Ray from start to shutdown; `runner.guard` ends the helpers that would stay a minute longer.
 """
 
 import logging
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -62,7 +63,8 @@ class Cluster:
         self.error: BaseException | None = None
         self.started = threading.Event()
         self.stopping = threading.Event()
-        self.directory: str | None = None
+        self.directory = ""
+        self.guard: subprocess.Popen[bytes] | None = None
         self.thread = threading.Thread(target=self._own, name="ray", daemon=True)
         self.thread.start()
 
@@ -100,11 +102,12 @@ class Cluster:
             ray = quiet_ray()
             ray.init(address=self.address, runtime_env=shipped_environment(), **common)
             return
-        self.directory = tempfile.mkdtemp(prefix="mmrun-", dir=short_directory())
+        self.directory = tempfile.mkdtemp(prefix="mmrun-ray-", dir=short_directory())
+        self.guard = start_guard(self.directory)
         private = {  # read by Ray when it is imported and by the processes it starts
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces a loopback address by an outside one
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),  # Ray reads it once a process
         }
         os.environ.update(private)
         with environment(worker_environment()):
@@ -124,8 +127,16 @@ class Cluster:
         ray = sys.modules.get("ray")
         if ray is not None and ray.is_initialized():
             ray.shutdown()
-        if self.directory is not None:
+        if self.guard is not None:
+            self.guard.kill()
+            self.guard.communicate()
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def start_guard(directory: str) -> subprocess.Popen[bytes]:
+    """The process that ends the cluster's processes should this one be killed; it waits on its stdin."""
+    command = [sys.executable, "-I", "-S", str(ROOT / "runner" / "guard.py"), os.path.realpath(directory)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def quiet_ray() -> Any:

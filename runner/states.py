@@ -12,6 +12,7 @@ from runner.records import Record, cell_dict
 
 StateName = Literal["new", "done", "stale", "failed"]
 SHOWN = 4
+FILES_CHANGED = "contents of a trace or of an outside variant file changed"
 
 
 class Planned(Protocol):
@@ -76,7 +77,7 @@ def against_same_config(record: Record, fingerprint: str, model: str) -> State:
         return State("done", "", record.key)
     if record.model != model:
         return State("stale", "model code changed", record.key)
-    return State("stale", "contents of a trace or an outside variant file changed", record.key)
+    return State("stale", FILES_CHANGED, record.key)
 
 
 def against_other_config(cell: Planned, record: Record | None) -> State:
@@ -85,7 +86,7 @@ def against_other_config(cell: Planned, record: Record | None) -> State:
         return State("new", "")
     changes = differences(record.cell, cell_dict(cell.cell))
     shown = "; ".join(changes[:SHOWN]) + (f"; and {len(changes) - SHOWN} more" if len(changes) > SHOWN else "")
-    return State("stale", f"config changed: {shown or 'its identity is computed differently'}", record.key)
+    return State("stale", f"config changed: {shown}" if shown else FILES_CHANGED, record.key)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

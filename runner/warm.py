@@ -25,13 +25,19 @@ def kernel_cache() -> Path:
 def mark(api: str, cells: Iterable[Cell]) -> Path:
     """The file whose existence says that the kernels these cells need are compiled on this machine."""
     module = importlib.import_module(api)
-    parts = [api, sys.version, version("numba"), *sorted({module.fingerprint(cell) for cell in representatives(cells)})]
+    needed = sorted((*kernels(cell), module.fingerprint(cell)) for cell in representatives(cells))
+    parts = [api, sys.version, version("numba"), needed]
     return kernel_cache() / f"warm-{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"
 
 
 def representatives(cells: Iterable[Cell]) -> list[Cell]:
-    """One cell for each combination of era and policy: what decides which kernels a run needs."""
-    return list({(cell.kernel, repr(sorted(cell.policy.items()))): cell for cell in cells}.values())
+    """One cell for each combination of era and policy."""
+    return list({kernels(cell): cell for cell in cells}.values())
+
+
+def kernels(cell: Cell) -> tuple[str, str]:
+    """What decides which kernels a run needs, as text."""
+    return cell.kernel, repr(sorted(cell.policy.items()))
 
 
 def warm_once(api: str, cells: list[Cell]) -> float:

@@ -2,7 +2,7 @@
 
 Parameters of the stream: `seconds` to sleep, `burn` seconds of CPU, `fail` and `unreadable` messages to raise, `file`
 to read, `samples` rows of series, `crash_once` a path: the first process to create it dies, `crash` the process dies
-always, `log` a path that gets a line per run.
+always, `log` a path that gets a line per run, `bytes` of memory it says it needs.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ def burn(seconds: float) -> None:
 
 
 def memory_bytes(cell: Cell) -> int:
-    return params(cell).get("memory", 1 << 20)
+    return params(cell).get("bytes", 1 << 20)
 
 
 def warm(cell: Cell | None, progress: Any = None) -> float:
