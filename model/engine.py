@@ -1,20 +1,21 @@
 """The loop: the actor whose clock is earliest does a bounded piece of work.
 
-Actors are tasks and one kswapd a node. A task consumes events from its stream buffer: accesses that its page table can
+Actors are tasks, one kswapd a node, one flusher a disk. A task consumes events from its stream buffer: accesses that its page table can
 serve only set bits and cost latency (`hits`); the first one it cannot serve enters the kernel (`fault.access`). The loop
 returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
 """
 
-from model.block.completions import next_completion, pop_completed
+from model.block.completions import next_completion
 from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
-from model.jit import caller, frames, kernel, pte, section, stream
+from model.jit import caller, kernel, pte, section, stream
 from model.layout import CHUNK, NONE
 from model.mm.exit import oom_kill
 from model.mm.fault import OUT_OF_MEMORY, access
 from model.mm.lists import panic
-from model.mm.lru import rotate_reclaimable
+from model.mm.flusher import flusher_step
 from model.mm.memcontrol import fold_periodically, read_stat
+from model.mm.page_io import finish_writes
 from model.mm.state import (
     DONE,
     NEED_EVENTS,
@@ -25,12 +26,12 @@ from model.mm.state import (
     PTE_YOUNG,
     RUNNABLE,
     STUCK,
-    WRITEBACK,
 )
 
 kswapd_step = caller("kswapd_step")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP = 0, 1, 2, 3, 4
 NEVER = 1 << 62
+KSWAPD, FLUSHER = 1 << 16, 1 << 17  # actor numbers
 
 
 @kernel
@@ -162,20 +163,15 @@ def run_kswapd(m, nid):
 
 
 @kernel
-def finish_writes(m, now):
-    """Writes that have ended by `now`: the pages are clean, and those that reclaim wants go to the tail of their list."""
-    f = frames(m)
-    while True:
-        pfn = pop_completed(m, now)
-        if pfn == NONE:
-            return
-        f[pfn].state &= ~WRITEBACK
-        rotate_reclaimable(m, pfn)
+def run_flusher(m, disk):
+    """One run of dirty pages of the disk's flusher."""
+    m.clock.cpu, m.clock.task, m.clock.now = 0, NONE, m.disks[disk].flush_at
+    flusher_step(m, disk)
 
 
 @kernel
 def earliest_actor(m):
-    """(actor, its time, the time of the next one): tasks are 0.., kswapd of node n is -1 - n; NONE when none can run."""
+    """(actor, its time, the time of the next one): tasks from 0, kswapds from KSWAPD, flushers from FLUSHER; NONE: none."""
     who, first, second = NONE, NEVER, NEVER
     for t in range(m.cfg.nr_tasks):
         task = m.tasks[t]
@@ -188,9 +184,16 @@ def earliest_actor(m):
         node = m.nodes[nid]
         if node.kswapd_run:
             if node.kswapd_at < first:
-                who, first, second = -1 - nid, node.kswapd_at, first
+                who, first, second = KSWAPD + nid, node.kswapd_at, first
             elif node.kswapd_at < second:
                 second = node.kswapd_at
+    for disk in range(m.cfg.nr_disks):
+        d = m.disks[disk]
+        if d.flushing:
+            if d.flush_at < first:
+                who, first, second = FLUSHER + disk, d.flush_at, first
+            elif d.flush_at < second:
+                second = d.flush_at
     return who, first, second
 
 
@@ -218,16 +221,17 @@ def run(m):
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
             return SAMPLE_DUE
         m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
-        finish_writes(m, first)
+        finish_writes(m)
         fold_periodically(m)
-        if who < 0:
-            run_kswapd(m, -1 - who)
+        if who >= FLUSHER:
+            run_flusher(m, who - FLUSHER)
+        elif who >= KSWAPD:
+            run_kswapd(m, who - KSWAPD)
         elif m.tasks[who].state == NEED_EVENTS:
             return WANT_EVENTS
         else:
             run_task(m, who, min(second + m.cfg.quantum, m.cfg.duration))
-        after = m.nodes[-1 - who].kswapd_at if who < 0 else m.tasks[who].time
-        idle = idle + 1 if after == first else 0
+        idle = idle + 1 if m.clock.now == first else 0
         if idle > 1_000_000:
             panic(m, STUCK, who)
     return BROKEN

@@ -32,7 +32,7 @@ ERAS = {
             "3.1",
             "2011 baseline: split LRU lists per zone, every zone must be balanced, zone_reclaim switches itself on "
             "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
-            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone", "watermarks": "quarters",
+            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone", "reclaim_writeback": "any-reclaimer", "watermarks": "quarters",
              "zonelist": "by-load", "pcp": "batch-31", "swap_readahead": "aligned"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
@@ -42,7 +42,7 @@ ERAS = {
             "4.19",
             "Node-wide LRU lists, refault distance for file pages, watermark_scale_factor; zone_reclaim off. "
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
-            {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+            {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
              "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
@@ -52,7 +52,7 @@ ERAS = {
             "5.15",
             "Cost-balanced lists (5.8) and refault distance for anonymous pages (5.9). Source: mm/vmscan.c, "
             "mm/workingset.c of 5.15.",
-            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
              "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
@@ -62,7 +62,7 @@ ERAS = {
             "6.18",
             "Cost-balanced lists with folio batches of 31; weighted interleave (6.9). Source: mm/vmscan.c, "
             "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
-            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "watermarks": "scale-factor",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
              "zonelist": "round-robin", "pcp": "batch-63", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),

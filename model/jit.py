@@ -44,6 +44,8 @@ HOOKS = {
     # axis direct_reclaim
     "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
     "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
+    # axis reclaim_writeback
+    "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
     # axis swap_readahead
     "swap_window": 3,  # (region, page, slot): pages to read around a swap-in, itself included
 }

@@ -47,7 +47,7 @@ ZONE = row(
 NODE = row(
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8", present="i8", reclaiming="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8", kswapd_until="i8",
-    kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
+    kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8", kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     nr_thislist="i8", thislist=("i4", (ZONES_PER_NODE,)), distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
@@ -56,6 +56,7 @@ LRUVEC = row(
     lists=(LIST, (5,)), memcg="i8", node="i8", zone="i8", lock="i8", anon_cost="i8", file_cost="i8",
     nonresident_age="i8", activated=("i8", (2,)), seen_activated=("i8", (2,)), seen_size=("i8", (4,)),
     snapshot=("i8", (2,)), recent_scanned=("i8", (2,)), recent_rotated=("i8", (2,)),
+    batch_scanned="i8", batch_activated="i8",
 )  # fmt: skip
 MEMCG = row(
     limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_next="i8", stat_updates="i8",
@@ -76,7 +77,7 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
     advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8", swap_prev="i8",
     swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
 )  # fmt: skip
-FILE = row(start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", first_region="i8", nr_regions="i8")
+FILE = row(start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8", nr_regions="i8")
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8", npages="i8",
     mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
@@ -89,7 +90,7 @@ SWAP = row(
 )  # fmt: skip
 SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
-           channel="i8", reads="i8", writes="i8")  # fmt: skip
+           channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8", flush_index="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 IO = row(at="i8", seq="i8", pfn="i8")
 

@@ -24,6 +24,7 @@ AXES = {
     "lru": "page replacement: which pages of a lruvec are scanned, kept, activated, reclaimed",
     "kswapd": "background reclaim: when a node is balanced, how its daemon works towards that",
     "direct_reclaim": "reclaim by the allocating or charging task itself",
+    "reclaim_writeback": "what reclaim does with the dirty file pages it meets",
     "watermarks": "free-page levels at which reclaim starts and stops",
     "zonelist": "order in which zones are tried when one is full",
     "pcp": "sizes of the per-CPU free lists and page batches",

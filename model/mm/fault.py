@@ -6,13 +6,14 @@ task; waiting for a device moves the task's clock to the moment the data is ther
 
 from model.jit import cache, caller, frames, kernel, missed, pte, ptpage, swapcache, swapmap
 from model.layout import NONE
-from model.mm.filemap import dirty, mmap_readahead, read_or_write, use_marked, wait_until
+from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lru import lru_add
 from model.mm.memcontrol import stat_updated
 from model.mm.page_alloc import charged_frame, kernel_frame
 from model.mm.state import (
     ACTIVE,
     ANON,
+    HELD,
     PTE_DIRTY,
     PTE_PRESENT,
     PTE_SHIFT,
@@ -179,11 +180,11 @@ def swap_in(m, t, region, at, slot, write):
         if pfn == NONE:
             return OUT_OF_MEMORY
         major(m, t)
+        f[pfn].state |= HELD
         done = read_around(m, t, region, at, slot)
+        f[pfn].state &= ~HELD
         m.tasks[t].stat.stall_swap_ns += max(0, done - m.clock.now)
         m.clock.now = max(m.clock.now, done)
-        if entries[slot] != pfn + 1:  # readahead under pressure took it away again
-            return swap_in(m, t, region, at, slot, write)
     f[pfn].owner = at
     keep = not write and not swap_full(m)
     if not keep and not f[pfn].state & WRITEBACK:
@@ -235,10 +236,9 @@ def map_file(m, t, region, at, index, write):
         r.mmap_miss = max(0, r.mmap_miss - 1)
     else:
         major(m, t)
-        done = mmap_readahead(m, t, region, r.file, index)
-        if done < 0 or entries[index] <= 0:
+        wait_until(m, t, mmap_readahead(m, t, region, r.file, index))
+        if not read_again(m, t, region, r.file, index):
             return OUT_OF_MEMORY
-        wait_until(m, t, done)
     m.clock.now += m.cfg.minor_file
     pfn = entries[index] - 1
     if f[pfn].mapcount == 0:

@@ -8,10 +8,11 @@ from model.block.disk import read_pages
 from model.jit import cache, caller, frames, kernel, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.flusher import balance_dirty
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_alloc import XARRAY_NODE_BYTES, charge_bytes, charged_frame
-from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, READAHEAD, WRITEBACK
+from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
 
 refault = caller("refault")
 MMAP_LOTSAMISS = 100
@@ -49,7 +50,7 @@ def add_to_cache(m, t, file, index, for_write):
 def read_window(m, t, region, file, first, count, marker):
     """Bring the absent pages of `count` slots from `first` on into the cache in one request; when the data is there.
 
-    The page at slot `marker` (NONE for no page) gets the readahead mark. Stops early when memory runs out.
+    The page at slot `marker` (NONE for no page) gets the readahead mark. When memory runs out it simply stops early.
     """
     end = m.files[file].start + m.files[file].npages
     entries, f = cache(m), frames(m)
@@ -59,7 +60,7 @@ def read_window(m, t, region, file, first, count, marker):
             continue
         pfn = add_to_cache(m, t, file, index, False)
         if pfn == NONE:
-            return -1
+            break
         fresh += 1
         if index == marker:
             f[pfn].state |= READAHEAD
@@ -97,7 +98,7 @@ def next_window(size, largest):
 
 @kernel
 def sync_readahead(m, t, region, file, index):
-    """The page at `index` is absent: read a window that starts there; when the data is there, -1 = out of memory."""
+    """The page at `index` is absent: read a window that starts there; when the data is there."""
     r = m.regions[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
         return read_window(m, t, region, file, index, 1, NONE)
@@ -143,8 +144,9 @@ def use_marked(m, t, region, file, index, pfn):
     """Clear the readahead mark of a page in use and read on behind it."""
     page = frames(m)[pfn]
     if page.state & READAHEAD and not page.state & WRITEBACK:
-        page.state &= ~READAHEAD
+        page.state = (page.state & ~READAHEAD) | HELD
         async_readahead(m, t, region, file, index)
+        page.state &= ~HELD
 
 
 @kernel
@@ -156,6 +158,14 @@ def wait_until(m, t, done):
 
 
 @kernel
+def read_again(m, t, region, file, index):
+    """Readahead under pressure may already have lost the page it was for: read it alone. 0 = out of memory."""
+    if cache(m)[index] <= 0:
+        wait_until(m, t, read_window(m, t, region, file, index, 1, NONE))
+    return cache(m)[index] > 0
+
+
+@kernel
 def dirty(m, pfn, file):
     """A file page was written; without a device behind the file there is nothing to write it back to."""
     page = frames(m)[pfn]
@@ -163,6 +173,7 @@ def dirty(m, pfn, file):
         page.state |= DIRTY
         m.vm.nr_dirtied += 1
         m.files[file].nr_dirty += 1
+        balance_dirty(m, file)
 
 
 @kernel
@@ -177,10 +188,9 @@ def read_or_write(m, t, region, index, write):
             if add_to_cache(m, t, file, index, True) == NONE:
                 return -1
         else:
-            done = sync_readahead(m, t, region, file, index)
-            if done < 0 or entries[index] <= 0:
+            wait_until(m, t, sync_readahead(m, t, region, file, index))
+            if not read_again(m, t, region, file, index):
                 return -1
-            wait_until(m, t, done)
     pfn = entries[index] - 1
     if not write:
         if not absent:

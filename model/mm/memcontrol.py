@@ -18,6 +18,8 @@ def fold(m, memcg):
     """Make the group's statistics exact (cgroup_rstat_flush)."""
     group = m.memcgs[memcg]
     group.stat_updates = 0
+    for c in range(m.cfg.nr_cpus):
+        m.cpus[c].stat_updates[memcg] = 0
     for lv in range(memcg * m.cfg.nr_zones, (memcg + 1) * m.cfg.nr_zones):
         vec = m.lruvecs[lv]
         for lru in range(4):
@@ -30,7 +32,7 @@ def fold(m, memcg):
 def fold_periodically(m):
     """The two-second worker: every group's statistics become exact."""
     if m.clock.now >= m.clock.next_flush:
-        m.clock.next_flush = m.clock.now + FLUSH_NS
+        m.clock.next_flush += ((m.clock.now - m.clock.next_flush) // FLUSH_NS + 1) * FLUSH_NS
         for memcg in range(m.cfg.nr_memcgs):
             fold(m, memcg)
 

@@ -10,6 +10,7 @@ from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import age_nonresident, lru_add_drain, lruvec_of_frame
 from model.mm.memcontrol import stat_updated, uncharge
+from model.mm.page_io import finish_writes, wait_on_writeback
 from model.mm.rmap import referenced, unmap
 from model.mm.state import (
     ACTIVATE,
@@ -17,6 +18,7 @@ from model.mm.state import (
     ANON,
     BAD_HOOK,
     DIRTY,
+    HELD,
     ISOLATED,
     KEEP,
     PTE_SHIFT,
@@ -34,6 +36,7 @@ from model.mm.swap import alloc_slot, free_swapcache, nr_swap_pages, swap_full, 
 
 check_references = caller("check_references")
 evict = caller("evict")
+pageout_file = caller("pageout_file")
 note_inactive = caller("note_inactive")
 note_active = caller("note_active")
 
@@ -118,15 +121,21 @@ def _activate(m, s, pfn):
 
 
 @kernel
-def _under_writeback(m, s, pfn):
-    """A page still being written: marked so that it is reclaimed the moment the write ends, and out of the way until then."""
-    page = frames(m)[pfn]
-    if m.sc[s].kswapd and page.state & RECLAIM:
+def _writeback_over(m, s, pfn):
+    """A page still being written goes out of the way, marked so that it is reclaimed the moment the write ends; 0.
+
+    A limited group has nothing else to throttle it: its reclaimer waits for a page it has met before; 1 when it is clean.
+    """
+    sc, page = m.sc[s], frames(m)[pfn]
+    if sc.memcg and page.state & RECLAIM:
+        wait_on_writeback(m, pfn)
+        return 1
+    if sc.kswapd and page.state & RECLAIM:
         m.vm.nr_vmscan_immediate_reclaim += 1
     page.state |= RECLAIM
-    m.sc[s].nr_writeback += 1
+    sc.nr_writeback += 1
     _activate(m, s, pfn)
-    return KEEP
+    return 0
 
 
 @kernel
@@ -157,10 +166,9 @@ def _pageout_anon(m, s, pfn):
 def _reclaim_one(m, s, pfn):
     """Decide on one isolated page and act on it: 1 when its frame was freed."""
     sc, page = m.sc[s], frames(m)[pfn]
-    if page.state & QUEUED or (page.mapcount and not sc.may_unmap):
+    if page.state & (QUEUED | HELD) or (page.mapcount and not sc.may_unmap):
         return 0
-    if page.state & WRITEBACK:
-        _under_writeback(m, s, pfn)
+    if page.state & WRITEBACK and not _writeback_over(m, s, pfn):
         return 0
     verdict = _verdict(m, s, pfn)
     if verdict == ACTIVATE:
@@ -180,22 +188,14 @@ def _reclaim_one(m, s, pfn):
         mapped = page.mapcount
         unmap(m, pfn, 0)
         m.zones[page.zone].nr_mapped -= 1 if mapped else 0
-        if page.state & DIRTY and not _pageout_file(m, s, pfn, verdict):
+        if page.state & DIRTY:
+            sc.nr_dirty += 1
+            if verdict == RECLAIM_PAGE and sc.may_writepage and pageout_file(m, pfn, s) == ACTIVATE:
+                _activate(m, s, pfn)
             return 0
     _remove_mapping(m, s, pfn)
     m.clock.now += m.cfg.reclaim_page - m.cfg.scan_page
     return 1
-
-
-@kernel
-def _pageout_file(m, s, pfn, verdict):
-    """A dirty file page at the tail: since 6.18 never written from here, but marked for reclaim after writeback."""
-    page = frames(m)[pfn]
-    m.sc[s].nr_dirty += 1
-    page.state |= RECLAIM
-    m.vm.nr_vmscan_immediate_reclaim += 1
-    _activate(m, s, pfn)
-    return 0
 
 
 @kernel
@@ -223,14 +223,15 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
     sc, vec = m.sc[s], m.lruvecs[lv]
+    finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     if sc.nr_taken == 0:
         return 0
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
-    sc.nr_pageout = 0
-    reclaimed = 0
+    sc.nr_pageout = reclaimed = 0
+    activated = sc.nr_activate[0] + sc.nr_activate[1]
     for i in range(sc.nr_taken):
         sc.nr_scanned += 1
         if _reclaim_one(m, s, sc.batch[i]):
@@ -239,6 +240,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     put_back(m, s, lv)
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
     _count_scan(m, s, lv, lru, scanned, reclaimed)
+    vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
     return reclaimed
 
@@ -269,4 +271,5 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
     put_back(m, s, lv)
     m.vm.pgdeactivate += sc.nr_taken - rotated
+    vec.batch_scanned = scanned
     note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)

@@ -5,12 +5,13 @@ Without any progress the walk is repeated once, then with deactivation forced.
 
 from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
+from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
 end_reclaim = caller("end_reclaim")
-THROTTLE_NS = 100_000_000  # HZ/10: VMSCAN_THROTTLE_WRITEBACK
+THROTTLE_NS = 100_000_000  # HZ/10
 
 
 @kernel
@@ -20,7 +21,7 @@ def nodes_pass(m, nid, highest_zoneidx):
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         node = m.zones[z].node
-        if m.zones[z].kind > highest_zoneidx or seen >> node & 1:
+        if m.zones[z].kind > highest_zoneidx or seen >> node & 1 or not m.clock.mask >> node & 1:
             continue
         seen |= 1 << node
         m.sc[DIRECT].node, m.sc[DIRECT].zone = node, z
@@ -28,9 +29,12 @@ def nodes_pass(m, nid, highest_zoneidx):
 
 
 @kernel
-def wait_for_writeback(m):
-    """Everything scanned is being written: sleep until a write ends, at most a tenth of a second."""
-    m.clock.now = min(m.clock.now + THROTTLE_NS, max(m.clock.now, next_completion(m)))
+def throttle(m):
+    """What was scanned is being written: sleep until a write ends, at most a tenth of a second (VMSCAN_THROTTLE_WRITEBACK)."""
+    if next_completion(m) - m.clock.now <= THROTTLE_NS:
+        wait_for_next(m)
+    else:
+        m.clock.now += THROTTLE_NS
 
 
 @kernel
@@ -43,8 +47,8 @@ def all_priorities(m, nid, highest_zoneidx):
         nodes_pass(m, nid, highest_zoneidx)
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
-        if sc.nr_writeback and sc.nr_writeback == sc.nr_scanned:
-            wait_for_writeback(m)
+        if sc.nr_writeback and sc.nr_reclaimed == 0:
+            throttle(m)
         sc.priority -= 1
     seen, home = 0, m.nodes[nid]
     for i in range(home.nr_zonelist):

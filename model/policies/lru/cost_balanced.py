@@ -6,6 +6,7 @@ reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded t
 """
 
 from model.jit import frames, hook, kernel
+from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
 from model.mm.memcontrol import lru_size, stat_updated
@@ -27,30 +28,6 @@ from model.mm.swap import nr_swap_pages
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, 6.18 (5.9 and later behave alike here)"
 SCOPE = "node"
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
-
-
-@kernel
-def isqrt(n):
-    """Integer square root (int_sqrt)."""
-    root, bit = 0, 1 << 30
-    while bit > n:
-        bit >>= 2
-    while bit:
-        if n >= root + bit:
-            n -= root + bit
-            root = (root >> 1) + bit
-        else:
-            root >>= 1
-        bit >>= 2
-    return root
-
-
-@kernel
-def inactive_is_low(inactive, active):
-    """Whether the inactive list is short: inactive * ratio < active, the ratio growing with the square root of size."""
-    gb = (inactive + active) >> 18
-    ratio = isqrt(10 * gb) if gb else 1
-    return inactive * ratio < active
 
 
 @kernel

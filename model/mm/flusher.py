@@ -1,0 +1,103 @@
+"""Writing dirty file pages back: one flusher a disk, woken when too much is dirty or reclaim meets dirty pages.
+
+A step writes one run of adjacent dirty pages, at most 1 MiB, and the next step comes when the disk has finished it.
+What throttles the writers themselves is not modelled yet.
+"""
+
+from model.block.completions import submit
+from model.block.disk import write_pages
+from model.jit import cache, frames, kernel, pte
+from model.layout import NONE
+from model.mm.rmap import pte_frame, region_word
+from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
+
+RUN_PAGES = 256
+BACKGROUND_RATIO = 10  # vm.dirty_background_ratio
+
+
+@kernel
+def wake_flusher(m, disk):
+    """Start the disk's flusher if it rests."""
+    d = m.disks[disk]
+    if d.flushing == 0:
+        d.flushing, d.flush_at = 1, m.clock.now + m.cfg.kswapd_wake
+        m.clock.wake = 1
+
+
+@kernel
+def balance_dirty(m, file):
+    """After a page became dirty: wake the flusher when more than a tenth of dirtyable memory is dirty."""
+    dirty = available = 0
+    for number in range(m.cfg.nr_files):
+        dirty += m.files[number].nr_dirty
+    for z in range(m.cfg.nr_zones):
+        available += m.zones[z].nr_free + m.zones[z].nr_file
+    if dirty > available * BACKGROUND_RATIO // 100:
+        wake_flusher(m, m.files[file].disk)
+
+
+@kernel
+def write_protect(m, pfn):
+    """Take the dirty bits from a file page's mappings, so that the next store is noticed (folio_mkclean)."""
+    table, page = pte(m), frames(m)[pfn]
+    region = m.files[page.slot].first_region
+    while region != NONE and page.mapcount:
+        at = region_word(m, region, page.owner)
+        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+            table[at] = (table[at] & ~PTE_DIRTY) | PTE_WRPROTECT
+        region = m.regions[region].next_of_file
+
+
+@kernel
+def start_write(m, pfn):
+    """Turn a dirty file page into one under writeback."""
+    page = frames(m)[pfn]
+    write_protect(m, pfn)
+    page.state = (page.state & ~DIRTY) | WRITEBACK
+    m.files[page.slot].nr_dirty -= 1
+    m.files[page.slot].nr_writeback += 1
+
+
+@kernel
+def dirty_at(m, index):
+    """Whether page-cache slot `index` holds a dirty page that is not being written."""
+    pfn = cache(m)[index] - 1
+    return pfn >= 0 and frames(m)[pfn].state & (DIRTY | WRITEBACK) == DIRTY
+
+
+@kernel
+def next_dirty(m, disk):
+    """Next page-cache slot of a dirty page on the disk, from where the flusher stopped, wrapping once; NONE if none."""
+    d = m.disks[disk]
+    for turn in range(m.cfg.nr_files + 1):
+        file = (d.flush_file + turn) % m.cfg.nr_files
+        if m.files[file].disk == disk and m.files[file].nr_dirty:
+            start, end = m.files[file].start, m.files[file].start + m.files[file].npages
+            first = max(start, d.flush_index) if turn == 0 else start
+            for index in range(first, end):
+                if dirty_at(m, index):
+                    d.flush_file = file
+                    return index
+    return NONE
+
+
+@kernel
+def flusher_step(m, disk):
+    """Write one run of dirty pages; the flusher rests when nothing is dirty."""
+    d = m.disks[disk]
+    index = next_dirty(m, disk)
+    if index == NONE:
+        d.flushing = d.flush_index = 0
+        return
+    file = m.files[d.flush_file]
+    count = 0
+    while count < RUN_PAGES and index + count < file.start + file.npages and dirty_at(m, index + count):
+        count += 1
+    m.clock.now += m.cfg.io_path
+    done = write_pages(m, disk, m.clock.now, count)
+    for i in range(index, index + count):
+        pfn = cache(m)[i] - 1
+        start_write(m, pfn)
+        submit(m, pfn, done)
+    d.flush_index = index + count
+    d.flush_at = done

@@ -1,0 +1,171 @@
+"""kswapd of 3.1: every populated zone must be above high before the daemon sleeps.
+
+Priority 12 to 0. Each pass finds the highest unbalanced zone and reclaims all zones up to it, lowest first, each until
+it is above high by the balance gap (1 % of the zone, at most low). A run ends after 32 pages and starts over at
+priority 12 while a zone is still below high; it sleeps a tenth of a second between fruitless priorities.
+"""
+
+from model.jit import caller, hook, kernel
+from model.mm.lists import lruvec_of
+from model.mm.shrink_list import shrink_active
+from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
+from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, reclaimable_pages, shrink_round
+from model.mm.zones import watermark_ok
+
+SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
+START, PASS, LRUVEC, NAP = 0, 1, 2, 3
+NAP_NS = 100_000_000
+CONGESTION_NS = 100_000_000
+GAP_RATIO = 100  # KSWAPD_ZONE_BALANCE_GAP_RATIO
+prepare_scan = caller("prepare_scan")
+age_anon = caller("age_anon")
+end_reclaim = caller("end_reclaim")
+
+
+@kernel
+def zone_low(m, z, extra, highest_zoneidx):
+    """Whether a reclaimable zone is not above high plus `extra`."""
+    zone = m.zones[z]
+    return zone.managed > 0 and not watermark_ok(m, z, zone.wmark_high + extra, highest_zoneidx)
+
+
+@kernel
+def highest_low_zone(m, nid):
+    """The highest zone of the node that is below high and not given up, or -1: balanced."""
+    node = m.nodes[nid]
+    for z in range(node.first_zone + node.nr_zones - 1, node.first_zone - 1, -1):
+        if m.zones[z].all_unreclaimable and node.kswapd_priority != DEF_PRIORITY:
+            continue
+        if zone_low(m, z, 0, 0):
+            return z
+    return -1
+
+
+@hook
+def pgdat_balanced(m, nid, highest_zoneidx):
+    node = m.nodes[nid]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        if not m.zones[z].all_unreclaimable and zone_low(m, z, 0, 0):
+            return 0
+    return 1
+
+
+@hook
+def kswapd_needed(m, z, highest_zoneidx):
+    return 0 if watermark_ok(m, z, m.zones[z].wmark_low, 0) else 1
+
+
+@kernel
+def begin_zone(m, nid):
+    """Start on zone `node.kswapd_zone` if it needs reclaim; 1 when a lruvec is under way."""
+    node = m.nodes[nid]
+    z = node.kswapd_zone
+    zone = m.zones[z]
+    gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
+    if (zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY) or not zone_low(m, z, gap, node.kswapd_zonelast):
+        return 0
+    begin(m, nid, 0, node.kswapd_priority, 1 << 40, 3)
+    sc = m.sc[nid]
+    sc.node, sc.zone = nid, z
+    prepare_scan(m, nid)
+    node.kswapd_memcg = 0
+    begin_lruvec(m, nid, lruvec_of(m, 0, nid, z))
+    return 1
+
+
+@kernel
+def end_zone(m, nid):
+    """Book what the zone gave; give it up when six times its reclaimable pages were scanned for nothing."""
+    node, sc = m.nodes[nid], m.sc[nid]
+    zone = m.zones[node.kswapd_zone]
+    zone.pages_scanned += sc.nr_scanned
+    if sc.nr_reclaimed:
+        zone.pages_scanned = zone.all_unreclaimable = 0
+    elif zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.may_swap):
+        zone.all_unreclaimable = 1
+    node.kswapd_reclaimed += sc.nr_reclaimed
+    node.kswapd_pass += sc.nr_scanned
+    node.kswapd_zone += 1
+
+
+@kernel
+def end_pass(m, nid):
+    """After the last zone of a pass: next priority, a rest, or a fresh run."""
+    node = m.nodes[nid]
+    if node.kswapd_reclaimed >= SWAP_CLUSTER_MAX or node.kswapd_priority == 0:
+        node.kswapd_phase = START
+        if highest_low_zone(m, nid) < 0:
+            go_to_sleep(m, nid)
+        elif node.kswapd_priority == 0 and node.kswapd_reclaimed == 0:
+            m.clock.now += CONGESTION_NS
+        return
+    if node.kswapd_pass and node.kswapd_priority < DEF_PRIORITY - 2:
+        m.clock.now += CONGESTION_NS
+    node.kswapd_priority -= 1
+    node.kswapd_phase = PASS
+
+
+@kernel
+def go_to_sleep(m, nid):
+    node = m.nodes[nid]
+    end_reclaim(m, nid)
+    node.kswapd_run, node.kswapd_phase, node.kswapd_at = 2, NAP, m.clock.now + NAP_NS
+
+
+@kernel
+def begin_pass(m, nid):
+    node = m.nodes[nid]
+    last = highest_low_zone(m, nid)
+    if last < 0:
+        go_to_sleep(m, nid)
+        return
+    node.kswapd_zonelast, node.kswapd_zone, node.kswapd_pass = m.zones[last].kind, node.first_zone, 0
+    node.kswapd_last, node.kswapd_phase = last, LRUVEC
+    for z in range(node.first_zone, last + 1):
+        m.sc[nid].lruvec = lruvec_of(m, 0, nid, z)
+        m.sc[nid].highest_zoneidx = 3
+        if age_anon(m, nid):
+            shrink_active(m, nid, m.sc[nid].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+    m.sc[nid].nr[0] = m.sc[nid].nr[2] = m.sc[nid].nr[3] = 0
+    node.kswapd_memcg = -1
+
+
+@hook
+def kswapd_step(m, nid):
+    node = m.nodes[nid]
+    if node.kswapd_phase == NAP:
+        node.kswapd_priority = DEF_PRIORITY
+        if highest_low_zone(m, nid) < 0:
+            node.kswapd_run = 0
+        else:
+            m.vm.kswapd_high_wmark_hit_quickly += 1
+            node.kswapd_run, node.kswapd_phase = 1, START
+    elif node.kswapd_phase == START:
+        m.vm.pageoutrun += 1
+        node.kswapd_priority, node.kswapd_reclaimed, node.kswapd_phase = DEF_PRIORITY, 0, PASS
+    elif node.kswapd_phase == PASS:
+        begin_pass(m, nid)
+    elif node.kswapd_memcg >= 0 and more_rounds(m, nid) and shrink_round(m, nid):
+        return 1
+    else:
+        next_lruvec(m, nid)
+    return 1
+
+
+@kernel
+def next_lruvec(m, nid):
+    """Finish the current lruvec and start the next one: of the next group, else of the next zone."""
+    node = m.nodes[nid]
+    if node.kswapd_memcg >= 0:
+        finish_lruvec(m, nid)
+        node.kswapd_memcg += 1
+        if node.kswapd_memcg < m.cfg.nr_memcgs:
+            begin_lruvec(m, nid, lruvec_of(m, node.kswapd_memcg, nid, node.kswapd_zone))
+            return
+        end_zone(m, nid)
+        node.kswapd_memcg = -1
+    while node.kswapd_zone <= node.kswapd_last:
+        if begin_zone(m, nid):
+            return
+        node.kswapd_zone += 1
+    end_pass(m, nid)

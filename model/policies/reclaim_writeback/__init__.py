@@ -1,0 +1,1 @@
+"""Variants of the policy axis `reclaim_writeback`; see `model.registry.AXES`."""
