@@ -8,9 +8,10 @@ import hashlib
 import json
 from typing import Any
 
-from model.description import Cell, Stream, Variant
+from model.description import Cell, Cgroup, Machine, Stream, Task, Variant
 
 DIGITS = 20
+SHARED = (Machine, Task, Cgroup)  # parts that many cells hold, and hold as the same object
 
 
 class Identity:
@@ -27,11 +28,13 @@ class Identity:
 
     def text(self, value: Any) -> str:
         """Canonical JSON of nested dataclasses: keys sorted, no spaces, numbers in their shortest form."""
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, SHARED):
             key = id(value)
             if key not in self.known:
                 self.known[key] = (self.record(value), value)  # the value is kept so that its id stays its own
             return self.known[key][0]
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self.record(value)
         if isinstance(value, dict):
             return self.braces({str(name): self.text(part) for name, part in value.items()})
         if isinstance(value, tuple | list):
