@@ -3,6 +3,7 @@
 matplotlib is imported where it is used, its state machine (pyplot) never.
 """
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,9 +84,15 @@ def legend(canvas: Any, ax: Any, title: str, width: float) -> None:
 
 
 def fitted(text: str, inches: float) -> str:
-    """The text in as many lines as it takes to keep within that length at 8 pt; `= label` stays together."""
-    whole = text.replace(" = ", " =\N{NO-BREAK SPACE}")
-    return "\n".join(textwrap.wrap(whole, max(8, int(inches / 0.068)), break_long_words=False)) or text
+    """The text in as many lines as it takes to keep within that length at 8 pt.
+
+    `= label` stays together; a name too long for a line breaks after `_` or `.`.
+    """
+    whole, width = text.replace(" = ", " =\N{NO-BREAK SPACE}"), max(8, int(inches / 0.068))
+    if max(map(len, whole.split(" "))) > width:
+        whole = re.sub(r"(?<=[_.])", "\v", whole)
+    lines = textwrap.wrap(whole, width, break_long_words=False, replace_whitespace=False)
+    return "\n".join(lines).replace("\v", "") or text
 
 
 def panel_width(width: str, columns: int, taken: float = 0.7) -> float:
@@ -159,7 +166,7 @@ def _fill(
     rows, columns = axs.shape
     places = [(i % rows, i // rows) if len(facets) == 2 else divmod(i, columns) for i in range(len(panels))]
     norm = _norm(figure, [panel for _, panel in panels]) if figure.kind == "heatmap" else None
-    image, room = None, panel_width(figure.width, columns, 1.3 if norm else 0.7)
+    image, room = None, panel_width(figure.width, columns, 1.6 if norm else 0.7)
     for (key, panel), place in zip(panels, places, strict=True):
         ax = axs[place]
         if figure.kind == "heatmap":

@@ -1,0 +1,213 @@
+"""Tables from known results: golden files in three formats, lost runs in sight, LaTeX that compiles.
+
+`MMRUN_UPDATE_GOLDEN=1 pytest tests/runner/test_report_tables.py` rewrites the golden files; read the difference.
+"""
+
+import csv
+import io
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.observations import Runs, load_runs
+from runner.report_block import ReportBlock, Table
+from runner.sheets import lay_out
+from runner.table_latex import document, escape, to_latex
+from runner.table_text import to_csv, to_markdown
+from runner.tables import TableModel, build
+from tests.runner.report_data import AXES, rows, run, write_runs
+
+MACHINE, MODE, RECLAIM = AXES
+GOLDEN = Path(__file__).parent / "golden_report"
+LABELS = {"cxl": "2-socket + CXL", MODE: "placement", "bind": "bind_100%"}
+TABLES = {
+    "placement": Table(
+        name="placement", title="Placement against local", rows=(MACHINE, MODE), columns=RECLAIM,
+        metrics=("elapsed_ns", "scan_efficiency_ratio"), baseline={MODE: "local"},
+    ),
+    "cells": Table(name="cells", metrics=("elapsed_ns", "misses", "numa_miss_ratio", "oom_kill")),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return load_runs(write_runs(tmp_path_factory.mktemp("report") / "runs.parquet", rows()))
+
+
+@pytest.fixture(scope="module")
+def models(runs: Runs) -> dict[str, TableModel]:
+    return {name: build(table, ReportBlock(labels=LABELS), runs) for name, table in TABLES.items()}
+
+
+def lines_of(model: TableModel) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(model))))
+
+
+def small(data: list[dict[str, Any]]) -> Runs:
+    """Runs of a sweep over two machines only."""
+    return Runs({MACHINE: ["two-node", "four-node"]}, data)
+
+
+def against_two_node(data: list[dict[str, Any]], **options: Any) -> TableModel:
+    table = Table(name="t", metrics=("elapsed_ns",), baseline={MACHINE: "two-node"}, **options)
+    return build(table, ReportBlock(), small(data))
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("form", ["csv", "md", "tex"])
+def test_golden(models: dict[str, TableModel], name: str, form: str):
+    model = models[name]
+    made = {"csv": to_csv, "md": lambda m: to_markdown(lay_out(m)), "tex": lambda m: to_latex(lay_out(m))}[form](model)
+    path = GOLDEN / f"{name}.{form}"
+    if os.environ.get("MMRUN_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(made, encoding="utf-8")
+    expected = path.read_text(encoding="utf-8")
+    if form != "csv":
+        assert made == expected
+        return
+    for got, want in zip(csv.reader(io.StringIO(made)), csv.reader(io.StringIO(expected)), strict=True):
+        for a, b in zip(got, want, strict=True):  # the last digits are numpy's business
+            assert a == b or float(a) == pytest.approx(float(b), rel=1e-9)
+
+
+def test_the_numbers_are_those_of_the_data(models: dict[str, TableModel]):
+    found = {(r[MACHINE], r[MODE], r[RECLAIM], r["metric"]): r for r in lines_of(models["placement"])}
+    plain = found["cxl", "local", "0", "elapsed_ns"]
+    mean = sum(run("cxl", "local", 0, i)["elapsed_ns"] for i in range(6)) / 6
+    assert float(plain["value"]) == pytest.approx(mean) and plain["ratio_interval"] == "baseline"
+    inter = found["cxl", "interleave", "0", "elapsed_ns"]
+    assert float(inter["ratio"]) == pytest.approx(1.25, rel=0.01)
+    assert float(inter["ratio_low"]) < 1.25 < float(inter["ratio_high"])
+    assert (inter["n"], inter["pairs"], inter["unit"], inter["better"]) == ("6", "6", "ns", "lower")
+    assert float(inter["p"]) == 2 / 64 and float(inter["p_holm"]) == 9 * 2 / 64
+    assert found["cxl", "interleave", "0", "scan_efficiency_ratio"]["ratio_interval"] == "exact"
+
+
+def test_lost_runs_are_in_sight(models: dict[str, TableModel]):
+    found = {(r[MACHINE], r[MODE], r[RECLAIM], r["metric"]): r for r in lines_of(models["placement"])}
+    failed = found["two-node", "interleave", "0", "elapsed_ns"]
+    assert (failed["n"], failed["ok"], failed["failed"], failed["pairs"]) == ("5", "5", "1", "5")
+    dead = found["four-node", "bind", "1", "elapsed_ns"]
+    assert (dead["n"], dead["oom"], dead["value"], dead["ratio"]) == ("0", "6", "", "")
+    text = to_markdown(lay_out(models["placement"]))
+    assert "| OOM |" in text and "1 of 6 failed" in text and "1 of 6 ran out of memory" in text
+    assert "Of 96 runs 1 failed, 7 ran out of memory" in text
+    kills = {(r[MACHINE], r[MODE], r[RECLAIM]): r for r in lines_of(models["cells"]) if r["metric"] == "oom_kill"}
+    assert kills["four-node", "bind", "1"]["value"] == "1", "counting kills makes sense for runs they ended"
+
+
+def test_method_is_stated(models: dict[str, TableModel]):
+    text = to_markdown(lay_out(models["placement"]))
+    for words in (
+        "n = 5 to 6",
+        "95 % BCa",
+        "exact sign-flip test",
+        "Holm-corrected over the 9 tests",
+        "paired by replicate",
+    ):
+        assert words in text
+    assert "smallest corrected p is 0.281" in text
+    assert "elapsed time (s)" in text and "placement" in text and "2-socket + CXL" in text
+
+
+def test_cells_that_the_sweep_leaves_out_are_dashes_and_no_line_of_csv(models: dict[str, TableModel]):
+    assert not [r for r in lines_of(models["placement"]) if (r[MACHINE], r[MODE]) == ("cxl", "bind")]
+    two = [run("two-node", "local", 0, i) for i in range(3)]
+    table = Table(name="t", rows=MACHINE, columns=MODE, metrics="misses")
+    data = [*two, run("four-node", "bind", 0, 0)]
+    model = build(table, ReportBlock(), Runs({MACHINE: ["two-node", "four-node"], MODE: ["local", "bind"]}, data))
+    shown = [[cell.number or cell.text for cell in row] for row in lay_out(model).body]
+    assert shown[0][2:] == ["–", "–"] and shown[1][:2] == ["–", "–"]
+    assert float(shown[0][0]) > 0 and shown[1][3] == "n = 1"
+
+
+def test_missing_runs_and_stale_results():
+    data = [run("two-node", "local", 0, i) for i in range(5)]
+    data += [{MACHINE: "four-node", "replicate": i, "status": "missing"} for i in range(5)]
+    data[0]["stale"] = "model code changed"
+    model = against_two_node(data)
+    text = to_markdown(lay_out(model))
+    assert "not run" in text and "Of 10 runs 5 not run yet" in text and "1 runs are of an older model" in text
+
+
+def test_a_baseline_of_zero_and_a_lost_baseline_are_said():
+    zero = [run("two-node", "local", 0, i) | {"elapsed_ns": 0} for i in range(5)]
+    other = [run("four-node", "local", 0, i) for i in range(5)]
+    assert "base 0" in to_markdown(lay_out(against_two_node(zero + other)))
+    lost = [row | {"status": "failed"} for row in zero]
+    assert "no base" in to_markdown(lay_out(against_two_node(lost + other)))
+
+
+def test_t_test_and_few_replicates():
+    data = [run(machine, "local", 0, i) for machine in ("two-node", "four-node") for i in range(6)]
+    assert "paired t-test" in to_markdown(lay_out(against_two_node(data, test="t")))
+    few = to_markdown(lay_out(against_two_node([row for row in data if row["replicate"] < 3])))
+    assert "No test" in few and "smallest to largest" in few
+
+
+def test_two_cells_on_one_place_are_refused(runs: Runs):
+    with pytest.raises(ValueError, match="several cells fall on"):
+        build(Table(name="t", rows=MACHINE, metrics="misses"), ReportBlock(), runs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(12)))
+def test_the_order_of_rows_in_the_file_changes_nothing(order: list[int]):
+    data = [run(machine, "local", 0, i) for machine in ("two-node", "four-node") for i in range(6)]
+    assert to_csv(against_two_node([data[i] for i in order])) == to_csv(against_two_node(data))
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30))
+def test_escaped_text_has_no_live_character(text: str):
+    bare = re.sub(r"\\[a-zA-Z]+(\{\})?|\\[&%$#_{}]|\$[^$]*\$", "", escape(text))
+    assert not set(bare) & set("\\&%$#_{}~^<>|")
+
+
+def check_structure(tex: str) -> None:
+    """Every row of every tabular has as many cells as there are column types; environments and braces match."""
+    for kind, spec, body in re.findall(
+        r"\\begin\{(tabular|longtable)\}\{@\{\}(.*?)@\{\}\}\n(.*?)\\end\{\1\}", tex, re.S
+    ):
+        columns = len(re.sub(r"S\[[^\]]*\]", "S", re.sub(r"\\textsuperscript\{[^}]*\}", "", spec)))
+        lines = [line for line in body.splitlines() if line.endswith(r" \\")]
+        assert lines, kind
+        for line in lines:
+            spans = [int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", line)]
+            assert len(re.split(r"(?<!\\)&", line)) + sum(spans) - len(spans) == columns, line
+    assert len(re.findall(r"(?<!\\)\{", tex)) == len(re.findall(r"(?<!\\)\}", tex))
+    assert sorted(re.findall(r"\\begin\{(\w+\*?)\}", tex)) == sorted(re.findall(r"\\end\{(\w+\*?)\}", tex))
+
+
+def fragments(models: dict[str, TableModel]) -> list[str]:
+    """The golden tables, and one longer than a page."""
+    data = [run("two-node", "local", 0, i) | {"cell": f"c{c}"} for c in range(60) for i in range(2)]
+    long = Runs({"cell": [f"c{c}" for c in range(60)]}, data)
+    page = build(Table(name="long", metrics=("elapsed_ns", "misses")), ReportBlock(), long)
+    return [to_latex(lay_out(model)) for model in (*models.values(), page)]
+
+
+def test_latex_structure(models: dict[str, TableModel]):
+    made = fragments(models)
+    for tex in made:
+        check_structure(tex)
+    assert r"\begin{longtable}" in made[-1] and r"\begin{table*}" in made[0] and "S[table-format=" in made[0]
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_latex_compiles(models: dict[str, TableModel], tmp_path: Path):
+    if any(subprocess.run(["kpsewhich", f"{p}.sty"], capture_output=True).returncode for p in ("siunitx", "booktabs")):
+        pytest.skip("siunitx or booktabs is not installed")
+    (tmp_path / "t.tex").write_text(document(fragments(models)), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert (tmp_path / "t.pdf").stat().st_size > 10_000
+    assert "Overfull" not in result.stdout
