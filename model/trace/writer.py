@@ -30,7 +30,7 @@ from model.trace.format import (
 )
 from model.units import PAGE
 
-LEVEL = 12  # zstd: within a tenth of level 19 on program traces, at thirty times its speed
+LEVEL = 9  # zstd: within a tenth of level 19 on program traces, at thirty times its speed
 TRIAL_BLOCKS = 4  # blocks on which the encodings compete
 
 

@@ -53,7 +53,7 @@ def record_command(
     fold: Fold = 1,
     instructions: Instructions = False,
     limit: Annotated[int | None, typer.Option(min=1, help="End the program after this many recorded accesses.")] = None,
-    level: Level = 12,
+    level: Level = 9,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
@@ -100,7 +100,7 @@ def import_command(
     ] = False,
     fold: Fold = 1,
     instructions: Instructions = False,
-    level: Level = 12,
+    level: Level = 9,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
@@ -166,7 +166,7 @@ def synthesise_command(
         list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="size=64MiB, ...")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random stream.")] = 0,
-    level: Level = 12,
+    level: Level = 9,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
