@@ -13,7 +13,7 @@ from runner.fields import Reader, docs
 from runner.includes import load_experiment
 from runner.problems import Place, Problems, suggest
 from runner.report_block import ReportBlock
-from runner.trees import is_null
+from runner.trees import is_null, to_plain
 from runner.yaml_nodes import Item, Mapping, Scalar
 from runner.yaml_scalars import REFUSED
 
@@ -90,6 +90,11 @@ class Experiment:
     tree: Mapping
     replicates: Replicates = field(default_factory=Replicates)
     report: ReportBlock = field(default_factory=ReportBlock)
+
+    def model_dump(self, mode: str = "json") -> dict[str, Any]:
+        """The file as read, includes merged, in JSON's terms; what a manifest keeps."""
+        dumped: dict[str, Any] = to_plain(self.tree)
+        return dumped
 
 
 def load(config: Path, problems: Problems) -> Experiment | None:

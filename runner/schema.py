@@ -28,7 +28,7 @@ def experiment_schema() -> Schema:
     maker = Maker(partial=(SwapTarget, Device))
     maker.special[Stream] = maker.stream
     known = docs(File)
-    parts = {
+    parts: dict[str, Schema] = {
         "experiment": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"},
         "description": {"type": "string"},
         "include": {"type": "array", "items": {"type": "string"}},

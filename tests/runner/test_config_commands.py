@@ -57,7 +57,10 @@ def test_exit_codes(raised: object, code: int, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_help_and_check_import_nothing_heavy():
-    code = "import sys; from runner.cli import main; main(sys.argv[1:]); print([m for m in %r if m in sys.modules])" % (HEAVY,)
+    code = (
+        "import sys; from runner.cli import main; main(sys.argv[1:]); "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
     for arguments in (["--help"], ["check", "--help"], ["explain", "machines"]):
         ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
         heavy = ran.stdout.splitlines()[-1]
@@ -89,7 +92,8 @@ def test_everything_that_can_be_named_is_explained(capsys: pytest.CaptureFixture
     ("name", "words"),
     [("swappiness", "0-200"), ("vm.swappiness", "0-200"), ("lru", "policy axis"), ("pgscan_kswapd", "kernel counter"),
      ("machine.nodes.memory", "unit: bytes"), ("zipf.exponent", "stream parameter"), ("6.18", "kernel era"),
-     ("cxl", "CXL"), ("sweep", "product"), ("machine.disks.read_latency", "default: 94us"), ("node0.numa_hit", "numa_hit")],
+     ("cxl", "CXL"), ("sweep", "product"), ("machine.disks.read_latency", "default: 94us"),
+     ("node0.numa_hit", "numa_hit")],
 )  # fmt: skip
 def test_explain(name: str, words: str, capsys: pytest.CaptureFixture[str]):
     assert main(["explain", name]) == 0
@@ -128,7 +132,9 @@ def test_the_schema_takes_the_good_and_refuses_slips():
     assert not faults(schema, VALID)
     slips = [case for case in CASES if "unknown key" in case.words or "has no unit" in case.words]
     missed = [case.new for case in slips if not faults(schema, case.text())]
-    assert missed == ["vm.swappines: [0, 60]"] and len(slips) >= 10  # values at swept paths are `mmrun check`'s business
+    assert (
+        missed == ["vm.swappines: [0, 60]"] and len(slips) >= 10
+    )  # values at swept paths are `mmrun check`'s business
 
 
 def test_schema_command(capsys: pytest.CaptureFixture[str]):

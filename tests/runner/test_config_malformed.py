@@ -94,7 +94,11 @@ def test_absent_and_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_includes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     cases = [
-        ({"a": "include: [b.yaml]\n", "b": "include: [c.yaml]\n", "c": "x: 1\ninclude: [a.yaml]\n"}, "c.yaml:2:11", "each other"),
+        (
+            {"a": "include: [b.yaml]\n", "b": "include: [c.yaml]\n", "c": "x: 1\ninclude: [a.yaml]\n"},
+            "c.yaml:2:11",
+            "each other",
+        ),
         ({"a": "include: [a.yaml]\n"}, "a.yaml:1:11", "a.yaml -> "),
         ({"a": "include: [absent.yaml]\n"}, "a.yaml:1:11", "cannot read"),
         ({"a": "include: b.yaml\n"}, "a.yaml:1:10", "takes a list"),
@@ -124,8 +128,9 @@ def test_machines_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 def test_everything_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Faults of the YAML, of types, of units, of names in one file are all reported by one run."""
     text = VALID
-    changes = {"cpus: 4, memory: 1GiB}": "cpus: x, memory: 4}", "iommu: true": "iommu: no", "every: 10ms": "every: 10",
-               "exponent: 0.9": "exponnt: 0.9", "replicates: 2": "replicates: x", "place: home": "place: hum"}  # fmt: skip
+    changes = {"cpus: 4, memory: 1GiB}": "cpus: x, memory: 4}", "iommu: true": "iommu: no",
+               "every: 10ms": "every: 10", "exponent: 0.9": "exponnt: 0.9",
+               "replicates: 2": "replicates: x", "place: home": "place: hum"}  # fmt: skip
     for old, new in changes.items():
         text = text.replace(old, new, 1)
     code, talk = check(write(tmp_path, a=text), capsys)
@@ -134,8 +139,9 @@ def test_everything_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 
 JUNK = st.sampled_from(
-    ["null", "[]", "{}", "[1, [2]]", "{a: {b: 1}}", "no", "010", "1:30", "4", "-1", "3.7", "4GiB", "10s", "25%", "1e9", '""',
-     "'x'", "*a", "&a b", "!t x", "server-2", "true", "zipf", "999999999999", "- x", "? y", "\t", "\u2028", "%", "@"]
+    ["null", "[]", "{}", "[1, [2]]", "{a: {b: 1}}", "no", "010", "1:30", "4", "-1", "3.7", "4GiB", "10s", "25%",
+     "1e9", '""', "'x'", "*a", "&a b", "!t x", "server-2", "true", "zipf",
+     "999999999999", "- x", "? y", "\t", "\u2028", "%", "@"]
 )  # fmt: skip
 
 

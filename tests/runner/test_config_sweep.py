@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner import units
 from runner.axes import label_text
 from runner.problems import ConfigErrors, Problems
 from runner.sweep import Grammar, Row
@@ -72,19 +73,18 @@ def test_exclude_and_when():
 def test_samples_keep_to_their_ranges_and_repeat(method: str):
     text = (
         f"sample: {{method: {method}, n: 20, seed: 3, axes: {{vm.min_free_kbytes: {{low: 0, high: 2000000}}, "
-        "duration: {low: 1us, high: 1s, scale: log}, cgroups.a.max: {low: 4MiB, high: 1GiB}, kernel: ['3.1', '6.18']}}\n"
+        "duration: {low: 1us, high: 1s, scale: log}, cgroups.a.max: {low: 4MiB, high: 1GiB}, "
+        "kernel: ['3.1', '6.18']}}\n"
     )
     rows = rows_of(text)
     again = rows_of(text)
     assert labels(text) == [tuple(level.label for level in row.values()) for row in again]
     assert len(rows) == 20 and all(0 <= row["vm.min_free_kbytes"].label <= 2_000_000 for row in rows)
     assert {row["kernel"].label for row in rows} == {"3.1", "6.18"}
-    from runner.units import parse as quantity
-
-    sizes = [quantity(row["cgroups.a.max"].label, "bytes") for row in rows]
-    times = sorted(quantity(row["duration"].label, "ns") for row in rows)
+    sizes = [units.parse(row["cgroups.a.max"].label, "bytes") for row in rows]
+    times = sorted(units.parse(row["duration"].label, "ns") for row in rows)
     assert all(4 << 20 <= size <= 1 << 30 and size % 4096 == 0 for size in sizes)
-    assert 1000 <= times[0] and times[-1] <= 10**9 and times[10] < 10**8  # half the points lie below the middle by ratio
+    assert times[0] >= 1000 and times[-1] <= 10**9 and times[10] < 10**8  # half lie below the middle by ratio
     if method == "lhs":
         assert len({row["vm.min_free_kbytes"].label // 100_000 for row in rows}) == 20  # one point a stratum
 

@@ -14,7 +14,8 @@ VECTORS = [
     ("4KiB", "bytes", 4096), ("1.5GiB", "bytes", 1_610_612_736), ("4 MiB", "bytes", 4 << 20), ("1kB", "bytes", 1000),
     ("0.5kB", "bytes", 500), ("3PiB", "bytes", 3 << 50), ("7B", "bytes", 7), ("0B", "bytes", 0), (0, "bytes", 0),
     ("2TB", "bytes", 2 * 10**12), ("+1MB", "bytes", 10**6),
-    ("100ns", "ns", 100), ("1.2us", "ns", 1200), ("1.2µs", "ns", 1200), ("5ms", "ns", 5_000_000), ("2s", "ns", 2 * 10**9),
+    ("100ns", "ns", 100), ("1.2us", "ns", 1200), ("1.2µs", "ns", 1200), ("5ms", "ns", 5_000_000),
+    ("2s", "ns", 2 * 10**9),
     ("1.5min", "ns", 90 * 10**9), ("1h", "ns", 3600 * 10**9), ("0.000000001s", "ns", 1),
     ("10Gbit/s", "bytes/s", 1_250_000_000), ("8bit/s", "bytes/s", 1), ("2GB/s", "bytes/s", 2 * 10**9),
     ("1GiB/s", "bytes/s", 1 << 30), ("19.5MB/s", "bytes/s", 19_500_000), ("1Tbit/s", "bytes/s", 125 * 10**9),
@@ -33,12 +34,16 @@ def test_percentages_are_exact():
 
 
 BAD = [
-    (4096, "bytes", "has no unit"), ("4096", "bytes", "has no unit"), (1.5, "ns", "has no unit"), (True, "bytes", "`true`"),
+    (4096, "bytes", "has no unit"), ("4096", "bytes", "has no unit"), (1.5, "ns", "has no unit"),
+    (True, "bytes", "`true`"),
     (None, "ns", "null"), ([1], "ns", "a list"), ({"a": 1}, "ns", "a mapping"), ("4G", "bytes", "unknown unit `G`"),
     ("4GIB", "bytes", "unknown unit"), ("4Kb", "bytes", "unknown unit"), ("-4KiB", "bytes", "negative"),
-    ("4GiB", "ns", "is a size, a time is expected"), ("3s", "bytes/s", "is a time, a rate is expected"), ("5%", "bytes", "percentage"),
-    ("1.3ns", "ns", "whole number of ns"), ("1e3ns", "ns", "unknown unit"), ("", "ns", "is not a time"), ("GiB", "bytes", "is not a size"),
-    ("9" * 60 + "B", "bytes", "too large"), ("9" * 99 + "B", "bytes", "is not a size"), ("1,5s", "ns", "unknown unit"),
+    ("4GiB", "ns", "is a size, a time is expected"), ("3s", "bytes/s", "is a time, a rate is expected"),
+    ("5%", "bytes", "percentage"),
+    ("1.3ns", "ns", "whole number of ns"), ("1e3ns", "ns", "unknown unit"), ("", "ns", "is not a time"),
+    ("GiB", "bytes", "is not a size"),
+    ("9" * 60 + "B", "bytes", "too large"), ("9" * 99 + "B", "bytes", "is not a size"),
+    ("1,5s", "ns", "unknown unit"),
 ]  # fmt: skip
 
 
@@ -56,8 +61,8 @@ def test_what_is_shown_reads_back(value: int, unit: str):
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(4 << 30, "bytes", "4GiB"), (10**9, "bytes", "1GB"), (94_000, "ns", "94us"), (1_250_000_000, "bytes/s", "10Gbit/s"),
-     (0, "ns", "0ns"), (120 * 10**9, "ns", "2min"), (4097, "bytes", "4097B")],
+    [(4 << 30, "bytes", "4GiB"), (10**9, "bytes", "1GB"), (94_000, "ns", "94us"),
+     (1_250_000_000, "bytes/s", "10Gbit/s"), (0, "ns", "0ns"), (120 * 10**9, "ns", "2min"), (4097, "bytes", "4097B")],
 )  # fmt: skip
 def test_shown_as_people_write(value: int, unit: str, text: str):
     assert units.show(value, unit) == text
@@ -65,8 +70,9 @@ def test_shown_as_people_write(value: int, unit: str, text: str):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0", 0), ("-7", -7), ("12", 12), ("1.50", 1.5), ("-0.5", -0.5), ("1.0e+3", 1000.0), ("true", True), ("false", False),
-     ("null", None), ("~", None), ("4GiB", "4GiB"), ("server-2", "server-2"), ("3.1.4", "3.1.4"), ("6.18+mglru", "6.18+mglru")],
+    [("0", 0), ("-7", -7), ("12", 12), ("1.50", 1.5), ("-0.5", -0.5), ("1.0e+3", 1000.0), ("true", True),
+     ("false", False), ("null", None), ("~", None), ("4GiB", "4GiB"), ("server-2", "server-2"), ("3.1.4", "3.1.4"),
+     ("6.18+mglru", "6.18+mglru")],
 )  # fmt: skip
 def test_words_with_one_reading(text: str, value: object):
     read = plain(text)
