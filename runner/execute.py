@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 import signal
@@ -51,24 +52,31 @@ class Result:
     counts: dict[str, int]
     states: dict[str, State]
 
+    def stale_reasons(self) -> list[tuple[str, int]]:
+        """Why cells are stale, with their number, most frequent first."""
+        return Counter(state.reason for state in self.states.values() if state.state == "stale").most_common()
 
-def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None], progress: Any = Progress) -> Result:
-    """Run what the store lacks, then merge. Raises KeyboardInterrupt (resumable), Busy, Unreachable."""
+
+def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None], before: int = 0) -> Result:
+    """Run what the store lacks, then merge; `before` counts cells run ahead of these.
+
+    Raises KeyboardInterrupt (the sweep can be resumed), `store.Busy`, `ray_address.Unreachable`.
+    """
     from runner.merge import merge
 
     store = Store(out, warn)
     fingerprint = fingerprints(options.api)
     with store.locked(), interruptible():
-        before = states(plan.cells, store.records(), fingerprint)
-        todo = [cell for cell in plan.cells if before[cell.key].state in RERUN[options.rerun]]
+        known = states(plan.cells, store.records(), fingerprint)
+        todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
         store.write_manifest(manifest(plan, options.api, fingerprint))
         jobs = make_jobs(todo, options.api, fingerprint)
         if jobs:
-            with progress(len(jobs)) as watch:
+            with Progress(len(jobs)) as watch:
                 run_jobs(store, jobs, options, watch)
         after = states(plan.cells, store.records(), fingerprint)
         merge(plan, store, after)
-    return Result(len(jobs), dict(Counter(state.state for state in after.values())), after)
+    return Result(before + len(jobs), dict(Counter(state.state for state in after.values())), after)
 
 
 def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> None:
@@ -129,11 +137,13 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
 
 
 def resolved(plan: Any) -> Any:
-    """The experiment as read, includes and defaults filled in, in JSON's terms."""
-    experiment: Any = getattr(plan, "experiment", None)
-    if hasattr(experiment, "model_dump"):
-        return experiment.model_dump(mode="json")
-    return None if experiment is None else str(experiment)
+    """The experiment as read, with its includes, in JSON's terms."""
+    from runner.records import plain
+    from runner.trees import to_plain
+
+    if plan.experiment is None:
+        return None
+    return json.loads(json.dumps(to_plain(plan.experiment.tree), default=plain))
 
 
 @cache

@@ -18,15 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runner.ray_address import Unreachable
+
 ROOT = Path(__file__).resolve().parent.parent
 OBJECT_STORE = 256 << 20  # results pass through it in small pieces
 SOCKET_ROOM = 40  # longest temporary directory that leaves room for Ray's socket names (107 bytes in all)
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-
-
-class Unreachable(Exception):
-    """Ray could not be started or the cluster could not be joined."""
 
 
 def thread_caps() -> dict[str, str]:
@@ -158,6 +156,9 @@ def shipped_environment() -> dict[str, Any]:
     return {"py_modules": [str(ROOT / "model"), str(ROOT / "runner")], "env_vars": thread_caps()}
 
 
-def address_of(option: str | None) -> str | None:
-    """The cluster to join: the option, else RAY_ADDRESS, else None for a private one."""
-    return option or os.environ.get("RAY_ADDRESS") or None
+def size() -> tuple[int, float, float]:
+    """Living nodes of the connected cluster, their CPUs and bytes of memory."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return len(nodes), sum(node.get("CPU", 0) for node in nodes), sum(node.get("memory", 0) for node in nodes)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import model  # noqa: F401  (names the cache directory in the environment)
 from model.description import Cell
@@ -26,8 +27,19 @@ def mark(api: str, cells: Iterable[Cell]) -> Path:
     """The file whose existence says that the kernels these cells need are compiled on this machine."""
     module = importlib.import_module(api)
     needed = sorted((*kernels(cell), module.fingerprint(cell)) for cell in representatives(cells))
-    parts = [api, sys.version, version("numba"), needed]
-    return kernel_cache() / f"warm-{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"
+    return kernel_cache() / f"warm-{hashlib.sha256(repr([code(module), needed]).encode()).hexdigest()[:20]}"
+
+
+def fresh() -> bool:
+    """Whether some cells' kernels have been compiled since the model or numba last changed."""
+    stamp = kernel_cache() / ("model-" + code(importlib.import_module("model.api")))
+    return stamp.exists()
+
+
+def code(module: Any) -> str:
+    """Name of the present model code under this interpreter and numba."""
+    parts = [module.__name__, sys.version, version("numba"), module.fingerprint(None)]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
 def representatives(cells: Iterable[Cell]) -> list[Cell]:
@@ -53,4 +65,5 @@ def warm_once(api: str, cells: list[Cell]) -> float:
         module = importlib.import_module(api)
         seconds = sum(module.warm(cell) for cell in representatives(cells))
         done.touch()
+        (done.parent / f"model-{code(module)}").touch()
         return float(seconds)

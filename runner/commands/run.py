@@ -1,0 +1,78 @@
+"""`mmrun run CONFIG`: one cell in this process, without Ray."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from runner.plan import PlannedCell
+
+
+def command(
+    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the cell; the value as in YAML.")
+    ] = None,
+    cell: Annotated[
+        list[str] | None, typer.Option(metavar="KEY|AXIS=LABEL", help="Choose the cell; may be given several times.")
+    ] = None,
+    series: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the sampled counters there.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Run one cell in this process and print its metrics. Without --cell: the first of the sweep."""
+    from runner.plan import make_plan
+    from runner.select import chosen, with_settings
+
+    plan = make_plan(config)
+    found = chosen(plan, cell or [])
+    if len(found) > 1:
+        typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
+    described = with_settings(plan, found[0], settings or [])
+    metrics = simulated(described, check, series)
+    if as_json:
+        facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
+        print(json.dumps(facts | {"metrics": metrics}, indent=1))
+    else:
+        print("\n".join(summary(found[0], settings or [], metrics)))
+
+
+def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
+    """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
+    from model import api
+    from runner.records import plain
+    from runner.work import message
+
+    try:
+        outcome = api.simulate(cell, check=check)
+    except Exception as error:
+        typer.echo(f"mmrun run: {message(error)}", err=True)
+        raise typer.Exit(1) from error
+    if series is not None:
+        write_series(outcome.series, series)
+    return {name: plain(value) for name, value in outcome.metrics.items()}
+
+
+def write_series(columns: dict[str, Any], path: Path) -> None:
+    """The series as CSV, one line a sample."""
+    import csv
+
+    if not columns:
+        typer.echo("the experiment samples nothing: set sampling.accesses or sampling.every", err=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def summary(cell: "PlannedCell", settings: list[str], metrics: dict[str, Any]) -> list[str]:
+    """The cell and every metric that is not zero, one a line."""
+    axes = " ".join(f"{name}={label}" for name, label in cell.axes.items())
+    name = " ".join(["changed from" if settings else "", cell.key, axes, f"replicate={cell.replicate}", *settings])
+    shown = {metric: value for metric, value in metrics.items() if value != 0}
+    width = max(map(len, shown), default=0)
+    lines = [f"{metric:<{width}}  {value:,}" if isinstance(value, int) else f"{metric:<{width}}  {value}"
+             for metric, value in shown.items()]  # fmt: skip
+    return [name.strip(), *lines, f"({len(metrics) - len(shown)} more are 0)"]

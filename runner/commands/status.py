@@ -1,0 +1,68 @@
+"""`mmrun status DIR`: where a sweep stands, from its directory alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Result directory of a sweep.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show where a sweep stands: cells done, failed and missing, time spent, and whether it is running."""
+    from runner.store import Store
+
+    store = Store(directory, lambda message: typer.echo(message, err=True))
+    manifest = store.manifest()
+    if manifest is None:
+        typer.echo(f"mmrun status: {directory}: no sweep has run here (no manifest.json)", err=True)
+        raise typer.Exit(2)
+    found = standing(store, manifest)
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+    if found["failed"]:
+        raise typer.Exit(1)
+
+
+def standing(store: Any, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Counts over the cells the manifest plans, as JSON data."""
+    planned = {cell["key"] for cell in manifest["cells"]}
+    records = [record for record in store.records() if record.key in planned]
+    failures = [
+        {"key": record.key, "axes": record.axes, "replicate": record.replicate, "error": record.error}
+        for record in records
+        if record.status == "failed"
+    ]
+    times = [record.provenance for record in records]
+    return {
+        "name": manifest["name"],
+        "out": str(store.out),
+        "cells": len(planned),
+        "ok": len(records) - len(failures),
+        "failed": len(failures),
+        "missing": len(planned) - len(records),
+        "of_other_model": sum(record.model != manifest["fingerprint"] for record in records),
+        "core_seconds": sum(time.get("cpu_seconds", 0.0) for time in times),
+        "last_finished": max((time.get("finished", 0.0) for time in times), default=None),
+        "running": store.holder(),
+        "failures": failures,
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The standing in words."""
+    import time
+
+    text = [f"{found['name']}: {found['ok']} of {found['cells']} cells done, {found['failed']} failed, "
+            f"{found['missing']} missing ({found['out']})"]  # fmt: skip
+    if found["of_other_model"]:
+        text.append(f"  {found['of_other_model']} were computed by other model code than the last sweep's")
+    text.append(f"  {found['core_seconds']:.0f} core seconds spent")
+    if found["last_finished"]:
+        text.append(f"  last result {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found['last_finished']))}")
+    text.append(f"  running: {found['running'] or 'no'}")
+    for failure in found["failures"]:
+        axes = " ".join(f"{name}={label}" for name, label in failure["axes"].items())
+        text.append(f"  failed {failure['key']} {axes} replicate={failure['replicate']}: {failure['error']}")
+    return text

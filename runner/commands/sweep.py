@@ -1,0 +1,108 @@
+"""`mmrun sweep CONFIG`: run every cell that has no result yet, merge, and write tables and figures."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from runner.execute import Options, Result
+    from runner.plan import Plan
+
+
+class Executor(StrEnum):
+    """Where cells run."""
+
+    ray = "ray"
+    local = "local"
+
+
+class Rerun(StrEnum):
+    """Which cells that have a record are computed again."""
+
+    none = "none"
+    failed = "failed"
+    stale = "stale"
+    all = "all"
+
+
+def command(
+    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    out: Annotated[Path | None, typer.Option(help="Result directory (default: results/<experiment>).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Cells at once (default: every CPU).")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="host:port of a Ray cluster (default: RAY_ADDRESS, else a private Ray).")
+    ] = None,
+    executor: Annotated[Executor, typer.Option(help="ray, or local: in this process, one at a time.")] = Executor.ray,
+    rerun: Annotated[
+        Rerun, typer.Option(help="Beside new cells, compute failed, failed and stale, all, or none again.")
+    ] = Rerun.failed,
+    batch_seconds: Annotated[float, typer.Option(min=0.0, help="Work a Ray task should hold.")] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Run every cell of an experiment that has no result yet, then write tables and figures. Again = resume."""
+    from runner.execute import Options
+    from runner.plan import make_plan
+    from runner.ray_address import address_of
+
+    options = Options(
+        executor=executor.value,
+        workers=workers,
+        address=address_of(address),
+        rerun=rerun.value,
+        batch_seconds=batch_seconds,
+    )
+    plan, result = replicate(make_plan(config, out), options)
+    report(plan, result, as_json)
+    if result.counts.get("failed", 0) or result.counts.get("new", 0):
+        raise typer.Exit(1)
+
+
+def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
+    """Run the plan, extended as long as its intervals ask for more replicates."""
+    from runner.execute import run_sweep
+    from runner.problems import EnvironmentProblem
+    from runner.ray_address import Unreachable
+    from runner.replication import extended
+    from runner.store import Busy, Store
+
+    try:
+        result = run_sweep(plan, plan.out, options, warn)
+        while (longer := extended(plan, Store(plan.out))) is not None:
+            warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
+            plan, ran = longer, result.ran
+            result = run_sweep(plan, plan.out, options, warn, before=ran)
+    except (Busy, Unreachable, OSError) as error:
+        raise EnvironmentProblem(str(error)) from error
+    except KeyboardInterrupt:
+        warn(f"stopped; finished cells are kept, the same command goes on with the rest ({plan.out})")
+        raise
+    return plan, result
+
+
+def report(plan: "Plan", result: "Result", as_json: bool) -> None:
+    """Write tables and figures; say where the sweep stands and what was written."""
+    import json
+
+    from runner.report import ReportError, write_report
+
+    try:
+        files = write_report(plan.out, plan)
+    except ReportError as error:
+        warn(str(error))
+        files = []
+    if as_json:
+        written = [str(path) for path in files]
+        print(json.dumps({"out": str(plan.out), "ran": result.ran, "cells": result.counts, "files": written}, indent=1))
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
+    warn(f"{plan.name}: {result.ran} cells run now; {counts}")
+    for reason, count in result.stale_reasons():
+        warn(f"{count} stale and kept: {reason}; --rerun stale computes them again")
+    print("\n".join(map(str, [plan.out / "runs.parquet", *files])))
+
+
+def warn(message: str) -> None:
+    """A sentence to the user, on stderr."""
+    typer.echo(message, err=True)
