@@ -152,7 +152,7 @@ def value(name: str, row: Mapping[str, Any]) -> float | None:
     prefix, leaf = (scoped[1] + ".", scoped[2]) if scoped else ("", name)
     known = declared().get(leaf)
     if known is not None and known.expression is not None:
-        return _evaluate(ast.parse(known.expression, mode="eval").body, prefix, row)
+        return _evaluate(_formula(known.expression), prefix, row)
     return _sum_of_parts(leaf, row) if not prefix and known is not None and known.aggregation == "sum" else None
 
 
@@ -163,7 +163,7 @@ def columns_of(name: str) -> Iterator[str]:
         yield name
         return
     scoped = PREFIX.fullmatch(name)
-    for node in ast.walk(ast.parse(known.expression, mode="eval")):
+    for node in ast.walk(_formula(known.expression)):
         if isinstance(node, ast.Name):
             yield from columns_of(f"{scoped[1]}.{node.id}" if scoped else node.id)
 
@@ -172,12 +172,19 @@ def _suffix_unit(name: str) -> str | None:
     return next((unit for suffix, unit in SUFFIX_UNITS.items() if name.endswith(suffix)), None)
 
 
+@cache
+def _formula(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
+
+
 def _sum_of_parts(leaf: str, row: Mapping[str, Any]) -> float | None:
+    """The sum over nodes, or else over tasks, of the columns that end in the metric's name."""
+    parts = [(column, v) for column, v in row.items() if column.endswith("." + leaf) and v is not None]
     for scope in (r"node\d+", r"task\.[^.]+"):
         pattern = re.compile(rf"{scope}\.{re.escape(leaf)}")
-        parts = [float(v) for column, v in row.items() if v is not None and pattern.fullmatch(column)]
-        if parts:
-            return sum(parts)
+        numbers = [float(v) for column, v in parts if pattern.fullmatch(column)]
+        if numbers:
+            return sum(numbers)
     return None
 
 
