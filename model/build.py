@@ -1,6 +1,6 @@
 """From a resolved cell to a machine record ready to run: sizes, tables, parameters, hooks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from model import layout, numa, registry, watermarks
 from model.description import Cell, Machine, Region, Task
-from model.jit import HOOKS, bind, is_hook
+from model.jit import HOOKS, Hook, bind
 from model.layout import CHUNK, MAX_IO, NONE, Memory
-from model.mm import buddy, state
+from model.mm import buddy, fault, page_alloc, shrink_list, state
 from model.units import PAGE, S
 
 SECTION_SHIFT = 10  # nodes are multiples of 4 MiB apart
@@ -18,6 +18,9 @@ QUANTUM_NS = 20_000  # how far an actor may run ahead of the next one
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 _ADVICE = ("normal", "random", "sequential")
+CORE_HOOKS = (
+    shrink_list.shrink_inactive, shrink_list.shrink_active, page_alloc.charged_frame, page_alloc.kernel_frame, fault.access
+)  # fmt: skip
 CLUSTER = {True: 512, False: 256}
 
 
@@ -138,6 +141,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
+    cfg.recency_by_advice = int(registry.eras()[cell.kernel].recency_by_advice)
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs
@@ -285,6 +289,8 @@ def _tasks(built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int
         first = 0
         for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             _region(m, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
+            if not registry.eras()[cell.kernel].fault_around:
+                m.regions[region].fault_around = 1
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512
     m.cfg.nr_regions = region
@@ -327,15 +333,13 @@ def _region(m, number: int, region: Region, start: int, first: int, size: int, f
 
 def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:
     """Enter every hook an axis' variant defines; a hook nobody defines would be a mistake in the registry."""
-    found: dict[str, Callable[..., int]] = {}
+    found = {hook.name: hook for hook in CORE_HOOKS}
     for axis, module in modules.items():
         for index, value in enumerate(built.cell.policy[axis].params.values()):
             built.memory.m.params[list(registry.AXES).index(axis), index] = value
-        for name in HOOKS:
-            if is_hook(getattr(module, name, None)):
-                found[name] = getattr(module, name)
+        found |= {name: value for name in HOOKS if isinstance(value := getattr(module, name, None), Hook)}
     missing = sorted(set(HOOKS) - set(found))
     if missing:
         raise ValueError(f"no variant of this cell defines the hooks {', '.join(missing)}")
-    for name, implementation in found.items():
-        bind(built.memory.record, name, implementation)
+    for implementation in found.values():
+        bind(built.memory.record, implementation)

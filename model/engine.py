@@ -11,7 +11,6 @@ from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
 from model.jit import caller, kernel, pte, section, stream
 from model.layout import CHUNK, NONE
 from model.mm.exit import oom_kill
-from model.mm.fault import OUT_OF_MEMORY, access
 from model.mm.lists import panic
 from model.mm.flusher import flusher_step
 from model.mm.memcontrol import fold_periodically, read_stat
@@ -19,6 +18,7 @@ from model.mm.page_io import finish_writes
 from model.mm.state import (
     DONE,
     NEED_EVENTS,
+    OUT_OF_MEMORY,
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
@@ -29,6 +29,7 @@ from model.mm.state import (
 )
 
 kswapd_step = caller("kswapd_step")
+access = caller("access")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP = 0, 1, 2, 3, 4
 NEVER = 1 << 62
 KSWAPD, FLUSHER = 1 << 16, 1 << 17  # actor numbers
@@ -96,7 +97,7 @@ def enter_kernel(m, t):
     while region < last and argument >= m.regions[region + 1].first:
         region += 1
     entered, stalls = m.clock.now, stalled(m, t)
-    if access(m, t, region, argument, op == WRITE) == OUT_OF_MEMORY:
+    if access(m, t, region, argument, 1 if op == WRITE else 0) == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
     m.clock.now += task.think
@@ -230,7 +231,7 @@ def run(m):
         elif m.tasks[who].state == NEED_EVENTS:
             return WANT_EVENTS
         else:
-            run_task(m, who, min(second + m.cfg.quantum, m.cfg.duration))
+            run_task(m, who, min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration))
         idle = idle + 1 if m.clock.now == first else 0
         if idle > 1_000_000:
             panic(m, STUCK, who)

@@ -9,7 +9,9 @@ class Era:
     """A kernel version as a choice on every axis.
 
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
-    setting; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows.
+    setting; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows;
+    `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
+    mapping advised random or sequential do not count as references (6.3).
     """
 
     name: str
@@ -17,6 +19,8 @@ class Era:
     policy: dict[str, str]
     sysctl: dict[str, Any]
     mempolicies: tuple[str, ...]
+    fault_around: bool = True
+    recency_by_advice: bool = False
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -36,7 +40,8 @@ ERAS = {
              "zonelist": "by-load", "pcp": "batch-31", "swap_readahead": "aligned"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
-            _NO_SCALE,
+            fault_around=False,
+            missing=_NO_SCALE,
         ),
         Era(
             "4.19",
@@ -46,7 +51,7 @@ ERAS = {
              "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
-            _NO_ORDER,
+            missing=_NO_ORDER,
         ),
         Era(
             "5.15",
@@ -56,7 +61,7 @@ ERAS = {
              "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            _NO_ORDER,
+            missing=_NO_ORDER,
         ),
         Era(
             "6.18",
@@ -66,7 +71,8 @@ ERAS = {
              "zonelist": "round-robin", "pcp": "batch-63", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
-            _NO_ORDER,
+            recency_by_advice=True,
+            missing=_NO_ORDER,
         ),
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ report broken invariants through `panic` and the engine stops at its next step.
 
 import ctypes
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from llvmlite import ir
@@ -23,6 +24,12 @@ M = from_dtype(MACHINE)
 
 # The hook table: name -> number of integer arguments after the machine. Every hook answers with an integer.
 HOOKS = {
+    # core: bound once, called through the table so that numba compiles each of them once and not into every caller
+    "shrink_inactive": 4,  # (sc, lruvec, list, pages to scan): pages reclaimed
+    "shrink_active": 4,  # (sc, lruvec, list, pages to scan): 0
+    "charged_frame": 1,  # (task): a frame, or NONE
+    "kernel_frame": 1,  # (task): a frame, or NONE
+    "access": 4,  # (task, region, page, write): OK or OUT_OF_MEMORY
     # axis lru
     "new_anon_active": 0,  # 1 = a fresh anonymous page starts on the active list
     "prepare_scan": 1,  # (sc): what may be deactivated, cache_trim and costs, before a node or zone is shrunk
@@ -52,30 +59,37 @@ HOOKS = {
 HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
 assert len(HOOKS) <= MAX_HOOKS
 _python_hooks: dict[int, Callable[..., int]] = {}
-_implementations: set[int] = set()
 
 
-def hook(fn: Callable[..., int]):
-    """Mark `fn(m, ...)` as the implementation of the hook of the same name."""
-    arity = HOOKS[fn.__name__]
-    made = fn if config.DISABLE_JIT else cfunc(types.int64(M, *[types.int64] * arity), cache=True, _nrt=False)(fn)
-    _implementations.add(id(made))
-    return made
+class Hook:
+    """A function that can stand in the hook table; compiled when its address is first asked for."""
+
+    def __init__(self, fn: Callable[..., int]) -> None:
+        self.fn, self.name = fn, fn.__name__
+
+    @cached_property
+    def _compiled(self):
+        return cfunc(types.int64(M, *[types.int64] * HOOKS[self.name]), cache=True, _nrt=False)(self.fn)
+
+    @property
+    def address(self) -> int:
+        """What the hook table holds for it."""
+        if config.DISABLE_JIT:
+            _python_hooks[id(self.fn)] = self.fn
+            return id(self.fn)
+        return self._compiled.address
 
 
-def is_hook(value: object) -> bool:
-    """Whether `value` is a hook implementation, and not the function that calls whatever is bound."""
-    return id(value) in _implementations
+def hook(fn: Callable[..., int]) -> Hook:
+    """Mark `fn(m, ...)` as an implementation of the hook of the same name; KeyError if there is no such hook."""
+    if fn.__name__ not in HOOKS:
+        raise KeyError(f"{fn.__name__} is not a hook: {', '.join(HOOKS)}")
+    return Hook(fn)
 
 
-def bind(record: np.ndarray, name: str, implementation) -> None:
-    """Enter `implementation` (made by `hook`) as hook `name` of the machine in `record`."""
-    if config.DISABLE_JIT:
-        address = id(implementation)
-        _python_hooks[address] = implementation
-    else:
-        address = implementation.address
-    record.hooks[0, HOOK_INDEX[name]] = address
+def bind(record: np.ndarray, implementation: Hook) -> None:
+    """Enter a hook in the table of the machine in `record`."""
+    record.hooks[0, HOOK_INDEX[implementation.name]] = implementation.address
 
 
 def _field(builder, record, *path: str):

@@ -4,16 +4,17 @@ Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in plac
 task; waiting for a device moves the task's clock to the moment the data is there.
 """
 
-from model.jit import cache, caller, frames, kernel, missed, pte, ptpage, swapcache, swapmap
+from model.jit import cache, caller, frames, hook, kernel, missed, pte, ptpage, swapcache, swapmap
 from model.layout import NONE
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lru import lru_add
 from model.mm.memcontrol import stat_updated
-from model.mm.page_alloc import charged_frame, kernel_frame
 from model.mm.state import (
     ACTIVE,
     ANON,
     HELD,
+    OK,
+    OUT_OF_MEMORY,
     PTE_DIRTY,
     PTE_PRESENT,
     PTE_SHIFT,
@@ -30,9 +31,10 @@ from model.mm.state import (
 from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full
 
 refault = caller("refault")
+charged_frame = caller("charged_frame")
+kernel_frame = caller("kernel_frame")
 new_anon_active = caller("new_anon_active")
 swap_window = caller("swap_window")
-OK, OUT_OF_MEMORY = 0, 1
 PTES_PER_TABLE_SHIFT = 9
 
 
@@ -251,7 +253,7 @@ def map_file(m, t, region, at, index, write):
     return OK
 
 
-@kernel
+@hook
 def access(m, t, region, page, write):
     """Serve one access of task `t` to page `page` of its address space that its page table could not."""
     r = m.regions[region]

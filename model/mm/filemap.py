@@ -11,11 +11,25 @@ from model.mm.buddy import free_frame
 from model.mm.flusher import balance_dirty
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import stat_updated, uncharge
-from model.mm.page_alloc import XARRAY_NODE_BYTES, charge_bytes, charged_frame
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
 
 refault = caller("refault")
+charged_frame = caller("charged_frame")
+kernel_frame = caller("kernel_frame")
+XARRAY_NODE_BYTES = 584  # struct xa_node (576) and its object's cgroup pointer (8)
 MMAP_LOTSAMISS = 100
+
+
+@kernel
+def charge_bytes(m, t, nbytes):
+    """Charge a small kernel object; a page is allocated and charged when the group's byte stock runs out. 0 = no memory."""
+    group = m.memcgs[m.tasks[t].memcg]
+    while group.kmem_stock < nbytes:
+        if kernel_frame(m, t) == NONE:
+            return 0
+        group.kmem_stock += 4096
+    group.kmem_stock -= nbytes
+    return 1
 
 
 @kernel

@@ -1,6 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from model.jit import caller, frames, kernel
+from model.jit import caller, frames, hook, kernel
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
 from model.mm.memcontrol import drain_all_stocks, try_charge_batch, uncharge
@@ -12,7 +12,6 @@ from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_
 direct_reclaim = caller("direct_reclaim")
 memcg_reclaim = caller("memcg_reclaim")
 LOW, MIN = 0, 1
-XARRAY_NODE_BYTES = 584  # struct xa_node (576) and its object's cgroup pointer (8)
 
 
 @kernel
@@ -145,7 +144,7 @@ def charge(m, t):
     return 1
 
 
-@kernel
+@hook
 def charged_frame(m, t):
     """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of memory."""
     pfn = alloc_frame(m, t)
@@ -155,7 +154,7 @@ def charged_frame(m, t):
     return pfn
 
 
-@kernel
+@hook
 def kernel_frame(m, t):
     """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
     if not charge(m, t):
@@ -173,15 +172,3 @@ def kernel_frame(m, t):
     frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, m.tasks[t].memcg
     m.memcgs[m.tasks[t].memcg].kmem += 1
     return pfn
-
-
-@kernel
-def charge_bytes(m, t, nbytes):
-    """Charge a small kernel object; a page is allocated and charged when the group's byte stock runs out. 0 = no memory."""
-    group = m.memcgs[m.tasks[t].memcg]
-    while group.kmem_stock < nbytes:
-        if kernel_frame(m, t) == NONE:
-            return 0
-        group.kmem_stock += 4096
-    group.kmem_stock -= nbytes
-    return 1

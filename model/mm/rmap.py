@@ -52,7 +52,7 @@ def referenced(m, pfn):
     while region != NONE:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            if table[at] & PTE_YOUNG and m.regions[region].advice == 0:
+            if table[at] & PTE_YOUNG and not (m.cfg.recency_by_advice and m.regions[region].advice):
                 young += 1
             table[at] &= ~PTE_YOUNG
             if m.regions[region].exec:

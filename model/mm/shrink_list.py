@@ -4,7 +4,7 @@
 """
 
 from model.block.server import hold
-from model.jit import cache, caller, frames, kernel, swapcache
+from model.jit import cache, caller, frames, hook, kernel, swapcache
 from model.layout import NONE, SCAN_BATCH
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
@@ -219,7 +219,7 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
     stat_updated(m, m.lruvecs[lv].memcg, 2 * scanned + 2 * reclaimed)
 
 
-@kernel
+@hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
     sc, vec = m.sc[s], m.lruvecs[lv]
@@ -245,7 +245,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     return reclaimed
 
 
-@kernel
+@hook
 def shrink_active(m, s, lv, lru, nr_to_scan):
     """Move up to `nr_to_scan` pages from the tail of an active list to the inactive head.
 
@@ -273,3 +273,4 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     m.vm.pgdeactivate += sc.nr_taken - rotated
     vec.batch_scanned = scanned
     note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)
+    return 0

@@ -7,12 +7,13 @@ pieces on its own clock while a direct reclaimer runs the same rounds to the end
 from model.jit import caller, kernel
 from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
-from model.mm.shrink_list import shrink_active, shrink_inactive
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 
 prepare_scan = caller("prepare_scan")
 scan_count = caller("scan_count")
+shrink_inactive = caller("shrink_inactive")
+shrink_active = caller("shrink_active")
 after_round = caller("after_round")
 age_anon = caller("age_anon")
 may_shrink_active = caller("may_shrink_active")

@@ -7,7 +7,6 @@ priority 12 while a zone is still below high; it sleeps a tenth of a second betw
 
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
-from model.mm.shrink_list import shrink_active
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, reclaimable_pages, shrink_round
 from model.mm.zones import watermark_ok
@@ -19,6 +18,7 @@ CONGESTION_NS = 100_000_000
 GAP_RATIO = 100  # KSWAPD_ZONE_BALANCE_GAP_RATIO
 prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
+shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
 
 

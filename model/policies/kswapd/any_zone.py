@@ -7,7 +7,6 @@ the daemon gives up until direct reclaim makes progress.
 
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
-from model.mm.shrink_list import shrink_active
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, shrink_round
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
@@ -17,6 +16,7 @@ START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000  # HZ/10
 prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
+shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
 
 

@@ -5,19 +5,19 @@ once, and as long as such refaults happen the active file list is always open to
 active and leave no shadow.
 """
 
-from model.jit import frames, hook
+from model.jit import frames, hook, kernel
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
-from model.mm.memcontrol import lru_size, stat_updated
+from model.mm.memcontrol import stat_updated
 from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
 from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
-from model.policies.lru.cost_balanced import after_round, age, age_nonresident, end_reclaim, target_activated, target_size
+from model.policies.lru.cost_balanced import ANON_ONLY, EQUAL, FILE_ONLY, FRACT, after_round, age, age_nonresident
 from model.policies.lru.split import note_active, note_inactive, pressure
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, 4.19"
 SCOPE = "node"
-__all__ = ["after_round", "age_nonresident", "end_reclaim", "note_active", "note_inactive"]
+__all__ = ["after_round", "age_nonresident", "note_active", "note_inactive"]
 
 
 @hook
@@ -25,59 +25,83 @@ def new_anon_active(m):
     return 1
 
 
+@kernel
+def low(m, lv, file):
+    """inactive_list_is_low: by the square-root rule on exact sizes; always for file pages while refaults are activated."""
+    vec = m.lruvecs[lv]
+    if file and vec.activated[1] != vec.snapshot[1]:
+        return vec.lists[3].n > 0
+    return inactive_is_low(vec.lists[2 * file].n, vec.lists[2 * file + 1].n)
+
+
 @hook
 def prepare_scan(m, s):
-    sc = m.sc[s]
-    target = m.lruvecs[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
-    refaulting = target_activated(m, s, 1) != target.snapshot[1]
-    file_low = refaulting or inactive_is_low(target_size(m, s, 2), target_size(m, s, 3))
-    anon_low = m.cfg.total_swap > 0 and inactive_is_low(target_size(m, s, 0), target_size(m, s, 1))
-    sc.may_deactivate = (1 if anon_low else 0) | (2 if file_low else 0)
-    sc.file_is_tiny = 0
-    if sc.memcg == 0:
-        free = high = 0
-        node = m.nodes[sc.node]
-        for z in range(node.first_zone, node.first_zone + node.nr_zones):
-            free += m.zones[z].nr_free
-            high += m.zones[z].wmark_high
-        tiny = target_size(m, s, 2) + target_size(m, s, 3) + free <= high
-        sc.file_is_tiny = 1 if tiny and not anon_low and (target_size(m, s, 0) >> sc.priority) > 0 else 0
-    sc.cache_trim = 1 if not file_low and (target_size(m, s, 2) >> sc.priority) > 0 else 0
     return 0
 
 
 @hook
 def may_shrink_active(m, s, file):
-    return (m.sc[s].may_deactivate >> file) & 1
+    if not file and m.cfg.total_swap == 0:
+        return 0
+    return 1 if low(m, m.sc[s].lruvec, file) else 0
+
+
+@kernel
+def balance(m, s):
+    """Which lists to scan, in the order get_scan_count of 4.19 decides it."""
+    sc = m.sc[s]
+    vec, node = m.lruvecs[sc.lruvec], m.nodes[sc.node]
+    if not sc.may_swap or (sc.memcg and sc.swappiness == 0):
+        return FILE_ONLY
+    if sc.priority == 0 and sc.swappiness:
+        return EQUAL
+    if sc.memcg == 0:
+        free = high = file = 0
+        for z in range(node.first_zone, node.first_zone + node.nr_zones):
+            free += m.zones[z].nr_free
+            high += m.zones[z].wmark_high
+            file += m.zones[z].nr_file
+        if file + free <= high and not low(m, sc.lruvec, 0) and vec.lists[0].n >> sc.priority:
+            return ANON_ONLY
+    if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority:
+        return FILE_ONLY
+    return FRACT
 
 
 @hook
 def scan_count(m, s):
     sc = m.sc[s]
-    vec = m.lruvecs[sc.lruvec]
+    vec, how = m.lruvecs[sc.lruvec], balance(m, s)
     for kind in range(2):
         if vec.recent_scanned[kind] > (vec.lists[2 * kind].n + vec.lists[2 * kind + 1].n) // 4:
             vec.recent_scanned[kind] //= 2
             vec.recent_rotated[kind] //= 2
     ap, fp = pressure(sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1])
-    no_anon = not sc.may_swap or (sc.memcg and sc.swappiness == 0)
-    equal = sc.priority == 0 and sc.swappiness > 0
     for lru in range(4):
+        file = lru >= 2
         scan = vec.lists[lru].n >> sc.priority
-        if no_anon or (not equal and not sc.file_is_tiny and sc.cache_trim):
-            scan = scan if lru >= 2 else 0
-        elif not equal and sc.file_is_tiny:
-            scan = 0 if lru >= 2 else scan
-        elif not equal:
-            scan = scan * (fp if lru >= 2 else ap) // (ap + fp)
+        if how == FRACT:
+            scan = scan * (fp if file else ap) // (ap + fp)
+        elif (how == ANON_ONLY and file) or (how == FILE_ONLY and not file):
+            scan = 0
         sc.nr[lru] = scan
     return 0
 
 
 @hook
 def age_anon(m, s):
-    lv = m.sc[s].lruvec
-    return 1 if m.cfg.total_swap and inactive_is_low(lru_size(m, lv, 0), lru_size(m, lv, 1)) else 0
+    return 1 if m.cfg.total_swap and low(m, m.sc[s].lruvec, 0) else 0
+
+
+@hook
+def end_reclaim(m, s):
+    """Remember how many refaults had been activated in every group in scope (snapshot_refaults)."""
+    sc = m.sc[s]
+    for memcg in range(m.cfg.nr_memcgs):
+        if sc.memcg == 0 or memcg == sc.memcg:
+            vec = m.lruvecs[lruvec_of(m, memcg, sc.node, sc.zone)]
+            vec.snapshot[1] = vec.activated[1]
+    return 0
 
 
 @hook
@@ -112,7 +136,7 @@ def refault(m, pfn, shadow):
     node = node_of(shadow)
     lv = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone)
     distance = (m.lruvecs[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
-    if distance > lru_size(m, lv, 3):
+    if distance > m.lruvecs[lv].lists[3].n:
         return 0
     own = lruvec_of_frame(m, pfn)
     page.state |= ACTIVE
