@@ -55,6 +55,11 @@ class Store:
         """The record of `key`; None where there is none or it is damaged (with a warning)."""
         return self.read(self.path(key), series=series)
 
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Metrics of a cell that ended well, else None."""
+        record = self.get(key, series=False)
+        return record.metrics if record is not None and record.status == "ok" else None
+
     def read(self, path: Path, *, series: bool) -> Record | None:
         """The record in a file, or None."""
         try:
