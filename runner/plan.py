@@ -90,6 +90,15 @@ def planned_cell(identity: Identity, axes: dict[str, Label], cell: Cell, replica
     return PlannedCell(identity.key(numbered), axes, numbered, replicate)
 
 
+def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[PlannedCell, ...]:
+    """Replicates beyond the first `min`, up to `count` in all (at most `max`), of the rows named by `row_key`."""
+    first = {row_key(item.axes): item for item in plan.cells if item.replicate == 0}
+    have = plan.experiment.replicates
+    numbers = range(have.min, min(count, have.max))
+    wanted = [item for key, item in first.items() if key in rows]
+    return tuple(planned_cell(plan.identity, item.axes, item.cell, number) for item in wanted for number in numbers)
+
+
 def row_key(axes: Dict[str, Label]) -> tuple[str, ...]:
     """What tells rows of a plan apart: their labels as text, in sweep order."""
     return tuple(label_text(label) for label in axes.values())

@@ -7,9 +7,8 @@ import pytest
 from model.description import SwapTarget
 from model.units import GiB, MiB
 from runner.library import experiments, machine_names
-from runner.plan import Plan, make_plan
+from runner.plan import Plan, further, make_plan, row_key
 from runner.problems import ConfigErrors
-from runner.replicate import grow, half_width
 from tests.runner.config_cases import VALID
 
 BASE = """\
@@ -160,26 +159,10 @@ def test_replicates_until_an_interval_is_narrow(tmp_path: Path):
     text = BASE + "replicates: {min: 2, max: 4, until: {metric: elapsed_ns, half_width: 2%}}\n"
     found = plan(tmp_path, text + "sweep: {product: {vm.swappiness: [0, 60]}}\n")
     assert found.experiment.replicates.until.half_width == 0.02 and len(found.cells) == 4
-
-    def metrics(key: str) -> dict[str, int] | None:
-        """Row 0 is steady from the start; row 60 is wild until its fourth replicate and never narrow enough."""
-        steady = key in {cell.key for cell in found.cells if cell.axes["vm.swappiness"] == 0}
-        return {"elapsed_ns": 1000} if steady else {"elapsed_ns": int(key, 16) % 1000}
-
-    grown, last = grow(found, metrics), None
-    while grown is not last:
-        last, grown = grown, grow(grown, metrics)
-    labels = [(cell.axes["vm.swappiness"], cell.replicate) for cell in grown.cells]
-    assert labels == [(0, 0), (0, 1), (60, 0), (60, 1), (60, 2), (60, 3)]
+    more = further(found, 9, {row_key({"vm.swappiness": 60})})
+    assert [(cell.axes, cell.replicate) for cell in more] == [({"vm.swappiness": 60}, 2), ({"vm.swappiness": 60}, 3)]
     fixed = plan(tmp_path, BASE + "replicates: 4\nsweep: {product: {vm.swappiness: [0, 60]}}\n")
-    assert set(keys(grown)) < set(keys(fixed))
-    assert grow(fixed, metrics) is fixed and grow(found, lambda key: None) is found
-
-
-def test_half_width_is_students():
-    assert half_width([5.0, 5.0, 5.0]) == 0 and half_width([5.0]) == half_width([-1.0, 1.0]) == float("inf")
-    assert half_width([9.0, 11.0]) == pytest.approx(12.7062 * 1.41421 / 1.41421 / 10, rel=1e-4)
-    assert half_width([9.0, 10.0, 11.0]) == pytest.approx(4.30265 / 3**0.5 / 10, rel=1e-4)
+    assert {cell.key for cell in more} < set(keys(fixed))
 
 
 def test_errors_of_one_combination_name_it(tmp_path: Path):
