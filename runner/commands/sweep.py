@@ -60,20 +60,19 @@ def command(
 
 
 def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
-    """Run the plan, extended as long as intervals ask for more replicates."""
+    """Run the plan, extended as long as its intervals ask for more replicates."""
     from runner.execute import run_sweep
     from runner.problems import EnvironmentProblem
     from runner.ray_address import Unreachable
-    from runner.replicate import grow
+    from runner.replication import extended
     from runner.store import Busy, Store
 
-    store = Store(plan.out)
     try:
         result = run_sweep(plan, plan.out, options, warn)
-        while (longer := grow(plan, store.metrics)) is not plan:
+        while (longer := extended(plan, Store(plan.out))) is not None:
             warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
-            plan = longer
-            result = run_sweep(plan, plan.out, options, warn, before=result.ran)
+            plan, ran = longer, result.ran
+            result = run_sweep(plan, plan.out, options, warn, before=ran)
     except (Busy, Unreachable, OSError) as error:
         raise EnvironmentProblem(str(error)) from error
     except KeyboardInterrupt:
