@@ -17,6 +17,7 @@ from model.description import Cell
 from model.layout import CHUNK, FRAME
 from model.mm.state import BROKEN, RUNNABLE
 from model.units import PAGE
+from model.yardstick import cell as measure
 
 
 class ModelError(RuntimeError):
@@ -47,6 +48,10 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     streams = {name: workloads.open_stream(task.stream, _rng(cell, name)) for name, task in expand(cell).items()}
     if record_misses and len(streams) != 1:
         raise ValueError("miss bits are kept for cells of exactly one task")
+    yardstick = getattr(registry.load("lru", cell.policy["lru"]), "YARDSTICK", None)
+    if yardstick:
+        found, bits = measure.metrics(cell, yardstick, streams, _rng(cell, "yardstick"), record_misses)
+        return Outcome(found, {}, bits)
     total = _length(cell) if record_misses else 0
     built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total)
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})

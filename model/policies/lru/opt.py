@@ -1,0 +1,7 @@
+"""Belady's OPT, a yardstick: evicts the page whose next touch is farthest in the future.
+
+Runs on the cell's frames and accesses alone: misses and write-backs are counted, time, zones and daemons are not.
+"""
+
+SOURCE = "L. A. Belady, IBM Systems Journal 5(2), 1966"
+YARDSTICK = "opt"
