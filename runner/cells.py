@@ -22,6 +22,9 @@ from runner.yaml_nodes import Item, Mapping, Scalar
 from runner.yaml_scalars import REFUSED
 
 T = TypeVar("T")
+# One object each, so that what was checked once is recognised.
+NO_SYSCTL, NO_SAMPLING = Sysctl(), Sampling()
+NOTHING: dict[str, Any] = {}
 
 
 @dataclass
@@ -40,8 +43,9 @@ class Parts:
 
     def whole(self) -> bool:
         """Whether every part could be read."""
-        parts = (self.kernel, self.machine, self.vm, self.cgroups, self.tasks, self.policy, self.sampling)
-        return all(part is not None for part in parts)
+        parts = (self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.tasks)
+        entries = (*(self.cgroups or {}).values(), *(self.tasks or {}).values())
+        return all(part is not None for part in (*parts, *entries))
 
 
 @dataclass
@@ -125,11 +129,11 @@ class Cells:
         return Parts(
             kernel=self.kernel(tree),
             machine=machine,
-            vm=self.simple(tree, "vm", Sysctl, Sysctl()),
+            vm=self.simple(tree, "vm", Sysctl, NO_SYSCTL),
             cgroups=self.table(tree, "cgroups", Cgroup, total),
             tasks=self.table(tree, "tasks", Task, total, required=True),
             policy=self.once("policy", tree.get("policy"), lambda: read_policy(tree.get("policy"), self.problems)),
-            sampling=self.simple(tree, "sampling", Sampling, Sampling()),
+            sampling=self.simple(tree, "sampling", Sampling, NO_SAMPLING),
             duration=self.simple(tree, "duration", Nanoseconds, None),
             seed=self.seed(tree),
         )
@@ -188,13 +192,14 @@ class Cells:
         """Things by name, each read once; percentages are of the machine's memory `total` (bytes)."""
         item = tree.get(key)
         if item is None or is_null(item):
-            return None if required and not self.present(tree, key, f"write {key}: {{name: ...}}") else {}
+            return None if required and not self.present(tree, key, f"write {key}: {{name: ...}}") else NOTHING
         if not isinstance(item, Mapping):
             if not (isinstance(item, Scalar) and item.value is REFUSED):
                 self.problems.add(item.place, f"`{key}` maps names to descriptions", f"write {key}: {{name: ...}}")
             return None
-        found = {name: self.entry(key, name, item, kind, total) for name in item.items}
-        return None if any(value is None for value in found.values()) else found  # type: ignore[return-value]
+        return self.once(
+            (key, total, "all"), item, lambda: {name: self.entry(key, name, item, kind, total) for name in item.items}
+        )
 
     def entry(self, key: str, name: str, item: Mapping, kind: type[T], total: int | None) -> T | None:
         part = item.items[name]
