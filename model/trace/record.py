@@ -129,14 +129,16 @@ class _Lackey:
 
     def read(self) -> bytes:
         """The next piece of the trace; b"" when the program has ended, even if a child of it keeps the pipe open."""
-        while not select.select([self._source], [], [], 0.5)[0]:
-            if self._process.poll() is not None:
-                self._ended = True
-                return b""
-        piece = os.read(self._source, PIECE)
-        self._ended = not piece
-        self.bytes += len(piece)
-        return piece
+        parts, size = [], 0  # valgrind writes a few hundred bytes at a time: too little to parse at once
+        while size < PIECE and not self._ended:
+            if not select.select([self._source], [], [], 0.5)[0]:
+                self._ended = self._process.poll() is not None
+                continue
+            parts.append(os.read(self._source, PIECE))
+            size += len(parts[-1])
+            self._ended = not parts[-1]
+        self.bytes += size
+        return b"".join(parts)
 
     def stop(self) -> int:
         """End the program if its trace has not come to an end; its exit status."""
