@@ -17,7 +17,7 @@ from runner.warm import representatives
 from runner.work import Finished, message, run_job
 
 TICK = 0.2  # seconds between looks at several sources
-NOTICEABLE = 2.0  # seconds of compiling before it is worth a word
+NOTICEABLE = 5.0  # seconds of compiling that are worth a word
 
 
 class Watch(Protocol):
@@ -65,18 +65,16 @@ def on_ray(
 
 
 def compile_kernels(watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator[list[Finished]]:
-    """Wait for the kernels of this machine; said once it takes noticeably long. Yields nothing but turns."""
-    started, said = time.monotonic(), False
-    while (outcome := head.warm(TICK)) is None:
+    """Wait for the kernels of this machine. Yields nothing but turns."""
+    started = time.monotonic()
+    while (outcome := head.warm(TICK, watch.say)) is None:
         cluster.ready()
-        if not said and time.monotonic() - started > NOTICEABLE:
-            watch.say("compiling kernels (once per machine)")
-            said = True
         yield []
+    seconds = time.monotonic() - started
     if outcome:
         watch.say(f"kernels could not be compiled ahead: {outcome}")
-    elif said:
-        watch.say(f"kernels compiled in {time.monotonic() - started:.0f} s")
+    elif seconds > NOTICEABLE:
+        watch.say(f"kernels ready after {seconds:.0f} s; they are kept for later runs on this machine")
 
 
 def until_ready(queue: Queue, watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator[list[Finished]]:

@@ -5,16 +5,22 @@ Ray needs seconds to start; a small sweep is over by then, and no core stands id
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from model.description import Cell
 from runner.batches import Batch, Queue
 from runner.ray_cluster import environment, worker_environment
 from runner.warm import warm_once
 from runner.work import Finished, message, run_job
+
+
+class Said(NamedTuple):
+    """A sentence of the process for the user."""
+
+    text: str
 
 
 class HeadStart:
@@ -34,9 +40,12 @@ class HeadStart:
         self.current: Batch | None = None
         self.alive = True
 
-    def warm(self, seconds: float) -> str | None:
+    def warm(self, seconds: float, say: Callable[[str], None]) -> str | None:
         """Wait that long at most for the kernels: None, or how compiling ended ('' where all went well)."""
         answer = self._answer(seconds)
+        if isinstance(answer, Said):
+            say(answer.text)
+            return None
         return None if answer is None else answer if isinstance(answer, str) else ""
 
     def running(self) -> int:
@@ -82,7 +91,7 @@ class HeadStart:
 
 def serve(api: str, cells: list[Cell], pipe: Connection) -> None:
     """In the process: compile, then answer every job with what came of it, until the driver is gone."""
-    pipe.send(attempt(warm_once, api, cells))
+    pipe.send(attempt(warm_once, api, cells, lambda text: pipe.send(Said(text))))
     while True:
         try:
             job = pipe.recv()

@@ -9,7 +9,7 @@ import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,11 @@ def kernels(cell: Cell) -> tuple[str, str]:
     return cell.kernel, repr(sorted(cell.policy.items()))
 
 
-def warm_once(api: str, cells: list[Cell]) -> float:
-    """Compile what the cells need unless this machine has it; seconds it took, 0.0 where it was there."""
+def warm_once(api: str, cells: list[Cell], say: Callable[[str], None] | None = None) -> float:
+    """Compile what the cells need unless this machine has it; seconds it took, 0.0 where it was there.
+
+    `say` is told what is being compiled.
+    """
     done = mark(api, cells)
     if done.exists():
         return 0.0
@@ -63,7 +66,7 @@ def warm_once(api: str, cells: list[Cell]) -> float:
         if done.exists():
             return 0.0
         module = importlib.import_module(api)
-        seconds = sum(module.warm(cell) for cell in representatives(cells))
+        seconds = sum(module.warm(cell, say) for cell in representatives(cells))
         done.touch()
         (done.parent / f"model-{code(module)}").touch()
         return float(seconds)
