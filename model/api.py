@@ -40,7 +40,7 @@ class Outcome:
 def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
     """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
 
-    `check` verifies conservation after every stop of the engine. `record_misses` keeps a bit per access (one task only).
+    `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses` keeps a bit per access (one task only).
     """
     from model import engine
 
@@ -56,6 +56,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total)
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
     m, samples = built.memory.m, results.Samples(built)
+    m.cfg.check = int(check)
     while True:
         why = engine.run(m)
         if check:
@@ -66,7 +67,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             feed.refill(int(m.clock.actor))
         elif why == engine.SAMPLE_DUE:
             samples.take()
-        else:
+        elif why != engine.PASS_OVER:
             break
     misses = built.memory.table("missed")[: int(m.clock.accesses)].astype(bool) if record_misses else None
     return Outcome(results.metrics(built), samples.series(), misses)

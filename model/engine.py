@@ -30,7 +30,7 @@ from model.mm.state import (
 
 kswapd_step = caller("kswapd_step")
 access = caller("access")
-FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP = 0, 1, 2, 3, 4
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 NEVER = 1 << 62
 KSWAPD, FLUSHER = 1 << 16, 1 << 17  # actor numbers
 
@@ -209,7 +209,10 @@ def tasks_left(m):
 
 @kernel
 def run(m):
-    """Run actors until Python is needed; one of FINISHED .. TIME_UP, with `clock.actor` the task that wants events."""
+    """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `clock.actor` the task that wants events.
+
+    PASS_OVER comes after every kswapd run when the cell is checked.
+    """
     idle = 0
     while m.clock.broken == 0:
         who, first, second = earliest_actor(m)
@@ -228,6 +231,8 @@ def run(m):
             run_flusher(m, who - FLUSHER)
         elif who >= KSWAPD:
             run_kswapd(m, who - KSWAPD)
+            if m.cfg.check and m.nodes[who - KSWAPD].kswapd_run != 1:
+                return PASS_OVER
         elif m.tasks[who].state == NEED_EVENTS:
             return WANT_EVENTS
         else:
