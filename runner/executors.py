@@ -7,6 +7,7 @@ import importlib
 import os
 import time
 from collections.abc import Generator, Iterator
+from multiprocessing.connection import wait
 from typing import Protocol
 
 from runner.batches import Queue
@@ -17,6 +18,7 @@ from runner.warm import representatives
 from runner.work import Finished, message, run_job
 
 TICK = 0.2  # seconds between looks at several sources
+MOST_HELPERS = 4  # each holds a model of its own in memory
 NOTICEABLE = 5.0  # seconds of compiling that are worth a word
 
 
@@ -46,22 +48,36 @@ def local(queue: Queue, api: str, watch: Watch) -> Generator[list[Finished], Non
 def on_ray(
     queue: Queue, api: str, watch: Watch, *, address: str | None = None, workers: int | None = None
 ) -> Generator[list[Finished], None, None]:
-    """On a private Ray of `workers` CPUs (default: all), or on the cluster at `address`, at most `workers` at once."""
+    """On a private Ray of `workers` CPUs (default: all), or on the cluster at `address`, at most `workers` at once.
+
+    While a private Ray starts, processes beside it compile the kernels and run the first cells.
+    """
     cells = representatives(job.cell for job in queue.pending)
     cluster = Cluster(address, workers or cores())
-    head = HeadStart(api, cells)
+    heads: list[HeadStart] = []
+    done = False
     try:
-        yield from compile_kernels(watch, cluster, head)
-        yield from until_ready(queue, watch, cluster, head)
-        if queue or head.running():
+        if not address:
+            heads += [HeadStart(api, cells if first else []) for first in helpers(queue, workers)]
+            yield from compile_kernels(watch, cluster, heads[0])
+        yield from until_ready(queue, watch, cluster, heads)
+        if queue or running(heads):
             pool = RayPool(cluster, api, workers)
             if address:
                 pool.warm_nodes(cells, watch.say)
-            yield from fan_out(queue, watch, pool, head)
+            yield from fan_out(queue, watch, pool, heads)
             pool.cancel()
+        done = True
     finally:
-        head.stop()
-        cluster.stop()
+        for head in heads:
+            head.stop()
+        cluster.stop(wait=not done)
+
+
+def helpers(queue: Queue, workers: int | None) -> list[bool]:
+    """One entry for each head-start process, true for the one that compiles."""
+    count = max(1, min(workers or cores(), len(queue), MOST_HELPERS))
+    return [number == 0 for number in range(count)]
 
 
 def compile_kernels(watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator[list[Finished]]:
@@ -77,28 +93,40 @@ def compile_kernels(watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator
         watch.say(f"kernels ready after {seconds:.0f} s; they are kept for later runs on this machine")
 
 
-def until_ready(queue: Queue, watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator[list[Finished]]:
-    """Run cells in the head-start process until Ray takes tasks or nothing is left."""
-    while not cluster.ready() and (queue or head.running()):
-        head.feed(queue)
-        watch.running(head.running())
-        if not head.running():
+def until_ready(queue: Queue, watch: Watch, cluster: Cluster, heads: list[HeadStart]) -> Iterator[list[Finished]]:
+    """Run cells in the head-start processes until Ray takes tasks or nothing is left."""
+    while not cluster.ready() and (queue or running(heads)):
+        for head in heads:
+            head.feed(queue)
+        watch.running(running(heads))
+        if not running(heads):
             cluster.wait(TICK)
-        for group in head.poll(queue, TICK):
-            yield learn(queue, group)
+        yield from collect(queue, heads, TICK)
 
 
-def fan_out(queue: Queue, watch: Watch, pool: RayPool, head: HeadStart) -> Iterator[list[Finished]]:
-    """Run what is left on Ray, and take what the head-start process still has in hand."""
-    while queue or pool.live or head.running():
+def fan_out(queue: Queue, watch: Watch, pool: RayPool, heads: list[HeadStart]) -> Iterator[list[Finished]]:
+    """Run what is left on Ray, and take what the head-start processes still have in hand."""
+    while queue or pool.live or running(heads):
         for group in pool.submit(queue):
             yield learn(queue, group)
-        watch.running(pool.running() + head.running())
+        watch.running(pool.running() + running(heads))
         if pool.live:
             for group in pool.poll(queue):
                 yield learn(queue, group)
-        for group in head.poll(queue, 0 if pool.live else TICK):
+        yield from collect(queue, heads, 0 if pool.live else TICK)
+
+
+def collect(queue: Queue, heads: list[HeadStart], seconds: float) -> Iterator[list[Finished]]:
+    """What head-start processes have finished within that time."""
+    wait([head.pipe for head in heads if head.running()], seconds)
+    for head in heads:
+        for group in head.poll(queue):
             yield learn(queue, group)
+
+
+def running(heads: list[HeadStart]) -> int:
+    """Cells in flight in head-start processes."""
+    return sum(head.running() for head in heads)
 
 
 def learn(queue: Queue, group: list[Finished]) -> list[Finished]:

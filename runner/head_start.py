@@ -1,6 +1,7 @@
-"""One process beside the driver that compiles the kernels and then runs cells until Ray is up.
+"""Processes beside the driver: one compiles the kernels, then all run cells until Ray is up.
 
-Ray needs seconds to start; a small sweep is over by then, and no core stands idle in a large one.
+Ray needs seconds to start; a small sweep is over by then, and no core stands idle in a large one. They give way to
+Ray's own processes, so that it starts no later for them.
 """
 
 import os
@@ -16,6 +17,8 @@ from runner.ray_cluster import environment, worker_environment
 from runner.warm import warm_once
 from runner.work import Finished, message, run_job
 
+NICE = 5
+
 
 class Said(NamedTuple):
     """A sentence of the process for the user."""
@@ -24,7 +27,7 @@ class Said(NamedTuple):
 
 
 class HeadStart:
-    """The process. `cells` name the kernels to compile."""
+    """One process. `cells` name the kernels it compiles first; none: it runs cells at once."""
 
     def __init__(self, api: str, cells: list[Cell]) -> None:
         spawn = get_context("spawn")
@@ -58,13 +61,12 @@ class HeadStart:
             self.current = queue.take_one()
             self._send(self.current.jobs[0])
 
-    def poll(self, queue: Queue, seconds: float) -> Iterator[list[Finished]]:
-        """What has finished within that time; a cell the process died on goes back into the queue."""
-        if self.current is None:
-            return
-        answer = self._answer(seconds)
+    def poll(self, queue: Queue) -> Iterator[list[Finished]]:
+        """What has finished; a cell the process died on goes back into the queue."""
+        answer = None if self.current is None else self._answer(0)
         if answer is None:
             return
+        assert self.current is not None
         batch, self.current = self.current, None
         yield queue.lost(batch, set(), answer) if isinstance(answer, str) else [answer]
 
@@ -91,7 +93,9 @@ class HeadStart:
 
 def serve(api: str, cells: list[Cell], pipe: Connection) -> None:
     """In the process: compile, then answer every job with what came of it, until the driver is gone."""
-    pipe.send(attempt(warm_once, api, cells, lambda text: pipe.send(Said(text))))
+    os.nice(NICE)
+    if cells:
+        pipe.send(attempt(warm_once, api, cells, lambda text: pipe.send(Said(text))))
     while True:
         try:
             job = pipe.recv()

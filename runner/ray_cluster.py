@@ -23,6 +23,7 @@ from runner.ray_address import Unreachable
 ROOT = Path(__file__).resolve().parent.parent
 OBJECT_STORE = 256 << 20  # results pass through it in small pieces
 SOCKET_ROOM = 40  # longest temporary directory that leaves room for Ray's socket names (107 bytes in all)
+ONE_AT_A_TIME = threading.Lock()  # a process has one Ray; the next waits until the last is gone
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -63,7 +64,7 @@ class Cluster:
         self.stopping = threading.Event()
         self.directory = ""
         self.guard: subprocess.Popen[bytes] | None = None
-        self.thread = threading.Thread(target=self._own, name="ray", daemon=True)
+        self.thread = threading.Thread(target=self._own, name="ray")  # joined at exit, so that nothing is left
         self.thread.start()
 
     def ready(self) -> bool:
@@ -78,20 +79,22 @@ class Cluster:
         self.started.wait(seconds)
         return self.ready()
 
-    def stop(self) -> None:
-        """Shut a private cluster down, or leave a joined one; returns when nothing of it is left here."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Shut a private cluster down, or leave a joined one; `wait` returns when nothing of it is left here."""
         self.stopping.set()
-        self.thread.join()
+        if wait:
+            self.thread.join()
 
     def _own(self) -> None:
-        try:
-            self._start()
-        except (Exception, SystemExit) as error:
-            self.error = error
-        finally:
-            self.started.set()
-        self.stopping.wait()
-        self._shutdown()
+        with ONE_AT_A_TIME:
+            try:
+                self._start()
+            except (Exception, SystemExit) as error:
+                self.error = error
+            finally:
+                self.started.set()
+            self.stopping.wait()
+            self._shutdown()
 
     def _start(self) -> None:
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
