@@ -20,7 +20,7 @@ class Node:
     memory: Bytes
     """Size of the node's memory."""
     latency: Nanoseconds = 90
-    """Load latency seen from the node's own CPUs; for a memory-only node, from the nearest CPU. Source: reclaim.md 9 (range 80-110)."""
+    """Load latency seen from the node's own CPUs; for a memory-only node, from the nearest CPU. Range 80-110; Memtis (SOSP 2023) uses 80."""
     bandwidth: BytesPerSecond = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
 
@@ -30,9 +30,9 @@ class Disk:
     """A block device: `parallel` servers, each taking a fixed time per request, behind one interface rate."""
 
     read_latency: Nanoseconds = 94 * US
-    """Service time of a 4 KiB read. Default: flash NVMe, P3700 at queue depth 16 (io.md 7.4)."""
+    """Service time of a 4 KiB read. Default: Intel P3700 at queue depth 16 (AnandTech's review of the Optane P4800X, 2017)."""
     write_latency: Nanoseconds = 20 * US
-    """Service time of a 4 KiB write (reclaim.md 9)."""
+    """Service time of a 4 KiB write, acknowledged from the drive's buffer (estimate)."""
     parallel: int = 16
     """Requests served at once."""
     read_bandwidth: BytesPerSecond = 2_700 * MB_S
@@ -50,9 +50,9 @@ class Link:
     bandwidth: BytesPerSecond = 10 * GBIT_S
     """Raw rate."""
     rtt: Nanoseconds = 40 * US
-    """Round trip including both network stacks: 10 GbE 30-50 us (io.md 7.7)."""
+    """Round trip including both network stacks: 10 GbE 30-50 us (estimate)."""
     mtu: int = 1500
-    """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (io.md 7.7)."""
+    """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (computed)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +70,11 @@ class SwapTarget:
     priority: int = -1
     """Areas of higher priority fill first; equal ones are used in turn."""
     compress: Nanoseconds = 3 * US
-    """zram: time to compress a page (lz4; reclaim.md 9)."""
+    """zram: time to compress a page (lz4; estimate)."""
     decompress: Nanoseconds = 1_200
-    """zram: time to decompress a page (lz4; reclaim.md 9)."""
+    """zram: time to decompress a page (lz4; estimate)."""
     compression_ratio: float = 3.0
-    """zram: page size over stored size (far-memory fleet figure, reclaim.md 4e)."""
+    """zram: page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class Device:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """CPU time of the kernel's steps. Sources and ranges: reclaim.md section 9."""
+    """CPU time of the kernel's steps. Estimates with ranges; docs/costs.md has where each comes from."""
 
     distance_step: Nanoseconds = 5
     """Extra load latency per unit of SLIT distance beyond local: 140 ns at distance 20-21 over 90 ns local."""
@@ -110,9 +110,9 @@ class Costs:
     reclaim_page: Nanoseconds = 700
     """Unmap and free one clean page, scan included (300-2000)."""
     swap_path: Nanoseconds = 4_000
-    """Software path of a swap-in or swap-out, device excluded (3-6 us, io.md 3f)."""
+    """Software path of a swap-in or swap-out, device excluded (3-6 us)."""
     io_path: Nanoseconds = 3_000
-    """Block layer path of one request (2-5 us, io.md 7.4)."""
+    """Block layer path of one request (2-5 us)."""
     tlb_shootdown: Nanoseconds = 1_000
     """Base cost of one remote flush (1-10 us in all)."""
     buddy: Nanoseconds = 50
