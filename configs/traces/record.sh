@@ -1,6 +1,6 @@
 #!/bin/sh
 # Records the shipped traces anew, in this directory. Needs valgrind, gcc, sqlite3, sort, python3.11 and mmrun; takes about
-# a quarter of an hour on an idle machine: lackey slows a program down some two thousand times.
+# a quarter of an hour on an idle machine: lackey slows a program down some thousands of times.
 set -eu
 cd "$(dirname "$0")"
 here=$PWD
