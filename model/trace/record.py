@@ -75,6 +75,7 @@ def record(
         raise TraceError(f"{command[0]}: no such program")
     folder, numbering = Folder(fold), Numbering()
     made = {"by": "mmrun trace record", "command": list(command), "fold": fold, "instructions": instructions}
+    made |= {} if limit is None else {"limit": limit}
     with TraceWriter(out, made, level=level, raw=raw) as writer:
         lackey = _Lackey(valgrind, command, stdout)
         try:

@@ -42,8 +42,9 @@ def test_each_is_whole_and_as_the_readme_says(path):
 def test_each_names_the_command_of_the_script(path):
     made = open_trace(path).meta
     script = (FOLDER / "record.sh").read_text(encoding="utf-8")
-    line = re.search(rf"^record {path.stem} (\d+) (.*)$", script, re.MULTILINE)
-    assert line and int(line[1]) == made["fold"] and made["instructions"] is False
+    line = re.search(rf'^record {path.stem} "(.*?)" (.*)$', script, re.MULTILINE)
+    options = f"--fold {made['fold']}" + (f" --limit {made['limit']}" if "limit" in made else "")
+    assert line and line[1] == options and made["instructions"] is False
     assert line[2].split()[-1] == made["command"][-1].split()[-1] or made["command"][-1] in line[2]
 
 
