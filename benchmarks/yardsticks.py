@@ -18,7 +18,9 @@ from model.workloads import open_stream
 PAGES = 1_000_000
 GOALS = {"exact-lru": (5, 20), "clock": (20, 40)}  # times libCacheSim's speed: floor, aim
 ALL = ("exact-lru", "clock")
-CASES = (  # label, generator, its parameters, share of the footprint that fits, policies
+CASES: tuple[
+    tuple[str, str, dict, float, tuple[str, ...]], ...
+] = (  # label, generator, its parameters, share of the footprint that fits, policies
     ("zipf 0.8, 10 %", "zipf", {"exponent": 0.8}, 0.1, ALL),
     ("zipf 1.0, 10 %", "zipf", {"exponent": 1.0}, 0.1, (*ALL, "opt")),
     ("zipf 1.2, 10 %", "zipf", {"exponent": 1.2}, 0.1, ALL),

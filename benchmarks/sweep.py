@@ -1,0 +1,54 @@
+"""What a sweep costs beside its cells: (wall x cores - CPU time of the cells) / (wall x cores)."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.machine import cell
+from benchmarks.measure import Row, cpu_seconds, run_child, say
+from model import api
+from model.units import GiB, MiB
+
+CONFIG = """\
+experiment: overhead
+machine: {{nodes: [{{memory: 1GiB}}], swap: {{zram: {{kind: zram, size: 4GiB}}}}}}
+kernel: "6.18"
+tasks:
+  task:
+    stream: {{kind: uniform, size: {size}MiB, accesses: {accesses}}}
+replicates: {cells}
+"""
+SECONDS_A_CELL = 1.0
+SIZE = 2 * GiB
+
+
+def accesses_of_a_second() -> int:
+    """How long a stream must be for its cell to take a second of CPU time here and now."""
+    trial = 1_000_000
+    short = cpu_seconds(lambda: api.simulate(cell(GiB, "uniform", trial, SIZE)))
+    long = cpu_seconds(lambda: api.simulate(cell(GiB, "uniform", 2 * trial, SIZE)))
+    return int(trial * (1 + (SECONDS_A_CELL - short) / (long - short)))
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """One sweep of cells of a second each on all cores, from the command to the tables."""
+    from runner.store import Store
+
+    cores = len(os.sched_getaffinity(0))
+    count = (10 if quick else 60) * cores
+    with tempfile.TemporaryDirectory() as scratch:
+        config, out = Path(scratch) / "overhead.yaml", Path(scratch) / "out"
+        accesses = accesses_of_a_second()
+        config.write_text(CONFIG.format(size=SIZE // MiB, accesses=accesses, cells=count), encoding="utf-8")
+        say(f"sweeping {count} cells of about a second on {cores} cores")
+        wall = run_child([sys.executable, "-m", "runner.cli", "sweep", str(config), "--out", str(out)]).wall_s
+        busy = [record.provenance["cpu_seconds"] for record in Store(out).records() if record.status == "ok"]
+    if len(busy) != count:
+        raise RuntimeError(f"{len(busy)} of {count} cells succeeded")
+    overhead = 100 * (1 - sum(busy) / (wall * cores))
+    yield Row(
+        "sweep", f"overhead, {count} cells of {sum(busy) / count:.2f} s", overhead, "%", overhead, "%",
+        floor=15, aim=5, higher=False, note=f"{wall:.0f} s on {cores} cores, Ray's start included",
+    )  # fmt: skip
