@@ -1,0 +1,129 @@
+"""From a recorded case to a cell of the model: machine, cgroup, regions, and the accesses as the replay made them."""
+
+from dataclasses import replace
+from functools import cache
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from model.description import Cell, Cgroup, Machine, Node, Region, Sampling, Stream, SwapTarget, Sysctl, Task
+from model.trace import open_trace, write_trace
+from model.units import PAGE, Bytes, GiB, KiB
+from tests.fidelity.recorded import DATA, Case
+
+KERNEL = "6.18"
+MONITOR = 256  # accesses between two reads of memory.stat, where the statistics were folded on purpose
+SAMPLES = 20  # reads of every counter along a replay, memory.stat among them
+BLOCK_PAGES = 512  # pages that one page-table page maps
+NODE_PAGES, NODE_BYTES = 64, 584  # pages of a file a radix-tree node holds; what the cgroup is charged for a node
+
+# Recorded while the host had a swap area; data/README.md says how that is known.
+HOST_SWAP = ("fileread-real_sqlite-75-s60", "fileread-real_sqlite-90-s60", "fileread-zipf08-50-s60")
+AT_START = 6  # pages of kernel memory charged before the first access
+
+MODELLED = ("zram", "filemmap", "fileread", "mixed", "mixed25")
+
+
+def modelled(case: Case) -> bool:
+    """Whether the case needs nothing but reclaim: no disk, no writeback."""
+    return case.backend in MODELLED
+
+
+@cache
+def trace_pages(name: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Page and write bit of every access, and the pages of the address space."""
+    trace = open_trace(DATA / "traces" / f"{name}.mmt")
+    return np.asarray(trace.page).astype(np.int64), np.asarray(trace.write), trace.npages
+
+
+@cache
+def touched_pages(name: str) -> np.ndarray:
+    """The pages that the trace touches at all, ascending."""
+    return np.unique(trace_pages(name)[0])
+
+
+def anonymous_pages(case: Case) -> int:
+    """How many pages, from page 0 on, are anonymous; the rest belong to a file."""
+    npages = trace_pages(case.trace)[2]
+    return {"zram": npages, "mixed": npages // 2, "mixed25": npages // 4}.get(case.backend, 0)
+
+
+def first_touches(pages: np.ndarray) -> np.ndarray:
+    """True for the accesses that are the first to their page."""
+    first = np.zeros(pages.size, dtype=bool)
+    first[np.unique(pages, return_index=True)[1]] = True
+    return first
+
+
+def replayed_trace(case: Case, folder: Path) -> Path:
+    """The accesses as the replay made them: files are only read, an anonymous page is written when first touched."""
+    anonymous = anonymous_pages(case)
+    path = folder / f"{case.trace}-{anonymous}.mmt"
+    if not path.exists():
+        pages, writes, npages = trace_pages(case.trace)
+        writes = (pages < anonymous) & (writes | first_touches(pages))
+        write_trace(path, [(pages, writes)], {"kind": "derived", "from": f"{case.trace}.mmt"}, npages=npages, level=1)
+    return path
+
+
+def kernel_memory(case: Case) -> int:
+    """Pages of page tables and radix-tree nodes that the replay makes the kernel charge to the group."""
+    pages, anonymous = touched_pages(case.trace), anonymous_pages(case)
+    mapped = pages if case.backend != "fileread" else pages[:0]
+    nodes = np.unique(pages[pages >= anonymous] // NODE_PAGES).size
+    return np.unique(mapped // BLOCK_PAGES).size + ceil(nodes * NODE_BYTES / PAGE)
+
+
+def limit(case: Case) -> Bytes:
+    """memory.max: the recorded limit, less the kernel memory that was charged and is not of the model's making."""
+    charged = case.kernel_pages()
+    foreign = max(0, charged - kernel_memory(case)) if charged is not None else AT_START
+    return round(case.limit_pages - foreign) * PAGE
+
+
+def regions(case: Case) -> tuple[Region, ...]:
+    """The address space of the replaying task."""
+    anonymous, npages = anonymous_pages(case), trace_pages(case.trace)[2]
+    file = Region(
+        kind="file",
+        size=(npages - anonymous) * PAGE,
+        access="read" if case.backend == "fileread" else "mmap",
+        readahead=128 * KiB if case.variant.startswith("default-ra") else 0,
+        fault_around=64 * KiB if case.variant in ("faultaround", "default-ra-fa") else 4 * KiB,
+        advice="random" if case.variant == "madvrandom" else "normal",
+    )
+    anon = Region(kind="anon", size=anonymous * PAGE)
+    return tuple(region for region in (anon, file) if region.size)
+
+
+def with_pages(cell: Cell, more: int) -> Cell:
+    """The same cell with a limit that is `more` pages higher."""
+    group = cell.cgroups["replay"]
+    return replace(cell, cgroups={"replay": replace(group, max=(group.max or 0) + more * PAGE)})
+
+
+def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0) -> Cell:
+    """The cell that replays `case`; derived traces go to `folder`. `think`: ns between accesses, `start`: ns."""
+    lagging = case.variant == "lazyflush"
+    accesses = trace_pages(case.trace)[0].size
+    step = -(-accesses // SAMPLES)
+    swaps = {"zram": SwapTarget(kind="zram", size=4 * GiB)} if anonymous_pages(case) or case.name in HOST_SWAP else {}
+    return Cell(
+        kernel=KERNEL,
+        machine=Machine(nodes=(Node(cpus=2, memory=8 * GiB),), swap=swaps),
+        vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0),
+        cgroups={
+            "replay": Cgroup(max=limit(case), swappiness=case.swappiness, stat_read_every=step if lagging else MONITOR)
+        },
+        tasks={
+            "replay": Task(
+                stream=Stream(kind="trace", params={"path": str(replayed_trace(case, folder))}),
+                cgroup="replay",
+                memory=regions(case),
+                think=think,
+                start=start,
+            )
+        },
+        sampling=Sampling(accesses=step),
+    )
