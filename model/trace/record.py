@@ -20,7 +20,8 @@ from model.trace.format import TraceError
 from model.trace.lackey import accesses
 from model.trace.writer import LEVEL, TraceWriter
 
-PIECE = 1 << 20  # bytes read at a time
+PIECE = 1 << 20  # bytes parsed at a time, and held by the pipe
+PAUSE = 0.005  # valgrind writes line by line: let lines gather in the pipe instead of fetching each
 
 
 class NoValgrind(Exception):
@@ -130,7 +131,7 @@ class _Lackey:
 
     def read(self) -> bytes:
         """The next piece of the trace; b"" when the program has ended, even if a child of it keeps the pipe open."""
-        parts, size = [], 0  # valgrind writes a few hundred bytes at a time: too little to parse at once
+        parts, size = [], 0  # too little comes at a time to be worth parsing at once
         while size < PIECE and not self._ended:
             if not select.select([self._source], [], [], 0.5)[0]:
                 self._ended = self._process.poll() is not None
@@ -138,6 +139,8 @@ class _Lackey:
             parts.append(os.read(self._source, PIECE))
             size += len(parts[-1])
             self._ended = not parts[-1]
+            if len(parts[-1]) < PIECE // 8 and not self._ended:
+                time.sleep(PAUSE)
         self.bytes += size
         return b"".join(parts)
 
