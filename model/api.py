@@ -62,7 +62,9 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
         if check:
             conservation.verify(built)
         if why == engine.BROKEN:
-            raise ModelError(f"{BROKEN[int(m.clock.broken)]} (at {int(m.clock.broken_arg)}, {int(m.clock.accesses)} accesses in)")
+            raise ModelError(
+                f"{BROKEN[int(m.clock.broken)]} (at {int(m.clock.broken_arg)}, {int(m.clock.accesses)} accesses in)"
+            )
         if why == engine.WANT_EVENTS:
             feed.refill(int(m.clock.actor))
         elif why == engine.SAMPLE_DUE:
@@ -150,5 +152,3 @@ def warm(cell: Cell | None = None, progress: Callable[[str], None] | None = None
             progress(f"compiling kernels for {name}")
         simulate(small)
     return time.perf_counter() - started
-
-

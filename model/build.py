@@ -22,6 +22,7 @@ CORE_HOOKS = (
     shrink_list.shrink_inactive, shrink_list.shrink_active, page_alloc.charged_frame, page_alloc.kernel_frame, fault.access
 )  # fmt: skip
 CLUSTER = {True: 512, False: 256}
+PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
 
 
 @dataclass
@@ -54,7 +55,9 @@ def region_pages(task: Task, footprint: int) -> list[int]:
             raise ValueError(f"the stream touches {footprint} pages, its regions have {footprint - rest}")
         return [size for size in sizes if size is not None]
     if sizes.count(None) > 1 or rest <= 0:
-        raise ValueError(f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size")
+        raise ValueError(
+            f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size"
+        )
     return [rest if size is None else size for size in sizes]
 
 
@@ -102,7 +105,9 @@ def _file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> di
                 key = region.file or f"{name}/{i}"
                 known = files.setdefault(key, _File(len(files), 0, region.disk))
                 if known.disk != region.disk:
-                    raise ValueError(f"file {key!r} is on disk {known.disk!r} in one region and on {region.disk!r} in another")
+                    raise ValueError(
+                        f"file {key!r} is on disk {known.disk!r} in one region and on {region.disk!r} in another"
+                    )
                 known.pages = max(known.pages, size)
     return files
 
@@ -145,7 +150,17 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs
-    for name in ("syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock"):
+    for name in (
+        "syscall",
+        "copy_page",
+        "scan_page",
+        "reclaim_page",
+        "swap_path",
+        "io_path",
+        "buddy",
+        "kswapd_wake",
+        "lru_lock",
+    ):
         setattr(cfg, name, getattr(costs, name))
     cfg.minor_anon, cfg.minor_file, cfg.tlb = costs.minor_fault_anon, costs.minor_fault_file, costs.tlb_shootdown
 
@@ -184,7 +199,9 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
         row = m.zones[z]
         row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
-        row.reserve[:] = watermarks.lowmem_reserves({z2.kind: z2.pages for z2 in zones if z2.node == zone.node})[zone.kind]
+        row.reserve[:] = watermarks.lowmem_reserves({z2.kind: z2.pages for z2 in zones if z2.node == zone.node})[
+            zone.kind
+        ]
         batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
         for cpu in range(int(m.cfg.nr_cpus)):
             pcp = m.pcps[cpu, z]
@@ -229,7 +246,10 @@ def _devices(built: Built, servers: _Servers) -> None:
         row = m.disks[d]
         row.first_server, row.parallel, row.channel = servers.take(disk.parallel), disk.parallel, servers.take()
         row.read_ns, row.write_ns = disk.read_latency, disk.write_latency
-        row.read_page_ps, row.write_page_ps = PAGE * 10**12 // disk.read_bandwidth, PAGE * 10**12 // disk.write_bandwidth
+        row.read_page_ps, row.write_page_ps = (
+            PAGE * 10**12 // disk.read_bandwidth,
+            PAGE * 10**12 // disk.write_bandwidth,
+        )
     links = list(machine.links)
     for n, link in enumerate(machine.links.values()):
         row = m.links[n]
@@ -239,12 +259,17 @@ def _devices(built: Built, servers: _Servers) -> None:
     first = 0
     for n, target in enumerate(machine.swap.values()):
         row = m.swaps[n]
-        row.first, row.nslots, row.kind, row.priority = first, target.size // PAGE, _KINDS.index(target.kind), target.priority
+        row.first, row.nslots, row.kind, row.priority = (
+            first,
+            target.size // PAGE,
+            _KINDS.index(target.kind),
+            target.priority,
+        )
         row.lowest = row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not m.cfg.zone_lruvecs], max(1, int(row.nslots)))
         row.disk = built.disks.index(target.disk) if target.disk else NONE
         row.link = links.index(target.link) if target.link else NONE
-        row.per_frame = max(1, int(target.compression_ratio))
+        row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
         row.pool, row.pool_node = NONE, 0
         row.out_ns, row.in_ns = _swap_costs(target, machine)
         first += int(row.nslots)
@@ -252,10 +277,11 @@ def _devices(built: Built, servers: _Servers) -> None:
 
 
 def _swap_costs(target, machine: Machine) -> tuple[int, int]:
-    """Software time per page out and in: compression for zram, the protocol's round for network targets."""
+    """Software time per page out and in: compression for zram, the protocol for network targets."""
     if target.kind == "zram":
         return target.compress, target.decompress
-    return 0, 0
+    protocol = target.protocol if target.protocol is not None else PROTOCOL_NS.get(target.kind, 0)
+    return protocol, protocol
 
 
 def _cgroups(built: Built) -> None:
@@ -277,11 +303,16 @@ def _tasks(built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int
         row.disk = built.disks.index(file.disk) if file.disk else NONE
         start += -(-file.pages // 64) * 64
     m.cfg.nr_files = len(files)
-    next_cpu = {nid: 0 for nid in range(len(cell.machine.nodes))}
+    next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
     region = pte = 0
     for t, (name, task) in enumerate(tasks.items()):
         row = m.tasks[t]
-        row.node, row.memcg, row.time, row.think = task.node, built.cgroups.index(task.cgroup or ""), task.start, task.think
+        row.node, row.memcg, row.time, row.think = (
+            task.node,
+            built.cgroups.index(task.cgroup or ""),
+            task.start,
+            task.think,
+        )
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), state.NEED_EVENTS
@@ -320,7 +351,13 @@ def _policy(row, task: Task, machine: Machine) -> None:
 def _region(m, number: int, region: Region, start: int, first: int, size: int, file: _File | None) -> None:
     row = m.regions[number]
     row.start, row.first, row.npages = start, first, size
-    row.kind = state.REGION_ANON if region.kind == "anon" else state.REGION_MMAP if region.access == "mmap" else state.REGION_READ
+    row.kind = (
+        state.REGION_ANON
+        if region.kind == "anon"
+        else state.REGION_MMAP
+        if region.access == "mmap"
+        else state.REGION_READ
+    )
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
     row.advice = _ADVICE.index(region.advice)
     row.prev_page = row.swap_prev = NONE

@@ -55,7 +55,9 @@ def _free_blocks(built: Built, seen: np.ndarray) -> None:
                     free += 1 << order
                     _require(frames["state"][pfn] == state.FREE and frames["slot"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
-        _require(free == m.zones[z].nr_free, lambda z=z, free=free: f"zone {z} counts {m.zones[z].nr_free} free, has {free}")
+        _require(
+            free == m.zones[z].nr_free, lambda z=z, free=free: f"zone {z} counts {m.zones[z].nr_free} free, has {free}"
+        )
 
 
 def _pcps(built: Built, seen: np.ndarray) -> None:
@@ -79,7 +81,10 @@ def _lists(built: Built, seen: np.ndarray) -> None:
             _require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
             _require((((where & state.ACTIVE) != 0) == (lru & 1)).all() and (((where & state.ANON) == 0) == (lru >= 2)).all(),
                      lambda lv=lv: f"a page is on the wrong list of lruvec {lv}")  # fmt: skip
-            _require((frames["memcg"][chain] == m.lruvecs[lv].memcg).all(), lambda lv=lv: f"lruvec {lv} holds another group's page")
+            _require(
+                (frames["memcg"][chain] == m.lruvecs[lv].memcg).all(),
+                lambda lv=lv: f"lruvec {lv} holds another group's page",
+            )
 
 
 def _batches(built: Built, seen: np.ndarray) -> None:
@@ -97,9 +102,15 @@ def _mappings(built: Built) -> None:
     present = (words & state.PTE_PRESENT) != 0
     pfns = (words[present] >> state.PTE_SHIFT) & state.PTE_FRAME
     counted = np.bincount(pfns, minlength=len(frames))
-    _require((counted == frames["mapcount"]).all(), lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount")
+    _require(
+        (counted == frames["mapcount"]).all(),
+        lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount",
+    )
     anon = (frames["state"][pfns] & state.ANON) != 0
-    _require((frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(), lambda: "an anonymous page has another owner")
+    _require(
+        (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
+        lambda: "an anonymous page has another owner",
+    )
     slots = (words[~present & (words != 0)] >> state.PTE_SHIFT) - 1
     _require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     _require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
@@ -112,12 +123,20 @@ def _caches(built: Built) -> None:
         cached = np.flatnonzero(entries > 0)
         pfns = entries[cached] - 1
         expected = cached if name == "cache" else cached + 1
-        _require((frames[field][pfns] == expected).all(), lambda name=name: f"a frame in the {name} table does not know its slot")
-    _require(int((built.memory.table("swapmap") > 0).sum()) == int(m.swaps["used"].sum()), lambda: "swap slots miscounted")
+        _require(
+            (frames[field][pfns] == expected).all(),
+            lambda name=name: f"a frame in the {name} table does not know its slot",
+        )
+    _require(
+        int((built.memory.table("swapmap") > 0).sum()) == int(m.swaps["used"].sum()), lambda: "swap slots miscounted"
+    )
     filed = frames[((frames["state"] & (state.LRU | state.BATCHED)) != 0) & ((frames["state"] & state.ANON) == 0)]
     _require(len(filed) == int(m.zones["nr_file"].sum()), lambda: "file pages miscounted")
     mapped = int((filed["mapcount"] > 0).sum())
-    _require(mapped == int(m.zones["nr_mapped"].sum()), lambda: f"nr_mapped counts {m.zones['nr_mapped'].sum()}, there are {mapped}")
+    _require(
+        mapped == int(m.zones["nr_mapped"].sum()),
+        lambda: f"nr_mapped counts {m.zones['nr_mapped'].sum()}, there are {mapped}",
+    )
 
 
 def _charges(built: Built) -> None:
@@ -126,4 +145,7 @@ def _charges(built: Built) -> None:
     for memcg in range(len(built.cgroups)):
         stock = sum(int(cpu.stock) for cpu in m.cpus[: int(m.cfg.nr_cpus)] if cpu.stock_memcg == memcg)
         expected = int((live["memcg"] == memcg).sum()) + stock + int(m.memcgs[memcg].kmem)
-        _require(m.memcgs[memcg].usage == expected, lambda g=memcg, e=expected: f"group {g} is charged {m.memcgs[g].usage}, holds {e}")
+        _require(
+            m.memcgs[memcg].usage == expected,
+            lambda g=memcg, e=expected: f"group {g} is charged {m.memcgs[g].usage}, holds {e}",
+        )

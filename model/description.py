@@ -8,7 +8,7 @@ documentation (`mmrun explain`, `mmrun schema`).
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.units import GB_S, GBIT_S, GiB, KiB, MB_S, US, Bytes, BytesPerSecond, Nanoseconds
+from model.units import GB_S, GBIT_S, MB_S, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,8 @@ class SwapTarget:
     """Name of the machine's link (network targets)."""
     priority: int = -1
     """Areas of higher priority fill first; equal ones are used in turn."""
+    protocol: Nanoseconds | None = None
+    """Network targets: software time a request spends in the protocol on both sides, link and disk excluded. None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as over NBD)."""
     compress: Nanoseconds = 3 * US
     """zram: time to compress a page (lz4; estimate)."""
     decompress: Nanoseconds = 1_200
@@ -291,5 +293,3 @@ class Cell:
     """Names the random streams, together with task name and replicate, never with the variant."""
     replicate: int = 0
     """Number of the replicate."""
-
-

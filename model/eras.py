@@ -9,7 +9,7 @@ class Era:
     """A kernel version as a choice on every axis.
 
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
-    setting; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows;
+    setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows;
     `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
     mapping advised random or sequential do not count as references (6.3).
     """
@@ -19,6 +19,7 @@ class Era:
     policy: dict[str, str]
     sysctl: dict[str, Any]
     mempolicies: tuple[str, ...]
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
     fault_around: bool = True
     recency_by_advice: bool = False
     missing: dict[str, str] = field(default_factory=dict)
@@ -61,6 +62,7 @@ ERAS = {
              "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
+            params={"lru": {"fold_in_reclaim": True}},
             missing=_NO_ORDER,
         ),
         Era(

@@ -30,7 +30,9 @@ def row(**fields) -> np.dtype:
     """An aligned record type; refuses names that attributes of numpy's record scalar would hide."""
     clash = [name for name in fields if hasattr(np.void, name)]
     assert not clash, f"field names hidden by numpy in pure-Python mode: {clash}"
-    return np.dtype([(name, *spec) if isinstance(spec, tuple) else (name, spec) for name, spec in fields.items()], align=True)
+    return np.dtype(
+        [(name, *spec) if isinstance(spec, tuple) else (name, spec) for name, spec in fields.items()], align=True
+    )
 
 
 # One physical page. `owner`: page-table index (anonymous) or page-cache index (file). `slot`: swap slot + 1, or the
@@ -77,7 +79,16 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
     advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8", swap_prev="i8",
     swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
 )  # fmt: skip
-FILE = row(start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8", nr_regions="i8")
+FILE = row(
+    start="i8",
+    npages="i8",
+    disk="i8",
+    nr_cached="i8",
+    nr_dirty="i8",
+    nr_writeback="i8",
+    first_region="i8",
+    nr_regions="i8",
+)
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8", npages="i8",
     mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
@@ -86,7 +97,7 @@ TASK = row(
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", lowest="i8", turn="i8",
-    per_frame="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
+    stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
 )  # fmt: skip
 SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",

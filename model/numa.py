@@ -5,7 +5,7 @@ from math import gcd
 from types import ModuleType
 
 from model.description import Machine
-from model.units import GiB, MiB, PAGE
+from model.units import PAGE, GiB, MiB
 
 DMA, DMA32, NORMAL = 0, 1, 2
 ZONE_NAMES = ("DMA", "DMA32", "Normal", "Movable")

@@ -121,7 +121,10 @@ def resolve(cell: Cell) -> Cell:
     for axis in cell.policy:
         if axis not in AXES:
             raise ValueError(_unknown("policy axis", axis, AXES))
-    policy = {axis: _fill(axis, cell.policy.get(axis, Variant(variant=era.policy[axis]))) for axis in AXES}
+    policy = {
+        axis: _fill(axis, cell.policy.get(axis, Variant(variant=era.policy[axis], params=era.params.get(axis, {}))))
+        for axis in AXES
+    }
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
     for name in chosen:
         if name not in era.sysctl:
@@ -144,7 +147,9 @@ def _fill(axis: str, variant: Variant) -> Variant:
         wanted = type(info.params[name].default)
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             raise ValueError(f"{axis}/{variant.variant}: {name} is of type {wanted.__name__}, got {value!r}")
-    return replace(variant, params={name: variant.params.get(name, param.default) for name, param in info.params.items()})
+    return replace(
+        variant, params={name: variant.params.get(name, param.default) for name, param in info.params.items()}
+    )
 
 
 def _name(file: Path) -> str:

@@ -71,7 +71,9 @@ class Samples:
         """Add a row and set when the next one is due."""
         m = self.built.memory.m
         tasks = m.tasks[: len(self.built.tasks)]
-        counters = [int(m.vm[name]) for name in VM_COUNTERS] + [int(tasks["stat"][name].sum()) for name in TASK_COUNTERS]
+        counters = [int(m.vm[name]) for name in VM_COUNTERS] + [
+            int(tasks["stat"][name].sum()) for name in TASK_COUNTERS
+        ]
         now = max((int(task.time) for task in tasks if task.state == RUNNABLE), default=int(m.clock.now))
         if m.cfg.sample_ns:
             now = int(m.clock.next_sample)
@@ -84,5 +86,3 @@ class Samples:
             return {}
         table = np.array(self.rows, dtype=np.int64)
         return {name: table[:, i] for i, name in enumerate(self.columns)}
-
-

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Sysctl, Task
 from model.eras import ERAS
-from model.units import MiB, PAGE
+from model.units import PAGE, MiB
 
 
 def cells(cell: Cell | None = None) -> Iterator[tuple[str, Cell]]:

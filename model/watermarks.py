@@ -12,7 +12,9 @@ def min_free_kbytes(managed: list[int], ceiling_kb: int) -> int:
     return max(128, min(isqrt(16 * sum(managed) * 4), ceiling_kb))
 
 
-def levels(managed: list[int], kinds: list[int], min_free_kb: int, scale_factor: int, variant: ModuleType) -> list[tuple[int, int, int]]:
+def levels(
+    managed: list[int], kinds: list[int], min_free_kb: int, scale_factor: int, variant: ModuleType
+) -> list[tuple[int, int, int]]:
     """(min, low, high) of every zone in pages; `variant` is a module of the axis `watermarks`."""
     pages_min = min_free_kb // 4
     lowmem = sum(pages for pages, kind in zip(managed, kinds, strict=True) if kind != MOVABLE)

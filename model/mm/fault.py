@@ -214,14 +214,14 @@ def write_protected(m, t, region, at):
 
 @kernel
 def fault_around(m, region, at, index):
-    """Map the cached pages around a read fault, old and within one page table (filemap_map_pages)."""
+    """Map the cached pages around a read fault, within one page table and young, as on x86 (filemap_map_pages)."""
     r, table, entries, f = m.regions[region], pte(m), cache(m), frames(m)
     first = max(r.start, at - (at % r.fault_around), (at >> PTES_PER_TABLE_SHIFT) << PTES_PER_TABLE_SHIFT)
     for i in range(first, min(first + r.fault_around, r.start + r.npages)):
         pfn = entries[index + i - at] - 1
         if i == at or table[i] or pfn < 0 or f[pfn].state & READAHEAD:
             continue
-        table[i] = PTE_PRESENT | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if m.files[r.file].disk != NONE else 0)
+        table[i] = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if m.files[r.file].disk != NONE else 0)
         if f[pfn].mapcount == 0:
             m.zones[f[pfn].zone].nr_mapped += 1
         f[pfn].mapcount += 1
@@ -278,5 +278,3 @@ def access(m, t, region, page, write):
     if word:
         return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
     return first_touch(m, t, at, write)
-
-

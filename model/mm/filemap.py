@@ -111,14 +111,40 @@ def next_window(size, largest):
 
 
 @kernel
+def run_before(m, file, index, most):
+    """Cached pages just before `index`, at most `most`: what a sequential reader would have left behind."""
+    entries, first = cache(m), max(m.files[file].start, index - most)
+    at = index
+    while at > first and entries[at - 1] > 0:
+        at -= 1
+    return index - at
+
+
+@kernel
+def next_absent(m, file, index, most):
+    """First slot after `index` without a page, or one beyond the `most` that are looked at."""
+    entries, end = cache(m), m.files[file].start + m.files[file].npages
+    at = index + 1
+    while at < min(end, index + 1 + most) and entries[at] > 0:
+        at += 1
+    return at
+
+
+@kernel
 def sync_readahead(m, t, region, file, index):
     """The page at `index` is absent: read a window that starts there; when the data is there."""
     r = m.regions[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
         return read_window(m, t, region, file, index, 1, NONE)
-    sequential = index == m.files[file].start or 0 <= index - r.prev_page <= 1 or r.advice == ADVICE_SEQUENTIAL
+    sequential = index == m.files[file].start or 1 <= index - r.prev_page <= 2 or r.advice == ADVICE_SEQUENTIAL
     if not sequential:
-        return read_window(m, t, region, file, index, 1, NONE)
+        run = run_before(m, file, index, r.readahead)
+        if run <= 1:
+            return read_window(m, t, region, file, index, 1, NONE)
+        if index - run == m.files[file].start:
+            run *= 2
+        r.ra_start, r.ra_count, r.ra_async = index, min(run + 1, r.readahead), 1
+        return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - 1)
     r.ra_start, r.ra_count = index, initial_window(1, r.readahead)
     r.ra_async = r.ra_count - 1 if r.ra_count > 1 else 1
     return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
@@ -128,11 +154,15 @@ def sync_readahead(m, t, region, file, index):
 def async_readahead(m, t, region, file, index):
     """A marked page was used: submit the next window without waiting for it."""
     r = m.regions[region]
-    if index != r.ra_start + r.ra_count - r.ra_async and index != r.ra_start + r.ra_count:
-        r.ra_start, r.ra_count = index, max(1, r.ra_count)
-    else:
+    if index == r.ra_start + r.ra_count - r.ra_async:
         r.ra_start += r.ra_count
-    r.ra_count = next_window(r.ra_count, r.readahead)
+        r.ra_count = next_window(r.ra_count, r.readahead)
+    else:
+        absent = next_absent(m, file, index, r.readahead)
+        if absent - index > r.readahead:
+            return
+        r.ra_start = absent
+        r.ra_count = next_window(absent - index + 1, r.readahead)
     r.ra_async = r.ra_count
     read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start)
 

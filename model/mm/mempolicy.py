@@ -41,5 +41,3 @@ def interleaves(m, t):
     """Whether the task's policy counts interleave_hit."""
     mode = m.tasks[t].mode
     return mode == MODE_INTERLEAVE or mode == MODE_WEIGHTED
-
-

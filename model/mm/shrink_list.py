@@ -8,7 +8,7 @@ from model.jit import cache, caller, frames, hook, kernel, swapcache
 from model.layout import NONE, SCAN_BATCH
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
-from model.mm.lru import age_nonresident, lru_add_drain, lruvec_of_frame
+from model.mm.lru import age_nonresident, lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes, wait_on_writeback
 from model.mm.rmap import referenced, unmap
@@ -23,16 +23,13 @@ from model.mm.state import (
     KEEP,
     PTE_SHIFT,
     QUEUED,
-    READAHEAD,
     RECLAIM,
-    RECLAIM_CLEAN,
     RECLAIM_PAGE,
-    REFERENCED,
     SWAPCACHE,
     WORKINGSET,
     WRITEBACK,
 )
-from model.mm.swap import alloc_slot, free_swapcache, nr_swap_pages, swap_full, write_out
+from model.mm.swap import alloc_slot, free_swapcache, swap_full, write_out
 
 check_references = caller("check_references")
 evict = caller("evict")

@@ -22,6 +22,7 @@ from model.mm.state import (
     SWAPCACHE,
     WRITEBACK,
 )
+from model.units import PAGE
 
 
 @kernel
@@ -127,7 +128,7 @@ def free_slot(m, slot):
 def _zram_store(m, area):
     """Account one more compressed page, taking a frame for the pool when the last one is full; 0 = no memory."""
     a = m.swaps[area]
-    if a.stored >= a.pool_frames * a.per_frame:
+    if (a.stored + 1) * a.stored_bytes > a.pool_frames * PAGE:
         pfn = alloc_reserve(m, a.pool_node)
         if pfn == NONE:
             return 0
@@ -143,7 +144,7 @@ def _zram_store(m, area):
 def _zram_forget(m, area):
     a = m.swaps[area]
     a.stored -= 1
-    if a.stored <= (a.pool_frames - 1) * a.per_frame:
+    if a.stored * a.stored_bytes <= (a.pool_frames - 1) * PAGE:
         pfn = a.pool
         a.pool = frames(m)[pfn].next
         a.pool_frames -= 1
@@ -174,7 +175,7 @@ def write_out(m, pfn):
         m.clock.now += m.cfg.io_path
         submit(m, pfn, write_pages(m, a.disk, m.clock.now, 1))
     else:
-        m.clock.now += m.cfg.io_path + a.out_ns
+        m.clock.now += m.cfg.io_path
         submit(m, pfn, remote_write(m, a.link, a.disk, m.clock.now, 1) + a.out_ns)
     m.vm.pswpout += 1
     m.vm.nr_vmscan_write += 1
@@ -209,5 +210,3 @@ def nr_swap_pages(m):
 def swap_full(m):
     """Whether half the slots are used, so that cached slots are freed early."""
     return nr_swap_pages(m) * 2 < m.cfg.total_swap
-
-

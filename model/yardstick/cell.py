@@ -32,7 +32,9 @@ def capacity(cell: Cell) -> int:
     return int(limits.pop() or 0) // PAGE
 
 
-def metrics(cell: Cell, name: str, streams: "Mapping[str, Opened]", rng: np.random.Generator, record: bool) -> tuple[dict, np.ndarray | None]:
+def metrics(
+    cell: Cell, name: str, streams: "Mapping[str, Opened]", rng: np.random.Generator, record: bool
+) -> tuple[dict, np.ndarray | None]:
     """(metrics, miss bits or None) of yardstick `name` on the cell's accesses; `streams` by expanded task name."""
     sources, anonymous = _sources(cell, streams)
     cold = _Cold(merged(sources), anonymous)

@@ -62,7 +62,9 @@ def begin_zone(m, nid):
     z = node.kswapd_zone
     zone = m.zones[z]
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
-    if (zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY) or not zone_low(m, z, gap, node.kswapd_zonelast):
+    if (zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY) or not zone_low(
+        m, z, gap, node.kswapd_zonelast
+    ):
         return 0
     begin(m, nid, 0, node.kswapd_priority, 1 << 40, 3)
     sc = m.sc[nid]

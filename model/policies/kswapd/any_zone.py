@@ -66,7 +66,7 @@ def end_pass(m, nid):
     """Lower the priority if the pass did not reach its target; 0 when the run is over."""
     node, sc = m.nodes[nid], m.sc[nid]
     node.kswapd_reclaimed += sc.nr_reclaimed
-    if sc.nr_scanned < sc.nr_to_reclaim and sc.nr_reclaimed < sc.nr_to_reclaim or sc.nr_reclaimed == 0:
+    if (sc.nr_scanned < sc.nr_to_reclaim and sc.nr_reclaimed < sc.nr_to_reclaim) or sc.nr_reclaimed == 0:
         node.kswapd_priority -= 1
     if sc.nr_writeback and sc.nr_reclaimed == 0:
         m.clock.now += NAP_NS // 10

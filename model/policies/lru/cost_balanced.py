@@ -9,7 +9,7 @@ from model.jit import frames, hook, kernel
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
-from model.mm.memcontrol import lru_size, stat_updated
+from model.mm.memcontrol import lru_size, read_stat, stat_updated
 from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
 from model.mm.state import (
     ACTIVATE,
@@ -27,7 +27,16 @@ from model.mm.swap import nr_swap_pages
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, 6.18 (5.9 and later behave alike here)"
 SCOPE = "node"
+PARAMS = {
+    "fold_in_reclaim": (
+        False,
+        "",
+        "reclaim folds a group's pending statistics before it looks at them, instead of waiting for the worker",
+        "mem_cgroup_flush_stats in shrink_node, 5.15; rate-limited to when the worker is late since 6.8",
+    )
+}
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
+LRU_AXIS = 0  # row of this axis in m.params
 
 
 @kernel
@@ -62,6 +71,8 @@ def new_anon_active(m):
 @hook
 def prepare_scan(m, s):
     sc = m.sc[s]
+    if m.params[LRU_AXIS, 0]:
+        read_stat(m, sc.memcg)
     target = m.lruvecs[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     sc.anon_cost, sc.file_cost = target.anon_cost, target.file_cost
     sc.may_deactivate = 3 if sc.force_deactivate else 0

@@ -64,7 +64,9 @@ def scan_count(m, s):
         if vec.recent_scanned[kind] > (file if kind else anon) // 4:
             vec.recent_scanned[kind] //= 2
             vec.recent_rotated[kind] //= 2
-    ap, fp = pressure(sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1])
+    ap, fp = pressure(
+        sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1]
+    )
     force = sc.kswapd or sc.memcg
     for lru in range(4):
         size = vec.lists[lru].n

@@ -76,7 +76,9 @@ def scan_count(m, s):
         if vec.recent_scanned[kind] > (vec.lists[2 * kind].n + vec.lists[2 * kind + 1].n) // 4:
             vec.recent_scanned[kind] //= 2
             vec.recent_rotated[kind] //= 2
-    ap, fp = pressure(sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1])
+    ap, fp = pressure(
+        sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1]
+    )
     for lru in range(4):
         file = lru >= 2
         scan = vec.lists[lru].n >> sc.priority
