@@ -28,8 +28,9 @@ class ModelError(RuntimeError):
 class Outcome:
     """What a run counted.
 
-    `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok" or "oom". `series`: columns of one
-    length sampled along the run, counters cumulative. `misses`: one bool per access of the only task, when asked for.
+    `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok" or "oom". `series`: columns of
+    one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task, when asked
+    for.
     """
 
     metrics: dict[str, int | float | str]
@@ -40,7 +41,8 @@ class Outcome:
 def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
     """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
 
-    `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses` keeps a bit per access (one task only).
+    `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses`
+    keeps a bit per access (one task only).
     """
     from model import engine
 

@@ -65,7 +65,7 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
     for cpu in range(int(m.cfg.nr_cpus)):
         for z in range(int(m.cfg.nr_zones)):
             chain = _chain(frames, int(m.pcps[cpu, z].head), int(m.pcps[cpu, z].n))
-            _require(len(chain) == m.pcps[cpu, z].n, lambda: f"per-CPU list {cpu}/{z} miscounts")
+            _require(len(chain) == m.pcps[cpu, z].n, lambda cpu=cpu, z=z: f"per-CPU list {cpu}/{z} miscounts")
             seen[chain] += 1
 
 
@@ -79,8 +79,11 @@ def _lists(built: Built, seen: np.ndarray) -> None:
             seen[chain] += 1
             where = frames["state"][chain]
             _require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
-            _require((((where & state.ACTIVE) != 0) == (lru & 1)).all() and (((where & state.ANON) == 0) == (lru >= 2)).all(),
-                     lambda lv=lv: f"a page is on the wrong list of lruvec {lv}")  # fmt: skip
+            active, file = (where & state.ACTIVE) != 0, (where & state.ANON) == 0
+            _require(
+                (active == (lru & 1)).all() and (file == (lru >= 2)).all(),
+                lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
+            )
             _require(
                 (frames["memcg"][chain] == m.lruvecs[lv].memcg).all(),
                 lambda lv=lv: f"lruvec {lv} holds another group's page",

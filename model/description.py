@@ -20,7 +20,7 @@ class Node:
     memory: Bytes
     """Size of the node's memory."""
     latency: Nanoseconds = 90
-    """Load latency seen from the node's own CPUs; for a memory-only node, from the nearest CPU. Range 80-110; Memtis (SOSP 2023) uses 80."""
+    """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
     bandwidth: BytesPerSecond = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
 
@@ -30,7 +30,7 @@ class Disk:
     """A block device: `parallel` servers, each taking a fixed time per request, behind one interface rate."""
 
     read_latency: Nanoseconds = 94 * US
-    """Service time of a 4 KiB read. Default: Intel P3700 at queue depth 16 (AnandTech's review of the Optane P4800X, 2017)."""
+    """Service time of a 4 KiB read. Default: Intel P3700, queue depth 16 (AnandTech on the Optane P4800X, 2017)."""
     write_latency: Nanoseconds = 20 * US
     """Service time of a 4 KiB write, acknowledged from the drive's buffer (estimate)."""
     parallel: int = 16
@@ -70,7 +70,11 @@ class SwapTarget:
     priority: int = -1
     """Areas of higher priority fill first; equal ones are used in turn."""
     protocol: Nanoseconds | None = None
-    """Network targets: software time a request spends in the protocol on both sides, link and disk excluded. None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as over NBD)."""
+    """Network targets: software time a request spends in the protocol on both sides, link and disk excluded.
+
+    None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as
+    over NBD).
+    """
     compress: Nanoseconds = 3 * US
     """zram: time to compress a page (lz4; estimate)."""
     decompress: Nanoseconds = 1_200
@@ -156,7 +160,7 @@ class Sysctl:
     swappiness: int | None = None
     """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
     zone_reclaim_mode: int | None = None
-    """Bits 1 reclaim, 2 write, 4 unmap. Default: 0; before 3.16, 1 when some node is farther than RECLAIM_DISTANCE (30)."""
+    """Bits 1 reclaim, 2 write, 4 unmap. Default 0; before 3.16, 1 if a node is farther than RECLAIM_DISTANCE (30)."""
     min_free_kbytes: int | None = None
     """Total of the zones' min watermarks; default isqrt(16 * lowmem kB), clamped by era."""
     watermark_scale_factor: int | None = None
@@ -190,7 +194,11 @@ class Cgroup:
     swappiness: int | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: int | None = None
-    """A monitor reads memory.stat every so many accesses of the group's tasks. Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second worker folds them, and reclaim decides on old sizes."""
+    """A monitor reads memory.stat every so many accesses of the group's tasks.
+
+    Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
+    worker folds them, and reclaim decides on old sizes.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

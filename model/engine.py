@@ -1,8 +1,8 @@
 """The loop: the actor whose clock is earliest does a bounded piece of work.
 
-Actors are tasks, one kswapd a node, one flusher a disk. A task consumes events from its stream buffer: accesses that its page table can
-serve only set bits and cost latency (`hits`); the first one it cannot serve enters the kernel (`fault.access`). The loop
-returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
+Actors are tasks, one kswapd a node, one flusher a disk. A task consumes events from its stream buffer: accesses that
+its page table can serve only set bits and cost latency (`hits`); the first one it cannot serve enters the kernel
+(`fault.access`). The loop returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
 """
 
 from model.block.completions import next_completion
@@ -37,7 +37,7 @@ KSWAPD, FLUSHER = 1 << 16, 1 << 17  # actor numbers
 
 @kernel
 def hits(m, t, until, limit):
-    """Run task `t`'s events up to buffer position `limit` while its page table serves them and its clock is before `until`."""
+    """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
     task, table, events, where = m.tasks[t], pte(m), stream(m), section(m)
     node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * CHUNK, task.think
     while pos < limit and now < until:
@@ -173,7 +173,7 @@ def run_flusher(m, disk):
 
 @kernel
 def earliest_actor(m):
-    """(actor, its time, the time of the next one): tasks from 0, kswapds from KSWAPD, flushers from FLUSHER; NONE: none."""
+    """(actor, its time, the next one's time): tasks from 0, kswapds from KSWAPD, flushers from FLUSHER; NONE: none."""
     who, first, second = NONE, NEVER, NEVER
     for t in range(m.cfg.nr_tasks):
         task = m.tasks[t]
@@ -202,7 +202,7 @@ def earliest_actor(m):
 @kernel
 def tasks_left(m):
     """Whether a task still has work."""
-    for t in range(m.cfg.nr_tasks):
+    for t in range(m.cfg.nr_tasks):  # noqa: SIM110 (numba compiles no generator expression)
         if m.tasks[t].state == RUNNABLE or m.tasks[t].state == NEED_EVENTS:
             return True
     return False

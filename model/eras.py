@@ -9,9 +9,10 @@ class Era:
     """A kernel version as a choice on every axis.
 
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
-    setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist; `mempolicies` are the placement modes the version knows;
-    `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
-    mapping advised random or sequential do not count as references (6.3).
+    setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist;
+    `mempolicies` are the placement modes the version knows; `fault_around`: cached pages around a file fault are mapped
+    with it (3.15); `recency_by_advice`: touches through a mapping advised random or sequential do not count as
+    references (6.3).
     """
 
     name: str
@@ -37,8 +38,9 @@ ERAS = {
             "3.1",
             "2011 baseline: split LRU lists per zone, every zone must be balanced, zone_reclaim switches itself on "
             "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
-            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone", "reclaim_writeback": "any-reclaimer", "watermarks": "quarters",
-             "zonelist": "by-load", "pcp": "batch-31", "swap_readahead": "aligned"},
+            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
+             "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
+             "pcp": "batch-31", "swap_readahead": "aligned"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             fault_around=False,
@@ -48,8 +50,9 @@ ERAS = {
             "4.19",
             "Node-wide LRU lists, refault distance for file pages, watermark_scale_factor; zone_reclaim off. "
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
-            {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
-             "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
+            {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node",
+             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             missing=_NO_ORDER,
@@ -58,8 +61,9 @@ ERAS = {
             "5.15",
             "Cost-balanced lists (5.8) and refault distance for anonymous pages (5.9). Source: mm/vmscan.c, "
             "mm/workingset.c of 5.15.",
-            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
-             "zonelist": "round-robin", "pcp": "batch-15", "swap_readahead": "adaptive"},
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
+             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-15", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={"lru": {"fold_in_reclaim": True}},
@@ -69,8 +73,9 @@ ERAS = {
             "6.18",
             "Cost-balanced lists with folio batches of 31; weighted interleave (6.9). Source: mm/vmscan.c, "
             "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
-            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node", "reclaim_writeback": "flusher-only", "watermarks": "scale-factor",
-             "zonelist": "round-robin", "pcp": "batch-63", "swap_readahead": "adaptive"},
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
+             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-63", "swap_readahead": "adaptive"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,

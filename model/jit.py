@@ -87,7 +87,7 @@ def hook(fn: Callable[..., int]) -> Hook:
     return Hook(fn)
 
 
-def bind(record: np.ndarray, implementation: Hook) -> None:
+def bind(record: np.recarray, implementation: Hook) -> None:
     """Enter a hook in the table of the machine in `record`."""
     record.hooks[0, HOOK_INDEX[implementation.name]] = implementation.address
 
@@ -174,7 +174,8 @@ def accessor(name: str):
 
         def view_python(m):
             nbytes = int(m.rows[name]) * dtype.itemsize
-            raw = np.frombuffer((ctypes.c_ubyte * nbytes).from_address(int(m.table[name])), dtype=dtype)
+            buffer = (ctypes.c_ubyte * nbytes).from_address(int(m.table[name]))
+            raw = np.frombuffer(buffer, dtype=dtype)  # type: ignore[call-overload]
             return raw.view(np.recarray) if dtype.names else raw
 
         return view_python

@@ -47,9 +47,11 @@ ZONE = row(
     reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 NODE = row(
-    first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8", present="i8", reclaiming="i8",
+    first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
+    present="i8", reclaiming="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8", kswapd_until="i8",
-    kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8", kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
+    kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8",
+    kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     nr_thislist="i8", thislist=("i4", (ZONES_PER_NODE,)), distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
@@ -67,32 +69,29 @@ MEMCG = row(
 SC = row(
     target="i8", memcg="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8", may_swap="i8",
     may_unmap="i8", may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
-    cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8", highest_zoneidx="i8", kswapd="i8",
+    cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
+    highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
-    node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", lru_scanned="i8",
+    node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
+    nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", lru_scanned="i8",
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)), busy="i8",
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
           stock="i8", stat_updates=("i4", (MAX_MEMCGS,)))  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
-    start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8", fault_around="i8",
-    advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8", swap_prev="i8",
-    swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
+    start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
+    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8",
+    swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
 )  # fmt: skip
 FILE = row(
-    start="i8",
-    npages="i8",
-    disk="i8",
-    nr_cached="i8",
-    nr_dirty="i8",
-    nr_writeback="i8",
-    first_region="i8",
+    start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8",
-)
+)  # fmt: skip
 TASK = row(
-    time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8", npages="i8",
-    mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
-    il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)), booked=("i8", (MAX_NODES,)), stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
+    npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
+    il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
+    booked=("i8", (MAX_NODES,)), stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
@@ -101,7 +100,8 @@ SWAP = row(
 )  # fmt: skip
 SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
-           channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8", flush_index="i8")  # fmt: skip
+           channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
+           flush_index="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 IO = row(at="i8", seq="i8", pfn="i8")
 
@@ -115,17 +115,18 @@ CONFIG = row(
     io_path="i8", tlb="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
-            next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8", broken_arg="i8", broken_where="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
+            next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
+            broken_arg="i8", broken_where="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
-    "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"), "swapmap": np.dtype("i1"),
-    "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"), "ptpage": np.dtype("i4"),
-    "xanode": np.dtype("i1"), "io": IO,
+    "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
+    "swapmap": np.dtype("i1"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
+    "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO,
 }  # fmt: skip
 
 MACHINE = row(
-    cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)), params=("i8", (8, 8)),
-    table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
+    cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
+    params=("i8", (8, 8)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
     lruvecs=(LRUVEC, (MAX_LRUVECS,)), memcgs=(MEMCG, (MAX_MEMCGS,)), sc=(SC, (MAX_SC,)),
     tasks=(TASK, (MAX_TASKS,)), regions=(REGION, (MAX_REGIONS,)), files=(FILE, (MAX_FILES,)),

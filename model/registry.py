@@ -114,7 +114,7 @@ def load(axis: str, variant: Variant) -> ModuleType:
 
 
 def resolve(cell: Cell) -> Cell:
-    """The cell with a variant chosen on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
+    """The cell with a variant on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
     if cell.kernel not in ERAS:
         raise ValueError(_unknown("kernel era", cell.kernel, ERAS))
     era = ERAS[cell.kernel]

@@ -1,4 +1,4 @@
-"""Quantities: what a number in a description means. The runner reads and prints them with units; the model sees ints."""
+"""Quantities: what a number in a description means. The runner reads and prints units; the model sees ints."""
 
 from dataclasses import dataclass
 from typing import Annotated

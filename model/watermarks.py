@@ -28,7 +28,7 @@ def levels(
 
 
 def lowmem_reserves(managed: dict[int, int]) -> dict[int, list[int]]:
-    """What each zone of a node keeps from callers that could use a higher zone: kind -> pages by the caller's highest kind."""
+    """What each zone of a node keeps from callers that could go higher: kind -> pages by the caller's highest kind."""
     reserves = {}
     for kind in managed:
         above, row = 0, [0, 0, 0, 0]

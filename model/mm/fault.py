@@ -138,7 +138,7 @@ def read_slot(m, t, slot, at):
 
 @kernel
 def read_around(m, t, region, at, slot):
-    """Swap readahead: neighbours of the faulting page by address, or of its slot, that are swapped out. Time the target is read."""
+    """Swap readahead: swapped-out neighbours of the faulting page by address or of its slot. Time it is read."""
     r, table, entries, used = m.regions[region], pte(m), swapcache(m), swapmap(m)
     count = swap_window(m, region, at, slot)
     first, done = m.clock.window_start, read_in(m, slot, 1)

@@ -22,7 +22,7 @@ MMAP_LOTSAMISS = 100
 
 @kernel
 def charge_bytes(m, t, nbytes):
-    """Charge a small kernel object; a page is allocated and charged when the group's byte stock runs out. 0 = no memory."""
+    """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
     group = m.memcgs[m.tasks[t].memcg]
     while group.kmem_stock < nbytes:
         if kernel_frame(m, t) == NONE:

@@ -7,7 +7,7 @@ from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
 
 @kernel
 def panic(m, why, where):
-    """Stop the machine: `why` is a code of `state.BROKEN`, `where` a frame, zone or task number. The first one counts."""
+    """Stop the machine: `why` is a code of `state.BROKEN`, `where` a frame, zone or task number. The first counts."""
     if m.clock.broken == 0:
         m.clock.broken = why
         m.clock.broken_arg = where

@@ -119,7 +119,7 @@ def mark_accessed(m, pfn):
 
 @kernel
 def rotate_reclaimable(m, pfn):
-    """Writeback of a page that reclaim wants back has ended: it goes to the inactive tail (folio_rotate_reclaimable)."""
+    """Writeback of a page that reclaim wants has ended: it goes to the inactive tail (folio_rotate_reclaimable)."""
     f = frames(m)
     state = f[pfn].state
     f[pfn].state &= ~RECLAIM

@@ -40,4 +40,4 @@ def preferred_node(m, t):
 def interleaves(m, t):
     """Whether the task's policy counts interleave_hit."""
     mode = m.tasks[t].mode
-    return mode == MODE_INTERLEAVE or mode == MODE_WEIGHTED
+    return mode in (MODE_INTERLEAVE, MODE_WEIGHTED)

@@ -16,7 +16,7 @@ LOW, MIN = 0, 1
 
 @kernel
 def _walk(m, nid, level):
-    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark; NONE if none does."""
+    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark, or NONE."""
     home, cpu = m.nodes[nid], m.clock.cpu
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
@@ -146,7 +146,7 @@ def charge(m, t):
 
 @hook
 def charged_frame(m, t):
-    """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of memory."""
+    """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of it."""
     pfn = alloc_frame(m, t)
     if pfn != NONE and not charge(m, t):
         free_frame(m, m.clock.cpu, pfn)

@@ -63,7 +63,7 @@ def referenced(m, pfn):
 
 @kernel
 def unmap(m, pfn, swap_word):
-    """Remove every word that maps the frame; an anonymous page leaves `swap_word` behind. Dirty bits move to the frame."""
+    """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame."""
     table, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return

@@ -121,7 +121,8 @@ def _activate(m, s, pfn):
 def _writeback_over(m, s, pfn):
     """A page still being written goes out of the way, marked so that it is reclaimed the moment the write ends; 0.
 
-    A limited group has nothing else to throttle it: its reclaimer waits for a page it has met before; 1 when it is clean.
+    A limited group has nothing else to throttle it: its reclaimer waits for a page it has met before; 1 when it is
+    clean.
     """
     sc, page = m.sc[s], frames(m)[pfn]
     if sc.memcg and page.state & RECLAIM:

@@ -1,8 +1,8 @@
 """Swap slots, the swap cache, and the way to and from the swap device (mm/swapfile.c, mm/swap_state.c, mm/page_io.c).
 
-A slot is one page of a swap area; `swapmap` holds the owning group + 1 (0: free), `swapcache` holds the frame that caches it
-(pfn + 1) or, negative, the shadow of the page that left memory through it. Slots are handed out from the current
-cluster, then from the next wholly free cluster, then from the lowest free slot.
+A slot is one page of a swap area; `swapmap` holds the owning group + 1 (0: free), `swapcache` holds the frame that
+caches it (pfn + 1) or, negative, the shadow of the page that left memory through it. Slots are handed out from the
+current cluster, then from the next wholly free cluster, then from the lowest free slot.
 """
 
 from model.block.completions import submit

@@ -30,7 +30,7 @@ def nodes_pass(m, nid, highest_zoneidx):
 
 @kernel
 def throttle(m):
-    """What was scanned is being written: sleep until a write ends, at most a tenth of a second (VMSCAN_THROTTLE_WRITEBACK)."""
+    """What was scanned is being written: sleep until a write ends, at most 100 ms (VMSCAN_THROTTLE_WRITEBACK)."""
     if next_completion(m) - m.clock.now <= THROTTLE_NS:
         wait_for_next(m)
     else:

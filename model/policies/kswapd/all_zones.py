@@ -109,6 +109,7 @@ def end_pass(m, nid):
 
 @kernel
 def go_to_sleep(m, nid):
+    """End the reclaim run and nap; after the nap the zones are checked once more (sleeping_prematurely)."""
     node = m.nodes[nid]
     end_reclaim(m, nid)
     node.kswapd_run, node.kswapd_phase, node.kswapd_at = 2, NAP, m.clock.now + NAP_NS
@@ -116,6 +117,7 @@ def go_to_sleep(m, nid):
 
 @kernel
 def begin_pass(m, nid):
+    """Start a pass over the zones up to the highest low one, aging their anonymous pages; nap when none is low."""
     node = m.nodes[nid]
     last = highest_low_zone(m, nid)
     if last < 0:

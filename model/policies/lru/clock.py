@@ -1,4 +1,4 @@
-"""CLOCK, a yardstick: one reference bit a frame, a hand that clears set bits and evicts the first page with a clear one.
+"""CLOCK, a yardstick: one reference bit a frame, a hand that clears set bits and evicts the first page without.
 
 Runs on the cell's frames and accesses alone: misses and write-backs are counted, time, zones and daemons are not.
 """

@@ -27,7 +27,7 @@ def new_anon_active(m):
 
 @kernel
 def low(m, lv, file):
-    """inactive_list_is_low: by the square-root rule on exact sizes; always for file pages while refaults are activated."""
+    """inactive_list_is_low: by the square-root rule on exact sizes; always for file pages while refaults activate."""
     vec = m.lruvecs[lv]
     if file and vec.activated[1] != vec.snapshot[1]:
         return vec.lists[3].n > 0

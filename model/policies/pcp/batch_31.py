@@ -1,4 +1,4 @@
-"""Per-CPU lists of 3.1: batch of 31 pages on large zones, refilled and drained at 0 and 6 batches; page vectors of 14."""
+"""Per-CPU lists of 3.1: batch of 31 pages on large zones, refilled at 0, drained at 6 batches; page vectors of 14."""
 
 SOURCE = "mm/page_alloc.c: zone_batchsize, setup_pageset; include/linux/pagevec.h, 3.1"
 LRU_BATCH = 14

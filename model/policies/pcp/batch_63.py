@@ -1,4 +1,4 @@
-"""Per-CPU lists since 5.14: batch of 63 pages, high from the low watermark shared by the node's CPUs; folio batches of 31."""
+"""Per-CPU lists since 5.14: batch of 63 pages, high: the low watermark shared among CPUs; folio batches of 31."""
 
 SOURCE = "mm/page_alloc.c: zone_batchsize, zone_highsize; include/linux/pagevec.h (31 since 6.9), 6.18"
 LRU_BATCH = 31

@@ -1,0 +1,39 @@
+"""A machine record with names for its rows, and the numbers of the things in it that can be contended."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model import layout
+from model.description import Cell
+from model.layout import Memory
+
+SECTION_SHIFT = 10  # nodes are multiples of 4 MiB apart
+
+
+@dataclass
+class Built:
+    """A machine record with the names of what its rows stand for."""
+
+    memory: Memory
+    cell: Cell
+    tasks: list[str] = field(default_factory=list)
+    cgroups: list[str] = field(default_factory=list)
+    disks: list[str] = field(default_factory=list)
+    swaps: list[str] = field(default_factory=list)
+
+
+class Servers:
+    """Hands out rows of the server table: locks, memory channels, device queues."""
+
+    def __init__(self, record: np.recarray) -> None:
+        self.config, self.used = record.cfg, 0
+
+    def take(self, count: int = 1) -> int:
+        """The first of `count` new rows; ValueError when the table is full."""
+        first = self.used
+        self.used += count
+        self.config.nr_servers[0] = self.used
+        if self.used > layout.MAX_SERVERS:
+            raise ValueError(f"the machine has more than {layout.MAX_SERVERS} locks, channels and device queues")
+        return first

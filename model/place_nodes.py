@@ -1,0 +1,88 @@
+"""Nodes, CPUs, zones and LRU lists of a machine record: geometry, watermarks, zonelists, free memory."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+
+from model import layout, numa, watermarks
+from model.layout import NONE
+from model.machine import SECTION_SHIFT, Built, Servers
+from model.mm import buddy
+from model.units import PAGE
+
+
+def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Servers) -> None:
+    """Fill the rows of nodes, CPUs and zones; every frame starts free."""
+    machine, m = built.cell.machine, built.memory.m
+    zones, distance, latency = numa.zones_of(machine), numa.distances(machine), numa.latencies(machine)
+    orders = numa.fallback_nodes(machine, modules["zonelist"])
+    by_zone = modules["zonelist"].ZONE_ORDER and numa.zone_order_wanted(machine, built.cell.vm.numa_zonelist_order)
+    m.cfg.nr_zones = len(zones)
+    cpu = 0
+    for nid, node in enumerate(machine.nodes):
+        row, own = m.nodes[nid], [z for z, zone in enumerate(zones) if zone.node == nid]
+        row.first_zone, row.nr_zones, row.cpus = own[0], len(own), node.cpus
+        row.present, row.channel = node.memory // PAGE, servers.take()
+        row.line_ps = 64 * 10**12 // node.bandwidth
+        row.daemon_cpu = cpu if node.cpus else 0
+        order = numa.zonelist(machine, orders[nid], by_zone)
+        row.nr_zonelist = len(order)
+        row.zonelist[: len(order)] = order
+        row.distance[: len(distance)], row.cost[: len(distance)] = distance[nid], latency[nid]
+        for _ in range(node.cpus):
+            m.cpus[cpu].node = nid
+            cpu += 1
+        first = zones[own[0]].start
+        built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
+    _zones(built, modules, zones)
+
+
+def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
+    m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
+    managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
+    floor = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, variant.MIN_FREE_CEILING_KB)
+    marks = watermarks.levels(managed, kinds, floor, vm.watermark_scale_factor or 10, variant)
+    for z, zone in enumerate(zones):
+        row = m.zones[z]
+        row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
+        row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
+        siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
+        row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
+        batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
+        for cpu in range(int(m.cfg.nr_cpus)):
+            pcp = m.pcps[cpu, z]
+            pcp.head = pcp.tail = NONE
+            pcp.batch, pcp.high = batch, high
+        row.areas["head"] = NONE
+        _fill(built, z)
+
+
+def _fill(built: Built, z: int) -> None:
+    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line."""
+    m, zone = built.memory.m, built.memory.m.zones[z]
+    start, end = int(zone.start), int(zone.start + zone.span)
+    blocks = []
+    while start < end:
+        order = layout.MAX_ORDER - 1
+        while start & ((1 << order) - 1) or start + (1 << order) > end:
+            order -= 1
+        blocks.append((start, order))
+        start += 1 << order
+    buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))
+
+
+def place_lruvecs(built: Built, servers: Servers) -> None:
+    """Fill the LRU rows: empty lists, each with the lock it shares."""
+    m = built.memory.m
+    locks: dict[tuple[int, int], int] = {}
+    for memcg in range(len(built.cgroups)):
+        for z in range(int(m.cfg.nr_zones)):
+            nid = int(m.zones[z].node)
+            vec = m.lruvecs[memcg * int(m.cfg.nr_zones) + z]
+            vec.lists["head"] = vec.lists["tail"] = NONE
+            vec.memcg, vec.node, vec.zone = memcg, nid, z
+            # One lru_lock a zone (node) until 5.10; one a lruvec since. Groups are few here, so both fit.
+            if (key := (memcg, z if m.cfg.zone_lruvecs else nid)) not in locks:
+                locks[key] = servers.take() if servers.used < layout.MAX_SERVERS // 2 else locks[(0, key[1])]
+            vec.lock = locks[key]

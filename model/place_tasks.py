@@ -1,0 +1,148 @@
+"""Tasks of a machine record: their memory cgroups, files, regions and memory policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model import layout, numa, registry
+from model.description import Cell, Machine, Region, Task
+from model.layout import NONE
+from model.machine import Built
+from model.mm import state
+from model.units import PAGE
+
+_MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
+_ADVICE = ("normal", "random", "sequential")
+
+
+def expand(cell: Cell) -> dict[str, Task]:
+    """The cell's tasks with `count` unrolled: `name` or `name.0`, `name.1`, ..."""
+    tasks = {}
+    for name, task in cell.tasks.items():
+        for i in range(task.count):
+            tasks[name if task.count == 1 else f"{name}.{i}"] = task
+    return tasks
+
+
+def region_pages(task: Task, footprint: int) -> list[int]:
+    """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
+    sizes = [None if region.size is None else -(-region.size // PAGE) for region in task.memory]
+    rest = footprint - sum(size or 0 for size in sizes)
+    if None not in sizes:
+        if rest > 0:
+            raise ValueError(f"the stream touches {footprint} pages, its regions have {footprint - rest}")
+        return [size for size in sizes if size is not None]
+    if sizes.count(None) > 1 or rest <= 0:
+        raise ValueError(
+            f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size"
+        )
+    return [rest if size is None else size for size in sizes]
+
+
+@dataclass
+class File:
+    """A file of the cell: its row, the pages of its largest region, and the disk it is on."""
+
+    number: int
+    pages: int
+    disk: str | None
+
+
+def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
+    """The files that tasks map or read, by name; ValueError when regions of one file name two disks."""
+    files: dict[str, File] = {}
+    for name, task in tasks.items():
+        for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
+            if region.kind == "file":
+                key = region.file or f"{name}/{i}"
+                known = files.setdefault(key, File(len(files), 0, region.disk))
+                if known.disk != region.disk:
+                    where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
+                    raise ValueError(f"file {key!r} is {where}")
+                known.pages = max(known.pages, size)
+    return files
+
+
+def place_cgroups(built: Built) -> None:
+    """Fill the rows of memory cgroups; the root group has no limit."""
+    m = built.memory.m
+    m.memcgs[0].limit, m.memcgs[0].swappiness = 1 << 62, -1
+    for number, name in enumerate(built.cgroups[1:], start=1):
+        group, row = built.cell.cgroups[name], m.memcgs[number]
+        row.limit = group.max // PAGE if group.max is not None else 1 << 62
+        row.swappiness = group.swappiness if group.swappiness is not None else -1
+        row.stat_every = group.stat_read_every or 0
+
+
+def place_tasks(
+    built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File]
+) -> None:
+    """Fill the rows of files, tasks and regions: CPUs in turn on each node, page tables one after the other."""
+    m, cell = built.memory.m, built.cell
+    start = 0
+    for file in files.values():
+        row = m.files[file.number]
+        row.start, row.npages, row.first_region = start, file.pages, NONE
+        row.disk = built.disks.index(file.disk) if file.disk else NONE
+        start += -(-file.pages // 64) * 64
+    m.cfg.nr_files = len(files)
+    next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
+    region = pte = 0
+    for t, (name, task) in enumerate(tasks.items()):
+        row = m.tasks[t]
+        row.node, row.memcg = task.node, built.cgroups.index(task.cgroup or "")
+        row.time, row.think = task.start, task.think
+        row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
+        row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
+        row.npages, row.state = sum(pages[name]), state.NEED_EVENTS
+        _policy(row, task, cell.machine)
+        first = 0
+        for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):
+            _region(m, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
+            if not registry.eras()[cell.kernel].fault_around:
+                m.regions[region].fault_around = 1
+            region, first = region + 1, first + size
+        pte += -(-first // 512) * 512
+    m.cfg.nr_regions = region
+
+
+def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:
+    before = sum(other.cpus for other in machine.nodes[:node])
+    cpu = before + next_cpu[node] % machine.nodes[node].cpus
+    next_cpu[node] += 1
+    return cpu
+
+
+def _allowed(task: Task, machine: Machine) -> list[int]:
+    """The nodes of the task's memory policy in the order given; no mask stands for all of them."""
+    nodes, everything = task.mempolicy.nodes, list(range(len(machine.nodes)))
+    if nodes == "remote":
+        return numa.nearest_nodes(machine, task.node) or [task.node]
+    return everything if nodes == "all" else list(nodes) or everything
+
+
+def _policy(row, task: Task, machine: Machine) -> None:
+    policy, n = task.mempolicy, len(machine.nodes)
+    chosen = _allowed(task, machine)
+    row.mode, row.home = _MODES.index(policy.mode), chosen[0]
+    row.mask = sum(1 << node for node in chosen)
+    row.il_node = layout.MAX_NODES - 1
+    weights = numa.automatic_weights(machine) if policy.weights == "auto" else policy.weights
+    if policy.weights != "auto" and len(weights) != n:
+        weights = [weights[chosen.index(node)] if node in chosen else 1 for node in range(n)]
+    row.weights[:n] = weights
+
+
+def _region(m, number: int, region: Region, start: int, first: int, size: int, file: File | None) -> None:
+    row = m.regions[number]
+    row.start, row.first, row.npages = start, first, size
+    row.kind = state.REGION_MMAP if region.access == "mmap" else state.REGION_READ
+    if region.kind == "anon":
+        row.kind = state.REGION_ANON
+    row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
+    row.advice = _ADVICE.index(region.advice)
+    row.prev_page = row.swap_prev = NONE
+    row.next_of_file = NONE
+    if file is not None:
+        row.file = file.number
+        row.next_of_file = m.files[file.number].first_region
+        m.files[file.number].first_region = number
