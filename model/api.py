@@ -86,19 +86,19 @@ class _Feed:
         self.left: list[np.ndarray] = [np.empty(0, np.int64)] * len(self.sources)
 
     def refill(self, t: int) -> None:
-        """Put the next chunk of task `t`'s stream into its buffer, or mark it exhausted."""
-        task = self.m.tasks[t]
-        chunk = self.left[t]
-        while len(chunk) == 0:
-            following = next(self.sources[t], None)
-            if following is None:
-                task.exhausted, task.pos, task.filled, task.state = 1, 0, 0, RUNNABLE
-                return
-            chunk = following
-        count = min(len(chunk), CHUNK)
-        self.buffer[t * CHUNK : t * CHUNK + count] = chunk[:count]
-        self.left[t] = chunk[count:]
-        task.pos, task.filled, task.state = 0, count, RUNNABLE
+        """Fill the buffer of task `t` from its stream, or mark it exhausted: how a stream is chunked leaves no trace."""
+        task, filled = self.m.tasks[t], 0
+        while filled < CHUNK:
+            if len(self.left[t]) == 0:
+                following = next(self.sources[t], None)
+                if following is None:
+                    break
+                self.left[t] = following
+            taken = self.left[t][: CHUNK - filled]
+            self.buffer[t * CHUNK + filled : t * CHUNK + filled + len(taken)] = taken
+            self.left[t] = self.left[t][len(taken) :]
+            filled += len(taken)
+        task.exhausted, task.pos, task.filled, task.state = int(filled == 0), 0, filled, RUNNABLE
 
 
 def _rng(cell: Cell, task: str) -> np.random.Generator:

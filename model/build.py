@@ -78,7 +78,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
-    cfg.recency_by_advice = int(registry.eras()[cell.kernel].recency_by_advice)
+    era = registry.eras()[cell.kernel]
+    cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs

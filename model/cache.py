@@ -24,10 +24,10 @@ def configure() -> None:
 
 
 @cache
-def imported(path: Path) -> tuple[Path, ...]:
-    """The project files that the file `path` imports directly."""
+def imported(source: bytes) -> tuple[Path, ...]:
+    """The project files that a file with this text imports directly."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -57,13 +57,17 @@ def closure(path: Path) -> Iterator[Path]:
         file = todo.pop()
         if file not in seen:
             seen.add(file)
-            todo += imported(file)
+            todo += imported(file.read_bytes())
     return iter(sorted(seen))
 
 
-@cache
 def stamp(path: Path) -> str:
     """Hash of the contents of the import closure of `path`: equal stamps mean equal compiled code."""
+    return _stamp(path, path.read_bytes())  # an outside variant's file may change while the process runs
+
+
+@cache
+def _stamp(path: Path, _source: bytes) -> str:
     digest = hashlib.sha256()
     for file in closure(path):
         digest.update(file.read_bytes())

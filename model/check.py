@@ -117,11 +117,19 @@ def _mappings(built: Built) -> None:
     slots = (words[~present & (words != 0)] >> state.PTE_SHIFT) - 1
     _require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     _require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
+    unnamed = built.memory.table("swapmap") > 0
+    unnamed[slots] = False
+    _require(
+        (built.memory.table("swapcache")[unnamed] > 0).all(),
+        lambda: "a swap slot in use has neither a page-table word nor a cached page",
+    )
 
 
 def _caches(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for name, field in (("cache", "owner"), ("swapcache", "slot")):
+    filed = frames[((frames["state"] & (state.LRU | state.BATCHED)) != 0) & ((frames["state"] & state.ANON) == 0)]
+    swapped = int(((frames["state"] & state.SWAPCACHE) != 0).sum())
+    for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
         entries = built.memory.table(name)
         cached = np.flatnonzero(entries > 0)
         pfns = entries[cached] - 1
@@ -130,10 +138,10 @@ def _caches(built: Built) -> None:
             (frames[field][pfns] == expected).all(),
             lambda name=name: f"a frame in the {name} table does not know its slot",
         )
+        _require(len(cached) == holding, lambda name=name: f"a frame with a slot is not in the {name} table")
     _require(
         int((built.memory.table("swapmap") > 0).sum()) == int(m.swaps["used"].sum()), lambda: "swap slots miscounted"
     )
-    filed = frames[((frames["state"] & (state.LRU | state.BATCHED)) != 0) & ((frames["state"] & state.ANON) == 0)]
     _require(len(filed) == int(m.zones["nr_file"].sum()), lambda: "file pages miscounted")
     mapped = int((filed["mapcount"] > 0).sum())
     _require(

@@ -10,9 +10,9 @@ class Era:
 
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
     setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist;
-    `mempolicies` are the placement modes the version knows; `fault_around`: cached pages around a file fault are mapped
-    with it (3.15); `recency_by_advice`: touches through a mapping advised random or sequential do not count as
-    references (6.3).
+    `mempolicies` are the placement modes the version knows. `kmem_accounting`: page tables and page-cache nodes are
+    charged to the group (4.5); `fault_around`: cached pages around a file fault are mapped with it (3.15);
+    `recency_by_advice`: touches through a mapping advised random or sequential do not count as references (6.3).
     """
 
     name: str
@@ -21,6 +21,7 @@ class Era:
     sysctl: dict[str, Any]
     mempolicies: tuple[str, ...]
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kmem_accounting: bool = True
     fault_around: bool = True
     recency_by_advice: bool = False
     missing: dict[str, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ ERAS = {
              "pcp": "batch-31", "swap_readahead": "aligned"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
+            kmem_accounting=False,
             fault_around=False,
             missing=_NO_SCALE,
         ),

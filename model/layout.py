@@ -110,7 +110,7 @@ CONFIG = row(
     nr_files="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
-    section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8",
+    section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", tlb="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
 )  # fmt: skip

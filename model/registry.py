@@ -52,6 +52,8 @@ class VariantInfo:
     source: str
     params: dict[str, Param]
     path: Path
+    scope: str = ""
+    """Whether lists and their reclaim are per `zone` or per `node`; empty where it does not matter."""
 
 
 def axes() -> dict[str, str]:
@@ -89,7 +91,7 @@ def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a Python file: {error}") from error
-    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": ""}
+    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": "", "SCOPE": ""}
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value) if target in found:
@@ -98,7 +100,7 @@ def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
     if not doc:
         raise ValueError(f"{path}: a variant's file starts with a docstring that says what it is")
     params = {key: Param(*spec) for key, spec in found["PARAMS"].items()}
-    return VariantInfo(name, axis, doc, found["SOURCE"], params, path)
+    return VariantInfo(name, axis, doc, found["SOURCE"], params, path, found["SCOPE"])
 
 
 def load(axis: str, variant: Variant) -> ModuleType:
@@ -125,6 +127,7 @@ def resolve(cell: Cell) -> Cell:
         axis: _fill(axis, cell.policy.get(axis, Variant(variant=era.policy[axis], params=era.params.get(axis, {}))))
         for axis in AXES
     }
+    _same_scope(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
     for name in chosen:
         if name not in era.sysctl:
@@ -137,6 +140,16 @@ def resolve(cell: Cell) -> Cell:
             raise ValueError(f"tasks.{name}.mempolicy: kernel {era.name} has no {task.mempolicy.mode!r} mode")
     settings = {name: value for name, value in era.sysctl.items() if name in Sysctl.__dataclass_fields__} | chosen
     return replace(cell, policy=policy, vm=Sysctl(**settings))
+
+
+def _same_scope(policy: dict[str, Variant]) -> None:
+    scopes: dict[str, list[str]] = {}
+    for axis, variant in policy.items():
+        if scope := variant_info(axis, variant.variant, variant.file).scope:
+            scopes.setdefault(scope, []).append(f"{axis}: {variant.variant}")
+    if len(scopes) > 1:
+        parts = " but ".join(f"{', '.join(chosen)} work per {scope}" for scope, chosen in sorted(scopes.items()))
+        raise ValueError(f"{parts}; choose variants of one kind, or another kernel")
 
 
 def _fill(axis: str, variant: Variant) -> Variant:

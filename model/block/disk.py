@@ -5,6 +5,7 @@ Little's law holds within a few percent for flash drives under this model (16 in
 
 from model.block.server import earliest, serve
 from model.jit import kernel
+from model.layout import NONE
 
 
 @kernel
@@ -27,10 +28,10 @@ def write_pages(m, disk, now, count):
 
 @kernel
 def remote_read(m, link, disk, now, count):
-    """When `count` pages have come back from a server's disk over a link: request out, disk, data in."""
+    """When `count` pages have come back from a server's disk over a link: request out, disk, data in (NONE: from its memory)."""
     line = m.links[link]
     asked = now + line.rtt // 2
-    read = read_pages(m, disk, asked, count)
+    read = read_pages(m, disk, asked, count) if disk != NONE else asked
     return serve(m, line.server_in, read, line.page_ps * count // 1000) + line.rtt - line.rtt // 2
 
 
@@ -39,4 +40,5 @@ def remote_write(m, link, disk, now, count):
     """When the server has acknowledged `count` pages sent over a link and written to its disk."""
     line = m.links[link]
     sent = serve(m, line.server_out, now, line.page_ps * count // 1000) + line.rtt // 2
-    return write_pages(m, disk, sent, count) + line.rtt - line.rtt // 2
+    written = write_pages(m, disk, sent, count) if disk != NONE else sent
+    return written + line.rtt - line.rtt // 2

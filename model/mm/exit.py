@@ -1,12 +1,11 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
 from model.jit import frames, kernel, pte, swapcache
-from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, unlink
 from model.mm.lru import lru_add_drain_all, lruvec_of_frame
 from model.mm.memcontrol import uncharge
-from model.mm.state import KILLED, LRU, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
+from model.mm.state import KILLED, LRU, NOBODY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
 from model.mm.swap import free_slot
 
 
@@ -16,6 +15,7 @@ def _free_anon(m, pfn):
     page = frames(m)[pfn]
     page.mapcount = 0
     if page.state & WRITEBACK:
+        page.owner = NOBODY
         return
     if page.state & LRU:
         unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
@@ -56,7 +56,6 @@ def _free_swapped(m, slot):
     if cached <= 0:
         free_slot(m, slot)
         return
-    frames(m)[cached - 1].owner = NONE
     _free_anon(m, cached - 1)
 
 

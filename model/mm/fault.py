@@ -166,9 +166,9 @@ def read_around(m, t, region, at, slot):
 @kernel
 def swap_in(m, t, region, at, slot, write):
     """An anonymous page that was swapped out comes back, from the swap cache if it is still there."""
-    if m.swaps[area_of(m, slot)].kind == SWAP_ZRAM:
-        return swap_in_direct(m, t, at, slot, write)
     entries, f = swapcache(m), frames(m)
+    if m.swaps[area_of(m, slot)].kind == SWAP_ZRAM and entries[slot] <= 0:
+        return swap_in_direct(m, t, at, slot, write)
     m.clock.now += m.cfg.swap_path
     if entries[slot] > 0:
         pfn = entries[slot] - 1

@@ -10,7 +10,7 @@ from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.flusher import balance_dirty
 from model.mm.lru import lru_add, mark_accessed
-from model.mm.memcontrol import stat_updated, uncharge
+from model.mm.memcontrol import kmem_group, stat_updated, uncharge
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
 
 refault = caller("refault")
@@ -23,7 +23,7 @@ MMAP_LOTSAMISS = 100
 @kernel
 def charge_bytes(m, t, nbytes):
     """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
-    group = m.memcgs[m.tasks[t].memcg]
+    group = m.memcgs[kmem_group(m, t)]
     while group.kmem_stock < nbytes:
         if kernel_frame(m, t) == NONE:
             return 0

@@ -119,3 +119,9 @@ def uncharge(m, memcg):
     group.usage -= 1
     if group.usage < 0:
         panic(m, BAD_CHARGE, memcg)
+
+
+@kernel
+def kmem_group(m, t):
+    """Group that pays for kernel memory used on behalf of task `t`: the root before kernel memory was accounted."""
+    return m.tasks[t].memcg if m.cfg.kmem_accounting else 0

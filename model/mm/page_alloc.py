@@ -3,7 +3,7 @@
 from model.jit import caller, frames, hook, kernel
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
-from model.mm.memcontrol import drain_all_stocks, try_charge_batch, uncharge
+from model.mm.memcontrol import drain_all_stocks, kmem_group, try_charge_batch, uncharge
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY
@@ -117,9 +117,8 @@ def alloc_frame(m, t):
 
 
 @kernel
-def charge(m, t):
-    """Charge one page to the task's group, reclaiming at its limit; 0 when the group is out of memory."""
-    memcg = m.tasks[t].memcg
+def charge(m, t, memcg):
+    """Charge one page of task `t` to a group, reclaiming at its limit; 0 when the group is out of memory."""
     if memcg == 0:
         m.memcgs[0].usage += 1
         return 1
@@ -148,7 +147,7 @@ def charge(m, t):
 def charged_frame(m, t):
     """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of it."""
     pfn = alloc_frame(m, t)
-    if pfn != NONE and not charge(m, t):
+    if pfn != NONE and not charge(m, t, m.tasks[t].memcg):
         free_frame(m, m.clock.cpu, pfn)
         return NONE
     return pfn
@@ -157,18 +156,18 @@ def charged_frame(m, t):
 @hook
 def kernel_frame(m, t):
     """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
-    if not charge(m, t):
+    memcg, node = kmem_group(m, t), m.tasks[t].node
+    if not charge(m, t, memcg):
         return NONE
-    node = m.tasks[t].node
     pfn = alloc_reserve(m, node)
     if pfn == NONE:
         for other in range(m.cfg.nr_nodes):
             if pfn == NONE:
                 pfn = alloc_reserve(m, other)
     if pfn == NONE:
-        uncharge(m, m.tasks[t].memcg)
+        uncharge(m, memcg)
         return NONE
     m.vm.pgalloc += 1
-    frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, m.tasks[t].memcg
-    m.memcgs[m.tasks[t].memcg].kmem += 1
+    frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, memcg
+    m.memcgs[memcg].kmem += 1
     return pfn

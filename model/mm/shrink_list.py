@@ -21,6 +21,7 @@ from model.mm.state import (
     HELD,
     ISOLATED,
     KEEP,
+    NOBODY,
     PTE_SHIFT,
     QUEUED,
     RECLAIM,
@@ -29,7 +30,7 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
-from model.mm.swap import alloc_slot, free_swapcache, swap_full, write_out
+from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full, write_out
 
 check_references = caller("check_references")
 evict = caller("evict")
@@ -82,6 +83,8 @@ def _remove_mapping(m, s, pfn):
     shadow = evict(m, pfn, s)
     if page.state & ANON:
         swapcache(m)[page.slot - 1] = shadow
+        if page.owner == NOBODY:
+            free_slot(m, page.slot - 1)
     else:
         cache(m)[page.owner] = shadow
         m.files[page.slot].nr_cached -= 1
@@ -152,9 +155,6 @@ def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now."""
     page = frames(m)[pfn]
     result = write_out(m, pfn)
-    if result == 2:
-        _activate(m, s, pfn)
-        return 0
     m.sc[s].nr_pageout += 1
     stat_updated(m, page.memcg, 1)
     return result

@@ -17,6 +17,7 @@ RECLAIM_PAGE, RECLAIM_CLEAN, KEEP, ACTIVATE = 0, 1, 2, 3
 PTE_PRESENT, PTE_YOUNG, PTE_DIRTY, PTE_SHIFT = 1, 2, 4, 3
 PTE_WRPROTECT = -(1 << 31)
 PTE_FRAME = (1 << 28) - 1
+NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written
 
 REGION_ANON, REGION_MMAP, REGION_READ = 0, 1, 2
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2

@@ -74,7 +74,10 @@ def _slot_in(m, area, memcg):
 
 @kernel
 def alloc_slot(m, memcg):
-    """A swap slot from the area of highest priority that has one, equal ones in turn; NONE when swap is full."""
+    """A swap slot from the area of highest priority that has one, equal ones in turn.
+
+    NONE when swap is full, or when zram finds no memory to store a page in.
+    """
     best = NONE
     for area in range(m.cfg.nr_swaps):
         a = m.swaps[area]
@@ -85,6 +88,8 @@ def alloc_slot(m, memcg):
         ):  # fmt: skip
             best = area
     if best == NONE:
+        return NONE
+    if m.swaps[best].kind == SWAP_ZRAM and not _zram_store(m, best):
         return NONE
     m.swaps[best].turn += 1
     slot = _slot_in(m, best, memcg)
@@ -136,6 +141,7 @@ def _zram_store(m, area):
         frames(m)[pfn].state = KERNEL
         a.pool = pfn
         a.pool_frames += 1
+        m.vm.pgalloc += 1
     a.stored += 1
     return 1
 
@@ -163,13 +169,11 @@ def free_swapcache(m, pfn):
 
 @kernel
 def write_out(m, pfn):
-    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback; 2: failed."""
+    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback."""
     page = frames(m)[pfn]
     area = area_of(m, page.slot - 1)
     a = m.swaps[area]
     if a.kind == SWAP_ZRAM:
-        if not _zram_store(m, area):
-            return 2
         m.clock.now += a.out_ns
     elif a.kind == SWAP_PARTITION:
         m.clock.now += m.cfg.io_path

@@ -26,6 +26,7 @@ import numpy as np
 
 from model.jit import kernel
 from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, WRITEBACKS, Yardstick, grown
+from model.yardstick.prefetch import AHEAD, prefetch
 from model.yardstick.result import Result
 
 UNUSED = OWN  # machines that never held a page
@@ -83,6 +84,8 @@ def touch(log, start, stop, write, missed, mark, last, count):
     unused, misses, writebacks = count[UNUSED], 0, 0
     for i in range(start, stop):
         page = log[i]
+        prefetch(last, log[min(i + 2 * AHEAD, stop - 1)])
+        prefetch(mark, last[log[min(i + AHEAD, stop - 1)]] >> 1)
         word = last[page]
         dirty = word & 1
         kept = word != NONE and word >> 1 == i - 1

@@ -10,6 +10,7 @@ from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
+SCOPE = "node"
 end_reclaim = caller("end_reclaim")
 THROTTLE_NS = 100_000_000  # HZ/10
 

@@ -11,6 +11,7 @@ from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
+SCOPE = "zone"
 CONGESTION_NS = 100_000_000  # HZ/10
 end_reclaim = caller("end_reclaim")
 

@@ -12,6 +12,7 @@ from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, rec
 from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
+SCOPE = "zone"
 START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000
 CONGESTION_NS = 100_000_000

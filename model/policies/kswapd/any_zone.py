@@ -12,6 +12,7 @@ from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, shr
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
+SCOPE = "node"
 START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000  # HZ/10
 prepare_scan = caller("prepare_scan")

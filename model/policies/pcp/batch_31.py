@@ -9,4 +9,4 @@ def sizes(managed: int, low_wmark: int, node_cpus: int) -> tuple[int, int]:
     """(batch, high) of a zone's per-CPU lists in pages."""
     batch = max(1, min(managed // 1024, 128) // 4)
     batch = (1 << (batch + batch // 2).bit_length() - 1) - 1
-    return max(1, batch), 6 * max(1, batch)
+    return max(1, batch), 6 * batch
