@@ -95,7 +95,7 @@ TASK = row(
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
-    cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", lowest="i8", turn="i8",
+    cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",
     stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
 )  # fmt: skip
 SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")

@@ -30,7 +30,7 @@ def place_devices(built: Built, servers: Servers) -> None:
         row = m.swaps[n]
         row.first, row.nslots = first, target.size // PAGE
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
-        row.lowest = row.cluster_next = row.cluster_end = first
+        row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not m.cfg.zone_lruvecs], max(1, int(row.nslots)))
         row.disk = built.disks.index(target.disk) if target.disk else NONE
         row.link = links.index(target.link) if target.link else NONE

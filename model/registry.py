@@ -7,8 +7,10 @@ configuration compiles nothing. `load` imports the file to bind its hooks.
 
 import ast
 import difflib
+import hashlib
 import importlib
 import importlib.util
+import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -108,9 +110,11 @@ def load(axis: str, variant: Variant) -> ModuleType:
     info = variant_info(axis, variant.variant, variant.file)
     if variant.file is None:
         return importlib.import_module(f"model.policies.{axis}.{info.path.stem}")
-    spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}", info.path)
+    place = hashlib.sha256(str(info.path.resolve()).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}_{place}", info.path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where numba looks for it when it loads the file's kernels from its cache
     spec.loader.exec_module(module)
     return module
 

@@ -2,7 +2,7 @@
 
 A slot is one page of a swap area; `swapmap` holds the owning group + 1 (0: free), `swapcache` holds the frame that
 caches it (pfn + 1) or, negative, the shadow of the page that left memory through it. Slots are handed out from the
-current cluster, then from the next wholly free cluster, then from the lowest free slot.
+current cluster, then from the next wholly free cluster, then from the next free slot onwards.
 """
 
 from model.block.completions import submit
@@ -61,11 +61,9 @@ def _slot_in(m, area, memcg):
             else:
                 a.cluster_end = slot + a.cluster
         if slot == NONE:
-            slot = a.lowest
-            while used[slot]:
-                slot += 1
-            a.lowest = slot
-            a.cluster_end = min(a.first + a.nslots, slot + a.cluster)
+            slot = a.cluster_next
+            while slot >= a.first + a.nslots or used[slot]:
+                slot = slot + 1 if slot + 1 < a.first + a.nslots else a.first
     a.cluster_next = slot + 1
     used[slot] = memcg + 1
     a.used += 1
@@ -120,7 +118,6 @@ def free_slot(m, slot):
     used[slot] = 0
     swapcache(m)[slot] = 0
     a.used -= 1
-    a.lowest = min(a.lowest, slot)
     if slot % a.cluster == 0:
         a.free_clusters_gone = 0
     m.memcgs[memcg].swap_pages -= 1
@@ -135,6 +132,9 @@ def _zram_store(m, area):
     a = m.swaps[area]
     if (a.stored + 1) * a.stored_bytes > a.pool_frames * PAGE:
         pfn = alloc_reserve(m, a.pool_node)
+        for node in range(m.cfg.nr_nodes):
+            if pfn == NONE:
+                pfn = alloc_reserve(m, node)
         if pfn == NONE:
             return 0
         frames(m)[pfn].next = a.pool
