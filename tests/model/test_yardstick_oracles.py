@@ -11,7 +11,6 @@ from tests.model.test_yardstick import GENERATORS, SHARES, generated
 from tests.model.yardstick_reference import REFERENCE
 
 TRACES = sorted((config_dir() / "traces").glob("*.mmt"))
-PREFIX = 30_000  # accesses the reference can afford; --slow lets it have them all
 
 
 def name_of(path) -> str:
@@ -29,14 +28,10 @@ def agree_with_the_reference(name: str, page: np.ndarray, write: np.ndarray) -> 
         assert (result.misses, result.writebacks) == (sum(expected), writebacks)
 
 
-@pytest.mark.parametrize("path", TRACES, ids=name_of)
-@pytest.mark.parametrize("name", REFERENCE)
-def test_the_start_of_a_trace_against_the_reference(name, path):
-    trace = open_trace(path)
-    agree_with_the_reference(name, trace.page[:PREFIX], trace.write[:PREFIX])
+def test_there_are_traces_to_compare_on():
+    assert len(TRACES) >= 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", TRACES, ids=name_of)
 @pytest.mark.parametrize("name", REFERENCE)
 def test_a_whole_trace_against_the_reference(name, path):
