@@ -1,0 +1,163 @@
+"""The page cache: readahead, fault-around, shared mappings, writing back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.description import Cell, Cgroup, Disk, Region
+from model.mm import state
+from model.units import PAGE, KiB, MiB
+from tests.model.cells import ERAS, Run, given, machine, mapped_frame, one, reads, run, sampled, writes
+
+HOST = machine(16, disks={"d": Disk()})
+READ = Region(kind="file", access="read", disk="d")
+MAPPED = Region(kind="file", disk="d")
+
+
+def without(region: Region, **more) -> Region:
+    return replace(region, readahead=0, **more)
+
+
+def requests(done: Run) -> int:
+    return int(done.m.disks[0].reads)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_without_readahead_every_page_is_a_request(era):
+    done = run(one(era, HOST, without(READ)), reads(range(100)))
+    assert done.metrics["misses"] == done.metrics["pgpgin"] == requests(done) == 100
+    assert done.metrics["readahead"] == 0
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_sequential_reads_miss_once_and_windows_double(era):
+    """Windows of 4, 8, 16, 32, 32, 32 pages, each submitted at the mark of the one before; the file ends at 128."""
+    done = run(one(era, HOST, READ), reads(range(100)), footprint=128)
+    assert done.metrics["misses"] == 1
+    assert done.metrics["pgpgin"] == 128 and requests(done) == 7
+    assert done.metrics["readahead"] == 128 - 7
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_random_reads_are_not_read_ahead(era):
+    pages = [50, 10, 90, 30, 70]
+    done = run(one(era, HOST, READ), reads(pages), footprint=128)
+    assert done.metrics["misses"] == done.metrics["pgpgin"] == 5
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_advice_random_turns_readahead_off(era):
+    done = run(one(era, HOST, replace(READ, advice="random")), reads(range(50)))
+    assert done.metrics["misses"] == done.metrics["pgpgin"] == 50
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_mapped_file_is_read_around_the_fault(era):
+    """32 pages around page 40: 24 to 55."""
+    done = run(one(era, HOST, MAPPED), reads([40]), footprint=128)
+    assert done.metrics["pgmajfault"] == 1 and done.metrics["pgpgin"] == 32 and requests(done) == 1
+    cached = np.flatnonzero(done.built.memory.table("cache") > 0)
+    assert cached.tolist() == list(range(24, 56))
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_fault_around_maps_what_is_cached(era):
+    """Windows of 16 pages since 3.15; the page that carries the readahead mark (24) faults by itself."""
+    done = run(one(era, HOST, MAPPED), reads(range(32)), footprint=32)
+    assert done.metrics["pgmajfault"] == 1
+    assert done.metrics["pgfault"] == (32 if era == "3.1" else 3)
+    off = run(one(era, HOST, replace(MAPPED, fault_around=4 * KiB)), reads(range(32)), footprint=32)
+    assert off.metrics["pgfault"] == 32 and off.metrics["pgmajfault"] == 1
+
+
+def test_pages_mapped_around_a_fault_are_young():
+    """As on x86, where the hardware sets the bit anyway."""
+    done = run(one("6.18", HOST, MAPPED), reads([5]), footprint=32)
+    words = done.built.memory.table("pte")[:17]
+    wanted = state.PTE_PRESENT | state.PTE_YOUNG
+    assert [bool(word & wanted == wanted) for word in words] == [True] * 16 + [False]
+
+
+def sharing(era: str, *regions: Region, **more) -> Cell:
+    tasks = {f"t{i}": given(region) for i, region in enumerate(regions)}
+    return Cell(kernel=era, machine=HOST, tasks=tasks, **more)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_two_tasks_share_a_files_pages(era):
+    region = without(MAPPED, file="shared", fault_around=4 * KiB)
+    done = run(sharing(era, region, region), {"t0": reads(range(40)), "t1": reads(range(20, 60))})
+    assert done.metrics["pgmajfault"] == done.metrics["pgpgin"] == 60, "each page is read once"
+    assert done.metrics["minor_faults"] == 20
+    counts = done.built.memory.table("frames")["mapcount"]
+    both = [mapped_frame(done.built, page) for page in range(20, 40)]
+    assert both == [mapped_frame(done.built, page, 1) for page in range(20, 40)]
+    assert counts[both].tolist() == [2] * 20 and counts.sum() == 80
+    assert int(done.m.zones["nr_mapped"].sum()) == int(done.m.zones["nr_file"].sum()) == 60
+
+
+def test_files_without_a_name_are_private():
+    region = without(MAPPED)
+    done = run(sharing("6.18", region, region), {"t0": reads(range(40)), "t1": reads(range(40))})
+    assert done.metrics["pgpgin"] == 80 and int(done.m.cfg.nr_files) == 2
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_killed_task_leaves_shared_pages_to_the_others(era):
+    region = without(MAPPED, file="shared", size=64 * PAGE)
+    tasks = {"t0": given(region), "hog": given(region, Region())}
+    host = machine(16, disks={"d": Disk()})
+    hog = np.concatenate([reads(range(64)), writes(range(64, 5000))])
+    quiet = np.tile(reads(range(64)), 100)
+    done = run(Cell(kernel=era, machine=host, tasks=tasks), {"t0": quiet, "hog": hog})
+    assert done.metrics["outcome"] == "oom" and int(done.m.tasks[1].state) == state.KILLED
+    assert int(done.m.tasks[0].stat.accesses) == len(quiet)
+
+
+def unwritten(run_: Run) -> int:
+    return sum(int(file.nr_dirty) + int(file.nr_writeback) for file in run_.m.files[: int(run_.m.cfg.nr_files)])
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("region", [READ, MAPPED], ids=["write()", "store"])
+def test_what_was_dirtied_is_written_or_still_dirty(era, region):
+    cell = one(era, HOST, region, sampling=sampled(50))
+    events = np.concatenate([writes(range(3000)), reads(range(3000, 6000)), writes(range(0, 6000, 3))])
+    laws = run(cell, events, probe=lambda built: balance_of(built))
+    assert all(dirtied == written + left for dirtied, written, left in laws.seen)
+    assert laws.metrics["nr_dirtied"] >= 3000 and laws.metrics["nr_written"] > 0
+    assert laws.metrics["nr_dirtied"] == laws.metrics["nr_written"] + unwritten(laws)
+
+
+def balance_of(built) -> tuple[int, int, int]:
+    m = built.memory.m
+    files = m.files[: int(m.cfg.nr_files)]
+    return int(m.vm.nr_dirtied), int(m.vm.nr_written), int(files["nr_dirty"].sum() + files["nr_writeback"].sum())
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_page_written_often_is_dirty_once(era):
+    done = run(one(era, HOST, MAPPED), writes(np.tile(np.arange(20), 10)))
+    assert done.metrics["nr_dirtied"] == 20 and done.metrics["nr_written"] == 0
+
+
+def test_a_store_after_a_read_is_noticed_by_a_fault():
+    done = run(one("6.18", HOST, MAPPED), np.concatenate([reads([3]), writes([3, 3])]), footprint=4)
+    assert done.metrics["pgfault"] == 2 and done.metrics["nr_dirtied"] == 1
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_file_without_a_disk_is_never_dirty(era):
+    done = run(one(era, machine(16), Region(kind="file")), writes(range(5000)))
+    assert done.metrics["nr_dirtied"] == done.metrics["nr_written"] == 0
+    assert done.metrics["pgsteal_file"] > 0 and done.metrics["outcome"] == "ok"
+
+
+def test_who_writes_dirty_pages_under_reclaim():
+    """3.1: whoever reclaims. Later: the flusher only, and reclaim marks the page for the end of its write."""
+    group = {"cgroups": {"g": Cgroup(max=MiB)}}
+    found = {era: run(one(era, HOST, MAPPED, **group), writes(range(1500))).metrics for era in ("3.1", "6.18")}
+    assert found["3.1"]["nr_vmscan_write"] > 0 == found["3.1"]["nr_vmscan_immediate_reclaim"]
+    assert found["6.18"]["nr_vmscan_immediate_reclaim"] > 0 == found["6.18"]["nr_vmscan_write"]
+    assert found["6.18"]["pgrotated"] > 0
