@@ -5,7 +5,10 @@ operation. Pages are numbered from 0 within the task's address space (its region
 depends on the region: a load or store through a mapping, or read()/write() of the page.
 """
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 OP_SHIFT = 40
 ARG_MASK = (1 << OP_SHIFT) - 1
@@ -15,11 +18,15 @@ WRITE = 1  # argument: page
 COMPUTE = 2  # argument: ns of computation
 
 
-def touches(pages: np.ndarray, write: np.ndarray) -> np.ndarray:
+def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":
     """Events that read (`write` false) or write the given pages; both arrays have one entry an event."""
+    import numpy as np
+
     return pages.astype(np.int64) | (write.astype(np.int64) << OP_SHIFT)
 
 
-def compute(ns: int) -> np.ndarray:
+def compute(ns: int) -> "np.ndarray":
     """One event: `ns` nanoseconds of computation."""
+    import numpy as np
+
     return np.array([ns | (COMPUTE << OP_SHIFT)], dtype=np.int64)

@@ -78,12 +78,24 @@ def variants(axis: str) -> dict[str, VariantInfo]:
 
 def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
     """What the variant's file says; ValueError when there is no such variant or its file cannot be read as one."""
+    if not file:
+        return _built_in(axis, name)
     if axis not in AXES:
         raise ValueError(_unknown("policy axis", axis, AXES))
-    path = Path(file) if file else POLICIES / axis / f"{name.replace('-', '_').replace('.', '_')}.py"
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"no file {path}")
+    return _read(axis, name, path, path.stat().st_mtime_ns)
+
+
+@cache
+def _built_in(axis: str, name: str) -> VariantInfo:
+    if axis not in AXES:
+        raise ValueError(_unknown("policy axis", axis, AXES))
+    path = POLICIES / axis / f"{name.replace('-', '_').replace('.', '_')}.py"
     if not path.is_file():
         known = [_name(known) for known in (POLICIES / axis).glob("*.py") if known.stem != "__init__"]
-        raise ValueError(f"no file {path}" if file else _unknown(f"variant of axis {axis!r}", name, known))
+        raise ValueError(_unknown(f"variant of axis {axis!r}", name, known))
     return _read(axis, name, path, path.stat().st_mtime_ns)
 
 
@@ -128,8 +140,7 @@ def resolve(cell: Cell) -> Cell:
         if axis not in AXES:
             raise ValueError(_unknown("policy axis", axis, AXES))
     policy = {
-        axis: _fill(axis, cell.policy.get(axis, Variant(variant=era.policy[axis], params=era.params.get(axis, {}))))
-        for axis in AXES
+        axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(era.name, axis) for axis in AXES
     }
     _same_scope(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
@@ -154,6 +165,12 @@ def _same_scope(policy: dict[str, Variant]) -> None:
     if len(scopes) > 1:
         parts = " but ".join(f"{', '.join(chosen)} work per {scope}" for scope, chosen in sorted(scopes.items()))
         raise ValueError(f"{parts}; choose variants of one kind, or another kernel")
+
+
+@cache
+def _era_choice(kernel: str, axis: str) -> Variant:
+    era = ERAS[kernel]
+    return _fill(axis, Variant(variant=era.policy[axis], params=era.params.get(axis, {})))
 
 
 def _fill(axis: str, variant: Variant) -> Variant:

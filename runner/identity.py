@@ -11,20 +11,34 @@ from typing import Any
 from model.description import Cell, Cgroup, Machine, Stream, Task, Variant
 
 DIGITS = 20
-SHARED = (Machine, Task, Cgroup)  # parts that many cells hold, and hold as the same object
+SHARED = (Machine, Task, Cgroup, Variant)  # parts that many cells hold, and hold as the same object
+ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 class Identity:
-    """Computes keys; parts that cells share are turned into text once. `traces` holds content digests by path."""
+    """Computes keys; parts that cells share are turned into text once. `traces` holds content digests by path.
+
+    Of a cell's own parts the latest is remembered: replicates of a row follow each other and differ in nothing else.
+    """
 
     def __init__(self, traces: dict[str, str | None]) -> None:
         self.traces = traces
         self.known: dict[int, tuple[str, Any]] = {}
+        self.latest: dict[str, tuple[Any, str]] = {}
         self.files: dict[str, str] = {}
 
     def key(self, cell: Cell) -> str:
         """The key of a resolved cell, replicate included: 20 hex digits."""
-        return hashlib.sha256(self.text(cell).encode()).hexdigest()[:DIGITS]
+        text = self.braces({name: self.part(name, value) for name, value in vars(cell).items()})
+        return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+    def part(self, name: str, value: Any) -> str:
+        """Canonical JSON of a cell's field."""
+        known, text = self.latest.get(name, (None, ""))
+        if known is not value or not text:
+            text = self.text(value)
+            self.latest[name] = (value, text)
+        return text
 
     def text(self, value: Any) -> str:
         """Canonical JSON of nested dataclasses: keys sorted, no spaces, numbers in their shortest form."""
@@ -39,7 +53,7 @@ class Identity:
             return self.braces({str(name): self.text(part) for name, part in value.items()})
         if isinstance(value, tuple | list):
             return "[" + ",".join(map(self.text, value)) + "]"
-        return json.dumps(value, allow_nan=False)
+        return ENCODE(value)
 
     def record(self, value: Any) -> str:
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -50,7 +64,7 @@ class Identity:
         return self.braces({name: self.text(part) for name, part in parts.items()})
 
     def braces(self, parts: dict[str, str]) -> str:
-        return "{" + ",".join(f"{json.dumps(name)}:{parts[name]}" for name in sorted(parts)) + "}"
+        return "{" + ",".join(f"{ENCODE(name)}:{parts[name]}" for name in sorted(parts)) + "}"
 
     def file(self, path: str) -> str:
         """SHA-256 of a file's contents."""

@@ -80,10 +80,10 @@ class Streams:
         return Scalar(item.place, real, real, quoted=True) if self.digests[real] else None
 
     def verify(self, path: Path, item: Scalar) -> str | None:
-        from model.trace import TraceError, open_trace
+        from model.trace import TraceError, verified_header
 
         try:
-            return str(open_trace(path).digest)
+            return verified_header(path).digest
         except (TraceError, OSError) as error:
             self.problems.add(item.place, f"the trace cannot be used: {error}", "record or import it again")
             return None

@@ -10,9 +10,10 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MAGIC = b"\x89MMT\r\n\x1a\n"  # binary, and broken by line-ending conversions
 VERSION = 1
@@ -22,7 +23,7 @@ BLOCK = 65_536  # accesses a block; transforms start afresh at every block
 MAX_HEADER = 1 << 20
 MAX_PAGES = 1 << 32
 
-COLUMNS: dict[str, np.dtype[Any]] = {"page": np.dtype("<u4"), "write": np.dtype("u1"), "task": np.dtype("<u2")}
+COLUMNS = {"page": "<u4", "write": "|u1", "task": "<u2"}  # stored elements: byte order, kind and size in bytes
 ENCODINGS = ("raw", "zstd", "zstd+delta", "zstd+planes")
 
 
@@ -41,9 +42,16 @@ class Section:
     sha256: str
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> "np.dtype[Any]":
         """Type of the column's stored elements; `write` is eight accesses a byte."""
-        return COLUMNS[self.name]
+        import numpy as np
+
+        return np.dtype(COLUMNS[self.name])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a stored element."""
+        return int(COLUMNS[self.name][-1])
 
     def elements(self, accesses: int) -> int:
         """Stored elements of a column of `accesses` accesses."""
@@ -94,7 +102,7 @@ def _check(header: Header, file_length: int) -> None:
         inside = PREAMBLE.size <= section.offset and section.size >= 0 and section.offset + section.size <= file_length
         if section.encoding not in ENCODINGS or not inside:
             raise ValueError(f"section {section.name!r} has an unknown encoding or lies outside the file")
-        if section.encoding == "raw" and section.size != section.elements(header.accesses) * section.dtype.itemsize:
+        if section.encoding == "raw" and section.size != section.elements(header.accesses) * section.itemsize:
             raise ValueError(f"section {section.name!r} has the wrong size")
 
 
@@ -104,8 +112,10 @@ def content_digest(npages: int, accesses: int, columns: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def encode_block(values: np.ndarray, encoding: str) -> bytes:
+def encode_block(values: "np.ndarray", encoding: str) -> bytes:
     """One block of a column as the bytes that are compressed (or stored, when raw)."""
+    import numpy as np
+
     if encoding == "zstd+delta":
         return np.diff(values, prepend=values.dtype.type(0)).tobytes()
     if encoding == "zstd+planes":
@@ -113,8 +123,10 @@ def encode_block(values: np.ndarray, encoding: str) -> bytes:
     return values.tobytes()
 
 
-def decode_block(raw: bytes, dtype: np.dtype, encoding: str) -> np.ndarray:
+def decode_block(raw: bytes, dtype: "np.dtype", encoding: str) -> "np.ndarray":
     """The inverse of `encode_block`."""
+    import numpy as np
+
     if encoding == "zstd+planes":
         planes = np.frombuffer(raw, dtype=np.uint8).reshape(dtype.itemsize, -1)
         return np.ascontiguousarray(planes.T).view(dtype).reshape(-1)

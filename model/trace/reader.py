@@ -1,28 +1,15 @@
 """Reading trace files: checked before use, then mapped or decoded, whole or block by block."""
 
-import hashlib
-import struct
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import zstandard
 
-from model.trace.format import (
-    BLOCK,
-    MAGIC,
-    MAX_HEADER,
-    PREAMBLE,
-    VERSION,
-    Header,
-    Section,
-    TraceError,
-    block_lengths,
-    decode_block,
-    header_from_json,
-)
+from model.trace.format import BLOCK, Header, Section, TraceError, block_lengths, decode_block
+from model.trace.header import Bounded, read_header, verified_header
 
 Accesses = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # page (uint32), write (bool), task (uint16)
 
@@ -79,7 +66,7 @@ class Trace:
         section = self.header.sections[name]
         with self.path.open("rb") as file:
             file.seek(section.offset)
-            source: Any = _Bounded(file, section.size)
+            source: Any = Bounded(file, section.size)
             if section.encoding != "raw":
                 source = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=False)
             for length in block_lengths(section, self.accesses):
@@ -107,67 +94,9 @@ class Trace:
             raise TraceError(f"{self.path}: an access lies outside the {self.npages} pages that the header declares")
 
 
-class _Bounded:
-    """The next `size` bytes of an open file, as something to read from."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file, self.left = file, size
-
-    def read(self, size: int = -1) -> bytes:
-        got = self.file.read(self.left if size < 0 else min(size, self.left))
-        self.left -= len(got)
-        return got
-
-
-def read_header(path: str | Path) -> Header:
-    """The checked header of a trace file, without looking at its columns. Raises TraceError."""
-    try:
-        with Path(path).open("rb") as file:
-            return _read_header(file, Path(path).stat().st_size)
-    except (ValueError, struct.error) as error:
-        raise TraceError(f"{path}: not a usable trace: {error}") from error
-    except OSError as error:
-        raise TraceError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _read_header(file: BinaryIO, length: int) -> Header:
-    preamble = file.read(PREAMBLE.size)
-    if preamble[: len(MAGIC)] != MAGIC[: len(preamble)] or not preamble:
-        raise ValueError("it does not start as a .mmt file does (other formats: mmrun trace import)")
-    if len(preamble) < PREAMBLE.size:
-        raise ValueError("it is cut off within its first bytes")
-    _, version, size, offset, expected, digest = PREAMBLE.unpack(preamble)
-    if version != VERSION:
-        raise ValueError(f"it is of version {version}, this program reads version {VERSION}")
-    if expected != length:
-        raise ValueError(f"it is {length} bytes long and should be {expected}: truncated or damaged")
-    if size > MAX_HEADER or offset + size > length:
-        raise ValueError("its header is said to lie outside the file: damaged")
-    file.seek(offset)
-    raw = file.read(size)
-    if hashlib.sha256(raw).digest() != digest:
-        raise ValueError("its header does not match its checksum: damaged")
-    return header_from_json(raw, length)
-
-
 def open_trace(path: str | Path, *, verify: bool = True) -> Trace:
     """Open a trace file; with `verify`, every column is checked against its checksum first.
 
     Raises TraceError when the file is absent, truncated, damaged or not a trace.
     """
-    trace = Trace(Path(path), read_header(path))
-    if verify:
-        with trace.path.open("rb") as file:
-            for section in trace.header.sections.values():
-                if _hash(file, section) != section.sha256:
-                    raise TraceError(f"{path}: column {section.name!r} does not match its checksum: damaged")
-    return trace
-
-
-def _hash(file: BinaryIO, section: Section) -> str:
-    digest = hashlib.sha256()
-    file.seek(section.offset)
-    stored = _Bounded(file, section.size)
-    while piece := stored.read(1 << 20):
-        digest.update(piece)
-    return digest.hexdigest()
+    return Trace(Path(path), verified_header(path) if verify else read_header(path))

@@ -2,10 +2,12 @@
 
 from bisect import bisect
 from collections.abc import Iterator
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.units import PAGE
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CHUNK = 65_536  # events a chunk
 BLOCK = 1 << 20  # ranks handled at a time while a table is made
@@ -16,8 +18,10 @@ def pages_of(size: int) -> int:
     return -(-size // PAGE)
 
 
-def permutation(rng: np.random.Generator, n: int) -> np.ndarray:
+def permutation(rng: "np.random.Generator", n: int) -> "np.ndarray":
     """A random permutation of 0..n-1, int32: half the memory of numpy's own."""
+    import numpy as np
+
     return rng.permutation(np.arange(n, dtype=np.int32))
 
 
@@ -27,8 +31,10 @@ def spans(accesses: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + CHUNK, accesses)
 
 
-def coins(rng: np.random.Generator, count: int, fraction: float) -> np.ndarray:
+def coins(rng: "np.random.Generator", count: int, fraction: float) -> "np.ndarray":
     """`count` booleans, each true with probability `fraction`."""
+    import numpy as np
+
     if fraction in (0.0, 1.0):
         return np.full(count, fraction == 1.0)
     return rng.random(count, dtype=np.float32) < np.float32(fraction)
@@ -41,7 +47,9 @@ class Zipf:
     distribution. `names`, a permutation of 0..n-1, gives the ranks other numbers at no cost a draw.
     """
 
-    def __init__(self, n: int, exponent: float, names: np.ndarray | None = None) -> None:
+    def __init__(self, n: int, exponent: float, names: "np.ndarray | None" = None) -> None:
+        import numpy as np
+
         self.n = n
         self.table: np.ndarray | None = None
         if exponent == 0.0:
@@ -53,10 +61,12 @@ class Zipf:
         pairs[order, 1] = alias if names is None else names[alias]
         self.table = pairs.view(np.int64).reshape(n)
 
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+    def draw(self, rng: "np.random.Generator", count: int) -> "np.ndarray":
         """`count` ranks (or their names), int64."""
         if self.table is None:
             return rng.integers(self.n, size=count)
+        import numpy as np
+
         # One uniform number a draw: the integer part picks the cell, the fraction decides between the two ranks.
         point = rng.random(count) * self.n
         cell = np.minimum(point.astype(np.int64), self.n - 1)
@@ -65,13 +75,15 @@ class Zipf:
         return np.where(point < pair[:, 0].view(np.float32), cell, pair[:, 1])
 
 
-def zipf_table(n: int, exponent: float) -> tuple[np.ndarray, np.ndarray]:
+def zipf_table(n: int, exponent: float) -> "tuple[np.ndarray, np.ndarray]":
     """Walker's table of weights (rank + 1) ** -exponent: the share each cell keeps (float32) and its alias (int32).
 
     Vose's sweep without its loop. Cells below the average (all behind the first `heavy`) take, in order, from those
     above it; running totals of what is missing and what is to spare tell who gives to whom, and where a giver runs
     short and takes from the next one. Done in blocks: memory beyond the table stays small.
     """
+    import numpy as np
+
     scale = n / sum(float(_weights(start, min(start + BLOCK, n), exponent).sum()) for start in range(0, n, BLOCK))
     heavy = bisect(range(n), -1.0, key=lambda rank: -float((rank + 1.0) ** -exponent * scale))
     keep, alias = np.ones(n, dtype=np.float32), np.arange(n, dtype=np.int32)
@@ -92,7 +104,9 @@ def zipf_table(n: int, exponent: float) -> tuple[np.ndarray, np.ndarray]:
     return keep, alias
 
 
-def _weights(start: int, end: int, exponent: float) -> np.ndarray:
+def _weights(start: int, end: int, exponent: float) -> "np.ndarray":
+    import numpy as np
+
     return np.arange(start + 1, end + 1, dtype=np.float64) ** -exponent
 
 

@@ -5,8 +5,7 @@ Stands for programs with phases (compilers, batch pipelines) and tests how fast 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
 from model.units import Bytes
@@ -20,6 +19,9 @@ from model.workloads._common import (
     permutation,
     spans,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,10 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
+    import numpy as np
+
     layout, pages, writes = rng.spawn(3)
     n, width = footprint(params), pages_of(params.working_set)
     step = round(width * (1.0 - params.overlap))

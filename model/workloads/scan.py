@@ -6,8 +6,7 @@ space, the scanned range behind it; the scanner wraps round at its end.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
 from model.units import Bytes
@@ -21,6 +20,9 @@ from model.workloads._common import (
     permutation,
     spans,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,10 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
+    import numpy as np
+
     layout, pages, writes, turns = rng.spawn(4)
     hot = pages_of(params.hot)
     scanned = footprint(params) - hot

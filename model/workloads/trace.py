@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
-from model.trace import Trace, open_trace
 from model.workloads._common import check_positive
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.trace import Trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +32,19 @@ class Params:
 
 def footprint(params: Params) -> int:
     """Pages of the trace's address space, whichever tasks are played."""
-    return open_trace(params.path, verify=False).npages
+    from model.trace.header import read_header
+
+    return read_header(params.path).npages
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64); `rng` is not used."""
+    from model.trace import open_trace
+
     return play(open_trace(params.path), params)
 
 
-def play(trace: Trace, params: Params) -> Iterator[np.ndarray]:
+def play(trace: "Trace", params: Params) -> "Iterator[np.ndarray]":
     """The events of an open trace. Raises ValueError when `params.tasks` names a task the trace has not."""
     absent = [task for task in params.tasks or () if not 0 <= task < trace.tasks]
     if absent:
@@ -45,7 +52,9 @@ def play(trace: Trace, params: Params) -> Iterator[np.ndarray]:
     return _blocks(trace, params)
 
 
-def _blocks(trace: Trace, params: Params) -> Iterator[np.ndarray]:
+def _blocks(trace: "Trace", params: Params) -> "Iterator[np.ndarray]":
+    import numpy as np
+
     for _ in range(params.repeat):
         for page, write, task in trace.blocks():
             chunk = touches(page, write)

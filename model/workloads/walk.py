@@ -5,12 +5,14 @@ Stands for linked structures larger than memory. Like `loop` to a recency policy
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
 from model.units import Bytes
 from model.workloads._common import check_fraction, check_positive, coins, pages_of, permutation, spans
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +36,10 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
+    import numpy as np
+
     layout, writes = rng.spawn(2)
     n = footprint(params)
     order = permutation(layout, n)

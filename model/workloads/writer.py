@@ -5,12 +5,14 @@ Stands for log writers, copies, video capture: the producer of dirty pages.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
 from model.units import Bytes
 from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +38,10 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
+    import numpy as np
+
     turns, pages = rng.spawn(2)
     n, written = footprint(params), 0
     for start, end in spans(params.accesses):

@@ -5,8 +5,7 @@ Stands for caches, key-value stores and databases whose popular items are spread
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from model.events import touches
 from model.units import Bytes
@@ -20,6 +19,9 @@ from model.workloads._common import (
     permutation,
     spans,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
-def events(params: Params, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
     layout, pages, writes = rng.spawn(3)
     n = footprint(params)
