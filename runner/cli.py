@@ -6,10 +6,12 @@ usage, 3 the environment, 130 interrupted.
 
 import importlib
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from runner.problems import ConfigErrors, EnvironmentProblem
 
@@ -19,8 +21,42 @@ OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
+@dataclass(frozen=True)
+class Direct:
+    """Takes an argument's text as text or as a path."""
+
+    kind: type
+
+    def coerce(self, value: Any, param: Any = None, ctx: Any = None) -> Any:
+        """The value; None for one that is not given."""
+        return value if value is None else self.kind(value)
+
+
+def direct(parameter: Any) -> Any:
+    """The parameter, taken directly where nothing has to be checked.
+
+    Typer converts every value with Pydantic, whose import takes as long as checking an experiment.
+    """
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if kind in (bool, str, Path) and parameter.nargs == 1 and getattr(parameter, "_runtime_param", parameter) is None:
+        parameter._runtime_param = Direct(kind)
+    return parameter
+
+
+class Command(TyperCommand):
+    """One command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments and options, `--help` among them."""
+        return [direct(parameter) for parameter in super().get_params(ctx)]
+
+
 class CommandTable(TyperGroup):
     """The commands by name; turns known exceptions into messages and exit codes."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Options before the command's name."""
+        return [direct(parameter) for parameter in super().get_params(ctx)]
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names in the order in which help shows them."""
@@ -34,7 +70,7 @@ class CommandTable(TyperGroup):
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(**PLAIN)
-            app.command(cmd_name)(module.command)
+            app.command(cmd_name, cls=Command)(module.command)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command

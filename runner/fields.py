@@ -1,11 +1,13 @@
 """Turns configuration trees into the dataclasses of the model, with every error at its place.
 
 The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), refuses
-unknown keys and remembers where each value stands. Pydantic then checks the result, strictly, and its errors are mapped
-back to places. The string literal below a field is its documentation.
+unknown keys and remembers where each value stands. Values that fit their types as they stand are built at once; for
+all others Pydantic is imported (which takes longer than checking a whole experiment) and decides, strictly, and its
+errors are mapped back to places. The string literal below a field is its documentation.
 """
 
 import ast
+import contextlib
 import dataclasses
 import inspect
 import itertools
@@ -80,6 +82,49 @@ def adapter(kind: Any) -> Any:
     return TypeAdapter(kind)
 
 
+class Unsure(Exception):
+    """Plain data that does not fit a type as it stands."""
+
+
+def build(value: Any, hint: Any) -> Any:
+    """The value of a type from plain data of exactly that shape, as Pydantic would make it; `Unsure` for other data."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return list(value) if isinstance(value, tuple) else value
+    if origin is typing.Annotated:
+        return build(value, args[0])
+    if type(value) is hint or (origin is Literal and any(type(c) is type(value) and c == value for c in args)):
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return value if type(value) in args else build_first(value, args)
+    if origin is tuple and type(value) is list:
+        return tuple(build(part, args[0]) for part in value)
+    if origin is dict and type(value) is dict:
+        return {key: build(part, args[1]) for key, part in value.items()}
+    if is_dataclass(hint) and type(value) is dict:
+        return build_record(value, typing.cast(type, hint))
+    if hint is float and type(value) is int:
+        return float(value)
+    raise Unsure
+
+
+def build_first(value: Any, kinds: tuple[Any, ...]) -> Any:
+    """The value as the first of several types that it fits."""
+    for kind in kinds:
+        with contextlib.suppress(Unsure):
+            return build(value, kind)
+    raise Unsure
+
+
+def build_record(value: dict[str, Any], kind: type) -> Any:
+    """A dataclass from its fields; its own checks may refuse them."""
+    known = hints(kind)
+    try:
+        return kind(**{name: build(part, known[name]) for name, part in value.items()})
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unsure from error
+
+
 @dataclass
 class Reader:
     """Reads items as types. `memory` is what a percentage refers to (bytes), `hooks` read some types their own way."""
@@ -92,17 +137,25 @@ class Reader:
 
     def read(self, item: Item, kind: type[T]) -> T | None:
         """The value of type `kind` that the item describes, or None with the reasons in `problems`."""
-        from pydantic import ValidationError
-
         before = len(self.problems)
         self.found = {}
         plain = self.plain(item, kind, ())
         try:
-            value = adapter(typing.cast(Any, kind)).validate_json(json.dumps(plain), strict=True)
+            value = build(plain, kind)
+        except Unsure:
+            value = self.judged(plain, kind)
+        return value if len(self.problems) == before else None
+
+    def judged(self, plain: Any, kind: type[T]) -> T | None:
+        """The value that Pydantic makes of plain data, or None with its errors in `problems`."""
+        validator = adapter(typing.cast(Any, kind))
+        from pydantic import ValidationError
+
+        try:
+            return typing.cast(T, validator.validate_json(json.dumps(plain), strict=True))
         except ValidationError as error:
             self.report(error.errors(include_url=False, include_input=False))
             return None
-        return value if len(self.problems) == before else None
 
     def plain(self, item: Item, hint: Any, path: Dotted, share: bool = False) -> Any:
         """The item as data for Pydantic; notes unknown keys and bad quantities. `share`: a percentage will do."""
