@@ -6,6 +6,7 @@ Paths do not count, contents do: a trace stands for its content digest, an outsi
 import dataclasses
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 from model.description import Cell, Cgroup, Machine, Stream, Task, Variant
@@ -13,6 +14,7 @@ from model.description import Cell, Cgroup, Machine, Stream, Task, Variant
 DIGITS = 20
 SHARED = (Machine, Task, Cgroup, Variant)  # parts that many cells hold, and hold as the same object
 ENCODE = json.JSONEncoder(allow_nan=False).encode
+quoted = cache(ENCODE)  # names of fields come again and again
 
 
 class Identity:
@@ -64,7 +66,7 @@ class Identity:
         return self.braces({name: self.text(part) for name, part in parts.items()})
 
     def braces(self, parts: dict[str, str]) -> str:
-        return "{" + ",".join(f"{ENCODE(name)}:{parts[name]}" for name in sorted(parts)) + "}"
+        return "{" + ",".join(f"{quoted(name)}:{parts[name]}" for name in sorted(parts)) + "}"
 
     def file(self, path: str) -> str:
         """SHA-256 of a file's contents."""
