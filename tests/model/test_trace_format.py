@@ -153,7 +153,7 @@ def is_padding(good: bytes, at: int) -> bool:
     """Whether no section, nor header, nor preamble covers a byte."""
     from io import BytesIO
 
-    from model.trace.reader import _read_header
+    from model.trace.header import _read_header
 
     header = _read_header(BytesIO(good), len(good))
     size, offset = PREAMBLE.unpack(good[: PREAMBLE.size])[2:4]
