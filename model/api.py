@@ -86,7 +86,7 @@ class _Feed:
         self.left: list[np.ndarray] = [np.empty(0, np.int64)] * len(self.sources)
 
     def refill(self, t: int) -> None:
-        """Fill the buffer of task `t` from its stream, or mark it exhausted: how a stream is chunked leaves no trace."""
+        """Fill the buffer of task `t` from its stream, or mark it exhausted; the stream's own chunks leave no trace."""
         task, filled = self.m.tasks[t], 0
         while filled < CHUNK:
             if len(self.left[t]) == 0:

@@ -28,7 +28,7 @@ def write_pages(m, disk, now, count):
 
 @kernel
 def remote_read(m, link, disk, now, count):
-    """When `count` pages have come back from a server's disk over a link: request out, disk, data in (NONE: from its memory)."""
+    """When `count` pages have come back from a server's disk over a link: request out, disk (NONE: memory), data in."""
     line = m.links[link]
     asked = now + line.rtt // 2
     read = read_pages(m, disk, asked, count) if disk != NONE else asked
