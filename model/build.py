@@ -79,6 +79,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
     era = registry.eras()[cell.kernel]
+    cfg.tlb_batched = int(era.tlb_batched)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S

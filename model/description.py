@@ -120,7 +120,7 @@ class Costs:
     io_path: Nanoseconds = 3_000
     """Block layer path of one request (2-5 us)."""
     tlb_shootdown: Nanoseconds = 1_000
-    """Base cost of one remote flush (1-10 us in all)."""
+    """One flush of other CPUs' TLBs, for what reclaim has unmapped (1-10 us)."""
     buddy: Nanoseconds = 50
     """One visit to the buddy allocator under the zone lock (estimate)."""
     kswapd_wake: Nanoseconds = 1_500

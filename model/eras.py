@@ -11,8 +11,9 @@ class Era:
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
     setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist;
     `mempolicies` are the placement modes the version knows. `kmem_accounting`: page tables and page-cache nodes are
-    charged to the group (4.5); `fault_around`: cached pages around a file fault are mapped with it (3.15);
-    `recency_by_advice`: touches through a mapping advised random or sequential do not count as references (6.3).
+    charged to the group (4.5); `tlb_batched`: reclaim flushes once for a batch of unmapped pages (4.3);
+    `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
+    mapping advised random or sequential do not count as references (6.3).
     """
 
     name: str
@@ -22,6 +23,7 @@ class Era:
     mempolicies: tuple[str, ...]
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
     kmem_accounting: bool = True
+    tlb_batched: bool = True
     fault_around: bool = True
     recency_by_advice: bool = False
     missing: dict[str, str] = field(default_factory=dict)
@@ -45,6 +47,7 @@ ERAS = {
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             kmem_accounting=False,
+            tlb_batched=False,
             fault_around=False,
             missing=_NO_SCALE,
         ),

@@ -43,16 +43,16 @@ FREE_AREA = row(head="i4", nr_free="i4")
 PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
-    wmark_high="i8", below_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8",
+    wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8",
     reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 NODE = row(
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8",
-    kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8", kswapd_until="i8",
+    kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
     kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
-    nr_thislist="i8", thislist=("i4", (ZONES_PER_NODE,)), distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
+    distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
 LIST = row(head="i4", tail="i4", n="i8")
@@ -63,7 +63,7 @@ LRUVEC = row(
     batch_scanned="i8", batch_activated="i8",
 )  # fmt: skip
 MEMCG = row(
-    limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_next="i8", stat_updates="i8",
+    limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_updates="i8",
     accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8", oom_kill="i8",
 )  # fmt: skip
 SC = row(
@@ -73,8 +73,8 @@ SC = row(
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
     node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
-    nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", lru_scanned="i8",
-    batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)), busy="i8",
+    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
+    batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
           stock="i8", stat_updates=("i4", (MAX_MEMCGS,)))  # fmt: skip
@@ -112,11 +112,11 @@ CONFIG = row(
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
-    io_path="i8", tlb="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
+    io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
-            broken_arg="i8", broken_where="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
+            broken_arg="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),

@@ -179,11 +179,13 @@ def _reclaim_one(m, s, pfn):
             return 0
         if page.mapcount:
             stat_updated(m, page.memcg, 1)
+        sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
         if page.state & DIRTY and not (verdict == RECLAIM_PAGE and _pageout_anon(m, s, pfn)):
             return 0
     else:
         mapped = page.mapcount
+        sc.nr_unmapped += 1 if mapped else 0
         unmap(m, pfn, 0)
         m.zones[page.zone].nr_mapped -= 1 if mapped else 0
         if page.state & DIRTY:
@@ -228,13 +230,15 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
         return 0
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
-    sc.nr_pageout = reclaimed = 0
+    sc.nr_pageout = sc.nr_unmapped = reclaimed = 0
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     for i in range(sc.nr_taken):
         sc.nr_scanned += 1
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1
+    # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
+    m.clock.now += m.cfg.tlb * (min(sc.nr_unmapped, 1) if m.cfg.tlb_batched else sc.nr_unmapped)
     put_back(m, s, lv)
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
     _count_scan(m, s, lv, lru, scanned, reclaimed)

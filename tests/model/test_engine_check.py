@@ -115,10 +115,8 @@ def twice(built: Built) -> None:
 
 
 def nowhere(built: Built) -> None:
-    m = built.memory.m
-    cpu = int(np.argmax(m.cpus["n"]))
-    assert m.cpus[cpu].n > 0
-    m.cpus[cpu].n -= 1
+    table = np.flatnonzero(frames(built)["state"] & state.KERNEL)[0]
+    frames(built)[int(table)].state &= ~state.KERNEL
 
 
 def lost_kernel_page(built: Built) -> None:

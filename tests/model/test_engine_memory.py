@@ -149,7 +149,8 @@ def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
     cell = one(era, machine(16, **with_swap(kind, MiB)), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
     done = run(cell, writes(range(900)), probe=lambda built: int(built.memory.m.swaps[0].used))
     assert done.metrics["outcome"] == "oom" and max(done.seen) == 256
-    assert done.metrics["nr_swap_used"] == 0
+    # What was being written when the task was killed keeps its slot until the write ends.
+    assert done.metrics["nr_swap_used"] <= int(done.m.clock.nr_io)
     # Without a free slot anonymous pages are not scanned, so written ones may still be cached in memory.
     cached = 0 if kind == "zram" else 32
     fit = 256 - TABLE[era] + 256

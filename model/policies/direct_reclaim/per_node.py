@@ -13,6 +13,7 @@ SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
 SCOPE = "node"
 end_reclaim = caller("end_reclaim")
 THROTTLE_NS = 100_000_000  # HZ/10
+TICKS_NS = 1_000_000_000  # divided by HZ: one tick
 
 
 @kernel
@@ -50,6 +51,8 @@ def all_priorities(m, nid, highest_zoneidx):
             break
         if sc.nr_writeback and sc.nr_reclaimed == 0:
             throttle(m)
+        elif sc.priority == 1 and sc.nr_reclaimed == 0 and sc.memcg == 0:
+            m.clock.now += TICKS_NS // m.cfg.hz  # VMSCAN_THROTTLE_NOPROGRESS: one tick
         sc.priority -= 1
     seen, home = 0, m.nodes[nid]
     for i in range(home.nr_zonelist):
