@@ -63,7 +63,6 @@ nr_written | none | file pages written back
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
 oom_kill | lower | tasks killed for want of memory | events
-drop_slab | none | slab caches dropped by hand | events
 """)
 
 NODE_COUNTERS = _table("""
@@ -90,7 +89,7 @@ stall_alloc_ns | lower | time in direct reclaim | ns
 stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
-stall_lock_ns | lower | time waiting for lru_lock and zone locks | ns
+stall_lock_ns | lower | part of stall_alloc_ns and stall_memcg_ns spent waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
 """, unit="ns")  # fmt: skip

@@ -81,7 +81,7 @@ refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted 
 swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
     swap_ra_hit / swap_ra
 stall_ns | ns | lower | stalls | waiting of all tasks together
-    stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_lock_ns + stall_channel_ns
+    stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_channel_ns
 stall_per_access_ns | ns | lower | stall per access | waiting per access
     stall_ns / accesses
 """

@@ -7,6 +7,7 @@ from model.mm.memcontrol import drain_all_stocks, kmem_group, try_charge_batch, 
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY
+from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
@@ -56,6 +57,7 @@ def _slow_path(m, t, nid):
         m.vm.allocstall += 1
         entered = m.clock.now
         got = direct_reclaim(m, nid, HIGHEST, t)
+        m.tasks[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
         m.tasks[t].stat.stall_alloc_ns += m.clock.now - entered
         pfn = _walk(m, nid, MIN)
         if pfn == NONE and got:
@@ -129,6 +131,7 @@ def charge(m, t, memcg):
     while group.usage + 1 > group.limit:
         group.failcnt += 1
         got = memcg_reclaim(m, memcg, 1)
+        m.tasks[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
         if group.usage + 1 <= group.limit:
             break
         if not drained:
