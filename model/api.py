@@ -14,7 +14,7 @@ from model import registry, results, workloads
 from model.build import Built, build, expand
 from model.cache import ROOT
 from model.description import Cell
-from model.layout import CHUNK, FRAME
+from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, SMALL_CHUNK
 from model.mm.state import BROKEN, RUNNABLE
 from model.units import PAGE
 from model.yardstick import cell as measure
@@ -81,21 +81,22 @@ class _Feed:
     """Fills the tasks' stream buffers from their iterators."""
 
     def __init__(self, built: Built, events: dict[str, Iterator[np.ndarray]]) -> None:
-        self.m, self.buffer = built.memory.m, built.memory.table("stream")
+        self.tasks, self.buffer = built.memory.table("tasks"), built.memory.table("stream")
+        self.chunk = int(built.memory.m.cfg.chunk)
         self.sources = [iter(events[name]) for name in built.tasks]
         self.left: list[np.ndarray] = [np.empty(0, np.int64)] * len(self.sources)
 
     def refill(self, t: int) -> None:
         """Fill the buffer of task `t` from its stream, or mark it exhausted; the stream's own chunks leave no trace."""
-        task, filled = self.m.tasks[t], 0
-        while filled < CHUNK:
+        task, filled = self.tasks[t], 0
+        while filled < self.chunk:
             if len(self.left[t]) == 0:
                 following = next(self.sources[t], None)
                 if following is None:
                     break
                 self.left[t] = following
-            taken = self.left[t][: CHUNK - filled]
-            self.buffer[t * CHUNK + filled : t * CHUNK + filled + len(taken)] = taken
+            taken = self.left[t][: self.chunk - filled]
+            self.buffer[t * self.chunk + filled : t * self.chunk + filled + len(taken)] = taken
             self.left[t] = self.left[t][len(taken) :]
             filled += len(taken)
         task.exhausted, task.pos, task.filled, task.state = int(filled == 0), 0, filled, RUNNABLE
@@ -123,7 +124,10 @@ def memory_bytes(cell: Cell) -> int:
     frames = sum(node.memory for node in cell.machine.nodes) // PAGE
     slots = sum(target.size for target in cell.machine.swap.values()) // PAGE
     tasks = sum(task.count for task in cell.tasks.values())
-    return 300_000_000 + frames * (FRAME.itemsize + 16) + slots * 9 + tasks * CHUNK * 16
+    groups = 1 + sum(group.count for group in cell.cgroups.values())
+    streams = tasks * (CHUNK if tasks <= MANY_TASKS else SMALL_CHUNK) * 16
+    lruvecs = groups * len(cell.machine.nodes) * 4 * LRUVEC.itemsize
+    return 300_000_000 + frames * (FRAME.itemsize + 16) + slots * 10 + streams + lruvecs
 
 
 @cache

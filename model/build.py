@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from model import numa, registry
-from model.description import Cell
+from model.actors import NEVER
+from model.description import Cell, Task
 from model.jit import HOOKS, Hook, bind
-from model.layout import CHUNK, MAX_IO, Memory
+from model.layout import CHUNK, MANY_TASKS, MAX_IO, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import fault, page_alloc, shrink_list
+from model.place_cgroups import group_names, place_cgroups
 from model.place_devices import place_devices
 from model.place_nodes import place_lruvecs, place_nodes
-from model.place_tasks import expand, file_table, place_cgroups, place_tasks, region_pages
+from model.place_tasks import File, expand, file_table, place_tasks, region_pages
 from model.units import PAGE, S
 
 __all__ = ["CORE_HOOKS", "Built", "build", "expand", "region_pages"]
 
+OTHER_SERVERS = 1024  # channels, device queues, links; lru locks come on top
 QUANTUM_NS = 20_000  # how far an actor may run ahead of the next one
 CORE_HOOKS = (
     shrink_list.shrink_inactive,
@@ -37,16 +40,9 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     tasks = expand(cell)
     pages = {name: region_pages(task, footprints[name]) for name, task in tasks.items()}
     files = file_table(tasks, pages)
-    ptes = sum(-(-sum(sizes) // 512) * 512 for sizes in pages.values())
-    swap_slots = sum(target.size // PAGE for target in cell.machine.swap.values())
-    cache = sum(-(-file.pages // 64) * 64 for file in files.values())
-    nr_frames = sum(node.memory for node in cell.machine.nodes) // PAGE
-    memory = Memory(
-        frames=nr_frames, pte=ptes, ptpage=ptes // 512 + 1, cache=cache,
-        xanode=cache // 64 + 1, swapcache=swap_slots, swapmap=swap_slots, stream=len(tasks) * CHUNK,
-        missed=record_misses, section=(nr_frames >> SECTION_SHIFT) + 1, io=MAX_IO,
-    )  # fmt: skip
-    built = Built(memory, cell, list(tasks), ["", *cell.cgroups], list(cell.machine.disks), list(cell.machine.swap))
+    groups = group_names(cell)
+    memory = Memory(**table_rows(cell, tasks, pages, files, len(groups), record_misses))
+    built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
     _config(built, modules, record_misses)
     servers = Servers(memory.record)
@@ -57,6 +53,36 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_tasks(built, tasks, pages, files)
     _hooks(built, modules)
     return built
+
+
+def table_rows(
+    cell: Cell, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File], groups: int,
+    record_misses: int,
+) -> dict[str, int]:  # fmt: skip
+    """How many rows each big table of the cell's machine has."""
+    ptes = sum(-(-sum(sizes) // 512) * 512 for sizes in pages.values())
+    cache = sum(-(-file.pages // 64) * 64 for file in files.values())
+    slots = sum(target.size // PAGE for target in cell.machine.swap.values())
+    frames = sum(node.memory for node in cell.machine.nodes) // PAGE
+    cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
+    actors = len(tasks) + len(cell.machine.nodes) + len(cell.machine.disks)
+    return {
+        "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
+        "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
+        "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
+        "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
+        "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
+    }  # fmt: skip
+
+
+def _chunk(tasks: Mapping[str, Task]) -> int:
+    """Events of each task's stream that the machine holds."""
+    return CHUNK if len(tasks) <= MANY_TASKS else SMALL_CHUNK
+
+
+def power_of_two(n: int) -> int:
+    """The smallest power of two that is at least `n`."""
+    return 1 << max(0, n - 1).bit_length()
 
 
 def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int) -> None:
@@ -78,6 +104,11 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
+    cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
+    cfg.actor_leaves = len(built.memory.table("actors")) // 2
+    cfg.kswapd_slot = len(built.tasks)
+    cfg.flusher_slot = cfg.kswapd_slot + cfg.nr_nodes
+    built.memory.table("actors")[:] = NEVER
     era = registry.eras()[cell.kernel]
     cfg.tlb_batched = int(era.tlb_batched)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)

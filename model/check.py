@@ -20,6 +20,7 @@ def verify(built: Built) -> None:
     _free_blocks(built, seen)
     _pcps(built, seen)
     _lists(built, seen)
+    _list_sizes(built)
     _batches(built, seen)
     _kernel(built, seen)
     _require((seen == 1).all(), lambda: f"frame {int(np.argmax(seen != 1))} is in {int(seen[seen != 1][0])} places")
@@ -73,7 +74,7 @@ def _lists(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     for lv in range(len(built.cgroups) * int(m.cfg.nr_zones)):
         for lru in range(4):
-            rows = m.lruvecs[lv].lists[lru]
+            rows = built.memory.table("lruvecs")[lv].lists[lru]
             chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
             _require(len(chain) == rows.n, lambda lv=lv: f"a list of lruvec {lv} miscounts")
             seen[chain] += 1
@@ -85,9 +86,21 @@ def _lists(built: Built, seen: np.ndarray) -> None:
                 lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
             )
             _require(
-                (frames["memcg"][chain] == m.lruvecs[lv].memcg).all(),
+                (frames["memcg"][chain] == built.memory.table("lruvecs")[lv].memcg).all(),
                 lambda lv=lv: f"lruvec {lv} holds another group's page",
             )
+
+
+def _list_sizes(built: Built) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    listed = frames[(frames["state"] & state.LRU) != 0]
+    lru = np.where(listed["state"] & state.ANON, 0, 2) + ((listed["state"] & state.ACTIVE) != 0)
+    for z in range(int(m.cfg.nr_zones)):
+        found = np.bincount(lru[listed["zone"] == z], minlength=4)
+        _require(
+            (found == m.zones[z].nr_lru).all(),
+            lambda z=z, found=found: f"zone {z} counts {m.zones[z].nr_lru} pages on its lists, has {found}",
+        )
 
 
 def _batches(built: Built, seen: np.ndarray) -> None:
@@ -151,12 +164,16 @@ def _caches(built: Built) -> None:
 
 
 def _charges(built: Built) -> None:
-    m, frames = built.memory.m, built.memory.table("frames")
+    m, frames, rows = built.memory.m, built.memory.table("frames"), built.memory.table("memcgs")
     live = frames[(frames["state"] & (state.LRU | state.BATCHED)) != 0]
-    for memcg in range(len(built.cgroups)):
-        stock = sum(int(cpu.stock) for cpu in m.cpus[: int(m.cfg.nr_cpus)] if cpu.stock_memcg == memcg)
-        expected = int((live["memcg"] == memcg).sum()) + stock + int(m.memcgs[memcg].kmem)
-        _require(
-            m.memcgs[memcg].usage == expected,
-            lambda g=memcg, e=expected: f"group {g} is charged {m.memcgs[g].usage}, holds {e}",
-        )
+    own = np.bincount(live["memcg"], minlength=len(rows)) + rows["kmem"]
+    for cpu in m.cpus[: int(m.cfg.nr_cpus)]:
+        own[int(cpu.stock_memcg)] += int(cpu.stock)
+    before = np.concatenate([[0], np.cumsum(own)])
+    expected = before[rows["end"]] - before[:-1]  # descendants are the numbers up to `end`
+    expected[0] = own[0]
+    wrong = rows["usage"] != expected
+    _require(
+        not wrong.any(),
+        lambda: f"groups {np.flatnonzero(wrong)} are charged {rows['usage'][wrong]}, hold {expected[wrong]}",
+    )

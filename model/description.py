@@ -187,8 +187,12 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class Cgroup:
-    """One memory cgroup with a hard limit."""
+    """A memory cgroup (with `count` > 1, that many alike: `name.0`, `name.1`, ...)."""
 
+    parent: str | None = None
+    """Name of the group it is a child of; None: the root group."""
+    count: int = 1
+    """Number of identical groups; the copies of a task in them are spread over them in turn."""
     max: Bytes | None = None
     """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
     swappiness: int | None = None

@@ -5,11 +5,12 @@ its page table can serve only set bits and cost latency (`hits`); the first one 
 (`fault.access`). The loop returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
 """
 
+from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
-from model.jit import caller, kernel, pte, section, stream
-from model.layout import CHUNK, NONE
+from model.jit import caller, kernel, memcgs, pte, regions, section, stream, tasks
+from model.layout import NONE
 from model.mm.exit import oom_kill
 from model.mm.flusher import flusher_step
 from model.mm.lists import panic
@@ -17,6 +18,7 @@ from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.page_io import finish_writes
 from model.mm.state import (
     DONE,
+    KILLED,
     NEED_EVENTS,
     OUT_OF_MEMORY,
     PTE_DIRTY,
@@ -31,15 +33,13 @@ from model.mm.state import (
 kswapd_step = caller("kswapd_step")
 access = caller("access")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
-NEVER = 1 << 62
-KSWAPD, FLUSHER = 1 << 16, 1 << 17  # actor numbers
 
 
 @kernel
 def hits(m, t, until, limit):
     """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
-    task, table, events, where = m.tasks[t], pte(m), stream(m), section(m)
-    node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * CHUNK, task.think
+    task, table, events, where = tasks(m)[t], pte(m), stream(m), section(m)
+    node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * m.cfg.chunk, task.think
     while pos < limit and now < until:
         event = events[base + pos]
         op = event >> OP_SHIFT
@@ -68,7 +68,7 @@ def hits(m, t, until, limit):
 @kernel
 def book_channels(m, t):
     """Let the memory channels serve the cache lines touched since the last call; the task waits for the slowest."""
-    task, start = m.tasks[t], m.clock.now
+    task, start = tasks(m)[t], m.clock.now
     done = start
     for nid in range(m.cfg.nr_nodes):
         fresh = task.touched[nid] - task.booked[nid]
@@ -86,8 +86,8 @@ def book_channels(m, t):
 @kernel
 def enter_kernel(m, t):
     """Serve the event at the task's position that its page table could not; 0 when the task was killed."""
-    task = m.tasks[t]
-    event = stream(m)[t * CHUNK + task.pos]
+    task = tasks(m)[t]
+    event = stream(m)[t * m.cfg.chunk + task.pos]
     op, argument = event >> OP_SHIFT, event & ARG_MASK
     if op == COMPUTE:
         m.clock.now += argument
@@ -95,7 +95,7 @@ def enter_kernel(m, t):
         return 1
     region = task.first_region
     last = region + task.nr_regions - 1
-    while region < last and argument >= m.regions[region + 1].first:
+    while region < last and argument >= regions(m)[region + 1].first:
         region += 1
     entered, stalls = m.clock.now, stalled(m, t)
     if access(m, t, region, argument, 1 if op == WRITE else 0) == OUT_OF_MEMORY:
@@ -112,17 +112,17 @@ def enter_kernel(m, t):
 @kernel
 def stalled(m, t):
     """All the task's waiting so far, in ns."""
-    s = m.tasks[t].stat
+    s = tasks(m)[t].stat
     return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_swap_ns + s.stall_file_ns
 
 
 @kernel
 def event_limit(m, t):
     """Buffer position at which the task must stop for a sample or a reader of its group's memory.stat."""
-    task, limit = m.tasks[t], m.tasks[t].filled
+    task, limit = tasks(m)[t], tasks(m)[t].filled
     if m.cfg.sample_accesses:
         limit = min(limit, task.pos + m.clock.next_sample - m.clock.accesses)
-    group = m.memcgs[task.memcg]
+    group = memcgs(m)[task.memcg]
     if group.stat_every:
         limit = min(limit, task.pos + group.stat_every - group.accesses % group.stat_every)
     return limit
@@ -131,8 +131,8 @@ def event_limit(m, t):
 @kernel
 def run_task(m, t, until):
     """Task `t` works until its clock reaches `until`, its buffer is empty, or a sample is due."""
-    task = m.tasks[t]
-    group = m.memcgs[task.memcg]
+    task = tasks(m)[t]
+    group = memcgs(m)[task.memcg]
     m.clock.cpu, m.clock.task, m.clock.now = task.cpu, t, task.time
     while m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
@@ -150,6 +150,11 @@ def run_task(m, t, until):
     task.time = m.clock.now
     if task.state == RUNNABLE and task.pos >= task.filled:
         task.state = DONE if task.exhausted else NEED_EVENTS
+    if task.state == DONE or task.state == KILLED:
+        m.clock.tasks_left -= 1
+        schedule(m, t, NEVER)
+    else:
+        schedule(m, t, task.time)
 
 
 @kernel
@@ -162,6 +167,7 @@ def run_kswapd(m, nid):
     if node.kswapd_run == 1:
         node.vm.kswapd_ns += m.clock.now - started
         node.kswapd_at = m.clock.now
+    schedule(m, m.cfg.kswapd_slot + nid, node.kswapd_at if node.kswapd_run else NEVER)
 
 
 @kernel
@@ -169,43 +175,7 @@ def run_flusher(m, disk):
     """One run of dirty pages of the disk's flusher."""
     m.clock.cpu, m.clock.task, m.clock.now = 0, NONE, m.disks[disk].flush_at
     flusher_step(m, disk)
-
-
-@kernel
-def earliest_actor(m):
-    """(actor, its time, the next one's time): tasks from 0, kswapds from KSWAPD, flushers from FLUSHER; NONE: none."""
-    who, first, second = NONE, NEVER, NEVER
-    for t in range(m.cfg.nr_tasks):
-        task = m.tasks[t]
-        if task.state == RUNNABLE or task.state == NEED_EVENTS:
-            if task.time < first:
-                who, first, second = t, task.time, first
-            elif task.time < second:
-                second = task.time
-    for nid in range(m.cfg.nr_nodes):
-        node = m.nodes[nid]
-        if node.kswapd_run:
-            if node.kswapd_at < first:
-                who, first, second = KSWAPD + nid, node.kswapd_at, first
-            elif node.kswapd_at < second:
-                second = node.kswapd_at
-    for disk in range(m.cfg.nr_disks):
-        d = m.disks[disk]
-        if d.flushing:
-            if d.flush_at < first:
-                who, first, second = FLUSHER + disk, d.flush_at, first
-            elif d.flush_at < second:
-                second = d.flush_at
-    return who, first, second
-
-
-@kernel
-def tasks_left(m):
-    """Whether a task still has work."""
-    for t in range(m.cfg.nr_tasks):  # noqa: SIM110 (numba compiles no generator expression)
-        if m.tasks[t].state == RUNNABLE or m.tasks[t].state == NEED_EVENTS:
-            return True
-    return False
+    schedule(m, m.cfg.flusher_slot + disk, m.disks[disk].flush_at if m.disks[disk].flushing else NEVER)
 
 
 @kernel
@@ -216,8 +186,8 @@ def run(m):
     """
     idle = 0
     while m.clock.broken == 0:
-        who, first, second = earliest_actor(m)
-        if not tasks_left(m):
+        who, first, second = earliest(m)
+        if m.clock.tasks_left == 0:
             return FINISHED
         if first >= m.cfg.duration:
             return TIME_UP
@@ -228,13 +198,13 @@ def run(m):
         m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)
-        if who >= FLUSHER:
-            run_flusher(m, who - FLUSHER)
-        elif who >= KSWAPD:
-            run_kswapd(m, who - KSWAPD)
-            if m.cfg.check and m.nodes[who - KSWAPD].kswapd_run != 1:
+        if who >= m.cfg.flusher_slot:
+            run_flusher(m, who - m.cfg.flusher_slot)
+        elif who >= m.cfg.kswapd_slot:
+            run_kswapd(m, who - m.cfg.kswapd_slot)
+            if m.cfg.check and m.nodes[who - m.cfg.kswapd_slot].kswapd_run != 1:
                 return PASS_OVER
-        elif m.tasks[who].state == NEED_EVENTS:
+        elif tasks(m)[who].state == NEED_EVENTS:
             return WANT_EVENTS
         else:
             run_task(m, who, min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration))

@@ -1,8 +1,9 @@
 """The shape of the machine: one numpy record `m` of small tables, with big tables hanging from it by address.
 
-Small tables (zones, lruvecs, tasks, counters) have fixed capacities inside the record. Tables that grow with memory
-(frames, page-table words, page-cache slots, swap slots) are allocated to measure and reached through accessors:
-`frames(m)[pfn].next`. numpy refuses record types above 2 GiB, and a 1 TiB machine needs more.
+Small tables (zones, nodes, CPUs, disks, counters) have fixed capacities inside the record. Tables that grow with the
+machine or the workload (frames, page-table words, cache and swap slots, groups, lruvecs, tasks) are allocated to
+measure and reached through accessors: `frames(m)[pfn].next`. numpy refuses record types above 2 GiB, and a 1 TiB
+machine needs more.
 """
 
 import mmap
@@ -14,13 +15,11 @@ from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 MAX_NODES, ZONES_PER_NODE, MAX_CPUS = 16, 4, 256
 MAX_ZONES = MAX_NODES * ZONES_PER_NODE
 MAX_ORDER, MIGRATETYPES = 11, 6
-MAX_MEMCGS = 65  # the root group and 64 more
-MAX_LRUVECS = MAX_MEMCGS * MAX_ZONES
-MAX_TASKS, MAX_REGIONS, MAX_FILES = 256, 1024, 512
-MAX_SERVERS, MAX_SWAPS, MAX_HOOKS = 512, 8, 32
+MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
+MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
 LRU_BATCH, SCAN_BATCH = 31, 32
-CHUNK = 1 << 16  # events of a task's stream held in the machine
+CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
 NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
@@ -43,7 +42,7 @@ FREE_AREA = row(head="i4", nr_free="i4")
 PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
-    wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8",
+    wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
     reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 NODE = row(
@@ -62,8 +61,8 @@ LRUVEC = row(
     snapshot=("i8", (2,)), recent_scanned=("i8", (2,)), recent_rotated=("i8", (2,)),
     batch_scanned="i8", batch_activated="i8",
 )  # fmt: skip
-MEMCG = row(
-    limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_updates="i8",
+MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
+    parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_updates="i8",
     accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8", oom_kill="i8",
 )  # fmt: skip
 SC = row(
@@ -77,7 +76,7 @@ SC = row(
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
-          stock="i8", stat_updates=("i4", (MAX_MEMCGS,)))  # fmt: skip
+          stock="i8")  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
     fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8",
@@ -107,7 +106,8 @@ IO = row(at="i8", seq="i8", pfn="i8")
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
-    nr_files="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
+    nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8", nr_swaps="i8",
+    nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
@@ -116,21 +116,20 @@ CONFIG = row(
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
-            broken_arg="i8", oom="i8", samples="i8", rng="i8")  # fmt: skip
+            broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
-    "swapmap": np.dtype("i1"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
-    "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO,
+    "swapmap": np.dtype("i2"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
+    "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
+    "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
 }  # fmt: skip
 
 MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (8, 8)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    lruvecs=(LRUVEC, (MAX_LRUVECS,)), memcgs=(MEMCG, (MAX_MEMCGS,)), sc=(SC, (MAX_SC,)),
-    tasks=(TASK, (MAX_TASKS,)), regions=(REGION, (MAX_REGIONS,)), files=(FILE, (MAX_FILES,)),
-    swaps=(SWAP, (MAX_SWAPS,)), servers=(SERVER, (MAX_SERVERS,)), disks=(DISK, (64,)), links=(LINK, (64,)),
+    sc=(SC, (MAX_SC,)), swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)), links=(LINK, (64,)),
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model import layout
 from model.description import Cell
 from model.layout import Memory
 
@@ -27,13 +26,13 @@ class Servers:
     """Hands out rows of the server table: locks, memory channels, device queues."""
 
     def __init__(self, record: np.recarray) -> None:
-        self.config, self.used = record.cfg, 0
+        self.config, self.used, self.rows = record.cfg, 0, int(record.rows.servers[0])
 
     def take(self, count: int = 1) -> int:
         """The first of `count` new rows; ValueError when the table is full."""
         first = self.used
         self.used += count
         self.config.nr_servers[0] = self.used
-        if self.used > layout.MAX_SERVERS:
-            raise ValueError(f"the machine has more than {layout.MAX_SERVERS} locks, channels and device queues")
+        if self.used > self.rows:
+            raise ValueError(f"the machine has more than {self.rows} locks, channels and device queues")
         return first

@@ -79,10 +79,10 @@ def place_lruvecs(built: Built, servers: Servers) -> None:
     for memcg in range(len(built.cgroups)):
         for z in range(int(m.cfg.nr_zones)):
             nid = int(m.zones[z].node)
-            vec = m.lruvecs[memcg * int(m.cfg.nr_zones) + z]
+            vec = built.memory.table("lruvecs")[memcg * int(m.cfg.nr_zones) + z]
             vec.lists["head"] = vec.lists["tail"] = NONE
             vec.memcg, vec.node, vec.zone = memcg, nid, z
-            # One lru_lock a zone (node) until 5.10; one a lruvec since. Groups are few here, so both fit.
+            # One lru_lock a zone (node) until 5.10, one a lruvec since; both fit.
             if (key := (memcg, z if m.cfg.zone_lruvecs else nid)) not in locks:
-                locks[key] = servers.take() if servers.used < layout.MAX_SERVERS // 2 else locks[(0, key[1])]
+                locks[key] = servers.take()
             vec.lock = locks[key]

@@ -1,13 +1,15 @@
-"""Tasks of a machine record: their memory cgroups, files, regions and memory policies."""
+"""Tasks of a machine record: their files, regions and memory policies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model import layout, numa, registry
+from model.actors import schedule
 from model.description import Cell, Machine, Region, Task
 from model.layout import NONE
 from model.machine import Built
 from model.mm import state
+from model.place_cgroups import GroupOfTask
 from model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -62,17 +64,6 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
     return files
 
 
-def place_cgroups(built: Built) -> None:
-    """Fill the rows of memory cgroups; the root group has no limit."""
-    m = built.memory.m
-    m.memcgs[0].limit, m.memcgs[0].swappiness = 1 << 62, -1
-    for number, name in enumerate(built.cgroups[1:], start=1):
-        group, row = built.cell.cgroups[name], m.memcgs[number]
-        row.limit = group.max // PAGE if group.max is not None else 1 << 62
-        row.swappiness = group.swappiness if group.swappiness is not None else -1
-        row.stat_every = group.stat_read_every or 0
-
-
 def place_tasks(
     built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File]
 ) -> None:
@@ -80,29 +71,31 @@ def place_tasks(
     m, cell = built.memory.m, built.cell
     start = 0
     for file in files.values():
-        row = m.files[file.number]
+        row = built.memory.table("files")[file.number]
         row.start, row.npages, row.first_region = start, file.pages, NONE
         row.disk = built.disks.index(file.disk) if file.disk else NONE
         start += -(-file.pages // 64) * 64
     m.cfg.nr_files = len(files)
     next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
+    groups = GroupOfTask(built)
     region = pte = 0
     for t, (name, task) in enumerate(tasks.items()):
-        row = m.tasks[t]
-        row.node, row.memcg = task.node, built.cgroups.index(task.cgroup or "")
+        row = built.memory.table("tasks")[t]
+        row.node, row.memcg = task.node, groups.of(name, task)
         row.time, row.think = task.start, task.think
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), state.NEED_EVENTS
+        schedule(m, t, task.start)
         _policy(row, task, cell.machine)
         first = 0
         for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):
-            _region(m, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
+            _region(built, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
             if not registry.eras()[cell.kernel].fault_around:
-                m.regions[region].fault_around = 1
+                built.memory.table("regions")[region].fault_around = 1
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512
-    m.cfg.nr_regions = region
+    m.cfg.nr_regions, m.clock.tasks_left = region, len(tasks)
 
 
 def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:
@@ -132,8 +125,8 @@ def _policy(row, task: Task, machine: Machine) -> None:
     row.weights[:n] = weights
 
 
-def _region(m, number: int, region: Region, start: int, first: int, size: int, file: File | None) -> None:
-    row = m.regions[number]
+def _region(built: Built, number: int, region: Region, start: int, first: int, size: int, file: File | None) -> None:
+    row = built.memory.table("regions")[number]
     row.start, row.first, row.npages = start, first, size
     row.kind = state.REGION_MMAP if region.access == "mmap" else state.REGION_READ
     if region.kind == "anon":
@@ -144,5 +137,5 @@ def _region(m, number: int, region: Region, start: int, first: int, size: int, f
     row.next_of_file = NONE
     if file is not None:
         row.file = file.number
-        row.next_of_file = m.files[file.number].first_region
-        m.files[file.number].first_region = number
+        row.next_of_file = built.memory.table("files")[file.number].first_region
+        built.memory.table("files")[file.number].first_region = number

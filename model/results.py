@@ -5,14 +5,17 @@ import numpy as np
 from model.build import Built
 from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from model.mm.state import RUNNABLE
+from model.place_cgroups import copies
 
 SAMPLED = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used")
 
 
+EACH_TASK = 256  # more tasks than this are reported in sum only
+
+
 def list_sizes(built: Built) -> list[int]:
     """Pages on the inactive anon, active anon, inactive file and active file lists of all lruvecs."""
-    used = built.memory.m.lruvecs[: len(built.cgroups) * int(built.memory.m.cfg.nr_zones)]
-    return [int(size) for size in used["lists"]["n"][:, :4].sum(axis=0)]
+    return [int(size) for size in built.memory.m.zones["nr_lru"].sum(axis=0)]
 
 
 def swap_used(built: Built) -> int:
@@ -31,13 +34,13 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     m = built.memory.m
     found: dict[str, int | float | str] = {"outcome": "oom" if m.clock.oom else "ok"}
     found |= {name: int(m.vm[name]) for name in VM_COUNTERS}
-    tasks = m.tasks[: len(built.tasks)]
+    tasks = built.memory.table("tasks")
     for name in TASK_COUNTERS:
         found[name] = int(tasks["stat"][name].sum())
     ends = [int(task.time) for task in tasks]
     found["elapsed_ns"] = max(ends)
     found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
-    for index, name in enumerate(built.tasks):
+    for index, name in enumerate(built.tasks if len(built.tasks) <= EACH_TASK else []):
         found[f"task.{name}.elapsed_ns"] = ends[index]
         found[f"task.{name}.misses"] = int(tasks[index].stat.misses)
     for nid in range(int(m.cfg.nr_nodes)):
@@ -46,12 +49,22 @@ def metrics(built: Built) -> dict[str, int | float | str]:
         found[f"node{nid}.touches"] = int(tasks["touched"][:, nid].sum())
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
-    for number, group in enumerate(built.cgroups[1:], start=1):
-        found[f"cgroup.{group}.usage_pages"] = int(m.memcgs[number].usage)
-        found[f"cgroup.{group}.failcnt"] = int(m.memcgs[number].failcnt)
-        found[f"cgroup.{group}.kmem_pages"] = int(m.memcgs[number].kmem)
-        found[f"cgroup.{group}.oom_kill"] = int(m.memcgs[number].oom_kill)
+    found |= _groups(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
+    return found
+
+
+CGROUP_METRICS = {"usage_pages": "usage", "failcnt": "failcnt", "kmem_pages": "kmem", "oom_kill": "oom_kill"}
+
+
+def _groups(built: Built) -> dict[str, int | float | str]:
+    """`cgroup.<name>.<metric>`; the copies of a group with `count` are summed."""
+    found: dict[str, int | float | str] = {}
+    rows, first = built.memory.table("memcgs"), {name: i for i, name in enumerate(built.cgroups)}
+    for name, group in built.cell.cgroups.items():
+        numbers = [first[copy] for copy in copies(name, group.count)]
+        for metric, field in CGROUP_METRICS.items():
+            found[f"cgroup.{name}.{metric}"] = int(rows[field][numbers].sum())
     return found
 
 
@@ -70,7 +83,7 @@ class Samples:
     def take(self) -> None:
         """Add a row and set when the next one is due."""
         m = self.built.memory.m
-        tasks = m.tasks[: len(self.built.tasks)]
+        tasks = self.built.memory.table("tasks")
         counters = [int(m.vm[name]) for name in VM_COUNTERS] + [
             int(tasks["stat"][name].sum()) for name in TASK_COUNTERS
         ]

@@ -16,8 +16,8 @@ from runner.yaml_nodes import Mapping
 if TYPE_CHECKING:
     from runner.cells import Parts
 
-MAX_TASKS = 256
-MAX_CGROUPS = 64
+MAX_TASKS = 16384
+MAX_CGROUPS = 16384
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 SYSCTL = {
     "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
@@ -45,6 +45,9 @@ class CellCheck:
         count = sum(task.count for task in (self.parts.tasks or {}).values())
         if count > MAX_TASKS:
             self.fault(f"{count} tasks", f"at most {MAX_TASKS}, counted with their `count`", "tasks")
+        groups = sum(group.count for group in (self.parts.cgroups or {}).values())
+        if groups > MAX_CGROUPS:
+            self.fault(f"{groups} cgroups", f"at most {MAX_CGROUPS}, counted with their `count`", "cgroups")
         self.once("vm", self.parts.vm, self.sysctl)
         for name, group in (self.parts.cgroups or {}).items():
             self.once(("cgroup", name), group, partial(self.cgroup, name, group))
@@ -98,12 +101,31 @@ class CellCheck:
 
     def cgroup(self, name: str, group: Cgroup) -> None:
         here = ("cgroups", name)
+        if not 1 <= group.count <= MAX_CGROUPS:
+            self.fault(f"a count of {group.count}", f"1 to {MAX_CGROUPS}", *here, "count")
+        self.parent(name, group)
         if group.swappiness is not None:
             self.swappiness(group.swappiness, *here, "swappiness")
         if group.max is not None and (group.max < 64 * PAGE or group.max % PAGE):
             self.fault(
                 f"a limit of {units.show(group.max, 'bytes')}", "whole 4KiB pages, at least 256KiB", *here, "max"
             )
+
+    def parent(self, name: str, group: Cgroup) -> None:
+        here, groups, above = ("cgroups", name, "parent"), self.parts.cgroups or {}, group.parent
+        if above is None:
+            return
+        if above not in groups:
+            self.fault(f"no cgroup `{above}`", suggest(above, groups), *here)
+            return
+        if groups[above].count != 1:
+            self.fault(f"`{above}` is {groups[above].count} groups", "a parent is a single group", *here)
+        seen = {name}
+        while above is not None and above not in seen:
+            seen.add(above)
+            above = groups[above].parent if above in groups else None
+        if above == name:
+            self.fault(f"`{name}` is its own ancestor", "leave out one `parent`", *here)
 
     def task(self, name: str, task: Task) -> None:
         here = ("tasks", name)

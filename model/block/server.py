@@ -1,12 +1,12 @@
 """Contended things: a server handles one request after the other, so waiting time is what queueing gives."""
 
-from model.jit import kernel
+from model.jit import kernel, servers
 
 
 @kernel
 def serve(m, server, now, service_ns):
     """When a request made at `now` that takes `service_ns` is finished by `server` (all ns)."""
-    s = m.servers[server]
+    s = servers(m)[server]
     start = max(now, s.free_at)
     s.wait_ns += start - now
     s.busy_ns += service_ns
@@ -29,6 +29,6 @@ def earliest(m, first, count):
     """The one of `count` servers from `first` on that is free first (lowest number on a tie)."""
     best = first
     for server in range(first + 1, first + count):
-        if m.servers[server].free_at < m.servers[best].free_at:
+        if servers(m)[server].free_at < servers(m)[best].free_at:
             best = server
     return best

@@ -1,6 +1,6 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
-from model.jit import frames, kernel, pte, swapcache
+from model.jit import frames, kernel, memcgs, pte, regions, swapcache, tasks
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, unlink
 from model.mm.lru import lru_add_drain_all, lruvec_of_frame
@@ -30,9 +30,9 @@ def _free_anon(m, pfn):
 def exit_mm(m, t):
     """Unmap and free everything task `t` maps."""
     lru_add_drain_all(m)
-    task, table, f = m.tasks[t], pte(m), frames(m)
+    task, table, f = tasks(m)[t], pte(m), frames(m)
     for region in range(task.first_region, task.first_region + task.nr_regions):
-        r = m.regions[region]
+        r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
             word = table[at]
             if word == 0:
@@ -63,7 +63,7 @@ def _free_swapped(m, slot):
 def oom_kill(m, t):
     """The out-of-memory killer takes task `t`."""
     m.vm.oom_kill += 1
-    m.memcgs[m.tasks[t].memcg].oom_kill += 1
+    memcgs(m)[tasks(m)[t].memcg].oom_kill += 1
     m.clock.oom += 1
     exit_mm(m, t)
-    m.tasks[t].state = KILLED
+    tasks(m)[t].state = KILLED

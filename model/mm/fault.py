@@ -4,7 +4,21 @@ Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in plac
 task; waiting for a device moves the task's clock to the moment the data is there.
 """
 
-from model.jit import cache, caller, frames, hook, kernel, missed, pte, ptpage, swapcache, swapmap
+from model.jit import (
+    cache,
+    caller,
+    files,
+    frames,
+    hook,
+    kernel,
+    missed,
+    pte,
+    ptpage,
+    regions,
+    swapcache,
+    swapmap,
+    tasks,
+)
 from model.layout import NONE
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lru import lru_add
@@ -65,8 +79,8 @@ def ensure_table(m, t, at):
 def major(m, t):
     """Book a fault that had to read: the access is a miss."""
     m.vm.pgmajfault += 1
-    m.tasks[t].stat.major_faults += 1
-    m.tasks[t].stat.misses += 1
+    tasks(m)[t].stat.major_faults += 1
+    tasks(m)[t].stat.misses += 1
     if m.cfg.record_misses:
         missed(m)[m.clock.accesses] = 1
 
@@ -90,7 +104,7 @@ def first_touch(m, t, at, write):
     if pfn == NONE:
         return OUT_OF_MEMORY
     m.clock.now += m.cfg.minor_anon
-    m.tasks[t].stat.minor_faults += 1
+    tasks(m)[t].stat.minor_faults += 1
     if new_anon_active(m):
         frames(m)[pfn].state |= ACTIVE
     lru_add(m, pfn)
@@ -111,7 +125,7 @@ def swap_in_direct(m, t, at, slot, write):
     lru_add(m, pfn)
     entered = m.clock.now
     m.clock.now = read_in(m, slot, 1) + m.cfg.minor_anon
-    m.tasks[t].stat.stall_swap_ns += m.clock.now - entered
+    tasks(m)[t].stat.stall_swap_ns += m.clock.now - entered
     m.vm.pswpin += 1
     free_slot(m, slot)
     map_page(m, at, pfn, write, False)
@@ -139,7 +153,7 @@ def read_slot(m, t, slot, at):
 @kernel
 def read_around(m, t, region, at, slot):
     """Swap readahead: swapped-out neighbours of the faulting page by address or of its slot. Time it is read."""
-    r, table, entries, used = m.regions[region], pte(m), swapcache(m), swapmap(m)
+    r, table, entries, used = regions(m)[region], pte(m), swapcache(m), swapmap(m)
     count = swap_window(m, region, at, slot)
     first, done = m.clock.window_start, read_in(m, slot, 1)
     for i in range(first, first + count):
@@ -172,11 +186,11 @@ def swap_in(m, t, region, at, slot, write):
     m.clock.now += m.cfg.swap_path
     if entries[slot] > 0:
         pfn = entries[slot] - 1
-        m.tasks[t].stat.minor_faults += 1
+        tasks(m)[t].stat.minor_faults += 1
         if f[pfn].state & READAHEAD:
             f[pfn].state &= ~READAHEAD
             m.vm.swap_ra_hit += 1
-            m.regions[region].swap_hits += 1
+            regions(m)[region].swap_hits += 1
     else:
         pfn = read_slot(m, t, slot, at)
         if pfn == NONE:
@@ -185,7 +199,7 @@ def swap_in(m, t, region, at, slot, write):
         f[pfn].state |= HELD
         done = read_around(m, t, region, at, slot)
         f[pfn].state &= ~HELD
-        m.tasks[t].stat.stall_swap_ns += max(0, done - m.clock.now)
+        tasks(m)[t].stat.stall_swap_ns += max(0, done - m.clock.now)
         m.clock.now = max(m.clock.now, done)
     f[pfn].owner = at
     keep = not write and not swap_full(m)
@@ -202,12 +216,12 @@ def write_protected(m, t, region, at):
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]
     m.clock.now += m.cfg.minor_file
-    m.tasks[t].stat.minor_faults += 1
+    tasks(m)[t].stat.minor_faults += 1
     if page.state & ANON:
         if page.state & SWAPCACHE and not page.state & WRITEBACK:
             free_swapcache(m, pfn)
     else:
-        dirty(m, pfn, m.regions[region].file)
+        dirty(m, pfn, regions(m)[region].file)
     pte(m)[at] = (word & ~PTE_WRPROTECT) | PTE_YOUNG | PTE_DIRTY
     return OK
 
@@ -215,13 +229,15 @@ def write_protected(m, t, region, at):
 @kernel
 def fault_around(m, region, at, index):
     """Map the cached pages around a read fault, within one page table and young, as on x86 (filemap_map_pages)."""
-    r, table, entries, f = m.regions[region], pte(m), cache(m), frames(m)
+    r, table, entries, f = regions(m)[region], pte(m), cache(m), frames(m)
     first = max(r.start, at - (at % r.fault_around), (at >> PTES_PER_TABLE_SHIFT) << PTES_PER_TABLE_SHIFT)
     for i in range(first, min(first + r.fault_around, r.start + r.npages)):
         pfn = entries[index + i - at] - 1
         if i == at or table[i] or pfn < 0 or f[pfn].state & READAHEAD:
             continue
-        table[i] = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if m.files[r.file].disk != NONE else 0)
+        table[i] = (
+            PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if files(m)[r.file].disk != NONE else 0)
+        )
         if f[pfn].mapcount == 0:
             m.zones[f[pfn].zone].nr_mapped += 1
         f[pfn].mapcount += 1
@@ -231,9 +247,9 @@ def fault_around(m, region, at, index):
 @kernel
 def map_file(m, t, region, at, index, write):
     """A touch of a mapped file page: read it if it is not cached, then map it."""
-    r, entries, f = m.regions[region], cache(m), frames(m)
+    r, entries, f = regions(m)[region], cache(m), frames(m)
     if entries[index] > 0:
-        m.tasks[t].stat.minor_faults += 1
+        tasks(m)[t].stat.minor_faults += 1
         use_marked(m, t, region, r.file, index, entries[index] - 1)
         r.mmap_miss = max(0, r.mmap_miss - 1)
     else:
@@ -247,7 +263,7 @@ def map_file(m, t, region, at, index, write):
         m.zones[f[pfn].zone].nr_mapped += 1
     if write:
         dirty(m, pfn, r.file)
-    map_page(m, at, pfn, write, not write and m.files[r.file].disk != NONE)
+    map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
     if not write and r.fault_around > 1:
         fault_around(m, region, at, index)
     return OK
@@ -256,18 +272,18 @@ def map_file(m, t, region, at, index, write):
 @hook
 def access(m, t, region, page, write):
     """Serve one access of task `t` to page `page` of its address space that its page table could not."""
-    r = m.regions[region]
+    r = regions(m)[region]
     at = r.start + page - r.first
-    index = m.files[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
+    index = files(m)[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
     if r.kind == REGION_READ:
         absent = read_or_write(m, t, region, index, write)
         if absent > 0:
-            m.tasks[t].stat.misses += 1
+            tasks(m)[t].stat.misses += 1
             if m.cfg.record_misses:
                 missed(m)[m.clock.accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
     m.vm.pgfault += 1
-    stat_updated(m, m.tasks[t].memcg, 1)
+    stat_updated(m, tasks(m)[t].memcg, 1)
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
     word = pte(m)[at]

@@ -5,7 +5,7 @@ evicted from it. Readahead state belongs to the region (an open file).
 """
 
 from model.block.disk import read_pages
-from model.jit import cache, caller, frames, kernel, xanode
+from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.flusher import balance_dirty
@@ -23,7 +23,7 @@ MMAP_LOTSAMISS = 100
 @kernel
 def charge_bytes(m, t, nbytes):
     """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
-    group = m.memcgs[kmem_group(m, t)]
+    group = memcgs(m)[kmem_group(m, t)]
     while group.kmem_stock < nbytes:
         if kernel_frame(m, t) == NONE:
             return 0
@@ -44,14 +44,14 @@ def add_to_cache(m, t, file, index, for_write):
         return NONE
     if not xanode(m)[index >> 6]:
         if not charge_bytes(m, t, XARRAY_NODE_BYTES):
-            uncharge(m, m.tasks[t].memcg)
+            uncharge(m, tasks(m)[t].memcg)
             free_frame(m, m.clock.cpu, pfn)
             return NONE
         xanode(m)[index >> 6] = 1
     page, shadow = frames(m)[pfn], entries[index]
     page.owner, page.slot = index, file
     entries[index] = pfn + 1
-    m.files[file].nr_cached += 1
+    files(m)[file].nr_cached += 1
     m.zones[page.zone].nr_file += 1
     stat_updated(m, page.memcg, 4)
     if shadow < 0 and not for_write:
@@ -66,7 +66,7 @@ def read_window(m, t, region, file, first, count, marker):
 
     The page at slot `marker` (NONE for no page) gets the readahead mark. When memory runs out it simply stops early.
     """
-    end = m.files[file].start + m.files[file].npages
+    end = files(m)[file].start + files(m)[file].npages
     entries, f = cache(m), frames(m)
     fresh = 0
     for index in range(first, min(first + count, end)):
@@ -79,7 +79,7 @@ def read_window(m, t, region, file, first, count, marker):
         if index == marker:
             f[pfn].state |= READAHEAD
     m.vm.readahead += max(0, fresh - 1)
-    disk = m.files[file].disk
+    disk = files(m)[file].disk
     if fresh == 0 or disk == NONE:
         return m.clock.now
     m.vm.pgpgin += fresh
@@ -113,7 +113,7 @@ def next_window(size, largest):
 @kernel
 def run_before(m, file, index, most):
     """Cached pages just before `index`, at most `most`: what a sequential reader would have left behind."""
-    entries, first = cache(m), max(m.files[file].start, index - most)
+    entries, first = cache(m), max(files(m)[file].start, index - most)
     at = index
     while at > first and entries[at - 1] > 0:
         at -= 1
@@ -123,7 +123,7 @@ def run_before(m, file, index, most):
 @kernel
 def next_absent(m, file, index, most):
     """First slot after `index` without a page, or one beyond the `most` that are looked at."""
-    entries, end = cache(m), m.files[file].start + m.files[file].npages
+    entries, end = cache(m), files(m)[file].start + files(m)[file].npages
     at = index + 1
     while at < min(end, index + 1 + most) and entries[at] > 0:
         at += 1
@@ -133,15 +133,15 @@ def next_absent(m, file, index, most):
 @kernel
 def sync_readahead(m, t, region, file, index):
     """The page at `index` is absent: read a window that starts there; when the data is there."""
-    r = m.regions[region]
+    r = regions(m)[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
         return read_window(m, t, region, file, index, 1, NONE)
-    sequential = index == m.files[file].start or 1 <= index - r.prev_page <= 2 or r.advice == ADVICE_SEQUENTIAL
+    sequential = index == files(m)[file].start or 1 <= index - r.prev_page <= 2 or r.advice == ADVICE_SEQUENTIAL
     if not sequential:
         run = run_before(m, file, index, r.readahead)
         if run <= 1:
             return read_window(m, t, region, file, index, 1, NONE)
-        if index - run == m.files[file].start:
+        if index - run == files(m)[file].start:
             run *= 2
         r.ra_start, r.ra_count, r.ra_async = index, min(run + 1, r.readahead), 1
         return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - 1)
@@ -153,7 +153,7 @@ def sync_readahead(m, t, region, file, index):
 @kernel
 def async_readahead(m, t, region, file, index):
     """A marked page was used: submit the next window without waiting for it."""
-    r = m.regions[region]
+    r = regions(m)[region]
     if index == r.ra_start + r.ra_count - r.ra_async:
         r.ra_start += r.ra_count
         r.ra_count = next_window(r.ra_count, r.readahead)
@@ -170,7 +170,7 @@ def async_readahead(m, t, region, file, index):
 @kernel
 def mmap_readahead(m, t, region, file, index):
     """A mapped page is absent: read around it, or one page when readahead does not pay (do_sync_mmap_readahead)."""
-    r = m.regions[region]
+    r = regions(m)[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
         return read_window(m, t, region, file, index, 1, NONE)
     if r.advice == ADVICE_SEQUENTIAL:
@@ -178,7 +178,7 @@ def mmap_readahead(m, t, region, file, index):
     r.mmap_miss = min(r.mmap_miss + 1, 10 * MMAP_LOTSAMISS)
     if r.mmap_miss > MMAP_LOTSAMISS:
         return read_window(m, t, region, file, index, 1, NONE)
-    r.ra_start = max(m.files[file].start, index - r.readahead // 2)
+    r.ra_start = max(files(m)[file].start, index - r.readahead // 2)
     r.ra_count, r.ra_async = r.readahead, r.readahead // 4
     return read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
 
@@ -197,7 +197,7 @@ def use_marked(m, t, region, file, index, pfn):
 def wait_until(m, t, done):
     """Task `t` sleeps until its file data is there."""
     if done > m.clock.now:
-        m.tasks[t].stat.stall_file_ns += done - m.clock.now
+        tasks(m)[t].stat.stall_file_ns += done - m.clock.now
         m.clock.now = done
 
 
@@ -213,17 +213,17 @@ def read_again(m, t, region, file, index):
 def dirty(m, pfn, file):
     """A file page was written; without a device behind the file there is nothing to write it back to."""
     page = frames(m)[pfn]
-    if m.files[file].disk != NONE and not page.state & DIRTY:
+    if files(m)[file].disk != NONE and not page.state & DIRTY:
         page.state |= DIRTY
         m.vm.nr_dirtied += 1
-        m.files[file].nr_dirty += 1
+        files(m)[file].nr_dirty += 1
         balance_dirty(m, file)
 
 
 @kernel
 def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
-    r, entries = m.regions[region], cache(m)
+    r, entries = regions(m)[region], cache(m)
     file = r.file
     m.clock.now += m.cfg.syscall + m.cfg.copy_page
     absent = entries[index] <= 0

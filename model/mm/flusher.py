@@ -4,9 +4,10 @@ A step writes one run of adjacent dirty pages, at most 1 MiB, and the next step 
 What throttles the writers themselves is not modelled yet.
 """
 
+from model.actors import schedule
 from model.block.completions import submit
 from model.block.disk import write_pages
-from model.jit import cache, frames, kernel, pte
+from model.jit import cache, files, frames, kernel, pte, regions
 from model.layout import NONE
 from model.mm.rmap import pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
@@ -21,6 +22,7 @@ def wake_flusher(m, disk):
     d = m.disks[disk]
     if d.flushing == 0:
         d.flushing, d.flush_at = 1, m.clock.now + m.cfg.kswapd_wake
+        schedule(m, m.cfg.flusher_slot + disk, d.flush_at)
         m.clock.wake = 1
 
 
@@ -29,23 +31,23 @@ def balance_dirty(m, file):
     """After a page became dirty: wake the flusher when more than a tenth of dirtyable memory is dirty."""
     dirty = available = 0
     for number in range(m.cfg.nr_files):
-        dirty += m.files[number].nr_dirty
+        dirty += files(m)[number].nr_dirty
     for z in range(m.cfg.nr_zones):
         available += m.zones[z].nr_free + m.zones[z].nr_file
     if dirty > available * BACKGROUND_RATIO // 100:
-        wake_flusher(m, m.files[file].disk)
+        wake_flusher(m, files(m)[file].disk)
 
 
 @kernel
 def write_protect(m, pfn):
     """Take the dirty bits from a file page's mappings, so that the next store is noticed (folio_mkclean)."""
     table, page = pte(m), frames(m)[pfn]
-    region = m.files[page.slot].first_region
+    region = files(m)[page.slot].first_region
     while region != NONE and page.mapcount:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             table[at] = (table[at] & ~PTE_DIRTY) | PTE_WRPROTECT
-        region = m.regions[region].next_of_file
+        region = regions(m)[region].next_of_file
 
 
 @kernel
@@ -54,8 +56,8 @@ def start_write(m, pfn):
     page = frames(m)[pfn]
     write_protect(m, pfn)
     page.state = (page.state & ~DIRTY) | WRITEBACK
-    m.files[page.slot].nr_dirty -= 1
-    m.files[page.slot].nr_writeback += 1
+    files(m)[page.slot].nr_dirty -= 1
+    files(m)[page.slot].nr_writeback += 1
 
 
 @kernel
@@ -71,8 +73,8 @@ def next_dirty(m, disk):
     d = m.disks[disk]
     for turn in range(m.cfg.nr_files + 1):
         file = (d.flush_file + turn) % m.cfg.nr_files
-        if m.files[file].disk == disk and m.files[file].nr_dirty:
-            start, end = m.files[file].start, m.files[file].start + m.files[file].npages
+        if files(m)[file].disk == disk and files(m)[file].nr_dirty:
+            start, end = files(m)[file].start, files(m)[file].start + files(m)[file].npages
             first = max(start, d.flush_index) if turn == 0 else start
             for index in range(first, end):
                 if dirty_at(m, index):
@@ -89,7 +91,7 @@ def flusher_step(m, disk):
     if index == NONE:
         d.flushing = d.flush_index = 0
         return
-    file = m.files[d.flush_file]
+    file = files(m)[d.flush_file]
     count = 0
     while count < RUN_PAGES and index + count < file.start + file.npages and dirty_at(m, index + count):
         count += 1

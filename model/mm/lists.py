@@ -1,6 +1,6 @@
 """The doubly linked lists of a lruvec, newest at the head; a frame is on at most one."""
 
-from model.jit import frames, kernel
+from model.jit import frames, kernel, lruvecs
 from model.layout import NONE
 from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
 
@@ -29,7 +29,7 @@ def lruvec_of(m, memcg, node, zone):
 @kernel
 def push_head(m, lv, lru, pfn):
     """Put frame `pfn` at the head of list `lru` of lruvec `lv`."""
-    f, lst = frames(m), m.lruvecs[lv].lists[lru]
+    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     f[pfn].prev, f[pfn].next = NONE, lst.head
     if lst.head == NONE:
         lst.tail = pfn
@@ -37,13 +37,14 @@ def push_head(m, lv, lru, pfn):
         f[lst.head].prev = pfn
     lst.head = pfn
     lst.n += 1
+    m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
 
 @kernel
 def push_tail(m, lv, lru, pfn):
     """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim."""
-    f, lst = frames(m), m.lruvecs[lv].lists[lru]
+    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     f[pfn].next, f[pfn].prev = NONE, lst.tail
     if lst.tail == NONE:
         lst.head = pfn
@@ -51,13 +52,14 @@ def push_tail(m, lv, lru, pfn):
         f[lst.tail].next = pfn
     lst.tail = pfn
     lst.n += 1
+    m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
 
 @kernel
 def unlink(m, lv, lru, pfn):
     """Take frame `pfn` off list `lru` of lruvec `lv`."""
-    f, lst = frames(m), m.lruvecs[lv].lists[lru]
+    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)
         return
@@ -71,6 +73,7 @@ def unlink(m, lv, lru, pfn):
     else:
         f[after].prev = before
     lst.n -= 1
+    m.zones[f[pfn].zone].nr_lru[lru] -= 1
     if lst.n < 0:
         panic(m, BAD_LIST, lv)
     f[pfn].state &= ~LRU

@@ -5,7 +5,7 @@ worker every two seconds, or by a reader of memory.stat once enough updates are 
 Source: try_charge_memcg, memcg_rstat_updated, flush_memcg_stats_dwork of 6.18.
 """
 
-from model.jit import kernel
+from model.jit import kernel, lruvecs, memcgs, stat_pending, tasks
 from model.mm.lists import panic
 from model.mm.state import BAD_CHARGE
 
@@ -16,12 +16,12 @@ FLUSH_NS = 2_000_000_000  # FLUSH_TIME
 @kernel
 def fold(m, memcg):
     """Make the group's statistics exact (cgroup_rstat_flush)."""
-    group = m.memcgs[memcg]
+    group = memcgs(m)[memcg]
     group.stat_updates = 0
     for c in range(m.cfg.nr_cpus):
-        m.cpus[c].stat_updates[memcg] = 0
+        stat_pending(m)[c * m.cfg.nr_memcgs + memcg] = 0
     for lv in range(memcg * m.cfg.nr_zones, (memcg + 1) * m.cfg.nr_zones):
-        vec = m.lruvecs[lv]
+        vec = lruvecs(m)[lv]
         for lru in range(4):
             vec.seen_size[lru] = vec.lists[lru].n
         for kind in range(2):
@@ -40,27 +40,58 @@ def fold_periodically(m):
 @kernel
 def read_stat(m, memcg):
     """Somebody reads memory.stat: it folds when more updates are pending than 64 a CPU."""
-    if m.memcgs[memcg].stat_updates > STAT_BATCH * m.cfg.online_cpus:
+    if memcgs(m)[memcg].stat_updates > STAT_BATCH * m.cfg.online_cpus:
         fold(m, memcg)
 
 
 @kernel
 def stat_updated(m, memcg, updates):
     """Note that the running CPU changed the group's statistics by `updates` in all."""
-    cpu = m.cpus[m.clock.cpu]
-    cpu.stat_updates[memcg] += updates
-    if cpu.stat_updates[memcg] >= STAT_BATCH:
-        group = m.memcgs[memcg]
+    pending, at = stat_pending(m), m.clock.cpu * m.cfg.nr_memcgs + memcg
+    pending[at] += updates
+    if pending[at] >= STAT_BATCH:
+        group = memcgs(m)[memcg]
         if group.stat_updates <= STAT_BATCH * m.cfg.online_cpus:
-            group.stat_updates += cpu.stat_updates[memcg]
-        cpu.stat_updates[memcg] = 0
+            group.stat_updates += pending[at]
+        pending[at] = 0
 
 
 @kernel
 def lru_size(m, lv, lru):
     """The list's size as reclaim decisions see it: exact for the root group, folded statistics for others."""
-    vec = m.lruvecs[lv]
+    vec = lruvecs(m)[lv]
     return vec.lists[lru].n if vec.memcg == 0 else vec.seen_size[lru]
+
+
+@kernel
+def charge_pages(m, memcg, pages):
+    """Add `pages` to the group and its ancestors; 0, with nothing charged, when one of them has no room for them."""
+    table, at = memcgs(m), memcg
+    while True:
+        if table[at].usage + pages > table[at].limit:
+            m.clock.over_limit = at
+            undo = memcg
+            while undo != at:
+                table[undo].usage -= pages
+                undo = table[undo].parent
+            return 0
+        table[at].usage += pages
+        at = table[at].parent
+        if at == 0:
+            return 1
+
+
+@kernel
+def uncharge_pages(m, memcg, pages):
+    """Take `pages` off the group and its ancestors; the root only counts what is charged to it alone."""
+    table, at = memcgs(m), memcg
+    while True:
+        table[at].usage -= pages
+        if table[at].usage < 0:
+            panic(m, BAD_CHARGE, at)
+        at = table[at].parent
+        if at == 0:
+            return
 
 
 @kernel
@@ -78,50 +109,45 @@ def drain_stock(m, c):
     """Give CPU `c`'s stock back to its group."""
     cpu = m.cpus[c]
     if cpu.stock:
-        m.memcgs[cpu.stock_memcg].usage -= cpu.stock
+        uncharge_pages(m, cpu.stock_memcg, cpu.stock)
         cpu.stock = 0
 
 
 @kernel
 def drain_all_stocks(m, memcg):
-    """Give every CPU's stock for this group back."""
+    """Give every CPU's stock for this group or a descendant back."""
     for c in range(m.cfg.nr_cpus):
-        if m.cpus[c].stock_memcg == memcg:
+        if memcg <= m.cpus[c].stock_memcg < memcgs(m)[memcg].end:
             drain_stock(m, c)
 
 
 @kernel
 def try_charge_batch(m, memcg):
-    """Charge one page, and a batch into the CPU's stock if the limit has room for it; 0 when not even one fits."""
+    """Charge one page, and a batch into the CPU's stock if every limit has room for it.
+
+    0 when not even one fits: `clock.over_limit` is then the group, this one or an ancestor, that has no room.
+    """
     if consume_stock(m, memcg):
         return 1
-    group = m.memcgs[memcg]
-    if group.usage + m.cfg.charge_batch <= group.limit:
+    if charge_pages(m, memcg, m.cfg.charge_batch):
         cpu = m.cpus[m.clock.cpu]
         if cpu.stock_memcg != memcg:
             drain_stock(m, m.clock.cpu)
             cpu.stock_memcg = memcg
-        group.usage += m.cfg.charge_batch
         cpu.stock += m.cfg.charge_batch - 1
         if cpu.stock > m.cfg.charge_batch:
             drain_stock(m, m.clock.cpu)
         return 1
-    if group.usage + 1 <= group.limit:
-        group.usage += 1
-        return 1
-    return 0
+    return charge_pages(m, memcg, 1)
 
 
 @kernel
 def uncharge(m, memcg):
     """Return one page's charge."""
-    group = m.memcgs[memcg]
-    group.usage -= 1
-    if group.usage < 0:
-        panic(m, BAD_CHARGE, memcg)
+    uncharge_pages(m, memcg, 1)
 
 
 @kernel
 def kmem_group(m, t):
     """Group that pays for kernel memory used on behalf of task `t`: the root before kernel memory was accounted."""
-    return m.tasks[t].memcg if m.cfg.kmem_accounting else 0
+    return tasks(m)[t].memcg if m.cfg.kmem_accounting else 0

@@ -1,6 +1,6 @@
 """Where a task's next page should come from (mm/mempolicy.c, task policies set with set_mempolicy)."""
 
-from model.jit import kernel
+from model.jit import kernel, tasks
 from model.layout import MAX_NODES
 from model.mm.state import MODE_BIND, MODE_INTERLEAVE, MODE_PREFERRED, MODE_WEIGHTED
 
@@ -20,7 +20,7 @@ def next_node(mask, node):
 @kernel
 def preferred_node(m, t):
     """Node whose zonelist the allocation walks; leaves the allowed nodes in `clock.mask` and moves interleave state."""
-    task = m.tasks[t]
+    task = tasks(m)[t]
     m.clock.mask = task.mask if task.mode == MODE_BIND else ALL_NODES
     if task.mode == MODE_PREFERRED:
         return task.home
@@ -39,5 +39,5 @@ def preferred_node(m, t):
 @kernel
 def interleaves(m, t):
     """Whether the task's policy counts interleave_hit."""
-    mode = m.tasks[t].mode
+    mode = tasks(m)[t].mode
     return mode in (MODE_INTERLEAVE, MODE_WEIGHTED)

@@ -1,9 +1,9 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from model.jit import caller, frames, hook, kernel
+from model.jit import caller, frames, hook, kernel, memcgs, tasks
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
-from model.mm.memcontrol import drain_all_stocks, kmem_group, try_charge_batch, uncharge
+from model.mm.memcontrol import charge_pages, drain_all_stocks, kmem_group, try_charge_batch, uncharge
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY
@@ -57,8 +57,8 @@ def _slow_path(m, t, nid):
         m.vm.allocstall += 1
         entered = m.clock.now
         got = direct_reclaim(m, nid, HIGHEST, t)
-        m.tasks[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
-        m.tasks[t].stat.stall_alloc_ns += m.clock.now - entered
+        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
+        tasks(m)[t].stat.stall_alloc_ns += m.clock.now - entered
         pfn = _walk(m, nid, MIN)
         if pfn == NONE and got:
             for z in range(m.cfg.nr_zones):
@@ -88,7 +88,7 @@ def _numa_statistics(m, t, nid, pfn):
     else:
         m.nodes[got].vm.numa_miss += 1
         m.nodes[wanted].vm.numa_foreign += 1
-    if got == m.tasks[t].node:
+    if got == tasks(m)[t].node:
         m.nodes[got].vm.local_node += 1
     else:
         m.nodes[got].vm.other_node += 1
@@ -99,8 +99,8 @@ def alloc_frame(m, t):
     """A frame for a user page of task `t`, placed by its policy; NONE when the machine is out of memory."""
     nid = preferred_node(m, t)
     pfn = NONE
-    if m.tasks[t].mode == MODE_PREFERRED_MANY:
-        m.clock.mask = m.tasks[t].mask
+    if tasks(m)[t].mode == MODE_PREFERRED_MANY:
+        m.clock.mask = tasks(m)[t].mask
         pfn = _walk(m, nid, LOW)
         if pfn == NONE:
             m.clock.mask = ALL_NODES
@@ -114,7 +114,7 @@ def alloc_frame(m, t):
     m.vm.pgalloc += 1
     page = frames(m)[pfn]
     page.state = page.slot = page.mapcount = 0
-    page.memcg = m.tasks[t].memcg
+    page.memcg = tasks(m)[t].memcg
     return pfn
 
 
@@ -122,27 +122,27 @@ def alloc_frame(m, t):
 def charge(m, t, memcg):
     """Charge one page of task `t` to a group, reclaiming at its limit; 0 when the group is out of memory."""
     if memcg == 0:
-        m.memcgs[0].usage += 1
+        memcgs(m)[0].usage += 1
         return 1
     if try_charge_batch(m, memcg):
         return 1
-    group, retries, drained, entered = m.memcgs[memcg], MAX_RECLAIM_RETRIES, False, m.clock.now
+    retries, drained, entered = MAX_RECLAIM_RETRIES, False, m.clock.now
     m.clock.mask = ALL_NODES
-    while group.usage + 1 > group.limit:
-        group.failcnt += 1
-        got = memcg_reclaim(m, memcg, 1)
-        m.tasks[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
-        if group.usage + 1 <= group.limit:
+    while not charge_pages(m, memcg, 1):
+        over = m.clock.over_limit
+        memcgs(m)[over].failcnt += 1
+        got = memcg_reclaim(m, over, 1)
+        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
+        if charge_pages(m, memcg, 1):
             break
         if not drained:
-            drain_all_stocks(m, memcg)
+            drain_all_stocks(m, over)
             drained = True
         elif got == 0:
             if retries == 0:
                 return 0
             retries -= 1
-    group.usage += 1
-    m.tasks[t].stat.stall_memcg_ns += m.clock.now - entered
+    tasks(m)[t].stat.stall_memcg_ns += m.clock.now - entered
     return 1
 
 
@@ -150,7 +150,7 @@ def charge(m, t, memcg):
 def charged_frame(m, t):
     """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of it."""
     pfn = alloc_frame(m, t)
-    if pfn != NONE and not charge(m, t, m.tasks[t].memcg):
+    if pfn != NONE and not charge(m, t, tasks(m)[t].memcg):
         free_frame(m, m.clock.cpu, pfn)
         return NONE
     return pfn
@@ -159,7 +159,7 @@ def charged_frame(m, t):
 @hook
 def kernel_frame(m, t):
     """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
-    memcg, node = kmem_group(m, t), m.tasks[t].node
+    memcg, node = kmem_group(m, t), tasks(m)[t].node
     if not charge(m, t, memcg):
         return NONE
     pfn = alloc_reserve(m, node)
@@ -172,5 +172,5 @@ def kernel_frame(m, t):
         return NONE
     m.vm.pgalloc += 1
     frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, memcg
-    m.memcgs[memcg].kmem += 1
+    memcgs(m)[memcg].kmem += 1
     return pfn

@@ -1,7 +1,7 @@
 """Writes in flight come to an end: completion, waiting for it (end_page_writeback, folio_wait_writeback)."""
 
 from model.block.completions import next_completion, pop_completed
-from model.jit import frames, kernel
+from model.jit import files, frames, kernel
 from model.layout import NONE
 from model.mm.lru import rotate_reclaimable
 from model.mm.state import ANON, WRITEBACK
@@ -18,7 +18,7 @@ def finish_writes(m):
         page.state &= ~WRITEBACK
         if not page.state & ANON:
             m.vm.nr_written += 1
-            m.files[page.slot].nr_writeback -= 1
+            files(m)[page.slot].nr_writeback -= 1
         rotate_reclaimable(m, pfn)
 
 

@@ -3,7 +3,7 @@
 An anonymous page has one word, a file page one in every mapping of the file that covers it.
 """
 
-from model.jit import frames, kernel, pte
+from model.jit import files, frames, kernel, pte, regions
 from model.layout import NONE
 from model.mm.lists import panic
 from model.mm.state import (
@@ -28,8 +28,8 @@ def pte_frame(word):
 @kernel
 def region_word(m, region, index):
     """Index of the page-table word through which `region` maps page-cache slot `index`, or NONE outside the mapping."""
-    r = m.regions[region]
-    page = index - m.files[r.file].start - r.file_offset
+    r = regions(m)[region]
+    page = index - files(m)[r.file].start - r.file_offset
     if r.kind != REGION_MMAP or page < 0 or page >= r.npages:
         return NONE
     return r.start + page
@@ -48,16 +48,16 @@ def referenced(m, pfn):
         table[page.owner] = word & ~PTE_YOUNG
         return 1
     young = 0
-    region = m.files[page.slot].first_region
+    region = files(m)[page.slot].first_region
     while region != NONE:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            if table[at] & PTE_YOUNG and not (m.cfg.recency_by_advice and m.regions[region].advice):
+            if table[at] & PTE_YOUNG and not (m.cfg.recency_by_advice and regions(m)[region].advice):
                 young += 1
             table[at] &= ~PTE_YOUNG
-            if m.regions[region].exec:
+            if regions(m)[region].exec:
                 young |= 1 << 16
-        region = m.regions[region].next_of_file
+        region = regions(m)[region].next_of_file
     return young
 
 
@@ -75,14 +75,14 @@ def unmap(m, pfn, swap_word):
         table[page.owner] = swap_word
         page.mapcount = 0
         return
-    region = m.files[page.slot].first_region
+    region = files(m)[page.slot].first_region
     while region != NONE:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            if table[at] & PTE_DIRTY and m.files[page.slot].disk != NONE:
+            if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
                 page.state |= DIRTY
             table[at] = 0
             page.mapcount -= 1
-        region = m.regions[region].next_of_file
+        region = regions(m)[region].next_of_file
     if page.mapcount:
         panic(m, BAD_PTE, pfn)

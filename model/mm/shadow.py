@@ -1,7 +1,7 @@
 """Shadow entries: what a page leaves behind in its page-cache or swap-cache slot when it is evicted.
 
-A negative 64-bit integer that packs the nonresident age of the reclaiming lruvec (40 bits), group (7), node (4) and the
-workingset bit. A positive slot holds a frame number + 1; 0 is empty.
+A negative 64-bit integer that packs the nonresident age of the reclaiming lruvec (40 bits), group (14), node (4) and
+the workingset bit. A positive slot holds a frame number + 1; 0 is empty.
 """
 
 from model.jit import kernel
@@ -10,19 +10,19 @@ from model.jit import kernel
 @kernel
 def pack(age, memcg, node, workingset):
     """The slot value of a page evicted at `age`."""
-    return -(((age & ((1 << 40) - 1)) << 12) | (memcg << 5) | (node << 1) | workingset) - 1
+    return -(((age & ((1 << 40) - 1)) << 19) | (memcg << 5) | (node << 1) | workingset) - 1
 
 
 @kernel
 def age_of(shadow):
     """Nonresident age at eviction."""
-    return (-shadow - 1) >> 12
+    return (-shadow - 1) >> 19
 
 
 @kernel
 def memcg_of(shadow):
     """Group that was being reclaimed."""
-    return ((-shadow - 1) >> 5) & 127
+    return ((-shadow - 1) >> 5) & 16383
 
 
 @kernel

@@ -4,7 +4,7 @@
 """
 
 from model.block.server import hold
-from model.jit import cache, caller, frames, hook, kernel, swapcache
+from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, swapcache
 from model.layout import NONE, SCAN_BATCH
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
@@ -45,7 +45,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
 
     Pages of zones above `sc.highest_zoneidx` are skipped and go to the head.
     """
-    f, sc, vec = frames(m), m.sc[s], m.lruvecs[lv]
+    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
     sc.nr_taken = 0
     scanned = skipped = 0
     while scanned < nr_to_scan and skipped < SCAN_BATCH and vec.lists[lru].n:
@@ -87,7 +87,7 @@ def _remove_mapping(m, s, pfn):
             free_slot(m, page.slot - 1)
     else:
         cache(m)[page.owner] = shadow
-        m.files[page.slot].nr_cached -= 1
+        files(m)[page.slot].nr_cached -= 1
         m.zones[page.zone].nr_file -= 1
     stat_updated(m, page.memcg, 3)
     uncharge(m, page.memcg)
@@ -201,7 +201,7 @@ def _reclaim_one(m, s, pfn):
 @kernel
 def _count_scan(m, s, lv, lru, scanned, reclaimed):
     """Book a batch from an inactive list under the kernel's counters."""
-    sc, vm, node = m.sc[s], m.vm, m.nodes[m.lruvecs[lv].node].vm
+    sc, vm, node = m.sc[s], m.vm, m.nodes[lruvecs(m)[lv].node].vm
     if sc.kswapd:
         vm.pgscan_kswapd += scanned
         vm.pgsteal_kswapd += reclaimed
@@ -216,13 +216,13 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
         vm.pgsteal_file += reclaimed
     node.pgscan += scanned
     node.pgsteal += reclaimed
-    stat_updated(m, m.lruvecs[lv].memcg, 2 * scanned + 2 * reclaimed)
+    stat_updated(m, lruvecs(m)[lv].memcg, 2 * scanned + 2 * reclaimed)
 
 
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
-    sc, vec = m.sc[s], m.lruvecs[lv]
+    sc, vec = m.sc[s], lruvecs(m)[lv]
     finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
@@ -253,7 +253,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
 
     Only referenced executable file mappings stay active; a reference is otherwise just forgotten.
     """
-    f, sc, vec = frames(m), m.sc[s], m.lruvecs[lv]
+    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * 2 * sc.nr_taken)

@@ -7,7 +7,7 @@ current cluster, then from the next wholly free cluster, then from the next free
 
 from model.block.completions import submit
 from model.block.disk import read_pages, remote_read, remote_write, write_pages
-from model.jit import frames, kernel, swapcache, swapmap
+from model.jit import frames, kernel, memcgs, swapcache, swapmap
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, free_frame
 from model.mm.lists import panic
@@ -92,7 +92,7 @@ def alloc_slot(m, memcg):
     m.swaps[best].turn += 1
     slot = _slot_in(m, best, memcg)
     if slot != NONE:
-        m.memcgs[memcg].swap_pages += 1
+        memcgs(m)[memcg].swap_pages += 1
         stat_updated(m, memcg, 1)
     return slot
 
@@ -120,7 +120,7 @@ def free_slot(m, slot):
     a.used -= 1
     if slot % a.cluster == 0:
         a.free_clusters_gone = 0
-    m.memcgs[memcg].swap_pages -= 1
+    memcgs(m)[memcg].swap_pages -= 1
     stat_updated(m, memcg, 1)
     if a.kind == SWAP_ZRAM:
         _zram_forget(m, area)

@@ -4,7 +4,7 @@ A round scans at most 32 pages of each list. The scan control keeps what is left
 pieces on its own clock while a direct reclaimer runs the same rounds to the end.
 """
 
-from model.jit import caller, kernel
+from model.jit import caller, kernel, memcgs
 from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
@@ -32,7 +32,7 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
     sc.nr_dirty = sc.nr_writeback = sc.stall_lock = 0
     sc.kswapd = 1 if s < MAX_NODES else 0
-    swappiness = m.memcgs[memcg].swappiness
+    swappiness = memcgs(m)[memcg].swappiness
     sc.swappiness = m.cfg.swappiness if swappiness < 0 else swappiness
     sc.may_swap = 1 if nr_swap_pages(m) > 0 else 0
 
@@ -100,23 +100,15 @@ def lruvec_at(m, s, memcg):
 
 @kernel
 def shrink_node(m, s):
-    """Shrink the groups in scope of one node (or zone): the limited group, or every group in turn."""
+    """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group."""
     sc = m.sc[s]
     prepare_scan(m, s)
-    if sc.memcg:
-        shrink_lruvec(m, s, lruvec_at(m, s, sc.memcg))
-        return
-    for memcg in range(m.cfg.nr_memcgs):
+    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
         shrink_lruvec(m, s, lruvec_at(m, s, memcg))
 
 
 @kernel
 def reclaimable_pages(m, zone, may_swap):
-    """Pages on the zone's (or its node's) lists that reclaim could free."""
-    total = 0
-    for memcg in range(m.cfg.nr_memcgs):
-        vec = m.lruvecs[lruvec_of(m, memcg, m.zones[zone].node, zone)]
-        total += vec.lists[2].n + vec.lists[3].n
-        if may_swap:
-            total += vec.lists[0].n + vec.lists[1].n
-    return total
+    """Pages of the zone on lists that reclaim could free (zone_reclaimable_pages)."""
+    nr = m.zones[zone].nr_lru
+    return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap else 0)

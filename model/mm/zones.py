@@ -1,5 +1,6 @@
 """Watermark tests and waking the daemons (zone_watermark_ok, wakeup_kswapd)."""
 
+from model.actors import schedule
 from model.jit import caller, kernel
 
 kswapd_needed = caller("kswapd_needed")
@@ -28,5 +29,6 @@ def wake_kswapd(m, z, highest_zoneidx):
         m.vm.kswapd_low_wmark_hit_quickly += 1
     node.kswapd_run, node.kswapd_phase = 1, 0
     node.kswapd_at = m.clock.now + m.cfg.kswapd_wake
+    schedule(m, m.cfg.kswapd_slot + nid, node.kswapd_at)
     m.clock.wake = 1  # the running task stops soon, so that the daemon gets its turn
     node.vm.kswapd_wake += 1

@@ -148,13 +148,13 @@ def call(built: Built, hook: str, *args: int) -> int:
 
 def mapped_frame(built: Built, page: int, task: int = 0) -> int | None:
     """Frame that page `page` of a task is mapped to, None when it is not mapped."""
-    word = int(built.memory.table("pte")[int(built.memory.m.tasks[task].pte_start) + page])
+    word = int(built.memory.table("pte")[int(built.memory.table("tasks")[task].pte_start) + page])
     return (word >> state.PTE_SHIFT) & state.PTE_FRAME if word & state.PTE_PRESENT else None
 
 
 def on_list(built: Built, lv: int, lru: int) -> list[int]:
     """Frames on a list of a lruvec, newest first."""
-    frames, at, found = built.memory.table("frames"), int(built.memory.m.lruvecs[lv].lists[lru].head), []
+    frames, at, found = built.memory.table("frames"), int(built.memory.table("lruvecs")[lv].lists[lru].head), []
     while at != NONE:
         found.append(at)
         at = int(frames["next"][at])

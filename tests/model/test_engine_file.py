@@ -111,12 +111,12 @@ def test_a_killed_task_leaves_shared_pages_to_the_others(era):
     hog = np.concatenate([reads(range(64)), writes(range(64, 5000))])
     quiet = np.tile(reads(range(64)), 100)
     done = run(Cell(kernel=era, machine=host, tasks=tasks), {"t0": quiet, "hog": hog})
-    assert done.metrics["outcome"] == "oom" and int(done.m.tasks[1].state) == state.KILLED
-    assert int(done.m.tasks[0].stat.accesses) == len(quiet)
+    assert done.metrics["outcome"] == "oom" and int(done.built.memory.table("tasks")[1].state) == state.KILLED
+    assert int(done.built.memory.table("tasks")[0].stat.accesses) == len(quiet)
 
 
 def unwritten(run_: Run) -> int:
-    return sum(int(file.nr_dirty) + int(file.nr_writeback) for file in run_.m.files[: int(run_.m.cfg.nr_files)])
+    return sum(int(file.nr_dirty) + int(file.nr_writeback) for file in run_.built.memory.table("files"))
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -132,7 +132,7 @@ def test_what_was_dirtied_is_written_or_still_dirty(era, region):
 
 def balance_of(built) -> tuple[int, int, int]:
     m = built.memory.m
-    files = m.files[: int(m.cfg.nr_files)]
+    files = built.memory.table("files")
     return int(m.vm.nr_dirtied), int(m.vm.nr_written), int(files["nr_dirty"].sum() + files["nr_writeback"].sum())
 
 

@@ -59,15 +59,15 @@ def test_charges_come_in_batches_while_the_limit_has_room(era, pages, usage):
     )
     assert done.metrics["cgroup.g.usage_pages"] == (usage if usage != 255 else 256)
     assert done.metrics["cgroup.g.failcnt"] == 0 and done.metrics["pgscan_direct"] == 0
-    assert int(done.m.cpus[0].stock) == int(done.m.memcgs[1].usage) - pages - TABLE[era]
+    assert int(done.m.cpus[0].stock) == int(done.built.memory.table("memcgs")[1].usage) - pages - TABLE[era]
 
 
 @pytest.mark.parametrize("era", ERAS)
 def test_the_limit_holds_and_reclaim_begins_on_it(era):
     cell = one(era, machine(16, swap=ZRAM), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
-    at = run(cell, writes(range(256 - TABLE[era])), probe=lambda built: int(built.memory.m.memcgs[1].usage))
+    at = run(cell, writes(range(256 - TABLE[era])), probe=lambda built: int(built.memory.table("memcgs")[1].usage))
     assert at.metrics["pgscan_direct"] == at.metrics["cgroup.g.failcnt"] == 0
-    over = run(cell, writes(range(700)), probe=lambda built: int(built.memory.m.memcgs[1].usage))
+    over = run(cell, writes(range(700)), probe=lambda built: int(built.memory.table("memcgs")[1].usage))
     assert max(over.seen) == 256
     assert over.metrics["cgroup.g.failcnt"] > 0 and over.metrics["pgsteal_direct"] >= 700 - 256
     assert over.metrics["pswpout"] == over.metrics["pgsteal_anon"] == over.metrics["nr_swap_used"]
@@ -82,7 +82,7 @@ def test_a_full_group_without_swap_ends_its_task_only(era):
     assert done.metrics["outcome"] == "oom"
     assert done.metrics["oom_kill"] == done.metrics["cgroup.g.oom_kill"] == 1
     assert done.metrics["accesses"] == 256 - TABLE[era]
-    assert int(done.m.tasks[0].state) == state.KILLED
+    assert int(done.built.memory.table("tasks")[0].state) == state.KILLED
     assert done.metrics["cgroup.g.usage_pages"] == TABLE[era] + int(done.m.cpus[0].stock)
 
 
@@ -93,9 +93,9 @@ def test_out_of_memory_takes_the_task_that_asks_and_the_others_go_on(era):
     quiet = np.tile(writes(range(50)), 40)
     done = run(cell, {"hog": writes(range(5000)), "quiet": quiet})
     assert done.metrics["outcome"] == "oom" and done.metrics["oom_kill"] == 1
-    assert [int(task.state) for task in done.m.tasks[:2]] == [state.KILLED, state.DONE]
+    assert [int(task.state) for task in done.built.memory.table("tasks")[:2]] == [state.KILLED, state.DONE]
     assert done.metrics["task.quiet.misses"] == 0
-    assert int(done.m.tasks[1].stat.accesses) == len(quiet)
+    assert int(done.built.memory.table("tasks")[1].stat.accesses) == len(quiet)
     kernel = int((done.built.memory.table("frames")["state"] & state.KERNEL != 0).sum())
     assert done.metrics["nr_free_pages"] == 4096 - 50 - kernel, "all the hog had came back"
 

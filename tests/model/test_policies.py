@@ -125,14 +125,13 @@ SIZES = {0: 5, 1: 7, 2: 11, 3: 50}
 def refaulted(era: str, anon: bool, distance: int, swap: bool, workingset: int = 0):
     """A page comes back `distance` after its eviction, to lists of SIZES; (activated, workingset, machine)."""
     built = machine_of(one(era, machine(16, **({"swap": ZRAM} if swap else {}))))
-    m = built.memory.m
     for lru, size in SIZES.items():
-        m.lruvecs[0].lists[lru].n = size
-    m.lruvecs[0].nonresident_age = 1000
+        built.memory.table("lruvecs")[0].lists[lru].n = size
+    built.memory.table("lruvecs")[0].nonresident_age = 1000
     page = built.memory.table("frames")[100]
     page.state = ANON if anon else 0
     call(built, "refault", 100, shadow.pack(1000 - distance, 0, 0, workingset))
-    return bool(page.state & ACTIVE), bool(page.state & WORKINGSET), m
+    return bool(page.state & ACTIVE), bool(page.state & WORKINGSET), built
 
 
 @pytest.mark.parametrize("era", NEW)
@@ -142,12 +141,13 @@ def refaulted(era: str, anon: bool, distance: int, swap: bool, workingset: int =
 )
 def test_a_refault_within_the_workingset_activates(era, anon, swap, size):
     for distance, expected in ((0, True), (size, True), (size + 1, False)):
-        activated, _, m = refaulted(era, anon, distance, swap)
+        activated, _, built = refaulted(era, anon, distance, swap)
         assert activated is expected
         kind = "anon" if anon else "file"
-        assert m.vm[f"workingset_refault_{kind}"] == 1
-        assert m.vm[f"workingset_activate_{kind}"] == int(expected)
-        assert m.lruvecs[0].nonresident_age == 1000 + int(expected)
+        vm = built.memory.m.vm
+        assert vm[f"workingset_refault_{kind}"] == 1
+        assert vm[f"workingset_activate_{kind}"] == int(expected)
+        assert built.memory.table("lruvecs")[0].nonresident_age == 1000 + int(expected)
 
 
 def test_before_5_9_only_the_active_file_list_counts():
@@ -157,9 +157,9 @@ def test_before_5_9_only_the_active_file_list_counts():
 
 @pytest.mark.parametrize("era", ["4.19", *NEW])
 def test_a_page_of_the_workingset_is_restored(era):
-    activated, again, m = refaulted(era, False, 10, True, workingset=1)
-    assert activated and again and m.vm.workingset_restore_file == 1
-    cost = int(m.lruvecs[0].file_cost)
+    activated, again, built = refaulted(era, False, 10, True, workingset=1)
+    assert activated and again and built.memory.m.vm.workingset_restore_file == 1
+    cost = int(built.memory.table("lruvecs")[0].file_cost)
     assert cost == (0 if era == "4.19" else 16), "32, halved because it exceeds a quarter of 73 pages"
 
 
@@ -170,7 +170,7 @@ def scan(era: str, sizes: list[int], priority: int, **fields) -> list[int]:
     sc = m.sc[16]
     sc.priority, sc.may_swap, sc.swappiness, sc.kswapd = priority, 1, 60, 0
     for lru, size in enumerate(sizes):
-        m.lruvecs[0].lists[lru].n = size
+        built.memory.table("lruvecs")[0].lists[lru].n = size
     for name, value in fields.items():
         setattr(sc, name, value)
     call(built, "scan_count", 16)
@@ -210,8 +210,7 @@ def test_scan_counts_of_3_1():
 @pytest.mark.parametrize("era", ERAS)
 def test_the_active_anon_list_is_left_alone_without_swap(era):
     built = machine_of(one(era, machine(16)))
-    m = built.memory.m
-    m.lruvecs[0].lists[1].n = 100
+    built.memory.table("lruvecs")[0].lists[1].n = 100
     assert call(built, "age_anon", 16) == 0
 
 
@@ -224,7 +223,7 @@ def test_aligned_swap_readahead_reads_the_block_around_the_slot():
 
 def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faults():
     built = machine_of(one("6.18", machine(16, swap=ZRAM)), pages=64)
-    region = built.memory.m.regions[0]
+    region = built.memory.table("regions")[0]
 
     def window(at: int, hits: int) -> tuple[int, int]:
         region.swap_hits = hits

@@ -197,7 +197,7 @@ CASES = [
     Case("{kind: anon, size: 256MiB}", "{kind: anon, size: 256MiB, file: x}", "has no `file`"),
     Case("{kind: anon, size: 256MiB}", "{kind: anon, size: 5kB}", "one or more 4KiB pages"),
     Case("{kind: anon, size: 256MiB}", "{kind: anon}", "two regions without a size", 27),
-    Case("node: 1", "count: 1000", "a count of 1000"),
+    Case("node: 1", "count: 100000", "a count of 1000"),
     Case("kind: zipf", "kind: zip", "did you mean `zipf`?"),
     Case("kind: zipf, ", "", "`kind` of the stream is required"),
     Case("accesses: 1000, ", "", "`accesses` is required"),

@@ -5,7 +5,7 @@ sooner than the workingset is large are activated at once. Pressure between anon
 reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded to a factor of two either way.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import frames, hook, kernel, lruvecs, memcgs
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -42,11 +42,13 @@ LRU_AXIS = 0  # row of this axis in m.params
 @kernel
 def target_size(m, s, lru):
     """Size of a list summed over the groups in scope, as statistics have it."""
-    sc = m.sc[s]
-    if sc.memcg:
-        return lru_size(m, lruvec_of(m, sc.memcg, sc.node, sc.zone), lru)
-    total = 0
-    for memcg in range(m.cfg.nr_memcgs):
+    sc, total = m.sc[s], 0
+    if sc.memcg == 0:
+        node = m.nodes[sc.node]
+        for z in range(node.first_zone, node.first_zone + node.nr_zones):
+            total += m.zones[z].nr_lru[lru]
+        return total
+    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
         total += lru_size(m, lruvec_of(m, memcg, sc.node, sc.zone), lru)
     return total
 
@@ -54,12 +56,10 @@ def target_size(m, s, lru):
 @kernel
 def target_activated(m, s, kind):
     """Refaults activated so far in scope, as statistics have them (kind 0 anon, 1 file)."""
-    sc = m.sc[s]
-    if sc.memcg:
-        return m.lruvecs[lruvec_of(m, sc.memcg, sc.node, sc.zone)].seen_activated[kind]
-    total = 0
-    for memcg in range(m.cfg.nr_memcgs):
-        total += m.lruvecs[lruvec_of(m, memcg, sc.node, sc.zone)].activated[kind]
+    sc, total = m.sc[s], 0
+    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
+        vec = lruvecs(m)[lruvec_of(m, memcg, sc.node, sc.zone)]
+        total += vec.seen_activated[kind] if sc.memcg else vec.activated[kind]
     return total
 
 
@@ -73,7 +73,7 @@ def prepare_scan(m, s):
     sc = m.sc[s]
     if m.params[LRU_AXIS, 0]:
         read_stat(m, sc.memcg)
-    target = m.lruvecs[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
+    target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     sc.anon_cost, sc.file_cost = target.anon_cost, target.file_cost
     sc.may_deactivate = 3 if sc.force_deactivate else 0
     if not sc.force_deactivate:
@@ -127,7 +127,7 @@ def pressure(swappiness, anon_cost, file_cost):
 @hook
 def scan_count(m, s):
     sc = m.sc[s]
-    vec, how = m.lruvecs[sc.lruvec], balance(m, s)
+    vec, how = lruvecs(m)[sc.lruvec], balance(m, s)
     ap, fp = pressure(sc.swappiness, sc.anon_cost, sc.file_cost)
     for lru in range(4):
         file = lru >= 2
@@ -196,7 +196,7 @@ def note_cost(m, lv, file, cost):
         return
     at = lv
     while True:
-        vec = m.lruvecs[at]
+        vec = lruvecs(m)[at]
         size = lru_size(m, at, 0) + lru_size(m, at, 1) + lru_size(m, at, 2) + lru_size(m, at, 3)
         if file:
             vec.file_cost += cost
@@ -207,7 +207,7 @@ def note_cost(m, lv, file, cost):
             vec.anon_cost //= 2
         if vec.memcg == 0:
             return
-        at = lruvec_of(m, 0, vec.node, vec.zone)
+        at = lruvec_of(m, memcgs(m)[vec.memcg].parent, vec.node, vec.zone)
 
 
 @hook
@@ -225,10 +225,12 @@ def note_active(m, lv, file, young, rotated):
 @kernel
 def age(m, lv):
     """One page became active or nonresident: time passes for the lruvec and its ancestors."""
-    vec = m.lruvecs[lv]
-    vec.nonresident_age += 1
-    if vec.memcg:
-        m.lruvecs[lruvec_of(m, 0, vec.node, vec.zone)].nonresident_age += 1
+    table, at = lruvecs(m), lv
+    while True:
+        table[at].nonresident_age += 1
+        if table[at].memcg == 0:
+            return
+        at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
 
 
 @hook
@@ -241,7 +243,7 @@ def age_nonresident(m, lv):
 def evict(m, pfn, s):
     page, sc = frames(m)[pfn], m.sc[s]
     lv = lruvec_of(m, sc.memcg, page.node, page.zone)
-    shadow = pack(m.lruvecs[lv].nonresident_age, sc.memcg, page.node, 1 if page.state & WORKINGSET else 0)
+    shadow = pack(lruvecs(m)[lv].nonresident_age, sc.memcg, page.node, 1 if page.state & WORKINGSET else 0)
     age(m, lv)
     return shadow
 
@@ -270,13 +272,13 @@ def refault(m, pfn, shadow):
     stat_updated(m, page.memcg, 1)
     node, evictor = node_of(shadow), memcg_of(shadow)
     lv = lruvec_of(m, evictor, node, m.nodes[node].first_zone)
-    distance = (m.lruvecs[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
+    distance = (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
     if distance > workingset_size(m, lv, file):
         return 0
     page.state |= ACTIVE
     own = lruvec_of_frame(m, pfn)
     age(m, own)
-    m.lruvecs[own].activated[file] += 1
+    lruvecs(m)[own].activated[file] += 1
     if file:
         m.vm.workingset_activate_file += 1
     else:
@@ -297,7 +299,7 @@ def refault(m, pfn, shadow):
 def end_reclaim(m, s):
     """Remember how many refaults had been activated, to see next time whether the workingset is changing."""
     sc = m.sc[s]
-    target = m.lruvecs[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
+    target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     for kind in range(2):
         target.snapshot[kind] = target_activated(m, s, kind)
     return 0

@@ -6,7 +6,7 @@ without bound. Nothing remembers evicted pages. In 3.1 a limited group's pages w
 are on the group's only, and global reclaim walks all groups.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import frames, hook, kernel, lruvecs
 from model.mm.inactive_ratio import isqrt
 from model.mm.state import ACTIVATE, ANON, DEF_PRIORITY, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, SWAP_CLUSTER_MAX
 
@@ -29,7 +29,7 @@ def prepare_scan(m, s):
 @kernel
 def inactive_anon_is_low(m, lv):
     """inactive * ratio < active, the ratio from the size of the whole zone (a group: of its own list)."""
-    vec = m.lruvecs[lv]
+    vec = lruvecs(m)[lv]
     inactive, active = vec.lists[0].n, vec.lists[1].n
     pages = inactive + active if vec.memcg else m.zones[vec.zone].managed
     gb = pages >> 18
@@ -39,7 +39,7 @@ def inactive_anon_is_low(m, lv):
 @hook
 def may_shrink_active(m, s, file):
     sc = m.sc[s]
-    vec = m.lruvecs[sc.lruvec]
+    vec = lruvecs(m)[sc.lruvec]
     if file:
         return 1 if vec.lists[3].n > vec.lists[2].n else 0
     return 1 if m.cfg.total_swap and inactive_anon_is_low(m, sc.lruvec) else 0
@@ -56,7 +56,7 @@ def pressure(swappiness, scanned_anon, rotated_anon, scanned_file, rotated_file)
 @hook
 def scan_count(m, s):
     sc = m.sc[s]
-    vec = m.lruvecs[sc.lruvec]
+    vec = lruvecs(m)[sc.lruvec]
     anon, file = vec.lists[0].n + vec.lists[1].n, vec.lists[2].n + vec.lists[3].n
     zone = m.zones[vec.zone]
     only_anon = sc.memcg == 0 and sc.may_swap and file + zone.nr_free <= zone.wmark_high
@@ -111,7 +111,7 @@ def check_references(m, pfn, young, executable):
 
 @hook
 def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
-    vec = m.lruvecs[lv]
+    vec = lruvecs(m)[lv]
     vec.recent_scanned[file] += scanned
     # putback_lru_pages counts what goes back to an active list as rotated.
     vec.recent_rotated[file] += vec.batch_activated
@@ -120,7 +120,7 @@ def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
 
 @hook
 def note_active(m, lv, file, young, rotated):
-    vec = m.lruvecs[lv]
+    vec = lruvecs(m)[lv]
     vec.recent_scanned[file] += vec.batch_scanned
     vec.recent_rotated[file] += young
     return 0

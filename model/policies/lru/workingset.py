@@ -5,7 +5,7 @@ once, and as long as such refaults happen the active file list is always open to
 active and leave no shadow.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import frames, hook, kernel, lruvecs
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -28,7 +28,7 @@ def new_anon_active(m):
 @kernel
 def low(m, lv, file):
     """inactive_list_is_low: by the square-root rule on exact sizes; always for file pages while refaults activate."""
-    vec = m.lruvecs[lv]
+    vec = lruvecs(m)[lv]
     if file and vec.activated[1] != vec.snapshot[1]:
         return vec.lists[3].n > 0
     return inactive_is_low(vec.lists[2 * file].n, vec.lists[2 * file + 1].n)
@@ -50,7 +50,7 @@ def may_shrink_active(m, s, file):
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count of 4.19 decides it."""
     sc = m.sc[s]
-    vec, node = m.lruvecs[sc.lruvec], m.nodes[sc.node]
+    vec, node = lruvecs(m)[sc.lruvec], m.nodes[sc.node]
     if not sc.may_swap or (sc.memcg and sc.swappiness == 0):
         return FILE_ONLY
     if sc.priority == 0 and sc.swappiness:
@@ -71,7 +71,7 @@ def balance(m, s):
 @hook
 def scan_count(m, s):
     sc = m.sc[s]
-    vec, how = m.lruvecs[sc.lruvec], balance(m, s)
+    vec, how = lruvecs(m)[sc.lruvec], balance(m, s)
     for kind in range(2):
         if vec.recent_scanned[kind] > (vec.lists[2 * kind].n + vec.lists[2 * kind + 1].n) // 4:
             vec.recent_scanned[kind] //= 2
@@ -101,7 +101,7 @@ def end_reclaim(m, s):
     sc = m.sc[s]
     for memcg in range(m.cfg.nr_memcgs):
         if sc.memcg == 0 or memcg == sc.memcg:
-            vec = m.lruvecs[lruvec_of(m, memcg, sc.node, sc.zone)]
+            vec = lruvecs(m)[lruvec_of(m, memcg, sc.node, sc.zone)]
             vec.snapshot[1] = vec.activated[1]
     return 0
 
@@ -125,7 +125,7 @@ def evict(m, pfn, s):
     if page.state & ANON:
         return 0
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
-    shadow = pack(m.lruvecs[lv].nonresident_age, page.memcg, page.node, 1 if page.state & WORKINGSET else 0)
+    shadow = pack(lruvecs(m)[lv].nonresident_age, page.memcg, page.node, 1 if page.state & WORKINGSET else 0)
     age(m, lv)
     return shadow
 
@@ -137,17 +137,17 @@ def refault(m, pfn, shadow):
     stat_updated(m, page.memcg, 1)
     node = node_of(shadow)
     lv = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone)
-    distance = (m.lruvecs[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
-    if distance > m.lruvecs[lv].lists[3].n:
+    distance = (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
+    if distance > lruvecs(m)[lv].lists[3].n:
         return 0
     own = lruvec_of_frame(m, pfn)
     page.state |= ACTIVE
     age(m, own)
-    m.lruvecs[own].activated[1] += 1
+    lruvecs(m)[own].activated[1] += 1
     m.vm.workingset_activate_file += 1
     stat_updated(m, page.memcg, 1)
     if was_workingset(shadow):
         page.state |= WORKINGSET
         m.vm.workingset_restore_file += 1
-        m.lruvecs[own].recent_rotated[1] += 1
+        lruvecs(m)[own].recent_rotated[1] += 1
     return 0

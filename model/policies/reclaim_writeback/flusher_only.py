@@ -3,7 +3,7 @@
 When its write ends, the page goes to the inactive tail and is freed at once.
 """
 
-from model.jit import frames, hook
+from model.jit import files, frames, hook
 from model.mm.flusher import wake_flusher
 from model.mm.state import ACTIVATE, RECLAIM
 
@@ -15,5 +15,5 @@ def pageout_file(m, pfn, s):
     page = frames(m)[pfn]
     page.state |= RECLAIM
     m.vm.nr_vmscan_immediate_reclaim += 1
-    wake_flusher(m, m.files[page.slot].disk)
+    wake_flusher(m, files(m)[page.slot].disk)
     return ACTIVATE

@@ -4,7 +4,7 @@ Pages = hits + 2, rounded up to a power of two, at most 1 << page_cluster and ne
 without hits one page, or two when the fault is next to the previous one.
 """
 
-from model.jit import hook, kernel
+from model.jit import hook, kernel, regions
 
 SOURCE = "mm/swap_state.c: __swapin_nr_pages, swap_vma_ra_win, 6.18"
 BY_VMA = True
@@ -27,7 +27,7 @@ def window(hits, adjacent, last, largest):
 
 @hook
 def swap_window(m, region, at, slot):
-    r = m.regions[region]
+    r = regions(m)[region]
     adjacent = at == r.swap_prev + 1 or at == r.swap_prev - 1
     count = window(r.swap_hits, adjacent, r.swap_win, 1 << m.cfg.page_cluster)
     forward, backward = at == r.swap_prev + 1, at == r.swap_prev - 1

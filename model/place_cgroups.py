@@ -1,0 +1,74 @@
+"""Memory cgroups of a machine record: numbered in pre-order, so that a subtree is a run of numbers."""
+
+from collections.abc import Iterator
+
+from model.description import Cell, Cgroup, Task
+from model.machine import Built
+from model.units import PAGE
+
+UNLIMITED = 1 << 62
+
+
+def copies(name: str, count: int) -> list[str]:
+    """What the `count` groups described as `name` are called."""
+    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+
+
+def group_names(cell: Cell) -> list[str]:
+    """The cell's groups in pre-order, the root (called "") first; ValueError for a parent that is no single group."""
+    for name, group in cell.cgroups.items():
+        above = cell.cgroups.get(group.parent) if group.parent is not None else None
+        if group.parent is not None and (above is None or above.count != 1):
+            raise ValueError(f"cgroups.{name}.parent: {group.parent!r} is not a single group of this cell")
+    found = list(_below(cell, None))
+    if len(found) != sum(group.count for group in cell.cgroups.values()):
+        raise ValueError("cgroups: a group is its own ancestor")
+    return ["", *found]
+
+
+def _below(cell: Cell, parent: str | None) -> Iterator[str]:
+    for name, group in cell.cgroups.items():
+        if group.parent == parent:
+            for copy in copies(name, group.count):
+                yield copy
+                yield from _below(cell, name)
+
+
+def described(cell: Cell) -> dict[str, Cgroup]:
+    """Every group by the name it runs under, with the description it shares with its copies."""
+    return {copy: group for name, group in cell.cgroups.items() for copy in copies(name, group.count)}
+
+
+def place_cgroups(built: Built) -> None:
+    """Fill the rows of memory cgroups; the root group has no limit."""
+    rows, groups = built.memory.table("memcgs"), described(built.cell)
+    number = {name: i for i, name in enumerate(built.cgroups)}
+    rows[0].limit, rows[0].swappiness, rows[0].end = UNLIMITED, -1, len(built.cgroups)
+    for i, name in enumerate(built.cgroups[1:], start=1):
+        group, row = groups[name], rows[i]
+        row.parent, row.end = number[group.parent or ""], i + 1
+        row.limit = group.max // PAGE if group.max is not None else UNLIMITED
+        row.swappiness = group.swappiness if group.swappiness is not None else -1
+        row.stat_every = group.stat_read_every or 0
+    for i in range(len(built.cgroups) - 1, 0, -1):
+        above = rows[int(rows[i].parent)]
+        above.end = max(int(above.end), int(rows[i].end))
+
+
+class GroupOfTask:
+    """Which group each task runs in: the copies of a task go to the copies of its group in turn."""
+
+    def __init__(self, built: Built) -> None:
+        self.number = {name: i for i, name in enumerate(built.cgroups)}
+        self.groups = built.cell.cgroups
+        self.placed: dict[str, int] = {}
+
+    def of(self, name: str, task: Task) -> int:
+        """Number of the group of the expanded task `name`."""
+        if task.cgroup is None:
+            return 0
+        if task.cgroup in self.number:
+            return self.number[task.cgroup]
+        turn = self.placed.get(task.cgroup, 0)
+        self.placed[task.cgroup] = turn + 1
+        return self.number[f"{task.cgroup}.{turn % self.groups[task.cgroup].count}"]
