@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from model import numa, registry
-from model.actors import NEVER
+from model.actors import NEVER, schedule
 from model.description import Cell, Task
 from model.jit import HOOKS, Hook, bind
 from model.layout import CHUNK, MANY_TASKS, MAX_IO, SMALL_CHUNK, Memory
@@ -65,7 +65,7 @@ def table_rows(
     slots = sum(target.size // PAGE for target in cell.machine.swap.values())
     frames = sum(node.memory for node in cell.machine.nodes) // PAGE
     cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
-    actors = len(tasks) + len(cell.machine.nodes) + len(cell.machine.disks)
+    actors = len(tasks) + 2 * len(cell.machine.nodes) + len(cell.machine.disks) + 2
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
@@ -108,7 +108,12 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.actor_leaves = len(built.memory.table("actors")) // 2
     cfg.kswapd_slot = len(built.tasks)
     cfg.flusher_slot = cfg.kswapd_slot + cfg.nr_nodes
+    cfg.idle_slot = cfg.flusher_slot + len(machine.disks)
+    scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
+    cfg.proactive_slot = cfg.idle_slot + scanners
     built.memory.table("actors")[:] = NEVER
+    for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
+        schedule(m, slot, 0)
     era = registry.eras()[cell.kernel]
     cfg.tlb_batched = int(era.tlb_batched)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)

@@ -62,6 +62,8 @@ nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
+idle_scan_ns | lower | CPU time of idle page scanners | ns
+proactive_ns | lower | CPU time of proactive reclaimers | ns
 oom_kill | lower | tasks killed for want of memory | events
 """)
 

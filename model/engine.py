@@ -32,6 +32,8 @@ from model.mm.state import (
 
 kswapd_step = caller("kswapd_step")
 access = caller("access")
+idle_step = caller("idle_step")
+proactive_step = caller("proactive_step")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 
 
@@ -179,6 +181,24 @@ def run_flusher(m, disk):
 
 
 @kernel
+def run_idle(m, slot):
+    """One bounded piece of work of an idle page scanner, on its own clock."""
+    m.clock.cpu, m.clock.task = 0, NONE
+    started, resume = m.clock.now, idle_step(m, slot - m.cfg.idle_slot)
+    m.vm.idle_scan_ns += m.clock.now - started
+    schedule(m, slot, max(resume, m.clock.now))
+
+
+@kernel
+def run_proactive(m, slot):
+    """One decision of a proactive reclaimer in user space, and the reclaim it asks for."""
+    m.clock.cpu, m.clock.task = 0, NONE
+    started, resume = m.clock.now, proactive_step(m, slot - m.cfg.proactive_slot)
+    m.vm.proactive_ns += m.clock.now - started
+    schedule(m, slot, max(resume, m.clock.now))
+
+
+@kernel
 def run(m):
     """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `clock.actor` the task that wants events.
 
@@ -198,7 +218,11 @@ def run(m):
         m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)
-        if who >= m.cfg.flusher_slot:
+        if who >= m.cfg.proactive_slot:
+            run_proactive(m, who)
+        elif who >= m.cfg.idle_slot:
+            run_idle(m, who)
+        elif who >= m.cfg.flusher_slot:
             run_flusher(m, who - m.cfg.flusher_slot)
         elif who >= m.cfg.kswapd_slot:
             run_kswapd(m, who - m.cfg.kswapd_slot)

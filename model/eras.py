@@ -29,6 +29,7 @@ class Era:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+_PLAIN = {"memcg": "unified", "shrinker": "none", "idle": "none", "proactive": "none"}
 _OLD_MODES = ("local", "bind", "preferred", "interleave")
 _BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1}
 _NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
@@ -43,7 +44,7 @@ ERAS = {
             "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "aligned"},
+             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN,
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             kmem_accounting=False,
@@ -57,7 +58,7 @@ ERAS = {
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
             {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             missing=_NO_ORDER,
@@ -68,7 +69,7 @@ ERAS = {
             "mm/workingset.c of 5.15.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={"lru": {"fold_in_reclaim": True}},
@@ -80,7 +81,7 @@ ERAS = {
             "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-63", "swap_readahead": "adaptive"},
+             "pcp": "batch-63", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,

@@ -53,6 +53,15 @@ HOOKS = {
     "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
+    # axis memcg
+    "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
+    "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over
+    # axis shrinker
+    "shrink_slab": 2,  # (sc, group): slab pages freed, after the group's lruvec on the node was shrunk
+    # axis idle
+    "idle_step": 1,  # (scanner): the next bounded piece of work, time passing on clock.now; when to go on (ns)
+    # axis proactive
+    "proactive_step": 1,  # (controller): the same for a controller in user space
     # axis swap_readahead
     "swap_window": 3,  # (region, page, slot): pages to read around a swap-in, itself included
 }

@@ -49,7 +49,7 @@ NODE = row(
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
-    kswapd_memcg="i8", kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8",
+    kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
@@ -66,8 +66,8 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
     accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8", oom_kill="i8",
 )  # fmt: skip
 SC = row(
-    target="i8", memcg="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8", may_swap="i8",
-    may_unmap="i8", may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
+    target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
+    may_swap="i8", may_unmap="i8", may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
     cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
@@ -106,8 +106,8 @@ IO = row(at="i8", seq="i8", pfn="i8")
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
-    nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8", nr_swaps="i8",
-    nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
+    nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8",
+    idle_slot="i8", proactive_slot="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
@@ -127,7 +127,7 @@ BIG = {  # name -> element type
 
 MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
-    params=("i8", (8, 8)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
+    params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
     sc=(SC, (MAX_SC,)), swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)), links=(LINK, (64,)),
 )  # fmt: skip

@@ -31,6 +31,10 @@ AXES = {
     "zonelist": "order in which zones are tried when one is full",
     "pcp": "sizes of the per-CPU free lists and page batches",
     "swap_readahead": "which swap slots are read around a faulting one",
+    "memcg": "memory controller: which groups reclaim visits, in which order, and what protects them",
+    "shrinker": "slab shrinkers: how many objects of a cache a reclaim call asks for",
+    "idle": "idle page tracking: who looks at accessed bits, how often",
+    "proactive": "proactive reclaim: controllers that shrink groups before there is pressure",
 }
 
 

@@ -11,6 +11,9 @@ from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 
 prepare_scan = caller("prepare_scan")
+first_group = caller("first_group")
+next_group = caller("next_group")
+shrink_slab = caller("shrink_slab")
 scan_count = caller("scan_count")
 shrink_inactive = caller("shrink_inactive")
 shrink_active = caller("shrink_active")
@@ -103,8 +106,11 @@ def shrink_node(m, s):
     """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group."""
     sc = m.sc[s]
     prepare_scan(m, s)
-    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
-        shrink_lruvec(m, s, lruvec_at(m, s, memcg))
+    sc.group = first_group(m, s)
+    while sc.group >= 0:
+        shrink_lruvec(m, s, lruvec_at(m, s, sc.group))
+        shrink_slab(m, s, sc.group)
+        sc.group = next_group(m, s, sc.group)
 
 
 @kernel

@@ -21,6 +21,8 @@ prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
+first_group = caller("first_group")
+next_group = caller("next_group")
 
 
 @kernel
@@ -71,8 +73,10 @@ def begin_zone(m, nid):
     sc = m.sc[nid]
     sc.node, sc.zone = nid, z
     prepare_scan(m, nid)
-    node.kswapd_memcg = 0
-    begin_lruvec(m, nid, lruvec_of(m, 0, nid, z))
+    sc.group = first_group(m, nid)
+    if sc.group < 0:
+        return 0
+    begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, z))
     return 1
 
 
@@ -132,7 +136,7 @@ def begin_pass(m, nid):
         if age_anon(m, nid):
             shrink_active(m, nid, m.sc[nid].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     m.sc[nid].nr[0] = m.sc[nid].nr[2] = m.sc[nid].nr[3] = 0
-    node.kswapd_memcg = -1
+    m.sc[nid].group = -1
 
 
 @hook
@@ -150,7 +154,7 @@ def kswapd_step(m, nid):
         node.kswapd_priority, node.kswapd_reclaimed, node.kswapd_phase = DEF_PRIORITY, 0, PASS
     elif node.kswapd_phase == PASS:
         begin_pass(m, nid)
-    elif node.kswapd_memcg >= 0 and more_rounds(m, nid) and shrink_round(m, nid):
+    elif m.sc[nid].group >= 0 and more_rounds(m, nid) and shrink_round(m, nid):
         return 1
     else:
         next_lruvec(m, nid)
@@ -160,15 +164,14 @@ def kswapd_step(m, nid):
 @kernel
 def next_lruvec(m, nid):
     """Finish the current lruvec and start the next one: of the next group, else of the next zone."""
-    node = m.nodes[nid]
-    if node.kswapd_memcg >= 0:
+    node, sc = m.nodes[nid], m.sc[nid]
+    if sc.group >= 0:
         finish_lruvec(m, nid)
-        node.kswapd_memcg += 1
-        if node.kswapd_memcg < m.cfg.nr_memcgs:
-            begin_lruvec(m, nid, lruvec_of(m, node.kswapd_memcg, nid, node.kswapd_zone))
+        sc.group = next_group(m, nid, sc.group)
+        if sc.group >= 0:
+            begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, node.kswapd_zone))
             return
         end_zone(m, nid)
-        node.kswapd_memcg = -1
     while node.kswapd_zone <= node.kswapd_last:
         if begin_zone(m, nid):
             return

@@ -19,6 +19,9 @@ prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
+first_group = caller("first_group")
+next_group = caller("next_group")
+shrink_slab = caller("shrink_slab")
 
 
 @kernel
@@ -59,7 +62,7 @@ def start_pass(m, nid):
         if age_anon(m, nid):
             shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     prepare_scan(m, nid)
-    node.kswapd_memcg = 0
+    sc.group = first_group(m, nid)
 
 
 @kernel
@@ -110,16 +113,27 @@ def kswapd_step(m, nid):
         else:
             start_pass(m, nid)
             node.kswapd_phase = LRUVEC
-            begin_lruvec(m, nid, lruvec_of(m, 0, nid, node.first_zone))
-    elif more_rounds(m, nid) and shrink_round(m, nid):
+            if m.sc[nid].group >= 0:
+                begin_lruvec(m, nid, lruvec_of(m, m.sc[nid].group, nid, node.first_zone))
+    elif m.sc[nid].group >= 0 and more_rounds(m, nid) and shrink_round(m, nid):
         return 1
-    else:
-        finish_lruvec(m, nid)
-        node.kswapd_memcg += 1
-        if node.kswapd_memcg < m.cfg.nr_memcgs:
-            begin_lruvec(m, nid, lruvec_of(m, node.kswapd_memcg, nid, node.first_zone))
-        else:
-            node.kswapd_phase = PASS
-            if not end_pass(m, nid):
-                end_run(m, nid)
+    elif not another_group(m, nid):
+        node.kswapd_phase = PASS
+        if not end_pass(m, nid):
+            end_run(m, nid)
+    return 1
+
+
+@kernel
+def another_group(m, nid):
+    """Finish the current group's lruvec and start on the next one's; 0 when the walk over groups is done."""
+    sc = m.sc[nid]
+    if sc.group < 0:
+        return 0
+    finish_lruvec(m, nid)
+    shrink_slab(m, nid, sc.group)
+    sc.group = next_group(m, nid, sc.group)
+    if sc.group < 0:
+        return 0
+    begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, m.nodes[nid].first_zone))
     return 1

@@ -1,0 +1,1 @@
+"""Variants of idle page tracking: who looks at accessed bits, how often, and what it costs."""

@@ -1,0 +1,1 @@
+"""Variants of proactive reclaim: controllers that shrink groups before there is pressure."""
