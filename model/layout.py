@@ -67,7 +67,8 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
 )  # fmt: skip
 SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
-    may_swap="i8", may_unmap="i8", may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
+    may_swap="i8", may_unmap="i8",
+    may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
     cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
@@ -107,7 +108,8 @@ IO = row(at="i8", seq="i8", pfn="i8")
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
     nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8",
-    idle_slot="i8", proactive_slot="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8", swappiness="i8",
+    idle_slot="i8", proactive_slot="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
+    swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
