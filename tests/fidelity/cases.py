@@ -7,12 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from model.description import Cell, Cgroup, Machine, Node, Region, Sampling, Stream, SwapTarget, Sysctl, Task
+from model.description import (
+    Cell,
+    Cgroup,
+    Disk,
+    Machine,
+    Node,
+    Region,
+    Sampling,
+    Stream,
+    SwapTarget,
+    Sysctl,
+    Task,
+)
+from model.registry import eras
 from model.trace import open_trace, write_trace
-from model.units import PAGE, Bytes, GiB, KiB
+from model.units import PAGE, US, Bytes, GiB, KiB
 from tests.fidelity.recorded import DATA, Case
 
-KERNEL = "6.18"
 MONITOR = 256  # accesses between two reads of memory.stat, where the statistics were folded on purpose
 SAMPLES = 20  # reads of every counter along a replay, memory.stat among them
 BLOCK_PAGES = 512  # pages that one page-table page maps
@@ -22,12 +34,20 @@ NODE_PAGES, NODE_BYTES = 64, 584  # pages of a file a radix-tree node holds; wha
 HOST_SWAP = ("fileread-real_sqlite-75-s60", "fileread-real_sqlite-90-s60", "fileread-zipf08-50-s60")
 AT_START = 6  # pages of kernel memory charged before the first access
 
-MODELLED = ("zram", "filemmap", "fileread", "mixed", "mixed25")
+HOST_NODE = Node(cpus=2, memory=8 * GiB)
+GUEST_NODE = Node(cpus=1, memory=2_012_116 * KiB)
+# The disks' service times were not recorded. Writes acknowledged by a drive's buffer, by flash, by a virtual disk over
+# a network, one at a time or many: whatever counts depend on them has this range.
+DISKS = tuple(
+    Disk(read_latency=max(latency, 94 * US), write_latency=latency, parallel=parallel)
+    for latency in (20 * US, 100 * US, 500 * US)
+    for parallel in (1, 16)
+)
 
 
 def modelled(case: Case) -> bool:
-    """Whether the case needs nothing but reclaim: no disk, no writeback."""
-    return case.backend in MODELLED
+    """Whether the model has the kernel of the case."""
+    return case.kernel in eras()
 
 
 @cache
@@ -46,7 +66,8 @@ def touched_pages(name: str) -> np.ndarray:
 def anonymous_pages(case: Case) -> int:
     """How many pages, from page 0 on, are anonymous; the rest belong to a file."""
     npages = trace_pages(case.trace)[2]
-    return {"zram": npages, "mixed": npages // 2, "mixed25": npages // 4}.get(case.backend, 0)
+    shares = {"zram": npages, "diskswap": npages, "mixed": npages // 2, "mixed25": npages // 4}
+    return shares.get(case.backend, 0)
 
 
 def first_touches(pages: np.ndarray) -> np.ndarray:
@@ -57,12 +78,13 @@ def first_touches(pages: np.ndarray) -> np.ndarray:
 
 
 def replayed_trace(case: Case, folder: Path) -> Path:
-    """The accesses as the replay made them: files are only read, an anonymous page is written when first touched."""
-    anonymous = anonymous_pages(case)
-    path = folder / f"{case.trace}-{anonymous}.mmt"
+    """The accesses as the replay made them: an anonymous page is written when first touched, most files are only read."""
+    anonymous, written = anonymous_pages(case), case.backend == "loopfilewrite"
+    path = folder / f"{case.trace}-{anonymous}{'-written' if written else ''}.mmt"
     if not path.exists():
         pages, writes, npages = trace_pages(case.trace)
-        writes = (pages < anonymous) & (writes | first_touches(pages))
+        if not written:
+            writes = (pages < anonymous) & (writes | first_touches(pages))
         write_trace(path, [(pages, writes)], {"kind": "derived", "from": f"{case.trace}.mmt"}, npages=npages, level=1)
     return path
 
@@ -89,6 +111,7 @@ def regions(case: Case) -> tuple[Region, ...]:
         kind="file",
         size=(npages - anonymous) * PAGE,
         access="read" if case.backend == "fileread" else "mmap",
+        disk="disk" if case.on_disk else None,
         readahead=128 * KiB if case.variant.startswith("default-ra") else 0,
         fault_around=64 * KiB if case.variant in ("faultaround", "default-ra-fa") else 4 * KiB,
         advice="random" if case.variant == "madvrandom" else "normal",
@@ -103,27 +126,33 @@ def with_pages(cell: Cell, more: int) -> Cell:
     return replace(cell, cgroups={"replay": replace(group, max=(group.max or 0) + more * PAGE)})
 
 
-def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0) -> Cell:
+def machine(case: Case, disk: Disk) -> Machine:
+    """The machine of the recording, with the swap area the case has; `disk` where one takes part."""
+    disks = {"disk": disk} if case.on_disk else {}
+    swap = {}
+    if case.backend == "diskswap":
+        swap = {"swap": SwapTarget(kind="partition", disk="disk", size=4 * GiB)}
+    elif anonymous_pages(case) or case.name in HOST_SWAP or case.guest:
+        swap = {"zram": SwapTarget(kind="zram", size=4 * GiB)}
+    return Machine(nodes=(GUEST_NODE if case.guest else HOST_NODE,), disks=disks, swap=swap)
+
+
+def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0, disk: Disk = DISKS[-1]) -> Cell:
     """The cell that replays `case`; derived traces go to `folder`. `think`: ns between accesses, `start`: ns."""
-    lagging = case.variant == "lazyflush"
-    accesses = trace_pages(case.trace)[0].size
-    step = -(-accesses // SAMPLES)
-    swaps = {"zram": SwapTarget(kind="zram", size=4 * GiB)} if anonymous_pages(case) or case.name in HOST_SWAP else {}
+    step = -(-trace_pages(case.trace)[0].size // SAMPLES)
+    monitor = None if case.guest else step if case.variant == "lazyflush" else MONITOR
+    task = Task(
+        stream=Stream(kind="trace", params={"path": str(replayed_trace(case, folder))}),
+        cgroup="replay",
+        memory=regions(case),
+        think=think,
+        start=start,
+    )
     return Cell(
-        kernel=KERNEL,
-        machine=Machine(nodes=(Node(cpus=2, memory=8 * GiB),), swap=swaps),
+        kernel=case.kernel,
+        machine=machine(case, disk),
         vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0),
-        cgroups={
-            "replay": Cgroup(max=limit(case), swappiness=case.swappiness, stat_read_every=step if lagging else MONITOR)
-        },
-        tasks={
-            "replay": Task(
-                stream=Stream(kind="trace", params={"path": str(replayed_trace(case, folder))}),
-                cgroup="replay",
-                memory=regions(case),
-                think=think,
-                start=start,
-            )
-        },
+        cgroups={"replay": Cgroup(max=limit(case), swappiness=case.swappiness, stat_read_every=monitor)},
+        tasks={"replay": task},
         sampling=Sampling(accesses=step),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from model.api import Outcome, simulate
 from model.description import Cell
-from tests.fidelity.cases import anonymous_pages, cell, first_touches, trace_pages, with_pages
+from tests.fidelity.cases import DISKS, anonymous_pages, cell, first_touches, trace_pages, with_pages
 from tests.fidelity.recorded import QUANTITIES, Case, recorded_misses
 
 WORKER_PERIOD = 2_000_000_000  # ns between two folds by the kernel's statistics worker
@@ -98,13 +98,14 @@ def counts(case: Case, outcome: Outcome) -> dict[str, float]:
 
     read = case.backend == "fileread"
     refaults, left = total("workingset_activate_{}"), float(metrics["pgdeactivate"])
-    stayed = float(metrics["nr_active_file"]) if read else 0
+    entered = read and not case.guest  # where pages that joined the active list had to be counted by what left it
+    stayed = float(metrics["nr_active_file"]) if entered else 0
     return {
         "misses": float(metrics["misses" if read else "pgmajfault"]),
         "swap-outs": float(metrics["pswpout"]),
         "scans": total("pgscan_{}"),
         "steals": total("pgsteal_{}"),
-        "activations": stayed + left - refaults if read else float(metrics["pgactivate"]),
+        "activations": stayed + left - refaults if entered else float(metrics["pgactivate"]),
         "deactivations": left,
         "refault activations": refaults,
     }
@@ -128,9 +129,19 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def members(case: Case, folder: Path) -> Iterator[Cell]:
-    """A lagging replay in every way that the recording leaves open.
+    """The case in every way that its recording leaves open: one cell for most."""
+    if case.on_disk:
+        yield from (cell(case, folder, disk=disk) for disk in DISKS)
+    elif case.variant == "lazyflush":
+        yield from _lagging(case, folder)
+    else:
+        yield cell(case, folder)
 
-    It does not tell when the statistics worker ran, how fast the replay went by the worker's clock, nor to a page how
+
+def _lagging(case: Case, folder: Path) -> Iterator[Cell]:
+    """Lagging statistics.
+
+    The recording does not tell when the statistics worker ran, how fast the replay went by the worker's clock, nor to a page how
     much kernel memory was charged: one cell for every phase and pace, with the limit a page lower, equal or higher.
     """
     accesses = trace_pages(case.trace)[0].size
@@ -144,12 +155,9 @@ def members(case: Case, folder: Path) -> Iterator[Cell]:
 
 
 def replay(case: Case, folder: Path) -> Result:
-    """Simulate a case: once, or where statistics lag, in every way the recording leaves open."""
+    """Simulate a case in every way its recording leaves open."""
     wants_misses = recorded_misses(case, 1) is not None
-    if case.variant == "lazyflush":
-        outcomes = [simulate(member) for member in members(case, folder)]
-    else:
-        outcomes = [simulate(cell(case, folder), record_misses=wants_misses)]
+    outcomes = [simulate(member, record_misses=wants_misses) for member in members(case, folder)]
     alive = [outcome for outcome in outcomes if outcome.metrics["outcome"] == "ok"]
     misses = alive[0].misses if alive else None
     return Result(

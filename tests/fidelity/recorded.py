@@ -14,15 +14,26 @@ DATA = Path(__file__).resolve().parent / "data"
 TRACES = ("loop", "real_gcc", "real_sqlite", "shift", "uniform", "zipf08", "zipf10")
 QUANTITIES = ("misses", "swap-outs", "scans", "steals", "activations", "deactivations", "refault activations")
 
+HOST = "6.18"  # the kernel of replays.csv; guest.csv names its kernels itself
+
 # A quantity is counted in more than one place: by the whole machine, where other processes add to it, and by the
 # task's own tracepoints, which also see what the task did before and after the replay. Either can only be too large.
 # `{}` is filled with `anon`, `file` or both in turn, whichever the case has.
 SOURCES: Mapping[str, tuple[str, ...]] = {
-    "swap-outs": ("pgsteal_{}", "tr_in_reclaimed_{}"),  # zram frees a slot at swap-in: every eviction writes
+    "swap-outs": ("pswpout", "pgsteal_{}", "tr_in_reclaimed_{}"),  # zram frees a slot at swap-in: every eviction writes
     "scans": ("pgscan_{}", "tr_in_scan_{}"),
     "steals": ("pgsteal_{}", "tr_in_reclaimed_{}"),
     "activations": ("pgactivate", "tr_in_activate_{}"),
     "deactivations": ("pgdeactivate", "tr_ac_deact_{}"),
+    "refault activations": ("workingset_activate_{}",),
+}
+# The guests' memory.stat counts the group alone and was read with everything folded.
+OWN_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "swap-outs": ("pswpout",),
+    "scans": ("pgscan",),
+    "steals": ("pgsteal",),
+    "activations": ("pgactivate",),
+    "deactivations": ("pgdeactivate",),
     "refault activations": ("workingset_activate_{}",),
 }
 
@@ -37,12 +48,24 @@ class Case:
     swappiness: int
     variant: str
     repeats: tuple[Mapping[str, float | None], ...]
+    kernel: str = HOST
 
     @property
     def name(self) -> str:
-        """What the case is called in `curves.npz`, `misses.npz` and the report."""
+        """What the case is called in `curves.npz`, `misses.npz` and the report; the host's kernel is not named."""
         name = f"{self.backend}-{self.trace}-{self.percent}-s{self.swappiness}"
-        return f"{name}-{self.variant}" if self.variant else name
+        name = f"{name}-{self.variant}" if self.variant else name
+        return name if self.kernel == HOST else f"{self.kernel}-{name}"
+
+    @property
+    def guest(self) -> bool:
+        """Whether it was recorded in a guest, whose groups count for themselves."""
+        return self.kernel != HOST
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether a disk takes part, whose service time was not recorded."""
+        return self.backend in ("diskswap", "diskfilemmap", "loopfilewrite")
 
     @property
     def limit_pages(self) -> int:
@@ -100,18 +123,33 @@ class Case:
 
     def _value(self, repeat: Mapping[str, float | None], quantity: str) -> float | None:
         if quantity == "misses":
-            return repeat["majflt"] if self.backend != "fileread" else repeat["miss_cachestat"] or self._read_in(repeat)
-        if quantity == "activations" and self.backend == "fileread":
-            return self._entered_active(repeat)
-        if quantity == "activations" and repeat["tr_reclaims"] is None:
-            return None  # the machine's pgactivate alone is too noisy: any process that reads files adds to it
+            return repeat["majflt"] if self.backend != "fileread" else self._read_misses(repeat)
+        if quantity == "swap-outs" and "anon" not in self.kinds:
+            return None
+        if quantity == "activations" and not self.guest:
+            if self.backend == "fileread":
+                return self._entered_active(repeat)
+            if repeat["tr_reclaims"] is None:
+                return None  # the machine's pgactivate alone is too noisy: any process that reads files adds to it
         kinds = tuple(kind for kind in self.kinds if quantity != "swap-outs" or kind == "anon")
         sums = []
-        for source in SOURCES[quantity]:
+        for source in self._sources(quantity):
             columns = {source.format(kind) for kind in kinds}
             if columns and all(repeat[column] is not None for column in columns):
                 sums.append(sum(repeat[column] or 0 for column in columns))
         return min(sums) if sums else None
+
+    def _sources(self, quantity: str) -> tuple[str, ...]:
+        if self.guest:
+            return OWN_SOURCES[quantity]
+        if self.backend == "diskswap" and quantity == "swap-outs":
+            return ("pswpout",)  # eviction and write are two things: a clean page in the swap cache is not written
+        return SOURCES[quantity]
+
+    def _read_misses(self, repeat: Mapping[str, float | None]) -> float | None:
+        if self.guest:  # not counted: every page that came was reclaimed or is still there
+            return (repeat["pgsteal"] or 0) + (repeat["file_pages"] or 0)
+        return repeat["miss_cachestat"] or self._read_in(repeat)
 
     def _read_in(self, repeat: Mapping[str, float | None]) -> float | None:
         """read() misses where they were not counted: pages reclaimed and pages left, up to 63 of a stock too many."""
@@ -131,16 +169,18 @@ class Case:
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """Every recorded case, in the order of recording."""
-    found: dict[tuple[str, str, int, int, str], list[Mapping[str, float | None]]] = {}
-    texts = ("backend", "trace", "variant")
-    with (DATA / "replays.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            numbers = {name: float(text) if text else None for name, text in row.items() if name not in texts}
-            percent = round((numbers["limit_frac"] or 0) * 100)
-            key = (row["backend"], row["trace"], percent, int(numbers["swappiness"] or 0), row["variant"])
-            found.setdefault(key, []).append(numbers)
-    return tuple(Case(*key, tuple(repeats)) for key, repeats in found.items())
+    """Every recorded case, the host's in the order of recording, then the guests'."""
+    found: dict[tuple[str, str, int, int, str, str], list[Mapping[str, float | None]]] = {}
+    texts = ("backend", "trace", "variant", "kernel")
+    for source in ("replays.csv", "guest.csv"):
+        with (DATA / source).open(newline="") as file:
+            for row in csv.DictReader(file):
+                numbers = {name: float(text) if text else None for name, text in row.items() if name not in texts}
+                percent, swappiness = round((numbers["limit_frac"] or 0) * 100), int(numbers["swappiness"] or 0)
+                kernel = row.get("kernel", HOST)
+                key = (row["backend"], row["trace"], percent, swappiness, row["variant"], kernel)
+                found.setdefault(key, []).append(numbers)
+    return tuple(Case(*key[:5], tuple(repeats), key[5]) for key, repeats in found.items())
 
 
 @cache
