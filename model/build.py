@@ -117,6 +117,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     era = registry.eras()[cell.kernel]
     cfg.tlb_batched = int(era.tlb_batched)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
+    cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
+    cfg.readahead_by_order = int(era.readahead_by_order)
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs

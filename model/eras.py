@@ -13,7 +13,10 @@ class Era:
     `mempolicies` are the placement modes the version knows. `kmem_accounting`: page tables and page-cache nodes are
     charged to the group (4.5); `tlb_batched`: reclaim flushes once for a batch of unmapped pages (4.3);
     `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
-    mapping advised random or sequential do not count as references (6.3).
+    mapping advised random or sequential do not count as references (6.3). `anon_exclusive`: the first write to an
+    anonymous page of one owner leaves it in the swap cache (5.19); `swapin_writable`: swap-in by a read maps the page
+    writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends its
+    windows on their boundaries and starts a second pass where it meets a cached page (6.17).
     """
 
     name: str
@@ -26,6 +29,9 @@ class Era:
     tlb_batched: bool = True
     fault_around: bool = True
     recency_by_advice: bool = False
+    anon_exclusive: bool = False
+    swapin_writable: bool = False
+    readahead_by_order: bool = False
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +67,7 @@ ERAS = {
              "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
+            params={"reclaim_writeback": {"throttle": False}},
             missing=_NO_ORDER,
         ),
         Era(
@@ -72,7 +79,20 @@ ERAS = {
              "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            params={"lru": {"fold_in_reclaim": True}},
+            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
+            missing=_NO_ORDER,
+        ),
+        Era(
+            "6.1",
+            "As 5.15, with exclusive anonymous pages kept in the swap cache. Source: mm/vmscan.c, mm/workingset.c, "
+            "mm/memory.c of 6.1, lru_gen off.",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
+             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-15", "swap_readahead": "adaptive"},
+            _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
+            (*_OLD_MODES, "preferred-many"),
+            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
+            anon_exclusive=True,
             missing=_NO_ORDER,
         ),
         Era(
@@ -85,6 +105,9 @@ ERAS = {
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,
+            anon_exclusive=True,
+            swapin_writable=True,
+            readahead_by_order=True,
             missing=_NO_ORDER,
         ),
     )

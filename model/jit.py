@@ -53,6 +53,7 @@ HOOKS = {
     "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
+    "all_dirty": 1,  # (sc): every page of a batch was dirty and none was being written
     # axis memcg
     "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
     "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over

@@ -19,6 +19,7 @@ MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arb
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
 LRU_BATCH, SCAN_BATCH = 31, 32
+PLUG_PAGES = 1344  # 32 requests of up to 32 pages and a long one: what a plug can hold
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
@@ -74,13 +75,15 @@ SC = row(
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
     node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
+    nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
           stock="i8")  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
-    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", prev_page="i8", mmap_miss="i8",
+    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8", prev_page="i8",
+    mmap_miss="i8",
     swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
 )  # fmt: skip
 FILE = row(
@@ -113,6 +116,7 @@ CONFIG = row(
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
+    anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
 )  # fmt: skip

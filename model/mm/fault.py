@@ -25,6 +25,7 @@ from model.mm.lru import lru_add
 from model.mm.memcontrol import stat_updated
 from model.mm.state import (
     ACTIVE,
+    ADVICE_RANDOM,
     ANON,
     HELD,
     OK,
@@ -40,6 +41,7 @@ from model.mm.state import (
     REGION_READ,
     SWAP_ZRAM,
     SWAPCACHE,
+    WORKINGSET,
     WRITEBACK,
 )
 from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full
@@ -128,7 +130,7 @@ def swap_in_direct(m, t, at, slot, write):
     tasks(m)[t].stat.stall_swap_ns += m.clock.now - entered
     m.vm.pswpin += 1
     free_slot(m, slot)
-    map_page(m, at, pfn, write, False)
+    map_page(m, at, pfn, write, not write and not m.cfg.swapin_writable)
     return OK
 
 
@@ -202,23 +204,22 @@ def swap_in(m, t, region, at, slot, write):
         tasks(m)[t].stat.stall_swap_ns += max(0, done - m.clock.now)
         m.clock.now = max(m.clock.now, done)
     f[pfn].owner = at
-    keep = not write and not swap_full(m)
-    if not keep and not f[pfn].state & WRITEBACK:
+    if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
         free_swapcache(m, pfn)
-    map_page(m, at, pfn, write, keep)
+    map_page(m, at, pfn, write, not write and not m.cfg.swapin_writable)
     return OK
 
 
 @kernel
 def write_protected(m, t, region, at):
-    """First write to a page mapped read-only: anonymous pages leave the swap cache, file pages become dirty."""
+    """First write to a page mapped read-only: anonymous pages left the swap cache till 5.19, file pages become dirty."""
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]
     m.clock.now += m.cfg.minor_file
     tasks(m)[t].stat.minor_faults += 1
     if page.state & ANON:
-        if page.state & SWAPCACHE and not page.state & WRITEBACK:
+        if page.state & SWAPCACHE and not page.state & WRITEBACK and not m.cfg.anon_exclusive:
             free_swapcache(m, pfn)
     else:
         dirty(m, pfn, regions(m)[region].file)
@@ -228,44 +229,70 @@ def write_protected(m, t, region, at):
 
 @kernel
 def fault_around(m, region, at, index):
-    """Map the cached pages around a read fault, within one page table and young, as on x86 (filemap_map_pages)."""
+    """Map the cached pages around a read fault, its own among them, within one page table (filemap_map_pages).
+
+    Young, as on x86. Every page found that was not evicted lately speaks for readahead, mapped before or not.
+    """
     r, table, entries, f = regions(m)[region], pte(m), cache(m), frames(m)
-    first = max(r.start, at - (at % r.fault_around), (at >> PTES_PER_TABLE_SHIFT) << PTES_PER_TABLE_SHIFT)
-    for i in range(first, min(first + r.fault_around, r.start + r.npages)):
+    first = max(r.start, at - at % r.fault_around)
+    end = min(first + r.fault_around, r.start + r.npages, ((at >> PTES_PER_TABLE_SHIFT) + 1) << PTES_PER_TABLE_SHIFT)
+    found = 0
+    for i in range(first, end):
         pfn = entries[index + i - at] - 1
-        if i == at or table[i] or pfn < 0 or f[pfn].state & READAHEAD:
+        if pfn < 0 or f[pfn].state & READAHEAD:
             continue
-        table[i] = (
-            PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_WRPROTECT if files(m)[r.file].disk != NONE else 0)
-        )
+        found += 1 if not f[pfn].state & WORKINGSET else 0
+        if table[i]:
+            continue
         if f[pfn].mapcount == 0:
             m.zones[f[pfn].zone].nr_mapped += 1
-        f[pfn].mapcount += 1
-        r.mmap_miss = max(0, r.mmap_miss - 1)
+        map_page(m, i, pfn, False, files(m)[r.file].disk != NONE)
+    r.mmap_miss = max(0, r.mmap_miss - found)
+
+
+@kernel
+def find_or_read(m, t, region, at, index):
+    """The page at slot `index` of a mapped file, from the cache or the disk (filemap_fault).
+
+    1: it was there; 2: there, but the fault starts again because readahead went on; 3: it was read, again from the
+    start; 0: out of memory.
+    """
+    r, entries = regions(m)[region], cache(m)
+    if entries[index] <= 0:
+        major(m, t)
+        wait_until(m, t, mmap_readahead(m, t, region, r.file, index))
+        return 3 if read_again(m, t, r.file, index) else 0
+    tasks(m)[t].stat.minor_faults += 1
+    if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
+        return 1
+    r.mmap_miss = max(0, r.mmap_miss - 1)
+    return 1 + use_marked(m, t, region, r.file, index, entries[index] - 1, r.readahead)
 
 
 @kernel
 def map_file(m, t, region, at, index, write):
-    """A touch of a mapped file page: read it if it is not cached, then map it."""
-    r, entries, f = regions(m)[region], cache(m), frames(m)
-    if entries[index] > 0:
-        tasks(m)[t].stat.minor_faults += 1
-        use_marked(m, t, region, r.file, index, entries[index] - 1)
-        r.mmap_miss = max(0, r.mmap_miss - 1)
-    else:
-        major(m, t)
-        wait_until(m, t, mmap_readahead(m, t, region, r.file, index))
-        if not read_again(m, t, region, r.file, index):
-            return OUT_OF_MEMORY
+    """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more."""
+    r, table = regions(m)[region], pte(m)
+    around = not write and r.fault_around > 1
     m.clock.now += m.cfg.minor_file
-    pfn = entries[index] - 1
-    if f[pfn].mapcount == 0:
-        m.zones[f[pfn].zone].nr_mapped += 1
+    if around:
+        fault_around(m, region, at, index)
+        if table[at]:
+            tasks(m)[t].stat.minor_faults += 1
+            return OK
+    how = find_or_read(m, t, region, at, index)
+    if how == 0:
+        return OUT_OF_MEMORY
+    if around and how > 1:
+        fault_around(m, region, at, index)
+        if table[at]:
+            return OK
+    pfn = cache(m)[index] - 1
+    if frames(m)[pfn].mapcount == 0:
+        m.zones[frames(m)[pfn].zone].nr_mapped += 1
     if write:
         dirty(m, pfn, r.file)
     map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
-    if not write and r.fault_around > 1:
-        fault_around(m, region, at, index)
     return OK
 
 

@@ -61,30 +61,67 @@ def add_to_cache(m, t, file, index, for_write):
 
 
 @kernel
-def read_window(m, t, region, file, first, count, marker):
-    """Bring the absent pages of `count` slots from `first` on into the cache in one request; when the data is there.
+def add_run(m, t, file, first, end, mark, stop):
+    """Bring the absent pages of slots `first` to `end` - 1 into the cache; (pages added, slot it stopped at).
 
-    The page at slot `marker` (NONE for no page) gets the readahead mark. When memory runs out it simply stops early.
+    The page at slot `mark` gets the readahead mark. It stops when memory runs out, and, if `stop`, at a page that is
+    cached already, which is noticed only when the page meant to take its place has been charged.
     """
-    end = files(m)[file].start + files(m)[file].npages
     entries, f = cache(m), frames(m)
     fresh = 0
-    for index in range(first, min(first + count, end)):
+    for index in range(first, end):
         if entries[index] > 0:
-            continue
+            if not stop:
+                continue
+            pfn = charged_frame(m, t)
+            if pfn != NONE:
+                uncharge(m, tasks(m)[t].memcg)
+                free_frame(m, m.clock.cpu, pfn)
+            return fresh, index
         pfn = add_to_cache(m, t, file, index, False)
         if pfn == NONE:
-            break
+            return fresh, index if stop else end
         fresh += 1
-        if index == marker:
+        if index == mark:
             f[pfn].state |= READAHEAD
-    m.vm.readahead += max(0, fresh - 1)
+    return fresh, end
+
+
+@kernel
+def submit_read(m, file, fresh):
+    """Read `fresh` new pages of the file in one request; when the data is there."""
     disk = files(m)[file].disk
+    m.vm.readahead += max(0, fresh - 1)
     if fresh == 0 or disk == NONE:
         return m.clock.now
     m.vm.pgpgin += fresh
     m.clock.now += m.cfg.io_path
     return read_pages(m, disk, m.clock.now, fresh)
+
+
+@kernel
+def read_one(m, t, file, index):
+    """Read the page at slot `index` alone; when the data is there."""
+    return submit_read(m, file, add_run(m, t, file, index, index + 1, NONE, False)[0])
+
+
+@kernel
+def read_window(m, t, region, file):
+    """Bring the region's readahead window into the cache; when the data is there (page_cache_ra_order).
+
+    The page `ra_async` before its end gets the readahead mark. A file whose folios may be large is first filled up to
+    a page that is cached already, then the rest is (do_page_cache_ra).
+    """
+    r = regions(m)[region]
+    eof = files(m)[file].start + files(m)[file].npages
+    index, end, fresh = r.ra_start, r.ra_start + r.ra_count, 0
+    if m.cfg.readahead_by_order:
+        fresh, index = add_run(m, t, file, index, min(end, eof), end - r.ra_async, True)
+        if index == min(end, eof):
+            return submit_read(m, file, fresh)
+    last = min(end, eof)
+    mark = last - r.ra_async if r.ra_async <= last - index else NONE
+    return submit_read(m, file, fresh + add_run(m, t, file, index, last, mark, False)[0])
 
 
 @kernel
@@ -131,40 +168,64 @@ def next_absent(m, file, index, most):
 
 
 @kernel
-def sync_readahead(m, t, region, file, index):
-    """The page at `index` is absent: read a window that starts there; when the data is there."""
-    r = regions(m)[region]
+def sync_readahead(m, t, region, file, index, wanted):
+    """The page at `index` is absent, `wanted` pages are asked for: read a window (page_cache_sync_ra).
+
+    Returns when the data is there.
+    """
+    r, start = regions(m)[region], files(m)[file].start
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
-        return read_window(m, t, region, file, index, 1, NONE)
-    sequential = index == files(m)[file].start or 1 <= index - r.prev_page <= 2 or r.advice == ADVICE_SEQUENTIAL
-    if not sequential:
-        run = run_before(m, file, index, r.readahead)
-        if run <= 1:
-            return read_window(m, t, region, file, index, 1, NONE)
-        if index - run == files(m)[file].start:
-            run *= 2
-        r.ra_start, r.ra_count, r.ra_async = index, min(run + 1, r.readahead), 1
-        return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - 1)
-    r.ra_start, r.ra_count = index, initial_window(1, r.readahead)
-    r.ra_async = r.ra_count - 1 if r.ra_count > 1 else 1
-    return read_window(m, t, region, file, index, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
+        return read_one(m, t, file, index)
+    r.ra_start, r.ra_order = index, 0
+    if index == start or 1 <= index - r.prev_page <= 2:
+        r.ra_count = initial_window(wanted, r.readahead)
+        r.ra_async = r.ra_count - wanted if r.ra_count > wanted else r.ra_count >> 1
+        return read_window(m, t, region, file)
+    run = run_before(m, file, index, r.readahead)
+    if run <= wanted:
+        end = min(index + wanted, start + files(m)[file].npages)
+        return submit_read(m, file, add_run(m, t, file, index, end, NONE, False)[0])
+    if index - run == start:
+        run *= 2
+    r.ra_count, r.ra_async = min(run + wanted, r.readahead), 1
+    return read_window(m, t, region, file)
 
 
 @kernel
-def async_readahead(m, t, region, file, index):
-    """A marked page was used: submit the next window without waiting for it."""
+def end_on_boundary(m, region, file):
+    """Shorten the window to end on a boundary of the next folio order."""
+    r = regions(m)[region]
+    largest = 0
+    while r.readahead >> largest & 1 == 0:
+        largest += 1
+    r.ra_order += 2
+    align = 1 << min(r.ra_order, largest)
+    end = r.ra_start + r.ra_count - files(m)[file].start
+    if end - end % align + files(m)[file].start > r.ra_start:
+        r.ra_count -= end % align
+    order = 0
+    while r.ra_count >> order > 1:
+        order += 1
+    r.ra_order = min(r.ra_order, order)
+
+
+@kernel
+def async_readahead(m, t, region, file, index, wanted):
+    """A marked page was used, `wanted` pages are asked for: submit the next window (page_cache_async_ra)."""
     r = regions(m)[region]
     if index == r.ra_start + r.ra_count - r.ra_async:
         r.ra_start += r.ra_count
-        r.ra_count = next_window(r.ra_count, r.readahead)
+        r.ra_count = max(r.ra_count, next_window(r.ra_count, r.readahead))
     else:
         absent = next_absent(m, file, index, r.readahead)
         if absent - index > r.readahead:
             return
         r.ra_start = absent
-        r.ra_count = next_window(absent - index + 1, r.readahead)
+        r.ra_count = next_window(absent - index + wanted, r.readahead)
+    if m.cfg.readahead_by_order:
+        end_on_boundary(m, region, file)
     r.ra_async = r.ra_count
-    read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start)
+    read_window(m, t, region, file)
 
 
 @kernel
@@ -172,25 +233,27 @@ def mmap_readahead(m, t, region, file, index):
     """A mapped page is absent: read around it, or one page when readahead does not pay (do_sync_mmap_readahead)."""
     r = regions(m)[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
-        return read_window(m, t, region, file, index, 1, NONE)
+        return read_one(m, t, file, index)
     if r.advice == ADVICE_SEQUENTIAL:
-        return sync_readahead(m, t, region, file, index)
+        return sync_readahead(m, t, region, file, index, r.readahead)
     r.mmap_miss = min(r.mmap_miss + 1, 10 * MMAP_LOTSAMISS)
     if r.mmap_miss > MMAP_LOTSAMISS:
-        return read_window(m, t, region, file, index, 1, NONE)
-    r.ra_start = max(files(m)[file].start, index - r.readahead // 2)
+        return read_one(m, t, file, index)
+    r.ra_start, r.ra_order = max(files(m)[file].start, index - r.readahead // 2), 0
     r.ra_count, r.ra_async = r.readahead, r.readahead // 4
-    return read_window(m, t, region, file, r.ra_start, r.ra_count, r.ra_start + r.ra_count - r.ra_async)
+    return read_window(m, t, region, file)
 
 
 @kernel
-def use_marked(m, t, region, file, index, pfn):
-    """Clear the readahead mark of a page in use and read on behind it."""
+def use_marked(m, t, region, file, index, pfn, wanted):
+    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one."""
     page = frames(m)[pfn]
-    if page.state & READAHEAD and not page.state & WRITEBACK:
-        page.state = (page.state & ~READAHEAD) | HELD
-        async_readahead(m, t, region, file, index)
-        page.state &= ~HELD
+    if not page.state & READAHEAD or page.state & WRITEBACK:
+        return 0
+    page.state = (page.state & ~READAHEAD) | HELD
+    async_readahead(m, t, region, file, index, wanted)
+    page.state &= ~HELD
+    return 1
 
 
 @kernel
@@ -202,10 +265,10 @@ def wait_until(m, t, done):
 
 
 @kernel
-def read_again(m, t, region, file, index):
+def read_again(m, t, file, index):
     """Readahead under pressure may already have lost the page it was for: read it alone. 0 = out of memory."""
     if cache(m)[index] <= 0:
-        wait_until(m, t, read_window(m, t, region, file, index, 1, NONE))
+        wait_until(m, t, read_one(m, t, file, index))
     return cache(m)[index] > 0
 
 
@@ -232,13 +295,13 @@ def read_or_write(m, t, region, index, write):
             if add_to_cache(m, t, file, index, True) == NONE:
                 return -1
         else:
-            wait_until(m, t, sync_readahead(m, t, region, file, index))
-            if not read_again(m, t, region, file, index):
+            wait_until(m, t, sync_readahead(m, t, region, file, index, 1))
+            if not read_again(m, t, file, index):
                 return -1
     pfn = entries[index] - 1
     if not write:
         if not absent:
-            use_marked(m, t, region, file, index, pfn)
+            use_marked(m, t, region, file, index, pfn, 1)
         if index != r.prev_page:
             mark_accessed(m, pfn)
     else:

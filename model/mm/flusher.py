@@ -4,16 +4,18 @@ A step writes one run of adjacent dirty pages, at most 1 MiB, and the next step 
 What throttles the writers themselves is not modelled yet.
 """
 
-from model.actors import schedule
-from model.block.completions import submit
+from model.actors import NEVER, schedule
+from model.block.completions import next_completion, submit
 from model.block.disk import write_pages
 from model.jit import cache, files, frames, kernel, pte, regions
 from model.layout import NONE
+from model.mm.page_io import finish_writes
 from model.mm.rmap import pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 
 RUN_PAGES = 256
 BACKGROUND_RATIO = 10  # vm.dirty_background_ratio
+THROTTLE_NS = 100_000_000  # VMSCAN_THROTTLE_WRITEBACK sleeps HZ/10 at most
 
 
 @kernel
@@ -103,3 +105,31 @@ def flusher_step(m, disk):
         submit(m, pfn, done)
     d.flush_index = index + count
     d.flush_at = done
+
+
+@kernel
+def next_flusher(m):
+    """The busy flusher whose next step is earliest, or NONE."""
+    found = NONE
+    for disk in range(m.cfg.nr_disks):
+        if m.disks[disk].flushing and (found == NONE or m.disks[disk].flush_at < m.disks[found].flush_at):
+            found = disk
+    return found
+
+
+@kernel
+def throttle_on_writeback(m, pages):
+    """The reclaimer sleeps until more than `pages` writes have ended, at most 100 ms; flushers work meanwhile."""
+    deadline, written = m.clock.now + THROTTLE_NS, 0
+    while written <= pages:
+        disk = next_flusher(m)
+        step = m.disks[disk].flush_at if disk != NONE else NEVER
+        at = min(step, next_completion(m))
+        if at > deadline:
+            m.clock.now = deadline
+            return
+        m.clock.now = max(m.clock.now, at)
+        if step <= at:
+            flusher_step(m, disk)
+            schedule(m, m.cfg.flusher_slot + disk, m.disks[disk].flush_at if m.disks[disk].flushing else NEVER)
+        written += finish_writes(m)

@@ -11,6 +11,7 @@ from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import age_nonresident, lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes, wait_on_writeback
+from model.mm.pageout import write_out
 from model.mm.rmap import referenced, unmap
 from model.mm.state import (
     ACTIVATE,
@@ -30,11 +31,12 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
-from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full, write_out
+from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 
 check_references = caller("check_references")
 evict = caller("evict")
 pageout_file = caller("pageout_file")
+all_dirty = caller("all_dirty")
 note_inactive = caller("note_inactive")
 note_active = caller("note_active")
 
@@ -154,7 +156,7 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now."""
     page = frames(m)[pfn]
-    result = write_out(m, pfn)
+    result = write_out(m, s, pfn)
     m.sc[s].nr_pageout += 1
     stat_updated(m, page.memcg, 1)
     return result
@@ -164,6 +166,8 @@ def _pageout_anon(m, s, pfn):
 def _reclaim_one(m, s, pfn):
     """Decide on one isolated page and act on it: 1 when its frame was freed."""
     sc, page = m.sc[s], frames(m)[pfn]
+    if page.state & (ANON | DIRTY | WRITEBACK) == DIRTY:
+        sc.nr_unqueued_dirty += 1
     if page.state & (QUEUED | HELD) or (page.mapcount and not sc.may_unmap):
         return 0
     if page.state & WRITEBACK and not _writeback_over(m, s, pfn):
@@ -230,7 +234,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
         return 0
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
-    sc.nr_pageout = sc.nr_unmapped = reclaimed = 0
+    sc.nr_pageout = sc.nr_unmapped = sc.nr_unqueued_dirty = reclaimed = 0
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     for i in range(sc.nr_taken):
         sc.nr_scanned += 1
@@ -244,6 +248,8 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     _count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
+    if sc.nr_unqueued_dirty == sc.nr_taken:
+        all_dirty(m, s)
     return reclaimed
 
 

@@ -5,8 +5,7 @@ caches it (pfn + 1) or, negative, the shadow of the page that left memory throug
 current cluster, then from the next wholly free cluster, then from the next free slot onwards.
 """
 
-from model.block.completions import submit
-from model.block.disk import read_pages, remote_read, remote_write, write_pages
+from model.block.disk import read_pages, remote_read
 from model.jit import frames, kernel, memcgs, swapcache, swapmap
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, free_frame
@@ -16,11 +15,9 @@ from model.mm.state import (
     BAD_SLOT,
     DIRTY,
     KERNEL,
-    RECLAIM,
     SWAP_PARTITION,
     SWAP_ZRAM,
     SWAPCACHE,
-    WRITEBACK,
 )
 from model.units import PAGE
 
@@ -165,29 +162,6 @@ def free_swapcache(m, pfn):
     free_slot(m, page.slot - 1)
     page.slot = 0
     page.state = (page.state & ~SWAPCACHE) | DIRTY
-
-
-@kernel
-def write_out(m, pfn):
-    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback."""
-    page = frames(m)[pfn]
-    area = area_of(m, page.slot - 1)
-    a = m.swaps[area]
-    if a.kind == SWAP_ZRAM:
-        m.clock.now += a.out_ns
-    elif a.kind == SWAP_PARTITION:
-        m.clock.now += m.cfg.io_path
-        submit(m, pfn, write_pages(m, a.disk, m.clock.now, 1))
-    else:
-        m.clock.now += m.cfg.io_path
-        submit(m, pfn, remote_write(m, a.link, a.disk, m.clock.now, 1) + a.out_ns)
-    m.vm.pswpout += 1
-    m.vm.nr_vmscan_write += 1
-    page.state &= ~DIRTY
-    if a.kind == SWAP_ZRAM:
-        return 1
-    page.state |= WRITEBACK | RECLAIM
-    return 0
 
 
 @kernel

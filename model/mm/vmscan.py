@@ -7,6 +7,7 @@ pieces on its own clock while a direct reclaimer runs the same rounds to the end
 from model.jit import caller, kernel, memcgs
 from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
+from model.mm.pageout import unplug
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 
@@ -81,6 +82,7 @@ def finish_lruvec(m, s):
     """Book what the lruvec gave, and age its active anonymous pages a little if the inactive list runs low."""
     sc = m.sc[s]
     sc.nr_reclaimed += sc.round_reclaimed
+    unplug(m, s)
     if age_anon(m, s):
         shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
 

@@ -78,7 +78,7 @@ def first_touches(pages: np.ndarray) -> np.ndarray:
 
 
 def replayed_trace(case: Case, folder: Path) -> Path:
-    """The accesses as the replay made them: an anonymous page is written when first touched, most files are only read."""
+    """The accesses as the replay made them: anonymous pages are first written, most files are only read."""
     anonymous, written = anonymous_pages(case), case.backend == "loopfilewrite"
     path = folder / f"{case.trace}-{anonymous}{'-written' if written else ''}.mmt"
     if not path.exists():

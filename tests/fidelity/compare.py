@@ -141,8 +141,9 @@ def members(case: Case, folder: Path) -> Iterator[Cell]:
 def _lagging(case: Case, folder: Path) -> Iterator[Cell]:
     """Lagging statistics.
 
-    The recording does not tell when the statistics worker ran, how fast the replay went by the worker's clock, nor to a page how
-    much kernel memory was charged: one cell for every phase and pace, with the limit a page lower, equal or higher.
+    The recording does not tell when the statistics worker ran, how fast the replay went by the worker's clock, nor to
+    a page how much kernel memory was charged: one cell for every phase and pace, with the limit a page lower, equal or
+    higher.
     """
     accesses = trace_pages(case.trace)[0].size
     busy = float(simulate(cell(case, folder)).metrics["elapsed_ns"])

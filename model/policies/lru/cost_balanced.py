@@ -33,7 +33,13 @@ PARAMS = {
         "",
         "reclaim folds a group's pending statistics before it looks at them, instead of waiting for the worker",
         "mem_cgroup_flush_stats in shrink_node, 5.15; rate-limited to when the worker is late since 6.8",
-    )
+    ),
+    "rotation_cost": (
+        True,
+        "",
+        "rotated pages cost too, a 32nd of a page of I/O each; before, only pages written and refaulted did, one each",
+        "lru_note_cost, 6.2",
+    ),
 }
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
 LRU_AXIS = 0  # row of this axis in m.params
@@ -212,13 +218,14 @@ def note_cost(m, lv, file, cost):
 
 @hook
 def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
-    note_cost(m, lv, file, paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed)
+    note_cost(m, lv, file, paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed if m.params[LRU_AXIS, 1] else paged_out)
     return 0
 
 
 @hook
 def note_active(m, lv, file, young, rotated):
-    note_cost(m, lv, file, rotated)
+    if m.params[LRU_AXIS, 1]:
+        note_cost(m, lv, file, rotated)
     return 0
 
 
@@ -286,7 +293,7 @@ def refault(m, pfn, shadow):
     stat_updated(m, page.memcg, 1)
     if was_workingset(shadow):
         page.state |= WORKINGSET
-        note_cost(m, own, file, SWAP_CLUSTER_MAX)
+        note_cost(m, own, file, SWAP_CLUSTER_MAX if m.params[LRU_AXIS, 1] else 1)
         if file:
             m.vm.workingset_restore_file += 1
         else:

@@ -1,21 +1,26 @@
-"""Whoever reclaims writes the dirty file page it meets, one page a request (3.1: kswapd and direct reclaim alike)."""
+"""Whoever reclaims writes the dirty file page it meets (3.1: kswapd and direct reclaim alike).
 
-from model.block.completions import submit
-from model.block.disk import write_pages
-from model.jit import files, frames, hook
+Each page is a write of its own; only pages that happen to be adjacent on the disk merge in the reclaimer's plug.
+"""
+
+from model.jit import frames, hook
 from model.mm.flusher import start_write
+from model.mm.pageout import plug
 from model.mm.state import KEEP, RECLAIM
 
-SOURCE = "mm/vmscan.c: pageout, shrink_page_list, 3.1"
+SOURCE = "mm/vmscan.c: pageout, shrink_page_list, shrink_zone, 3.1"
 
 
 @hook
 def pageout_file(m, pfn, s):
-    page = frames(m)[pfn]
     m.clock.now += m.cfg.io_path
-    done = write_pages(m, files(m)[page.slot].disk, m.clock.now, 1)
     start_write(m, pfn)
-    page.state |= RECLAIM
-    submit(m, pfn, done)
+    frames(m)[pfn].state |= RECLAIM
     m.vm.nr_vmscan_write += 1
+    plug(m, s, pfn)
     return KEEP
+
+
+@hook
+def all_dirty(m, s):
+    return 0

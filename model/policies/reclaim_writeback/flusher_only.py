@@ -1,19 +1,37 @@
-"""Reclaim writes no file pages: a dirty one is marked, sent to the active list, and the disk's flusher is woken.
+"""Reclaim writes no file pages: a dirty one is marked and sent to the active list.
 
-When its write ends, the page goes to the inactive tail and is freed at once.
+When its write ends, the page goes to the inactive tail and is freed at once. The flushers are woken when reclaim met
+nothing but dirty pages in a batch. A limited group is then throttled until 33 writes have ended, because nothing
+throttles its writers before it is full (cgroup v1).
 """
 
-from model.jit import files, frames, hook
-from model.mm.flusher import wake_flusher
-from model.mm.state import ACTIVATE, RECLAIM
+from model.jit import frames, hook
+from model.mm.flusher import throttle_on_writeback, wake_flusher
+from model.mm.state import ACTIVATE, RECLAIM, SWAP_CLUSTER_MAX
 
-SOURCE = "mm/vmscan.c: shrink_folio_list, 6.18"
+SOURCE = "mm/vmscan.c: shrink_folio_list, shrink_inactive_list, reclaim_throttle, 6.18"
+PARAMS = {
+    "throttle": (
+        True,
+        "",
+        "a limited group's reclaimer sleeps when a whole batch was dirty",
+        "writeback_throttling_sane in shrink_inactive_list, 6.2",
+    )
+}
+AXIS = 3  # row of this axis in m.params
 
 
 @hook
 def pageout_file(m, pfn, s):
-    page = frames(m)[pfn]
-    page.state |= RECLAIM
+    frames(m)[pfn].state |= RECLAIM
     m.vm.nr_vmscan_immediate_reclaim += 1
-    wake_flusher(m, files(m)[page.slot].disk)
     return ACTIVATE
+
+
+@hook
+def all_dirty(m, s):
+    for disk in range(m.cfg.nr_disks):
+        wake_flusher(m, disk)
+    if m.sc[s].memcg and m.params[AXIS, 0]:
+        throttle_on_writeback(m, SWAP_CLUSTER_MAX)
+    return 0

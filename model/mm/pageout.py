@@ -1,0 +1,109 @@
+"""Writes that reclaim starts: they wait in its plug, where adjacent pages become one request (blk_start_plug, 3.1).
+
+The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests wait in it, or when the next
+request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their list before
+their writes end.
+"""
+
+from model.block.completions import submit
+from model.block.disk import remote_write, write_pages
+from model.jit import files, frames, kernel
+from model.layout import MAX_NODES, PLUG_PAGES
+from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
+from model.mm.swap import area_of
+
+REQUESTS = 32  # BLK_MAX_REQUEST_COUNT
+FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
+REQUEST_PAGES = 320  # BLK_DEF_MAX_SECTORS: 1280 KiB
+
+
+@kernel
+def adjacent(m, before, pfn):
+    """Whether the page's place on its disk follows that of the page before."""
+    a, b = frames(m)[before], frames(m)[pfn]
+    if (a.state ^ b.state) & ANON:
+        return False
+    if b.state & ANON:
+        return b.slot == a.slot + 1 and area_of(m, a.slot - 1) == area_of(m, b.slot - 1)
+    return b.slot == a.slot and b.owner == a.owner + 1
+
+
+@kernel
+def _request(m, pfn, count):
+    """When one request for `count` pages from the frame's place on is written."""
+    page = frames(m)[pfn]
+    if not page.state & ANON:
+        return write_pages(m, files(m)[page.slot].disk, m.clock.now, count)
+    a = m.swaps[area_of(m, page.slot - 1)]
+    if a.kind == SWAP_PARTITION:
+        return write_pages(m, a.disk, m.clock.now, count)
+    return remote_write(m, a.link, a.disk, m.clock.now, count) + a.out_ns
+
+
+@kernel
+def unplug(m, s):
+    """Send what waits in the plug of scan control `s` to the disks (blk_finish_plug)."""
+    sc, first = m.sc[s], 0
+    while first < sc.nr_plugged:
+        count = 1
+        while (
+            count < REQUEST_PAGES
+            and first + count < sc.nr_plugged
+            and adjacent(m, sc.plugged[first + count - 1], sc.plugged[first + count])
+        ):
+            count += 1
+        done = _request(m, sc.plugged[first], count)
+        for i in range(first, first + count):
+            submit(m, sc.plugged[i], done)
+        first += count
+    sc.nr_plugged = sc.plug_requests = sc.plug_run = 0
+
+
+@kernel
+def unplug_all(m):
+    """Somebody sleeps until a write ends: nothing may wait in a plug."""
+    for nid in range(m.cfg.nr_nodes):
+        if m.sc[nid].nr_plugged:
+            unplug(m, nid)
+    if m.sc[MAX_NODES].nr_plugged:
+        unplug(m, MAX_NODES)
+
+
+@kernel
+def plug(m, s, pfn):
+    """Put a page under writeback into the plug of scan control `s`."""
+    sc = m.sc[s]
+    n = sc.nr_plugged
+    if not (n and sc.plug_run < REQUEST_PAGES and adjacent(m, sc.plugged[n - 1], pfn)):
+        if sc.plug_requests >= REQUESTS or sc.plug_run >= FULL_PAGES:
+            unplug(m, s)
+        sc.plug_requests, sc.plug_run = sc.plug_requests + 1, 0
+    if sc.nr_plugged == PLUG_PAGES:
+        unplug(m, s)
+        sc.plug_requests = 1
+    sc.plugged[sc.nr_plugged] = pfn
+    sc.nr_plugged += 1
+    sc.plug_run += 1
+
+
+@kernel
+def write_out(m, s, pfn):
+    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback.
+
+    Swap over NFS has no block device, so no plug.
+    """
+    page = frames(m)[pfn]
+    a = m.swaps[area_of(m, page.slot - 1)]
+    m.vm.pswpout += 1
+    m.vm.nr_vmscan_write += 1
+    page.state &= ~DIRTY
+    if a.kind == SWAP_ZRAM:
+        m.clock.now += a.out_ns
+        return 1
+    m.clock.now += m.cfg.io_path
+    page.state |= WRITEBACK | RECLAIM
+    if a.kind == SWAP_NFS:
+        submit(m, pfn, _request(m, pfn, 1))
+    else:
+        plug(m, s, pfn)
+    return 0
