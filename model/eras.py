@@ -88,7 +88,7 @@ ERAS = {
             "mm/memory.c of 6.1, lru_gen off.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},

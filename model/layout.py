@@ -19,7 +19,7 @@ MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arb
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
 LRU_BATCH, SCAN_BATCH = 31, 32
-PLUG_PAGES = 1344  # 32 requests of up to 32 pages and a long one: what a plug can hold
+PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
@@ -104,7 +104,7 @@ SWAP = row(
 SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
            channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
-           flush_index="i8")  # fmt: skip
+           flush_index="i8", flush_left="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 IO = row(at="i8", seq="i8", pfn="i8")
 

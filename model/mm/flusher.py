@@ -1,19 +1,22 @@
 """Writing dirty file pages back: one flusher a disk, woken when too much is dirty or reclaim meets dirty pages.
 
-A step writes one run of adjacent dirty pages, at most 1 MiB, and the next step comes when the disk has finished it.
-What throttles the writers themselves is not modelled yet.
+A step submits one run of adjacent dirty pages, at most 1 MiB, and the next step follows as soon as the disk's queue has
+room (wb_writeback). Woken for the background threshold it works until less is dirty; woken by reclaim, until as many
+pages are written as were dirty. What throttles the writers themselves is not modelled yet.
 """
 
 from model.actors import NEVER, schedule
 from model.block.completions import next_completion, submit
 from model.block.disk import write_pages
-from model.jit import cache, files, frames, kernel, pte, regions
+from model.block.server import earliest
+from model.jit import cache, files, frames, kernel, pte, regions, servers
 from model.layout import NONE
 from model.mm.page_io import finish_writes
 from model.mm.rmap import pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 
 RUN_PAGES = 256
+NR_REQUESTS = 128  # BLKDEV_DEFAULT_RQ
 BACKGROUND_RATIO = 10  # vm.dirty_background_ratio
 THROTTLE_NS = 100_000_000  # VMSCAN_THROTTLE_WRITEBACK sleeps HZ/10 at most
 
@@ -29,14 +32,32 @@ def wake_flusher(m, disk):
 
 
 @kernel
-def balance_dirty(m, file):
-    """After a page became dirty: wake the flusher when more than a tenth of dirtyable memory is dirty."""
+def flush_all(m):
+    """Have every flusher write as many pages as are dirty now; one that is still at such work is left to it."""
+    for disk in range(m.cfg.nr_disks):
+        dirty = 0
+        for file in range(m.cfg.nr_files):
+            dirty += files(m)[file].nr_dirty if files(m)[file].disk == disk else 0
+        if dirty and m.disks[disk].flush_left <= 0:
+            m.disks[disk].flush_left = dirty
+            wake_flusher(m, disk)
+
+
+@kernel
+def over_background(m):
+    """Whether more than a tenth of dirtyable memory is dirty."""
     dirty = available = 0
-    for number in range(m.cfg.nr_files):
-        dirty += files(m)[number].nr_dirty
+    for file in range(m.cfg.nr_files):
+        dirty += files(m)[file].nr_dirty
     for z in range(m.cfg.nr_zones):
         available += m.zones[z].nr_free + m.zones[z].nr_file
-    if dirty > available * BACKGROUND_RATIO // 100:
+    return dirty > available * BACKGROUND_RATIO // 100
+
+
+@kernel
+def balance_dirty(m, file):
+    """After a page became dirty: wake the flusher when too much is."""
+    if over_background(m):
         wake_flusher(m, files(m)[file].disk)
 
 
@@ -86,12 +107,20 @@ def next_dirty(m, disk):
 
 
 @kernel
-def flusher_step(m, disk):
-    """Write one run of dirty pages; the flusher rests when nothing is dirty."""
+def queue_has_room(m, disk):
+    """When the disk's queue takes another request: at most 128 wait for its servers."""
     d = m.disks[disk]
-    index = next_dirty(m, disk)
+    free_at = servers(m)[earliest(m, d.first_server, d.parallel)].free_at
+    return max(m.clock.now, free_at - NR_REQUESTS // d.parallel * d.write_ns)
+
+
+@kernel
+def flusher_step(m, disk):
+    """Write one run of dirty pages; the flusher rests when what it was asked for is written."""
+    d = m.disks[disk]
+    index = next_dirty(m, disk) if d.flush_left > 0 or over_background(m) else NONE
     if index == NONE:
-        d.flushing = d.flush_index = 0
+        d.flushing = d.flush_left = 0
         return
     file = files(m)[d.flush_file]
     count = 0
@@ -103,8 +132,9 @@ def flusher_step(m, disk):
         pfn = cache(m)[i] - 1
         start_write(m, pfn)
         submit(m, pfn, done)
+    d.flush_left -= count
     d.flush_index = index + count
-    d.flush_at = done
+    d.flush_at = queue_has_room(m, disk)
 
 
 @kernel

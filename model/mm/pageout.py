@@ -14,7 +14,7 @@ from model.mm.swap import area_of
 
 REQUESTS = 32  # BLK_MAX_REQUEST_COUNT
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
-REQUEST_PAGES = 320  # BLK_DEF_MAX_SECTORS: 1280 KiB
+REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
 
 
 @kernel

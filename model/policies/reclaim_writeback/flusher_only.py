@@ -6,7 +6,7 @@ throttles its writers before it is full (cgroup v1).
 """
 
 from model.jit import frames, hook
-from model.mm.flusher import throttle_on_writeback, wake_flusher
+from model.mm.flusher import flush_all, throttle_on_writeback
 from model.mm.state import ACTIVATE, RECLAIM, SWAP_CLUSTER_MAX
 
 SOURCE = "mm/vmscan.c: shrink_folio_list, shrink_inactive_list, reclaim_throttle, 6.18"
@@ -30,8 +30,7 @@ def pageout_file(m, pfn, s):
 
 @hook
 def all_dirty(m, s):
-    for disk in range(m.cfg.nr_disks):
-        wake_flusher(m, disk)
+    flush_all(m)
     if m.sc[s].memcg and m.params[AXIS, 0]:
         throttle_on_writeback(m, SWAP_CLUSTER_MAX)
     return 0
