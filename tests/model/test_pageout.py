@@ -1,0 +1,97 @@
+"""Writes of reclaim: the plug, its requests, what ends a write; swap-in by era."""
+
+import numpy as np
+import pytest
+
+from model.description import Cgroup, Disk, Region
+from model.layout import PLUG_PAGES
+from model.mm.pageout import FULL_PAGES, REQUEST_PAGES, REQUESTS, plug, unplug, unplug_all
+from model.mm.state import ANON, SWAPCACHE, WRITEBACK
+from model.units import KiB, MiB
+from tests.model.cells import machine, machine_of, one, reads, run, with_swap, writes
+
+DIRECT = 16
+
+
+def plugged(slots: list[int]) -> tuple[list[int], int]:
+    """Pages of each request that was sent while these swap slots were plugged one by one, and what still waits."""
+    built = machine_of(one("6.18", machine(16, **with_swap("partition", 64 * MiB))))
+    m, frames = built.memory.m, built.memory.table("frames")
+    sizes = []
+    for pfn, slot in enumerate(slots):
+        frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
+        before = int(m.clock.nr_io), int(m.disks[0].writes)
+        plug(m, DIRECT, pfn)
+        sizes += sent(m, *before)
+    return sizes, int(m.sc[DIRECT].nr_plugged)
+
+
+def sent(m, pages: int, requests: int) -> list[int]:
+    """Pages per request sent since, on average where there were several."""
+    count = int(m.disks[0].writes) - requests
+    return [(int(m.clock.nr_io) - pages) // count] * count if count else []
+
+
+def test_adjacent_slots_are_one_request_of_at_most_128_pages():
+    assert plugged(list(range(REQUEST_PAGES))) == ([], REQUEST_PAGES)
+    assert plugged(list(range(REQUEST_PAGES + 1))) == ([REQUEST_PAGES], 1)
+
+
+def test_a_request_of_128_kib_is_sent_when_another_follows():
+    run_of = list(range(FULL_PAGES))
+    assert plugged([*run_of, 1000]) == ([FULL_PAGES], 1)
+    assert plugged([*run_of[1:], 1000]) == ([], FULL_PAGES)
+
+
+def test_the_33rd_request_sends_those_before_it():
+    assert plugged(list(range(0, 2 * REQUESTS, 2))) == ([], REQUESTS)
+    assert plugged(list(range(0, 2 * REQUESTS + 2, 2))) == ([1] * REQUESTS, 1)
+
+
+def test_a_plug_never_overflows():
+    rng = np.random.default_rng(7)
+    slots = np.cumsum(rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], 3000))
+    sizes, left = plugged(slots.tolist())
+    assert sum(sizes) + left <= 3000 and left <= PLUG_PAGES
+    assert max(sizes) <= REQUEST_PAGES
+
+
+@pytest.mark.parametrize("send", [lambda m: unplug(m, DIRECT), unplug_all])
+def test_unplugging_sends_everything_in_order(send):
+    built = machine_of(one("6.18", machine(16, **with_swap("partition", 64 * MiB))))
+    m, frames = built.memory.m, built.memory.table("frames")
+    for pfn, slot in enumerate([5, 6, 7, 100, 101]):
+        frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
+        plug(m, DIRECT, pfn)
+    send(m)
+    assert (int(m.disks[0].writes), int(m.clock.nr_io), int(m.sc[DIRECT].nr_plugged)) == (2, 5, 0)
+    ends = built.memory.table("io")["at"][:5]
+    assert len(set(ends.tolist())) == 2
+
+
+def swapped_in(era: str, accesses: np.ndarray):
+    """A group that once used twice its limit, then comes back to its first pages."""
+    host = machine(32, **with_swap("partition", 16 * MiB))
+    cell = one(era, host, cgroups={"g": Cgroup(max=MiB)})
+    return run(cell, np.concatenate([writes(range(500)), accesses]))
+
+
+def test_reading_back_and_then_writing_faults_twice_until_6_11():
+    """The first write to a page swapped in by a read is a fault of its own while swap-in maps it read-only."""
+    pages = range(8)
+    alone = {era: swapped_in(era, reads(pages)).metrics for era in ("6.1", "6.18")}
+    both = {era: swapped_in(era, np.concatenate([reads(pages), writes(pages)])).metrics for era in ("6.1", "6.18")}
+    assert both["6.1"]["minor_faults"] == alone["6.1"]["minor_faults"] + 8
+    assert both["6.18"]["minor_faults"] == alone["6.18"]["minor_faults"]
+    assert both["6.18"]["pgmajfault"] == alone["6.18"]["pgmajfault"] > 0
+
+
+def test_reclaim_that_meets_only_dirty_pages_waits_for_the_flusher():
+    """The throttled group's pages are written by the flusher in long runs, not one by one."""
+    host = machine(32, disks={"d": Disk()})
+    cell = one("6.18", host, Region(kind="file", disk="d", fault_around=4 * KiB), cgroups={"g": Cgroup(max=MiB)})
+    done = run(cell, writes(range(1000)))
+    assert done.metrics["outcome"] == "ok"
+    assert done.metrics["nr_written"] > 700
+    assert done.metrics["nr_written"] > 8 * int(done.m.disks[0].writes)
+    assert done.metrics["elapsed_ns"] < 3_000_000_000
