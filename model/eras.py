@@ -15,8 +15,8 @@ class Era:
     `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
     mapping advised random or sequential do not count as references (6.3). `anon_exclusive`: the first write to an
     anonymous page of one owner leaves it in the swap cache (5.19); `swapin_writable`: swap-in by a read maps the page
-    writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends its
-    windows on their boundaries and starts a second pass where it meets a cached page (6.17).
+    writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends
+    its windows on their boundaries and starts a second pass where it meets a cached page (6.17).
     """
 
     name: str

@@ -212,7 +212,7 @@ def swap_in(m, t, region, at, slot, write):
 
 @kernel
 def write_protected(m, t, region, at):
-    """First write to a page mapped read-only: anonymous pages left the swap cache till 5.19, file pages become dirty."""
+    """First write to a page mapped read-only: anonymous ones left the swap cache till 5.19, file pages become dirty."""
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]

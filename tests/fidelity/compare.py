@@ -44,13 +44,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Result:
-    """One case in the model: counts of the runs that survived, how many were killed, curves of the first run."""
+    """One case in the model: counts of the runs that survived, how many were killed, curves of the first run.
+
+    `neighbours`: counts with the limit a page lower and a page higher, where there is one run only.
+    """
 
     case: Case
     runs: tuple[dict[str, float], ...]
     killed: int
     series: dict[str, np.ndarray]
     agreement: Agreement | None
+    neighbours: tuple[dict[str, float], ...] = ()
 
     @property
     def simulated(self) -> int:
@@ -75,6 +79,16 @@ class Result:
         """Smallest and largest count of the simulated runs; None when all were killed."""
         values = [run[quantity] for run in self.runs]
         return (min(values), max(values)) if values else None
+
+    def page_range(self, quantity: str) -> tuple[float, float] | None:
+        """Smallest and largest count, the limit a page lower, equal or higher; None when all were killed."""
+        values = [run[quantity] for run in (*self.runs, *self.neighbours)]
+        return (min(values), max(values)) if values else None
+
+    def own_spread(self, quantity: str) -> float:
+        """(max - min) / recorded of that range."""
+        ends, recorded = self.page_range(quantity), self.case.value(quantity)
+        return 0.0 if ends is None or not recorded else (ends[1] - ends[0]) / recorded
 
     def error(self, quantity: str, middle: bool = False) -> float | None:
         """(simulated - recorded) / recorded; None where either is missing or too few were counted.
@@ -111,15 +125,14 @@ def counts(case: Case, outcome: Outcome) -> dict[str, float]:
     }
 
 
-def agreement(case: Case, misses: np.ndarray, folder: Path) -> Agreement | None:
+def agreement(case: Case, misses: np.ndarray, perturbed: Iterable[Outcome]) -> Agreement | None:
     """Compare the accesses that missed; first touches of anonymous pages count as misses for neither side."""
     pages = trace_pages(case.trace)[0]
     recorded = recorded_misses(case, pages.size)
     if recorded is None:
         return None
     counted = ~(first_touches(pages) & (pages < anonymous_pages(case)))
-    perturbed = [simulate(with_pages(cell(case, folder), more), record_misses=True).misses for more in (-1, 1)]
-    itself = [jaccard(misses & counted, other & counted) for other in perturbed if other is not None]
+    itself = [jaccard(misses & counted, other.misses & counted) for other in perturbed if other.misses is not None]
     return Agreement(recorded, misses & counted, min(itself))
 
 
@@ -158,15 +171,20 @@ def _lagging(case: Case, folder: Path) -> Iterator[Cell]:
 def replay(case: Case, folder: Path) -> Result:
     """Simulate a case in every way its recording leaves open."""
     wants_misses = recorded_misses(case, 1) is not None
-    outcomes = [simulate(member, record_misses=wants_misses) for member in members(case, folder)]
+    cells = list(members(case, folder))
+    outcomes = [simulate(member, record_misses=wants_misses) for member in cells]
     alive = [outcome for outcome in outcomes if outcome.metrics["outcome"] == "ok"]
     misses = alive[0].misses if alive else None
+    perturbed = []
+    if len(cells) == 1 and alive:
+        perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in (-1, 1)]
     return Result(
         case=case,
         runs=tuple(counts(case, outcome) for outcome in alive),
         killed=len(outcomes) - len(alive),
         series=(alive or outcomes)[0].series,
-        agreement=None if misses is None else agreement(case, misses, folder),
+        agreement=None if misses is None else agreement(case, misses, perturbed),
+        neighbours=tuple(counts(case, other) for other in perturbed if other.metrics["outcome"] == "ok"),
     )
 
 

@@ -116,6 +116,7 @@ def test_agreement_ignores_first_touches_of_anonymous_pages(folder: Path) -> Non
     pages = trace_pages(case.trace)[0]
     recorded = recorded_misses(case, pages.size)
     assert recorded is not None
-    found = agreement(case, recorded | first_touches(pages), folder)
+    alike = simulate(cell(case, folder), record_misses=True)
+    found = agreement(case, recorded | first_touches(pages), [alike])
     assert found is not None
     assert found.jaccard == 1
