@@ -29,6 +29,7 @@ CORE_HOOKS = (
 )
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
+    "rmap_check", "pfn_walk", "damon_sample",
 )  # fmt: skip
 
 
@@ -66,11 +67,14 @@ def table_rows(
     frames = sum(node.memory for node in cell.machine.nodes) // PAGE
     cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
     actors = len(tasks) + 2 * len(cell.machine.nodes) + len(cell.machine.disks) + 2
+    watched = int(bool(registry.load("idle", cell.policy["idle"]).SCANNERS))
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
         "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
+        "idle_age": frames * watched, "last_touch": frames * watched,
+        "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
     }  # fmt: skip
 
@@ -111,6 +115,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.idle_slot = cfg.flusher_slot + len(machine.disks)
     scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
     cfg.proactive_slot = cfg.idle_slot + scanners
+    cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
     built.memory.table("actors")[:] = NEVER
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
         schedule(m, slot, 0)

@@ -63,6 +63,14 @@ nr_written | none | file pages written back
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
 idle_scan_ns | lower | CPU time of idle page scanners | ns
+idle_rounds | none | rounds of an idle page scanner that were compared with the truth | events
+ws_true | none | pages of the working set by truth, summed over those rounds
+ws_estimated | none | pages the scanner took for the working set, summed over those rounds
+ws_over | lower | pages by which it overestimated the working set, summed over the rounds where it did
+ws_under | lower | pages by which it underestimated the working set, summed over the rounds where it did
+cold_found | higher | cold pages that the scanner called cold, summed over rounds
+cold_missed | lower | cold pages that it took for the working set, summed over rounds
+cold_false | lower | pages of the working set that it called cold, summed over rounds
 proactive_ns | lower | CPU time of proactive reclaimers | ns
 oom_kill | lower | tasks killed for want of memory | events
 """)

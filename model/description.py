@@ -8,7 +8,7 @@ documentation (`mmrun explain`, `mmrun schema`).
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.units import GB_S, GBIT_S, MB_S, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds
+from model.units import GB_S, GBIT_S, MB_S, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +127,12 @@ class Costs:
     """Scheduler switch to a daemon (estimate)."""
     lru_lock: Nanoseconds = 20
     """Time lru_lock is held per page moved (estimate)."""
+    rmap_check: Nanoseconds = 150
+    """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
+    pfn_walk: Nanoseconds = 5
+    """An idle page scanner passes over a frame or a region without looking at accessed bits (estimate)."""
+    damon_sample: Nanoseconds = 800
+    """DAMON prepares and checks one sampled page (300-2000)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +285,8 @@ class Sampling:
     """Simulated time between samples."""
     accesses: int | None = None
     """Accesses of all tasks between samples."""
+    cold_after: Nanoseconds = 120 * S
+    """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
 
 
 @dataclass(frozen=True, kw_only=True)

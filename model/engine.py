@@ -9,7 +9,7 @@ from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
-from model.jit import caller, kernel, memcgs, pte, regions, section, stream, tasks
+from model.jit import caller, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
 from model.mm.exit import oom_kill
 from model.mm.flusher import flusher_step
@@ -29,6 +29,7 @@ from model.mm.state import (
     RUNNABLE,
     STUCK,
 )
+from model.mm.truth import note_access, stamp
 
 kswapd_step = caller("kswapd_step")
 access = caller("access")
@@ -37,34 +38,45 @@ proactive_step = caller("proactive_step")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 
 
-@kernel
-def hits(m, t, until, limit):
-    """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
-    task, table, events, where = tasks(m)[t], pte(m), stream(m), section(m)
-    node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * m.cfg.chunk, task.think
-    while pos < limit and now < until:
-        event = events[base + pos]
-        op = event >> OP_SHIFT
-        if op > WRITE:
-            break
-        # Shifts, not ARG_MASK: as compiled for x86, the mask makes every look-up wait for the one before.
-        at = task.pte_start + ((event << 64 - OP_SHIFT) >> 64 - OP_SHIFT)
-        word = table[at]
-        if not word & PTE_PRESENT or (op and word < 0):
-            break
-        wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
-        if wanted != word:
-            table[at] = wanted
-        nid = where[((word >> PTE_SHIFT) & PTE_FRAME) >> m.cfg.section_shift]
-        task.touched[nid] += 1
-        now += node.cost[nid] + think
-        pos += 1
-    done = pos - task.pos
-    task.pos = pos
-    task.stat.accesses += done
-    task.stat.hit_ns += now - m.clock.now - done * think
-    m.clock.accesses += done
-    m.clock.now = now
+def _hit_path(watched: bool):
+    """The kernel below, twice: `watched` also notes when each frame was touched, for the truth about idle pages."""
+
+    @kernel
+    def hits(m, t, until, limit):
+        """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
+        task, table, events, where = tasks(m)[t], pte(m), stream(m), section(m)
+        node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * m.cfg.chunk, task.think
+        while pos < limit and now < until:
+            event = events[base + pos]
+            op = event >> OP_SHIFT
+            if op > WRITE:
+                break
+            # Shifts, not ARG_MASK: as compiled for x86, the mask makes every look-up wait for the one before.
+            at = task.pte_start + ((event << 64 - OP_SHIFT) >> 64 - OP_SHIFT)
+            word = table[at]
+            if not word & PTE_PRESENT or (op and word < 0):
+                break
+            wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
+            if wanted != word:
+                table[at] = wanted
+            pfn = (word >> PTE_SHIFT) & PTE_FRAME
+            if watched:
+                last_touch(m)[pfn] = stamp(now)
+            nid = where[pfn >> m.cfg.section_shift]
+            task.touched[nid] += 1
+            now += node.cost[nid] + think
+            pos += 1
+        done = pos - task.pos
+        task.pos = pos
+        task.stat.accesses += done
+        task.stat.hit_ns += now - m.clock.now - done * think
+        m.clock.accesses += done
+        m.clock.now = now
+
+    return hits
+
+
+hits, hits_watched = _hit_path(False), _hit_path(True)
 
 
 @kernel
@@ -103,6 +115,8 @@ def enter_kernel(m, t):
     if access(m, t, region, argument, 1 if op == WRITE else 0) == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
+    if m.cfg.idle_tracking:
+        note_access(m, region, argument)
     m.clock.now += task.think
     task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls) - task.think
     task.pos += 1
@@ -140,7 +154,10 @@ def run_task(m, t, until):
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
         limit, before = event_limit(m, t), task.stat.accesses
-        hits(m, t, until, limit)
+        if m.cfg.idle_tracking:
+            hits_watched(m, t, until, limit)
+        else:
+            hits(m, t, until, limit)
         if task.pos < limit and m.clock.now < until and not enter_kernel(m, t):
             break
         group.accesses += task.stat.accesses - before

@@ -107,6 +107,11 @@ DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_p
            flush_index="i8", flush_left="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 IO = row(at="i8", seq="i8", pfn="i8")
+SCANNER = row(pos="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
+IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used again by the age they had reached
+    counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
+    counting_class=("i8", (3, 8)), by_class=("i8", (3, 8)),
+)  # fmt: skip
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
@@ -119,6 +124,7 @@ CONFIG = row(
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
+    rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
@@ -129,13 +135,15 @@ BIG = {  # name -> element type
     "swapmap": np.dtype("i2"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
     "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
     "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
+    "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
 }  # fmt: skip
 
 MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    sc=(SC, (MAX_SC,)), swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)), links=(LINK, (64,)),
+    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
+    links=(LINK, (64,)),
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
         found[f"node{nid}.touches"] = int(tasks["touched"][:, nid].sum())
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
+    found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
     found |= _groups(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found

@@ -84,6 +84,26 @@ stall_ns | ns | lower | stalls | waiting of all tasks together
     stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_channel_ns
 stall_per_access_ns | ns | lower | stall per access | waiting per access
     stall_ns / accesses
+idle_cpu_ns_per_gib_s | ns | lower | scanner CPU per GiB and s | CPU time of scanners per GiB of memory and second
+    idle_scan_ns * 262144 * 1000000000 / (memory_pages * elapsed_ns)
+ws_true_mean_pages | pages | none | working set | pages touched within cold_after, mean over a scanner's rounds
+    ws_true / idle_rounds
+ws_error_pages | pages | none | working set error | estimated less true working set, mean over a scanner's rounds
+    (ws_estimated - ws_true) / idle_rounds
+ws_error_ratio | 1 | none | working set error | estimated less true working set, over the true one
+    (ws_estimated - ws_true) / ws_true
+ws_abs_error_pages | pages | lower | absolute working set error | distance of estimate and truth, mean over rounds
+    (ws_over + ws_under) / idle_rounds
+ws_abs_error_ratio | 1 | lower | absolute working set error | distance of estimate and truth, over the truth
+    (ws_over + ws_under) / ws_true
+cold_precision_ratio | 1 | higher | cold precision | share of the pages called cold that are
+    cold_found / (cold_found + cold_false)
+cold_recall_ratio | 1 | higher | cold recall | share of the cold pages that are called cold
+    cold_found / (cold_found + cold_missed)
+hot_precision_ratio | 1 | higher | hot precision | share of the pages called hot that are
+    (ws_estimated - cold_missed) / ws_estimated
+hot_recall_ratio | 1 | higher | hot recall | share of the working set that is called hot
+    (ws_estimated - cold_missed) / ws_true
 """
 
 
@@ -94,6 +114,7 @@ def declared() -> dict[str, Metric]:
     table.setdefault(
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
     )
+    table["memory_pages"] = Metric(name="memory_pages", unit="pages", doc="memory of all nodes", label="memory")
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))

@@ -11,6 +11,7 @@ from model.mm.state import (
     ACTIVE,
     ANON,
     BATCHED,
+    IDLE,
     LRU,
     QUEUED,
     RECLAIM,
@@ -98,6 +99,7 @@ def _activate_in_batch(m, pfn):
 def mark_accessed(m, pfn):
     """read() or write() used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
     f = frames(m)
+    f[pfn].state &= ~IDLE
     state = f[pfn].state
     if not state & REFERENCED:
         f[pfn].state |= REFERENCED

@@ -3,6 +3,7 @@
 from model.jit import caller, frames, hook, kernel, memcgs, tasks
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
+from model.mm.idle import forget
 from model.mm.memcontrol import charge_pages, drain_all_stocks, kmem_group, try_charge_batch, uncharge
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
@@ -115,6 +116,8 @@ def alloc_frame(m, t):
     page = frames(m)[pfn]
     page.state = page.slot = page.mapcount = 0
     page.memcg = tasks(m)[t].memcg
+    if m.cfg.idle_tracking:
+        forget(m, pfn)
     return pfn
 
 

@@ -10,12 +10,14 @@ from model.mm.state import (
     ANON,
     BAD_PTE,
     DIRTY,
+    IDLE,
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_MMAP,
+    YOUNG,
 )
 
 
@@ -36,17 +38,32 @@ def region_word(m, region, index):
 
 
 @kernel
+def _with_flags(m, pfn, young):
+    """What idle page tracking adds: a reference ends idleness, a young bit that a scanner took counts as one."""
+    page = frames(m)[pfn]
+    if young & 0xFFFF:
+        page.state &= ~IDLE
+    if page.state & YOUNG:
+        page.state &= ~YOUNG
+        return young + 1
+    return young
+
+
+@kernel
 def referenced(m, pfn):
-    """Number of young words that map the frame; clears them. Adds 1 << 16 when one is an executable mapping."""
+    """Number of references to the frame since the last call: young words that map it, and a stolen one.
+
+    Clears them. Adds 1 << 16 when one is an executable mapping.
+    """
     table, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return 0
     if page.state & ANON:
         word = table[page.owner]
         if not word & PTE_YOUNG:
-            return 0
+            return _with_flags(m, pfn, 0) if page.state & YOUNG else 0
         table[page.owner] = word & ~PTE_YOUNG
-        return 1
+        return _with_flags(m, pfn, 1)
     young = 0
     region = files(m)[page.slot].first_region
     while region != NONE:
@@ -58,7 +75,27 @@ def referenced(m, pfn):
             if regions(m)[region].exec:
                 young |= 1 << 16
         region = regions(m)[region].next_of_file
-    return young
+    return _with_flags(m, pfn, young)
+
+
+@kernel
+def clear_young(m, pfn):
+    """Clear the young bits of every word that maps the frame: bit 0, one was set; bit 1, a word is dirty."""
+    table, page = pte(m), frames(m)[pfn]
+    found, left = 0, page.mapcount
+    if page.state & ANON and left:
+        word = table[page.owner]
+        table[page.owner] = word & ~PTE_YOUNG
+        return (1 if word & PTE_YOUNG else 0) | (2 if word & PTE_DIRTY else 0)
+    region = files(m)[page.slot].first_region if left else NONE
+    while left and region != NONE:
+        at = region_word(m, region, page.owner)
+        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if table[at] & PTE_DIRTY else 0)
+            table[at] &= ~PTE_YOUNG
+            left -= 1
+        region = regions(m)[region].next_of_file
+    return found
 
 
 @kernel

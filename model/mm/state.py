@@ -6,6 +6,8 @@ LRU, ACTIVE, REFERENCED, WORKINGSET, DIRTY, WRITEBACK, RECLAIM = 1, 2, 4, 8, 16,
 ANON, SWAPCACHE, ISOLATED, FREE, PCP, READAHEAD, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 4096, 8192, 16384
 QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: reclaim must keep it
 HELD = 65536  # somebody in the kernel uses the page just now and holds a reference
+IDLE = 1 << 22  # a scanner found or made it idle, and nobody has used it since (page_idle)
+YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as one reference (page_young)
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3

@@ -12,7 +12,7 @@ import numpy as np
 from model import api, registry, results
 from model.build import Built, build, expand
 from model.description import Cell, Disk, Link, Machine, Mempolicy, Node, Region, Sampling, Stream, SwapTarget, Task
-from model.events import touches
+from model.events import ARG_MASK, OP_SHIFT, WRITE, touches
 from model.jit import HOOK_INDEX, HOOKS
 from model.layout import NONE
 from model.mm import state
@@ -111,7 +111,8 @@ def run(
         assert by_name is not None
         events = by_name[next(queue)]
         chunks = [events] if isinstance(events, np.ndarray) else list(events)
-        last = max((int((chunk & ((1 << 40) - 1)).max()) for chunk in chunks if len(chunk)), default=0)
+        touched = [chunk[chunk >> OP_SHIFT <= WRITE] & ARG_MASK for chunk in chunks]
+        last = max((int(pages.max()) for pages in touched if len(pages)), default=0)
         return Opened(iter(chunks), max(last + 1, footprint or 0))
 
     def keep(*args: Any) -> Built:

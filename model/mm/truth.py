@@ -1,0 +1,74 @@
+"""What the model knows and no kernel does: when each frame was last touched; scanners are judged by it.
+
+Touches are stamped in units of 2^20 ns (1.05 ms), 0 for a page that nobody has touched since it was allocated (read
+ahead, mapped around a fault). A page is cold when its last touch is `cfg.cold_after` or more ago; the working set is
+every other page on the lists. Judging costs the simulated machine nothing.
+"""
+
+from model.jit import cache, files, frames, idle_age, kernel, last_touch, pte, regions
+from model.mm.rmap import pte_frame
+from model.mm.state import LRU, PTE_PRESENT, REGION_READ
+
+STAMP_SHIFT = 20
+
+
+@kernel
+def stamp(now):
+    """The stamp of a touch at time `now`."""
+    return (now >> STAMP_SHIFT) + 1
+
+
+@kernel
+def note_access(m, region, page):
+    """Stamp the frame behind an access that went through the kernel, if it has one by now."""
+    r = regions(m)[region]
+    if r.kind == REGION_READ:
+        pfn = cache(m)[files(m)[r.file].start + r.file_offset + page - r.first] - 1
+        if pfn >= 0:
+            last_touch(m)[pfn] = stamp(m.clock.now)
+        return
+    word = pte(m)[r.start + page - r.first]
+    if word & PTE_PRESENT:
+        last_touch(m)[pte_frame(word)] = stamp(m.clock.now)
+
+
+@kernel
+def truly_hot(m, pfn):
+    """Whether the frame was touched within the last `cfg.cold_after`."""
+    return last_touch(m)[pfn] > stamp(max(0, m.clock.now - m.cfg.cold_after))
+
+
+@kernel
+def judge(m, scanner, first, end, cold_age):
+    """Hold a scanner's present ages of frames `first` to `end` against the truth; it calls a page cold from `cold_age`.
+
+    From twice `cfg.cold_after` on, when there is a past to be cold in, and at most eight times a `cfg.cold_after`.
+    """
+    seen = m.scanners[scanner]
+    if m.clock.now < 2 * m.cfg.cold_after or m.clock.now - seen.judged < m.cfg.cold_after >> 3:
+        return
+    seen.judged = m.clock.now
+    f, age, vm = frames(m), idle_age(m), m.vm
+    hot = called_hot = cold_found = cold_missed = cold_false = 0
+    for pfn in range(first, end):
+        if not f[pfn].state & LRU:
+            continue
+        truth, verdict = truly_hot(m, pfn), age[pfn] < cold_age
+        if truth:
+            hot += 1
+        if verdict:
+            called_hot += 1
+        if truth and not verdict:
+            cold_false += 1
+        if not truth and verdict:
+            cold_missed += 1
+        if not truth and not verdict:
+            cold_found += 1
+    vm.idle_rounds += 1
+    vm.ws_true += hot
+    vm.ws_estimated += called_hot
+    vm.ws_over += max(0, called_hot - hot)
+    vm.ws_under += max(0, hot - called_hot)
+    vm.cold_found += cold_found
+    vm.cold_missed += cold_missed
+    vm.cold_false += cold_false

@@ -1,0 +1,68 @@
+"""A loop in user space over the idle bitmap (4.3): mark every page idle, wait, read which ones still are.
+
+Writing a word of 64 page numbers clears the young bits of those on a list; reading it looks at them again, so both
+passes pay for the mappings of every page. The loop keeps an age per page, in intervals. What is used between the end
+of a read and the next write goes unseen. A young bit taken from reclaim is remembered and counts for it.
+"""
+
+from model.jit import frames, hook, kernel
+from model.mm.idle import clear_references, cold_age_of, count_age, publish
+from model.mm.state import IDLE, LRU
+from model.mm.truth import judge
+from model.registry import AXES
+
+SOURCE = "mm/page_idle.c, 4.3 and later; Documentation/admin-guide/mm/idle_page_tracking.rst"
+SCANNERS = "machine"
+PARAMS = {
+    "interval_ms": (300_000, "ms", "wait between marking and reading", "default of idlememstat: 300 s"),
+}
+AXIS = list(AXES).index("idle")
+WORD = 64
+WRITE, READ = 0, 1
+
+
+@kernel
+def write_word(m, first, end):
+    """Mark the word's pages on lists idle (page_idle_bitmap_write)."""
+    f = frames(m)
+    for pfn in range(first, end):
+        m.clock.now += m.cfg.pfn_walk
+        if f[pfn].state & LRU:
+            clear_references(m, pfn)
+            f[pfn].state |= IDLE
+
+
+@kernel
+def read_word(m, first, end):
+    """Read which of the word's pages are still idle (page_idle_bitmap_read); the loop's ages follow."""
+    f = frames(m)
+    for pfn in range(first, end):
+        m.clock.now += m.cfg.pfn_walk
+        if not f[pfn].state & LRU:
+            continue
+        found = clear_references(m, pfn) if f[pfn].state & IDLE else 0
+        count_age(m, pfn, not f[pfn].state & IDLE, found >> 1)
+
+
+@hook
+def idle_step(m, scanner):
+    seen, frames_in_all = m.scanners[scanner], m.cfg.nr_frames
+    end = min(seen.pos + WORD, frames_in_all)
+    m.clock.now += m.cfg.syscall
+    if seen.phase == WRITE:
+        write_word(m, seen.pos, end)
+    else:
+        read_word(m, seen.pos, end)
+    seen.pos = end
+    if end < frames_in_all:
+        return m.clock.now
+    seen.pos = 0
+    if seen.phase == WRITE:
+        seen.phase = READ
+        return m.clock.now + m.params[AXIS, 0] * 1_000_000
+    seen.phase = WRITE
+    seen.rounds += 1
+    for node in range(m.cfg.nr_nodes):
+        publish(m, node)
+    judge(m, scanner, 0, frames_in_all, cold_age_of(m, m.params[AXIS, 0] * 1_000_000))
+    return m.clock.now

@@ -1,0 +1,203 @@
+"""Idle page tracking: flags shared with reclaim, ages against a script, histograms, cost, the truth."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.build import Built
+from model.description import Cell, Disk, Sampling, Variant
+from model.events import compute
+from model.mm import idle, lru, rmap, truth
+from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
+from model.units import MS, S
+from tests.model.cells import FILE, READ, Run, machine, machine_of, mapped_frame, one, reads, run, writes
+
+PAGES = 93  # three lru_add batches of 31: all of them on lists
+SECOND = compute(S)
+
+
+def watched(variant: str, *regions: Any, size: int = 16, cold_after: int = 2 * S, every: int | None = None,
+            **params: int) -> Cell:  # fmt: skip
+    host = machine(size, disks={"d": Disk()})
+    policy = {"idle": Variant(variant=variant, params=params)}
+    return one("6.18", host, *regions, policy=policy, sampling=Sampling(every=every, cold_after=cold_after))
+
+
+def frame(built: Built, page: int) -> int:
+    found = mapped_frame(built, page)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def resident() -> Run:
+    """A machine whose only task has just touched its pages; no scanner has come by yet."""
+    return run(watched("idle-bitmap", interval_ms=1000), np.concatenate([reads(range(PAGES)), compute(S // 2)]))
+
+
+def test_buckets_start_at_1_2_5_15_30_60_120_240():
+    bounds = [1, 2, 5, 15, 30, 60, 120, 240]
+    assert [idle.bucket(age) for age in range(256)] == list(np.searchsorted(bounds, np.arange(256), side="right") - 1)
+
+
+def test_a_stolen_young_bit_counts_once_for_reclaim(resident: Run):
+    m, page = resident.m, resident.built.memory.table("frames")
+    pfn = frame(resident.built, 5)
+    word = resident.built.memory.table("pte")
+    at = int(page["owner"][pfn])
+    page["state"][pfn] &= ~(IDLE | YOUNG)
+    word[at] |= PTE_YOUNG
+    assert idle.clear_references(m, pfn) & 1 and not word[at] & PTE_YOUNG and page["state"][pfn] & YOUNG
+    assert not idle.clear_references(m, pfn) & 1, "the bit is gone, the note stays"
+    assert rmap.referenced(m, pfn) == 1 and not page["state"][pfn] & YOUNG
+    assert rmap.referenced(m, pfn) == 0
+    word[at] |= PTE_YOUNG
+    idle.clear_references(m, pfn)
+    word[at] |= PTE_YOUNG
+    assert rmap.referenced(m, pfn) == 2, "page_referenced adds one to what it finds itself"
+
+
+def test_a_reference_ends_idleness_whoever_sees_it(resident: Run):
+    m, page, word = resident.m, resident.built.memory.table("frames"), resident.built.memory.table("pte")
+    pfn = frame(resident.built, 7)
+    at = int(page["owner"][pfn])
+    for see in (rmap.referenced, idle.clear_references, lru.mark_accessed):
+        page["state"][pfn] |= IDLE
+        word[at] |= PTE_YOUNG
+        see(m, pfn)
+        assert not page["state"][pfn] & IDLE
+    page["state"][pfn] = (page["state"][pfn] | IDLE) & ~YOUNG
+    word[at] &= ~PTE_YOUNG
+    assert rmap.referenced(m, pfn) == 0 and page["state"][pfn] & IDLE, "not being referenced does not"
+
+
+def test_a_page_read_through_a_descriptor_is_not_idle():
+    """Two system calls mark it accessed; no page-table word is involved."""
+    events = np.concatenate([reads(range(PAGES)), compute(1500 * MS), reads([4]), compute(S)])
+    done = run(watched("kstaled", READ, scan_ms=1000), events)
+    frames, entries = done.built.memory.table("frames"), done.built.memory.table("cache")
+    ages = done.built.memory.table("idle_age")[entries[:PAGES] - 1]
+    assert ages[4] == 0 and (np.delete(ages, 4) >= 1).all() and (frames["mapcount"][entries[:PAGES] - 1] == 0).all()
+
+
+def expected_age(built: Built, page: int, touches: list[int], until: int, period: int) -> int:
+    """Walk the scans that reach the page's frame: idle since the last one or not."""
+    first, end = 0, int(built.memory.m.cfg.nr_frames)
+    slot = (frame(built, page) - first) // (-(-(end - first) // 120))
+    age, before = 0, 0
+    for number, at in enumerate(range(period * slot // 120, until, period)):
+        if any(before < touch <= at for touch in touches):
+            age = 0
+        elif number and at > touches[0]:
+            age += 1
+        before = at
+    return age
+
+
+def test_kstaled_ages_follow_the_script_exactly():
+    """Page p is touched at 100 ms and again at p * 77 ms + 3: the last scan that found it used sets its age."""
+    period, end = S, 11 * S + 7 * MS
+    again = {page: page * 77 * MS + 3 * MS for page in range(PAGES)}
+    script = sorted([(100 * MS, page) for page in range(PAGES)] + [(at, page) for page, at in again.items()])
+    now, events = 0, []
+    for at, page in script:
+        events += [compute(max(0, at - now)), reads([page])]
+        now = max(now, at)
+    built = run(watched("kstaled", scan_ms=1000), np.concatenate([*events, compute(end - now)])).built
+    ages = [int(built.memory.table("idle_age")[frame(built, page)]) for page in range(PAGES)]
+    expected = [expected_age(built, page, sorted((100 * MS, again[page])), end, period) for page in range(PAGES)]
+    assert ages == expected and len(set(ages)) > 8
+
+
+def test_ages_saturate_and_histograms_count_whole_rounds():
+    built = run(watched("kstaled", scan_ms=100), np.concatenate([reads(range(PAGES)), compute(30 * S)])).built
+    row = built.memory.table("idle_stats")[0]
+    assert (built.memory.table("idle_age")[[frame(built, page) for page in range(PAGES)]] == 255).all()
+    assert row.ages[255] == PAGES == row.ages.sum() and row.by_class[:, 7].sum() == PAGES == row.by_class.sum()
+    assert row.by_class[idle.IDLE_DIRTY_SWAP, 7] == PAGES, "anonymous memory without a copy in swap"
+
+
+def test_classes_say_what_reclaim_would_have_to_write(resident: Run):
+    m, frames = resident.m, resident.built.memory.table("frames")
+    cases = {
+        LRU | ANON: idle.IDLE_DIRTY_SWAP, LRU | ANON | SWAPCACHE: idle.IDLE_CLEAN,
+        LRU | ANON | SWAPCACHE | DIRTY: idle.IDLE_DIRTY_SWAP, LRU: idle.IDLE_CLEAN, LRU | DIRTY: idle.IDLE_DIRTY_FILE,
+    }  # fmt: skip
+    pfn = frame(resident.built, 9)
+    before = int(frames["state"][pfn])
+    for state, wanted in cases.items():
+        frames["state"][pfn] = state
+        assert idle.class_of(m, pfn, 0) == wanted
+    frames["state"][pfn] = LRU
+    assert idle.class_of(m, pfn, 1) == idle.IDLE_DIRTY_FILE, "a dirty word counts before the frame knows of it"
+    frames["state"][pfn] = before
+
+
+def test_the_bitmap_tells_what_was_used_between_write_and_read():
+    """Rounds of 1 s: a page touched in every round keeps age 0, one touched in the first three grows from then on."""
+    events = [reads(range(PAGES))]
+    for second in range(7):
+        events += [compute(S // 2), reads([1]), reads([2] if second < 3 else [1]), compute(S // 2)]
+    done = run(watched("idle-bitmap", interval_ms=1000), np.concatenate(events))
+    rounds = int(done.m.scanners[0].rounds)
+    ages = {page: int(done.built.memory.table("idle_age")[frame(done.built, page)]) for page in (1, 2, 3)}
+    assert rounds >= 6 and ages[1] == 0 and ages[2] == rounds - 3 and ages[3] == rounds - 1
+
+
+def test_pages_off_the_lists_are_passed_over(resident: Run):
+    """One page waits in the CPU's lru_add batch: the bitmap does not see it."""
+    done = run(watched("idle-bitmap", interval_ms=100), np.concatenate([reads(range(PAGES + 1)), compute(S)]))
+    states = done.built.memory.table("frames")["state"]
+    assert states[frame(done.built, 3)] & IDLE and not states[frame(done.built, PAGES)] & (IDLE | LRU)
+
+
+@pytest.mark.parametrize(("variant", "params"), [("kstaled", {"scan_ms": 500}), ("idle-bitmap", {"interval_ms": 500})])
+def test_scanning_costs_in_proportion_to_memory(variant: str, params: dict[str, int]):
+    """One, two, four times the memory, eight tenths of it in use: wake-ups aside, time a round grows in proportion."""
+    a_round = []
+    for size in (16, 32, 64):
+        used = size * 256 * 8 // 10
+        cell = watched(variant, size=size, **params)
+        done = run(cell, np.concatenate([reads(range(used)), compute(5 * S)]), check=False)
+        wakes = 120 * 1500 if variant == "kstaled" else 0
+        a_round.append(done.metrics["idle_scan_ns"] / int(done.m.scanners[0].rounds) - wakes)
+    assert a_round[1] / a_round[0] == pytest.approx(2, rel=0.06) and a_round[2] / a_round[1] == pytest.approx(
+        2, rel=0.06
+    )
+    assert a_round[2] / (64 * 256) == pytest.approx(0.8 * 150 * (1 if variant == "kstaled" else 2), rel=0.12)
+
+
+def test_the_truth_is_when_frames_were_touched():
+    """Mapped, read and written pages alike; pages read ahead or mapped around a fault count as untouched."""
+    cell = watched("kstaled", FILE, cold_after=S, scan_ms=500)
+    events = np.concatenate([reads([0]), compute(4 * S), writes([40]), compute(S // 4), reads([41])])
+    built = run(cell, events).built
+    when = built.memory.table("last_touch")
+    assert when[frame(built, 0)] == truth.stamp(0) or when[frame(built, 0)] < truth.stamp(MS)
+    assert when[frame(built, 1)] == 0, "fault-around mapped it, nobody used it"
+    assert when[frame(built, 40)] == truth.stamp(4 * S) or abs(when[frame(built, 40)] - truth.stamp(4 * S)) <= 1
+    assert truth.truly_hot(built.memory.m, frame(built, 41)) and not truth.truly_hot(built.memory.m, frame(built, 0))
+
+
+def test_judgement_agrees_with_a_count_by_hand():
+    rng = np.random.default_rng(4)
+    events = np.concatenate([reads(range(900)), *([reads(rng.integers(0, 300, 40)), compute(S // 4)] * 40)])
+    built = run(watched("kstaled", cold_after=2 * S, scan_ms=1000), events).built
+    m, vm = built.memory.m, built.memory.m.vm
+    before = {name: int(vm[name]) for name in ("ws_true", "ws_estimated", "cold_found", "cold_missed", "cold_false")}
+    m.clock.now, m.scanners[0].judged = 10 * S, 0
+    truth.judge(m, 0, 0, int(m.cfg.nr_frames), 2)
+    listed = (built.memory.table("frames")["state"] & LRU) != 0
+    hot = built.memory.table("last_touch").astype(np.int64)[listed] > ((8 * S) >> 20) + 1
+    called = built.memory.table("idle_age")[listed] < 2
+    found = {name: int(vm[name]) - count for name, count in before.items()}
+    assert found == {
+        "ws_true": hot.sum(), "ws_estimated": called.sum(), "cold_found": (~hot & ~called).sum(),
+        "cold_missed": (~hot & called).sum(), "cold_false": (hot & ~called).sum(),
+    }  # fmt: skip
+    assert 0 < hot.sum() < listed.sum()
+
+
+def test_built_for_idle_tracking_only_when_it_is_wanted():
+    assert len(machine_of(one("6.18", machine(16))).memory.table("last_touch")) == 0
