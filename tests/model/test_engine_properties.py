@@ -33,6 +33,7 @@ from model.units import PAGE, KiB, MiB
 from model.workloads import open_stream
 from tests.model.cells import ERAS, run, with_swap
 
+BRIEF = {"kstaled": {"scan_ms": 1}, "idle-bitmap": {"interval_ms": 1}}  # periods that fit a few simulated ms
 SCOPED = ("lru", "kswapd", "direct_reclaim")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -55,7 +56,8 @@ def policies(draw: Any) -> dict[str, Variant]:
     chosen: dict[str, Variant] = {}
     free = [axis for axis in registry.axes() if axis not in SCOPED]
     for axis in draw(st.lists(st.sampled_from(free), unique=True)):
-        chosen[axis] = Variant(variant=draw(st.sampled_from(sorted(registry.variants(axis)))))
+        name = draw(st.sampled_from(sorted(registry.variants(axis))))
+        chosen[axis] = Variant(variant=name, params=BRIEF.get(name, {}))  # type: ignore[arg-type]
     scope = draw(st.sampled_from([None, "zone", "node"]))
     for axis in SCOPED if scope else ():
         names = sorted(name for name, info in registry.variants(axis).items() if info.scope == scope)
