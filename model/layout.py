@@ -74,7 +74,7 @@ SC = row(
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
     node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
-    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
+    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
     nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
@@ -121,7 +121,8 @@ CONFIG = row(
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
-    anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8",
+    anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
+    activates_in_batch="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
