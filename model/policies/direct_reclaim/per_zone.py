@@ -6,8 +6,8 @@ of a second for writeback between two passes (wait_iff_congested).
 """
 
 from model.block.completions import next_completion
-from model.jit import caller, files, hook, kernel
-from model.mm.flusher import wake_flusher
+from model.jit import caller, hook, kernel
+from model.mm.flusher import flush_all
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
@@ -36,14 +36,6 @@ def zones_pass(m, nid, highest_zoneidx):
 
 
 @kernel
-def wake_flushers(m):
-    """Start the flusher of every disk that holds a dirty file (wakeup_flusher_threads)."""
-    for number in range(m.cfg.nr_files):
-        if files(m)[number].nr_dirty:
-            wake_flusher(m, files(m)[number].disk)
-
-
-@kernel
 def try_to_free(m, nid, highest_zoneidx, memcg, want):
     """Reclaim `want` pages for a group (0: the machine); pages reclaimed."""
     begin(m, DIRECT, memcg, DEF_PRIORITY, want, highest_zoneidx)
@@ -55,7 +47,7 @@ def try_to_free(m, nid, highest_zoneidx, memcg, want):
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         if scanned > want + want // 2:
-            wake_flushers(m)
+            flush_all(m)
         if sc.nr_writeback and sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
             if next_completion(m) - m.clock.now <= CONGESTION_NS:
                 wait_for_next(m)
