@@ -150,7 +150,8 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
     assert int(done.m.swaps[0].pool_frames) == int(done.m.swaps[0].stored) == 0
 
 
-@pytest.mark.parametrize("era", ERAS)
+# 3.15 writes half of a group without file pages at once; when that fills swap, nothing scans what was written.
+@pytest.mark.parametrize("era", [era for era in ERAS if era != "3.15"])
 @pytest.mark.parametrize("kind", ["zram", "partition"])
 def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
     cell = one(era, machine(16, **with_swap(kind, MiB)), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())

@@ -2,7 +2,8 @@
 
 The lists and their pressure are those of 3.1, with two exceptions: anonymous pages are left alone while the inactive
 file list is the longer one, and a reclaimer with enough pages goes on in proportion to what it was to scan. Where only
-one kind is left, that is all of it: limited groups lost far too many pages until 3.16.
+one kind is left, that is all of it, and a group without file pages has its anonymous ones scanned at the last priority
+only, so limited groups lost far too many pages until 3.16 and 4.1.
 
 New is the memory of evicted file pages: one that comes back sooner than the zone's active file list is long would have
 stayed with that list's frames, so it is activated at once. Time is counted for the zone, not for groups.
