@@ -7,7 +7,7 @@ from model import numa, registry
 from model.actors import NEVER, schedule
 from model.description import Cell, Task
 from model.jit import HOOKS, Hook, bind
-from model.layout import CHUNK, MANY_TASKS, MAX_IO, SMALL_CHUNK, Memory
+from model.layout import CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import fault, page_alloc, shrink_list
 from model.place_cgroups import group_names, place_cgroups
@@ -30,6 +30,7 @@ CORE_HOOKS = (
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
     "rmap_check", "pfn_walk", "damon_sample",
+    "lruvec_visit",
 )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ def table_rows(
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
+        "iters": lruvecs * PRIORITIES,
         "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
         "idle_age": frames * watched, "last_touch": frames * watched,
         "idle_stats": groups * len(cell.machine.nodes) * watched,
@@ -103,6 +105,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     far = max(max(row) for row in numa.distances(machine)) > 30
     cfg.zone_reclaim_mode = vm.zone_reclaim_mode if vm.zone_reclaim_mode is not None else int(far)
     cfg.lru_batch, cfg.charge_batch = modules["pcp"].LRU_BATCH, modules["pcp"].CHARGE_BATCH
+    cfg.stocks = modules["pcp"].STOCKS
     cfg.swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
     cfg.quantum, cfg.section_shift, cfg.hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
@@ -120,8 +123,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
         schedule(m, slot, 0)
     era = registry.eras()[cell.kernel]
-    cfg.tlb_batched, cfg.mapped_counts_twice = int(era.tlb_batched), int(era.mapped_counts_twice)
-    cfg.activates_in_batch = int(era.activates_in_batch)
+    cfg.tlb_batched = int(era.tlb_batched)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
     cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
     cfg.readahead_by_order = int(era.readahead_by_order)

@@ -168,7 +168,7 @@ def _charges(built: Built) -> None:
     live = frames[(frames["state"] & (state.LRU | state.BATCHED)) != 0]
     own = np.bincount(live["memcg"], minlength=len(rows)) + rows["kmem"]
     for cpu in m.cpus[: int(m.cfg.nr_cpus)]:
-        own[int(cpu.stock_memcg)] += int(cpu.stock)
+        np.add.at(own, cpu.stock_memcg, cpu.stock)
     before = np.concatenate([[0], np.cumsum(own)])
     expected = before[rows["end"]] - before[:-1]  # descendants are the numbers up to `end`
     expected[0] = own[0]
@@ -177,3 +177,25 @@ def _charges(built: Built) -> None:
         not wrong.any(),
         lambda: f"groups {np.flatnonzero(wrong)} are charged {rows['usage'][wrong]}, hold {expected[wrong]}",
     )
+    above = rows["usage"] > rows["limit"]
+    _require(not above.any(), lambda: f"groups {np.flatnonzero(above)} use more than their limit")
+    _protection(rows)
+    _swap_charges(built, rows)
+
+
+def _protection(rows: np.ndarray) -> None:
+    """What a group's children have covered by memory.min and memory.low is what each of them uses up to its setting."""
+    for setting, total in (("memory_min", "children_min"), ("memory_low", "children_low")):
+        covered = np.minimum(rows["usage"], rows[setting])[1:]
+        expected = np.bincount(rows["parent"][1:], weights=covered, minlength=len(rows)).astype(np.int64)
+        _require((rows[total] == expected).all(), lambda total=total: f"{total} is not what the children use of theirs")
+
+
+def _swap_charges(built: Built, rows: np.ndarray) -> None:
+    owners = built.memory.table("swapmap").astype(np.int64)
+    own = np.bincount(owners[owners > 0] - 1, minlength=len(rows))
+    before = np.concatenate([[0], np.cumsum(own)])
+    expected = before[rows["end"]] - before[:-1]
+    expected[0] = own[0]
+    _require((rows["swap_pages"] == expected).all(), lambda: "swap slots charged to the wrong groups")
+    _require((rows["swap_pages"] <= rows["swap_limit"]).all(), lambda: "a group swapped more than it may")

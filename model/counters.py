@@ -34,10 +34,12 @@ pgrefill | lower | pages scanned on active lists
 pgrotated | none | pages moved to the inactive tail when their writeback ended
 pgscan_kswapd | lower | inactive pages scanned by kswapd
 pgscan_direct | lower | inactive pages scanned by reclaiming tasks
+pgscan_proactive | none | inactive pages scanned because user space asked for reclaim
 pgscan_anon | lower | anonymous inactive pages scanned
 pgscan_file | lower | file inactive pages scanned
 pgsteal_kswapd | none | pages reclaimed by kswapd
 pgsteal_direct | none | pages reclaimed by tasks
+pgsteal_proactive | none | pages reclaimed because user space asked for it
 pgsteal_anon | lower | anonymous pages reclaimed
 pgsteal_file | lower | file pages reclaimed
 allocstall | lower | allocations that entered direct reclaim | events
@@ -97,11 +99,27 @@ hit_ns | lower | time of accesses that found the page | ns
 remote_touches | lower | touches of pages on another node | accesses
 stall_alloc_ns | lower | time in direct reclaim | ns
 stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
+stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
-stall_lock_ns | lower | part of stall_alloc_ns and stall_memcg_ns spent waiting for lru_lock | ns
+stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
 """, unit="ns")  # fmt: skip
 
-COUNTERS: dict[str, Counter] = {**VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}
+CGROUP_COUNTERS = _table("""
+failcnt | lower | charges that memory.max did not allow | events
+events_low | lower | memory.events low: the group was reclaimed although below memory.low | events
+events_high | lower | memory.events high: reclaim because usage was beyond memory.high | events
+events_max | lower | memory.events max: reclaim because usage would go beyond memory.max | events
+events_oom | lower | memory.events oom: reclaim at memory.max came to nothing | events
+oom_kill | lower | tasks killed for want of memory | events
+pgscan | lower | inactive pages of the group scanned
+pgsteal | none | pages of the group reclaimed
+pgsteal_min | none | pages reclaimed from the copy of the group that lost least
+pgsteal_max | none | pages reclaimed from the copy of the group that lost most
+usage_min | none | pages charged to the copy of the group that has least
+usage_max | none | pages charged to the copy of the group that has most
+""")  # of each group, reported with its name in front
+
+COUNTERS: dict[str, Counter] = {**CGROUP_COUNTERS, **VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}

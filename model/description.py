@@ -133,6 +133,8 @@ class Costs:
     """An idle page scanner passes over a frame or a region without looking at accessed bits (estimate)."""
     damon_sample: Nanoseconds = 800
     """DAMON prepares and checks one sampled page (300-2000)."""
+    lruvec_visit: Nanoseconds = 200
+    """Visit of a group in a reclaim walk: its effective protection, the entry to shrink_lruvec (50-500, estimate)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +201,18 @@ class Cgroup:
     """Name of the group it is a child of; None: the root group."""
     count: int = 1
     """Number of identical groups; the copies of a task in them are spread over them in turn."""
+    min: Bytes = 0
+    """memory.min (4.18): reclaim leaves the group alone while its subtree uses no more than this."""
+    low: Bytes = 0
+    """memory.low (4.0): like `min`, as long as there is anything else to reclaim."""
+    high: Bytes | None = None
+    """memory.high (4.0): beyond it the group's tasks reclaim and, since 5.4, are put to sleep. None: no limit."""
     max: Bytes | None = None
     """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
+    soft_limit: Bytes | None = None
+    """memory.soft_limit_in_bytes (v1): global reclaim takes from the groups furthest beyond theirs first."""
+    swap_max: Bytes | None = None
+    """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
     swappiness: int | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: int | None = None

@@ -11,10 +11,10 @@ from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
 from model.jit import caller, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
-from model.mm.exit import oom_kill
 from model.mm.flusher import flusher_step
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
+from model.mm.oom import oom_kill
 from model.mm.page_io import finish_writes
 from model.mm.state import (
     DONE,
@@ -35,6 +35,7 @@ kswapd_step = caller("kswapd_step")
 access = caller("access")
 idle_step = caller("idle_step")
 proactive_step = caller("proactive_step")
+over_high = caller("over_high")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 
 
@@ -117,6 +118,8 @@ def enter_kernel(m, t):
         return 0
     if m.cfg.idle_tracking:
         note_access(m, region, argument)
+    if task.over_high:
+        over_high(m, t, 0)
     m.clock.now += task.think
     task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls) - task.think
     task.pos += 1
@@ -129,7 +132,7 @@ def enter_kernel(m, t):
 def stalled(m, t):
     """All the task's waiting so far, in ns."""
     s = tasks(m)[t].stat
-    return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_swap_ns + s.stall_file_ns
+    return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_high_ns + s.stall_swap_ns + s.stall_file_ns
 
 
 @kernel

@@ -9,7 +9,8 @@ class Era:
     """A kernel version as a choice on every axis.
 
     `sysctl` holds the settings that exist and their defaults (None = computed at boot); `swappiness_max` bounds that
-    setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist;
+    setting; `params` overrides parameters of an axis' variant; `missing` says why a setting does not exist,
+    `cgroup_missing` why one of a group does not;
     `mempolicies` are the placement modes the version knows. `kmem_accounting`: page tables and page-cache nodes are
     charged to the group (4.5); `tlb_batched`: reclaim flushes once for a batch of unmapped pages (4.3);
     `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
@@ -17,8 +18,6 @@ class Era:
     anonymous page of one owner leaves it in the swap cache (5.19); `swapin_writable`: swap-in by a read maps the page
     writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends
     its windows on their boundaries and starts a second pass where it meets a cached page (6.17).
-    `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
-    read() activates a page still in its CPU's batch (3.11).
     """
 
     name: str
@@ -34,12 +33,15 @@ class Era:
     anon_exclusive: bool = False
     swapin_writable: bool = False
     readahead_by_order: bool = False
-    mapped_counts_twice: bool = False
-    activates_in_batch: bool = True
     missing: dict[str, str] = field(default_factory=dict)
+    cgroup_missing: dict[str, str] = field(default_factory=dict)
 
 
 _PLAIN = {"memcg": "unified", "shrinker": "none", "idle": "none", "proactive": "none"}
+_V1 = {
+    "min": "memory.min came with 4.18", "low": "memory.low came with 4.0", "high": "memory.high came with 4.0",
+    "swap_max": "memory.swap.max came with 4.5",
+}  # fmt: skip
 _OLD_MODES = ("local", "bind", "preferred", "interleave")
 _BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1}
 _NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
@@ -60,24 +62,8 @@ ERAS = {
             kmem_accounting=False,
             tlb_batched=False,
             fault_around=False,
-            mapped_counts_twice=True,
-            activates_in_batch=False,
             missing=_NO_SCALE,
-        ),
-        Era(
-            "3.15",
-            "Refault distance for file pages, lists still per zone; kswapd works on a zone in shares of its high "
-            "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
-            {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
-             "reclaim_writeback": "flusher-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN,
-            _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
-            _OLD_MODES,
-            params={"reclaim_writeback": {"throttle": False}},
-            kmem_accounting=False,
-            tlb_batched=False,
-            mapped_counts_twice=True,
-            missing=_NO_SCALE,
+            cgroup_missing=_V1,
         ),
         Era(
             "4.19",
@@ -85,41 +71,22 @@ ERAS = {
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
             {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={"reclaim_writeback": {"throttle": False}},
-            mapped_counts_twice=True,
-            missing=_NO_ORDER,
-        ),
-        Era(
-            "5.8",
-            "Cost-balanced lists, refault distance for file pages only. Source: mm/vmscan.c, mm/workingset.c, "
-            "mm/swap.c of 5.8.",
-            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
-             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
-            _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
-            _OLD_MODES,
-            params={
-                "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
-                "reclaim_writeback": {"throttle": False},
-            },
             missing=_NO_ORDER,
         ),
         Era(
             "5.15",
-            "Refault distance for anonymous pages too (5.9). Source: mm/vmscan.c, "
+            "Cost-balanced lists (5.8) and refault distance for anonymous pages (5.9). Source: mm/vmscan.c, "
             "mm/workingset.c of 5.15.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            params={
-                "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
-                "reclaim_writeback": {"throttle": False},
-            },
+            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
             missing=_NO_ORDER,
         ),
         Era(
@@ -128,13 +95,10 @@ ERAS = {
             "mm/memory.c of 6.1, lru_gen off.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            params={
-                "lru": {"fold_in_reclaim": True, "io_cost_only": True},
-                "reclaim_writeback": {"throttle": False},
-            },
+            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
             anon_exclusive=True,
             missing=_NO_ORDER,
         ),
@@ -144,7 +108,7 @@ ERAS = {
             "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-63", "swap_readahead": "adaptive"} | _PLAIN,
+             "pcp": "batch-63", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "shared-cookie"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,

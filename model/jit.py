@@ -50,13 +50,15 @@ HOOKS = {
     "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
     # axis direct_reclaim
     "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
-    "memcg_reclaim": 2,  # (memcg, pages wanted): pages reclaimed
+    "memcg_reclaim": 4,  # (memcg, pages wanted, swappiness or -1, 1 = user space asks): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
     "all_dirty": 1,  # (sc): every page of a batch was dirty and none was being written
     # axis memcg
     "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
     "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over
+    "may_shrink": 2,  # (sc, group): 0 = it is protected, pass it over; how much of it is protected into sc.protection
+    "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
     # axis shrinker
     "shrink_slab": 2,  # (sc, group): slab pages freed, after the group's lruvec on the node was shrunk
     # axis idle
@@ -230,3 +232,4 @@ actors = accessor("actors")
 idle_age = accessor("idle_age")
 last_touch = accessor("last_touch")
 idle_stats = accessor("idle_stats")
+iters = accessor("iters")

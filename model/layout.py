@@ -18,8 +18,9 @@ MAX_ORDER, MIGRATETYPES = 11, 6
 MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
-LRU_BATCH, SCAN_BATCH = 31, 32
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
+LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 32, 13
+MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
@@ -63,9 +64,13 @@ LRUVEC = row(
     batch_scanned="i8", batch_activated="i8",
 )  # fmt: skip
 MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
-    parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", stat_every="i8", stat_updates="i8",
-    accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8", oom_kill="i8",
+    parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
+    memory_min="i8", memory_low="i8", memory_high="i8", soft_limit="i8",
+    protects="i8", min_usage="i8", low_usage="i8", children_min="i8", children_low="i8", emin="i8", elow="i8",
+    stat_every="i8", stat_updates="i8", accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8",
+    events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
 )  # fmt: skip
+ITER = row(position="i4", generation="i4")  # where walks over a subtree are: `position` is the next group, 0 its root
 SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
     may_swap="i8", may_unmap="i8",
@@ -74,12 +79,15 @@ SC = row(
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
     node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
-    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
+    generation="i8",
+    partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
+    proactive="i8", given_swappiness="i8", swap_available="i8",
+    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
     nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
-CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)), stock_memcg="i8",
-          stock="i8")  # fmt: skip
+CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)),
+          stock_memcg=("i8", (MAX_STOCKS,)), stock=("i8", (MAX_STOCKS,)), stock_turn="i8")  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
     fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8", prev_page="i8",
@@ -94,7 +102,7 @@ TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
-    booked=("i8", (MAX_NODES,)), stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    booked=("i8", (MAX_NODES,)), over_high="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
@@ -119,10 +127,10 @@ CONFIG = row(
     idle_slot="i8", proactive_slot="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
     swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
+    stocks="i8", protection="i8", lruvec_visit="i8",
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
-    anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
-    activates_in_batch="i8",
+    anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
@@ -137,6 +145,7 @@ BIG = {  # name -> element type
     "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
     "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
+    "iters": ITER,
 }  # fmt: skip
 
 MACHINE = row(

@@ -7,6 +7,10 @@ from model.machine import Built
 from model.units import PAGE
 
 UNLIMITED = 1 << 62
+LIMITS = {  # of a row, and what the description calls them
+    "memory_min": "min", "memory_low": "low", "memory_high": "high", "limit": "max", "soft_limit": "soft_limit",
+    "swap_limit": "swap_max",
+}  # fmt: skip
 
 
 def copies(name: str, count: int) -> list[str]:
@@ -41,18 +45,20 @@ def described(cell: Cell) -> dict[str, Cgroup]:
 
 def place_cgroups(built: Built) -> None:
     """Fill the rows of memory cgroups; the root group has no limit."""
-    rows, groups = built.memory.table("memcgs"), described(built.cell)
+    rows, known = built.memory.table("memcgs"), described(built.cell)
     number = {name: i for i, name in enumerate(built.cgroups)}
-    rows[0].limit, rows[0].swappiness, rows[0].end = UNLIMITED, -1, len(built.cgroups)
-    for i, name in enumerate(built.cgroups[1:], start=1):
-        group, row = groups[name], rows[i]
-        row.parent, row.end = number[group.parent or ""], i + 1
-        row.limit = group.max // PAGE if group.max is not None else UNLIMITED
-        row.swappiness = group.swappiness if group.swappiness is not None else -1
-        row.stat_every = group.stat_read_every or 0
-    for i in range(len(built.cgroups) - 1, 0, -1):
-        above = rows[int(rows[i].parent)]
-        above.end = max(int(above.end), int(rows[i].end))
+    groups = [Cgroup(), *(known[name] for name in built.cgroups[1:])]
+    parents, ends = [number[group.parent or ""] for group in groups], list(range(1, len(groups) + 1))
+    for i in range(len(groups) - 1, 0, -1):
+        ends[parents[i]] = max(ends[parents[i]], ends[i])
+    rows["parent"], rows["end"] = parents, ends
+    for field, setting in LIMITS.items():
+        given = [getattr(group, setting) for group in groups]
+        rows[field] = [UNLIMITED if size is None else size // PAGE for size in given]
+    rows["swappiness"] = [-1 if group.swappiness is None else group.swappiness for group in groups]
+    rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
+    rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)
+    built.memory.m.cfg.protection = int(rows["protects"].any())
 
 
 class GroupOfTask:

@@ -75,14 +75,12 @@ def _fill(built: Built, z: int) -> None:
 def place_lruvecs(built: Built, servers: Servers) -> None:
     """Fill the LRU rows: empty lists, each with the lock it shares."""
     m = built.memory.m
-    locks: dict[tuple[int, int], int] = {}
-    for memcg in range(len(built.cgroups)):
-        for z in range(int(m.cfg.nr_zones)):
-            nid = int(m.zones[z].node)
-            vec = built.memory.table("lruvecs")[memcg * int(m.cfg.nr_zones) + z]
-            vec.lists["head"] = vec.lists["tail"] = NONE
-            vec.memcg, vec.node, vec.zone = memcg, nid, z
-            # One lru_lock a zone (node) until 5.10, one a lruvec since; both fit.
-            if (key := (memcg, z if m.cfg.zone_lruvecs else nid)) not in locks:
-                locks[key] = servers.take()
-            vec.lock = locks[key]
+    groups, zones = len(built.cgroups), int(m.cfg.nr_zones)
+    nodes = m.zones["node"][:zones]
+    table = built.memory.table("lruvecs").reshape(groups, zones)
+    table["lists"]["head"] = table["lists"]["tail"] = NONE
+    table["memcg"], table["node"], table["zone"] = np.arange(groups)[:, None], nodes, np.arange(zones)
+    # One lru_lock a zone (node) until 5.10, one a lruvec since; both fit.
+    place = np.arange(zones) if m.cfg.zone_lruvecs else nodes
+    each = int(place.max()) + 1
+    table["lock"] = servers.take(groups * each) + np.arange(groups)[:, None] * each + place

@@ -154,6 +154,10 @@ def resolve(cell: Cell) -> Cell:
     limit = era.sysctl["swappiness_max"]
     if not 0 <= chosen.get("swappiness", 60) <= limit:
         raise ValueError(f"vm.swappiness is 0 to {limit} in kernel {era.name}, got {chosen['swappiness']}")
+    for name, group in cell.cgroups.items():
+        for setting, why in era.cgroup_missing.items():
+            if getattr(group, setting):
+                raise ValueError(f"cgroups.{name}.{setting} does not exist in kernel {era.name}: {why}")
     for name, task in cell.tasks.items():
         if task.mempolicy.mode not in era.mempolicies:
             raise ValueError(f"tasks.{name}.mempolicy: kernel {era.name} has no {task.mempolicy.mode!r} mode")

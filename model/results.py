@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.build import Built
-from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.counters import CGROUP_COUNTERS, NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from model.mm.state import RUNNABLE
 from model.place_cgroups import copies
 
@@ -37,7 +37,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     tasks = built.memory.table("tasks")
     for name in TASK_COUNTERS:
         found[name] = int(tasks["stat"][name].sum())
-    ends = [int(task.time) for task in tasks]
+    ends = tasks["time"].tolist()
     found["elapsed_ns"] = max(ends)
     found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
     for index, name in enumerate(built.tasks if len(built.tasks) <= EACH_TASK else []):
@@ -55,17 +55,27 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     return found
 
 
-CGROUP_METRICS = {"usage_pages": "usage", "failcnt": "failcnt", "kmem_pages": "kmem", "oom_kill": "oom_kill"}
+CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem"} | {
+    name: name for name in CGROUP_COUNTERS if not name.endswith(("_min", "_max"))
+}
+OF_SUBTREE = ("pgscan", "pgsteal")  # counted where the page was, reported with those of the descendants
 
 
 def _groups(built: Built) -> dict[str, int | float | str]:
-    """`cgroup.<name>.<metric>`; the copies of a group with `count` are summed."""
+    """`cgroup.<name>.<metric>`; the copies of a group with `count` are summed, `_min` and `_max` are over them."""
     found: dict[str, int | float | str] = {}
     rows, first = built.memory.table("memcgs"), {name: i for i, name in enumerate(built.cgroups)}
+    values = {metric: rows[field].astype(np.int64) for metric, field in CGROUP_METRICS.items()}
+    for metric in OF_SUBTREE:
+        before = np.concatenate([[0], np.cumsum(values[metric])])
+        values[metric] = before[rows["end"]] - before[:-1]
     for name, group in built.cell.cgroups.items():
         numbers = [first[copy] for copy in copies(name, group.count)]
-        for metric, field in CGROUP_METRICS.items():
-            found[f"cgroup.{name}.{metric}"] = int(rows[field][numbers].sum())
+        for metric, column in values.items():
+            found[f"cgroup.{name}.{metric}"] = int(column[numbers].sum())
+        for metric, column in (("usage", values["usage_pages"]), ("pgsteal", values["pgsteal"])):
+            found[f"cgroup.{name}.{metric}_min"] = int(column[numbers].min())
+            found[f"cgroup.{name}.{metric}_max"] = int(column[numbers].max())
     return found
 
 
@@ -88,7 +98,8 @@ class Samples:
         counters = [int(m.vm[name]) for name in VM_COUNTERS] + [
             int(tasks["stat"][name].sum()) for name in TASK_COUNTERS
         ]
-        now = max((int(task.time) for task in tasks if task.state == RUNNABLE), default=int(m.clock.now))
+        running = tasks["time"][tasks["state"] == RUNNABLE]
+        now = int(running.max()) if running.size else int(m.clock.now)
         if m.cfg.sample_ns:
             now = int(m.clock.next_sample)
         self.rows.append([int(m.clock.accesses), now, *counters, *_gauges(self.built)])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_TASKS = 16384
 MAX_CGROUPS = 16384
+UNLIMITED = 1 << 62
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 SYSCTL = {
     "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
@@ -110,6 +111,29 @@ class CellCheck:
             self.fault(
                 f"a limit of {units.show(group.max, 'bytes')}", "whole 4KiB pages, at least 256KiB", *here, "max"
             )
+        self.protection(name, group)
+
+    def protection(self, name: str, group: Cgroup) -> None:
+        here = ("cgroups", name)
+        for key in ("min", "low", "high", "soft_limit", "swap_max"):
+            value = getattr(group, key)
+            if value and key in self.era.cgroup_missing:
+                why = self.era.cgroup_missing[key]
+                self.fault(f"kernel {self.era.name} has no `{key}`: {why}", "leave it out", *here, key)
+            elif value is not None and value % PAGE:
+                self.fault(f"{key} of {units.show(value, 'bytes')}", "whole 4KiB pages", *here, key)
+        if group.high == 0:
+            self.fault("a high of zero", "at least one 4KiB page", *here, "high")
+        most = min(group.max or UNLIMITED, sum(node.memory for node in self.machine.nodes))
+        for key in ("min", "low"):
+            if getattr(group, key) > most:
+                size = units.show(getattr(group, key), "bytes")
+                self.fault(
+                    f"{key} of {size}",
+                    f"at most {units.show(most, 'bytes')}: the group's max or the machine's memory",
+                    *here,
+                    key,
+                )
 
     def parent(self, name: str, group: Cgroup) -> None:
         here, groups, above = ("cgroups", name, "parent"), self.parts.cgroups or {}, group.parent

@@ -43,7 +43,9 @@ PREFIX = re.compile(r"(node\d+|(?:task|cgroup|disk|link|swap|server)\.[^.]+)\.(.
 LABELS = {
     "elapsed_ns": "elapsed time", "accesses": "accesses", "misses": "misses", "hit_ns": "time of hits",
     "minor_faults": "minor faults", "major_faults": "major faults", "remote_touches": "remote touches",
-    "stall_alloc_ns": "stall: direct reclaim", "stall_memcg_ns": "stall: cgroup limit", "stall_swap_ns": "stall: swap",
+    "stall_alloc_ns": "stall: direct reclaim", "stall_memcg_ns": "stall: cgroup limit",
+    "stall_high_ns": "stall: memory.high",
+    "stall_swap_ns": "stall: swap",
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
 }  # fmt: skip
@@ -67,9 +69,9 @@ remote_alloc_ratio | 1 | lower | remote allocations | share of pages allocated o
 numa_miss_ratio | 1 | lower | numa_miss share | share of pages that did not come from the preferred node
     numa_miss / (numa_hit + numa_miss)
 pgscan | pages | lower | pgscan | inactive pages scanned by kswapd and tasks
-    pgscan_kswapd + pgscan_direct
+    pgscan_kswapd + pgscan_direct + pgscan_proactive
 pgsteal | pages | none | pgsteal | pages reclaimed by kswapd and tasks
-    pgsteal_kswapd + pgsteal_direct
+    pgsteal_kswapd + pgsteal_direct + pgsteal_proactive
 scan_efficiency_ratio | 1 | higher | scan efficiency | pages reclaimed per page scanned
     pgsteal / pgscan
 direct_scan_ratio | 1 | lower | direct share of scans | share of scanning done by tasks instead of kswapd
@@ -81,7 +83,7 @@ refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted 
 swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
     swap_ra_hit / swap_ra
 stall_ns | ns | lower | stalls | waiting of all tasks together
-    stall_alloc_ns + stall_memcg_ns + stall_swap_ns + stall_file_ns + stall_channel_ns
+    stall_alloc_ns + stall_memcg_ns + stall_high_ns + stall_swap_ns + stall_file_ns + stall_channel_ns
 stall_per_access_ns | ns | lower | stall per access | waiting per access
     stall_ns / accesses
 idle_cpu_ns_per_gib_s | ns | lower | scanner CPU per GiB and s | CPU time of scanners per GiB of memory and second

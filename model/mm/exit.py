@@ -1,11 +1,11 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
-from model.jit import frames, kernel, memcgs, pte, regions, swapcache, tasks
+from model.jit import frames, kernel, pte, regions, swapcache, tasks
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, unlink
 from model.mm.lru import lru_add_drain_all, lruvec_of_frame
 from model.mm.memcontrol import uncharge
-from model.mm.state import KILLED, LRU, NOBODY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
+from model.mm.state import LRU, NOBODY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
 from model.mm.swap import free_slot
 
 
@@ -57,13 +57,3 @@ def _free_swapped(m, slot):
         free_slot(m, slot)
         return
     _free_anon(m, cached - 1)
-
-
-@kernel
-def oom_kill(m, t):
-    """The out-of-memory killer takes task `t`."""
-    m.vm.oom_kill += 1
-    memcgs(m)[tasks(m)[t].memcg].oom_kill += 1
-    m.clock.oom += 1
-    exit_mm(m, t)
-    tasks(m)[t].state = KILLED

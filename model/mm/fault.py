@@ -20,9 +20,10 @@ from model.jit import (
     tasks,
 )
 from model.layout import NONE
+from model.mm.buddy import free_frame
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lru import lru_add
-from model.mm.memcontrol import stat_updated
+from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.state import (
     ACTIVE,
     ADVICE_RANDOM,
@@ -142,6 +143,11 @@ def read_slot(m, t, slot, at):
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
+    if swapmap(m)[slot] == 0:  # it belonged to a task that was killed to make room for this page
+        uncharge(m, page.memcg)
+        page.state = 0
+        free_frame(m, m.clock.cpu, pfn)
+        return NONE
     page.slot = slot + 1
     page.state |= SWAPCACHE
     swapcache(m)[slot] = pfn + 1

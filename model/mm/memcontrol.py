@@ -1,8 +1,8 @@
-"""Memory cgroups: one hard limit a group, charges in per-CPU stocks, statistics that lag.
+"""Memory cgroups: usage counted up the tree, charges in per-CPU stocks, statistics that lag, events.
 
-Reclaim does not read a group's exact list sizes but statistics that are summed from per-CPU deltas now and then: by a
-worker every two seconds, or by a reader of memory.stat once enough updates are pending. `lruvec.seen_*` are those sums.
-Source: try_charge_memcg, memcg_rstat_updated, flush_memcg_stats_dwork of 6.18.
+Reclaim does not read a group's exact list sizes but statistics of its subtree, summed from per-CPU deltas now and then:
+by a worker every two seconds, or by a reader of memory.stat once enough updates are pending. `lruvec.seen_*` are
+those sums. Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_dwork of 6.18.
 """
 
 from model.jit import kernel, lruvecs, memcgs, stat_pending, tasks
@@ -13,19 +13,47 @@ STAT_BATCH = 64  # updates a CPU keeps to itself (MEMCG_CHARGE_BATCH)
 FLUSH_NS = 2_000_000_000  # FLUSH_TIME
 
 
+EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL = 0, 1, 2, 3, 4
+
+
+@kernel
+def event(m, memcg, what):
+    """Count an event of memory.events on the group and its ancestors."""
+    at = memcg
+    while at:
+        group = memcgs(m)[at]
+        if what == EVENT_LOW:
+            group.events_low += 1
+        elif what == EVENT_HIGH:
+            group.events_high += 1
+        elif what == EVENT_MAX:
+            group.events_max += 1
+        elif what == EVENT_OOM:
+            group.events_oom += 1
+        else:
+            group.oom_kill += 1
+        at = group.parent
+
+
 @kernel
 def fold(m, memcg):
-    """Make the group's statistics exact (cgroup_rstat_flush)."""
-    group = memcgs(m)[memcg]
-    group.stat_updates = 0
-    for c in range(m.cfg.nr_cpus):
-        stat_pending(m)[c * m.cfg.nr_memcgs + memcg] = 0
-    for lv in range(memcg * m.cfg.nr_zones, (memcg + 1) * m.cfg.nr_zones):
-        vec = lruvecs(m)[lv]
-        for lru in range(4):
-            vec.seen_size[lru] = vec.lists[lru].n
-        for kind in range(2):
-            vec.seen_activated[kind] = vec.activated[kind]
+    """Make the statistics of the group and its descendants exact (cgroup_rstat_flush), not those of its parents."""
+    table, vecs, zones = memcgs(m), lruvecs(m), m.cfg.nr_zones
+    for g in range(table[memcg].end - 1, memcg - 1, -1):
+        table[g].stat_updates = 0
+        for c in range(m.cfg.nr_cpus):
+            stat_pending(m)[c * m.cfg.nr_memcgs + g] = 0
+        for z in range(zones):
+            vec = vecs[g * zones + z]
+            for lru in range(4):
+                vec.seen_size[lru] = vec.lists[lru].n
+            for kind in range(2):
+                vec.seen_activated[kind] = vec.activated[kind]
+    for g in range(table[memcg].end - 1, memcg, -1):
+        above = table[g].parent
+        for z in range(zones):
+            for lru in range(4):
+                vecs[above * zones + z].seen_size[lru] += vecs[g * zones + z].seen_size[lru]
 
 
 @kernel
@@ -33,8 +61,7 @@ def fold_periodically(m):
     """The two-second worker: every group's statistics become exact."""
     if m.clock.now >= m.clock.next_flush:
         m.clock.next_flush += ((m.clock.now - m.clock.next_flush) // FLUSH_NS + 1) * FLUSH_NS
-        for memcg in range(m.cfg.nr_memcgs):
-            fold(m, memcg)
+        fold(m, 0)
 
 
 @kernel
@@ -46,21 +73,57 @@ def read_stat(m, memcg):
 
 @kernel
 def stat_updated(m, memcg, updates):
-    """Note that the running CPU changed the group's statistics by `updates` in all."""
-    pending, at = stat_pending(m), m.clock.cpu * m.cfg.nr_memcgs + memcg
-    pending[at] += updates
-    if pending[at] >= STAT_BATCH:
-        group = memcgs(m)[memcg]
-        if group.stat_updates <= STAT_BATCH * m.cfg.online_cpus:
-            group.stat_updates += pending[at]
-        pending[at] = 0
+    """Note that the running CPU changed the group's statistics, and with them its ancestors', by `updates` in all."""
+    pending, first, at = stat_pending(m), m.clock.cpu * m.cfg.nr_memcgs, memcg
+    while True:
+        group = memcgs(m)[at]
+        # Who is due for a fold needs no more counting, nor do the ancestors: theirs is due as well.
+        if group.stat_updates > STAT_BATCH * m.cfg.online_cpus:
+            return
+        pending[first + at] += updates
+        if pending[first + at] >= STAT_BATCH:
+            group.stat_updates += pending[first + at]
+            pending[first + at] = 0
+        if at == 0:
+            return
+        at = group.parent
 
 
 @kernel
 def lru_size(m, lv, lru):
-    """The list's size as reclaim decisions see it: exact for the root group, folded statistics for others."""
+    """Size of a list in the lruvec's group and its descendants, as reclaim sees it: statistics, exact for the root."""
     vec = lruvecs(m)[lv]
-    return vec.lists[lru].n if vec.memcg == 0 else vec.seen_size[lru]
+    if vec.memcg:
+        return vec.seen_size[lru]
+    if m.cfg.zone_lruvecs:
+        return m.zones[vec.zone].nr_lru[lru]
+    node, total = m.nodes[vec.node], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        total += m.zones[z].nr_lru[lru]
+    return total
+
+
+@kernel
+def propagate_protection(m, memcg):
+    """Let the parent know how much of the group's usage its min and low cover (propagate_protected_usage)."""
+    group = memcgs(m)[memcg]
+    above = memcgs(m)[group.parent]
+    covered = min(group.usage, group.memory_min)
+    above.children_min += covered - group.min_usage
+    group.min_usage = covered
+    covered = min(group.usage, group.memory_low)
+    above.children_low += covered - group.low_usage
+    group.low_usage = covered
+
+
+@kernel
+def _add_usage(m, at, pages):
+    group = memcgs(m)[at]
+    group.usage += pages
+    if group.usage < 0:
+        panic(m, BAD_CHARGE, at)
+    if group.protects:
+        propagate_protection(m, at)
 
 
 @kernel
@@ -72,10 +135,10 @@ def charge_pages(m, memcg, pages):
             m.clock.over_limit = at
             undo = memcg
             while undo != at:
-                table[undo].usage -= pages
+                _add_usage(m, undo, -pages)
                 undo = table[undo].parent
             return 0
-        table[at].usage += pages
+        _add_usage(m, at, pages)
         at = table[at].parent
         if at == 0:
             return 1
@@ -84,60 +147,107 @@ def charge_pages(m, memcg, pages):
 @kernel
 def uncharge_pages(m, memcg, pages):
     """Take `pages` off the group and its ancestors; the root only counts what is charged to it alone."""
-    table, at = memcgs(m), memcg
+    at = memcg
     while True:
-        table[at].usage -= pages
-        if table[at].usage < 0:
-            panic(m, BAD_CHARGE, at)
-        at = table[at].parent
+        _add_usage(m, at, -pages)
+        at = memcgs(m)[at].parent
         if at == 0:
             return
+
+
+@kernel
+def room_for_swap(m, memcg):
+    """Whether the group and its ancestors are below their memory.swap.max."""
+    at = memcg
+    while at:
+        if memcgs(m)[at].swap_pages >= memcgs(m)[at].swap_limit:
+            return False
+        at = memcgs(m)[at].parent
+    return True
+
+
+@kernel
+def charge_swap(m, memcg, slots):
+    """Count swap slots taken (or, negative, freed) in the group and its ancestors."""
+    at = memcg
+    while True:
+        memcgs(m)[at].swap_pages += slots
+        at = memcgs(m)[at].parent
+        if at == 0:
+            return
+
+
+@kernel
+def over_high_group(m, memcg):
+    """The group or nearest ancestor that uses more than its memory.high; 0 = none."""
+    at = memcg
+    while at:
+        if memcgs(m)[at].usage > memcgs(m)[at].memory_high:
+            return at
+        at = memcgs(m)[at].parent
+    return 0
 
 
 @kernel
 def consume_stock(m, memcg):
     """Take one page from the CPU's stock; 1 when it held one for this group."""
     cpu = m.cpus[m.clock.cpu]
-    if cpu.stock_memcg != memcg or cpu.stock == 0:
-        return 0
-    cpu.stock -= 1
-    return 1
+    for i in range(m.cfg.stocks):
+        if cpu.stock_memcg[i] == memcg and cpu.stock[i]:
+            cpu.stock[i] -= 1
+            return 1
+    return 0
 
 
 @kernel
-def drain_stock(m, c):
-    """Give CPU `c`'s stock back to its group."""
+def drain_stock(m, c, i):
+    """Give what CPU `c` holds in place `i` of its stock back to its group; the place is free."""
     cpu = m.cpus[c]
-    if cpu.stock:
-        uncharge_pages(m, cpu.stock_memcg, cpu.stock)
-        cpu.stock = 0
+    if cpu.stock[i]:
+        uncharge_pages(m, cpu.stock_memcg[i], cpu.stock[i])
+    cpu.stock[i] = cpu.stock_memcg[i] = 0
+
+
+@kernel
+def refill_stock(m, memcg, pages):
+    """Put `pages` charged pages of the group into the CPU's stock, for want of a place instead of another group's.
+
+    With several places 6.18 evicts a random one; here they go in turn.
+    """
+    cpu, free = m.cpus[m.clock.cpu], -1
+    for i in range(m.cfg.stocks):
+        if cpu.stock_memcg[i] == memcg:
+            cpu.stock[i] += pages
+            if cpu.stock[i] > m.cfg.charge_batch:
+                drain_stock(m, m.clock.cpu, i)
+            return
+        if free < 0 and cpu.stock_memcg[i] == 0:
+            free = i
+    if free < 0:
+        free = cpu.stock_turn
+        cpu.stock_turn = (free + 1) % m.cfg.stocks
+        drain_stock(m, m.clock.cpu, free)
+    cpu.stock_memcg[free], cpu.stock[free] = memcg, pages
 
 
 @kernel
 def drain_all_stocks(m, memcg):
     """Give every CPU's stock for this group or a descendant back."""
     for c in range(m.cfg.nr_cpus):
-        if memcg <= m.cpus[c].stock_memcg < memcgs(m)[memcg].end:
-            drain_stock(m, c)
+        for i in range(m.cfg.stocks):
+            if memcg <= m.cpus[c].stock_memcg[i] < memcgs(m)[memcg].end:
+                drain_stock(m, c, i)
 
 
 @kernel
 def try_charge_batch(m, memcg):
-    """Charge one page, and a batch into the CPU's stock if every limit has room for it.
+    """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0.
 
     0 when not even one fits: `clock.over_limit` is then the group, this one or an ancestor, that has no room.
     """
-    if consume_stock(m, memcg):
-        return 1
     if charge_pages(m, memcg, m.cfg.charge_batch):
-        cpu = m.cpus[m.clock.cpu]
-        if cpu.stock_memcg != memcg:
-            drain_stock(m, m.clock.cpu)
-            cpu.stock_memcg = memcg
-        cpu.stock += m.cfg.charge_batch - 1
-        if cpu.stock > m.cfg.charge_batch:
-            drain_stock(m, m.clock.cpu)
-        return 1
+        refill_stock(m, memcg, m.cfg.charge_batch - 1)
+        return m.cfg.charge_batch
     return charge_pages(m, memcg, 1)
 
 

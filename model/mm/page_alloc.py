@@ -4,15 +4,16 @@ from model.jit import caller, frames, hook, kernel, memcgs, tasks
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
 from model.mm.idle import forget
-from model.mm.memcontrol import charge_pages, drain_all_stocks, kmem_group, try_charge_batch, uncharge
+from model.mm.limits import charge
+from model.mm.memcontrol import kmem_group, uncharge
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
+from model.mm.oom import out_of_memory
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY
 from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
-memcg_reclaim = caller("memcg_reclaim")
 LOW, MIN = 0, 1
 
 
@@ -109,6 +110,8 @@ def alloc_frame(m, t):
         pfn = _walk(m, nid, LOW)
     if pfn == NONE:
         pfn = _slow_path(m, t, nid)
+    while pfn == NONE and out_of_memory(m, t, 0):
+        pfn = _slow_path(m, t, nid)
     if pfn == NONE:
         return NONE
     _numa_statistics(m, t, nid, pfn)
@@ -119,34 +122,6 @@ def alloc_frame(m, t):
     if m.cfg.idle_tracking:
         forget(m, pfn)
     return pfn
-
-
-@kernel
-def charge(m, t, memcg):
-    """Charge one page of task `t` to a group, reclaiming at its limit; 0 when the group is out of memory."""
-    if memcg == 0:
-        memcgs(m)[0].usage += 1
-        return 1
-    if try_charge_batch(m, memcg):
-        return 1
-    retries, drained, entered = MAX_RECLAIM_RETRIES, False, m.clock.now
-    m.clock.mask = ALL_NODES
-    while not charge_pages(m, memcg, 1):
-        over = m.clock.over_limit
-        memcgs(m)[over].failcnt += 1
-        got = memcg_reclaim(m, over, 1)
-        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
-        if charge_pages(m, memcg, 1):
-            break
-        if not drained:
-            drain_all_stocks(m, over)
-            drained = True
-        elif got == 0:
-            if retries == 0:
-                return 0
-            retries -= 1
-    tasks(m)[t].stat.stall_memcg_ns += m.clock.now - entered
-    return 1
 
 
 @hook

@@ -4,11 +4,11 @@
 """
 
 from model.block.server import hold
-from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, swapcache
+from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, swapcache
 from model.layout import NONE, SCAN_BATCH
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
-from model.mm.lru import lru_add_drain
+from model.mm.lru import age_nonresident, lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes, wait_on_writeback
 from model.mm.pageout import write_out
@@ -74,6 +74,8 @@ def put_back(m, s, lv):
             continue
         f[pfn].state &= ~ISOLATED
         push_head(m, lv, list_of(f[pfn].state), pfn)
+        if f[pfn].state & ACTIVE:
+            age_nonresident(m, lv)
 
 
 @kernel
@@ -207,6 +209,9 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
     if sc.kswapd:
         vm.pgscan_kswapd += scanned
         vm.pgsteal_kswapd += reclaimed
+    elif sc.proactive:
+        vm.pgscan_proactive += scanned
+        vm.pgsteal_proactive += reclaimed
     else:
         vm.pgscan_direct += scanned
         vm.pgsteal_direct += reclaimed
@@ -218,13 +223,16 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
         vm.pgsteal_file += reclaimed
     node.pgscan += scanned
     node.pgsteal += reclaimed
+    group = memcgs(m)[lruvecs(m)[lv].memcg]
+    group.pgscan += scanned
+    group.pgsteal += reclaimed
     stat_updated(m, lruvecs(m)[lv].memcg, 2 * scanned + 2 * reclaimed)
 
 
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
-    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
+    sc, vec = m.sc[s], lruvecs(m)[lv]
     finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
@@ -236,8 +244,6 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     for i in range(sc.nr_taken):
         sc.nr_scanned += 1
-        if m.cfg.mapped_counts_twice and (f[sc.batch[i]].mapcount or f[sc.batch[i]].state & SWAPCACHE):
-            sc.nr_scanned += 1
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1

@@ -6,11 +6,11 @@ current cluster, then from the next wholly free cluster, then from the next free
 """
 
 from model.block.disk import read_pages, remote_read
-from model.jit import frames, kernel, memcgs, swapcache, swapmap
+from model.jit import frames, kernel, swapcache, swapmap
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, free_frame
 from model.mm.lists import panic
-from model.mm.memcontrol import stat_updated
+from model.mm.memcontrol import charge_swap, room_for_swap, stat_updated
 from model.mm.state import (
     BAD_SLOT,
     DIRTY,
@@ -71,9 +71,11 @@ def _slot_in(m, area, memcg):
 def alloc_slot(m, memcg):
     """A swap slot from the area of highest priority that has one, equal ones in turn.
 
-    NONE when swap is full, or when zram finds no memory to store a page in.
+    NONE when swap is full, when the group may have no more of it, or when zram finds no memory to store a page in.
     """
     best = NONE
+    if not room_for_swap(m, memcg):
+        return NONE
     for area in range(m.cfg.nr_swaps):
         a = m.swaps[area]
         if a.used >= a.nslots:
@@ -89,7 +91,7 @@ def alloc_slot(m, memcg):
     m.swaps[best].turn += 1
     slot = _slot_in(m, best, memcg)
     if slot != NONE:
-        memcgs(m)[memcg].swap_pages += 1
+        charge_swap(m, memcg, 1)
         stat_updated(m, memcg, 1)
     return slot
 
@@ -117,7 +119,7 @@ def free_slot(m, slot):
     a.used -= 1
     if slot % a.cluster == 0:
         a.free_clusters_gone = 0
-    memcgs(m)[memcg].swap_pages -= 1
+    charge_swap(m, memcg, -1)
     stat_updated(m, memcg, 1)
     if a.kind == SWAP_ZRAM:
         _zram_forget(m, area)

@@ -7,6 +7,7 @@ pieces on its own clock while a direct reclaimer runs the same rounds to the end
 from model.jit import caller, kernel, memcgs
 from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
+from model.mm.memcontrol import room_for_swap
 from model.mm.pageout import unplug
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
@@ -14,6 +15,7 @@ from model.mm.swap import nr_swap_pages
 prepare_scan = caller("prepare_scan")
 first_group = caller("first_group")
 next_group = caller("next_group")
+may_shrink = caller("may_shrink")
 shrink_slab = caller("shrink_slab")
 scan_count = caller("scan_count")
 shrink_inactive = caller("shrink_inactive")
@@ -36,9 +38,39 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
     sc.nr_dirty = sc.nr_writeback = sc.stall_lock = 0
     sc.kswapd = 1 if s < MAX_NODES else 0
-    swappiness = memcgs(m)[memcg].swappiness
-    sc.swappiness = m.cfg.swappiness if swappiness < 0 else swappiness
-    sc.may_swap = 1 if nr_swap_pages(m) > 0 else 0
+    sc.partial = sc.full_walk = sc.low_reclaim = sc.low_skipped = sc.protection = sc.proactive = 0
+    sc.given_swappiness = -1
+    sc.swap_available = sc.may_swap = 1 if nr_swap_pages(m) > 0 else 0
+    set_swappiness(m, s, memcg)
+
+
+@kernel
+def set_swappiness(m, s, memcg):
+    """What user space asked for, else the group's own setting, else the machine's."""
+    sc, own = m.sc[s], memcgs(m)[memcg].swappiness
+    sc.swappiness = m.cfg.swappiness if own < 0 else own
+    if sc.given_swappiness >= 0:
+        sc.swappiness = sc.given_swappiness
+
+
+@kernel
+def visit(m, s, memcg):
+    """Look at a group in scope: whether its lruvec is to be shrunk, and under which protection and swap limit."""
+    sc = m.sc[s]
+    m.clock.now += m.cfg.lruvec_visit
+    sc.protection = 0
+    sc.may_swap = 1 if sc.swap_available and room_for_swap(m, memcg) else 0
+    set_swappiness(m, s, memcg)
+    return may_shrink(m, s, memcg)
+
+
+@kernel
+def to_shrink(m, s, memcg):
+    """The first group from `memcg` on, in the order of the walk, that is to be shrunk; -1 = the walk is over."""
+    while memcg >= 0 and not visit(m, s, memcg):
+        memcg = next_group(m, s, memcg)
+    m.sc[s].group = memcg
+    return memcg
 
 
 @kernel
@@ -72,8 +104,6 @@ def shrink_round(m, s):
             sc.round_reclaimed += shrink_inactive(m, s, sc.lruvec, lru, count)
         elif may_shrink_active(m, s, lru >> 1):
             shrink_active(m, s, sc.lruvec, lru, count)
-        else:
-            sc.skipped_deactivate = 1
     return 0 if after_round(m, s) else more_rounds(m, s)
 
 
@@ -106,13 +136,12 @@ def lruvec_at(m, s, memcg):
 @kernel
 def shrink_node(m, s):
     """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group."""
-    sc = m.sc[s]
     prepare_scan(m, s)
-    sc.group = first_group(m, s)
-    while sc.group >= 0:
-        shrink_lruvec(m, s, lruvec_at(m, s, sc.group))
-        shrink_slab(m, s, sc.group)
-        sc.group = next_group(m, s, sc.group)
+    group = to_shrink(m, s, first_group(m, s))
+    while group >= 0:
+        shrink_lruvec(m, s, lruvec_at(m, s, group))
+        shrink_slab(m, s, group)
+        group = to_shrink(m, s, next_group(m, s, group))
 
 
 @kernel

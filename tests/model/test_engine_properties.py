@@ -138,12 +138,12 @@ def cells(draw: Any) -> Cell:
 def assert_counters_agree(found: dict[str, Any], cell: Cell) -> None:
     """What the kernel's counters promise about each other."""
     assert (
-        found["pgscan_kswapd"] + found["pgscan_direct"]
+        found["pgscan_kswapd"] + found["pgscan_direct"] + found["pgscan_proactive"]
         == found["pgscan_anon"] + found["pgscan_file"]
         == found["pgscan"]
     )
     assert (
-        found["pgsteal_kswapd"] + found["pgsteal_direct"]
+        found["pgsteal_kswapd"] + found["pgsteal_direct"] + found["pgsteal_proactive"]
         == found["pgsteal_anon"] + found["pgsteal_file"]
         == found["pgsteal"]
     )

@@ -25,7 +25,7 @@ def run(machine: str, mode: str, reclaim: int, replicate: int) -> dict[str, Any]
         "machine": machine, "tasks.db.mempolicy.mode": mode, "vm.zone_reclaim_mode": reclaim, "replicate": replicate,
         "status": "ok", "error": "", "outcome": "ok", "elapsed_ns": int(elapsed), "accesses": accesses,
         "misses": int(elapsed / 1e4), "pgscan_kswapd": 120_000, "pgscan_direct": 1_000 * reclaim,
-        "pgsteal_kswapd": 90_000, "pgsteal_direct": 0, "oom_kill": 0,
+        "pgsteal_kswapd": 90_000, "pgsteal_direct": 0, "pgscan_proactive": 0, "pgsteal_proactive": 0, "oom_kill": 0,
     }  # fmt: skip
     for node in range(4 if machine == "four-node" else 2):
         row |= {f"node{node}.numa_hit": 1000, f"node{node}.numa_miss": 10 * node}

@@ -8,8 +8,9 @@ from runner.words import decimal, p_text, scale_for
 
 ROW = {
     "accesses": 1000, "misses": 20, "elapsed_ns": 2_000_000, "pgscan_kswapd": 60, "pgscan_direct": 20,
-    "pgsteal_kswapd": 30, "pgsteal_direct": 10, "node0.numa_hit": 90, "node1.numa_hit": 60, "node0.numa_miss": 0,
-    "node1.numa_miss": 50, "task.db.accesses": 600, "task.db.misses": 15, "outcome": "ok",
+    "pgscan_proactive": 0, "pgsteal_proactive": 0, "pgsteal_kswapd": 30, "pgsteal_direct": 10, "node0.numa_hit": 90,
+    "node1.numa_hit": 60, "node0.numa_miss": 0, "node1.numa_miss": 50,
+    "task.db.accesses": 600, "task.db.misses": 15, "outcome": "ok",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Direct and limit reclaim since 4.8: one pass per node and priority, 12 down to 0, until 32 pages are reclaimed.
 
-Without any progress the walk is repeated once, then with deactivation forced.
+Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
+forced if it was refused, then ignoring memory.low if that held reclaim back.
 """
 
 from model.block.completions import next_completion
@@ -8,6 +9,7 @@ from model.jit import caller, hook, kernel
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
+from model.mm.zones import HIGHEST
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
 SCOPE = "node"
@@ -64,24 +66,30 @@ def all_priorities(m, nid, highest_zoneidx):
 
 
 @kernel
-def try_to_free(m, nid, highest_zoneidx, memcg, want):
-    """Reclaim `want` pages for a group (0: the machine); pages reclaimed."""
-    begin(m, DIRECT, memcg, DEF_PRIORITY, want, highest_zoneidx)
+def try_to_free(m, nid, highest_zoneidx):
+    """Reclaim as the scan control says, and again with fewer scruples while nothing comes of it; pages reclaimed."""
     sc = m.sc[DIRECT]
     got = all_priorities(m, nid, highest_zoneidx)
-    if got == 0:
+    if got == 0 and sc.partial:
+        sc.full_walk, sc.partial = 1, 0
         got = all_priorities(m, nid, highest_zoneidx)
     if got == 0 and sc.skipped_deactivate:
         sc.force_deactivate, sc.skipped_deactivate = 1, 0
+        got = all_priorities(m, nid, highest_zoneidx)
+    if got == 0 and sc.low_skipped:
+        sc.force_deactivate, sc.low_reclaim, sc.low_skipped = 0, 1, 0
         got = all_priorities(m, nid, highest_zoneidx)
     return got
 
 
 @hook
 def direct_reclaim(m, nid, highest_zoneidx, task):
-    return try_to_free(m, nid, highest_zoneidx, 0, SWAP_CLUSTER_MAX)
+    begin(m, DIRECT, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, highest_zoneidx)
+    return try_to_free(m, nid, highest_zoneidx)
 
 
 @hook
-def memcg_reclaim(m, memcg, want):
-    return try_to_free(m, m.cpus[m.clock.cpu].node, 3, memcg, max(want, SWAP_CLUSTER_MAX))
+def memcg_reclaim(m, memcg, want, swappiness, proactive):
+    begin(m, DIRECT, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
+    m.sc[DIRECT].given_swappiness, m.sc[DIRECT].proactive = swappiness, proactive
+    return try_to_free(m, m.cpus[m.clock.cpu].node, HIGHEST)

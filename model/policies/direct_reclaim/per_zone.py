@@ -1,16 +1,15 @@
 """Direct and limit reclaim of 3.1: zone by zone at each priority, 12 down to 0, until 32 pages are reclaimed.
 
-A zone marked unreclaimable is skipped except at the first priority. Once more than 48 pages were scanned the flushers
-are woken. From priority 10 on the task sleeps up to a tenth
+A zone marked unreclaimable is skipped except at the first priority. From priority 10 on the task sleeps up to a tenth
 of a second for writeback between two passes (wait_iff_congested).
 """
 
 from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
-from model.mm.flusher import flush_all
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
+from model.mm.zones import HIGHEST
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
 SCOPE = "zone"
@@ -36,18 +35,14 @@ def zones_pass(m, nid, highest_zoneidx):
 
 
 @kernel
-def try_to_free(m, nid, highest_zoneidx, memcg, want):
-    """Reclaim `want` pages for a group (0: the machine); pages reclaimed."""
-    begin(m, DIRECT, memcg, DEF_PRIORITY, want, highest_zoneidx)
-    sc, scanned = m.sc[DIRECT], 0
+def try_to_free(m, nid, highest_zoneidx):
+    """Reclaim as the scan control says; pages reclaimed."""
+    sc = m.sc[DIRECT]
     while True:
         sc.nr_scanned = sc.nr_writeback = 0
         zones_pass(m, nid, highest_zoneidx)
-        scanned += sc.nr_scanned
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
-        if scanned > want + want // 2:
-            flush_all(m)
         if sc.nr_writeback and sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
             if next_completion(m) - m.clock.now <= CONGESTION_NS:
                 wait_for_next(m)
@@ -60,9 +55,12 @@ def try_to_free(m, nid, highest_zoneidx, memcg, want):
 
 @hook
 def direct_reclaim(m, nid, highest_zoneidx, task):
-    return try_to_free(m, nid, highest_zoneidx, 0, SWAP_CLUSTER_MAX)
+    begin(m, DIRECT, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, highest_zoneidx)
+    return try_to_free(m, nid, highest_zoneidx)
 
 
 @hook
-def memcg_reclaim(m, memcg, want):
-    return try_to_free(m, m.cpus[m.clock.cpu].node, 3, memcg, max(want, SWAP_CLUSTER_MAX))
+def memcg_reclaim(m, memcg, want, swappiness, proactive):
+    begin(m, DIRECT, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
+    m.sc[DIRECT].given_swappiness, m.sc[DIRECT].proactive = swappiness, proactive
+    return try_to_free(m, m.cpus[m.clock.cpu].node, HIGHEST)

@@ -8,7 +8,7 @@ priority 12 while a zone is still below high; it sleeps a tenth of a second betw
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, reclaimable_pages, shrink_round
+from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, reclaimable_pages, shrink_round, to_shrink
 from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
@@ -73,8 +73,7 @@ def begin_zone(m, nid):
     sc = m.sc[nid]
     sc.node, sc.zone = nid, z
     prepare_scan(m, nid)
-    sc.group = first_group(m, nid)
-    if sc.group < 0:
+    if to_shrink(m, nid, first_group(m, nid)) < 0:
         return 0
     begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, z))
     return 1
@@ -88,7 +87,7 @@ def end_zone(m, nid):
     zone.pages_scanned += sc.nr_scanned
     if sc.nr_reclaimed:
         zone.pages_scanned = zone.all_unreclaimable = 0
-    elif zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.may_swap):
+    elif zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.swap_available):
         zone.all_unreclaimable = 1
     node.kswapd_reclaimed += sc.nr_reclaimed
     node.kswapd_pass += sc.nr_scanned
@@ -167,8 +166,7 @@ def next_lruvec(m, nid):
     node, sc = m.nodes[nid], m.sc[nid]
     if sc.group >= 0:
         finish_lruvec(m, nid)
-        sc.group = next_group(m, nid, sc.group)
-        if sc.group >= 0:
+        if to_shrink(m, nid, next_group(m, nid, sc.group)) >= 0:
             begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, node.kswapd_zone))
             return
         end_zone(m, nid)

@@ -8,7 +8,7 @@ the daemon gives up until direct reclaim makes progress.
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, shrink_round
+from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, shrink_round, to_shrink
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
@@ -62,7 +62,7 @@ def start_pass(m, nid):
         if age_anon(m, nid):
             shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     prepare_scan(m, nid)
-    sc.group = first_group(m, nid)
+    to_shrink(m, nid, first_group(m, nid))
 
 
 @kernel
@@ -132,8 +132,7 @@ def another_group(m, nid):
         return 0
     finish_lruvec(m, nid)
     shrink_slab(m, nid, sc.group)
-    sc.group = next_group(m, nid, sc.group)
-    if sc.group < 0:
+    if to_shrink(m, nid, next_group(m, nid, sc.group)) < 0:
         return 0
     begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, m.nodes[nid].first_zone))
     return 1

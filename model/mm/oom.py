@@ -1,0 +1,69 @@
+"""The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
+
+from model.actors import NEVER, schedule
+from model.jit import kernel, memcgs, pte, ptpage, tasks
+from model.mm.exit import exit_mm
+from model.mm.memcontrol import EVENT_OOM_KILL, event
+from model.mm.state import DONE, KILLED, MODE_BIND
+
+TABLE_SHIFT = 9  # page-table words a table page holds
+
+
+@kernel
+def badness(m, t):
+    """Pages a task's death would free: mapped ones, swapped ones, page tables (oom_badness)."""
+    task, words, found = tasks(m)[t], pte(m), 0
+    first = task.pte_start
+    for at in range(first, first + task.npages):
+        if words[at]:
+            found += 1
+    for table in range(first >> TABLE_SHIFT, (first + task.npages + (1 << TABLE_SHIFT) - 1) >> TABLE_SHIFT):
+        if ptpage(m)[table]:
+            found += 1
+    return found
+
+
+@kernel
+def eligible(m, t, other, over):
+    """Whether killing task `other` may help task `t`: it lives, in the group's subtree, and not on other nodes only."""
+    task = tasks(m)[other]
+    if task.state == KILLED or not over <= task.memcg < memcgs(m)[over].end:
+        return False
+    bound = over == 0 and tasks(m)[t].mode == MODE_BIND and task.mode == MODE_BIND
+    return not bound or task.mask & tasks(m)[t].mask != 0
+
+
+@kernel
+def victim(m, t, over):
+    """The worst of the tasks whose death may help task `t` to memory of group `over`; the first of equals."""
+    worst, most = t, 0
+    for other in range(m.cfg.nr_tasks):
+        if eligible(m, t, other, over):
+            points = badness(m, other)
+            if points > most:
+                worst, most = other, points
+    return worst
+
+
+@kernel
+def oom_kill(m, t):
+    """Kill task `t` and free what it maps."""
+    m.vm.oom_kill += 1
+    event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
+    m.clock.oom += 1
+    exit_mm(m, t)
+    tasks(m)[t].state = KILLED
+
+
+@kernel
+def out_of_memory(m, t, over):
+    """Task `t` found nothing to reclaim in group `over`: 1 when another task was killed for it, 0 when it must die."""
+    dying = victim(m, t, over)
+    if dying == t:
+        return 0
+    if tasks(m)[dying].state != DONE:
+        tasks(m)[dying].time = max(tasks(m)[dying].time, m.clock.now)
+        m.clock.tasks_left -= 1
+        schedule(m, dying, NEVER)
+    oom_kill(m, dying)
+    return 1

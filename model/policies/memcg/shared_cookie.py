@@ -1,0 +1,42 @@
+"""Direct, limit and proactive reclaim share one round over a subtree, each leaving it when it has enough (since 6.11).
+
+kswapd, and whoever found nothing to reclaim in a partial walk, walk the whole subtree by themselves. Protection and
+memory.high as before; large charges beyond memory.high are answered inside the kernel already.
+"""
+
+from model.jit import hook
+from model.mm.limits import reclaim_and_sleep
+from model.mm.memcg_iter import after, follow, iterator, join
+from model.policies.memcg.full_walk import may_shrink
+
+SOURCE = "mm/vmscan.c: shrink_node_memcgs, mm/memcontrol.c: mem_cgroup_iter, 6.18"
+PARAMS = {
+    "recursive_protection": (
+        False,
+        "",
+        "children share what they leave unclaimed of their parent's protection, by usage",
+        "off unless cgroup2 is mounted with memory_recursiveprot (5.7); systemd does",
+    )
+}
+__all__ = ["may_shrink"]
+
+
+@hook
+def first_group(m, s):
+    sc = m.sc[s]
+    sc.partial = 0 if sc.kswapd or sc.full_walk else 1
+    return join(m, s, iterator(m, s, 0)) if sc.partial else sc.memcg
+
+
+@hook
+def next_group(m, s, memcg):
+    sc = m.sc[s]
+    if not sc.partial:
+        return after(m, s, memcg)
+    return -1 if sc.nr_reclaimed >= sc.nr_to_reclaim else follow(m, s, iterator(m, s, 0))
+
+
+@hook
+def over_high(m, t, in_kernel):
+    reclaim_and_sleep(m, t)
+    return 0

@@ -1,0 +1,49 @@
+"""Shared rounds, a limited subtree visited until enough pages are reclaimed (3.9 to 5.4).
+
+As `unified`, but limit reclaim stops a round only when it has what it wants. memory.min and memory.low (here as of
+4.19) protect a group entirely or not at all: below them it is passed over, above them it is scanned like any other. A
+group over memory.high reclaims; nothing slows its tasks down beyond that.
+"""
+
+from model.jit import hook, memcgs
+from model.mm.limits import reclaim_high
+from model.mm.memcg_iter import follow, iterator, join
+from model.mm.protection import below_protection
+
+SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mem_cgroup_protected, mm/vmscan.c: shrink_node, 4.19"
+
+
+@hook
+def first_group(m, s):
+    return join(m, s, iterator(m, s, m.sc[s].priority))
+
+
+@hook
+def next_group(m, s, memcg):
+    sc = m.sc[s]
+    if sc.memcg and sc.nr_reclaimed >= sc.nr_to_reclaim:
+        return -1
+    return follow(m, s, iterator(m, s, sc.priority))
+
+
+@hook
+def may_shrink(m, s, memcg):
+    """A child's protection is at most its share of the parent's, by what the children use of theirs."""
+    if m.cfg.protection == 0:
+        return 1
+    group, above = memcgs(m)[memcg], memcgs(m)[memcgs(m)[memcg].parent]
+    group.emin, group.elow = group.memory_min, group.memory_low
+    if group.parent != m.sc[s].memcg and memcg != m.sc[s].memcg:
+        group.emin, group.elow = min(group.emin, above.emin), min(group.elow, above.elow)
+        if group.emin and group.min_usage:
+            group.emin = min(group.emin, above.emin * group.min_usage // above.children_min)
+        if group.elow and group.low_usage:
+            group.elow = min(group.elow, above.elow * group.low_usage // above.children_low)
+    return 0 if below_protection(m, s, memcg) else 1
+
+
+@hook
+def over_high(m, t, in_kernel):
+    if not in_kernel:
+        reclaim_high(m, t)
+    return 0
