@@ -20,11 +20,16 @@ COUNTABLE = 100  # smaller counts are listed but not averaged: there, one page i
 
 @dataclass(frozen=True)
 class Agreement:
-    """Which accesses miss in the kernel and in the model, and how the model agrees with itself a page more or less."""
+    """Which accesses miss in the kernel and in the model.
+
+    `itself`: how the model agrees with itself when its limit is a page lower or higher (the worse); `nearby`: how the
+    kernel and the model agree at the best of the limits that are up to three pages away.
+    """
 
     recorded: np.ndarray
     simulated: np.ndarray
     itself: float
+    nearby: float
 
     @property
     def both(self) -> int:
@@ -132,8 +137,10 @@ def agreement(case: Case, misses: np.ndarray, perturbed: Iterable[Outcome]) -> A
     if recorded is None:
         return None
     counted = ~(first_touches(pages) & (pages < anonymous_pages(case)))
-    itself = [jaccard(misses & counted, other.misses & counted) for other in perturbed if other.misses is not None]
-    return Agreement(recorded, misses & counted, min(itself))
+    others = [other.misses & counted for other in perturbed if other.misses is not None]
+    itself = min(jaccard(misses & counted, other) for other in others[:2])
+    nearby = max(jaccard(recorded, other) for other in (misses & counted, *others))
+    return Agreement(recorded, misses & counted, itself, nearby)
 
 
 def jaccard(one: np.ndarray, other: np.ndarray) -> float:
@@ -177,14 +184,15 @@ def replay(case: Case, folder: Path) -> Result:
     misses = alive[0].misses if alive else None
     perturbed = []
     if len(cells) == 1 and alive:
-        perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in (-1, 1)]
+        nearby = (-1, 1, -2, 2, -3, 3) if wants_misses else (-1, 1)
+        perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in nearby]
     return Result(
         case=case,
         runs=tuple(counts(case, outcome) for outcome in alive),
         killed=len(outcomes) - len(alive),
         series=(alive or outcomes)[0].series,
         agreement=None if misses is None else agreement(case, misses, perturbed),
-        neighbours=tuple(counts(case, other) for other in perturbed if other.metrics["outcome"] == "ok"),
+        neighbours=tuple(counts(case, other) for other in perturbed[:2] if other.metrics["outcome"] == "ok"),
     )
 
 

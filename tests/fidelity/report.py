@@ -83,10 +83,10 @@ def agreement_table(results: Sequence[Result]) -> str:
     for r in results:
         if (a := r.agreement) is not None:
             counts = [f"{n:,}" for n in (int(a.recorded.sum()), int(a.simulated.sum()), a.both)]
-            shares = [percent(a.jaccard, 1), percent(a.same), percent(a.itself, 1)]
+            shares = [percent(a.jaccard, 1), percent(a.same), percent(a.itself, 1), percent(a.nearby, 1)]
             rows.append([r.case.name, *counts, *shares])
     head = ("case", "miss in the kernel", "in the model", "in both", "both / either %", "accesses alike %")
-    return table((*head, "model against itself, a page less or more: both / either %"), rows)
+    return table((*head, "model and itself, a page less or more %", "kernel and model, best of 3 pages %"), rows)
 
 
 def count(value: float | None) -> str:
@@ -182,6 +182,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
     nearest = summary_rows("nearest run", summaries(lagging, lambda case: not case.small))
     middle = summary_rows("median run", summaries(lagging, lambda case: not case.small, middle=True))
     agreed = [a.jaccard for r in plain if (a := r.agreement) is not None]
+    nearby = [a.nearby for r in plain if (a := r.agreement) is not None]
     filled = {
         "date": date,
         "fingerprint": fingerprint(),
@@ -191,6 +192,8 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "verdicts": verdicts(plain),
         "agreed_median": percent(float(np.median(agreed)), 1),
         "agreed_worst": percent(min(agreed), 1),
+        "nearby_median": percent(float(np.median(nearby)), 1),
+        "nearby_worst": percent(min(nearby), 1),
         "large": summary_table(plain, lambda case: not case.small),
         "small": summary_table(plain, lambda case: case.small),
         "agreement": agreement_table(plain),
