@@ -15,6 +15,7 @@ from tests.fidelity.recorded import QUANTITIES, Case, recorded_misses
 WORKER_PERIOD = 2_000_000_000  # ns between two folds by the kernel's statistics worker
 PHASES = 8  # moments of the worker at which a lagging replay is simulated, each at every pace
 PACES = (1.0, 1.5, 2.0)  # wall time of the replay as a multiple of what was recorded on a busy machine
+PAGES = 3  # what kernel memory is charged at the end differs by as much between repeats of one case
 COUNTABLE = 100  # smaller counts are listed but not averaged: there, one page is more than 1 %
 
 
@@ -23,7 +24,7 @@ class Agreement:
     """Which accesses miss in the kernel and in the model.
 
     `itself`: how the model agrees with itself when its limit is a page lower or higher (the worse); `nearby`: how the
-    kernel and the model agree at the best of the limits that are up to three pages away.
+    kernel and the model agree at the best of the limits that are up to `PAGES` away.
     """
 
     recorded: np.ndarray
@@ -51,7 +52,7 @@ class Agreement:
 class Result:
     """One case in the model: counts of the runs that survived, how many were killed, curves of the first run.
 
-    `neighbours`: counts with the limit a page lower and a page higher, where there is one run only.
+    `neighbours`: counts with the limit up to `PAGES` lower and higher, where there is one run only.
     """
 
     case: Case
@@ -86,14 +87,9 @@ class Result:
         return (min(values), max(values)) if values else None
 
     def page_range(self, quantity: str) -> tuple[float, float] | None:
-        """Smallest and largest count, the limit a page lower, equal or higher; None when all were killed."""
+        """Smallest and largest count over limits up to `PAGES` lower and higher; None when all were killed."""
         values = [run[quantity] for run in (*self.runs, *self.neighbours)]
         return (min(values), max(values)) if values else None
-
-    def own_spread(self, quantity: str) -> float:
-        """(max - min) / recorded of that range."""
-        ends, recorded = self.page_range(quantity), self.case.value(quantity)
-        return 0.0 if ends is None or not recorded else (ends[1] - ends[0]) / recorded
 
     def error(self, quantity: str, middle: bool = False) -> float | None:
         """(simulated - recorded) / recorded; None where either is missing or too few were counted.
@@ -184,7 +180,7 @@ def replay(case: Case, folder: Path) -> Result:
     misses = alive[0].misses if alive else None
     perturbed = []
     if len(cells) == 1 and alive:
-        nearby = (-1, 1, -2, 2, -3, 3) if wants_misses else (-1, 1)
+        nearby = [sign * more for more in range(1, PAGES + 1) for sign in (-1, 1)]
         perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in nearby]
     return Result(
         case=case,
@@ -192,7 +188,7 @@ def replay(case: Case, folder: Path) -> Result:
         killed=len(outcomes) - len(alive),
         series=(alive or outcomes)[0].series,
         agreement=None if misses is None else agreement(case, misses, perturbed),
-        neighbours=tuple(counts(case, other) for other in perturbed[:2] if other.metrics["outcome"] == "ok"),
+        neighbours=tuple(counts(case, other) for other in perturbed if other.metrics["outcome"] == "ok"),
     )
 
 

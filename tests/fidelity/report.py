@@ -8,8 +8,8 @@ import numpy as np
 
 from model.api import fingerprint
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
-from tests.fidelity.compare import COUNTABLE, PACES, PHASES, Result, Summary, summaries
-from tests.fidelity.explained import deviations
+from tests.fidelity.compare import COUNTABLE, PACES, PAGES, PHASES, Result, Summary, summaries
+from tests.fidelity.explained import Deviation, deviations
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
 
 GUESTS = ("6.1", "6.1+mglru")
@@ -158,17 +158,15 @@ def guest_tables(results: Sequence[Result]) -> str:
     return "\n\n".join(parts)
 
 
-def deviation_table(results: Sequence[Result]) -> str:
-    """What is off by more than the kernel's repeats differ, with the reason; one row a case."""
+def deviation_table(found: Sequence[Deviation]) -> str:
+    """What is off by more than the kernel's repeats differ and pages of the limit explain; one row a case."""
     rows: dict[str, list[str]] = {}
-    for d in deviations(results):
-        text = f"{d.quantity} {100 * d.error:+.2f} ({percent(d.spread)}; {percent(d.own)})"
-        row = rows.setdefault(d.case.name, [d.case.name, "", ""])
-        row[1] += ("; " if row[1] else "") + text
-        if d.reason not in row[2]:
-            row[2] += ("; " if row[2] else "") + d.reason
-    head = ("case", "off by % (kernel's spread; model, a page more or less)", "why")
-    lines = [" | ".join(head), "--- | --- | ---", *(" | ".join(row) for row in rows.values())]
+    for d in found:
+        if not d.by_pages:
+            row = rows.setdefault(d.case.name, [d.case.name, "", d.reason])
+            row[2] += f"; {d.reason}" if d.reason not in row[2] else ""
+            row[1] += f"{'; ' if row[1] else ''}{d.quantity} {100 * d.error:+.2f} ({percent(d.spread)})"
+    lines = ["case | off by % (kernel's spread) | why", "--- | --- | ---", *(" | ".join(row) for row in rows.values())]
     return "\n".join(f"| {line} |" for line in lines)
 
 
@@ -181,6 +179,9 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
     disks, guests = [r for r in results if r.case.on_disk], [r for r in results if r.case.guest]
     nearest = summary_rows("nearest run", summaries(lagging, lambda case: not case.small))
     middle = summary_rows("median run", summaries(lagging, lambda case: not case.small, middle=True))
+    explained = [*plain, *others, *disks, *guests]
+    off = deviations(explained)
+    compared = sum(r.error(quantity) is not None for r in explained for quantity in QUANTITIES)
     agreed = [a.jaccard for r in plain if (a := r.agreement) is not None]
     nearby = [a.nearby for r in plain if (a := r.agreement) is not None]
     filled = {
@@ -210,7 +211,11 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "service": f"{len(DISKS)}",
         "guests": guest_tables(guests),
         "guest_cases": case_table(guests),
-        "deviations": deviation_table([*plain, *others, *disks, *guests]),
+        "compared": f"{compared:,}",
+        "off": str(len(off)),
+        "pages": str(PAGES),
+        "by_pages": str(sum(d.by_pages for d in off)),
+        "deviations": deviation_table(off),
         "cases": case_table(plain),
         "host_swap": ", ".join(f"`{name}`" for name in HOST_SWAP),
     }
