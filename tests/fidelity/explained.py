@@ -34,13 +34,13 @@ REASONS = (
     ),
     Reason(
         r"file(mmap|read)-(loop|shift|zipf10)-50-s60-default-ra(-fa)?",
-        "large folios: what a readahead mark brings in, and all of a sequential part, is read in folios of 4 to 32 pages, "
-        "which are scanned, activated and mapped as a whole. The model has single pages only",
+        "large folios: what a readahead mark brings in, and all of a sequential part, is read in folios of 4 to 32 "
+        "pages, which are scanned, activated and mapped as a whole. The model has single pages only",
     ),
     Reason(
         r"zram-.*-cluster3",
-        "zram is not read ahead: this is one more repeat of the case without `cluster3`, as far from the kernel's other "
-        "repeats as from the model",
+        "zram is not read ahead: this is one more repeat of the case without `cluster3`, as far from the kernel's "
+        "other repeats as from the model",
     ),
     Reason(
         r"loopfilewrite-real_.*",
@@ -83,7 +83,8 @@ def reason_for(result: Result, quantity: str) -> str:
     """Why the count is off, as far as known."""
     case = result.case
     found = next((reason.text for reason in REASONS if re.fullmatch(reason.cases, case.name)), None)
-    if found is None and quantity == "refault activations" and not case.guest:
+    too_few = (result.error(quantity) or 0) < 0
+    if found is None and quantity == "refault activations" and too_few and not case.guest:
         return OTHERS
     return found or UNEXPLAINED
 

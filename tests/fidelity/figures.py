@@ -25,6 +25,8 @@ SHOWN = (
     "fileread-zipf10-50-s60",
     "mixed-shift-50-s60",
     "mixed25-zipf10-50-s200",
+    "filemmap-shift-50-s60-default-ra-fa",
+    "diskswap-shift-75-s60",
 )
 # Panel -> recorded and simulated column; `{}` stands for the kinds of pages the case has.
 PANELS = {
@@ -43,11 +45,12 @@ def write_figures(results: Sequence[Result], folder: Path) -> dict[str, str]:
     matplotlib.use("Agg")
     matplotlib.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
     folder.mkdir(parents=True, exist_ok=True)
-    plain = [result for result in results if not result.case.variant]
+    host = [result for result in results if not result.case.guest]
+    plain = [result for result in host if not result.case.variant and not result.case.on_disk]
     return {
         "errors": _save(_errors(plain), folder / "validation-errors.png"),
         "curves": _save(
-            _curves([r for name in SHOWN for r in plain if r.case.name == name]), folder / "validation-curves.png"
+            _curves([r for name in SHOWN for r in host if r.case.name == name]), folder / "validation-curves.png"
         ),
         "lag": _save(
             _lag([r for r in results if r.case.variant == "lazyflush" and r.runs]), folder / "validation-lag.png"
@@ -94,10 +97,10 @@ def _curves(results: Sequence[Result]) -> Any:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
-        len(PANELS), len(results), figsize=(2.1 * len(results), 8), sharex="col", layout="constrained"
+        len(PANELS), len(results), figsize=(1.9 * len(results), 8), sharex="col", layout="constrained"
     )
     for column, result in zip(axes.T, results, strict=True):
-        column[0].set_title(result.case.name.replace("-s60", ""))
+        column[0].set_title(result.case.name.replace("-s60", ""), fontsize=7)
         column[-1].set_xlabel("accesses, thousands")
         for axis, (label, columns) in zip(column, PANELS.items(), strict=True):
             _curve(axis, result, *columns)

@@ -150,9 +150,11 @@ def guest_tables(results: Sequence[Result]) -> str:
                 found = summaries(alike, lambda case: True)
                 size = "367 to 1,737" if small else "14,335 and 21,503"
                 rows += [row[:6] for row in summary_rows(f"{backend}, {size}", found)]
-        errors = next(s for s in summaries(members, lambda case: True) if s.quantity == "misses")
+        aimed = [r for r in members if kernel != "6.1" or not r.case.small]
+        errors = next(s for s in summaries(aimed, lambda case: True) if s.quantity == "misses")
         met = 100 * errors.median <= median and 100 * errors.ninth <= ninth
-        verdict = f"Misses of all {errors.errors.size} cases: median {percent(errors.median)} %, 90th percentile "
+        which = "all" if len(aimed) == len(members) else "the larger"
+        verdict = f"Misses of {which} {errors.errors.size} cases: median {percent(errors.median)} %, 90th percentile "
         verdict += f"{percent(errors.ninth)} % (target {median} / {ninth}: {'met' if met else 'not met'})."
         parts.append(f"**`{kernel}`**. {verdict}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
