@@ -123,7 +123,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
         schedule(m, slot, 0)
     era = registry.eras()[cell.kernel]
-    cfg.tlb_batched = int(era.tlb_batched)
+    cfg.tlb_batched, cfg.mapped_counts_twice = int(era.tlb_batched), int(era.mapped_counts_twice)
+    cfg.activates_in_batch = int(era.activates_in_batch)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
     cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
     cfg.readahead_by_order = int(era.readahead_by_order)

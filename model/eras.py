@@ -18,6 +18,8 @@ class Era:
     anonymous page of one owner leaves it in the swap cache (5.19); `swapin_writable`: swap-in by a read maps the page
     writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends
     its windows on their boundaries and starts a second pass where it meets a cached page (6.17).
+    `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
+    read() activates a page still in its CPU's batch (3.11).
     """
 
     name: str
@@ -33,6 +35,8 @@ class Era:
     anon_exclusive: bool = False
     swapin_writable: bool = False
     readahead_by_order: bool = False
+    mapped_counts_twice: bool = False
+    activates_in_batch: bool = True
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +66,23 @@ ERAS = {
             kmem_accounting=False,
             tlb_batched=False,
             fault_around=False,
+            mapped_counts_twice=True,
+            activates_in_batch=False,
+            missing=_NO_SCALE,
+        ),
+        Era(
+            "3.15",
+            "Refault distance for file pages, lists still per zone; kswapd works on a zone in shares of its high "
+            "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
+            {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
+             "reclaim_writeback": "flusher-only", "watermarks": "quarters", "zonelist": "by-load",
+             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN,
+            _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
+            _OLD_MODES,
+            params={"reclaim_writeback": {"throttle": False}},
+            kmem_accounting=False,
+            tlb_batched=False,
+            mapped_counts_twice=True,
             missing=_NO_SCALE,
             cgroup_missing=_V1,
         ),
@@ -75,18 +96,37 @@ ERAS = {
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={"reclaim_writeback": {"throttle": False}},
+            mapped_counts_twice=True,
+            missing=_NO_ORDER,
+        ),
+        Era(
+            "5.8",
+            "Cost-balanced lists, refault distance for file pages only. Source: mm/vmscan.c, mm/workingset.c, "
+            "mm/swap.c of 5.8.",
+            {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
+             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
+            _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
+            _OLD_MODES,
+            params={
+                "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
+                "reclaim_writeback": {"throttle": False},
+            },
             missing=_NO_ORDER,
         ),
         Era(
             "5.15",
-            "Cost-balanced lists (5.8) and refault distance for anonymous pages (5.9). Source: mm/vmscan.c, "
+            "Refault distance for anonymous pages too (5.9). Source: mm/vmscan.c, "
             "mm/workingset.c of 5.15.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
              "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
+            params={
+                "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
+                "reclaim_writeback": {"throttle": False},
+            },
             missing=_NO_ORDER,
         ),
         Era(
@@ -98,7 +138,10 @@ ERAS = {
              "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
-            params={"lru": {"fold_in_reclaim": True, "rotation_cost": False}, "reclaim_writeback": {"throttle": False}},
+            params={
+                "lru": {"fold_in_reclaim": True, "io_cost_only": True},
+                "reclaim_writeback": {"throttle": False},
+            },
             anon_exclusive=True,
             missing=_NO_ORDER,
         ),

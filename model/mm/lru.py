@@ -4,7 +4,7 @@ A page joins its list only when its CPU's batch is full or reclaim on that CPU d
 it. Activation of a page already on a list goes through a second batch.
 """
 
-from model.jit import caller, frames, kernel
+from model.jit import caller, frames, kernel, lruvecs
 from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
 from model.mm.memcontrol import stat_updated
 from model.mm.state import (
@@ -29,13 +29,24 @@ def lruvec_of_frame(m, pfn):
 
 
 @kernel
+def _note_added(m, lv, state):
+    """A page joins a list or turns active outside reclaim: counts as scanned, and rotated if active (to 5.7)."""
+    vec, file = lruvecs(m)[lv], 0 if state & ANON else 1
+    vec.recent_scanned[file] += 1
+    if state & ACTIVE:
+        vec.recent_rotated[file] += 1
+
+
+@kernel
 def drain_lru_add(m, c):
     """Put the pages of CPU `c`'s lru_add batch on their lists."""
     f, cpu = frames(m), m.cpus[c]
     for i in range(cpu.n):
         pfn = cpu.pfn[i]
         f[pfn].state &= ~BATCHED
-        push_head(m, lruvec_of_frame(m, pfn), list_of(f[pfn].state), pfn)
+        lv = lruvec_of_frame(m, pfn)
+        push_head(m, lv, list_of(f[pfn].state), pfn)
+        _note_added(m, lv, f[pfn].state)
         stat_updated(m, f[pfn].memcg, 1)
     cpu.n = 0
 
@@ -53,6 +64,7 @@ def drain_lru_activate(m, c):
             unlink(m, lv, list_of(state), pfn)
             f[pfn].state |= ACTIVE
             push_head(m, lv, list_of(f[pfn].state), pfn)
+            _note_added(m, lv, f[pfn].state)
             m.vm.pgactivate += 1
             stat_updated(m, f[pfn].memcg, 3)
     cpu.n_activate = 0
@@ -113,8 +125,10 @@ def mark_accessed(m, pfn):
         cpu.n_activate += 1
         if cpu.n_activate >= m.cfg.lru_batch:
             drain_lru_activate(m, m.clock.cpu)
-    else:
+    elif m.cfg.activates_in_batch:
         _activate_in_batch(m, pfn)
+    else:
+        return
     f[pfn].state &= ~REFERENCED
     age_nonresident(m, lruvec_of_frame(m, pfn))
 

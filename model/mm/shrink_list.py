@@ -8,7 +8,7 @@ from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcg
 from model.layout import NONE, SCAN_BATCH
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
-from model.mm.lru import age_nonresident, lru_add_drain
+from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes, wait_on_writeback
 from model.mm.pageout import write_out
@@ -74,8 +74,6 @@ def put_back(m, s, lv):
             continue
         f[pfn].state &= ~ISOLATED
         push_head(m, lv, list_of(f[pfn].state), pfn)
-        if f[pfn].state & ACTIVE:
-            age_nonresident(m, lv)
 
 
 @kernel
@@ -232,7 +230,7 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
-    sc, vec = m.sc[s], lruvecs(m)[lv]
+    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
     finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
@@ -244,6 +242,8 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     for i in range(sc.nr_taken):
         sc.nr_scanned += 1
+        if m.cfg.mapped_counts_twice and (f[sc.batch[i]].mapcount or f[sc.batch[i]].state & SWAPCACHE):
+            sc.nr_scanned += 1
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1

@@ -24,8 +24,15 @@ from tests.model.cells import (
     writes,
 )
 
-BATCH = {"3.1": 14, "4.19": 15, "5.15": 15, "6.18": 31}
-TABLE = {"3.1": 0, "4.19": 1, "5.15": 1, "6.18": 1}  # charged page-table pages: kernel memory is accounted since 4.5
+BATCH = {"3.1": 14, "3.15": 14, "4.19": 15, "5.8": 15, "5.15": 15, "6.18": 31}
+TABLE = {
+    "3.1": 0,
+    "3.15": 0,
+    "4.19": 1,
+    "5.8": 1,
+    "5.15": 1,
+    "6.18": 1,
+}  # charged page-table pages: kernel memory is accounted since 4.5
 SMALL = machine(16)
 
 
@@ -33,7 +40,7 @@ SMALL = machine(16)
 def test_new_pages_join_their_list_a_batch_at_a_time(era):
     done = run(one(era, SMALL), writes(range(40)))
     whole = 40 // BATCH[era] * BATCH[era]
-    fresh = "nr_active_anon" if era in ("3.1", "4.19") else "nr_inactive_anon"
+    fresh = "nr_active_anon" if era in ("3.1", "3.15", "4.19", "5.8") else "nr_inactive_anon"
     assert done.metrics[fresh] == whole
     assert sum(done.metrics[name] for name in ("nr_active_anon", "nr_inactive_anon")) == whole
     assert int(done.m.cpus[0].n) == 40 - whole
@@ -143,7 +150,8 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
     assert int(done.m.swaps[0].pool_frames) == int(done.m.swaps[0].stored) == 0
 
 
-@pytest.mark.parametrize("era", ERAS)
+# 3.15 writes half of a group without file pages at once; when that fills swap, nothing scans what was written.
+@pytest.mark.parametrize("era", [era for era in ERAS if era != "3.15"])
 @pytest.mark.parametrize("kind", ["zram", "partition"])
 def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
     cell = one(era, machine(16, **with_swap(kind, MiB)), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())

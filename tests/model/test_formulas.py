@@ -4,8 +4,8 @@ import pytest
 
 from model import numa, registry, watermarks
 from model.description import Machine, Node, Variant
-from model.mm import filemap, inactive_ratio, shadow
-from model.policies.lru import cost_balanced, split
+from model.layout import Memory
+from model.mm import filemap, inactive_ratio, scan_balance, shadow
 from model.policies.pcp import batch_15, batch_31, batch_63
 from model.policies.swap_readahead import adaptive
 from model.policies.watermarks import quarters, scale_factor
@@ -115,33 +115,45 @@ def test_integer_square_root(n):
     [(100_000, 100_000, 0.299), (0, 100_000, 0.461), (100_000, 0, 0.175), (50_000, 150_000, 0.374), (0, 0, 0.3)],
 )
 def test_anon_share_of_the_scan_by_cost(anon_cost, file_cost, share):
-    ap, fp = cost_balanced.pressure(60, anon_cost, file_cost)
+    ap, fp = scan_balance.cost_pressure(60, anon_cost, file_cost)
     assert round(ap / (ap + fp), 3) == share
 
 
 def test_cost_pressure_in_integers():
-    assert cost_balanced.pressure(60, 1000, 1000) == (119, 279)
-    assert cost_balanced.pressure(60, 0, 1000) == (179, 209)
-    assert cost_balanced.pressure(60, 1000, 0) == (89, 419)
-    assert cost_balanced.pressure(60, 1000, 3000) == (143, 239)
-    assert cost_balanced.pressure(0, 1000, 1000) == (0, 399)
-    assert cost_balanced.pressure(200, 1000, 1000) == (399, 0)
+    assert scan_balance.cost_pressure(60, 1000, 1000) == (119, 279)
+    assert scan_balance.cost_pressure(60, 0, 1000) == (179, 209)
+    assert scan_balance.cost_pressure(60, 1000, 0) == (89, 419)
+    assert scan_balance.cost_pressure(60, 1000, 3000) == (143, 239)
+    assert scan_balance.cost_pressure(0, 1000, 1000) == (0, 399)
+    assert scan_balance.cost_pressure(200, 1000, 1000) == (399, 0)
 
 
 def test_cost_pressure_is_bounded_by_a_factor_of_two():
     for cost in (1, 100, 10**6):
-        ap, fp = cost_balanced.pressure(100, 0, cost)
+        ap, fp = scan_balance.cost_pressure(100, 0, cost)
         assert ap <= 2 * fp + 200
-        ap, fp = cost_balanced.pressure(100, cost, 0)
+        ap, fp = scan_balance.cost_pressure(100, cost, 0)
         assert fp <= 2 * ap + 200
 
 
-def test_pressure_of_3_1_has_no_bound():
-    assert split.pressure(60, 0, 0, 0, 0) == (61, 141)
-    assert split.pressure(60, 999, 0, 999, 999) == (61_000, 141)
-    assert split.pressure(60, 999, 999, 999, 0) == (61, 141_000)
-    assert split.pressure(60, 1000, 250, 1000, 500) == (61 * 1001 // 251, 141 * 1001 // 501)
-    assert split.pressure(0, 99, 0, 99, 0) == (100, 20_100)
+@pytest.mark.parametrize(
+    ("swappiness", "scanned", "rotated", "expected"),
+    [
+        (61, (0, 0), (0, 0), (61, 141)),
+        (61, (999, 999), (0, 999), (61_000, 141)),
+        (61, (999, 999), (999, 0), (61, 141_000)),
+        (61, (1000, 1000), (250, 500), (61 * 1001 // 251, 141 * 1001 // 501)),
+        (1, (99, 99), (0, 0), (100, 20_100)),
+    ],
+)
+def test_pressure_by_rotation_has_no_bound(swappiness, scanned, rotated, expected):
+    """3.1 adds one to either priority: 61 and 141 at swappiness 60."""
+    memory = Memory(lruvecs=1)
+    vec = memory.table("lruvecs")[0]
+    for lru in range(4):
+        vec.lists[lru].n = 1_000_000
+    vec.recent_scanned[:], vec.recent_rotated[:] = scanned, rotated
+    assert scan_balance.rotation_pressure(memory.m, 0, swappiness, 202 - swappiness) == expected
 
 
 def test_swap_readahead_follows_hits():

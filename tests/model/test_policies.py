@@ -82,7 +82,7 @@ def test_what_does_not_exist_is_refused_with_a_word():
             registry.resolve(wrong)
 
 
-OLD, NEW = ("3.1", "4.19"), ("5.15", "6.18")
+OLD, NEW = ("3.1", "3.15", "4.19", "5.8"), ("5.15", "6.18")
 
 
 def judged(era: str, flags: int, young: int, executable: int) -> tuple[int, bool]:
@@ -126,7 +126,7 @@ def refaulted(era: str, anon: bool, distance: int, swap: bool, workingset: int =
     """A page comes back `distance` after its eviction, to lists of SIZES; (activated, workingset, machine)."""
     built = machine_of(one(era, machine(16, **({"swap": ZRAM} if swap else {}))))
     for lru, size in SIZES.items():
-        built.memory.table("lruvecs")[0].lists[lru].n = size
+        built.memory.table("lruvecs")[0].lists[lru].n = built.memory.m.zones[0].nr_lru[lru] = size
     built.memory.table("lruvecs")[0].nonresident_age = 1000
     page = built.memory.table("frames")[100]
     page.state = ANON if anon else 0
@@ -150,18 +150,55 @@ def test_a_refault_within_the_workingset_activates(era, anon, swap, size):
         assert built.memory.table("lruvecs")[0].nonresident_age == 1000 + int(expected)
 
 
-def test_before_5_9_only_the_active_file_list_counts():
-    assert refaulted("4.19", False, 50, True)[0] and not refaulted("4.19", False, 51, True)[0]
+@pytest.mark.parametrize("era", ["3.15", "4.19"])
+def test_before_5_8_only_the_active_file_list_counts(era):
+    assert refaulted(era, False, 50, True)[0] and not refaulted(era, False, 51, True)[0]
+
+
+def test_5_8_lets_file_pages_compete_with_anonymous_ones():
+    for swap, size in ((False, 50), (True, 50 + 7 + 5)):
+        assert refaulted("5.8", False, size, swap)[0] and not refaulted("5.8", False, size + 1, swap)[0]
+
+
+def test_before_3_15_nothing_is_remembered():
     assert not refaulted("3.1", False, 0, True)[0]
 
 
-@pytest.mark.parametrize("era", ["4.19", *NEW])
+def shadow_of(era: str, anon: bool) -> tuple[int, int]:
+    """(nonresident age afterwards, shadow) of a page evicted from the root group at age 1000."""
+    built = machine_of(one(era, machine(16, swap=ZRAM)))
+    built.memory.table("lruvecs")[0].nonresident_age = 1000
+    built.memory.table("frames")[100].state = ANON if anon else 0
+    left = call(built, "evict", 100, 16)
+    return int(built.memory.table("lruvecs")[0].nonresident_age), left
+
+
+@pytest.mark.parametrize(("era", "remembers"), [("3.15", 1001), ("4.19", 1001), ("5.15", 1000), ("6.18", 1000)])
+def test_a_file_page_leaves_its_age_and_time_passes(era, remembers):
+    """Until 5.7 the age is taken after it has advanced, later before."""
+    age, left = shadow_of(era, anon=False)
+    assert age == 1001 and shadow.age_of(left) == remembers
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_anonymous_pages_leave_a_shadow_since_5_9(era):
+    age, left = shadow_of(era, anon=True)
+    assert (age, left < 0) == ((1001, True) if era in NEW else (1000, False))
+
+
+@pytest.mark.parametrize("era", ["5.8", *NEW])
 def test_a_page_of_the_workingset_is_restored(era):
     activated, again, built = refaulted(era, False, 10, True, workingset=1)
     assert activated and again and built.memory.m.vm.workingset_restore_file == 1
     cost = int(built.memory.table("lruvecs")[0].file_cost)
     # One page of I/O counts 32 since 6.2, and is halved because that exceeds a quarter of 73 pages.
-    assert cost == {"4.19": 0, "5.15": 1, "6.18": 16}[era]
+    assert cost == {"5.8": 1, "5.15": 1, "6.18": 16}[era]
+
+
+@pytest.mark.parametrize("era", ["3.15", "4.19"])
+def test_before_4_20_a_refault_is_not_known_to_be_of_the_workingset(era):
+    activated, again, built = refaulted(era, False, 10, True, workingset=1)
+    assert activated and not again and built.memory.m.vm.workingset_restore_file == 0
 
 
 def scan(era: str, sizes: list[int], priority: int, **fields) -> list[int]:
@@ -201,11 +238,92 @@ def test_exceptions_to_the_balance_in_their_order(era):
 
 
 def test_scan_counts_of_3_1():
-    """Shares 61 and 141 of 203; kswapd scans at least a batch where a list rounds to nothing, a task does not."""
+    """Shares 61 and 141 of 203; kswapd scans its share of a batch where a list comes to nothing, a task does not."""
     assert scan("3.1", MILLION, 12) == [244 * 61 // 203] * 2 + [244 * 141 // 203] * 2
     assert scan("3.1", [1000, 1000, 1000, 8000], 12) == [0, 0, 0, 0]
-    assert scan("3.1", [1000, 1000, 1000, 9000], 12, kswapd=1)[2] == 32 * 141 // 203
+    batch = [32 * 61 // 203] * 2 + [32 * 141 // 203] * 2
+    assert scan("3.1", [1000, 1000, 1000, 9000], 12, kswapd=1)[:3] == batch[:3]
+    assert scan("3.1", [0, 0, 0, 0], 12, kswapd=1) == batch
+    assert scan("3.1", [1 << 12] * 4, 12, kswapd=1) == batch, "1 page shared out is nothing"
     assert scan("3.1", MILLION, 0) == MILLION
+    assert scan("3.1", MILLION, 12, may_swap=0) == [0, 0, 244, 244]
+    assert scan("3.1", [0, 0, 0, 0], 0, may_swap=0, kswapd=1) == [0, 0, 32, 32]
+
+
+@pytest.mark.parametrize("era", ["3.15", "4.19"])
+def test_scan_counts_by_rotation_since_3_5(era):
+    """The plain swappiness, and file pages only while the inactive file list is long enough."""
+    assert scan(era, MILLION, 12) == [0, 0, 244, 244]
+    many_active = [1_000_000, 1_000_000, 1_000_000, 61_000_000]
+    assert scan(era, many_active, 12)[:3] == [244 * 60 // 201] * 2 + [244 * 140 // 201]
+    assert scan(era, MILLION, 0) == MILLION
+    assert scan(era, MILLION, 0, swappiness=0)[:2] == [0, 0]
+    assert scan(era, MILLION, 12, may_swap=0) == [0, 0, 244, 244]
+
+
+def recent(era: str, scanned: list[int], rotated: list[int], sizes: list[int]):
+    """recent_scanned and recent_rotated after a global scan count at priority 12."""
+    built = machine_of(one(era, machine(16, swap=ZRAM)))
+    vec, sc = built.memory.table("lruvecs")[0], built.memory.m.sc[16]
+    sc.priority, sc.may_swap, sc.swappiness, sc.kswapd = 12, 1, 60, 0
+    for lru, size in enumerate(sizes):
+        vec.lists[lru].n = size
+    vec.recent_scanned[:], vec.recent_rotated[:] = scanned, rotated
+    call(built, "scan_count", 16)
+    return [*map(int, vec.recent_scanned)], [*map(int, vec.recent_rotated)]
+
+
+@pytest.mark.parametrize("era", ["3.1", "3.15", "4.19"])
+def test_what_was_scanned_counts_half_when_it_exceeds_a_quarter_of_the_lists(era):
+    sizes = [2000, 2000, 400, 3600]  # the active file list is long, so that the balance is struck at all
+    assert recent(era, [1000, 1000], [500, 300], sizes) == ([1000, 1000], [500, 300]), "a quarter is not too much"
+    assert recent(era, [1001, 1000], [501, 300], sizes) == ([500, 1000], [250, 300])
+    assert recent(era, [1000, 1003], [500, 7], sizes) == ([1000, 501], [500, 3])
+
+
+def test_3_1_does_not_halve_what_it_does_not_look_at():
+    assert recent("3.1", [10, 10], [1, 1], [0, 0, 0, 0]) == ([5, 5], [0, 0])
+    built = machine_of(one("3.1", machine(16)))
+    vec, sc = built.memory.table("lruvecs")[0], built.memory.m.sc[16]
+    sc.priority, sc.may_swap, vec.recent_scanned[1] = 12, 0, 10
+    call(built, "scan_count", 16)
+    assert vec.recent_scanned[1] == 10, "without swap there is nothing to balance"
+
+
+def rounds(era: str, nr: list[int], targets: list[int], reclaimed: int, memcg: int = 1, **params):
+    """(answer, sc.nr) of after_round twice in a row, `reclaimed` of 32 wanted pages in."""
+    policy = {"lru": Variant(variant=registry.eras()[era].policy["lru"], params=params)} if params else {}
+    built = machine_of(one(era, machine(16, swap=ZRAM), policy=policy))
+    sc = built.memory.m.sc[16]
+    sc.memcg, sc.priority, sc.nr_to_reclaim, sc.round_reclaimed, sc.kswapd = memcg, 12, 32, reclaimed, 0
+    call(built, "scan_count", 16)
+    sc.nr[:], sc.targets[:] = nr, targets
+    answers = [call(built, "after_round", 16), call(built, "after_round", 16)]
+    return answers, [int(n) for n in sc.nr]
+
+
+TARGETS, LEFT = [100, 50, 400, 200], [68, 18, 368, 168]
+
+
+@pytest.mark.parametrize("era", ["3.15", "4.19", "5.8", *NEW])
+def test_with_enough_pages_the_rest_is_cut_in_proportion(era):
+    """Anonymous: 86 of 151 left, 56 %; so of 400 and 200 file pages 44 % are scanned, and 32 of each already were."""
+    answers, left = rounds(era, LEFT, TARGETS, 32)
+    assert left == [0, 0, 400 * 44 // 100 - 32, 200 * 44 // 100 - 32]
+    assert answers == [0, 1 if era == "6.18" else 0], "until 6.0 the rest is scanned whatever it gives"
+    assert rounds(era, LEFT, TARGETS, 31) == ([0, 0], LEFT)
+
+
+@pytest.mark.parametrize("era", ["4.19", "5.8", *NEW])
+def test_reclaim_stops_when_one_kind_is_done(era):
+    assert rounds(era, [0, 0, 368, 168], [0, 0, 400, 200], 32)[0][0] == 1
+    assert rounds(era, LEFT, TARGETS, 100, memcg=0) == ([0, 0], LEFT), "a direct reclaimer's first pass is whole"
+
+
+def test_3_15_shrank_all_of_one_kind_when_the_other_was_done():
+    assert rounds("3.15", [68, 18, 0, 0], [100, 50, 0, 0], 32) == ([0, 0], [68, 18, 0, 0])
+    assert rounds("3.15", [68, 18, 0, 0], [100, 50, 0, 0], 32, stop_at_zero=True)[0][0] == 1
+    assert rounds("3.15", LEFT, TARGETS, 32, memcg=0)[0][0] == 1, "a direct reclaimer stops"
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -245,7 +363,8 @@ def test_a_node_is_balanced_by_any_zone_or_by_all(era):
     zones = built.memory.m.zones
     assert call(built, "pgdat_balanced", 0, 3) == 1
     zones[1].nr_free = zones[1].wmark_high
-    assert call(built, "pgdat_balanced", 0, 3) == (0 if era == "3.1" else 1), "DMA alone satisfies the later rule"
+    every = era in ("3.1", "3.15")
+    assert call(built, "pgdat_balanced", 0, 3) == (0 if every else 1), "DMA alone satisfies the later rule"
     zones[0].nr_free = zones[0].wmark_high
     assert call(built, "pgdat_balanced", 0, 3) == 0
 

@@ -1,11 +1,13 @@
 """Direct and limit reclaim of 3.1: zone by zone at each priority, 12 down to 0, until 32 pages are reclaimed.
 
-A zone marked unreclaimable is skipped except at the first priority. From priority 10 on the task sleeps up to a tenth
+A zone marked unreclaimable is skipped except at the first priority. Once more than 48 pages were scanned the flushers
+are woken. From priority 10 on the task sleeps up to a tenth
 of a second for writeback between two passes (wait_iff_congested).
 """
 
 from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
+from model.mm.flusher import flush_all
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node
@@ -37,12 +39,15 @@ def zones_pass(m, nid, highest_zoneidx):
 @kernel
 def try_to_free(m, nid, highest_zoneidx):
     """Reclaim as the scan control says; pages reclaimed."""
-    sc = m.sc[DIRECT]
+    sc, scanned = m.sc[DIRECT], 0
     while True:
         sc.nr_scanned = sc.nr_writeback = 0
         zones_pass(m, nid, highest_zoneidx)
+        scanned += sc.nr_scanned
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
+        if scanned > sc.nr_to_reclaim + sc.nr_to_reclaim // 2:
+            flush_all(m)
         if sc.nr_writeback and sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
             if next_completion(m) - m.clock.now <= CONGESTION_NS:
                 wait_for_next(m)

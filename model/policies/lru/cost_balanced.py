@@ -1,32 +1,36 @@
-"""Two lists with cost-balanced pressure, and refault distance for both kinds of pages (5.9 and later, MGLRU off).
+"""Two lists with cost-balanced pressure, and refault distance for both kinds of pages (5.8 and later, MGLRU off).
 
 Pages start inactive, mapped ones get a second chance, pages seen referenced twice are activated, pages that come back
 sooner than the workingset is large are activated at once. Pressure between anonymous and file pages follows what
-reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded to a factor of two either way.
+reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded to a factor of two either way. In 5.8
+(`file_workingset`) anonymous pages still start active, are activated at one sighting, and leave no shadow.
 """
 
 from model.jit import frames, hook, kernel, lruvecs, memcgs
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
-from model.mm.memcontrol import lru_size, read_stat, stat_updated
+from model.mm.memcontrol import lru_size, read_stat
 from model.mm.protection import unprotected
-from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
-from model.mm.state import (
-    ACTIVATE,
-    ACTIVE,
-    ANON,
-    DEF_PRIORITY,
-    KEEP,
-    RECLAIM_CLEAN,
-    RECLAIM_PAGE,
-    REFERENCED,
-    SWAP_CLUSTER_MAX,
-    WORKINGSET,
+from model.mm.references import look_twice
+from model.mm.scan_balance import (
+    ANON_ONLY,
+    EQUAL,
+    FILE_ONLY,
+    FRACT,
+    cannot_swap,
+    cost_pressure,
+    in_full_at_first,
+    node_pages,
+    share_out,
+    stop_or_cut,
 )
+from model.mm.shadow import memcg_of, node_of, pack, was_workingset
+from model.mm.state import ANON, SWAP_CLUSTER_MAX, WORKINGSET
 from model.mm.swap import nr_swap_pages
+from model.mm.workingset import activate_refault, age_with_ancestors, count_refault, distance, restore_workingset
 
-SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, 6.18 (5.9 and later behave alike here)"
+SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, 6.18"
 SCOPE = "node"
 PARAMS = {
     "fold_in_reclaim": (
@@ -35,16 +39,29 @@ PARAMS = {
         "reclaim folds a group's pending statistics before it looks at them, instead of waiting for the worker",
         "mem_cgroup_flush_stats in shrink_node, 5.15; rate-limited to when the worker is late since 6.8",
     ),
-    "rotation_cost": (
-        True,
+    "io_cost_only": (
+        False,
         "",
-        "rotated pages cost too, a 32nd of a page of I/O each; before, only pages written and refaulted did, one each",
-        "lru_note_cost, 6.2",
+        "only pages written and refaulted cost, one each; rotated ones, a 32nd of a page of I/O each, do not",
+        "lru_note_cost, 5.8 to 6.1",
+    ),
+    "file_workingset": (
+        False,
+        "",
+        "only file pages leave a shadow; anonymous ones start active, and one sighting activates them",
+        "mm/workingset.c, mm/vmscan.c, mm/swap.c, 5.8",
+    ),
+    "scan_on": (
+        False,
+        "",
+        "a reclaimer with enough pages scans the rest of its target, cut in proportion, whatever that gives",
+        "shrink_lruvec, 3.16 to 6.0",
     ),
 }
-EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
 SWAPPINESS_ANON_ONLY = 201  # "swappiness=max" of memory.reclaim
 LRU_AXIS = 0  # row of this axis in m.params
+# Places in PARAMS. Every parameter is off in the present kernel, so a variant that reuses these hooks gets that.
+FOLD, IO_ONLY, FILE_WORKINGSET, SCAN_ON = 0, 1, 2, 3
 
 
 @kernel
@@ -64,13 +81,13 @@ def target_activated(m, s, kind):
 
 @hook
 def new_anon_active(m):
-    return 0
+    return 1 if m.params[LRU_AXIS, FILE_WORKINGSET] else 0
 
 
 @hook
 def prepare_scan(m, s):
     sc = m.sc[s]
-    if m.params[LRU_AXIS, 0]:
+    if m.params[LRU_AXIS, FOLD]:
         read_stat(m, sc.memcg)
     target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     sc.anon_cost, sc.file_cost = target.anon_cost, target.file_cost
@@ -85,14 +102,8 @@ def prepare_scan(m, s):
     sc.cache_trim = 1 if trim else 0
     sc.file_is_tiny = 0
     if sc.memcg == 0:
-        free = high = 0
-        node = m.nodes[sc.node]
-        for z in range(node.first_zone, node.first_zone + node.nr_zones):
-            free += m.zones[z].nr_free
-            high += m.zones[z].wmark_high
-        file = inactive_file + target_size(m, s, 3)
-        anon = target_size(m, s, 0)
-        if file + free <= high and not sc.may_deactivate & 1 and (anon >> sc.priority) > 0:
+        free, high, file = node_pages(m, sc.node)
+        if file + free <= high and not sc.may_deactivate & 1 and target_size(m, s, 0) >> sc.priority > 0:
             sc.file_is_tiny = 1
     return 0
 
@@ -101,9 +112,7 @@ def prepare_scan(m, s):
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count decides it."""
     sc = m.sc[s]
-    if not sc.may_swap:
-        return FILE_ONLY
-    if sc.memcg and sc.swappiness == 0:
+    if cannot_swap(m, s):
         return FILE_ONLY
     if sc.swappiness == SWAPPINESS_ANON_ONLY:
         return ANON_ONLY
@@ -114,30 +123,14 @@ def balance(m, s):
     return FILE_ONLY if sc.cache_trim else FRACT
 
 
-@kernel
-def pressure(swappiness, anon_cost, file_cost):
-    """(anon, file) shares of the scan from the costs of reclaiming each (integer arithmetic of get_scan_count)."""
-    total = anon_cost + file_cost
-    anon, file = total + anon_cost, total + file_cost
-    total = anon + file
-    ap = swappiness * (total + 1) // (anon + 1)
-    fp = (200 - swappiness) * (total + 1) // (file + 1)
-    return ap, fp
-
-
 @hook
 def scan_count(m, s):
-    sc = m.sc[s]
-    vec, how = lruvecs(m)[sc.lruvec], balance(m, s)
-    ap, fp = pressure(sc.swappiness, sc.anon_cost, sc.file_cost)
+    sc, how = m.sc[s], balance(m, s)
+    ap, fp = cost_pressure(sc.swappiness, sc.anon_cost, sc.file_cost)
     for lru in range(4):
-        file = lru >= 2
-        scan = unprotected(m, s, vec.lists[lru].n) >> sc.priority
-        if how == FRACT:
-            scan = scan * (fp if file else ap) // (ap + fp)
-        elif (how == ANON_ONLY and file) or (how == FILE_ONLY and not file):
-            scan = 0
-        sc.nr[lru] = scan
+        size = unprotected(m, s, lruvecs(m)[sc.lruvec].lists[lru].n) >> sc.priority
+        share_out(m, s, lru, how, size, fp if lru >= 2 else ap, ap + fp)
+    sc.scan_adjusted = in_full_at_first(m, s)
     return 0
 
 
@@ -152,24 +145,12 @@ def may_shrink_active(m, s, file):
 
 @hook
 def after_round(m, s):
-    """Once the target is met: finish the smaller kind, and scan the other only in proportion."""
+    """Once the target is met: finish the kind with less left, and scan the other only in proportion."""
     sc = m.sc[s]
-    proportional = sc.memcg == 0 and not sc.kswapd and sc.priority == DEF_PRIORITY
-    if sc.round_reclaimed < sc.nr_to_reclaim or proportional:
+    if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
         return 0
-    anon, file = sc.nr[0] + sc.nr[1], sc.nr[2] + sc.nr[3]
-    if anon == 0 or file == 0:
-        return 1
-    if file > anon:
-        small, left = 0, anon * 100 // (sc.targets[0] + sc.targets[1] + 1)
-    else:
-        small, left = 2, file * 100 // (sc.targets[2] + sc.targets[3] + 1)
-    sc.nr[small] = sc.nr[small + 1] = 0
-    for lru in range(2 - small, 4 - small):
-        done = sc.targets[lru] - sc.nr[lru]
-        remaining = sc.targets[lru] * (100 - left) // 100
-        sc.nr[lru] = max(0, remaining - done)
-    return 0
+    sc.scan_adjusted = m.params[LRU_AXIS, SCAN_ON]
+    return stop_or_cut(m, s)
 
 
 @hook
@@ -183,15 +164,9 @@ def age_anon(m, s):
 
 @hook
 def check_references(m, pfn, young, executable):
-    page = frames(m)[pfn]
-    referenced = page.state & REFERENCED
-    page.state &= ~REFERENCED
-    if young:
-        page.state |= REFERENCED
-        if referenced or young > 1 or (executable and not page.state & ANON):
-            return ACTIVATE
-        return KEEP
-    return RECLAIM_CLEAN if referenced and not page.state & ANON else RECLAIM_PAGE
+    anon = frames(m)[pfn].state & ANON
+    at_once = anon and m.params[LRU_AXIS, FILE_WORKINGSET]
+    return look_twice(m, pfn, young, at_once, young > 1 or (executable and not anon))
 
 
 @kernel
@@ -217,52 +192,44 @@ def note_cost(m, lv, file, cost):
 
 @hook
 def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
-    note_cost(m, lv, file, paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed if m.params[LRU_AXIS, 1] else paged_out)
+    cost = paged_out if m.params[LRU_AXIS, IO_ONLY] else paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed
+    note_cost(m, lv, file, cost)
+    age_with_ancestors(m, lv, lruvecs(m)[lv].batch_activated)
     return 0
 
 
 @hook
 def note_active(m, lv, file, young, rotated):
-    if m.params[LRU_AXIS, 1]:
+    if not m.params[LRU_AXIS, IO_ONLY]:
         note_cost(m, lv, file, rotated)
+    age_with_ancestors(m, lv, rotated)
     return 0
-
-
-@kernel
-def age(m, lv):
-    """One page became active or nonresident: time passes for the lruvec and its ancestors."""
-    table, at = lruvecs(m), lv
-    while True:
-        table[at].nonresident_age += 1
-        if table[at].memcg == 0:
-            return
-        at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
 
 
 @hook
 def age_nonresident(m, lv):
-    age(m, lv)
+    age_with_ancestors(m, lv, 1)
     return 0
 
 
 @hook
 def evict(m, pfn, s):
     page, sc = frames(m)[pfn], m.sc[s]
+    if page.state & ANON and m.params[LRU_AXIS, FILE_WORKINGSET]:
+        return 0
     lv = lruvec_of(m, sc.memcg, page.node, page.zone)
     shadow = pack(lruvecs(m)[lv].nonresident_age, sc.memcg, page.node, 1 if page.state & WORKINGSET else 0)
-    age(m, lv)
+    age_with_ancestors(m, lv, 1)
     return shadow
 
 
 @kernel
-def note_activated(m, lv, file):
-    """A refault was activated: the lruvec and its ancestors count it."""
+def count_in_ancestors(m, lv, file):
+    """A refault was activated: the ancestors of the lruvec count it too, so a subtree's count is read at its root."""
     table, at = lruvecs(m), lv
-    while True:
-        table[at].activated[file] += 1
-        if table[at].memcg == 0:
-            return
+    while table[at].memcg:
         at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
+        table[at].activated[file] += 1
 
 
 @kernel
@@ -280,35 +247,17 @@ def workingset_size(m, lv, file):
 
 @hook
 def refault(m, pfn, shadow):
-    page = frames(m)[pfn]
-    file = 0 if page.state & ANON else 1
-    if file:
-        m.vm.workingset_refault_file += 1
-    else:
-        m.vm.workingset_refault_anon += 1
-    stat_updated(m, page.memcg, 1)
-    node, evictor = node_of(shadow), memcg_of(shadow)
-    lv = lruvec_of(m, evictor, node, m.nodes[node].first_zone)
-    distance = (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
-    if distance > workingset_size(m, lv, file):
+    count_refault(m, pfn)
+    file, node = 0 if frames(m)[pfn].state & ANON else 1, node_of(shadow)
+    lv, own = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone), lruvec_of_frame(m, pfn)
+    if distance(m, lv, shadow) > workingset_size(m, lv, file):
         return 0
-    page.state |= ACTIVE
-    own = lruvec_of_frame(m, pfn)
-    age(m, own)
-    note_activated(m, own, file)
-    if file:
-        m.vm.workingset_activate_file += 1
-    else:
-        m.vm.workingset_activate_anon += 1
-    stat_updated(m, page.memcg, 1)
+    activate_refault(m, pfn, own)
+    count_in_ancestors(m, own, file)
+    age_with_ancestors(m, own, 1)
     if was_workingset(shadow):
-        page.state |= WORKINGSET
-        note_cost(m, own, file, SWAP_CLUSTER_MAX if m.params[LRU_AXIS, 1] else 1)
-        if file:
-            m.vm.workingset_restore_file += 1
-        else:
-            m.vm.workingset_restore_anon += 1
-        stat_updated(m, page.memcg, 1)
+        restore_workingset(m, pfn)
+        note_cost(m, own, file, 1 if m.params[LRU_AXIS, IO_ONLY] else SWAP_CLUSTER_MAX)
     return 0
 
 

@@ -1,16 +1,18 @@
 """Split LRU lists per zone with pressure by rotation, as of 2.6.28 to 3.14 (here 3.1).
 
 Anonymous pages start active; a referenced anonymous page at the tail goes back to the active list, a referenced file
-page needs a second sighting. Pressure on each kind is what it was last scanned over what was last found referenced,
-without bound. Nothing remembers evicted pages. In 3.1 a limited group's pages were also on the global lists; here they
-are on the group's only, and global reclaim walks all groups.
+page needs a second sighting. Pressure on each kind is what was lately scanned or added over what was found worth
+keeping, without bound. Nothing remembers evicted pages. Lumpy reclaim takes a page's neighbours for allocations of
+order 1 and more, which the model does not make; with order 0 it does nothing.
 """
 
 from model.jit import frames, hook, kernel, lruvecs
 from model.mm.inactive_ratio import isqrt
-from model.mm.state import ACTIVATE, ANON, DEF_PRIORITY, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, SWAP_CLUSTER_MAX
+from model.mm.references import look_twice
+from model.mm.scan_balance import ANON_ONLY, FILE_ONLY, FRACT, rotation_pressure, share_out
+from model.mm.state import ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 
-SOURCE = "mm/vmscan.c: get_scan_count, shrink_zone, page_check_references, shrink_active_list, 3.1"
+SOURCE = "mm/vmscan.c: get_scan_count, shrink_zone, page_check_references, shrink_active_list; mm/swap.c, 3.1"
 SCOPE = "zone"
 
 
@@ -21,67 +23,74 @@ def new_anon_active(m):
 
 @hook
 def prepare_scan(m, s):
-    sc = m.sc[s]
-    sc.may_deactivate, sc.cache_trim, sc.file_is_tiny = 0, 0, 0
     return 0
 
 
 @kernel
+def zone_ratio(m, zone):
+    """zone->inactive_ratio: how many active anonymous pages there may be to an inactive one."""
+    gb = m.zones[zone].managed >> 18
+    return isqrt(10 * gb) if gb else 1
+
+
+@kernel
+def total(m, lv, lru):
+    """Size of a list: the lruvec's own, of a group over all zones (mem_cgroup_inactive_anon_is_low)."""
+    table = lruvecs(m)
+    if table[lv].memcg == 0:
+        return table[lv].lists[lru].n
+    pages, first = 0, table[lv].memcg * m.cfg.nr_zones
+    for other in range(first, first + m.cfg.nr_zones):
+        pages += table[other].lists[lru].n
+    return pages
+
+
+@kernel
 def inactive_anon_is_low(m, lv):
-    """inactive * ratio < active, the ratio from the size of the whole zone (a group: of its own list)."""
-    vec = lruvecs(m)[lv]
-    inactive, active = vec.lists[0].n, vec.lists[1].n
-    pages = inactive + active if vec.memcg else m.zones[vec.zone].managed
-    gb = pages >> 18
-    return inactive * (isqrt(10 * gb) if gb else 1) < active
+    """inactive * ratio < active, the ratio from the size of the whole zone, of a group from its own lists."""
+    inactive, active = total(m, lv, 0), total(m, lv, 1)
+    gb = (inactive + active) >> 18
+    if lruvecs(m)[lv].memcg:
+        return inactive * (isqrt(10 * gb) if gb else 1) < active
+    return inactive * zone_ratio(m, lruvecs(m)[lv].zone) < active
 
 
 @hook
 def may_shrink_active(m, s, file):
-    sc = m.sc[s]
-    vec = lruvecs(m)[sc.lruvec]
+    lv = m.sc[s].lruvec
     if file:
-        return 1 if vec.lists[3].n > vec.lists[2].n else 0
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, sc.lruvec) else 0
+        return 1 if total(m, lv, 3) > total(m, lv, 2) else 0
+    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, lv) else 0
 
 
 @kernel
-def pressure(swappiness, scanned_anon, rotated_anon, scanned_file, rotated_file):
-    """(anon, file) shares of the scan from how many of the scanned pages were worth keeping (get_scan_count, 3.1)."""
-    ap = (swappiness + 1) * (scanned_anon + 1) // (rotated_anon + 1)
-    fp = (200 - swappiness + 1) * (scanned_file + 1) // (rotated_file + 1)
-    return ap, fp
+def balance(m, s):
+    """Which kinds to scan: file pages without swap, anonymous ones when file and free pages are below high."""
+    sc = m.sc[s]
+    if not sc.may_swap:
+        return FILE_ONLY
+    zone = m.zones[lruvecs(m)[sc.lruvec].zone]
+    few = zone.nr_lru[2] + zone.nr_lru[3] + zone.nr_free <= zone.wmark_high
+    return ANON_ONLY if sc.memcg == 0 and few else FRACT
 
 
 @hook
 def scan_count(m, s):
-    sc = m.sc[s]
+    """kswapd and limit reclaim scan their share of a batch of a list that is too short for the priority."""
+    sc, how = m.sc[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
-    anon, file = vec.lists[0].n + vec.lists[1].n, vec.lists[2].n + vec.lists[3].n
-    zone = m.zones[vec.zone]
-    only_anon = sc.memcg == 0 and sc.may_swap and file + zone.nr_free <= zone.wmark_high
-    for kind in range(2):
-        if vec.recent_scanned[kind] > (file if kind else anon) // 4:
-            vec.recent_scanned[kind] //= 2
-            vec.recent_rotated[kind] //= 2
-    ap, fp = pressure(
-        sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1]
-    )
-    force = sc.kswapd or sc.memcg
+    ap = fp = denominator = 1
+    if how == FRACT:
+        ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness + 1, 200 - sc.swappiness + 1)
+        denominator = ap + fp + 1
     for lru in range(4):
-        size = vec.lists[lru].n
-        scan = size
-        if sc.priority or not sc.may_swap:
-            scan >>= sc.priority
-            if scan == 0 and force:
-                scan = SWAP_CLUSTER_MAX
-            if not sc.may_swap:
-                scan = scan if lru >= 2 else 0
-            elif only_anon:
-                scan = 0 if lru >= 2 else scan
-            else:
-                scan = scan * (fp if lru >= 2 else ap) // (ap + fp + 1)
-        sc.nr[lru] = scan
+        size, fraction = vec.lists[lru].n, fp if lru >= 2 else ap
+        if sc.priority == 0 and sc.may_swap:
+            sc.nr[lru] = size
+        else:
+            share_out(m, s, lru, how, size >> sc.priority, fraction, denominator)
+        if sc.nr[lru] == 0 and (sc.kswapd or sc.memcg):
+            share_out(m, s, lru, how, SWAP_CLUSTER_MAX, fraction, denominator)
     return 0
 
 
@@ -98,15 +107,7 @@ def age_anon(m, s):
 
 @hook
 def check_references(m, pfn, young, executable):
-    page = frames(m)[pfn]
-    referenced = page.state & REFERENCED
-    page.state &= ~REFERENCED
-    if young:
-        if page.state & ANON:
-            return ACTIVATE
-        page.state |= REFERENCED
-        return ACTIVATE if referenced else KEEP
-    return RECLAIM_CLEAN if referenced and not page.state & ANON else RECLAIM_PAGE
+    return look_twice(m, pfn, young, frames(m)[pfn].state & ANON, 0)
 
 
 @hook

@@ -1,93 +1,60 @@
-"""Two lists per node with refault distance for file pages (3.15 to 5.7; node-wide since 4.8).
+"""Two lists per node with refault distance for file pages, as of 4.12 to 4.19.
 
-Pressure by rotation as in 3.1. A file page that comes back sooner than the active file list is long is activated at
-once, and as long as such refaults happen the active file list is always open to deactivation. Anonymous pages start
-active and leave no shadow.
+Pressure by rotation as in 3.1, and both inactive lists by the square-root rule. A file page that comes back sooner than
+its group's active file list is long is activated at once, and after such refaults the active file list is open to
+deactivation until the next reclaim. Anonymous pages start active and leave no shadow.
 """
 
 from model.jit import frames, hook, kernel, lruvecs, memcgs
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
-from model.mm.memcontrol import stat_updated
-from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
-from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
-from model.policies.lru.cost_balanced import ANON_ONLY, EQUAL, FILE_ONLY, FRACT, after_round, age, age_nonresident
-from model.policies.lru.split import note_active, note_inactive, pressure
+from model.mm.references import look_twice
+from model.mm.scan_balance import (
+    ANON_ONLY,
+    EQUAL,
+    FILE_ONLY,
+    FRACT,
+    cannot_swap,
+    in_full_at_first,
+    node_pages,
+    rotation_pressure,
+    share_out,
+    stop_or_cut,
+)
+from model.mm.shadow import memcg_of, node_of, pack
+from model.mm.state import ANON
+from model.mm.workingset import activate_refault, count_refault, distance
+from model.policies.lru.split import new_anon_active, note_active, note_inactive, prepare_scan
 
-SOURCE = "mm/vmscan.c, mm/workingset.c, 4.19"
+SOURCE = "mm/vmscan.c: inactive_list_is_low, get_scan_count, shrink_node_memcg; mm/workingset.c, 4.19"
 SCOPE = "node"
-__all__ = ["after_round", "age_nonresident", "note_active", "note_inactive"]
-
-
-@hook
-def new_anon_active(m):
-    return 1
+__all__ = ["new_anon_active", "note_active", "note_inactive", "prepare_scan"]
 
 
 @kernel
-def low(m, lv, file):
-    """inactive_list_is_low: by the square-root rule on exact sizes; always for file pages while refaults activate."""
+def low(m, lv, kind):
+    """inactive_list_is_low by sizes alone."""
     vec = lruvecs(m)[lv]
-    if file and vec.activated[1] != vec.snapshot[1]:
-        return vec.lists[3].n > 0
-    return inactive_is_low(vec.lists[2 * file].n, vec.lists[2 * file + 1].n)
+    return inactive_is_low(vec.lists[2 * kind].n, vec.lists[2 * kind + 1].n)
 
 
-@hook
-def prepare_scan(m, s):
-    return 0
+@kernel
+def activations(m, memcg):
+    """Refaults activated in the group so far, on all nodes."""
+    count = 0
+    for lv in range(memcg * m.cfg.nr_zones, (memcg + 1) * m.cfg.nr_zones):
+        count += lruvecs(m)[lv].activated[1]
+    return count
 
 
 @hook
 def may_shrink_active(m, s, file):
-    if not file and m.cfg.total_swap == 0:
-        return 0
-    return 1 if low(m, m.sc[s].lruvec, file) else 0
-
-
-@kernel
-def balance(m, s):
-    """Which lists to scan, in the order get_scan_count of 4.19 decides it."""
-    sc = m.sc[s]
-    vec, node = lruvecs(m)[sc.lruvec], m.nodes[sc.node]
-    if not sc.may_swap or (sc.memcg and sc.swappiness == 0):
-        return FILE_ONLY
-    if sc.priority == 0 and sc.swappiness:
-        return EQUAL
-    if sc.memcg == 0:
-        free = high = file = 0
-        for z in range(node.first_zone, node.first_zone + node.nr_zones):
-            free += m.zones[z].nr_free
-            high += m.zones[z].wmark_high
-            file += m.zones[z].nr_file
-        if file + free <= high and not low(m, sc.lruvec, 0) and vec.lists[0].n >> sc.priority:
-            return ANON_ONLY
-    if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority:
-        return FILE_ONLY
-    return FRACT
-
-
-@hook
-def scan_count(m, s):
-    sc = m.sc[s]
-    vec, how = lruvecs(m)[sc.lruvec], balance(m, s)
-    for kind in range(2):
-        if vec.recent_scanned[kind] > (vec.lists[2 * kind].n + vec.lists[2 * kind + 1].n) // 4:
-            vec.recent_scanned[kind] //= 2
-            vec.recent_rotated[kind] //= 2
-    ap, fp = pressure(
-        sc.swappiness, vec.recent_scanned[0], vec.recent_rotated[0], vec.recent_scanned[1], vec.recent_rotated[1]
-    )
-    for lru in range(4):
-        file = lru >= 2
-        scan = vec.lists[lru].n >> sc.priority
-        if how == FRACT:
-            scan = scan * (fp if file else ap) // (ap + fp)
-        elif (how == ANON_ONLY and file) or (how == FILE_ONLY and not file):
-            scan = 0
-        sc.nr[lru] = scan
-    return 0
+    """inactive_list_is_low; after activated refaults an active file list is always too long."""
+    vec = lruvecs(m)[m.sc[s].lruvec]
+    if file and vec.snapshot[1] != activations(m, vec.memcg):
+        return 1 if vec.lists[3].n > 0 else 0
+    return 1 if (file or m.cfg.total_swap) and low(m, m.sc[s].lruvec, file) else 0
 
 
 @hook
@@ -95,27 +62,55 @@ def age_anon(m, s):
     return 1 if m.cfg.total_swap and low(m, m.sc[s].lruvec, 0) else 0
 
 
-@hook
-def end_reclaim(m, s):
-    """Remember how many refaults had been activated in every group in scope (snapshot_refaults)."""
+@kernel
+def balance(m, s):
+    """Which lists to scan, in the order get_scan_count decides it."""
     sc = m.sc[s]
-    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
-        vec = lruvecs(m)[lruvec_of(m, memcg, sc.node, sc.zone)]
-        vec.snapshot[1] = vec.activated[1]
+    vec = lruvecs(m)[sc.lruvec]
+    if cannot_swap(m, s):
+        return FILE_ONLY
+    if sc.priority == 0 and sc.swappiness:
+        return EQUAL
+    free, high, file = node_pages(m, sc.node)
+    enough_anon = not (m.cfg.total_swap and low(m, sc.lruvec, 0)) and vec.lists[0].n >> sc.priority
+    if sc.memcg == 0 and file + free <= high and enough_anon:
+        return ANON_ONLY
+    return FILE_ONLY if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority else FRACT
+
+
+@hook
+def scan_count(m, s):
+    sc, how = m.sc[s], balance(m, s)
+    ap = fp = denominator = 1
+    if how == FRACT:
+        ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
+        denominator = ap + fp + 1
+    for lru in range(4):
+        size = lruvecs(m)[sc.lruvec].lists[lru].n >> sc.priority
+        share_out(m, s, lru, how, size, fp if lru >= 2 else ap, denominator)
+    sc.scan_adjusted = in_full_at_first(m, s)
     return 0
 
 
 @hook
+def after_round(m, s):
+    """With enough pages the rest is cut once, in proportion, and scanned whatever it gives."""
+    sc = m.sc[s]
+    if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
+        return 0
+    sc.scan_adjusted = 1
+    return stop_or_cut(m, s)
+
+
+@hook
 def check_references(m, pfn, young, executable):
-    page = frames(m)[pfn]
-    referenced = page.state & REFERENCED
-    page.state &= ~REFERENCED
-    if young:
-        if page.state & ANON:
-            return ACTIVATE
-        page.state |= REFERENCED
-        return ACTIVATE if referenced or young > 1 or executable else KEEP
-    return RECLAIM_CLEAN if referenced and not page.state & ANON else RECLAIM_PAGE
+    return look_twice(m, pfn, young, frames(m)[pfn].state & ANON, young > 1 or executable)
+
+
+@hook
+def age_nonresident(m, lv):
+    lruvecs(m)[lv].nonresident_age += 1
+    return 0
 
 
 @hook
@@ -123,30 +118,27 @@ def evict(m, pfn, s):
     page = frames(m)[pfn]
     if page.state & ANON:
         return 0
-    lv = lruvec_of(m, page.memcg, page.node, page.zone)
-    shadow = pack(lruvecs(m)[lv].nonresident_age, page.memcg, page.node, 1 if page.state & WORKINGSET else 0)
-    age(m, lv)
-    return shadow
+    vec = lruvecs(m)[lruvec_of_frame(m, pfn)]
+    vec.nonresident_age += 1
+    return pack(vec.nonresident_age, page.memcg, page.node, 0)
 
 
 @hook
 def refault(m, pfn, shadow):
-    page = frames(m)[pfn]
-    m.vm.workingset_refault_file += 1
-    stat_updated(m, page.memcg, 1)
+    count_refault(m, pfn)
     node = node_of(shadow)
     lv = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone)
-    distance = (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & ((1 << 40) - 1)
-    if distance > lruvecs(m)[lv].lists[3].n:
+    if distance(m, lv, shadow) > lruvecs(m)[lv].lists[3].n:
         return 0
-    own = lruvec_of_frame(m, pfn)
-    page.state |= ACTIVE
-    age(m, own)
-    lruvecs(m)[own].activated[1] += 1
-    m.vm.workingset_activate_file += 1
-    stat_updated(m, page.memcg, 1)
-    if was_workingset(shadow):
-        page.state |= WORKINGSET
-        m.vm.workingset_restore_file += 1
-        lruvecs(m)[own].recent_rotated[1] += 1
+    activate_refault(m, pfn, lv)
+    lruvecs(m)[lruvec_of_frame(m, pfn)].nonresident_age += 1
+    return 0
+
+
+@hook
+def end_reclaim(m, s):
+    """Remember how many refaults had been activated in every group in scope (snapshot_refaults)."""
+    sc = m.sc[s]
+    for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
+        lruvecs(m)[lruvec_of(m, memcg, sc.node, sc.zone)].snapshot[1] = activations(m, memcg)
     return 0

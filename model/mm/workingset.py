@@ -1,0 +1,62 @@
+"""Refault distance: how time passes for evicted pages, and what is counted when one comes back (mm/workingset.c)."""
+
+from model.jit import frames, kernel, lruvecs, memcgs
+from model.mm.lists import lruvec_of
+from model.mm.memcontrol import stat_updated
+from model.mm.shadow import age_of
+from model.mm.state import ACTIVE, ANON, WORKINGSET
+
+AGE_MASK = (1 << 40) - 1  # what a shadow entry keeps of the age
+
+
+@kernel
+def age_with_ancestors(m, lv, pages):
+    """`pages` pages became active or nonresident: time passes for the lruvec and its ancestors (since 5.8)."""
+    table, at = lruvecs(m), lv
+    while True:
+        table[at].nonresident_age += pages
+        if table[at].memcg == 0:
+            return
+        at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
+
+
+@kernel
+def distance(m, lv, shadow):
+    """How much the lruvec has aged since the page left it."""
+    return (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & AGE_MASK
+
+
+@kernel
+def count_refault(m, pfn):
+    """A page came back that had left a shadow."""
+    if frames(m)[pfn].state & ANON:
+        m.vm.workingset_refault_anon += 1
+    else:
+        m.vm.workingset_refault_file += 1
+    stat_updated(m, frames(m)[pfn].memcg, 1)
+
+
+@kernel
+def activate_refault(m, pfn, lv):
+    """The page belongs to the workingset: it starts on the active list, and lruvec `lv` counts it."""
+    page = frames(m)[pfn]
+    page.state |= ACTIVE
+    if page.state & ANON:
+        lruvecs(m)[lv].activated[0] += 1
+        m.vm.workingset_activate_anon += 1
+    else:
+        lruvecs(m)[lv].activated[1] += 1
+        m.vm.workingset_activate_file += 1
+    stat_updated(m, page.memcg, 1)
+
+
+@kernel
+def restore_workingset(m, pfn):
+    """The page had been active before it was evicted (workingset_restore, 4.20)."""
+    page = frames(m)[pfn]
+    page.state |= WORKINGSET
+    if page.state & ANON:
+        m.vm.workingset_restore_anon += 1
+    else:
+        m.vm.workingset_restore_file += 1
+    stat_updated(m, page.memcg, 1)
