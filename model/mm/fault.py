@@ -160,10 +160,14 @@ def read_slot(m, t, slot, at):
 
 @kernel
 def read_around(m, t, region, at, slot):
-    """Swap readahead: swapped-out neighbours of the faulting page by address or of its slot. Time it is read."""
+    """Swap readahead: swapped-out neighbours of the faulting page by address or of its slot. Time it is read.
+
+    Neighbours of the slot are one request with it; those by address lie anywhere and follow it one by one.
+    """
     r, table, entries, used = regions(m)[region], pte(m), swapcache(m), swapmap(m)
     count = swap_window(m, region, at, slot)
-    first, done = m.clock.window_start, read_in(m, slot, 1)
+    first, fresh = m.clock.window_start, 0
+    done = read_in(m, slot, 1) if m.cfg.swap_by_vma else 0
     for i in range(first, first + count):
         if m.cfg.swap_by_vma:
             if i == at or i < r.start or i >= r.start + r.npages or table[i] == 0 or table[i] & PTE_PRESENT:
@@ -180,9 +184,10 @@ def read_around(m, t, region, at, slot):
             break
         frames(m)[pfn].state |= READAHEAD
         m.vm.swap_ra += 1
+        fresh += 1
         if m.cfg.swap_by_vma:
             read_in(m, neighbour, 1)
-    return done
+    return done if m.cfg.swap_by_vma else read_in(m, slot, 1 + fresh)
 
 
 @kernel

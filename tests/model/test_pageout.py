@@ -86,6 +86,16 @@ def test_reading_back_and_then_writing_faults_twice_until_6_11():
     assert both["6.18"]["pgmajfault"] == alone["6.18"]["pgmajfault"] > 0
 
 
+def test_neighbours_of_a_slot_are_read_in_one_request():
+    """3.1 reads the aligned block of eight slots around the faulting one at the price of eight pages, not of one."""
+    blocks = reads(range(0, 64, 8))
+    done = swapped_in("3.1", blocks)
+    read = int(done.metrics["pswpin"])
+    assert done.metrics["swap_ra"] > 0 and read == done.metrics["pgmajfault"] + done.metrics["swap_ra"]
+    assert int(done.m.disks[0].reads) == done.metrics["pgmajfault"]
+    assert int(done.built.memory.table("servers")[done.m.disks[0].channel].busy_ns) > 0
+
+
 def test_reclaim_that_meets_only_dirty_pages_waits_for_the_flusher():
     """The throttled group's pages are written by the flusher in long runs, not one by one."""
     host = machine(32, disks={"d": Disk()})
