@@ -7,9 +7,10 @@ from model import numa, registry
 from model.actors import NEVER, schedule
 from model.description import Cell, Task
 from model.jit import HOOKS, Hook, bind
-from model.layout import CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
+from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import fault, page_alloc, shrink_list
+from model.mm import fault, page_alloc, rmap, shrink_list, two_lists
+from model.mm.state import ONE_TOUCH, TWO_TOUCH
 from model.place_cgroups import group_names, place_cgroups
 from model.place_devices import place_devices
 from model.place_nodes import place_lruvecs, place_nodes
@@ -23,14 +24,18 @@ QUANTUM_NS = 20_000  # how far an actor may run ahead of the next one
 CORE_HOOKS = (
     shrink_list.shrink_inactive,
     shrink_list.shrink_active,
+    shrink_list.shrink_batch,
+    two_lists.lruvec_begin,
+    two_lists.lruvec_round,
+    two_lists.lruvec_end,
+    rmap.page_referenced,
     page_alloc.charged_frame,
     page_alloc.kernel_frame,
     fault.access,
 )
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
-    "rmap_check", "pfn_walk", "damon_sample",
-    "lruvec_visit",
+    "rmap_check", "pfn_walk", "damon_sample", "lruvec_visit", "walk_pte",
 )  # fmt: skip
 
 
@@ -69,6 +74,7 @@ def table_rows(
     cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
     actors = len(tasks) + 2 * len(cell.machine.nodes) + len(cell.machine.disks) + 2
     watched = int(bool(registry.load("idle", cell.policy["idle"]).SCANNERS))
+    generations = lruvecs if generational(cell) else 0
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
@@ -78,7 +84,16 @@ def table_rows(
         "idle_age": frames * watched, "last_touch": frames * watched,
         "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
+        "lrugens": generations, "bloom": generations * BLOOM_BYTES,
     }  # fmt: skip
+
+
+def generational(cell: Cell) -> int:
+    """What `cfg.lru_gen` is for the cell's lists: 0, ONE_TOUCH or TWO_TOUCH."""
+    variant = cell.policy["lru"]
+    if not getattr(registry.load("lru", variant), "GENERATIONS", False):
+        return 0
+    return TWO_TOUCH if variant.params["two_touch"] else ONE_TOUCH
 
 
 def _chunk(tasks: Mapping[str, Task]) -> int:
@@ -99,6 +114,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.nr_nodes, cfg.nr_cpus = len(machine.nodes), sum(node.cpus for node in machine.nodes)
     cfg.nr_memcgs, cfg.nr_tasks, cfg.online_cpus = len(built.cgroups), len(built.tasks), cfg.nr_cpus
     cfg.zone_lruvecs = 1 if modules["lru"].SCOPE == "zone" else 0
+    cfg.lru_gen = generational(cell)
     cfg.swappiness = vm.swappiness if vm.swappiness is not None else 60
     cfg.page_cluster = vm.page_cluster if vm.page_cluster is not None else 3
     cfg.min_unmapped_ratio = vm.min_unmapped_ratio if vm.min_unmapped_ratio is not None else 1

@@ -6,7 +6,7 @@ Plain numpy over whole tables, so it shares no code with the kernels it checks.
 import numpy as np
 
 from model.build import Built
-from model.layout import MAX_ORDER, MIGRATETYPES, NONE
+from model.layout import MAX_GENS, MAX_ORDER, MIGRATETYPES, NONE
 from model.mm import state
 
 
@@ -20,6 +20,7 @@ def verify(built: Built) -> None:
     _free_blocks(built, seen)
     _pcps(built, seen)
     _lists(built, seen)
+    _generations(built, seen)
     _list_sizes(built)
     _batches(built, seen)
     _kernel(built, seen)
@@ -91,10 +92,57 @@ def _lists(built: Built, seen: np.ndarray) -> None:
             )
 
 
+def _generation(states: np.ndarray) -> np.ndarray:
+    """Generation each page says it is in, -1 for none."""
+    return ((states & state.GEN_MASK) >> state.GEN_SHIFT) - 1
+
+
+def _lruvec_numbers(built: Built, pages: np.ndarray) -> np.ndarray:
+    """Number of the lruvec each page belongs to, while lists are a node's."""
+    m = built.memory.m
+    return pages["memcg"].astype(np.int64) * int(m.cfg.nr_zones) + m.nodes["first_zone"][pages["node"]]
+
+
+def _generations(built: Built, seen: np.ndarray) -> None:
+    """Every page of a generation stands in one list of its lruvec, kind and zone; sizes count what pages say."""
+    m, frames = built.memory.m, built.memory.table("frames")
+    kinds = m.zones["kind"]
+    for lv, g in enumerate(built.memory.table("lrugens")):
+        oldest, newest = g.min_seq, int(g.max_seq)
+        _require(
+            all(2 <= newest - int(seq) + 1 <= MAX_GENS for seq in oldest),
+            lambda lv=lv: f"lruvec {lv} has too few or too many generations",
+        )
+        said = np.zeros(g.pages.shape, dtype=np.int64)
+        for gen, kind, zone in np.ndindex(*g.pages.shape):
+            rows = g.lists[gen, kind, zone]
+            if rows.n == 0:
+                continue
+            chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
+            pages = frames[chain]
+            seen[chain] += 1
+            mine = (
+                (len(chain) == rows.n)
+                & (_lruvec_numbers(built, pages) == lv)
+                & (kinds[pages["zone"]] == zone)
+                & (((pages["state"] & state.ANON) == 0) == kind)
+                & ((pages["state"] & state.HOME_MASK) >> state.HOME_SHIFT == gen)
+                & ((pages["state"] & state.LRU) != 0)
+            )
+            _require(mine.all(), lambda lv=lv: f"a list of a generation of lruvec {lv} is wrong")
+            np.add.at(said[:, kind, zone], _generation(pages["state"]), 1)
+        _require((said == g.pages).all(), lambda lv=lv: f"the generations of lruvec {lv} miscount their pages")
+
+
 def _list_sizes(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     listed = frames[(frames["state"] & state.LRU) != 0]
-    lru = np.where(listed["state"] & state.ANON, 0, 2) + ((listed["state"] & state.ACTIVE) != 0)
+    active = (listed["state"] & state.ACTIVE) != 0
+    if m.cfg.lru_gen:
+        _require(not active.any(), lambda: "a page in a generation has the active flag")
+        newest = built.memory.table("lrugens")["max_seq"][_lruvec_numbers(built, listed)]
+        active = np.isin((newest - _generation(listed["state"])) % MAX_GENS, (0, 1))
+    lru = np.where(listed["state"] & state.ANON, 0, 2) + active
     for z in range(int(m.cfg.nr_zones)):
         found = np.bincount(lru[listed["zone"] == z], minlength=4)
         _require(

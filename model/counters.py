@@ -74,6 +74,10 @@ cold_found | higher | cold pages that the scanner called cold, summed over round
 cold_missed | lower | cold pages that it took for the working set, summed over rounds
 cold_false | lower | pages of the working set that it called cold, summed over rounds
 proactive_ns | lower | CPU time of proactive reclaimers | ns
+lru_gen_aged | none | times a lruvec got a new youngest generation | events
+lru_gen_leaf_total | lower | page-table words that aging walks looked at | words
+lru_gen_leaf_young | none | young page-table words that aging walks found and cleared | words
+lru_gen_walk_ns | lower | CPU time of aging walks, on the clock of whoever reclaims | ns
 oom_kill | lower | tasks killed for want of memory | events
 """)
 

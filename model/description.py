@@ -125,6 +125,8 @@ class Costs:
     """One visit to the buddy allocator under the zone lock (estimate)."""
     kswapd_wake: Nanoseconds = 1_500
     """Scheduler switch to a daemon (estimate)."""
+    walk_pte: Nanoseconds = 7
+    """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
     lru_lock: Nanoseconds = 20
     """Time lru_lock is held per page moved (estimate)."""
     rmap_check: Nanoseconds = 150

@@ -1,6 +1,6 @@
 """Kernel eras: which variant each policy axis has, which settings exist, and where the defaults come from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -162,3 +162,27 @@ ERAS = {
         ),
     )
 }  # fmt: skip
+
+
+def _with_generations(kernel: str, doc: str, two_touch: bool) -> Era:
+    """The era `kernel` with CONFIG_LRU_GEN_ENABLED."""
+    base = ERAS[kernel]
+    params = {**base.params, "lru": {"two_touch": two_touch}}
+    return replace(base, name=f"{kernel}+mglru", doc=doc, policy={**base.policy, "lru": "mglru"}, params=params)
+
+
+for _era in (
+    _with_generations(
+        "6.1",
+        "Multi-generational LRU as it was merged, with its stable fixes: one sighting promotes a page, groups are "
+        "visited in tree order. Source: mm/vmscan.c, mm/workingset.c of 6.1 with CONFIG_LRU_GEN_ENABLED.",
+        two_touch=False,
+    ),
+    _with_generations(
+        "6.18",
+        "Multi-generational LRU after its rework of 6.14: two sightings promote a page. Source: mm/vmscan.c, "
+        "mm/workingset.c of 6.18 with CONFIG_LRU_GEN_ENABLED.",
+        two_touch=True,
+    ),
+):
+    ERAS[_era.name] = _era

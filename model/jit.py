@@ -27,10 +27,15 @@ HOOKS = {
     # core: bound once, called through the table so that numba compiles each of them once and not into every caller
     "shrink_inactive": 4,  # (sc, lruvec, list, pages to scan): pages reclaimed
     "shrink_active": 4,  # (sc, lruvec, list, pages to scan): 0
+    "shrink_batch": 1,  # (sc): pages freed of those isolated in sc.batch
     "charged_frame": 1,  # (task): a frame, or NONE
     "kernel_frame": 1,  # (task): a frame, or NONE
     "access": 4,  # (task, region, page, write): OK or OUT_OF_MEMORY
-    # axis lru
+    # axis lru; the first four have defaults for lruvecs with an active and an inactive list
+    "lruvec_begin": 1,  # (sc): start on sc.lruvec; 1 = there is something to do
+    "lruvec_round": 1,  # (sc): one bounded piece of work on it, adding to sc.round_reclaimed; 1 = there is more
+    "lruvec_end": 1,  # (sc): done with it for this pass
+    "page_referenced": 2,  # (frame, sc): young words that map it, cleared; plus 1 << 16 for an executable mapping
     "new_anon_active": 0,  # 1 = a fresh anonymous page starts on the active list
     "prepare_scan": 1,  # (sc): what may be deactivated, cache_trim and costs, before a node or zone is shrunk
     "scan_count": 1,  # (sc): how much of each list to scan, into sc.nr
@@ -233,3 +238,5 @@ idle_age = accessor("idle_age")
 last_touch = accessor("last_touch")
 idle_stats = accessor("idle_stats")
 iters = accessor("iters")
+lrugens = accessor("lrugens")
+bloom = accessor("bloom")

@@ -19,8 +19,10 @@ MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arb
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
-LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 32, 13
+# MGLRU isolates up to 64 pages at once, the two-list LRU 32.
+LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
+MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
@@ -63,12 +65,21 @@ LRUVEC = row(
     snapshot=("i8", (2,)), recent_scanned=("i8", (2,)), recent_rotated=("i8", (2,)),
     batch_scanned="i8", batch_activated="i8",
 )  # fmt: skip
+# Multi-generational lists of a lruvec, by generation (sequence number modulo 4), kind (0 anon, 1 file) and zone kind.
+# `pages` counts by the generation that pages say they are in, `lists` are where they stand until eviction sorts them.
+LRUGEN = row(
+    max_seq="i8", min_seq=("i8", (2,)), born=("i8", (MAX_GENS,)), lists=(LIST, (MAX_GENS, 2, ZONES_PER_NODE)),
+    pages=("i8", (MAX_GENS, 2, ZONES_PER_NODE)), avg_refaulted=("i8", (2, MAX_TIERS)),
+    avg_total=("i8", (2, MAX_TIERS)), refaulted=("i8", (2, MAX_TIERS)), evicted=("i8", (2, MAX_TIERS)),
+    protected=("i8", (2, MAX_TIERS)), filters="i8",
+)  # fmt: skip
 MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
     parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
     memory_min="i8", memory_low="i8", memory_high="i8", soft_limit="i8",
     protects="i8", min_usage="i8", low_usage="i8", children_min="i8", children_low="i8", emin="i8", elow="i8",
     stat_every="i8", stat_updates="i8", accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8",
     events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
+    first_task="i8",
 )  # fmt: skip
 ITER = row(position="i4", generation="i4")  # where walks over a subtree are: `position` is the next group, 0 its root
 SC = row(
@@ -83,6 +94,9 @@ SC = row(
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
+    more="i8", scanned="i8", first_seq="i8",
+    aged="i8", mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
+    unqueued_dirty="i8",
     nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
@@ -102,7 +116,8 @@ TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
-    booked=("i8", (MAX_NODES,)), over_high="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
+    stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
@@ -133,12 +148,13 @@ CONFIG = row(
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
     activates_in_batch="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
-    io_path="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
+    io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
-            broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8")  # fmt: skip
+            broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
+            in_fault="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
@@ -147,6 +163,7 @@ BIG = {  # name -> element type
     "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,
+    "lrugens": LRUGEN, "bloom": np.dtype("u1"),
 }  # fmt: skip
 
 MACHINE = row(

@@ -9,6 +9,7 @@ from model import layout, numa, watermarks
 from model.layout import NONE
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import buddy
+from model.mm.gens import MIN_GENS
 from model.units import PAGE
 
 
@@ -84,3 +85,4 @@ def place_lruvecs(built: Built, servers: Servers) -> None:
     place = np.arange(zones) if m.cfg.zone_lruvecs else nodes
     each = int(place.max()) + 1
     table["lock"] = servers.take(groups * each) + np.arange(groups)[:, None] * each + place
+    built.memory.table("lrugens")["max_seq"] = MIN_GENS + 1

@@ -96,6 +96,16 @@ def place_tasks(
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512
     m.cfg.nr_regions, m.clock.tasks_left = region, len(tasks)
+    _by_group(built)
+
+
+def _by_group(built: Built) -> None:
+    """Link the tasks of each group in the order of their numbers: the group's address spaces (lru_gen_mm_list)."""
+    rows, groups = built.memory.table("tasks"), built.memory.table("memcgs")
+    groups["first_task"] = rows["next_of_group"] = NONE
+    for t in range(len(rows) - 1, -1, -1):
+        rows[t].next_of_group = groups[int(rows[t].memcg)].first_task
+        groups[int(rows[t].memcg)].first_task = t
 
 
 def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:

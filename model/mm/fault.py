@@ -26,6 +26,7 @@ from model.mm.lru import lru_add
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.state import (
     ACTIVE,
+    ADVICE_NORMAL,
     ADVICE_RANDOM,
     ANON,
     HELD,
@@ -313,6 +314,8 @@ def access(m, t, region, page, write):
     r = regions(m)[region]
     at = r.start + page - r.first
     index = files(m)[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
+    # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
+    m.clock.in_fault = 1 if m.cfg.lru_gen and r.kind != REGION_READ and r.advice == ADVICE_NORMAL else 0
     if r.kind == REGION_READ:
         absent = read_or_write(m, t, region, index, write)
         if absent > 0:

@@ -1,7 +1,11 @@
-"""The doubly linked lists of a lruvec, newest at the head; a frame is on at most one."""
+"""The doubly linked lists of a lruvec, newest at the head; a frame is on at most one.
+
+Under the multi-generational LRU the same calls put pages into generations, which `model.mm.gens` chooses.
+"""
 
 from model.jit import frames, kernel, lruvecs
 from model.layout import NONE
+from model.mm.gens import gen_add, gen_delete
 from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
 
 
@@ -29,6 +33,9 @@ def lruvec_of(m, memcg, node, zone):
 @kernel
 def push_head(m, lv, lru, pfn):
     """Put frame `pfn` at the head of list `lru` of lruvec `lv`."""
+    if m.cfg.lru_gen:
+        gen_add(m, lv, pfn, False)
+        return
     f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     f[pfn].prev, f[pfn].next = NONE, lst.head
     if lst.head == NONE:
@@ -44,6 +51,9 @@ def push_head(m, lv, lru, pfn):
 @kernel
 def push_tail(m, lv, lru, pfn):
     """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim."""
+    if m.cfg.lru_gen:
+        gen_add(m, lv, pfn, True)
+        return
     f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     f[pfn].next, f[pfn].prev = NONE, lst.tail
     if lst.tail == NONE:
@@ -62,6 +72,9 @@ def unlink(m, lv, lru, pfn):
     f, lst = frames(m), lruvecs(m)[lv].lists[lru]
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)
+        return
+    if m.cfg.lru_gen:
+        gen_delete(m, lv, pfn, False)
         return
     before, after = f[pfn].prev, f[pfn].next
     if before == NONE:

@@ -5,6 +5,7 @@ it. Activation of a page already on a list goes through a second batch.
 """
 
 from model.jit import caller, frames, kernel, lruvecs
+from model.mm.gens import count_access
 from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
 from model.mm.memcontrol import stat_updated
 from model.mm.state import (
@@ -90,7 +91,8 @@ def lru_add_drain_all(m):
 def lru_add(m, pfn):
     """Queue a new page for its list; the batch drains when it is full."""
     cpu = m.cpus[m.clock.cpu]
-    frames(m)[pfn].state |= BATCHED
+    # A page that a fault brings in starts active under the multi-generational LRU (folio_add_lru).
+    frames(m)[pfn].state |= BATCHED | (ACTIVE if m.clock.in_fault else 0)
     cpu.pfn[cpu.n] = pfn
     cpu.n += 1
     if cpu.n >= m.cfg.lru_batch:
@@ -108,10 +110,24 @@ def _activate_in_batch(m, pfn):
 
 
 @kernel
+def queue_activation(m, pfn):
+    """A page on a list will be activated when the running CPU's batch is full (folio_activate)."""
+    cpu = m.cpus[m.clock.cpu]
+    frames(m)[pfn].state |= QUEUED
+    cpu.activate[cpu.n_activate] = pfn
+    cpu.n_activate += 1
+    if cpu.n_activate >= m.cfg.lru_batch:
+        drain_lru_activate(m, m.clock.cpu)
+
+
+@kernel
 def mark_accessed(m, pfn):
     """read() or write() used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
     f = frames(m)
     f[pfn].state &= ~IDLE
+    if m.cfg.lru_gen:
+        count_access(m, pfn)
+        return
     state = f[pfn].state
     if not state & REFERENCED:
         f[pfn].state |= REFERENCED
@@ -119,12 +135,7 @@ def mark_accessed(m, pfn):
     if state & ACTIVE:
         return
     if state & LRU:
-        cpu = m.cpus[m.clock.cpu]
-        f[pfn].state |= QUEUED
-        cpu.activate[cpu.n_activate] = pfn
-        cpu.n_activate += 1
-        if cpu.n_activate >= m.cfg.lru_batch:
-            drain_lru_activate(m, m.clock.cpu)
+        queue_activation(m, pfn)
     elif m.cfg.activates_in_batch:
         _activate_in_batch(m, pfn)
     else:

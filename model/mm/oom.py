@@ -61,9 +61,27 @@ def out_of_memory(m, t, over):
     dying = victim(m, t, over)
     if dying == t:
         return 0
-    if tasks(m)[dying].state != DONE:
-        tasks(m)[dying].time = max(tasks(m)[dying].time, m.clock.now)
-        m.clock.tasks_left -= 1
-        schedule(m, dying, NEVER)
-    oom_kill(m, dying)
+    _kill_another(m, dying)
     return 1
+
+
+@kernel
+def _kill_another(m, t):
+    """Kill task `t`, which is not running just now."""
+    if tasks(m)[t].state != DONE:
+        tasks(m)[t].time = max(tasks(m)[t].time, m.clock.now)
+        m.clock.tasks_left -= 1
+        schedule(m, t, NEVER)
+    oom_kill(m, t)
+
+
+@kernel
+def kill_largest(m):
+    """No task in particular asked for memory: kill the one whose death frees most."""
+    worst, most = -1, 0
+    for t in range(m.cfg.nr_tasks):
+        points = badness(m, t) if tasks(m)[t].state != KILLED else 0
+        if points > most:
+            worst, most = t, points
+    if worst >= 0:
+        _kill_another(m, worst)

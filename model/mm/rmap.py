@@ -3,7 +3,7 @@
 An anonymous page has one word, a file page one in every mapping of the file that covers it.
 """
 
-from model.jit import files, frames, kernel, pte, regions
+from model.jit import files, frames, hook, kernel, pte, regions
 from model.layout import NONE
 from model.mm.lists import panic
 from model.mm.state import (
@@ -96,6 +96,12 @@ def clear_young(m, pfn):
             left -= 1
         region = regions(m)[region].next_of_file
     return found
+
+
+@hook
+def page_referenced(m, pfn, s):
+    """Young words that map the frame, for reclaim by scan control `s`."""
+    return referenced(m, pfn)
 
 
 @kernel

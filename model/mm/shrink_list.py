@@ -5,14 +5,14 @@
 
 from model.block.server import hold
 from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, swapcache
-from model.layout import NONE, SCAN_BATCH
+from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes, wait_on_writeback
 from model.mm.pageout import write_out
-from model.mm.rmap import referenced, unmap
+from model.mm.rmap import unmap
 from model.mm.state import (
     ACTIVATE,
     ACTIVE,
@@ -27,12 +27,14 @@ from model.mm.state import (
     QUEUED,
     RECLAIM,
     RECLAIM_PAGE,
+    SWAP_CLUSTER_MAX,
     SWAPCACHE,
     WORKINGSET,
     WRITEBACK,
 )
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 
+page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")
 pageout_file = caller("pageout_file")
@@ -50,7 +52,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
     f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
     sc.nr_taken = 0
     scanned = skipped = 0
-    while scanned < nr_to_scan and skipped < SCAN_BATCH and vec.lists[lru].n:
+    while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
         pfn = vec.lists[lru].tail
         unlink(m, lv, lru, pfn)
         if m.zones[f[pfn].zone].kind > sc.highest_zoneidx:
@@ -142,7 +144,7 @@ def _writeback_over(m, s, pfn):
 @kernel
 def _verdict(m, s, pfn):
     """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE."""
-    young = referenced(m, pfn)
+    young = page_referenced(m, pfn, s)
     verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
     if verdict < RECLAIM_PAGE or verdict > ACTIVATE:
         panic(m, BAD_HOOK, pfn)
@@ -201,7 +203,7 @@ def _reclaim_one(m, s, pfn):
 
 
 @kernel
-def _count_scan(m, s, lv, lru, scanned, reclaimed):
+def count_scan(m, s, lv, lru, scanned, reclaimed):
     """Book a batch from an inactive list under the kernel's counters."""
     sc, vm, node = m.sc[s], m.vm, m.nodes[lruvecs(m)[lv].node].vm
     if sc.kswapd:
@@ -227,10 +229,35 @@ def _count_scan(m, s, lv, lru, scanned, reclaimed):
     stat_updated(m, lruvecs(m)[lv].memcg, 2 * scanned + 2 * reclaimed)
 
 
+@kernel
+def _shrink_batch(m, s):
+    sc, reclaimed = m.sc[s], 0
+    sc.nr_pageout = sc.nr_unmapped = sc.nr_unqueued_dirty = 0
+    for i in range(sc.nr_taken):
+        if sc.batch[i] == NONE:
+            continue
+        sc.nr_scanned += 1
+        page = frames(m)[sc.batch[i]]
+        if m.cfg.mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
+            sc.nr_scanned += 1
+        if _reclaim_one(m, s, sc.batch[i]):
+            sc.batch[i] = NONE
+            reclaimed += 1
+    # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
+    m.clock.now += m.cfg.tlb * (min(sc.nr_unmapped, 1) if m.cfg.tlb_batched else sc.nr_unmapped)
+    return reclaimed
+
+
+@hook
+def shrink_batch(m, s):
+    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty (shrink_folio_list)."""
+    return _shrink_batch(m, s)
+
+
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
-    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
+    sc, vec = m.sc[s], lruvecs(m)[lv]
     finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
@@ -238,20 +265,11 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
         return 0
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
-    sc.nr_pageout = sc.nr_unmapped = sc.nr_unqueued_dirty = reclaimed = 0
     activated = sc.nr_activate[0] + sc.nr_activate[1]
-    for i in range(sc.nr_taken):
-        sc.nr_scanned += 1
-        if m.cfg.mapped_counts_twice and (f[sc.batch[i]].mapcount or f[sc.batch[i]].state & SWAPCACHE):
-            sc.nr_scanned += 1
-        if _reclaim_one(m, s, sc.batch[i]):
-            sc.batch[i] = NONE
-            reclaimed += 1
-    # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
-    m.clock.now += m.cfg.tlb * (min(sc.nr_unmapped, 1) if m.cfg.tlb_batched else sc.nr_unmapped)
+    reclaimed = _shrink_batch(m, s)
     put_back(m, s, lv)
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
-    _count_scan(m, s, lv, lru, scanned, reclaimed)
+    count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
     if sc.nr_unqueued_dirty == sc.nr_taken:
@@ -275,7 +293,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     young_pages = rotated = 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
-        young = referenced(m, pfn)
+        young = page_referenced(m, pfn, s)
         if young & 0xFFFF:
             young_pages += 1
         if young & 0xFFFF and young >> 16 and not f[pfn].state & ANON:

@@ -8,6 +8,10 @@ QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: recl
 HELD = 65536  # somebody in the kernel uses the page just now and holds a reference
 IDLE = 1 << 22  # a scanner found or made it idle, and nobody has used it since (page_idle)
 YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as one reference (page_young)
+# Multi-generational LRU: generation + 1 (3 bits), accesses through files beyond the first (2 bits), and the list the
+# page stands in, which lags behind its generation until eviction sorts it (2 bits).
+GEN_SHIFT, REFS_SHIFT, HOME_SHIFT = 17, 20, 24
+GEN_MASK, REFS_MASK, HOME_MASK = 7 << GEN_SHIFT, 3 << REFS_SHIFT, 3 << HOME_SHIFT
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
@@ -30,6 +34,7 @@ OK, OUT_OF_MEMORY = 0, 1  # what serving an access comes to
 RUNNABLE, DONE, NEED_EVENTS, KILLED = 0, 1, 2, 3
 MOVABLE = 1  # migratetype of everything the model allocates so far
 DEF_PRIORITY, SWAP_CLUSTER_MAX = 12, 32
+ONE_TOUCH, TWO_TOUCH = 1, 2  # cfg.lru_gen: generations as in 6.1, or as reworked in 6.14; 0: two lists
 
 # Why a kernel stopped the machine (clock.broken).
 BROKEN = {

@@ -1,7 +1,7 @@
-"""Shrinking a lruvec in rounds, and a node or zone lruvec by lruvec (shrink_lruvec, shrink_node of mm/vmscan.c).
+"""Shrinking a lruvec in rounds, and a node or zone lruvec by lruvec (shrink_node of mm/vmscan.c).
 
-A round scans at most 32 pages of each list. The scan control keeps what is left, so that kswapd can work in small
-pieces on its own clock while a direct reclaimer runs the same rounds to the end.
+What a round is depends on the kind of lists (`two_lists`, `policies/lru/mglru`). The scan control keeps what is left,
+so that kswapd can work in small pieces on its own clock while a direct reclaimer runs the same rounds to the end.
 """
 
 from model.jit import caller, kernel, memcgs
@@ -9,7 +9,6 @@ from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
 from model.mm.memcontrol import room_for_swap
 from model.mm.pageout import unplug
-from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 
 prepare_scan = caller("prepare_scan")
@@ -17,12 +16,9 @@ first_group = caller("first_group")
 next_group = caller("next_group")
 may_shrink = caller("may_shrink")
 shrink_slab = caller("shrink_slab")
-scan_count = caller("scan_count")
-shrink_inactive = caller("shrink_inactive")
-shrink_active = caller("shrink_active")
-after_round = caller("after_round")
-age_anon = caller("age_anon")
-may_shrink_active = caller("may_shrink_active")
+lruvec_begin = caller("lruvec_begin")
+lruvec_round = caller("lruvec_round")
+lruvec_end = caller("lruvec_end")
 
 DIRECT = MAX_NODES  # the scan control of whoever reclaims in its own context
 
@@ -75,46 +71,34 @@ def to_shrink(m, s, memcg):
 
 @kernel
 def begin_lruvec(m, s, lv):
-    """Start on lruvec `lv`: how many pages of each list to scan at the present priority."""
+    """Start on lruvec `lv` at the present priority."""
     sc = m.sc[s]
     sc.lruvec = lv
     sc.round_reclaimed = 0
-    scan_count(m, s)
-    for lru in range(4):
-        sc.targets[lru] = sc.nr[lru]
+    sc.more = lruvec_begin(m, s)
 
 
 @kernel
 def more_rounds(m, s):
-    """Whether the lruvec needs another round: leftover active anon alone does not keep it going."""
-    nr = m.sc[s].nr
-    return nr[0] > 0 or nr[2] > 0 or nr[3] > 0
+    """Whether the current lruvec has work left."""
+    return m.sc[s].more
 
 
 @kernel
 def shrink_round(m, s):
-    """Scan up to 32 pages of each list of the current lruvec; 1 when there should be another round."""
-    sc = m.sc[s]
-    for lru in range(4):
-        if sc.nr[lru] == 0:
-            continue
-        count = min(sc.nr[lru], SWAP_CLUSTER_MAX)
-        sc.nr[lru] -= count
-        if not lru & 1:
-            sc.round_reclaimed += shrink_inactive(m, s, sc.lruvec, lru, count)
-        elif may_shrink_active(m, s, lru >> 1):
-            shrink_active(m, s, sc.lruvec, lru, count)
-    return 0 if after_round(m, s) else more_rounds(m, s)
+    """Do one bounded piece of work on the current lruvec; 1 when there is more."""
+    m.sc[s].more = lruvec_round(m, s)
+    return m.sc[s].more
 
 
 @kernel
 def finish_lruvec(m, s):
-    """Book what the lruvec gave, and age its active anonymous pages a little if the inactive list runs low."""
+    """Book what the lruvec gave."""
     sc = m.sc[s]
     sc.nr_reclaimed += sc.round_reclaimed
+    sc.round_reclaimed = sc.more = 0
     unplug(m, s)
-    if age_anon(m, s):
-        shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+    lruvec_end(m, s)
 
 
 @kernel

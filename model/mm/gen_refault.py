@@ -1,0 +1,77 @@
+"""What an evicted page leaves behind and what its return tells (mm/workingset.c, 6.1 and 6.18 with generations).
+
+The shadow's 40 bits of age hold the number of the generation that was the oldest and two bits of file accesses.
+"""
+
+from model.jit import frames, hook, kernel, lrugens
+from model.layout import MAX_GENS
+from model.mm.gens import file_refs, kind_of, tier_from
+from model.mm.lists import lruvec_of
+from model.mm.memcontrol import stat_updated
+from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
+from model.mm.state import ONE_TOUCH, REFS_MASK, REFS_SHIFT, WORKINGSET
+
+
+@hook
+def evict(m, pfn, s):
+    """Count the eviction by tier; the shadow holds the oldest generation's number and the accesses through files."""
+    page = frames(m)[pfn]
+    g, state = lrugens(m)[lruvec_of(m, page.memcg, page.node, page.zone)], page.state
+    kind, refs = kind_of(state), file_refs(m, state)
+    workingset = 1 if (refs if m.cfg.lru_gen == ONE_TOUCH else state & WORKINGSET) else 0
+    g.evicted[kind, tier_from(m, refs, workingset)] += 1
+    return pack(g.min_seq[kind] << 2 | max(refs - 1, 0), page.memcg, page.node, workingset)
+
+
+@kernel
+def recent(m, lv, kind, seq):
+    """Whether a page evicted when `seq` was the oldest generation left a short time ago (lru_gen_test_recent)."""
+    g = lrugens(m)[lv]
+    if m.cfg.lru_gen == ONE_TOUCH:
+        return seq == g.min_seq[kind]
+    return abs(g.max_seq - seq) < MAX_GENS
+
+
+@kernel
+def _count_refault(m, kind, activated, restored):
+    """Book a refault under the kernel's counters."""
+    if kind:
+        m.vm.workingset_refault_file += 1 - activated - restored
+        m.vm.workingset_activate_file += activated
+        m.vm.workingset_restore_file += restored
+    else:
+        m.vm.workingset_refault_anon += 1 - activated - restored
+        m.vm.workingset_activate_anon += activated
+        m.vm.workingset_restore_anon += restored
+
+
+@hook
+def refault(m, pfn, shadow):
+    """A recent refault counts for its tier, and gives back what the shadow knows about accesses (lru_gen_refault)."""
+    page = frames(m)[pfn]
+    kind, one_touch, token = kind_of(page.state), m.cfg.lru_gen == ONE_TOUCH, age_of(shadow)
+    if memcg_of(shadow) != page.memcg or node_of(shadow) != page.node:
+        return 0
+    lv = lruvec_of(m, page.memcg, page.node, page.zone)
+    is_recent = recent(m, lv, kind, token >> 2)
+    if is_recent or not one_touch:
+        _count_refault(m, kind, 0, 0)
+        stat_updated(m, page.memcg, 1)
+    if not is_recent:
+        return 0
+    workingset = was_workingset(shadow)
+    refs = (token & 3) + (workingset if one_touch else 1)
+    lrugens(m)[lv].refaulted[kind, tier_from(m, refs, workingset)] += 1
+    if one_touch:
+        if m.clock.in_fault or refs >= 3:
+            page.state |= REFS_MASK | WORKINGSET
+            _count_refault(m, kind, 0, 1)
+        return 0
+    if m.clock.in_fault:
+        _count_refault(m, kind, 1, 0)
+    if workingset:
+        page.state |= WORKINGSET
+        _count_refault(m, kind, 0, 1)
+    else:
+        page.state = (page.state & ~REFS_MASK) | (refs - 1) << REFS_SHIFT
+    return 0

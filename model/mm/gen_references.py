@@ -1,0 +1,81 @@
+"""Was the page used since: reclaim's reference check under the multi-generational LRU (folio_check_references).
+
+Source: mm/rmap.c and mm/vmscan.c, 6.1 and 6.18.
+"""
+
+from model.jit import files, frames, hook, kernel, pte, regions
+from model.layout import NONE
+from model.mm.gen_walk import look_around
+from model.mm.gens import kind_of
+from model.mm.rmap import pte_frame, referenced, region_word
+from model.mm.state import (
+    ACTIVATE,
+    ADVICE_NORMAL,
+    ANON,
+    KEEP,
+    PTE_PRESENT,
+    PTE_YOUNG,
+    RECLAIM_CLEAN,
+    RECLAIM_PAGE,
+    REFERENCED,
+    REFS_MASK,
+    TWO_TOUCH,
+    WORKINGSET,
+)
+
+
+@hook
+def page_referenced(m, pfn, s):
+    """Young words that map the page, each a reason to look at its neighbours as well (folio_referenced_one)."""
+    words, page = pte(m), frames(m)[pfn]
+    if page.mapcount == 0:
+        return 0
+    if page.state & ANON:
+        if words[page.owner] & PTE_YOUNG:
+            _look(m, s, _region_of(m, page.owner), page.owner)
+        return referenced(m, pfn)
+    region = files(m)[page.slot].first_region
+    while region != NONE:
+        at = region_word(m, region, page.owner)
+        if at != NONE and words[at] & PTE_PRESENT and words[at] & PTE_YOUNG and pte_frame(words[at]) == pfn:
+            _look(m, s, region, at)
+        region = regions(m)[region].next_of_file
+    return referenced(m, pfn)
+
+
+@kernel
+def _look(m, s, region, at):
+    if regions(m)[region].advice == ADVICE_NORMAL:
+        look_around(m, s, region, at)
+
+
+@kernel
+def _region_of(m, at):
+    """The mapping that page-table word `at` belongs to; mappings are numbered in the order of their words."""
+    low, high = 0, m.cfg.nr_regions - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if regions(m)[middle].start <= at:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@hook
+def check_references(m, pfn, young, executable):
+    page = frames(m)[pfn]
+    state = page.state
+    if m.cfg.lru_gen == TWO_TOUCH:
+        if not young:
+            return RECLAIM_PAGE
+        if not state & (REFERENCED | WORKINGSET):
+            page.state = (state & ~REFS_MASK) | REFERENCED
+            return KEEP
+        page.state = (state & ~(REFS_MASK | REFERENCED)) | WORKINGSET
+        return ACTIVATE
+    page.state = state & ~REFERENCED
+    if young:
+        page.state |= REFERENCED
+        return ACTIVATE if state & REFERENCED or young > 1 or (executable and kind_of(state)) else KEEP
+    return RECLAIM_CLEAN if state & REFERENCED and kind_of(state) else RECLAIM_PAGE

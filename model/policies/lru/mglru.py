@@ -1,0 +1,301 @@
+"""Multi-generational LRU: pages in up to four generations, aged by walking page tables, evicted from the oldest.
+
+A page enters young when a fault brings it in, old when read() does. When the oldest generations run low, aging walks
+the page tables of the group, moves what it finds young to the youngest generation and begins a new one. Pages used
+through files are kept by tiers, and a controller that watches refaults decides which tiers, and whether anonymous
+or file pages, are evicted first. `two_touch` chooses the state of 6.14 and later; else it is 6.1 with its stable fixes.
+"""
+
+from model.jit import hook, kernel, lrugens, lruvecs, memcgs
+from model.layout import MAX_GENS
+from model.mm.flusher import wake_flusher
+from model.mm.gen_age import age, evictable_min_seq
+from model.mm.gen_evict import evict as evict_batch
+from model.mm.gen_refault import evict, refault
+from model.mm.gen_references import check_references, page_referenced
+from model.mm.gens import MIN_GENS, MIN_LRU_BATCH
+from model.mm.lru import lru_add_drain
+from model.mm.oom import kill_largest
+from model.mm.state import (
+    DEF_PRIORITY,
+    ONE_TOUCH,
+    TWO_TOUCH,
+)
+from model.mm.swap import nr_swap_pages
+from model.mm.zones import watermark_ok
+
+SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"
+SCOPE = "node"
+GENERATIONS = True
+__all__ = ["check_references", "evict", "page_referenced", "refault"]
+PARAMS = {
+    "two_touch": (
+        True,
+        "",
+        "a page is only promoted when found young a second time, and tiers, insertion and balance are those of 6.14; "
+        "False: one sighting is enough, all as in 6.1",
+        "mm/vmscan.c, 6.18; the December 2024 rework of the generations",
+    ),
+    "mm_walk": (
+        True,
+        "",
+        "aging walks page tables; without it only reclaim finds young pages",
+        "lru_gen/enabled, bit 1",
+    ),
+    "nonleaf_young": (
+        True,
+        "",
+        "walks pass over leaf tables without a young word by their entry's own young bit",
+        "lru_gen/enabled, bit 2",
+    ),
+    "min_ttl_ms": (
+        0,
+        "ms",
+        "kswapd kills the largest task rather than evict generations younger than this",
+        "lru_gen/min_ttl_ms",
+    ),
+}
+__all__ = ["check_references", "evict", "page_referenced", "refault"]
+LRU_AXIS, MM_WALK, NONLEAF_YOUNG, MIN_TTL_MS = 0, 1, 2, 3
+
+
+@kernel
+def swappiness_of(m, s, lv):
+    """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left (get_swappiness)."""
+    if nr_swap_pages(m) < MIN_LRU_BATCH:
+        return 0
+    own = memcgs(m)[lruvecs(m)[lv].memcg].swappiness
+    return m.cfg.swappiness if own < 0 else own
+
+
+@kernel
+def size(m, lv, first_kind, first_seq, last_seq):
+    """Pages of the kinds from `first_kind` on in a range of generations."""
+    pages, total = lrugens(m)[lv].pages, 0
+    for kind in range(first_kind, 2):
+        for seq in range(max(first_seq, lrugens(m)[lv].min_seq[kind]), last_seq + 1):
+            for zone in range(4):
+                total += max(0, pages[seq % MAX_GENS, kind, zone])
+    return total
+
+
+@kernel
+def evictable(m, lv, swappiness):
+    """Pages that eviction could come to."""
+    return size(m, lv, 0 if swappiness else 1, 0, lrugens(m)[lv].max_seq)
+
+
+@kernel
+def should_age(m, lv, swappiness):
+    """Whether the lruvec runs out of old generations (should_run_aging)."""
+    newest, oldest = lrugens(m)[lv].max_seq, evictable_min_seq(m, lv, swappiness)
+    if oldest + MIN_GENS != newest:
+        return oldest + MIN_GENS > newest
+    if m.cfg.lru_gen == TWO_TOUCH:
+        return True
+    kinds, total = 0 if swappiness else 1, evictable(m, lv, swappiness)
+    young, old = size(m, lv, kinds, newest, newest), size(m, lv, kinds, newest - MIN_GENS, newest - MIN_GENS)
+    return young * MIN_GENS > total or old * (MIN_GENS + 2) < total
+
+
+@kernel
+def _age(m, s, lv, swappiness):
+    age(m, s, lv, swappiness, m.params[LRU_AXIS, MM_WALK], m.params[LRU_AXIS, NONLEAF_YOUNG])
+
+
+@kernel
+def nr_to_scan(m, s, swappiness):
+    """Pages to scan at the present priority; 0: nothing to evict, -1: the lruvec was aged instead (get_nr_to_scan)."""
+    sc = m.sc[s]
+    lv = sc.lruvec
+    wanted = evictable(m, lv, swappiness) >> sc.priority
+    evicts = evictable_min_seq(m, lv, swappiness) + MIN_GENS <= lrugens(m)[lv].max_seq
+    if m.cfg.lru_gen == TWO_TOUCH and not evicts:
+        wanted = 0
+    if not should_age(m, lv, swappiness):
+        sc.aging = 0
+        return wanted
+    sc.aging = 1
+    if sc.priority != DEF_PRIORITY:
+        if m.cfg.lru_gen == ONE_TOUCH and sc.kswapd:
+            return 0  # the daemon ages at the start of its passes
+        _age(m, s, lv, swappiness)
+        return wanted if m.cfg.lru_gen == ONE_TOUCH else -1
+    return wanted if evicts else 0
+
+
+@kernel
+def all_zones_safe(m, s, margin):
+    """Whether every zone in reach of the caller has what its watermark asks for, and `margin` pages more."""
+    sc = m.sc[s]
+    node = m.nodes[sc.node]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        zone = m.zones[z]
+        if zone.kind > sc.highest_zoneidx or zone.managed == 0:
+            continue
+        if m.cfg.lru_gen == ONE_TOUCH:
+            if (zone.wmark_high if sc.kswapd else zone.wmark_low) > zone.nr_free:
+                return False
+        elif not watermark_ok(m, z, zone.wmark_high + margin, sc.highest_zoneidx):
+            return False
+    return True
+
+
+@kernel
+def enough(m, s):
+    """Whether the lruvec may be left before its share is scanned (should_abort_scan)."""
+    sc = m.sc[s]
+    reclaimed = sc.nr_reclaimed + sc.round_reclaimed
+    if m.cfg.lru_gen == TWO_TOUCH:
+        if sc.memcg:
+            return False
+        return reclaimed >= sc.nr_to_reclaim or (sc.kswapd and all_zones_safe(m, s, MIN_LRU_BATCH))
+    if sc.kswapd and reclaimed < sc.nr_to_reclaim:
+        return False
+    if not sc.kswapd:
+        if lrugens(m)[sc.lruvec].max_seq - sc.first_seq > 1:  # age a group at most once
+            return True
+        if reclaimed >= sc.nr_to_reclaim and sc.swapping:
+            return True
+        if sc.memcg:
+            return False
+    if sc.priority > DEF_PRIORITY - 2 or not all_zones_safe(m, s, 0):
+        return False
+    sc.round_reclaimed += MIN_LRU_BATCH  # to stop the groups after it as well
+    return True
+
+
+@hook
+def lruvec_begin(m, s):
+    sc = m.sc[s]
+    sc.scanned = sc.aged = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
+    sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, sc.kswapd
+    lru_add_drain(m, m.clock.cpu)
+    return 1 if m.cfg.lru_gen == ONE_TOUCH or sc.memcg or (sc.may_unmap and sc.may_writepage) else 0
+
+
+@hook
+def lruvec_round(m, s):
+    """Evict one batch of the current lruvec, or age it; 1 when there is more to do."""
+    sc, swappiness = m.sc[s], swappiness_of(m, s, m.sc[s].lruvec)
+    wanted = nr_to_scan(m, s, swappiness)
+    if wanted <= 0:
+        sc.aged = 1 if wanted < 0 else 0
+        return 0
+    scanned = evict_batch(m, s, swappiness, wanted)
+    sc.scanned += scanned
+    if scanned and sc.scanned < wanted and not enough(m, s):
+        return 1
+    if scanned and sc.round_reclaimed >= MIN_LRU_BATCH and not sc.aging:
+        sc.need_aging = 0
+    return 0
+
+
+@hook
+def lruvec_end(m, s):
+    """Wake the flushers when all file pages met were dirty and nobody was writing them; nothing did in 6.1."""
+    sc = m.sc[s]
+    if m.cfg.lru_gen == TWO_TOUCH and sc.unqueued_dirty and sc.unqueued_dirty == sc.file_taken:
+        for disk in range(m.cfg.nr_disks):
+            wake_flusher(m, disk)
+    return 0
+
+
+@hook
+def prepare_scan(m, s):
+    """The daemon starts a run at the priority at which its target is met in one pass (set_initial_priority, 6.3)."""
+    sc = m.sc[s]
+    if m.cfg.lru_gen == ONE_TOUCH or not sc.kswapd or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
+        return 0
+    node, reclaimable = m.nodes[sc.node], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        reclaimable += m.zones[z].nr_lru[2] + (m.zones[z].nr_lru[0] if nr_swap_pages(m) else 0)
+    priority = bits(reclaimable) - 1 - bits(sc.nr_to_reclaim - 1)
+    sc.priority = max(DEF_PRIORITY // 2, min(priority, DEF_PRIORITY))
+    node.kswapd_priority = sc.priority
+    return 0
+
+
+@kernel
+def bits(n):
+    """Number of the highest bit set, counted from 1; 0 for 0 (fls)."""
+    found = 0
+    while n >> found:
+        found += 1
+    return found
+
+
+@kernel
+def _old_enough(m, s, lv, swappiness):
+    """Whether eviction would find something older than `min_ttl_ms` (lruvec_is_reclaimable)."""
+    g, sc = lrugens(m)[lv], m.sc[s]
+    oldest = g.min_seq[1] if m.cfg.lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
+    if g.born[oldest % MAX_GENS] + m.params[LRU_AXIS, MIN_TTL_MS] * 1_000_000 > m.clock.now:
+        return False
+    return evictable(m, lv, swappiness) >> sc.priority or (m.cfg.lru_gen == ONE_TOUCH and sc.priority == DEF_PRIORITY)
+
+
+@hook
+def age_anon(m, s):
+    """Before each pass of the daemon, for each group: 6.1 ages here unless the last pass did well; 0.
+
+    After the last group: when all that is left is too young, kill instead of thrashing (lru_gen_age_node).
+    """
+    sc = m.sc[s]
+    lv = sc.lruvec
+    memcg = lruvecs(m)[lv].memcg
+    if memcg == 0:
+        sc.aging, sc.need_aging = sc.need_aging, 1
+        sc.old_enough = 0 if m.params[LRU_AXIS, MIN_TTL_MS] else 1
+        if m.cfg.lru_gen == ONE_TOUCH and not sc.aging:
+            sc.old_enough = 1
+    swappiness = swappiness_of(m, s, lv)
+    fits = 1 if sc.old_enough or _old_enough(m, s, lv, swappiness) else 0
+    if m.cfg.lru_gen == ONE_TOUCH and sc.aging and should_age(m, lv, swappiness) and fits:
+        sc.mm_walk = 1
+        _age(m, s, lv, swappiness)
+    sc.old_enough = fits
+    if memcg == m.cfg.nr_memcgs - 1 and not fits:
+        kill_largest(m)
+    return 0
+
+
+@hook
+def end_reclaim(m, s):
+    m.sc[s].need_aging = 0
+    return 0
+
+
+@hook
+def new_anon_active(m):
+    return 0
+
+
+@hook
+def age_nonresident(m, lv):
+    return 0
+
+
+@hook
+def scan_count(m, s):
+    return 0
+
+
+@hook
+def after_round(m, s):
+    return 0
+
+
+@hook
+def may_shrink_active(m, s, file):
+    return 0
+
+
+@hook
+def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
+    return 0
+
+
+@hook
+def note_active(m, lv, file, young, rotated):
+    return 0
