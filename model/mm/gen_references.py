@@ -13,6 +13,7 @@ from model.mm.state import (
     ADVICE_NORMAL,
     ANON,
     KEEP,
+    ONE_TOUCH,
     PTE_PRESENT,
     PTE_YOUNG,
     RECLAIM_CLEAN,
@@ -23,6 +24,8 @@ from model.mm.state import (
     WORKINGSET,
 )
 
+PROMOTED = 2  # in place of the executable flag: 6.1 keeps a mapped page that was found young after it was isolated
+
 
 @hook
 def page_referenced(m, pfn, s):
@@ -30,6 +33,8 @@ def page_referenced(m, pfn, s):
     words, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return 0
+    if m.cfg.lru_gen == ONE_TOUCH and page.state & REFERENCED:
+        return PROMOTED << 16
     if page.state & ANON:
         if words[page.owner] & PTE_YOUNG:
             _look(m, s, _region_of(m, page.owner), page.owner)
@@ -74,6 +79,8 @@ def check_references(m, pfn, young, executable):
             return KEEP
         page.state = (state & ~(REFS_MASK | REFERENCED)) | WORKINGSET
         return ACTIVATE
+    if executable == PROMOTED:
+        return KEEP
     page.state = state & ~REFERENCED
     if young:
         page.state |= REFERENCED
