@@ -17,7 +17,7 @@ from model.place_nodes import place_lruvecs, place_nodes
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
 from model.units import PAGE, S
 
-__all__ = ["CORE_HOOKS", "Built", "build", "expand", "region_pages"]
+__all__ = ["CORE_HOOKS", "DEFAULT_HOOKS", "Built", "build", "expand", "region_pages"]
 
 OTHER_SERVERS = 1024  # channels, device queues, links; lru locks come on top
 QUANTUM_NS = 20_000  # how far an actor may run ahead of the next one
@@ -25,14 +25,12 @@ CORE_HOOKS = (
     shrink_list.shrink_inactive,
     shrink_list.shrink_active,
     shrink_list.shrink_batch,
-    two_lists.lruvec_begin,
-    two_lists.lruvec_round,
-    two_lists.lruvec_end,
-    rmap.page_referenced,
     page_alloc.charged_frame,
     page_alloc.kernel_frame,
     fault.access,
 )
+# Of axis lru, for lruvecs with an active and an inactive list; a variant with other lists defines its own.
+DEFAULT_HOOKS = (two_lists.lruvec_begin, two_lists.lruvec_round, two_lists.lruvec_end, rmap.page_referenced)
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
     "rmap_check", "pfn_walk", "damon_sample", "lruvec_visit", "walk_pte",
@@ -154,7 +152,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
 
 def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:
     """Enter every hook an axis' variant defines; a hook nobody defines would be a mistake in the registry."""
-    found = {hook.name: hook for hook in CORE_HOOKS}
+    found = {hook.name: hook for hook in (*CORE_HOOKS, *DEFAULT_HOOKS)}
     for axis, module in modules.items():
         for index, param in enumerate(built.cell.policy[axis].params.values()):
             built.memory.m.params[list(registry.AXES).index(axis), index] = param
