@@ -8,7 +8,17 @@ from model.jit import frames, kernel, lrugens, lruvecs
 from model.layout import MAX_GENS, ZONES_PER_NODE
 from model.mm.gen_control import carry_over
 from model.mm.gen_walk import walk_group
-from model.mm.gens import MAX_LRU_BATCH, MIN_GENS, file_refs, inc_gen, move, saturated, tier_from
+from model.mm.gens import (
+    MAX_LRU_BATCH,
+    MIN_GENS,
+    SWAPPINESS_ANON_ONLY,
+    file_refs,
+    inc_gen,
+    kinds,
+    move,
+    saturated,
+    tier_from,
+)
 from model.mm.state import ONE_TOUCH, TWO_TOUCH, WORKINGSET
 
 
@@ -28,18 +38,21 @@ def evictable_min_seq(m, lv, swappiness):
     oldest = lrugens(m)[lv].min_seq
     if m.cfg.lru_gen == ONE_TOUCH:
         return oldest[0] if swappiness else oldest[1]
+    if swappiness == SWAPPINESS_ANON_ONLY:
+        return oldest[0]
     return min(oldest[0], oldest[1]) if swappiness else oldest[1]
 
 
 @kernel
-def inc_min_seq(m, s, lv, kind, can_swap):
+def inc_min_seq(m, s, lv, kind, swappiness):
     """End the oldest generation of a kind by moving its pages, oldest first, to the tail of the next one.
 
-    The lock is dropped after every 4096 pages. Anonymous pages that cannot be swapped stay where they are and so
-    become young, because there are only four lists.
+    The lock is dropped after every 4096 pages. Pages of a kind that is not evicted stay where they are and so become
+    young, because there are only four lists.
     """
     g, f, moved = lrugens(m)[lv], frames(m), 0
-    if kind == 0 and not can_swap:
+    first, last = kinds(swappiness)
+    if not first <= kind < last:
         carry_over(m, lv, kind)
         g.min_seq[kind] += 1
         return
@@ -60,12 +73,12 @@ def inc_min_seq(m, s, lv, kind, can_swap):
 
 
 @kernel
-def inc_max_seq(m, s, lv, can_swap):
+def inc_max_seq(m, s, lv, swappiness):
     """Begin a new youngest generation; what was the second youngest is inactive from now on."""
     g, vec = lrugens(m)[lv], lruvecs(m)[lv]
     for kind in range(1, -1, -1):
         if nr_gens(m, lv, kind) == MAX_GENS:
-            inc_min_seq(m, s, lv, kind, can_swap)
+            inc_min_seq(m, s, lv, kind, swappiness)
     before, after = (g.max_seq - 1) % MAX_GENS, (g.max_seq + 1) % MAX_GENS
     node = m.nodes[vec.node]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
@@ -80,14 +93,14 @@ def inc_max_seq(m, s, lv, can_swap):
 
 
 @kernel
-def age(m, s, lv, can_swap, walk, nonleaf_young):
+def age(m, s, lv, swappiness, walk, nonleaf_young):
     """Look for what was used, then begin a new generation (try_to_inc_max_seq)."""
     started = m.clock.now
     if walk:
         m.sc[s].mm_walk = 1
-        walk_group(m, lv, can_swap, nonleaf_young)
+        walk_group(m, lv, swappiness, nonleaf_young)
     m.vm.lru_gen_walk_ns += m.clock.now - started
-    inc_max_seq(m, s, lv, can_swap)
+    inc_max_seq(m, s, lv, swappiness)
 
 
 @kernel
@@ -118,16 +131,17 @@ def _raise(m, lv, kind, seq):
 def try_to_inc_min_seq(m, lv, swappiness):
     """Let empty generations end; 1 when one did. The two kinds are kept from drifting apart."""
     g = lrugens(m)[lv]
-    anon = _first_populated(m, lv, 0) if swappiness else g.min_seq[0]
-    file = _first_populated(m, lv, 1)
-    if swappiness and m.cfg.lru_gen == ONE_TOUCH:
+    first, last_kind = kinds(swappiness)
+    anon = _first_populated(m, lv, 0) if first == 0 else g.min_seq[0]
+    file = _first_populated(m, lv, 1) if last_kind == 2 else g.min_seq[1]
+    if first == 0 and m.cfg.lru_gen == ONE_TOUCH:
         anon = min(anon, file)
         file = max(anon, g.min_seq[1])
-    elif swappiness:
+    elif first == 0 and last_kind == 2:
         last = g.max_seq - MIN_GENS
         if anon > last and file < last:
             anon = last
         elif file > last and anon < last:
             file = last
-    raised = _raise(m, lv, 0, anon) if swappiness else 0
+    raised = _raise(m, lv, 0, anon)
     return 1 if _raise(m, lv, 1, file) or raised else 0

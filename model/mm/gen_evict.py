@@ -18,6 +18,7 @@ from model.mm.gens import (
     gen_delete,
     gen_of,
     inc_gen,
+    kinds,
     move,
     saturated,
     tier_from,
@@ -161,7 +162,8 @@ def isolate(m, s, lv, swappiness, nr_to_scan):
     if first >= 2 and m.cfg.lru_gen == ONE_TOUCH:  # then the other kind's first tier is the measure
         gain = 200 - swappiness if kind else swappiness
         limit = limit_against(m, lv, kind, gain, 1 - kind, 200 - gain)
-    for _ in range(2 if swappiness else 1):
+    evicted, after = kinds(swappiness)
+    for _ in range(after - evicted):
         if limit < 0:
             limit = tier_limit(m, lv, kind)
         scanned = scan(m, s, lv, kind, limit, nr_to_scan)

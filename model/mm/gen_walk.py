@@ -9,7 +9,7 @@ Source: walk_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18.
 
 from model.jit import bloom, frames, kernel, lrugens, lruvecs, memcgs, pte, ptpage, regions, tasks
 from model.layout import BLOOM_BYTES, MAX_GENS, NONE
-from model.mm.gens import MIN_LRU_BATCH, gen_of, set_gen, update_gen
+from model.mm.gens import MIN_LRU_BATCH, SWAPPINESS_ANON_ONLY, gen_of, set_gen, update_gen
 from model.mm.lists import lruvec_of
 from model.mm.lru import queue_activation
 from model.mm.rmap import pte_frame
@@ -80,34 +80,36 @@ def reset_filter(m, lv, seq):
 
 
 @kernel
-def _skipped(m, region, can_swap):
+def _skipped(m, region, swappiness):
     """Whether a walk leaves the mapping out (should_skip_vma)."""
     r = regions(m)[region]
-    return r.kind == REGION_READ or r.advice != ADVICE_NORMAL or (r.kind == REGION_ANON and not can_swap)
+    if (r.kind == REGION_ANON and not swappiness) or (r.kind == REGION_MMAP and swappiness == SWAPPINESS_ANON_ONLY):
+        return True
+    return r.kind == REGION_READ or r.advice != ADVICE_NORMAL
 
 
 @kernel
-def _counts(m, lv, pfn, can_swap):
+def _counts(m, lv, pfn, swappiness):
     """Whether a walk for the lruvec may age this page (get_pfn_folio)."""
     page, vec = frames(m)[pfn], lruvecs(m)[lv]
-    if page.memcg != vec.memcg or page.node != vec.node or (page.state & ANON and not can_swap):
+    if page.memcg != vec.memcg or page.node != vec.node or (page.state & ANON and not swappiness):
         return False
     return m.cfg.lru_gen == ONE_TOUCH or page.state & LRU != 0
 
 
 @kernel
-def walk_table(m, lv, t, table, can_swap):
+def walk_table(m, lv, t, table, swappiness):
     """Age every young page of one leaf table of task `t`; 1 when there was a young word a cache line."""
     words, task, gen = pte(m), tasks(m)[t], lrugens(m)[lv].max_seq % MAX_GENS
     total = young = 0
     for region in range(task.first_region, task.first_region + task.nr_regions):
-        if _skipped(m, region, can_swap):
+        if _skipped(m, region, swappiness):
             continue
         r = regions(m)[region]
         for at in range(max(r.start, table << TABLE_SHIFT), min(r.start + r.npages, (table + 1) << TABLE_SHIFT)):
             total += 1
             word = words[at]
-            if not word & PTE_PRESENT or not word & PTE_YOUNG or not _counts(m, lv, pte_frame(word), can_swap):
+            if not word & PTE_PRESENT or not word & PTE_YOUNG or not _counts(m, lv, pte_frame(word), swappiness):
                 continue
             words[at] = word & ~PTE_YOUNG
             young += 1
@@ -129,7 +131,7 @@ def _any_young(m, table):
 
 
 @kernel
-def walk_mm(m, lv, t, can_swap, whole, nonleaf_young):
+def walk_mm(m, lv, t, swappiness, whole, nonleaf_young):
     """Walk the page tables of task `t` for a lruvec: the leaf tables that the filter names, or the `whole` of them."""
     task, seq = tasks(m)[t], lrugens(m)[lv].max_seq
     for table in range(task.pte_start >> TABLE_SHIFT, (task.pte_start + task.npages - 1 >> TABLE_SHIFT) + 1):
@@ -138,17 +140,17 @@ def walk_mm(m, lv, t, can_swap, whole, nonleaf_young):
         m.clock.now += m.cfg.walk_pte
         if nonleaf_young and not (whole and m.cfg.lru_gen == TWO_TOUCH) and not _any_young(m, table):
             continue
-        if (whole or in_filter(m, lv, seq, table)) and walk_table(m, lv, t, table, can_swap):
+        if (whole or in_filter(m, lv, seq, table)) and walk_table(m, lv, t, table, swappiness):
             add_to_filter(m, lv, seq + 1, table)
 
 
 @kernel
-def _large_enough(m, t, can_swap):
+def _large_enough(m, t, swappiness):
     """Whether the task has 64 pages mapped that a walk could age; the page-table words are counted up to there."""
     words, task, mapped = pte(m), tasks(m)[t], 0
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
-        if r.kind == REGION_MMAP or (r.kind == REGION_ANON and can_swap):
+        if r.kind == REGION_MMAP or (r.kind == REGION_ANON and swappiness):
             for at in range(r.start, r.start + r.npages):
                 mapped += words[at] & PTE_PRESENT
                 if mapped >= MIN_LRU_BATCH:
@@ -157,7 +159,7 @@ def _large_enough(m, t, can_swap):
 
 
 @kernel
-def walk_group(m, lv, can_swap, nonleaf_young):
+def walk_group(m, lv, swappiness, nonleaf_young):
     """Walk the address spaces of the lruvec's group that were used since the last walk (iterate_mm_list)."""
     vec, fresh, whole = lruvecs(m)[lv], True, False
     t = memcgs(m)[vec.memcg].first_task
@@ -168,11 +170,11 @@ def walk_group(m, lv, can_swap, nonleaf_young):
                 whole = True  # and so are those after it: it came last
             used = whole or task.walked[vec.node] != task.stat.accesses
             task.walked[vec.node] = task.stat.accesses
-            if used and _large_enough(m, t, can_swap):
+            if used and _large_enough(m, t, swappiness):
                 if fresh:
                     reset_filter(m, lv, lrugens(m)[lv].max_seq + 1)
                     fresh = False
-                walk_mm(m, lv, t, can_swap, whole, nonleaf_young)
+                walk_mm(m, lv, t, swappiness, whole, nonleaf_young)
         t = task.next_of_group
 
 
@@ -233,7 +235,7 @@ def look_around(m, s, region, at):
     first, last = _window(m, region, at)
     for i in range(first, last):
         word = words[i]
-        if not word & PTE_PRESENT or not word & PTE_YOUNG or not (i == at or _counts(m, lv, pte_frame(word), True)):
+        if not word & PTE_PRESENT or not word & PTE_YOUNG or not (i == at or _counts(m, lv, pte_frame(word), 1)):
             continue
         young += 1
         pfn = pte_frame(word)

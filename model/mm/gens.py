@@ -28,6 +28,7 @@ from model.mm.state import (
 )
 
 MIN_GENS = 2
+SWAPPINESS_ANON_ONLY = 201  # "swappiness=max" of memory.reclaim
 MIN_LRU_BATCH, MAX_LRU_BATCH = 64, 4096
 
 
@@ -35,6 +36,12 @@ MIN_LRU_BATCH, MAX_LRU_BATCH = 64, 4096
 def kind_of(frame_state):
     """0 for an anonymous page, 1 for a file page."""
     return 0 if frame_state & ANON else 1
+
+
+@kernel
+def kinds(swappiness):
+    """First kind that may be evicted, and the one after the last: no anon at swappiness 0, no file beyond 200."""
+    return 0 if swappiness else 1, 1 if swappiness == SWAPPINESS_ANON_ONLY else 2
 
 
 @kernel

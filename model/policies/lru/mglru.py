@@ -13,9 +13,11 @@ from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
 from model.mm.gen_refault import evict, refault
 from model.mm.gen_references import check_references, page_referenced
-from model.mm.gens import MIN_GENS, MIN_LRU_BATCH
+from model.mm.gens import MIN_GENS, MIN_LRU_BATCH, kinds
 from model.mm.lru import lru_add_drain
+from model.mm.memcontrol import room_for_swap
 from model.mm.oom import kill_largest
+from model.mm.protection import unprotected
 from model.mm.state import (
     DEF_PRIORITY,
     ONE_TOUCH,
@@ -27,7 +29,6 @@ from model.mm.zones import watermark_ok
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"
 SCOPE = "node"
 GENERATIONS = True
-__all__ = ["check_references", "evict", "page_referenced", "refault"]
 PARAMS = {
     "two_touch": (
         True,
@@ -62,17 +63,19 @@ LRU_AXIS, MM_WALK, NONLEAF_YOUNG, MIN_TTL_MS = 0, 1, 2, 3
 @kernel
 def swappiness_of(m, s, lv):
     """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left (get_swappiness)."""
-    if nr_swap_pages(m) < MIN_LRU_BATCH:
+    memcg, given = lruvecs(m)[lv].memcg, m.sc[s].given_swappiness
+    if nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg):
         return 0
-    own = memcgs(m)[lruvecs(m)[lv].memcg].swappiness
+    own = memcgs(m)[memcg].swappiness if given < 0 else given
     return m.cfg.swappiness if own < 0 else own
 
 
 @kernel
-def size(m, lv, first_kind, first_seq, last_seq):
-    """Pages of the kinds from `first_kind` on in a range of generations."""
+def size(m, lv, swappiness, first_seq, last_seq):
+    """Pages of the kinds that may be evicted in a range of generations."""
     pages, total = lrugens(m)[lv].pages, 0
-    for kind in range(first_kind, 2):
+    first, last = kinds(swappiness)
+    for kind in range(first, last):
         for seq in range(max(first_seq, lrugens(m)[lv].min_seq[kind]), last_seq + 1):
             for zone in range(4):
                 total += max(0, pages[seq % MAX_GENS, kind, zone])
@@ -82,7 +85,7 @@ def size(m, lv, first_kind, first_seq, last_seq):
 @kernel
 def evictable(m, lv, swappiness):
     """Pages that eviction could come to."""
-    return size(m, lv, 0 if swappiness else 1, 0, lrugens(m)[lv].max_seq)
+    return size(m, lv, swappiness, 0, lrugens(m)[lv].max_seq)
 
 
 @kernel
@@ -93,8 +96,8 @@ def should_age(m, lv, swappiness):
         return oldest + MIN_GENS > newest
     if m.cfg.lru_gen == TWO_TOUCH:
         return True
-    kinds, total = 0 if swappiness else 1, evictable(m, lv, swappiness)
-    young, old = size(m, lv, kinds, newest, newest), size(m, lv, kinds, newest - MIN_GENS, newest - MIN_GENS)
+    total, young = evictable(m, lv, swappiness), size(m, lv, swappiness, newest, newest)
+    old = size(m, lv, swappiness, newest - MIN_GENS, newest - MIN_GENS)
     return young * MIN_GENS > total or old * (MIN_GENS + 2) < total
 
 
@@ -108,7 +111,10 @@ def nr_to_scan(m, s, swappiness):
     """Pages to scan at the present priority; 0: nothing to evict, -1: the lruvec was aged instead (get_nr_to_scan)."""
     sc = m.sc[s]
     lv = sc.lruvec
-    wanted = evictable(m, lv, swappiness) >> sc.priority
+    wanted = evictable(m, lv, swappiness)
+    if m.cfg.lru_gen == TWO_TOUCH:
+        wanted = unprotected(m, s, wanted)
+    wanted >>= sc.priority
     evicts = evictable_min_seq(m, lv, swappiness) + MIN_GENS <= lrugens(m)[lv].max_seq
     if m.cfg.lru_gen == TWO_TOUCH and not evicts:
         wanted = 0
@@ -169,7 +175,7 @@ def enough(m, s):
 def lruvec_begin(m, s):
     sc = m.sc[s]
     sc.scanned = sc.aged = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
-    sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, sc.kswapd
+    sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, 1 if sc.kswapd or sc.proactive else 0
     lru_add_drain(m, m.clock.cpu)
     return 1 if m.cfg.lru_gen == ONE_TOUCH or sc.memcg or (sc.may_unmap and sc.may_writepage) else 0
 
