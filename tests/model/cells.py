@@ -19,7 +19,8 @@ from model.mm import state
 from model.units import MiB
 from model.workloads import Opened
 
-ERAS = ("3.1", "3.15", "4.19", "5.8", "5.15", "6.18", "6.1+mglru", "6.18+mglru")
+ERAS = ("3.1", "3.15", "4.19", "5.8", "5.15", "6.18")
+GENERATIONS = ("6.1+mglru", "6.18+mglru")  # eras whose lists are neither active nor inactive
 ANON, FILE, READ = Region(), Region(kind="file"), Region(kind="file", access="read")
 ZRAM = {"zram": SwapTarget(kind="zram", size=64 * MiB)}
 Events = Sequence[int] | np.ndarray

@@ -31,7 +31,7 @@ from model.description import (
 )
 from model.units import PAGE, KiB, MiB
 from model.workloads import open_stream
-from tests.model.cells import ERAS, run, with_swap
+from tests.model.cells import ERAS, GENERATIONS, run, with_swap
 
 BRIEF = {"kstaled": {"scan_ms": 1}, "idle-bitmap": {"interval_ms": 1}}  # periods that fit a few simulated ms
 SCOPED = ("lru", "kswapd", "direct_reclaim")
@@ -116,7 +116,7 @@ def tasks(draw: Any, machine: Machine, era: str, groups: list[str]) -> Task:
 
 @st.composite
 def cells(draw: Any) -> Cell:
-    era, machine = draw(st.sampled_from(ERAS)), draw(machines())
+    era, machine = draw(st.sampled_from(ERAS + GENERATIONS)), draw(machines())
     groups = {
         f"g{i}": Cgroup(max=draw(st.sampled_from([64, 300, 2000])) * PAGE) for i in range(draw(st.integers(0, 2)))
     }

@@ -13,7 +13,7 @@ import pytest
 from model import api
 from model.description import Cell, Cgroup, Disk, Machine, Mempolicy, Node, Region, Stream, SwapTarget, Task
 from model.units import PAGE, MiB
-from tests.model.cells import ERAS
+from tests.model.cells import ERAS, GENERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -56,16 +56,16 @@ def interpreted() -> dict[str, dict[str, Any]]:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        input=pickle.dumps([cell(era) for era in ERAS]),
+        input=pickle.dumps([cell(era) for era in ERAS + GENERATIONS]),
         capture_output=True,
         env=environment,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return dict(zip(ERAS, json.loads(done.stdout), strict=True))
+    return dict(zip(ERAS + GENERATIONS, json.loads(done.stdout), strict=True))
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", ERAS + GENERATIONS)
 def test_interpreted_and_compiled_runs_count_the_same(era: str, interpreted: dict[str, dict[str, Any]]):
     compiled = api.simulate(cell(era), check=True).metrics
     assert compiled["pswpin"] > 0 and compiled["pgsteal_file"] > 0 and compiled["pgactivate"] > 0
