@@ -180,7 +180,8 @@ for _era in (
     ),
     _with_generations(
         "6.18",
-        "Multi-generational LRU after its rework of 6.14: two sightings promote a page. Source: mm/vmscan.c, "
+        "Multi-generational LRU after its rework of 6.14: two sightings promote a page. Groups are visited as in 6.18 "
+        "without it; the lists of groups by generation (memcg LRU, 6.3) are not modelled. Source: mm/vmscan.c, "
         "mm/workingset.c of 6.18 with CONFIG_LRU_GEN_ENABLED.",
         two_touch=True,
     ),

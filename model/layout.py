@@ -95,7 +95,7 @@ SC = row(
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
     more="i8", scanned="i8", first_seq="i8",
-    aged="i8", mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
+    mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8",
     nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),

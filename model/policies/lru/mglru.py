@@ -174,7 +174,7 @@ def enough(m, s):
 @hook
 def lruvec_begin(m, s):
     sc = m.sc[s]
-    sc.scanned = sc.aged = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
+    sc.scanned = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
     sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, 1 if sc.kswapd or sc.proactive else 0
     lru_add_drain(m, m.clock.cpu)
     return 1 if m.cfg.lru_gen == ONE_TOUCH or sc.memcg or (sc.may_unmap and sc.may_writepage) else 0
@@ -186,7 +186,6 @@ def lruvec_round(m, s):
     sc, swappiness = m.sc[s], swappiness_of(m, s, m.sc[s].lruvec)
     wanted = nr_to_scan(m, s, swappiness)
     if wanted <= 0:
-        sc.aged = 1 if wanted < 0 else 0
         return 0
     scanned = evict_batch(m, s, swappiness, wanted)
     sc.scanned += scanned
