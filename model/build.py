@@ -1,6 +1,7 @@
 """From a resolved cell to a machine record ready to run: sizes, tables, parameters, hooks."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from types import ModuleType
 
 from model import numa, registry
@@ -80,6 +81,7 @@ def table_rows(
         "iters": lruvecs * PRIORITIES,
         "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
         "idle_age": frames * watched, "last_touch": frames * watched,
+        "damon_regions": 2 * _most_regions(cell, len(tasks)),
         "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
         "lrugens": generations, "bloom": generations * BLOOM_BYTES,
@@ -92,6 +94,14 @@ def generational(cell: Cell) -> int:
     if not getattr(registry.load("lru", variant), "GENERATIONS", False):
         return 0
     return TWO_TOUCH if variant.params["two_touch"] else ONE_TOUCH
+
+
+def _most_regions(cell: Cell, tasks: int) -> int:
+    """Rows for DAMON's regions: twice the bound, because a quota may cut some before the next merge."""
+    params = cell.policy["idle"].params
+    if "max_regions" not in params:
+        return 0
+    return 2 * max(int(params["max_regions"]), int(params["min_regions"]) * tasks) + 16
 
 
 def _chunk(tasks: Mapping[str, Task]) -> int:
@@ -132,6 +142,9 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.idle_slot = cfg.flusher_slot + len(machine.disks)
     scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
     cfg.proactive_slot = cfg.idle_slot + scanners
+    m.damon.rng = 1 + int.from_bytes(sha256(f"{cell.seed}\0damon\0{cell.replicate}".encode()).digest()[:4]) % (
+        2**31 - 2
+    )
     cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
     built.memory.table("actors")[:] = NEVER
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):

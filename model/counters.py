@@ -73,6 +73,11 @@ ws_under | lower | pages by which it underestimated the working set, summed over
 cold_found | higher | cold pages that the scanner called cold, summed over rounds
 cold_missed | lower | cold pages that it took for the working set, summed over rounds
 cold_false | lower | pages of the working set that it called cold, summed over rounds
+damon_samples | lower | pages whose accessed bit DAMON sampled
+damos_nr_tried | none | regions that a DAMON scheme took | regions
+damos_sz_tried | none | size of those regions | bytes
+damos_sz_applied | none | what the scheme reclaimed of them | bytes
+damos_qt_exceeds | lower | charge windows in which a scheme's quota was used up | events
 proactive_ns | lower | CPU time of proactive reclaimers | ns
 lru_gen_aged | none | times a lruvec got a new youngest generation | events
 lru_gen_leaf_total | lower | page-table words that aging walks looked at | words

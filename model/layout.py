@@ -97,7 +97,8 @@ SC = row(
     more="i8", scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8",
-    nr_unqueued_dirty="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plugged=("i4", (PLUG_PAGES,)),
+    nr_unqueued_dirty="i8", ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
+    plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)),
@@ -135,6 +136,13 @@ IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used ag
     counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
     counting_class=("i8", (3, 8)), by_class=("i8", (3, 8)),
 )  # fmt: skip
+DAMON_REGION = row(start="i8", end="i8", target="i8", nr_accesses="i8", last="i8", age="i8", sample="i8")
+DAMON = row(  # one monitoring context with at most one scheme; `left`: sampling intervals to the next aggregation
+    ready="i8", nr="i8", nr_targets="i8", pages="i8", min_regions="i8", max_regions="i8", last_nr="i8", by_task="i8",
+    sample_ns="i8", samples="i8", left="i8", prepared="i8", rng="i8", aggregations="i8",
+    active="i8", scheme_age="i8", esz="i8", min_score="i8", charged_from="i8", charged_bytes="i8", total_bytes="i8",
+    total_ns="i8", from_target="i8", from_page="i8", histogram=("i8", (100,)),
+)  # fmt: skip
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
@@ -164,13 +172,14 @@ BIG = {  # name -> element type
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
+    "damon_regions": DAMON_REGION,
 }  # fmt: skip
 
 MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
+    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
     links=(LINK, (64,)),
 )  # fmt: skip
 

@@ -79,20 +79,20 @@ def referenced(m, pfn):
 
 
 @kernel
-def clear_young(m, pfn):
-    """Clear the young bits of every word that maps the frame: bit 0, one was set; bit 1, a word is dirty."""
+def look_at_words(m, pfn, keep):
+    """What the words that map the frame say, bit 0: one is young, bit 1: one is dirty; they keep the bits in `keep`."""
     table, page = pte(m), frames(m)[pfn]
     found, left = 0, page.mapcount
     if page.state & ANON and left:
         word = table[page.owner]
-        table[page.owner] = word & ~PTE_YOUNG
+        table[page.owner] = word & keep
         return (1 if word & PTE_YOUNG else 0) | (2 if word & PTE_DIRTY else 0)
     region = files(m)[page.slot].first_region if left else NONE
     while left and region != NONE:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if table[at] & PTE_DIRTY else 0)
-            table[at] &= ~PTE_YOUNG
+            table[at] &= keep
             left -= 1
         region = regions(m)[region].next_of_file
     return found
@@ -102,6 +102,18 @@ def clear_young(m, pfn):
 def page_referenced(m, pfn, s):
     """Young words that map the frame, for reclaim by scan control `s`."""
     return referenced(m, pfn)
+
+
+@kernel
+def clear_young(m, pfn):
+    """Clear the young bits of every word that maps the frame; what they said (`look_at_words`)."""
+    return look_at_words(m, pfn, ~PTE_YOUNG)
+
+
+@kernel
+def any_young(m, pfn):
+    """Whether a word that maps the frame is young; changes nothing."""
+    return look_at_words(m, pfn, -1) & 1
 
 
 @kernel

@@ -144,6 +144,8 @@ def _writeback_over(m, s, pfn):
 @kernel
 def _verdict(m, s, pfn):
     """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE."""
+    if m.sc[s].ignore_references:
+        return RECLAIM_PAGE
     young = page_referenced(m, pfn, s)
     verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
     if verdict < RECLAIM_PAGE or verdict > ACTIVATE:

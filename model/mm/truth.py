@@ -39,15 +39,20 @@ def truly_hot(m, pfn):
 
 
 @kernel
-def judge(m, scanner, first, end, cold_age):
-    """Hold a scanner's present ages of frames `first` to `end` against the truth; it calls a page cold from `cold_age`.
+def judgement_due(m, scanner):
+    """Whether the end of this round counts.
 
     From twice `cfg.cold_after` on, when there is a past to be cold in, and at most eight times a `cfg.cold_after`.
     """
-    seen = m.scanners[scanner]
-    if m.clock.now < 2 * m.cfg.cold_after or m.clock.now - seen.judged < m.cfg.cold_after >> 3:
+    return m.clock.now >= 2 * m.cfg.cold_after and m.clock.now - m.scanners[scanner].judged >= m.cfg.cold_after >> 3
+
+
+@kernel
+def judge(m, scanner, first, end, cold_age):
+    """Hold a scanner's ages of frames `first` to `end` against the truth; it calls a page cold from `cold_age`."""
+    if not judgement_due(m, scanner):
         return
-    seen.judged = m.clock.now
+    m.scanners[scanner].judged = m.clock.now
     f, age, vm = frames(m), idle_age(m), m.vm
     hot = called_hot = cold_found = cold_missed = cold_false = 0
     for pfn in range(first, end):

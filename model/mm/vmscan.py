@@ -32,7 +32,7 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.may_unmap = sc.may_writepage = 1
     sc.force_deactivate = sc.skipped_deactivate = sc.may_deactivate = 0
     sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
-    sc.nr_dirty = sc.nr_writeback = sc.stall_lock = 0
+    sc.nr_dirty = sc.nr_writeback = sc.stall_lock = sc.ignore_references = 0
     sc.kswapd = 1 if s < MAX_NODES else 0
     sc.partial = sc.full_walk = sc.low_reclaim = sc.low_skipped = sc.protection = sc.proactive = 0
     sc.given_swappiness = -1

@@ -33,7 +33,12 @@ from model.units import PAGE, KiB, MiB
 from model.workloads import open_stream
 from tests.model.cells import ERAS, GENERATIONS, run, with_swap
 
-BRIEF = {"kstaled": {"scan_ms": 1}, "idle-bitmap": {"interval_ms": 1}}  # periods that fit a few simulated ms
+BRIEF = {  # periods that fit a few simulated ms
+    "kstaled": {"scan_ms": 1},
+    "idle-bitmap": {"interval_ms": 1},
+    "damon": {"sample_us": 10, "aggr_us": 50, "pageout": True, "min_age_ms": 0, "wmark_high": 1000, "wmark_mid": 1000,
+              "wmark_low": 0},
+}  # fmt: skip
 SCOPED = ("lru", "kswapd", "direct_reclaim")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
