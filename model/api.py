@@ -14,7 +14,7 @@ from model import registry, results, workloads
 from model.build import Built, build, expand
 from model.cache import ROOT
 from model.description import Cell
-from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, SMALL_CHUNK
+from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, PAGE_CGROUP, SMALL_CHUNK
 from model.mm.state import BROKEN, RUNNABLE
 from model.units import PAGE
 from model.yardstick import cell as measure
@@ -127,7 +127,7 @@ def memory_bytes(cell: Cell) -> int:
     groups = 1 + sum(group.count for group in cell.cgroups.values())
     streams = tasks * (CHUNK if tasks <= MANY_TASKS else SMALL_CHUNK) * 16
     lruvecs = groups * len(cell.machine.nodes) * 4 * LRUVEC.itemsize
-    return 300_000_000 + frames * (FRAME.itemsize + 16) + slots * 10 + streams + lruvecs
+    return 300_000_000 + frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16) + slots * 10 + streams + lruvecs
 
 
 @cache

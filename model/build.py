@@ -10,9 +10,9 @@ from model.description import Cell, Task
 from model.jit import HOOKS, Hook, bind
 from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import fault, page_alloc, rmap, shrink_list, two_lists
+from model.mm import fault, limits, page_alloc, rmap, shrink_list, soft_limit, two_lists
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
-from model.place_cgroups import group_names, place_cgroups
+from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_rows, place_cgroups
 from model.place_devices import place_devices
 from model.place_nodes import place_lruvecs, place_nodes
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
@@ -29,9 +29,12 @@ CORE_HOOKS = (
     page_alloc.charged_frame,
     page_alloc.kernel_frame,
     fault.access,
+    soft_limit.soft_limit_reclaim,
 )
-# Of axis lru, for lruvecs with an active and an inactive list; a variant with other lists defines its own.
-DEFAULT_HOOKS = (two_lists.lruvec_begin, two_lists.lruvec_round, two_lists.lruvec_end, rmap.page_referenced)
+# For lruvecs with an active and an inactive list, and for limits since 3.9; other variants define their own.
+DEFAULT_HOOKS = (
+    two_lists.lruvec_begin, two_lists.lruvec_round, two_lists.lruvec_end, rmap.page_referenced, limits.limit_reclaim,
+)  # fmt: skip
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
     "rmap_check", "pfn_walk", "damon_sample", "lruvec_visit", "walk_pte",
@@ -47,9 +50,10 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     pages = {name: region_pages(task, footprints[name]) for name, task in tasks.items()}
     files = file_table(tasks, pages)
     groups = group_names(cell)
-    memory = Memory(**table_rows(cell, tasks, pages, files, len(groups), record_misses))
-    built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
+    rows = table_rows(cell, tasks, pages, files, len(groups), record_misses)
+    memory = Memory(**rows, **memcg_rows(cell, modules, rows))
+    built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
     _config(built, modules, record_misses)
     servers = Servers(memory.record)
     place_nodes(built, modules, servers)
@@ -160,6 +164,9 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     costs = machine.costs
     for name in COSTS:
         setattr(cfg, name, getattr(costs, name))
+    cfg.double_lru, cfg.soft_limits = int(double_lru(cell, modules)), int(has_soft_limit(cell))
+    cfg.charge_retries = era.charge_retries
+    cfg.lru_lock *= 2 if cfg.double_lru else 1
     cfg.minor_anon, cfg.minor_file, cfg.tlb = costs.minor_fault_anon, costs.minor_fault_file, costs.tlb_shootdown
 
 

@@ -21,6 +21,7 @@ def verify(built: Built) -> None:
     _pcps(built, seen)
     _lists(built, seen)
     _generations(built, seen)
+    _group_lists(built)
     _list_sizes(built)
     _batches(built, seen)
     _kernel(built, seen)
@@ -73,7 +74,8 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
 
 def _lists(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for lv in range(len(built.cgroups) * int(m.cfg.nr_zones)):
+    groups = 1 if m.cfg.double_lru else len(built.cgroups)
+    for lv in range(groups * int(m.cfg.nr_zones)):
         for lru in range(4):
             rows = built.memory.table("lruvecs")[lv].lists[lru]
             chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
@@ -87,9 +89,31 @@ def _lists(built: Built, seen: np.ndarray) -> None:
                 lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
             )
             _require(
-                (frames["memcg"][chain] == built.memory.table("lruvecs")[lv].memcg).all(),
+                m.cfg.double_lru or (frames["memcg"][chain] == built.memory.table("lruvecs")[lv].memcg).all(),
                 lambda lv=lv: f"lruvec {lv} holds another group's page",
             )
+
+
+def _group_lists(built: Built) -> None:
+    """The second lists of the double LRU: every page of a group on its group's list of the same kind, and no other."""
+    m, frames, links = built.memory.m, built.memory.table("frames"), built.memory.table("page_cgroup")
+    if not m.cfg.double_lru:
+        return
+    seen = np.zeros(len(frames), dtype=np.int8)
+    for lv in range(int(m.cfg.nr_zones), len(built.cgroups) * int(m.cfg.nr_zones)):
+        vec = built.memory.table("lruvecs")[lv]
+        for lru in range(4):
+            chain = np.array(_chain(links, int(vec.lists[lru].head), int(vec.lists[lru].n)), dtype=np.int64)
+            _require(len(chain) == vec.lists[lru].n, lambda lv=lv: f"a group's list of lruvec {lv} miscounts")
+            seen[chain] += 1
+            pages = frames[chain]
+            kind = np.where(pages["state"] & state.ANON, 0, 2) + ((pages["state"] & state.ACTIVE) != 0)
+            _require(
+                (kind == lru).all() and (pages["memcg"] == vec.memcg).all() and (pages["zone"] == vec.zone).all(),
+                lambda lv=lv: f"a group's list of lruvec {lv} is out of step with the zone's",
+            )
+    expected = ((frames["state"] & state.LRU) != 0) & (frames["memcg"] != 0)
+    _require((seen == expected).all(), lambda: f"frame {int(np.argmax(seen != expected))} is on one list of the two")
 
 
 def _generation(states: np.ndarray) -> np.ndarray:

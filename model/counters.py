@@ -31,6 +31,10 @@ pgfree | none | pages given back to the allocator
 pgactivate | none | pages moved to an active list
 pgdeactivate | none | pages moved from an active to an inactive list
 pgrefill | lower | pages scanned on active lists
+pgrefill_anon | lower | anonymous pages scanned on active lists
+pgrefill_file | lower | file pages scanned on active lists
+rotated_anon | none | anonymous pages that reclaim found in use: active ones referenced, inactive ones activated
+rotated_file | none | file pages that reclaim found in use: active ones referenced, inactive ones activated
 pgrotated | none | pages moved to the inactive tail when their writeback ended
 pgscan_kswapd | lower | inactive pages scanned by kswapd
 pgscan_direct | lower | inactive pages scanned by reclaiming tasks
@@ -64,6 +68,10 @@ nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
+memcg_visits | lower | lruvecs of groups that reclaim went through, pages in them or not | events
+soft_scan | lower | inactive pages scanned by soft limit reclaim, which the counters by reclaimer include
+soft_steal | none | pages reclaimed from groups over their soft limit
+page_cgroup_pages | lower | pages taken at boot for the page_cgroup of every frame
 idle_scan_ns | lower | CPU time of idle page scanners | ns
 idle_rounds | none | rounds of an idle page scanner that were compared with the truth | events
 ws_true | none | pages of the working set by truth, summed over those rounds

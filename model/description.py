@@ -128,7 +128,7 @@ class Costs:
     walk_pte: Nanoseconds = 7
     """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
     lru_lock: Nanoseconds = 20
-    """Time lru_lock is held per page moved (estimate)."""
+    """Time lru_lock is held per page and list it is moved on (estimate)."""
     rmap_check: Nanoseconds = 150
     """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
     pfn_walk: Nanoseconds = 5
@@ -136,7 +136,7 @@ class Costs:
     damon_sample: Nanoseconds = 800
     """DAMON prepares and checks one sampled page (300-2000)."""
     lruvec_visit: Nanoseconds = 200
-    """Visit of a group in a reclaim walk: its effective protection, the entry to shrink_lruvec (50-500, estimate)."""
+    """Visit of a group in a reclaim walk: effective protection, entry to shrink_lruvec (50-500, estimate)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +212,7 @@ class Cgroup:
     max: Bytes | None = None
     """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
     soft_limit: Bytes | None = None
-    """memory.soft_limit_in_bytes (v1): global reclaim takes from the groups furthest beyond theirs first."""
+    """memory.soft_limit_in_bytes (v1): when the machine is short, what groups have beyond theirs goes first."""
     swap_max: Bytes | None = None
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
     swappiness: int | None = None

@@ -8,9 +8,10 @@ its page table can serve only set bits and cost latency (`hits`); the first one 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
-from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
+from model.events import ARG_MASK, COMPUTE, EXIT, OP_SHIFT, WRITE
 from model.jit import caller, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
+from model.mm.exit import exit_mm
 from model.mm.flusher import flusher_step
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
@@ -106,6 +107,10 @@ def enter_kernel(m, t):
     op, argument = event >> OP_SHIFT, event & ARG_MASK
     if op == COMPUTE:
         m.clock.now += argument
+        task.pos += 1
+        return 1
+    if op == EXIT:
+        exit_mm(m, t)
         task.pos += 1
         return 1
     region = task.first_region

@@ -19,7 +19,8 @@ class Era:
     writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends
     its windows on their boundaries and starts a second pass where it meets a cached page (6.17).
     `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
-    read() activates a page still in its CPU's batch (3.11).
+    read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
+    one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
     """
 
     name: str
@@ -37,6 +38,8 @@ class Era:
     readahead_by_order: bool = False
     mapped_counts_twice: bool = False
     activates_in_batch: bool = True
+    lruvec_lock: bool = True
+    charge_retries: int = 16
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -60,6 +63,25 @@ ERAS = {
             "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
+             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN | {"memcg": "double-lru"},
+            _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
+            _OLD_MODES,
+            kmem_accounting=False,
+            tlb_batched=False,
+            fault_around=False,
+            mapped_counts_twice=True,
+            activates_in_batch=False,
+            lruvec_lock=False,
+            charge_retries=5,
+            missing=_NO_SCALE,
+            cgroup_missing=_V1,
+        ),
+        Era(
+            "3.3",
+            "The patch set of 2011: one LRU list a page, its group's, which reclaim of every kind walks; file pages "
+            "are written by kswapd alone (3.2). Source: mm/vmscan.c and mm/memcontrol.c of 3.3.",
+            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
+             "reclaim_writeback": "kswapd-only", "watermarks": "quarters", "zonelist": "by-load",
              "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN,
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
@@ -68,7 +90,10 @@ ERAS = {
             fault_around=False,
             mapped_counts_twice=True,
             activates_in_batch=False,
+            lruvec_lock=False,
+            charge_retries=5,
             missing=_NO_SCALE,
+            cgroup_missing=_V1,
         ),
         Era(
             "3.15",
@@ -76,13 +101,15 @@ ERAS = {
             "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
             {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "flusher-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN,
+             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN | {"memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
-            params={"reclaim_writeback": {"throttle": False}},
+            params={"reclaim_writeback": {"throttle": False}, "memcg": {"page_cgroup_bytes": 16}},
             kmem_accounting=False,
             tlb_batched=False,
             mapped_counts_twice=True,
+            lruvec_lock=False,
+            charge_retries=5,
             missing=_NO_SCALE,
             cgroup_missing=_V1,
         ),
@@ -97,6 +124,8 @@ ERAS = {
             _OLD_MODES,
             params={"reclaim_writeback": {"throttle": False}},
             mapped_counts_twice=True,
+            lruvec_lock=False,
+            charge_retries=5,
             missing=_NO_ORDER,
         ),
         Era(
@@ -105,13 +134,15 @@ ERAS = {
             "mm/swap.c of 5.8.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN,
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
                 "reclaim_writeback": {"throttle": False},
             },
+            lruvec_lock=False,
+            charge_retries=5,
             missing=_NO_ORDER,
         ),
         Era(

@@ -16,6 +16,7 @@ ARG_MASK = (1 << OP_SHIFT) - 1
 READ = 0  # argument: page
 WRITE = 1  # argument: page
 COMPUTE = 2  # argument: ns of computation
+EXIT = 5  # the process ends and a new one starts in its place: what it had mapped goes
 
 
 def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":
@@ -23,6 +24,13 @@ def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
     return pages.astype(np.int64) | (write.astype(np.int64) << OP_SHIFT)
+
+
+def exits() -> "np.ndarray":
+    """One event: the process ends, and the task goes on as a new one with the same regions, empty."""
+    import numpy as np
+
+    return np.array([EXIT << OP_SHIFT], dtype=np.int64)
 
 
 def compute(ns: int) -> "np.ndarray":

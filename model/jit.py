@@ -31,6 +31,7 @@ HOOKS = {
     "charged_frame": 1,  # (task): a frame, or NONE
     "kernel_frame": 1,  # (task): a frame, or NONE
     "access": 4,  # (task, region, page, write): OK or OUT_OF_MEMORY
+    "soft_limit_reclaim": 3,  # (node, zone, for kswapd): pages reclaimed from groups over their soft limits
     # axis lru; the first four have defaults for lruvecs with an active and an inactive list
     "lruvec_begin": 1,  # (sc): start on sc.lruvec; 1 = there is something to do
     "lruvec_round": 1,  # (sc): one bounded piece of work on it, adding to sc.round_reclaimed; 1 = there is more
@@ -64,6 +65,7 @@ HOOKS = {
     "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over
     "may_shrink": 2,  # (sc, group): 0 = it is protected, pass it over; how much of it is protected into sc.protection
     "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
+    "limit_reclaim": 2,  # (memcg, pages wanted): pages reclaimed because a charge found the group at its limit
     # axis shrinker
     "shrink_slab": 2,  # (sc, group): slab pages freed, after the group's lruvec on the node was shrunk
     # axis idle
@@ -241,3 +243,6 @@ iters = accessor("iters")
 lrugens = accessor("lrugens")
 bloom = accessor("bloom")
 damon_regions = accessor("damon_regions")
+page_cgroup = accessor("page_cgroup")
+soft_nodes = accessor("soft_nodes")
+page_events = accessor("page_events")

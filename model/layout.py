@@ -17,7 +17,7 @@ MAX_ZONES = MAX_NODES * ZONES_PER_NODE
 MAX_ORDER, MIGRATETYPES = 11, 6
 MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
 MAX_SWAPS, MAX_HOOKS = 8, 64
-MAX_SC = MAX_NODES + 1  # scan controls: one a kswapd, one for whoever reclaims directly
+MAX_SC = MAX_NODES + 2  # scan controls: one a kswapd, one for whoever reclaims directly, one for soft limits
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 # MGLRU isolates up to 64 pages at once, the two-list LRU 32.
 LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
@@ -79,8 +79,12 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
     protects="i8", min_usage="i8", low_usage="i8", children_min="i8", children_low="i8", emin="i8", elow="i8",
     stat_every="i8", stat_updates="i8", accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8",
     events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
-    first_task="i8",
+    first_task="i8", soft_next="i8", by_css="i8", last_scanned_child="i8", last_scanned_node="i8", scan_nodes="i8",
+    numainfo_events="i8",
 )  # fmt: skip
+PAGE_CGROUP = row(next="i4", prev="i4")  # a charged page's links on its group's own list (double LRU)
+SOFT_NODE = row(excess="i8", order="i8")  # a lruvec on its zone's soft-limit tree; order 0: not on it
+PAGE_EVENTS = row(seen="i8", thresh="i8", soft="i8", numainfo="i8")  # pages in and out of a group on one CPU
 ITER = row(position="i4", generation="i4")  # where walks over a subtree are: `position` is the next group, 0 its root
 SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
@@ -125,7 +129,7 @@ SWAP = row(
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",
     stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
 )  # fmt: skip
-SERVER = row(free_at="i8", busy_from="i8", busy_ns="i8", wait_ns="i8", requests="i8")
+SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
            channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
            flush_index="i8", flush_left="i8")  # fmt: skip
@@ -154,7 +158,7 @@ CONFIG = row(
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
-    activates_in_batch="i8",
+    activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
@@ -162,7 +166,7 @@ CONFIG = row(
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
-            in_fault="i8")  # fmt: skip
+            in_fault="i8", soft_order="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
@@ -173,6 +177,7 @@ BIG = {  # name -> element type
     "iters": ITER,
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
     "damon_regions": DAMON_REGION,
+    "page_cgroup": PAGE_CGROUP, "soft_nodes": SOFT_NODE, "page_events": PAGE_EVENTS,
 }  # fmt: skip
 
 MACHINE = row(

@@ -1,6 +1,7 @@
 """Memory cgroups of a machine record: numbered in pre-order, so that a subtree is a run of numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import ModuleType
 
 from model.description import Cell, Cgroup, Task
 from model.machine import Built
@@ -43,6 +44,50 @@ def described(cell: Cell) -> dict[str, Cgroup]:
     return {copy: group for name, group in cell.cgroups.items() for copy in copies(name, group.count)}
 
 
+def created(cell: Cell) -> list[str]:
+    """The cell's groups in the order they are made and get css ids: as described, a parent before its children."""
+    made: dict[str, None] = {}
+
+    def make(name: str) -> None:
+        group = cell.cgroups[name]
+        if group.parent is not None:
+            make(group.parent)
+        made.update(dict.fromkeys(copies(name, group.count)))
+
+    for name in cell.cgroups:
+        make(name)
+    return list(made)
+
+
+def has_soft_limit(cell: Cell) -> bool:
+    """Whether any group of the cell has a soft limit; generations do not use the tree of those that exceed it."""
+    return (
+        any(group.soft_limit is not None for group in cell.cgroups.values()) and cell.policy["lru"].variant != "mglru"
+    )
+
+
+def double_lru(cell: Cell, modules: Mapping[str, ModuleType]) -> bool:
+    """Whether pages are on two lists: the controller is of that kind, and there is a group (else it is off at boot)."""
+    return bool(cell.cgroups) and getattr(modules["memcg"], "DOUBLE_LRU", False)
+
+
+def memcg_rows(cell: Cell, modules: Mapping[str, ModuleType], rows: Mapping[str, int]) -> dict[str, int]:
+    """Rows of the tables that only some controllers need, from those of the others."""
+    soft, zones = has_soft_limit(cell), modules["lru"].SCOPE == "zone"
+    events = soft or (zones and len(cell.cgroups) and len(cell.machine.nodes) > 1)
+    return {
+        "page_cgroup": rows["frames"] if double_lru(cell, modules) else 0,
+        "soft_nodes": rows["lruvecs"] if soft else 0,
+        "page_events": rows["stat_pending"] if events else 0,
+    }
+
+
+def page_cgroup_pages(cell: Cell, pages: int) -> int:
+    """Pages that the page_cgroups of `pages` frames take at boot; none in a cell without groups."""
+    size = int(cell.policy["memcg"].params.get("page_cgroup_bytes", 0))
+    return -(-pages * size // PAGE) if cell.cgroups else 0
+
+
 def place_cgroups(built: Built) -> None:
     """Fill the rows of memory cgroups; the root group has no limit."""
     rows, known = built.memory.table("memcgs"), described(built.cell)
@@ -58,6 +103,8 @@ def place_cgroups(built: Built) -> None:
     rows["swappiness"] = [-1 if group.swappiness is None else group.swappiness for group in groups]
     rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
     rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)
+    rows["by_css"] = [number[name] for name in ("", *created(built.cell))]
+    rows["last_scanned_node"] = built.memory.m.cfg.nr_nodes - 1
     built.memory.m.cfg.protection = int(rows["protects"].any())
 
 

@@ -5,11 +5,13 @@ from types import ModuleType
 
 import numpy as np
 
-from model import layout, numa, watermarks
+from model import layout, numa, registry, watermarks
 from model.layout import NONE
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import buddy
 from model.mm.gens import MIN_GENS
+from model.mm.state import KERNEL
+from model.place_cgroups import page_cgroup_pages
 from model.units import PAGE
 
 
@@ -39,10 +41,23 @@ def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Server
     _zones(built, modules, zones)
 
 
+def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
+    """Pages of each zone that hold the page_cgroups of its node's frames; the highest zones give first."""
+    taken = [0] * len(zones)
+    for nid, node in enumerate(built.cell.machine.nodes):
+        rest = page_cgroup_pages(built.cell, node.memory // PAGE)
+        for z in reversed([z for z, zone in enumerate(zones) if zone.node == nid]):
+            taken[z] = min(rest, zones[z].pages)
+            rest -= taken[z]
+    built.memory.m.vm.page_cgroup_pages = sum(taken)
+    return taken
+
+
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
     managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
     floor = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, variant.MIN_FREE_CEILING_KB)
+    reserved = _page_cgroups(built, zones)
     marks = watermarks.levels(managed, kinds, floor, vm.watermark_scale_factor or 10, variant)
     for z, zone in enumerate(zones):
         row = m.zones[z]
@@ -56,13 +71,18 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
             pcp.head = pcp.tail = NONE
             pcp.batch, pcp.high = batch, high
         row.areas["head"] = NONE
-        _fill(built, z)
+        _fill(built, z, reserved[z])
 
 
-def _fill(built: Built, z: int) -> None:
-    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line."""
+def _fill(built: Built, z: int, reserved: int) -> None:
+    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line.
+
+    The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
+    """
     m, zone = built.memory.m, built.memory.m.zones[z]
-    start, end = int(zone.start), int(zone.start + zone.span)
+    start, end = int(zone.start) + reserved, int(zone.start + zone.span)
+    own = built.memory.table("frames")[int(zone.start) : start]
+    own.state, own.zone, own.node = KERNEL, z, zone.node
     blocks = []
     while start < end:
         order = layout.MAX_ORDER - 1
@@ -75,14 +95,14 @@ def _fill(built: Built, z: int) -> None:
 
 def place_lruvecs(built: Built, servers: Servers) -> None:
     """Fill the LRU rows: empty lists, each with the lock it shares."""
-    m = built.memory.m
+    m, one_each = built.memory.m, int(registry.eras()[built.cell.kernel].lruvec_lock)
     groups, zones = len(built.cgroups), int(m.cfg.nr_zones)
     nodes = m.zones["node"][:zones]
     table = built.memory.table("lruvecs").reshape(groups, zones)
     table["lists"]["head"] = table["lists"]["tail"] = NONE
     table["memcg"], table["node"], table["zone"] = np.arange(groups)[:, None], nodes, np.arange(zones)
-    # One lru_lock a zone (node) until 5.10, one a lruvec since; both fit.
     place = np.arange(zones) if m.cfg.zone_lruvecs else nodes
     each = int(place.max()) + 1
-    table["lock"] = servers.take(groups * each) + np.arange(groups)[:, None] * each + place
+    first = servers.take(each * (groups if one_each else 1))
+    table["lock"] = first + one_each * np.arange(groups)[:, None] * each + place
     built.memory.table("lrugens")["max_seq"] = MIN_GENS + 1

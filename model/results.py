@@ -59,6 +59,7 @@ CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem"} | {
     name: name for name in CGROUP_COUNTERS if not name.endswith(("_min", "_max"))
 }
 OF_SUBTREE = ("pgscan", "pgsteal")  # counted where the page was, reported with those of the descendants
+SHARES = {"steal_share_ratio": "pgsteal", "scan_share_ratio": "pgscan", "usage_share_ratio": "usage"}
 
 
 def _groups(built: Built) -> dict[str, int | float | str]:
@@ -76,6 +77,9 @@ def _groups(built: Built) -> dict[str, int | float | str]:
         for metric, column in (("usage", values["usage_pages"]), ("pgsteal", values["pgsteal"])):
             found[f"cgroup.{name}.{metric}_min"] = int(column[numbers].min())
             found[f"cgroup.{name}.{metric}_max"] = int(column[numbers].max())
+        for share, field in SHARES.items():
+            if total := int(rows[field][1:].sum()):
+                found[f"cgroup.{name}.{share}"] = int(rows[field][numbers].sum()) / total
     return found
 
 

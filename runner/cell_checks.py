@@ -135,6 +135,11 @@ class CellCheck:
                     key,
                 )
 
+        if group.soft_limit is not None and group.soft_limit % PAGE:
+            self.fault(
+                f"a soft limit of {units.show(group.soft_limit, 'bytes')}", "whole 4KiB pages", *here, "soft_limit"
+            )
+
     def parent(self, name: str, group: Cgroup) -> None:
         here, groups, above = ("cgroups", name, "parent"), self.parts.cgroups or {}, group.parent
         if above is None:

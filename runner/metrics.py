@@ -76,6 +76,26 @@ scan_efficiency_ratio | 1 | higher | scan efficiency | pages reclaimed per page 
     pgsteal / pgscan
 direct_scan_ratio | 1 | lower | direct share of scans | share of scanning done by tasks instead of kswapd
     pgscan_direct / pgscan
+freed_anon_ratio | 1 | none | freed, anonymous | anonymous pages reclaimed per page scanned on inactive and active lists
+    pgsteal_anon / (pgscan_anon + pgrefill_anon)
+freed_file_ratio | 1 | none | freed, file | file pages reclaimed per page scanned on inactive and active lists
+    pgsteal_file / (pgscan_file + pgrefill_file)
+freed_ratio | 1 | none | freed | pages reclaimed per page scanned on inactive and active lists
+    pgsteal / (pgscan + pgrefill)
+rotated_anon_ratio | 1 | none | in use, anonymous | anonymous pages found in use per page scanned on both lists
+    rotated_anon / (pgscan_anon + pgrefill_anon)
+rotated_file_ratio | 1 | none | in use, file | file pages found in use per page scanned on both lists
+    rotated_file / (pgscan_file + pgrefill_file)
+page_cgroup_ratio | 1 | lower | page_cgroup share | share of memory that page_cgroups take
+    page_cgroup_pages / memory_pages
+scans_per_steal_ratio | 1 | lower | scanned per reclaimed page | inactive pages scanned for each page reclaimed
+    pgscan / pgsteal
+visits_per_steal_ratio | 1 | lower | groups per reclaimed page | lruvecs of groups gone through for each page reclaimed
+    memcg_visits / pgsteal
+reclaim_ns | ns | lower | reclaim time | time of kswapd and of tasks in direct and limit reclaim
+    kswapd_ns + stall_alloc_ns + stall_memcg_ns
+reclaim_per_steal_ns | ns | lower | reclaim time per page | time of reclaim for each page reclaimed
+    reclaim_ns / pgsteal
 workingset_refault | pages | lower | workingset_refault | pages that came back after eviction
     workingset_refault_anon + workingset_refault_file
 refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted again

@@ -1,12 +1,26 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
-from model.jit import frames, kernel, pte, regions, swapcache, tasks
+from model.jit import files, frames, kernel, pte, regions, swapcache, tasks
+from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, unlink
-from model.mm.lru import lru_add_drain_all, lruvec_of_frame
+from model.mm.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
 from model.mm.memcontrol import uncharge
-from model.mm.state import LRU, NOBODY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, SWAPCACHE, WRITEBACK
+from model.mm.state import (
+    DIRTY,
+    LRU,
+    NOBODY,
+    PTE_DIRTY,
+    PTE_FRAME,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_YOUNG,
+    REGION_ANON,
+    SWAPCACHE,
+    WRITEBACK,
+)
 from model.mm.swap import free_slot
+from model.mm.victims import page_event
 
 
 @kernel
@@ -22,6 +36,7 @@ def _free_anon(m, pfn):
     if page.state & SWAPCACHE:
         free_slot(m, page.slot - 1)
     uncharge(m, page.memcg)
+    page_event(m, page.memcg, page.zone)
     page.state = 0
     free_frame(m, m.clock.cpu, pfn)
 
@@ -42,6 +57,10 @@ def exit_mm(m, t):
             if word & PTE_PRESENT and r.kind == REGION_ANON:
                 _free_anon(m, pfn)
             elif word & PTE_PRESENT:
+                if word & PTE_YOUNG:
+                    mark_accessed(m, pfn)
+                if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
+                    f[pfn].state |= DIRTY
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:
                     m.zones[f[pfn].zone].nr_mapped -= 1

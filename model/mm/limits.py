@@ -1,6 +1,6 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
-from model.jit import caller, kernel, memcgs, tasks
+from model.jit import caller, hook, kernel, memcgs, tasks
 from model.mm.lru import lru_add_drain_all
 from model.mm.memcontrol import (
     EVENT_HIGH,
@@ -21,6 +21,7 @@ from model.mm.vmscan import DIRECT
 from model.mm.zones import MAX_RECLAIM_RETRIES
 
 memcg_reclaim = caller("memcg_reclaim")
+at_limit = caller("limit_reclaim")
 over_high = caller("over_high")
 PRECISION_SHIFT, SCALING_SHIFT = 20, 14  # MEMCG_DELAY_PRECISION_SHIFT, MEMCG_DELAY_SCALING_SHIFT
 MAX_DELAY_S = 2
@@ -49,12 +50,14 @@ def _charged(m, t, memcg, pages):
 @kernel
 def _charge_at_limit(m, t, memcg):
     """Reclaim, drain stocks, kill until one page fits; 0 when task `t` itself is to be killed."""
-    retries, drained = MAX_RECLAIM_RETRIES, False
+    retries, drained = m.cfg.charge_retries, False
+    m.clock.mask = ALL_NODES
     while not charge_pages(m, memcg, 1):
         over = m.clock.over_limit
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
-        got = _reclaim(m, t, over, 1)
+        got = at_limit(m, over, 1)
+        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
         if charge_pages(m, memcg, 1):
             break
         if not drained:
@@ -66,8 +69,14 @@ def _charge_at_limit(m, t, memcg):
             event(m, over, EVENT_OOM)
             if not out_of_memory(m, t, over):
                 return 0
-            retries = MAX_RECLAIM_RETRIES
+            retries = m.cfg.charge_retries
     return 1
+
+
+@hook
+def limit_reclaim(m, memcg, want):
+    """Default: one reclaim call for the subtree of the group at its limit (since 3.9)."""
+    return memcg_reclaim(m, memcg, want, ITS_OWN, 0)
 
 
 @kernel

@@ -1,9 +1,11 @@
 """The doubly linked lists of a lruvec, newest at the head; a frame is on at most one.
 
+Under the double LRU of 3.1 a charged page is on two: its zone's, which is the root group's lruvec, through the frame,
+and its group's through a page_cgroup with links of its own. Every move goes through here, so both stay in step.
 Under the multi-generational LRU the same calls put pages into generations, which `model.mm.gens` chooses.
 """
 
-from model.jit import frames, kernel, lruvecs
+from model.jit import frames, kernel, lruvecs, page_cgroup
 from model.layout import NONE
 from model.mm.gens import gen_add, gen_delete
 from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
@@ -31,19 +33,63 @@ def lruvec_of(m, memcg, node, zone):
 
 
 @kernel
+def _link_head(links, lst, at):
+    """Make row `at` of a table of links the newest of list `lst`."""
+    links[at].prev, links[at].next = NONE, lst.head
+    if lst.head == NONE:
+        lst.tail = at
+    else:
+        links[lst.head].prev = at
+    lst.head = at
+    lst.n += 1
+
+
+@kernel
+def _link_tail(links, lst, at):
+    """Make row `at` of a table of links the oldest of list `lst`."""
+    links[at].next, links[at].prev = NONE, lst.tail
+    if lst.tail == NONE:
+        lst.head = at
+    else:
+        links[lst.tail].next = at
+    lst.tail = at
+    lst.n += 1
+
+
+@kernel
+def _unlink(links, lst, at):
+    """Take row `at` of a table of links off list `lst`."""
+    before, after = links[at].prev, links[at].next
+    if before == NONE:
+        lst.head = after
+    else:
+        links[before].next = after
+    if after == NONE:
+        lst.tail = before
+    else:
+        links[after].prev = before
+    lst.n -= 1
+
+
+@kernel
+def _group_lruvec(m, pfn):
+    """Under the double LRU: number of the lruvec that holds the page through its page_cgroup, NONE for root's pages."""
+    page = frames(m)[pfn]
+    return lruvec_of(m, page.memcg, page.node, page.zone) if page.memcg else NONE
+
+
+@kernel
 def push_head(m, lv, lru, pfn):
-    """Put frame `pfn` at the head of list `lru` of lruvec `lv`."""
+    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's."""
     if m.cfg.lru_gen:
         gen_add(m, lv, pfn, False)
         return
-    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
-    f[pfn].prev, f[pfn].next = NONE, lst.head
-    if lst.head == NONE:
-        lst.tail = pfn
-    else:
-        f[lst.head].prev = pfn
-    lst.head = pfn
-    lst.n += 1
+    f = frames(m)
+    if m.cfg.double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            _link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    _link_head(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
@@ -54,39 +100,32 @@ def push_tail(m, lv, lru, pfn):
     if m.cfg.lru_gen:
         gen_add(m, lv, pfn, True)
         return
-    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
-    f[pfn].next, f[pfn].prev = NONE, lst.tail
-    if lst.tail == NONE:
-        lst.head = pfn
-    else:
-        f[lst.tail].next = pfn
-    lst.tail = pfn
-    lst.n += 1
+    f = frames(m)
+    if m.cfg.double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            _link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    _link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
 
 @kernel
 def unlink(m, lv, lru, pfn):
-    """Take frame `pfn` off list `lru` of lruvec `lv`."""
-    f, lst = frames(m), lruvecs(m)[lv].lists[lru]
+    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU."""
+    f = frames(m)
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)
         return
     if m.cfg.lru_gen:
         gen_delete(m, lv, pfn, False)
         return
-    before, after = f[pfn].prev, f[pfn].next
-    if before == NONE:
-        lst.head = after
-    else:
-        f[before].next = after
-    if after == NONE:
-        lst.tail = before
-    else:
-        f[after].prev = before
-    lst.n -= 1
+    if m.cfg.double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            _unlink(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    _unlink(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] -= 1
-    if lst.n < 0:
+    if lruvecs(m)[lv].lists[lru].n < 0:
         panic(m, BAD_LIST, lv)
     f[pfn].state &= ~LRU

@@ -10,6 +10,7 @@ from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY
+from model.mm.victims import page_event
 from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
 
@@ -131,6 +132,8 @@ def charged_frame(m, t):
     if pfn != NONE and not charge(m, t, tasks(m)[t].memcg):
         free_frame(m, m.clock.cpu, pfn)
         return NONE
+    if pfn != NONE:
+        page_event(m, frames(m)[pfn].memcg, frames(m)[pfn].zone)
     return pfn
 
 

@@ -33,6 +33,7 @@ from model.mm.state import (
     WRITEBACK,
 )
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
+from model.mm.victims import page_event
 
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
@@ -93,6 +94,7 @@ def _remove_mapping(m, s, pfn):
         m.zones[page.zone].nr_file -= 1
     stat_updated(m, page.memcg, 3)
     uncharge(m, page.memcg)
+    page_event(m, page.memcg, page.zone)
     page.state = 0
     free_frame(m, m.clock.cpu, pfn)
 
@@ -225,9 +227,10 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
         vm.pgsteal_file += reclaimed
     node.pgscan += scanned
     node.pgsteal += reclaimed
-    group = memcgs(m)[lruvecs(m)[lv].memcg]
-    group.pgscan += scanned
-    group.pgsteal += reclaimed
+    if not m.cfg.double_lru:
+        group = memcgs(m)[lruvecs(m)[lv].memcg]
+        group.pgscan += scanned
+        group.pgsteal += reclaimed
     stat_updated(m, lruvecs(m)[lv].memcg, 2 * scanned + 2 * reclaimed)
 
 
@@ -242,9 +245,12 @@ def _shrink_batch(m, s):
         page = frames(m)[sc.batch[i]]
         if m.cfg.mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
             sc.nr_scanned += 1
+        group = memcgs(m)[page.memcg]
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1
+            group.pgsteal += m.cfg.double_lru  # a list of everybody's pages says nothing about whose they were
+        group.pgscan += m.cfg.double_lru
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
     m.clock.now += m.cfg.tlb * (min(sc.nr_unmapped, 1) if m.cfg.tlb_batched else sc.nr_unmapped)
     return reclaimed
@@ -273,6 +279,10 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
     count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
+    if lru < 2:
+        m.vm.rotated_anon += vec.batch_activated
+    else:
+        m.vm.rotated_file += vec.batch_activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
     if sc.nr_unqueued_dirty == sc.nr_taken:
         all_dirty(m, s)
@@ -305,6 +315,12 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
     put_back(m, s, lv)
     m.vm.pgdeactivate += sc.nr_taken - rotated
+    if lru < 2:
+        m.vm.pgrefill_anon += scanned
+        m.vm.rotated_anon += young_pages
+    else:
+        m.vm.pgrefill_file += scanned
+        m.vm.rotated_file += young_pages
     vec.batch_scanned = scanned
     note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)
     return 0

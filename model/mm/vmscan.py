@@ -19,8 +19,10 @@ shrink_slab = caller("shrink_slab")
 lruvec_begin = caller("lruvec_begin")
 lruvec_round = caller("lruvec_round")
 lruvec_end = caller("lruvec_end")
+soft_limit_reclaim = caller("soft_limit_reclaim")
 
 DIRECT = MAX_NODES  # the scan control of whoever reclaims in its own context
+SOFT = MAX_NODES + 1  # the one of soft limit reclaim, which runs inside the others
 
 
 @kernel
@@ -53,6 +55,7 @@ def set_swappiness(m, s, memcg):
 def visit(m, s, memcg):
     """Look at a group in scope: whether its lruvec is to be shrunk, and under which protection and swap limit."""
     sc = m.sc[s]
+    m.vm.memcg_visits += 1
     m.clock.now += m.cfg.lruvec_visit
     sc.protection = 0
     sc.may_swap = 1 if sc.swap_available and room_for_swap(m, memcg) else 0
@@ -109,6 +112,15 @@ def shrink_lruvec(m, s, lv):
         if not shrink_round(m, s):
             break
     finish_lruvec(m, s)
+
+
+@kernel
+def soft_limits_first(m, s):
+    """Let groups over their soft limits give before scan control `s` shrinks its node (or zone) for the machine."""
+    sc = m.sc[s]
+    if m.cfg.soft_limits and sc.memcg == 0:
+        sc.nr_reclaimed += soft_limit_reclaim(m, sc.node, sc.zone, sc.kswapd)
+        sc.nr_scanned += m.sc[SOFT].nr_scanned
 
 
 @kernel

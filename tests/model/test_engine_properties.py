@@ -39,7 +39,7 @@ BRIEF = {  # periods that fit a few simulated ms
     "damon": {"sample_us": 10, "aggr_us": 50, "pageout": True, "min_age_ms": 0, "wmark_high": 1000, "wmark_mid": 1000,
               "wmark_low": 0},
 }  # fmt: skip
-SCOPED = ("lru", "kswapd", "direct_reclaim")
+SCOPED = ("lru", "kswapd", "direct_reclaim", "memcg")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -65,7 +65,8 @@ def policies(draw: Any) -> dict[str, Variant]:
         chosen[axis] = Variant(variant=name, params=BRIEF.get(name, {}))  # type: ignore[arg-type]
     scope = draw(st.sampled_from([None, "zone", "node"]))
     for axis in SCOPED if scope else ():
-        names = sorted(name for name, info in registry.variants(axis).items() if info.scope == scope)
+        fitting = {scope, ""} if axis == "memcg" else {scope}
+        names = sorted(name for name, info in registry.variants(axis).items() if info.scope in fitting)
         chosen[axis] = Variant(variant=draw(st.sampled_from(names)))
     return chosen
 

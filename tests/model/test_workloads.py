@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.description import Stream
-from model.events import ARG_MASK, OP_SHIFT
+from model.events import ARG_MASK, EXIT, OP_SHIFT
 from model.trace import write_trace
 from model.units import KiB, MiB
 from model.workloads import _common, kinds, make_params, open_stream, params_type
 
-SYNTHETIC = [kind for kind in kinds() if kind != "trace"]
+SYNTHETIC = [kind for kind in kinds() if kind not in ("build", "trace")]
 EXTRA = {
     "scan": {"hot": 100 * KiB, "scan_fraction": 0.3, "burst": 7},
     "phases": {"working_set": 100 * KiB, "phase": 900, "overlap": 0.5, "exponent": 0.7},
@@ -37,7 +37,7 @@ def typical(kind: str, accesses: int = 5_000, size: int = 1000 * KiB, **more) ->
 
 
 def test_the_kinds_are_the_files():
-    assert kinds() == ["loop", "phases", "scan", "trace", "uniform", "walk", "writer", "zipf"]
+    assert kinds() == ["build", "loop", "phases", "scan", "trace", "uniform", "walk", "writer", "zipf"]
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -201,3 +201,24 @@ def test_a_trace_is_played_as_recorded(tmp_path):
     assert np.array_equal(some[0], page[task != 1]) and np.array_equal(some[1], write[task != 1])
     with pytest.raises(ValueError, match="holds tasks 0 to 2, not 3"):
         run("trace", path=path, tasks=[3])
+
+
+def test_a_build_runs_one_compiler_after_the_other():
+    small = {"heap": 512 * KiB, "tools": 128 * KiB, "headers": 256 * KiB, "included": 64 * KiB}
+    once = {"source": 16 * KiB, "object": 32 * KiB}
+    opened = open_stream(Stream(kind="build", params={"jobs": 3, **small, **once}), np.random.default_rng(1))
+    jobs = list(opened.events)
+    assert opened.footprint == 128 + 32 + 64 + 3 * 4 + 3 * 8
+    starts = np.cumsum([0, 128, 32, 64, 12, 24])
+    for number, events in enumerate(jobs):
+        ops, pages = events >> OP_SHIFT, events & ARG_MASK
+        assert ops[-1] == EXIT and (ops[:-1] <= 1).all(), "every compilation ends with its process"
+        region = np.searchsorted(starts, pages[:-1], side="right") - 1
+        heap = pages[:-1][region == 0]
+        assert 32 <= len(np.unique(heap)) <= 128 and heap.max() == len(np.unique(heap)) - 1, "grown page by page"
+        assert len(heap) == 7 * len(np.unique(heap)) and (ops[:-1][region == 1] == 0).all()
+        assert (region == 2).sum() == 16 and (ops[:-1][region == 2] == 0).all()
+        assert np.array_equal(pages[:-1][region == 3], starts[3] + number * 4 + np.arange(4)), "its source, once"
+        assert np.array_equal(pages[:-1][region == 4], starts[4] + number * 8 + np.arange(8)), "its object, once"
+        assert (ops[:-1][region == 4] == 1).all()
+    assert len(jobs) == 3

@@ -8,7 +8,7 @@ from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT, begin, shrink_node
+from model.mm.vmscan import DIRECT, begin, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
@@ -29,6 +29,7 @@ def nodes_pass(m, nid, highest_zoneidx):
             continue
         seen |= 1 << node
         m.sc[DIRECT].node, m.sc[DIRECT].zone = node, z
+        soft_limits_first(m, DIRECT)
         shrink_node(m, DIRECT)
 
 

@@ -10,7 +10,8 @@ from model.jit import caller, hook, kernel
 from model.mm.flusher import flush_all
 from model.mm.page_io import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT, begin, shrink_node
+from model.mm.victims import next_node
+from model.mm.vmscan import DIRECT, begin, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
@@ -31,6 +32,7 @@ def zones_pass(m, nid, highest_zoneidx):
         if sc.memcg == 0 and zone.all_unreclaimable and sc.priority != DEF_PRIORITY:
             continue
         sc.node, sc.zone = zone.node, z
+        soft_limits_first(m, DIRECT)
         scanned = sc.nr_scanned
         shrink_node(m, DIRECT)
         zone.pages_scanned += sc.nr_scanned - scanned
@@ -68,4 +70,4 @@ def direct_reclaim(m, nid, highest_zoneidx, task):
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     begin(m, DIRECT, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
     m.sc[DIRECT].given_swappiness, m.sc[DIRECT].proactive = swappiness, proactive
-    return try_to_free(m, m.cpus[m.clock.cpu].node, HIGHEST)
+    return try_to_free(m, next_node(m, memcg), HIGHEST)

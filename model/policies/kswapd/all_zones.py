@@ -8,7 +8,16 @@ priority 12 while a zone is still below high; it sleeps a tenth of a second betw
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, reclaimable_pages, shrink_round, to_shrink
+from model.mm.vmscan import (
+    begin,
+    begin_lruvec,
+    finish_lruvec,
+    more_rounds,
+    reclaimable_pages,
+    shrink_round,
+    soft_limits_first,
+    to_shrink,
+)
 from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
@@ -65,13 +74,16 @@ def begin_zone(m, nid):
     z = node.kswapd_zone
     zone = m.zones[z]
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
-    if (zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY) or not zone_low(
-        m, z, gap, node.kswapd_zonelast
-    ):
+    if zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY:
         return 0
     begin(m, nid, 0, node.kswapd_priority, 1 << 40, 3)
     sc = m.sc[nid]
     sc.node, sc.zone = nid, z
+    soft_limits_first(m, nid)
+    if not zone_low(m, z, gap, node.kswapd_zonelast):
+        node.kswapd_reclaimed += sc.nr_reclaimed
+        node.kswapd_pass += sc.nr_scanned
+        return 0
     prepare_scan(m, nid)
     if to_shrink(m, nid, first_group(m, nid)) < 0:
         return 0
@@ -129,11 +141,12 @@ def begin_pass(m, nid):
         return
     node.kswapd_zonelast, node.kswapd_zone, node.kswapd_pass = m.zones[last].kind, node.first_zone, 0
     node.kswapd_last, node.kswapd_phase = last, LRUVEC
+    m.sc[nid].highest_zoneidx = 3
     for z in range(node.first_zone, last + 1):
-        m.sc[nid].lruvec = lruvec_of(m, 0, nid, z)
-        m.sc[nid].highest_zoneidx = 3
-        if age_anon(m, nid):
-            shrink_active(m, nid, m.sc[nid].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+        for memcg in range(1 if m.cfg.double_lru else m.cfg.nr_memcgs):
+            m.sc[nid].lruvec = lruvec_of(m, memcg, nid, z)
+            if age_anon(m, nid):
+                shrink_active(m, nid, m.sc[nid].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     m.sc[nid].nr[0] = m.sc[nid].nr[2] = m.sc[nid].nr[3] = 0
     m.sc[nid].group = -1
 

@@ -8,7 +8,15 @@ the daemon gives up until direct reclaim makes progress.
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.vmscan import begin, begin_lruvec, finish_lruvec, more_rounds, shrink_round, to_shrink
+from model.mm.vmscan import (
+    begin,
+    begin_lruvec,
+    finish_lruvec,
+    more_rounds,
+    shrink_round,
+    soft_limits_first,
+    to_shrink,
+)
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
@@ -61,6 +69,8 @@ def start_pass(m, nid):
         sc.lruvec = lruvec_of(m, memcg, nid, node.first_zone)
         if age_anon(m, nid):
             shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+    soft_limits_first(m, nid)
+    sc.nr_scanned = 0
     prepare_scan(m, nid)
     to_shrink(m, nid, first_group(m, nid))
 

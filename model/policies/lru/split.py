@@ -35,9 +35,9 @@ def zone_ratio(m, zone):
 
 @kernel
 def total(m, lv, lru):
-    """Size of a list: the lruvec's own, of a group over all zones (mem_cgroup_inactive_anon_is_low)."""
+    """Size of a list: the lruvec's own; in 3.1 a group's over all zones (mem_cgroup_inactive_anon_is_low)."""
     table = lruvecs(m)
-    if table[lv].memcg == 0:
+    if table[lv].memcg == 0 or not m.cfg.double_lru:
         return table[lv].lists[lru].n
     pages, first = 0, table[lv].memcg * m.cfg.nr_zones
     for other in range(first, first + m.cfg.nr_zones):
@@ -47,10 +47,13 @@ def total(m, lv, lru):
 
 @kernel
 def inactive_anon_is_low(m, lv):
-    """inactive * ratio < active, the ratio from the size of the whole zone, of a group from its own lists."""
+    """inactive * ratio < active, the ratio from the size of the whole zone, of a group from its own lists.
+
+    The root is a group among others since 3.3.
+    """
     inactive, active = total(m, lv, 0), total(m, lv, 1)
     gb = (inactive + active) >> 18
-    if lruvecs(m)[lv].memcg:
+    if lruvecs(m)[lv].memcg or (m.cfg.nr_memcgs > 1 and not m.cfg.double_lru):
         return inactive * (isqrt(10 * gb) if gb else 1) < active
     return inactive * zone_ratio(m, lruvecs(m)[lv].zone) < active
 
@@ -69,16 +72,21 @@ def balance(m, s):
     sc = m.sc[s]
     if not sc.may_swap:
         return FILE_ONLY
-    zone = m.zones[lruvecs(m)[sc.lruvec].zone]
-    few = zone.nr_lru[2] + zone.nr_lru[3] + zone.nr_free <= zone.wmark_high
+    vec = lruvecs(m)[sc.lruvec]
+    zone = m.zones[vec.zone]
+    few = vec.lists[2].n + vec.lists[3].n + zone.nr_free <= zone.wmark_high
     return ANON_ONLY if sc.memcg == 0 and few else FRACT
 
 
 @hook
 def scan_count(m, s):
-    """kswapd and limit reclaim scan their share of a batch of a list that is too short for the priority."""
+    """kswapd and limit reclaim scan their share of a batch of a list that is too short for the priority.
+
+    Since reclaim walks groups, short lists are many, and kswapd rounds up only in a zone it had given up (3.3).
+    """
     sc, how = m.sc[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
+    rounds_up = m.cfg.double_lru or m.cfg.nr_memcgs == 1 or m.zones[vec.zone].all_unreclaimable
     ap = fp = denominator = 1
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness + 1, 200 - sc.swappiness + 1)
@@ -89,7 +97,7 @@ def scan_count(m, s):
             sc.nr[lru] = size
         else:
             share_out(m, s, lru, how, size >> sc.priority, fraction, denominator)
-        if sc.nr[lru] == 0 and (sc.kswapd or sc.memcg):
+        if sc.nr[lru] == 0 and (sc.memcg or (sc.kswapd and rounds_up)):
             share_out(m, s, lru, how, SWAP_CLUSTER_MAX, fraction, denominator)
     return 0
 

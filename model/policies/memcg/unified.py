@@ -4,10 +4,24 @@ Global reclaim, by kswapd or directly, shares one round over all groups with who
 priority. Limit reclaim shrinks one group a pass, the next in turn, and goes on at the next priority.
 """
 
-from model.jit import hook
+from model.jit import caller, hook, memcgs
+from model.mm.limits import ITS_OWN
 from model.mm.memcg_iter import follow, iterator, join
+from model.mm.memcontrol import drain_all_stocks
 
-SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mm/vmscan.c: shrink_zone, 3.3"
+SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mm/vmscan.c: shrink_zone; include/linux/page_cgroup.h, 3.3"
+PARAMS = {
+    "page_cgroup_bytes": (
+        16,
+        "B",
+        "memory beside every frame: flags and group",
+        "struct page_cgroup, 3.3; 0 since 3.19",
+    )
+}
+memcg_reclaim = caller("memcg_reclaim")
+
+
+MAX_LOOPS = 100  # MEM_CGROUP_MAX_RECLAIM_LOOPS
 
 
 @hook
@@ -18,6 +32,19 @@ def first_group(m, s):
 @hook
 def next_group(m, s, memcg):
     return -1 if m.sc[s].memcg else follow(m, s, iterator(m, s, m.sc[s].priority))
+
+
+@hook
+def limit_reclaim(m, memcg, want):
+    """Again and again while that frees anything, until there is room (mem_cgroup_reclaim)."""
+    total, group = 0, memcgs(m)[memcg]
+    for loop in range(MAX_LOOPS):
+        if loop:
+            drain_all_stocks(m, memcg)
+        total += memcg_reclaim(m, memcg, want, ITS_OWN, 0)
+        if group.usage < group.limit or (loop and total == 0):
+            break
+    return total
 
 
 @hook

@@ -11,6 +11,9 @@ from model.mm.memcg_iter import follow, iterator, join
 from model.mm.protection import below_protection
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mem_cgroup_protected, mm/vmscan.c: shrink_node, 4.19"
+PARAMS = {
+    "page_cgroup_bytes": (0, "B", "memory beside every frame: flags and group", "struct page_cgroup: 16 until 3.18")
+}
 
 
 @hook

@@ -3,7 +3,7 @@
 Each page is a write of its own; only pages that happen to be adjacent on the disk merge in the reclaimer's plug.
 """
 
-from model.jit import frames, hook
+from model.jit import frames, hook, kernel
 from model.mm.flusher import start_write
 from model.mm.pageout import plug
 from model.mm.state import KEEP, RECLAIM
@@ -11,13 +11,19 @@ from model.mm.state import KEEP, RECLAIM
 SOURCE = "mm/vmscan.c: pageout, shrink_page_list, shrink_zone, 3.1"
 
 
-@hook
-def pageout_file(m, pfn, s):
+@kernel
+def write_page(m, s, pfn):
+    """Start writing one dirty page, to be reclaimed as soon as that is done (pageout)."""
     m.clock.now += m.cfg.io_path
     start_write(m, pfn)
     frames(m)[pfn].state |= RECLAIM
     m.vm.nr_vmscan_write += 1
     plug(m, s, pfn)
+
+
+@hook
+def pageout_file(m, pfn, s):
+    write_page(m, s, pfn)
     return KEEP
 
 

@@ -1,0 +1,22 @@
+"""Only kswapd writes file pages, and only in trouble: from priority 9 down; everybody else marks them and goes on.
+
+A marked page is reclaimed as soon as the flusher has written it.
+"""
+
+from model.jit import frames, hook
+from model.mm.state import DEF_PRIORITY, KEEP, RECLAIM
+from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
+
+SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
+__all__ = ["all_dirty", "pageout_file"]
+
+
+@hook
+def pageout_file(m, pfn, s):
+    sc = m.sc[s]
+    if sc.kswapd and sc.priority < DEF_PRIORITY - 2:
+        write_page(m, s, pfn)
+        return KEEP
+    frames(m)[pfn].state |= RECLAIM
+    m.vm.nr_vmscan_immediate_reclaim += 1
+    return KEEP

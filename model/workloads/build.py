@@ -1,0 +1,97 @@
+"""A software build: one slot of `make -jN`, in which one compiler after another reads, grows a heap, writes and exits.
+
+Stands for compiling a kernel or a distribution: much anonymous memory with short lives, shared binaries and headers
+that stay hot, sources and objects used once. The task's regions, in this order: heap (anonymous), tools (a file,
+mapped), headers (a file, read), sources and objects (files, read and written through the page cache).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.events import exits, touches
+from model.units import Bytes, KiB, MiB
+from model.workloads._common import Zipf, check_positive, pages_of, permutation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FRONT_END, BACK_END = 0.25, 0.9  # shares of a compilation: sources are read before, objects written after
+HEADER_RUN = 4  # pages of a header
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Parameters of `build`."""
+
+    jobs: int
+    """Compilations, one after the other."""
+    heap: Bytes = 64 * MiB
+    """Largest heap of a compiler; each has between a quarter of it and all, evenly on a logarithmic scale."""
+    tools: Bytes = 16 * MiB
+    """Binaries and libraries of the tools, skewed in use."""
+    headers: Bytes = 16 * MiB
+    """All headers, skewed in use."""
+    included: Bytes = 1536 * KiB
+    """Headers that one compilation reads."""
+    source: Bytes = 40 * KiB
+    """One source file."""
+    object: Bytes = 100 * KiB
+    """One object file."""
+    reuse: int = 6
+    """Accesses to earlier pages of the heap for each page it grows by, most of them to recent ones."""
+
+    def __post_init__(self) -> None:
+        check_positive(
+            jobs=self.jobs, heap=self.heap, tools=self.tools, headers=self.headers, included=self.included,
+            source=self.source, object=self.object, reuse=self.reuse,
+        )  # fmt: skip
+
+
+def sizes(params: Params) -> list[int]:
+    """Pages of the five regions."""
+    once = [params.jobs * pages_of(params.source), params.jobs * pages_of(params.object)]
+    return [pages_of(params.heap), pages_of(params.tools), pages_of(params.headers), *once]
+
+
+def footprint(params: Params) -> int:
+    """Pages of the stream's address space."""
+    return sum(sizes(params))
+
+
+def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
+    """A chunk of events a compilation, the compiler's exit at its end."""
+    import numpy as np
+
+    tools_layout, header_layout, draws = rng.spawn(3)
+    heap, tools, headers, sources, _ = sizes(params)
+    popular = Zipf(tools, 1.0, permutation(tools_layout, tools))
+    included = Zipf(max(1, headers // HEADER_RUN), 0.8, permutation(header_layout, max(1, headers // HEADER_RUN)))
+    first = np.cumsum([0, heap, tools, headers, sources])
+    for job in range(params.jobs):
+        grown = max(1, int(heap * 4.0 ** -draws.random()))
+        at, page, write = _heap(params, draws, grown)
+        runs = included.draw(draws, -(-pages_of(params.included) // HEADER_RUN))
+        read = np.minimum((runs[:, None] * HEADER_RUN + np.arange(HEADER_RUN)).ravel(), headers - 1)
+        source, made = pages_of(params.source), pages_of(params.object)
+        parts = [
+            (at, page, write),
+            (np.linspace(0, 1, grown), first[1] + popular.draw(draws, grown), np.zeros(grown, bool)),
+            (np.linspace(0, FRONT_END, read.size), first[2] + read, np.zeros(read.size, bool)),
+            (np.linspace(0, FRONT_END, source), first[3] + job * source + np.arange(source), np.zeros(source, bool)),
+            (np.linspace(BACK_END, 1, made), first[4] + job * made + np.arange(made), np.ones(made, bool)),
+        ]
+        when, pages, writes = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(when, kind="stable")
+        yield np.concatenate([touches(pages[order], writes[order]), exits()])
+
+
+def _heap(params: Params, draws: "np.random.Generator", grown: int) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """(when, page, write) of a heap that grows page by page; a page's age at reuse is the cube of an even draw."""
+    import numpy as np
+
+    newest = np.arange(grown)
+    age = draws.random((grown, params.reuse)) ** 3 * (newest[:, None] + 1)
+    page = np.column_stack([newest, newest[:, None] - age.astype(np.int64)])
+    write = np.column_stack([np.ones(grown, bool), draws.random((grown, params.reuse)) < 1 / 3])
+    return np.repeat(newest / grown, params.reuse + 1), page.ravel(), write.ravel()
