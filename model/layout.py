@@ -129,7 +129,7 @@ SWAP = row(
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",
     stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
 )  # fmt: skip
-SERVER = row(free_at="i8", busy_ns="i8", wait_ns="i8", requests="i8")
+SERVER = row(free_at="i8", busy_from="i8", busy_ns="i8", wait_ns="i8", requests="i8")
 DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
            channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
            flush_index="i8", flush_left="i8")  # fmt: skip

@@ -8,6 +8,7 @@ only, and a shorter stream is a prefix of a longer one.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,7 @@ class Opened:
     footprint: int
 
 
+@cache
 def kinds() -> list[str]:
     """Names of the generators, without importing them."""
     return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
