@@ -104,7 +104,11 @@ ERAS = {
              "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN | {"memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
-            params={"reclaim_writeback": {"throttle": False}, "memcg": {"page_cgroup_bytes": 16}},
+            params={
+                "kswapd": {"in_shares": True},
+                "reclaim_writeback": {"throttle": False},
+                "memcg": {"page_cgroup_bytes": 16},
+            },
             kmem_accounting=False,
             tlb_batched=False,
             mapped_counts_twice=True,

@@ -53,7 +53,7 @@ NODE = row(
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
-    kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_zonelast="i8",
+    kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_met="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),

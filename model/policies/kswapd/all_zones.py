@@ -2,7 +2,9 @@
 
 Priority 12 to 0. Each pass finds the highest unbalanced zone and reclaims all zones up to it, lowest first, each until
 it is above high by the balance gap (1 % of the zone, at most low). A run ends after 32 pages and starts over at
-priority 12 while a zone is still below high; it sleeps a tenth of a second between fruitless priorities.
+priority 12 while a zone is still below high; it sleeps a tenth of a second between fruitless priorities. Since 3.10
+(`in_shares`) a pass asks each zone for as many pages as its high watermark, the priority falls when it was not met,
+and the daemon never waits for congestion itself.
 """
 
 from model.jit import caller, hook, kernel
@@ -22,6 +24,11 @@ from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
 SCOPE = "zone"
+PARAMS = {
+    "in_shares": (False, "flag", "a zone's target is its high watermark; no waiting between passes (3.10)",
+                  "mm/vmscan.c: kswapd_shrink_zone, 3.15"),
+}  # fmt: skip
+KSWAPD_AXIS = 1  # row of this axis in m.params
 START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000
 CONGESTION_NS = 100_000_000
@@ -76,13 +83,16 @@ def begin_zone(m, nid):
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
     if zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY:
         return 0
-    begin(m, nid, 0, node.kswapd_priority, 1 << 40, 3)
+    want = max(zone.wmark_high, SWAP_CLUSTER_MAX) if m.params[KSWAPD_AXIS, 0] else 1 << 40
+    begin(m, nid, 0, node.kswapd_priority, want, 3)
     sc = m.sc[nid]
     sc.node, sc.zone = nid, z
     soft_limits_first(m, nid)
     if not zone_low(m, z, gap, node.kswapd_zonelast):
         node.kswapd_reclaimed += sc.nr_reclaimed
         node.kswapd_pass += sc.nr_scanned
+    if sc.nr_scanned >= sc.nr_to_reclaim:
+        node.kswapd_met = 1
         return 0
     prepare_scan(m, nid)
     if to_shrink(m, nid, first_group(m, nid)) < 0:
@@ -110,6 +120,9 @@ def end_zone(m, nid):
 def end_pass(m, nid):
     """After the last zone of a pass: next priority, a rest, or a fresh run."""
     node = m.nodes[nid]
+    if m.params[KSWAPD_AXIS, 0]:
+        end_shares(m, nid)
+        return
     if node.kswapd_reclaimed >= SWAP_CLUSTER_MAX or node.kswapd_priority == 0:
         node.kswapd_phase = START
         if highest_low_zone(m, nid) < 0:
@@ -121,6 +134,20 @@ def end_pass(m, nid):
         m.clock.now += CONGESTION_NS
     node.kswapd_priority -= 1
     node.kswapd_phase = PASS
+
+
+@kernel
+def end_shares(m, nid):
+    """After a pass in shares: sleep when balanced, else go on, at the next priority unless a zone met its share."""
+    node = m.nodes[nid]
+    if node.kswapd_met == 0 or node.kswapd_reclaimed == 0:
+        node.kswapd_priority -= 1
+    node.kswapd_reclaimed = node.kswapd_met = 0
+    if highest_low_zone(m, nid) < 0:
+        node.kswapd_phase = START
+        go_to_sleep(m, nid)
+    else:
+        node.kswapd_phase = PASS if node.kswapd_priority >= 1 else START
 
 
 @kernel
