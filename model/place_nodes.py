@@ -82,7 +82,7 @@ def _fill(built: Built, z: int, reserved: int) -> None:
     m, zone = built.memory.m, built.memory.m.zones[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
     own = built.memory.table("frames")[int(zone.start) : start]
-    own.state, own.zone, own.node = KERNEL, z, zone.node
+    own["state"], own["zone"], own["node"] = KERNEL, z, zone.node
     blocks = []
     while start < end:
         order = layout.MAX_ORDER - 1
