@@ -111,6 +111,7 @@ TASK_COUNTERS = _table("""
 accesses | none | events of the task's stream that touched a page | accesses
 misses | lower | accesses that found the page neither mapped nor cached | accesses
 minor_faults | lower | faults served without reading | faults
+first_touches | none | first touches of anonymous pages: a frame is filled without reading | faults
 major_faults | lower | faults that read from swap or a file | faults
 hit_ns | lower | time of accesses that found the page | ns
 remote_touches | lower | touches of pages on another node | accesses

@@ -6,7 +6,7 @@ matplotlib is imported where it is used, its state machine (pyplot) never.
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, ou
         files = save(canvas, out / figure.name)
     better = metrics.metric(figure.y).better
     direction = [] if better == "none" else [f"{better.capitalize()} is better."]
-    caption = notes(model, "Error bars", "Error bars")
+    caption = notes(model, "Error bars", "Error bars") if figure.interval else notes(model, None)
     return Drawn(figure.name, model.title, [*direction, *caption, *_losses(model)], files)
 
 
@@ -125,7 +125,7 @@ def _as_table(figure: Figure) -> Table:
     axes = (*facets_of(figure), *as_tuple(figure.line), figure.x)
     return Table(
         name=figure.name, title=figure.title, rows=axes, metrics=figure.y, baseline=figure.baseline, where=figure.where,
-        statistic=figure.statistic, confidence=figure.confidence,
+        pool=figure.pool, statistic=figure.statistic, confidence=figure.confidence,
         show=("ratio",) if figure.baseline else ("value", "interval"),
     )  # fmt: skip
 
@@ -236,7 +236,8 @@ def _points(figure: Figure, model: TableModel, facet: Key, factor: float) -> dic
     for row in model.rows:
         if row[: len(facet)] == facet:
             line = words.label(row[len(facet)]) if figure.line else ""
-            points[line, words.label(row[-1])] = _point(model, row, factor)
+            point = _point(model, row, factor)
+            points[line, words.label(row[-1])] = point if figure.interval else replace(point, low=None, high=None)
     return points
 
 

@@ -60,6 +60,8 @@ accesses_per_s | 1/s | higher | accesses per second | accesses of all tasks per 
     accesses * 1000000000 / elapsed_ns
 miss_ratio | 1 | lower | miss ratio | share of accesses that found no page
     misses / accesses
+fills | accesses | lower | fills | accesses that had to fill a frame: misses and first touches of anonymous memory
+    misses + first_touches
 major_fault_ratio | 1 | lower | major faults per access | share of accesses that had to read the page
     pgmajfault / accesses
 remote_touch_ratio | 1 | lower | remote touches | share of accesses to pages on another node
@@ -74,6 +76,10 @@ pgsteal | pages | none | pgsteal | pages reclaimed by kswapd and tasks
     pgsteal_kswapd + pgsteal_direct + pgsteal_proactive
 scan_efficiency_ratio | 1 | higher | scan efficiency | pages reclaimed per page scanned
     pgsteal / pgscan
+scans_per_steal_ratio | 1 | lower | scans per steal | pages scanned on all lists for each one reclaimed
+    (pgscan + pgrefill) / pgsteal
+activations_per_steal_ratio | 1 | none | activations per steal | pages activated for each one reclaimed
+    pgactivate / pgsteal
 direct_scan_ratio | 1 | lower | direct share of scans | share of scanning done by tasks instead of kswapd
     pgscan_direct / pgscan
 freed_anon_ratio | 1 | none | freed, anonymous | anonymous pages reclaimed per page scanned on inactive and active lists
@@ -100,6 +106,8 @@ workingset_refault | pages | lower | workingset_refault | pages that came back a
     workingset_refault_anon + workingset_refault_file
 refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted again
     workingset_refault / pgsteal
+refault_activation_ratio | 1 | none | refault activations per steal | refaults activated for each page reclaimed
+    (workingset_activate_anon + workingset_activate_file) / pgsteal
 swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
     swap_ra_hit / swap_ra
 stall_ns | ns | lower | stalls | waiting of all tasks together

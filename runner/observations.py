@@ -16,9 +16,12 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Sample:
-    """One metric of one cell: values by replicate of the runs that have one, and how many runs met which fate."""
+    """One metric of one cell: values of the runs that have one, and how many runs met which fate.
 
-    values: dict[int, float] = field(default_factory=dict)
+    A run is known by its replicate, after its labels on pooled axes if there are any.
+    """
+
+    values: dict[tuple[str | int, ...], float] = field(default_factory=dict)
     fates: Counter[Fate] = field(default_factory=Counter)
 
     @property
@@ -57,21 +60,22 @@ class Runs:
 
         return sorted(seen, key=order)
 
-    def by_cell(self) -> dict[Key, list[dict[str, Any]]]:
-        """Runs grouped by all axes; each group is the replicates of a cell."""
+    def by_cell(self, pool: Collection[str] = ()) -> dict[Key, list[dict[str, Any]]]:
+        """Runs grouped by all axes but those of `pool`; without any, each group is the replicates of a cell."""
+        axes = [axis for axis in self.axes if axis not in pool]
         groups: dict[Key, list[dict[str, Any]]] = {}
         for row in self.rows:
-            groups.setdefault(self.key(row, list(self.axes)), []).append(row)
+            groups.setdefault(self.key(row, axes), []).append(row)
         return groups
 
-    def sample(self, rows: Iterable[Mapping[str, Any]], metric: str) -> Sample:
-        """The metric of these runs (replicates of one cell)."""
+    def sample(self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = ()) -> Sample:
+        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`)."""
         sample = Sample()
         for row in rows:
             reached, number = fate(row, metric)
             sample.fates[reached] += 1
             if number is not None:
-                sample.values[int(row["replicate"])] = number
+                sample.values[(*self.key(row, pool), int(row["replicate"]))] = number
         return sample
 
     def stale(self) -> Counter[str]:

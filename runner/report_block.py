@@ -36,8 +36,13 @@ class Table:
     """Axis and label, or list of labels, to which the table is confined."""
     statistic: Literal["mean", "median"] = "mean"
     """How replicates are summarised; ratios: geometric mean, or median, of the paired ratios."""
-    show: tuple[Literal["value", "interval", "ratio", "p"], ...] = ()
-    """Parts printed of a metric; default: value, interval; with a baseline value, ratio, p. The CSV has all."""
+    pool: str | tuple[str, ...] = ()
+    """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
+    show: tuple[Literal["value", "interval", "ratio", "excess", "p"], ...] = ()
+    """Parts printed of a metric; default: value, interval; with a baseline value, ratio, p. The CSV has all.
+
+    `excess` is how many percent a value lies above the baseline, beside which it prints the baseline's own value.
+    """
     confidence: float = 0.95
     """Level of the intervals, between 0.5 and 1."""
     test: Literal["sign-flip", "t"] = "sign-flip"
@@ -66,12 +71,16 @@ class Figure:
     """Axis and label, or list of labels, to which the figure is confined."""
     baseline: Where = field(default_factory=dict)
     """If given, y is the paired ratio to these cells instead of the metric itself."""
+    pool: str | tuple[str, ...] = ()
+    """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
     statistic: Literal["mean", "median"] = "mean"
     """How replicates are summarised."""
     log: tuple[Literal["x", "y"], ...] = ()
     """Axes on a logarithmic scale; `y` is the shade in a heat map."""
     rate: bool = False
     """Series: draw the change per second of simulated time instead of the cumulative count."""
+    interval: bool = True
+    """Whether to draw error bars; pooled over unlike cells, they show how unlike these are."""
     width: Literal["column", "page"] = "column"
     """Printed width: one column (3.4 in) or the page (7 in)."""
     confidence: float = 0.95
@@ -171,22 +180,23 @@ def _filter_problems(item: Table | Figure, axes: Axes) -> Iterator[Problem]:
 
 def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
     rows, columns = as_tuple(table.rows), as_tuple(table.columns)
-    yield from _axis_list_problems({"rows": rows, "columns": columns}, axes)
+    pool = as_tuple(table.pool)
+    yield from _axis_list_problems({"rows": rows, "columns": columns, "pool": pool}, axes)
     if rows:
-        yield from _left_out(table.where, {*rows, *columns}, axes, "rows")
+        yield from _left_out(table.where, {*rows, *columns, *pool}, axes, "rows")
     if not as_tuple(table.metrics):
         yield ("metrics",), "name at least one metric"
     for index, name in enumerate(as_tuple(table.metrics)):
         unknown = _unknown_metric(name, metrics)
         if unknown:
             yield ("metrics", index), unknown
-    if not table.baseline and {"ratio", "p"} & set(table.show):
-        yield ("show",), "ratio and p compare with a baseline: name one, or show value and interval only"
+    if not table.baseline and {"ratio", "excess", "p"} & set(table.show):
+        yield ("show",), "ratio, excess and p compare with a baseline: name one, or show value and interval only"
 
 
 def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
     series = figure.kind == "series"
-    places = {"line": as_tuple(figure.line), "facets": as_tuple(figure.facets)}
+    places = {"line": as_tuple(figure.line), "facets": as_tuple(figure.facets), "pool": as_tuple(figure.pool)}
     if not series:
         places["x"] = as_tuple(figure.x)
         unknown = _unknown_metric(figure.y, metrics)
@@ -202,15 +212,16 @@ def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> It
     yield from _left_out(figure.where, {name for names in places.values() for name in names}, axes, "facets")
     if figure.rate and not series:
         yield ("rate",), "rate belongs to figures of kind series"
-    if series and figure.baseline:
-        yield ("baseline",), "a series is drawn as it is; baseline belongs to the other kinds"
+    if series and (figure.baseline or figure.pool):
+        field = "baseline" if figure.baseline else "pool"
+        yield (field,), f"a series is drawn as it is; {field} belongs to the other kinds"
 
 
 def _axis_list_problems(places: Mapping[str, tuple[str, ...]], axes: Collection[str]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for place, names in places.items():
         for index, name in enumerate(names):
-            path: BlockPath = (place, index) if place in ("rows", "columns", "facets") else (place,)
+            path: BlockPath = (place, index) if place in ("rows", "columns", "facets", "pool") else (place,)
             unknown = _unknown(name, axes, "axis of the sweep")
             if unknown:
                 yield path, unknown

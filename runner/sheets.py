@@ -96,8 +96,16 @@ def _panels(metrics: list[str], labels: int) -> list[range]:
 def _heads(model: TableModel, name: str, key: tuple[str, ...], part: str) -> tuple[str, ...]:
     unit = scale_for(name, model.values(name)).unit
     metric = model.words.metric(name) + (f" ({unit})" if unit and model.show != ("ratio",) else "")
+    if model.show == ("excess",) and not _holds_baseline(model, key):
+        metric = f"{model.words.metric(name)}, % above {model.words.choice(model.baseline)}"
     labels = [model.words.choice({axis: label}) for axis, label in zip(model.column_axes, key, strict=True)]
     return (metric, *labels, *((part,) if len(model.show) > 1 or "ratio" in model.show else ()))
+
+
+def _holds_baseline(model: TableModel, key: tuple[str, ...]) -> bool:
+    """Whether a column is the baseline's own."""
+    labels = dict(zip(model.column_axes, key, strict=True))
+    return all(labels.get(axis) == label for axis, label in model.baseline.items())
 
 
 def _parts(model: TableModel, name: str, marks: Marks) -> list[Part]:
@@ -115,6 +123,7 @@ def _parts(model: TableModel, name: str, marks: Marks) -> list[Part]:
             ("ratio", "number", lambda entry: _ratio(entry, unity, marks)),
             (confidence, "text", lambda entry: _ratio_interval(entry, unity, model, marks)),
         ],
+        "excess": [("above, %", "number", lambda entry: _excess(entry, scale, marks))],
         "p": [("p", "text", _p)],
     }
     return [part for shown in model.show for part in parts[shown]]
@@ -164,6 +173,16 @@ def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if ratio.basis == "ratio of means":
         letters.append(marks.letter("some replicates are 0: ratio of the means, p from the differences"))
     return Shown(number=scale.text(ratio.value), marks=",".join(letters))
+
+
+def _excess(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+    if entry is not None and entry.is_baseline:
+        return _value(entry, scale, marks)
+    shown = _ratio(entry, Scale(1.0, "", 3), marks)
+    if not shown.number or entry is None or entry.ratio is None or entry.ratio.value is None:
+        return shown
+    above = (entry.ratio.value - 1) * 100
+    return Shown(number=f"{above:.1f}" if abs(above) < 100 else f"{above:.0f}", marks=shown.marks)
 
 
 def _ratio_interval(entry: Entry | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:

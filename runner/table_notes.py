@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from runner.observations import Fate
+from runner.report_block import as_tuple
 from runner.stats import MAX_EXACT_FLIPS, MIN_BOOTSTRAP, RESAMPLES, smallest_p
 from runner.tables import Entry, TableModel
 from runner.words import p_text
@@ -16,16 +17,18 @@ FATES: dict[Fate, tuple[str, str]] = {
 }
 
 
-def notes(model: TableModel, interval: str = "[low, high]", span: str = "low … high") -> list[str]:
+def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "low … high") -> list[str]:
     """Sentences on n, intervals, comparison, correction, and runs that are not in the numbers.
 
-    `interval` and `span` are how bootstrap intervals and ranges look there.
+    `interval` and `span` are how bootstrap intervals and ranges look there; None: there are none.
     """
     entries = model.entries.values()
     hows = {entry.estimate.how for entry in entries} | {entry.ratio.how for entry in entries if entry.ratio}
+    pool = as_tuple(model.spec.pool)
     sentences = [
-        f"{model.spec.statistic.capitalize()} of {_n_text(entries)}.",
-        *_interval_notes(model, hows, interval, span),
+        f"{model.spec.statistic.capitalize()} of {_n_text(entries, 'run' if pool else 'replicate')}.",
+        *([f"Over {' and '.join(map(model.words.axis, pool))}: each cell counts like a replicate."] if pool else []),
+        *(_interval_notes(model, hows, interval, span) if interval and {"interval", "ratio"} & {*model.show} else []),
     ]
     if model.baseline:
         sentences += _comparison_notes(model)
@@ -37,12 +40,12 @@ def notes(model: TableModel, interval: str = "[low, high]", span: str = "low …
     return sentences
 
 
-def _n_text(entries: Iterable[Entry]) -> str:
+def _n_text(entries: Iterable[Entry], what: str) -> str:
     counts = sorted({entry.estimate.n for entry in entries if entry.estimate.n})
     if not counts:
-        return "no completed replicate"
+        return f"no completed {what}"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"n = {span} replicate{'s' if counts[-1] > 1 else ''}"
+    return f"n = {span} {what}{'s' if counts[-1] > 1 else ''}"
 
 
 def _interval_notes(model: TableModel, hows: Collection[str], interval: str, span: str) -> list[str]:
@@ -63,6 +66,8 @@ def _comparison_notes(model: TableModel) -> list[str]:
     centre = "geometric mean" if model.spec.statistic == "mean" else "median"
     base = model.words.choice(model.baseline)
     sentences = [f"Ratio to {base}: {centre} of the ratios paired by replicate, all else equal."]
+    if "excess" in model.show:
+        sentences = [f"Under {base} its own value; elsewhere percent above it ({centre} of paired ratios)."]
     pairs = [entry.ratio.n for entry in model.entries.values() if entry.ratio and entry.ratio.p is not None]
     if "p" not in model.show:
         return sentences

@@ -61,7 +61,7 @@ class TableModel:
 def shown_axes(table: Table, runs: Runs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Axes of the rows and of the columns; without `rows`, those that are neither columns nor fixed to one label."""
     columns = as_tuple(table.columns)
-    fixed = {axis for axis, labels in table.where.items() if len(as_tuple(labels)) == 1}
+    fixed = {axis for axis, labels in table.where.items() if len(as_tuple(labels)) == 1} | {*as_tuple(table.pool)}
     rows = as_tuple(table.rows) or tuple(axis for axis in runs.axes if axis not in {*columns, *fixed})
     return rows, columns
 
@@ -93,7 +93,8 @@ def _entries(
     names: tuple[str, ...],
     baseline: dict[str, str],
 ) -> dict[tuple[Key, Key, str], Entry]:
-    axes, cells = list(runs.axes), runs.by_cell()
+    pool = as_tuple(table.pool)
+    axes, cells = [axis for axis in runs.axes if axis not in pool], runs.by_cell(pool)
     entries: dict[tuple[Key, Key, str], Entry] = {}
     for cell, replicates in cells.items():
         labels = dict(zip(axes, cell, strict=True))
@@ -102,14 +103,14 @@ def _entries(
         for name in names:
             if (*place, name) in entries:
                 raise ValueError(f"table {table.name}: several cells fall on {place}; show or fix every swept axis")
-            sample = runs.sample(replicates, name)
+            sample = runs.sample(replicates, name, pool)
             entry = Entry(
                 estimate=_estimate(table, name, cell, sample),
                 fates=sample.fates,
                 is_baseline=bool(baseline) and base == cell,
             )
             if baseline and base != cell:
-                reference = runs.sample(cells.get(base, ()), name)
+                reference = runs.sample(cells.get(base, ()), name, pool)
                 entry = replace(entry, ratio=paired(table, name, cell, sample, reference))
             entries[(*place, name)] = entry
     return entries

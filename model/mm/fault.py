@@ -109,6 +109,7 @@ def first_touch(m, t, at, write):
         return OUT_OF_MEMORY
     m.clock.now += m.cfg.minor_anon
     tasks(m)[t].stat.minor_faults += 1
+    tasks(m)[t].stat.first_touches += 1
     if new_anon_active(m):
         frames(m)[pfn].state |= ACTIVE
     lru_add(m, pfn)

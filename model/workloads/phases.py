@@ -40,6 +40,8 @@ class Params:
     """Share of the working set that a move keeps."""
     exponent: float = 0.0
     """Zipf exponent within the working set; 0 is uniform."""
+    sweep: bool = False
+    """Whether a phase sweeps over its working set in order, again and again, instead of drawing from it."""
     write_fraction: float = 0.0
     """Share of the accesses that write."""
 
@@ -65,6 +67,7 @@ def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]"
     step = round(width * (1.0 - params.overlap))
     popularity = Zipf(width, params.exponent, permutation(layout, width))
     for start, end in spans(params.accesses):
-        moved = np.arange(start, end, dtype=np.int64) // params.phase * step
-        chosen = (moved + popularity.draw(pages, end - start)) % n
+        at = np.arange(start, end, dtype=np.int64)
+        within = at % params.phase % width if params.sweep else popularity.draw(pages, end - start)
+        chosen = (at // params.phase * step + within) % n
         yield touches(chosen, coins(writes, end - start, params.write_fraction))

@@ -45,6 +45,7 @@ def metrics(
         bits = result.miss_bits & ~np.concatenate(cold.first or [np.zeros(0, dtype=bool)])
     found: dict[str, int | float | str] = {
         "outcome": "ok", "accesses": result.accesses, "misses": result.misses - first, "minor_faults": first,
+        "first_touches": first,
         "major_faults": result.misses - first, "pgmajfault": result.misses - first,
         "writebacks_pages": result.writebacks,
     }  # fmt: skip

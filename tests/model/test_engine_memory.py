@@ -50,6 +50,7 @@ def test_new_pages_join_their_list_a_batch_at_a_time(era):
 def test_a_first_touch_is_a_minor_fault_and_no_miss(era):
     found = run(one(era, SMALL), writes([0, 1, 2, 0, 1, 2])).metrics
     assert (found["pgfault"], found["minor_faults"], found["pgmajfault"], found["misses"]) == (3, 3, 0, 0)
+    assert found["first_touches"] == 3
     assert found["accesses"] == 6 and found["outcome"] == "ok"
     assert found["hit_ns"] == 3 * 90
 

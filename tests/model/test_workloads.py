@@ -149,6 +149,11 @@ def test_scan_reads_on_in_bursts_and_leaves_the_rest_to_the_hot_set():
     assert not writes[scanned].any() and abs(writes[~scanned].mean() - 0.5) < 0.01
 
 
+def test_phases_may_sweep_over_their_working_set():
+    pages, _, _ = run("phases", size=12 * 4096, working_set=4 * 4096, accesses=18, phase=9, sweep=True)
+    assert pages.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 4, 5, 6, 7, 4, 5, 6, 7, 4]
+
+
 def test_phases_move_the_working_set_by_what_overlap_leaves():
     width, n, phase = 100, 1000, 4_000
     pages, _, _ = run("phases", size=n * 4096, working_set=width * 4096, accesses=12 * phase, phase=phase, overlap=0.25)

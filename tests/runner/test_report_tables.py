@@ -211,3 +211,46 @@ def test_latex_compiles(models: dict[str, TableModel], tmp_path: Path):
     assert result.returncode == 0, result.stdout[-2000:]
     assert (tmp_path / "t.pdf").stat().st_size > 10_000
     assert "Overfull" not in result.stdout
+
+
+def pooled(**options: Any) -> TableModel:
+    """Machines pooled, `bind` against `local`: bind costs 4 times on the one machine, 9 times on the other."""
+    data = []
+    for machine, factor in (("two-node", 4), ("four-node", 9)):
+        base = run(machine, "local", 0, 0)
+        data += [base, run(machine, "bind", 0, 0) | {"elapsed_ns": base["elapsed_ns"] * factor}]
+    table = Table(
+        name="t",
+        columns=MODE,
+        pool=MACHINE,
+        metrics="elapsed_ns",
+        baseline={MODE: "local"},
+        show=("excess",),
+        **options,
+    )
+    return build(table, ReportBlock(), Runs({MACHINE: ["two-node", "four-node"], MODE: ["local", "bind"]}, data))
+
+
+def test_pooled_cells_count_like_replicates_and_stay_paired():
+    model = pooled()
+    ratio = model.entries[((), ("bind",), "elapsed_ns")].ratio
+    assert model.rows == [()] and ratio is not None and ratio.n == 2
+    assert ratio.value == pytest.approx(6), "geometric mean of 4 and 9, whatever the machines' own times"
+
+
+def test_excess_is_percent_above_the_baseline_beside_its_own_value():
+    sheet = lay_out(pooled())
+    assert [shown.number for shown in sheet.body[0]] == [sheet.body[0][0].number, "500"]
+    assert float(sheet.body[0][0].number) > 1, "the baseline's own mean"
+    assert [column.heads[0] for column in sheet.columns][1].endswith("% above tasks.db.mempolicy.mode = local")
+    text = to_markdown(sheet)
+    assert "percent above it" in text and "each cell counts like a replicate" in text and "[low" not in text
+
+
+def test_excess_without_a_baseline_is_refused():
+    from runner.report_block import problems
+
+    block = ReportBlock(tables=(Table(name="t", metrics="misses", rows=MODE, pool=MACHINE, show=("excess",)),))
+    found = dict(problems(block, {MACHINE: ["a", "b"], MODE: ["x", "y"]}))
+    assert "compare with a baseline" in found["tables", 0, "show"]
+    assert ("tables", 0, "rows") not in found, "a pooled axis need not be shown"
