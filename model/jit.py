@@ -51,7 +51,6 @@ HOOKS = {
     "age_nonresident": 1,  # (lruvec): a page was activated
     "end_reclaim": 1,  # (sc): a direct or memcg reclaim call ends
     # axis kswapd
-    "pgdat_balanced": 2,  # (node, highest zone index): 1 = enough free memory
     "kswapd_step": 1,  # (node): the next bounded piece of work
     "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
     # axis direct_reclaim

@@ -5,6 +5,7 @@ one compiled version for every source (memory-mapped, unsigned, 64-bit), and is 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
@@ -65,6 +66,26 @@ class Yardstick(ABC):
     @abstractmethod
     def _touch(self, page: np.ndarray, write: np.ndarray) -> None:
         """Touch at most CHUNK pages, leaving one entry each in `self._missed`."""
+
+
+class Framed(Yardstick):
+    """A yardstick that keeps a byte of bits a page, 0 when absent, and the page in each frame."""
+
+    kernel: Callable[..., None]
+    """Touches `pages[:n]`: (pages, n, write, missed, state, frame, count)."""
+
+    def __init__(self, capacity: int):
+        super().__init__(capacity)
+        self.frame = np.zeros(capacity, dtype=np.int32)
+        self.state = np.empty(0, dtype=np.int8)
+        self._page = np.empty(CHUNK, dtype=np.int32)
+
+    def _grow(self) -> None:
+        self.state = grown(self.state, self.npages, 0)
+
+    def _touch(self, page: np.ndarray, write: np.ndarray) -> None:
+        self._page[: len(page)] = page
+        self.kernel(self._page, len(page), write, self._missed, self.state, self.frame, self.count)
 
 
 def grown(table: np.ndarray, length: int, fill: int) -> np.ndarray:

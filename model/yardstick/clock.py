@@ -11,31 +11,12 @@ turn: by then every bit is clear.
 State: 1 B a page, 4 B a frame.
 """
 
-import numpy as np
-
 from model.jit import kernel
-from model.yardstick.base import CHUNK, MISSES, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
+from model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
 from model.yardstick.prefetch import AHEAD, prefetch
 
 HAND = OWN
 ABSENT, PRESENT, REFERENCED, DIRTY = 0, 1, 2, 4
-
-
-class Clock(Yardstick):
-    """The first page the hand meets that was not touched since it last passed leaves."""
-
-    def __init__(self, capacity: int):
-        super().__init__(capacity)
-        self.frame = np.zeros(capacity, dtype=np.int32)
-        self.state = np.empty(0, dtype=np.int8)
-        self._page = np.empty(CHUNK, dtype=np.int32)
-
-    def _grow(self) -> None:
-        self.state = grown(self.state, self.npages, ABSENT)
-
-    def _touch(self, page: np.ndarray, write: np.ndarray) -> None:
-        self._page[: len(page)] = page
-        touch(self._page, len(page), write, self._missed, self.state, self.frame, self.count)
 
 
 @kernel
@@ -71,3 +52,9 @@ def touch(pages, n, write, missed, state, frame, count):
     count[HAND], count[RESIDENT] = hand, resident
     count[MISSES] += misses
     count[WRITEBACKS] += writebacks
+
+
+class Clock(Framed):
+    """The first page the hand meets that was not touched since it last passed leaves."""
+
+    kernel = staticmethod(touch)

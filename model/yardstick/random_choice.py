@@ -10,30 +10,12 @@ State: 1 B a page, 4 B a frame.
 import numpy as np
 
 from model.jit import kernel
-from model.yardstick.base import CHUNK, MISSES, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
+from model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
 
 DRAW = OWN
 ABSENT, PRESENT, DIRTY = 0, 1, 2
 LOW_32 = (1 << 32) - 1
 LOW_57 = (1 << 57) - 1
-
-
-class RandomChoice(Yardstick):
-    """Any page may leave, each with the same probability."""
-
-    def __init__(self, capacity: int, rng: np.random.Generator):
-        super().__init__(capacity)
-        self.count[DRAW] = rng.integers(1, np.iinfo(np.int64).max)
-        self.frame = np.zeros(capacity, dtype=np.int32)
-        self.state = np.empty(0, dtype=np.int8)
-        self._page = np.empty(CHUNK, dtype=np.int32)
-
-    def _grow(self) -> None:
-        self.state = grown(self.state, self.npages, ABSENT)
-
-    def _touch(self, page: np.ndarray, write: np.ndarray) -> None:
-        self._page[: len(page)] = page
-        touch(self._page, len(page), write, self._missed, self.state, self.frame, self.count)
 
 
 @kernel
@@ -72,3 +54,13 @@ def touch(pages, n, write, missed, state, frame, count):
     count[DRAW], count[RESIDENT] = x, resident
     count[MISSES] += misses
     count[WRITEBACKS] += writebacks
+
+
+class RandomChoice(Framed):
+    """Any page may leave, each with the same probability."""
+
+    kernel = staticmethod(touch)
+
+    def __init__(self, capacity: int, rng: np.random.Generator):
+        super().__init__(capacity)
+        self.count[DRAW] = rng.integers(1, np.iinfo(np.int64).max)

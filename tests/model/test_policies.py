@@ -326,6 +326,26 @@ def test_3_15_shrank_all_of_one_kind_when_the_other_was_done():
     assert rounds("3.15", LEFT, TARGETS, 32, memcg=0)[0][0] == 1, "a direct reclaimer stops"
 
 
+@pytest.mark.parametrize(
+    ("era", "scanned", "reclaimed", "paged_out", "cost"),
+    [("6.18", 32, 2, 0, 30), ("6.18", 32, 0, 2, 96), ("5.15", 32, 2, 0, 0), ("5.15", 32, 0, 2, 2)],
+)
+def test_costs_grow_by_io_and_rotation_and_halve_beyond_a_quarter_of_the_lists(
+    era, scanned, reclaimed, paged_out, cost
+):
+    """A page written costs 32 rotated ones since 6.2; before, only I/O counts."""
+    built = machine_of(one(era, machine(16, swap=ZRAM)))
+    vec = built.memory.table("lruvecs")[0]
+    for lru in range(4):
+        vec.lists[lru].n = built.memory.m.zones[0].nr_lru[lru] = 500
+    vec.anon_cost, vec.file_cost = 100, 400
+    call(built, "note_inactive", 0, 0, scanned, reclaimed, paged_out)
+    assert (int(vec.anon_cost), int(vec.file_cost)) == ((100 + cost, 400) if cost == 0 else ((100 + cost) // 2, 200))
+    vec.anon_cost, vec.file_cost = 100, 300
+    call(built, "note_inactive", 0, 0, scanned, reclaimed, paged_out)
+    assert (int(vec.anon_cost), int(vec.file_cost)) == (100 + cost, 300), "at most 500, a quarter of 2000 pages"
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_the_active_anon_list_is_left_alone_without_swap(era):
     built = machine_of(one(era, machine(16)))
@@ -358,15 +378,21 @@ def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faul
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_a_node_is_balanced_by_any_zone_or_by_all(era):
+def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
     built = machine_of(one(era, machine(64)))
-    zones = built.memory.m.zones
-    assert call(built, "pgdat_balanced", 0, 3) == 1
+    zones, node = built.memory.m.zones, built.memory.m.nodes[0]
+
+    def sleeps() -> bool:
+        """Whether the daemon, at the end of its nap, goes to sleep instead of starting over."""
+        node.kswapd_run, node.kswapd_phase = 2, 3
+        call(built, "kswapd_step", 0)
+        return int(node.kswapd_run) == 0
+
+    assert sleeps()
     zones[1].nr_free = zones[1].wmark_high
-    every = era in ("3.1", "3.15")
-    assert call(built, "pgdat_balanced", 0, 3) == (0 if every else 1), "DMA alone satisfies the later rule"
+    assert sleeps() is (era not in ("3.1", "3.15")), "DMA alone satisfies the later rule"
     zones[0].nr_free = zones[0].wmark_high
-    assert call(built, "pgdat_balanced", 0, 3) == 0
+    assert not sleeps()
 
 
 def test_second_chance_protects_a_hot_set_from_a_scan():

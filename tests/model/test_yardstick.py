@@ -10,7 +10,7 @@ from model.description import Stream
 from model.events import ARG_MASK, OP_SHIFT, WRITE
 from model.units import PAGE
 from model.workloads import open_stream
-from model.yardstick import base, clock, exact_lru, opt
+from model.yardstick import base, exact_lru, opt
 from tests.model import yardstick_reference as reference
 
 EXACT = sorted(reference.REFERENCE)
@@ -75,7 +75,7 @@ def test_a_loop_has_closed_forms(pages, frames):
 @pytest.fixture
 def short_logs(monkeypatch):
     """Logs so short that every stream makes them compact many times."""
-    for module in (base, clock, exact_lru, opt):
+    for module in (base, exact_lru, opt):
         monkeypatch.setattr(module, "CHUNK", 16)
     for module in (exact_lru, opt):
         monkeypatch.setattr(module, "MIN_LOG", 48)

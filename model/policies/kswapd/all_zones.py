@@ -61,15 +61,6 @@ def highest_low_zone(m, nid):
 
 
 @hook
-def pgdat_balanced(m, nid, highest_zoneidx):
-    node = m.nodes[nid]
-    for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        if not m.zones[z].all_unreclaimable and zone_low(m, z, 0, 0):
-            return 0
-    return 1
-
-
-@hook
 def kswapd_needed(m, z, highest_zoneidx):
     return 0 if watermark_ok(m, z, m.zones[z].wmark_low, 0) else 1
 

@@ -47,11 +47,6 @@ def balanced(m, nid, highest_zoneidx):
 
 
 @hook
-def pgdat_balanced(m, nid, highest_zoneidx):
-    return 1 if balanced(m, nid, highest_zoneidx) else 0
-
-
-@hook
 def kswapd_needed(m, z, highest_zoneidx):
     return 0 if balanced(m, m.zones[z].node, highest_zoneidx) else 1
 

@@ -1,0 +1,45 @@
+"""Watermarks at work: how fast a task may allocate before kswapd's nap ends early, or before it must reclaim itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from model.description import Region
+from model.units import MS, US
+from tests.model.cells import Run, machine, one, reads, run
+
+PAGES = 16 * 256  # a machine of 16 MiB
+STREAM = Region(kind="file", access="read", readahead=0)
+
+
+def streamed(era: str, think: int, pages: int = 3 * PAGES) -> Run:
+    """A task reads a file without a device from end to end, thinking between two pages."""
+    cell = one(era, machine(16), STREAM)
+    return run(replace(cell, tasks={"t": replace(cell.tasks["t"], think=think)}), reads(range(pages)), check=False)
+
+
+@pytest.mark.parametrize("era", ["3.1", "4.19", "6.18"])
+def test_a_nap_ends_early_when_more_than_high_minus_low_is_allocated_in_it(era):
+    """kswapd naps 100 ms; a pass may leave as many pages above high as high has."""
+    slow, fast = streamed(era, 10 * MS), streamed(era, 100 * US)
+    zone = slow.m.zones[0]
+    distance = int(zone.wmark_high - zone.wmark_low)
+    assert 100 * MS // (10 * MS) < distance < distance + int(zone.wmark_high) < 100 * MS // (100 * US)
+    assert slow.metrics["kswapd_low_wmark_hit_quickly"] == 0 < slow.metrics["pageoutrun"]
+    assert fast.metrics["kswapd_low_wmark_hit_quickly"] > 0
+
+
+@pytest.mark.parametrize("era", ["3.1", "4.19", "6.18"])
+def test_no_task_reclaims_while_the_daemon_needs_less_time_than_low_minus_min_gives_it(era):
+    """A wake-up takes 1.5 us, a page 0.7 us: at a page every 20 us the daemon is always in time."""
+    calm = streamed(era, 20 * US)
+    assert calm.metrics["pgscan_direct"] == calm.metrics["allocstall"] == 0 < calm.metrics["pgsteal_kswapd"]
+
+
+@pytest.mark.parametrize("era", ["3.1", "6.18"])
+def test_what_is_stolen_was_scanned(era):
+    done = streamed(era, 0)
+    found = done.metrics
+    assert 0 < found["pgsteal_kswapd"] <= found["pgscan_kswapd"]
+    assert found["pgsteal_direct"] <= found["pgscan_direct"]
+    assert found["pgsteal_anon"] + found["pgsteal_file"] == found["pgsteal_kswapd"] + found["pgsteal_direct"]
