@@ -11,7 +11,7 @@ from model.description import Variant
 from model.jit import HOOKS, Hook
 from model.mm import shadow
 from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
-from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one, run, writes
+from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one
 
 ALL = [(axis, name) for axis in registry.axes() for name in registry.variants(axis)]
 YARDSTICKS = {"exact-lru", "clock", "random", "opt"}
@@ -393,18 +393,3 @@ def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
     assert sleeps() is (era not in ("3.1", "3.15")), "DMA alone satisfies the later rule"
     zones[0].nr_free = zones[0].wmark_high
     assert not sleeps()
-
-
-def test_second_chance_protects_a_hot_set_from_a_scan():
-    """64 hot pages touched every 8 pages of a scan stay; without reference bits each would go 4000 / 190 times."""
-    import numpy as np
-
-    from model.description import Cgroup
-    from model.units import MiB
-
-    hot = np.arange(64)
-    parts = [np.concatenate([hot, np.arange(64 + i, 64 + i + 8)]) for i in range(0, 4000, 8)]
-    cell = one("6.18", machine(64, swap=ZRAM), cgroups={"g": Cgroup(max=MiB)})
-    done = run(cell, writes(np.concatenate(parts)), check=False)
-    assert done.metrics["misses"] * 8 < 64 * 4000 // 190
-    assert done.metrics["pgactivate"] > 0
