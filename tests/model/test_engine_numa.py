@@ -169,6 +169,18 @@ def test_kswapd_wakes_below_low_and_stops_above_high(era):
     assert overshoot < high + 1024, "it does not free the whole node"
 
 
+@pytest.mark.parametrize("era", ["3.1", "3.15"])
+def test_kswapd_leaves_a_zone_that_is_above_high_and_its_gap_alone(era):
+    """The small zone of a node is not reclaimed along with the large one once it has enough."""
+    cell = Cell(kernel=era, machine=machine(64), tasks={"t": given(PAGEWISE, think=2_000)}, sampling=sampled(8))
+    done = run(cell, reads(range(40_000)), probe=lambda built: int(built.memory.m.zones[0].nr_free), check=False)
+    zone = done.m.zones[0]
+    enough = int(zone.wmark_high + min(zone.wmark_low, -(-zone.managed // 100)) + zone.reserve[1])
+    first = next(i for i, free in enumerate(done.seen) if free <= enough)
+    assert max(done.seen[first:]) <= enough + 64, "a round of each list more at most"
+    assert done.metrics["pgsteal_kswapd"] > 10_000
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_a_task_faster_than_kswapd_reclaims_itself(era):
     slow = Cell(kernel=era, machine=machine(64), tasks={"t": given(READ, think=50_000)})

@@ -82,8 +82,6 @@ def begin_zone(m, nid):
     if not zone_low(m, z, gap, node.kswapd_zonelast):
         node.kswapd_reclaimed += sc.nr_reclaimed
         node.kswapd_pass += sc.nr_scanned
-    if sc.nr_scanned >= sc.nr_to_reclaim:
-        node.kswapd_met = 1
         return 0
     prepare_scan(m, nid)
     if to_shrink(m, nid, first_group(m, nid)) < 0:
@@ -104,6 +102,8 @@ def end_zone(m, nid):
         zone.all_unreclaimable = 1
     node.kswapd_reclaimed += sc.nr_reclaimed
     node.kswapd_pass += sc.nr_scanned
+    if sc.nr_scanned >= sc.nr_to_reclaim:
+        node.kswapd_met = 1
     node.kswapd_zone += 1
 
 
