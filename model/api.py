@@ -14,7 +14,7 @@ from model import registry, results, workloads
 from model.build import Built, build, expand
 from model.cache import ROOT
 from model.description import Cell
-from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, PAGE_CGROUP, SMALL_CHUNK
+from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, OBJECT, PAGE_CGROUP, SMALL_CHUNK
 from model.mm.state import BROKEN, RUNNABLE
 from model.units import PAGE
 from model.yardstick import cell as measure
@@ -127,7 +127,14 @@ def memory_bytes(cell: Cell) -> int:
     groups = 1 + sum(group.count for group in cell.cgroups.values())
     streams = tasks * (CHUNK if tasks <= MANY_TASKS else SMALL_CHUNK) * 16
     lruvecs = groups * len(cell.machine.nodes) * 4 * LRUVEC.itemsize
-    return 300_000_000 + frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16) + slots * 10 + streams + lruvecs
+    keys = sum(
+        (region.objects or 0) * task.count for task in cell.tasks.values() for region in task.memory if region.cache
+    )
+    objects = 2 * keys * OBJECT.itemsize  # with those they pin
+    pages = frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16)
+    return 300_000_000 + pages + slots * 10 + streams + lruvecs + objects
+        300_000_000 + frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16) + slots * 10 + streams + lruvecs + objects
+    )
 
 
 @cache

@@ -6,15 +6,16 @@ from types import ModuleType
 
 from model import numa, registry
 from model.actors import NEVER, schedule
-from model.description import Cell, Task
+from model.description import Cell, Task, Variant
 from model.jit import HOOKS, Hook, bind
 from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import fault, limits, page_alloc, rmap, shrink_list, soft_limit, two_lists
+from model.mm import fault, limits, page_alloc, rmap, shrink_list, slab_lookup, soft_limit, two_lists
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
 from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_rows, place_cgroups
 from model.place_devices import place_devices
 from model.place_nodes import place_lruvecs, place_nodes
+from model.place_slab import place_slab, slab_rows, space_table
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
 from model.units import PAGE, S
 
@@ -35,9 +36,11 @@ CORE_HOOKS = (
 DEFAULT_HOOKS = (
     two_lists.lruvec_begin, two_lists.lruvec_round, two_lists.lruvec_end, rmap.page_referenced, limits.limit_reclaim,
 )  # fmt: skip
+SLAB_HOOKS = (page_alloc.slab_frame, slab_lookup.slab_access)  # bound, and so compiled, where there are slab caches
 COSTS = (  # of the machine's costs, those the record holds under the same name
     "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
     "rmap_check", "pfn_walk", "damon_sample", "lruvec_visit", "walk_pte",
+    "slab_lookup", "slab_object_alloc", "slab_object_scan", "slab_object_free",
 )  # fmt: skip
 
 
@@ -48,11 +51,13 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     """
     tasks = expand(cell)
     pages = {name: region_pages(task, footprints[name]) for name, task in tasks.items()}
-    files = file_table(tasks, pages)
+    files, spaces = file_table(tasks, pages), space_table(cell, tasks, pages)
     groups = group_names(cell)
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
+    if not cell.slab:
+        modules["shrinker"] = registry.load("shrinker", Variant(variant="none"))
     rows = table_rows(cell, tasks, pages, files, len(groups), record_misses)
-    memory = Memory(**rows, **memcg_rows(cell, modules, rows))
+    memory = Memory(**rows, **memcg_rows(cell, modules, rows), **slab_rows(cell, spaces, len(groups)))
     built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
     _config(built, modules, record_misses)
     servers = Servers(memory.record)
@@ -60,7 +65,8 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_lruvecs(built, servers)
     place_devices(built, servers)
     place_cgroups(built)
-    place_tasks(built, tasks, pages, files)
+    place_slab(built, modules["shrinker"], spaces)
+    place_tasks(built, tasks, pages, files, spaces)
     _hooks(built, modules)
     return built
 
@@ -172,12 +178,13 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
 
 def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:
     """Enter every hook an axis' variant defines; a hook nobody defines would be a mistake in the registry."""
-    found = {hook.name: hook for hook in (*CORE_HOOKS, *DEFAULT_HOOKS)}
+    slab = SLAB_HOOKS if built.cell.slab else ()
+    found = {hook.name: hook for hook in (*CORE_HOOKS, *DEFAULT_HOOKS, *slab)}
     for axis, module in modules.items():
         for index, param in enumerate(built.cell.policy[axis].params.values()):
             built.memory.m.params[list(registry.AXES).index(axis), index] = param
         found |= {name: value for name in HOOKS if isinstance(value := getattr(module, name, None), Hook)}
-    missing = sorted(set(HOOKS) - set(found))
+    missing = sorted(set(HOOKS) - set(found) - {hook.name for hook in SLAB_HOOKS})
     if missing:
         raise ValueError(f"no variant of this cell defines the hooks {', '.join(missing)}")
     for implementation in found.values():

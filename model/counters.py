@@ -72,6 +72,12 @@ memcg_visits | lower | lruvecs of groups that reclaim went through, pages in the
 soft_scan | lower | inactive pages scanned by soft limit reclaim, which the counters by reclaimer include
 soft_steal | none | pages reclaimed from groups over their soft limit
 page_cgroup_pages | lower | pages taken at boot for the page_cgroup of every frame
+slabs_scanned | none | slab objects that shrinkers asked for | objects
+slab_objects_freed | none | slab objects freed by shrinkers | objects
+slab_pages_freed | none | slab pages given back by shrinkers: a page goes with its last object
+shrink_refused | none | shrinker calls refused for want of __GFP_FS | events
+shrink_raced | lower | shrinker calls that worked from, or overwrote, a count another caller had changed | events
+shrink_contended | lower | reclaim calls that shrank no slab because shrinker_rwsem was taken | events
 idle_scan_ns | lower | CPU time of idle page scanners | ns
 idle_rounds | none | rounds of an idle page scanner that were compared with the truth | events
 ws_true | none | pages of the working set by truth, summed over those rounds
@@ -103,6 +109,9 @@ local_node | higher | pages allocated here by a CPU of this node
 other_node | lower | pages allocated here by a CPU of another node
 pgscan | lower | inactive pages of the node scanned
 pgsteal | none | pages of the node reclaimed
+nr_slab_pages | none | slab pages on the node when the run ends
+slab_scanned_for | none | slab objects scanned because the node was short of pages | objects
+slab_pages_freed_here | none | slab pages of the node given back by shrinkers
 kswapd_wake | none | times the node's kswapd was woken | events
 kswapd_ns | lower | CPU time of the node's kswapd | ns
 """)
@@ -139,5 +148,24 @@ pgsteal_max | none | pages reclaimed from the copy of the group that lost most
 usage_min | none | pages charged to the copy of the group that has least
 usage_max | none | pages charged to the copy of the group that has most
 """)  # of each group, reported with its name in front
+
+SLAB_COUNTERS = _table("""
+objects | none | objects of the slab cache when the run ends
+pages | none | slab pages of the cache when the run ends | pages
+unused | none | objects of the cache that stand on a list_lru when the run ends
+scanned | none | objects of the cache that shrinkers asked for
+freed | none | objects of the cache freed by shrinkers
+freed_pages | none | slab pages of the cache given back | pages
+hits | higher | lookups that found the object
+misses | lower | lookups that had to make the object
+created | none | objects made
+dropped | none | objects removed by their users
+""", unit="objects")  # fmt: skip
+
+GAUGES = _table("""
+nr_slab_reclaimable | none | slab pages of caches with a shrinker when the run ends
+nr_slab_unreclaimable | none | slab pages of caches without one when the run ends
+nr_deferred | lower | objects that shrinkers have put off when the run ends | objects
+""")
 
 COUNTERS: dict[str, Counter] = {**CGROUP_COUNTERS, **VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}

@@ -137,6 +137,14 @@ class Costs:
     """DAMON prepares and checks one sampled page (300-2000)."""
     lruvec_visit: Nanoseconds = 200
     """Visit of a group in a reclaim walk: effective protection, entry to shrink_lruvec (50-500, estimate)."""
+    slab_lookup: Nanoseconds = 100
+    """Finding an object in its cache's hash table (50-300)."""
+    slab_object_alloc: Nanoseconds = 100
+    """Taking and initialising a slab object (50-500)."""
+    slab_object_scan: Nanoseconds = 30
+    """Looking at one object on a shrinker's list (10-100)."""
+    slab_object_free: Nanoseconds = 100
+    """Freeing a slab object (50-500)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +187,8 @@ class Sysctl:
     """log2 of the swap readahead window; default 3; 0 turns readahead off."""
     min_unmapped_ratio: int | None = None
     """Percent of a node that must be unmapped page cache before node_reclaim runs; default 1."""
+    vfs_cache_pressure: int | None = None
+    """Percent of their unused objects that file systems' shrinkers report as freeable; default 100."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
@@ -238,17 +248,52 @@ class Mempolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlabCache:
+    """A slab cache with its shrinker: objects of one size in slab pages of order 0, unused ones on a list_lru."""
+
+    object: Bytes
+    """Size of an object; 4KiB divided by it, rounded down, share a slab page."""
+    seeks: int = 2
+    """Cost of making an object again, in disk seeks (DEFAULT_SEEKS 2); 0 since 4.20: free to make again."""
+    batch: int | None = None
+    """Objects a shrinker call asks for at a time. None: 128 (SHRINK_BATCH), 1024 for a superblock."""
+    reclaimable: bool = True
+    """False: nothing shrinks the cache, its pages count as nr_slab_unreclaimable."""
+    filesystem: bool = False
+    """The shrinker belongs to a file system: it refuses requests without __GFP_FS and obeys vfs_cache_pressure."""
+    numa_aware: bool = True
+    """Objects are listed per node (since 3.12)."""
+    memcg_aware: bool = True
+    """Objects are charged to the allocating group (since 4.5) and listed per group."""
+    superblock: str | None = None
+    """Caches that name the same one share a shrinker, which splits a request between them (since 3.1)."""
+    pins: str | None = None
+    """Cache whose object of the same number each object holds in use while it lives, as a dentry does its inode."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Region:
     """A part of a task's address space, in the order of the list; page 0 of the first region is page 0 of the task."""
 
-    kind: Literal["anon", "file"] = "anon"
-    """Anonymous memory, or a file."""
+    kind: Literal["anon", "file", "slab"] = "anon"
+    """Anonymous memory, a file, or the objects of a slab cache: one number an object instead of one a page.
+
+    In a slab region a read looks the object up; if it is not there it is made and read from `disk`. A write looks it up
+    inside a file system transaction (GFP_NOFS) and makes it anew without reading.
+    """
     size: Bytes | None = None
-    """Size; one region of a task may leave it out and gets the rest of the stream's footprint."""
+    """Size; one region of a task may leave it out and gets the rest of the stream's footprint. Slab: see `objects`."""
+    cache: str | None = None
+    """Slab: name of the cell's slab cache."""
+    objects: int | None = None
+    """Slab: number of objects that can be looked up; may be left out like `size`."""
     access: Literal["mmap", "read"] = "mmap"
     """File: through a mapping (loads and stores), or through read() and write() of whole pages."""
     file: str | None = None
-    """Name of the file; tasks naming the same file share its page cache. None: a file of its own."""
+    """Name of the file; tasks naming the same file share its page cache. None: a file of its own.
+
+    Slab: name of the file system; tasks naming the same one look up the same objects.
+    """
     disk: str | None = None
     """Disk that holds the file; None: a file system without a device (reads and writes cost no I/O time)."""
     readahead: Bytes = 128 * KiB
@@ -289,6 +334,8 @@ class Task:
     """Computation between two accesses."""
     start: Nanoseconds = 0
     """When it starts."""
+    nofs: bool = False
+    """All its allocations are GFP_NOFS (memalloc_nofs_save): file systems' shrinkers refuse to work for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +366,8 @@ class Cell:
     """Sysctl settings."""
     cgroups: dict[str, Cgroup] = field(default_factory=dict)
     """Memory cgroups by name."""
+    slab: dict[str, SlabCache] = field(default_factory=dict)
+    """Slab caches by name, in the order in which their shrinkers are called."""
     sampling: Sampling = field(default_factory=Sampling)
     """Series output."""
     duration: Nanoseconds | None = None

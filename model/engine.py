@@ -8,7 +8,7 @@ its page table can serve only set bits and cost latency (`hits`); the first one 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
-from model.events import ARG_MASK, COMPUTE, EXIT, OP_SHIFT, WRITE
+from model.events import ARG_MASK, COMPUTE, EXIT, OP_SHIFT, REGISTER, WRITE
 from model.jit import caller, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
 from model.mm.exit import exit_mm
@@ -113,12 +113,17 @@ def enter_kernel(m, t):
         exit_mm(m, t)
         task.pos += 1
         return 1
+    if op == REGISTER:
+        m.clock.now += argument
+        m.clock.shrinkers_busy_until = m.clock.now
+        task.pos += 1
+        return 1
     region = task.first_region
     last = region + task.nr_regions - 1
     while region < last and argument >= regions(m)[region + 1].first:
         region += 1
     entered, stalls = m.clock.now, stalled(m, t)
-    if access(m, t, region, argument, 1 if op == WRITE else 0) == OUT_OF_MEMORY:
+    if access(m, t, region, argument, op) == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
     if m.cfg.idle_tracking:
@@ -157,7 +162,7 @@ def run_task(m, t, until):
     """Task `t` works until its clock reaches `until`, its buffer is empty, or a sample is due."""
     task = tasks(m)[t]
     group = memcgs(m)[task.memcg]
-    m.clock.cpu, m.clock.task, m.clock.now = task.cpu, t, task.time
+    m.clock.cpu, m.clock.task, m.clock.now, m.clock.nofs = task.cpu, t, task.time, task.nofs
     while m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
@@ -240,7 +245,7 @@ def run(m):
             return SAMPLE_DUE
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
             return SAMPLE_DUE
-        m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
+        m.clock.actor, m.clock.now, m.clock.wake, m.clock.nofs = who, first, 0, 0
         finish_writes(m)
         fold_periodically(m)
         if who >= m.cfg.proactive_slot:

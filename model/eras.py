@@ -13,6 +13,7 @@ class Era:
     `cgroup_missing` why one of a group does not;
     `mempolicies` are the placement modes the version knows. `kmem_accounting`: page tables and page-cache nodes are
     charged to the group (4.5); `tlb_batched`: reclaim flushes once for a batch of unmapped pages (4.3);
+    `slab_by_bytes`: groups share slab pages and are charged by the byte (5.9);
     `fault_around`: cached pages around a file fault are mapped with it (3.15); `recency_by_advice`: touches through a
     mapping advised random or sequential do not count as references (6.3). `anon_exclusive`: the first write to an
     anonymous page of one owner leaves it in the swap cache (5.19); `swapin_writable`: swap-in by a read maps the page
@@ -30,6 +31,7 @@ class Era:
     mempolicies: tuple[str, ...]
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
     kmem_accounting: bool = True
+    slab_by_bytes: bool = True
     tlb_batched: bool = True
     fault_around: bool = True
     recency_by_advice: bool = False
@@ -44,13 +46,14 @@ class Era:
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
 
-_PLAIN = {"memcg": "unified", "shrinker": "none", "idle": "none", "proactive": "none"}
+_PLAIN = {"memcg": "unified", "idle": "none", "proactive": "none"}
 _V1 = {
     "min": "memory.min came with 4.18", "low": "memory.low came with 4.0", "high": "memory.high came with 4.0",
     "swap_max": "memory.swap.max came with 4.5",
 }  # fmt: skip
 _OLD_MODES = ("local", "bind", "preferred", "interleave")
-_BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1}
+_BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1,
+         "vfs_cache_pressure": 100}  # fmt: skip
 _NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
 _NO_ORDER = {"numa_zonelist_order": "zone order was removed in 4.14"}
 
@@ -63,10 +66,12 @@ ERAS = {
             "between distant nodes. Source: mm/vmscan.c and mm/page_alloc.c of 3.1.",
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN | {"memcg": "double-lru"},
+             "pcp": "batch-31", "swap_readahead": "aligned"}
+             | _PLAIN | {"shrinker": "batched-clamped", "memcg": "double-lru"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             kmem_accounting=False,
+            slab_by_bytes=False,
             tlb_batched=False,
             fault_around=False,
             mapped_counts_twice=True,
@@ -82,10 +87,11 @@ ERAS = {
             "are written by kswapd alone (3.2). Source: mm/vmscan.c and mm/memcontrol.c of 3.3.",
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "kswapd-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN,
+             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN | {"shrinker": "batched-clamped"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             kmem_accounting=False,
+            slab_by_bytes=False,
             tlb_batched=False,
             fault_around=False,
             mapped_counts_twice=True,
@@ -101,7 +107,8 @@ ERAS = {
             "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
             {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "flusher-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"} | _PLAIN | {"memcg": "until-enough"},
+             "pcp": "batch-31", "swap_readahead": "adaptive-cluster"}
+             | _PLAIN | {"shrinker": "count-scan", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             params={
@@ -114,6 +121,7 @@ ERAS = {
             mapped_counts_twice=True,
             lruvec_lock=False,
             charge_retries=5,
+            slab_by_bytes=False,
             missing=_NO_SCALE,
             cgroup_missing=_V1,
         ),
@@ -123,13 +131,15 @@ ERAS = {
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
             {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "until-enough"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"}
+            | _PLAIN | {"shrinker": "priority-min", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={"reclaim_writeback": {"throttle": False}},
             mapped_counts_twice=True,
             lruvec_lock=False,
             charge_retries=5,
+            slab_by_bytes=False,
             missing=_NO_ORDER,
         ),
         Era(
@@ -138,15 +148,18 @@ ERAS = {
             "mm/swap.c of 5.8.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"}
+             | _PLAIN | {"shrinker": "priority-min", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
                 "reclaim_writeback": {"throttle": False},
+                "shrinker": {"floor": False},
             },
             lruvec_lock=False,
             charge_retries=5,
+            slab_by_bytes=False,
             missing=_NO_ORDER,
         ),
         Era(
@@ -155,12 +168,13 @@ ERAS = {
             "mm/workingset.c of 5.15.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"shrinker": "priority", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
                 "reclaim_writeback": {"throttle": False},
+                "shrinker": {"lockless": False},
             },
             missing=_NO_ORDER,
         ),
@@ -170,12 +184,13 @@ ERAS = {
             "mm/memory.c of 6.1, lru_gen off.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "full-walk"},
+             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"shrinker": "priority", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True},
                 "reclaim_writeback": {"throttle": False},
+                "shrinker": {"lockless": False},
             },
             anon_exclusive=True,
             missing=_NO_ORDER,
@@ -186,7 +201,8 @@ ERAS = {
             "mm/workingset.c, mm/swap.c of 6.18 without CONFIG_LRU_GEN_ENABLED.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-63", "swap_readahead": "adaptive"} | _PLAIN | {"memcg": "shared-cookie"},
+             "pcp": "batch-63", "swap_readahead": "adaptive"}
+            | _PLAIN | {"shrinker": "priority", "memcg": "shared-cookie"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,
@@ -197,6 +213,15 @@ ERAS = {
         ),
     )
 }  # fmt: skip
+
+
+ERAS["3.0"] = replace(
+    ERAS["3.1"],
+    name="3.0",
+    doc="As 3.1, with the shrinkers from before their rework: one unlocked count of deferred work, batches of 128, a "
+    "shrinker each for dentries and inodes. Source: mm/vmscan.c, fs/dcache.c, fs/inode.c of 3.0.",
+    policy={**ERAS["3.1"].policy, "shrinker": "single-callback"},
+)
 
 
 def _with_generations(kernel: str, doc: str, two_touch: bool) -> Era:

@@ -17,6 +17,8 @@ READ = 0  # argument: page
 WRITE = 1  # argument: page
 COMPUTE = 2  # argument: ns of computation
 EXIT = 5  # the process ends and a new one starts in its place: what it had mapped goes
+FREE = 3  # argument: object of a slab region, which ceases to exist (unlink, kfree)
+REGISTER = 4  # argument: ns for which a file system that comes or goes holds shrinker_rwsem for writing
 
 
 def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":

@@ -30,8 +30,10 @@ HOOKS = {
     "shrink_batch": 1,  # (sc): pages freed of those isolated in sc.batch
     "charged_frame": 1,  # (task): a frame, or NONE
     "kernel_frame": 1,  # (task): a frame, or NONE
-    "access": 4,  # (task, region, page, write): OK or OUT_OF_MEMORY
+    "access": 4,  # (task, region, page, operation): OK or OUT_OF_MEMORY
     "soft_limit_reclaim": 3,  # (node, zone, for kswapd): pages reclaimed from groups over their soft limits
+    "slab_frame": 2,  # (task, group to charge, NO_GROUP for none): a frame for slab objects, or NONE
+    "slab_access": 4,  # (task, region, object, operation): OK or OUT_OF_MEMORY
     # axis lru; the first four have defaults for lruvecs with an active and an inactive list
     "lruvec_begin": 1,  # (sc): start on sc.lruvec; 1 = there is something to do
     "lruvec_round": 1,  # (sc): one bounded piece of work on it, adding to sc.round_reclaimed; 1 = there is more
@@ -66,7 +68,8 @@ HOOKS = {
     "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
     "limit_reclaim": 2,  # (memcg, pages wanted): pages reclaimed because a charge found the group at its limit
     # axis shrinker
-    "shrink_slab": 2,  # (sc, group): slab pages freed, after the group's lruvec on the node was shrunk
+    "shrink_slab": 2,  # (sc, group): objects freed, after the group's lruvec on the node (or zone) was shrunk
+    "shrink_slab_pass": 1,  # (sc): the same, after one priority: of a task's zonelist, of kswapd's zone or node
     # axis idle
     "idle_step": 1,  # (scanner): the next bounded piece of work, time passing on clock.now; when to go on (ns)
     # axis proactive
@@ -245,3 +248,10 @@ damon_regions = accessor("damon_regions")
 page_cgroup = accessor("page_cgroup")
 soft_nodes = accessor("soft_nodes")
 page_events = accessor("page_events")
+objects = accessor("objects")
+spaces = accessor("spaces")
+slab_caches = accessor("slab_caches")
+slab_unused = accessor("slab_unused")
+slab_partial = accessor("slab_partial")
+shrinkers = accessor("shrinkers")
+deferred = accessor("deferred")

@@ -59,6 +59,21 @@ NODE = row(
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
 LIST = row(head="i4", tail="i4", n="i8")
+# A slab object is found by its number alone. `page`: frame + 1, 0 while the object does not exist; `pins`: objects that
+# hold it in use.
+OBJECT = row(next="i4", prev="i4", page="i4", space="i2", memcg="i2", marks="i2", pins="i2")
+# Objects of one cache in one file system. `pinned`: number of an object's pinned object minus its own, 0: it pins none.
+SPACE = row(first="i8", nr="i8", cache="i8", disk="i8", pinned="i8", pinned_space="i8")
+SLAB_CACHE = row(  # `lists`: first of its rows in the tables of unused objects and partial slabs
+    bytes="i8", per_page="i8", reclaimable="i8", accounted="i8", pins="i8", shrinker="i8", lists="i8",
+    by_node="i8", by_group="i8", nr_objects="i8", nr_pages="i8", nr_unused="i8", scanned="i8", freed="i8",
+    freed_pages="i8", hits="i8", misses="i8", created="i8", dropped="i8", share="i8",
+)  # fmt: skip
+SHRINKER = row(  # `deferred`: first of its rows in the table of deferred work; `read_at` etc.: its last two callers
+    first_cache="i8", nr_caches="i8", seeks="i8", batch="i8", filesystem="i8", by_node="i8", by_group="i8",
+    deferred="i8", refused="i8", read_at="i8", read_nr="i8", read_by="i8", wrote_at="i8", wrote_over="i8",
+    wrote_by="i8",
+)  # fmt: skip
 LRUVEC = row(
     lists=(LIST, (5,)), memcg="i8", node="i8", zone="i8", lock="i8", anon_cost="i8", file_cost="i8",
     nonresident_age="i8", activated=("i8", (2,)), seen_activated=("i8", (2,)), seen_size=("i8", (4,)),
@@ -80,7 +95,7 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
     stat_every="i8", stat_updates="i8", accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8",
     events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
     first_task="i8", soft_next="i8", by_css="i8", last_scanned_child="i8", last_scanned_node="i8", scan_nodes="i8",
-    numainfo_events="i8",
+    numainfo_events="i8", slab_bytes="i8", slab_pages="i8",
 )  # fmt: skip
 PAGE_CGROUP = row(next="i4", prev="i4")  # a charged page's links on its group's own list (double LRU)
 SOFT_NODE = row(excess="i8", order="i8")  # a lruvec on its zone's soft-limit tree; order 0: not on it
@@ -100,7 +115,7 @@ SC = row(
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
     more="i8", scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
-    unqueued_dirty="i8",
+    unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     nr_unqueued_dirty="i8", ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
@@ -122,7 +137,7 @@ TASK = row(
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    nofs="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
@@ -162,11 +177,14 @@ CONFIG = row(
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
+    nr_shrinkers="i8", nr_slab_caches="i8", vfs_cache_pressure="i8", slab_by_bytes="i8", slab_marks_new="i8",
+    slab_lookup="i8", slab_object_alloc="i8", slab_object_scan="i8", slab_object_free="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
-            in_fault="i8", soft_order="i8")  # fmt: skip
+            in_fault="i8", soft_order="i8", nofs="i8", reclaimed_slab="i8", shrinking="i8",
+            shrinkers_busy_until="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
@@ -178,6 +196,8 @@ BIG = {  # name -> element type
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
     "damon_regions": DAMON_REGION,
     "page_cgroup": PAGE_CGROUP, "soft_nodes": SOFT_NODE, "page_events": PAGE_EVENTS,
+    "objects": OBJECT, "spaces": SPACE, "slab_caches": SLAB_CACHE, "slab_unused": LIST, "slab_partial": LIST,
+    "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
 }  # fmt: skip
 
 MACHINE = row(

@@ -10,6 +10,7 @@ from model.layout import NONE
 from model.machine import Built
 from model.mm import state
 from model.place_cgroups import GroupOfTask
+from model.place_slab import Spaces, region_key
 from model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -27,7 +28,7 @@ def expand(cell: Cell) -> dict[str, Task]:
 
 def region_pages(task: Task, footprint: int) -> list[int]:
     """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
-    sizes = [None if region.size is None else -(-region.size // PAGE) for region in task.memory]
+    sizes = [_own_size(region) for region in task.memory]
     rest = footprint - sum(size or 0 for size in sizes)
     if None not in sizes:
         if rest > 0:
@@ -38,6 +39,13 @@ def region_pages(task: Task, footprint: int) -> list[int]:
             f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size"
         )
     return [rest if size is None else size for size in sizes]
+
+
+def _own_size(region: Region) -> int | None:
+    """Pages (slab: objects) that the region's description gives it."""
+    if region.kind == "slab":
+        return region.objects
+    return None if region.size is None else -(-region.size // PAGE)
 
 
 @dataclass
@@ -65,7 +73,7 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
 
 
 def place_tasks(
-    built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File]
+    built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File], spaces: Spaces
 ) -> None:
     """Fill the rows of files, tasks and regions: CPUs in turn on each node, page tables one after the other."""
     m, cell = built.memory.m, built.cell
@@ -82,7 +90,7 @@ def place_tasks(
     for t, (name, task) in enumerate(tasks.items()):
         row = built.memory.table("tasks")[t]
         row.node, row.memcg = task.node, groups.of(name, task)
-        row.time, row.think = task.start, task.think
+        row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), state.NEED_EVENTS
@@ -91,6 +99,9 @@ def place_tasks(
         first = 0
         for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             _region(built, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
+            if part.kind == "slab":
+                row = built.memory.table("regions")[region]
+                row.kind, row.file = state.REGION_SLAB, spaces[region_key(name, i, part)].number
             if not registry.eras()[cell.kernel].fault_around:
                 built.memory.table("regions")[region].fault_around = 1
             region, first = region + 1, first + size

@@ -1,13 +1,21 @@
 """Reading a machine's counters: the metrics of a finished run, and the samples along it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from model.build import Built
-from model.counters import CGROUP_COUNTERS, NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.counters import CGROUP_COUNTERS, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from model.mm.state import RUNNABLE
 from model.place_cgroups import copies
+from model.place_slab import ordered
 
-SAMPLED = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used")
+SAMPLED = (
+    "nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used",
+    "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_deferred",
+)  # fmt: skip
+SLAB_METRICS = {name: f"nr_{name}" if name in ("objects", "pages", "unused") else name for name in SLAB_COUNTERS}
+SLAB_SAMPLED = ("objects", "pages", "unused")
 
 
 EACH_TASK = 256  # more tasks than this are reported in sum only
@@ -27,6 +35,16 @@ def free_pages(built: Built) -> int:
     """Free pages, those on per-CPU lists included."""
     m = built.memory.m
     return int(m.zones["nr_free"].sum()) + int(m.pcps["n"].sum())
+
+
+def slab(built: Built, wanted: Iterable[str] = tuple(SLAB_METRICS)) -> dict[str, int]:
+    """`slab.<cache>.<metric>` of every slab cache."""
+    rows = built.memory.table("slab_caches")
+    return {
+        f"slab.{name}.{metric}": int(rows[c][SLAB_METRICS[metric]])
+        for c, name in enumerate(ordered(built.cell))
+        for metric in wanted
+    }
 
 
 def metrics(built: Built) -> dict[str, int | float | str]:
@@ -50,7 +68,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built)
+    found |= _groups(built) | slab(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
@@ -84,7 +102,10 @@ def _groups(built: Built) -> dict[str, int | float | str]:
 
 
 def _gauges(built: Built) -> list[int]:
-    return [*list_sizes(built), free_pages(built), swap_used(built)]
+    rows = built.memory.table("slab_caches")
+    pages = [int(rows["nr_pages"][rows["reclaimable"] == kind].sum()) for kind in (1, 0)]
+    put_off = int(built.memory.table("deferred").sum())
+    return [*list_sizes(built), free_pages(built), swap_used(built), *pages, put_off]
 
 
 class Samples:
@@ -93,7 +114,7 @@ class Samples:
     def __init__(self, built: Built) -> None:
         self.built = built
         self.rows: list[list[int]] = []
-        self.columns = ["access", "time_ns", *VM_COUNTERS, *TASK_COUNTERS, *SAMPLED]
+        self.columns = ["access", "time_ns", *VM_COUNTERS, *TASK_COUNTERS, *SAMPLED, *slab(built, SLAB_SAMPLED)]
 
     def take(self) -> None:
         """Add a row and set when the next one is due."""
@@ -106,7 +127,8 @@ class Samples:
         now = int(running.max()) if running.size else int(m.clock.now)
         if m.cfg.sample_ns:
             now = int(m.clock.next_sample)
-        self.rows.append([int(m.clock.accesses), now, *counters, *_gauges(self.built)])
+        gauges = [*_gauges(self.built), *slab(self.built, SLAB_SAMPLED).values()]
+        self.rows.append([int(m.clock.accesses), now, *counters, *gauges])
         m.clock.next_sample += m.cfg.sample_accesses or m.cfg.sample_ns
 
     def series(self) -> dict[str, np.ndarray]:

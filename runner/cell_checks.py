@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from model import registry
-from model.description import Cgroup, Machine, Mempolicy, Region, Task
+from model.description import Cgroup, Machine, Mempolicy, Region, SlabCache, Task
 from model.units import PAGE
 from runner import units
 from runner.problems import Place, suggest
@@ -23,6 +23,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 SYSCTL = {
     "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
     "page_cluster": (0, 10), "min_unmapped_ratio": (0, 100),
+    "vfs_cache_pressure": (0, 1000),
 }  # fmt: skip
 WITH_NODES = ("bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 Note = Callable[[Place, str, str], None]
@@ -52,6 +53,8 @@ class CellCheck:
         self.once("vm", self.parts.vm, self.sysctl)
         for name, group in (self.parts.cgroups or {}).items():
             self.once(("cgroup", name), group, partial(self.cgroup, name, group))
+        for name, cache in (self.parts.slab or {}).items():
+            self.once(("slab", name), cache, partial(self.slab_cache, name, cache))
         for name, task in (self.parts.tasks or {}).items():
             self.once(("task", name), task, partial(self.task, name, task))
         self.limits()
@@ -156,6 +159,20 @@ class CellCheck:
         if above == name:
             self.fault(f"`{name}` is its own ancestor", "leave out one `parent`", *here)
 
+    def slab_cache(self, name: str, cache: SlabCache) -> None:
+        here, caches = ("slab", name), self.parts.slab or {}
+        if not 8 <= cache.object <= PAGE:
+            self.fault(f"objects of {units.show(cache.object, 'bytes')}", "8B to 4KiB: slab pages are of order 0",
+                       *here, "object")  # fmt: skip
+        if not 0 <= cache.seeks <= 1000:
+            self.fault(f"seeks of {cache.seeks}", "0 to 1000; the default is 2", *here, "seeks")
+        if cache.batch is not None and cache.batch < 1:
+            self.fault(f"a batch of {cache.batch}", "at least 1; 128 is the kernel's default", *here, "batch")
+        if cache.pins is not None and (cache.pins not in caches or cache.pins == name):
+            self.fault(f"no other slab cache `{cache.pins}` to pin", suggest(cache.pins, caches), *here, "pins")
+        elif cache.pins is not None and caches[cache.pins].pins is not None:
+            self.fault(f"`{cache.pins}` pins objects itself", "a pinned cache pins nothing", *here, "pins")
+
     def task(self, name: str, task: Task) -> None:
         here = ("tasks", name)
         nodes = self.machine.nodes
@@ -174,7 +191,7 @@ class CellCheck:
             self.fault("a task without memory", "leave `memory` out for one anonymous region", *here, "memory")
         for index, region in enumerate(task.memory):
             self.region(region, *here, "memory", index)
-        if sum(region.size is None for region in task.memory) > 1:
+        if sum(region.size is None and region.objects is None for region in task.memory) > 1:
             self.fault("two regions without a size", "one may take the rest of the footprint", *here, "memory")
 
     def mempolicy(self, policy: Mempolicy, *here: str | int) -> None:
@@ -217,7 +234,23 @@ class CellCheck:
             if not 1 <= weight <= 255:
                 self.fault(f"a weight of {weight}", "1 to 255", *here, "weights", index)
 
+    def slab_region(self, region: Region, *here: str | int) -> None:
+        caches = self.parts.slab or {}
+        if region.kind != "slab":
+            if (
+                what := next((key for key in ("cache", "objects") if getattr(region, key) is not None), None)
+            ) is not None:
+                self.fault(f"only slab regions have `{what}`", "write kind: slab", *here, what)
+            return
+        if region.cache not in caches:
+            self.fault(f"no slab cache `{region.cache}`", suggest(str(region.cache), caches), *here)
+        if region.size is not None:
+            self.fault("a slab region has no size", "write objects: 100000", *here, "size")
+        if region.objects is not None and region.objects < 1:
+            self.fault("a slab region is one or more objects", "examples: 100000", *here, "objects")
+
     def region(self, region: Region, *here: str | int) -> None:
+        self.slab_region(region, *here)
         if region.size is not None and (region.size == 0 or region.size % PAGE):
             self.fault("a region is one or more 4KiB pages", "examples: 64MiB, 25%", *here, "size")
         if region.kind == "anon" and (region.file or region.disk or region.access == "read"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from model import registry
-from model.description import Cell, Cgroup, Machine, Sampling, Stream, Sysctl, Task, Variant
+from model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task, Variant
 from model.units import Nanoseconds
 from runner.cell_checks import CellCheck
 from runner.checks import MachineCheck
@@ -35,6 +35,7 @@ class Parts:
     machine: Machine | None
     vm: Sysctl | None
     cgroups: dict[str, Cgroup] | None
+    slab: dict[str, SlabCache] | None
     tasks: dict[str, Task] | None
     policy: dict[str, Variant] | None
     sampling: Sampling | None
@@ -43,8 +44,8 @@ class Parts:
 
     def whole(self) -> bool:
         """Whether every part could be read."""
-        parts = (self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.tasks)
-        entries = (*(self.cgroups or {}).values(), *(self.tasks or {}).values())
+        parts = (self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.slab, self.tasks)
+        entries = (*(self.cgroups or {}).values(), *(self.slab or {}).values(), *(self.tasks or {}).values())
         return all(part is not None for part in (*parts, *entries))
 
 
@@ -131,6 +132,7 @@ class Cells:
             machine=machine,
             vm=self.simple(tree, "vm", Sysctl, NO_SYSCTL),
             cgroups=self.table(tree, "cgroups", Cgroup, total),
+            slab=self.table(tree, "slab", SlabCache, total),
             tasks=self.table(tree, "tasks", Task, total, required=True),
             policy=self.once("policy", tree.get("policy"), lambda: read_policy(tree.get("policy"), self.problems)),
             sampling=self.simple(tree, "sampling", Sampling, NO_SAMPLING),

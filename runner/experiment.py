@@ -64,6 +64,8 @@ class File:
     """Settings under /proc/sys/vm."""
     cgroups: Any = None
     """Memory cgroups by name."""
+    slab: Any = None
+    """Slab caches by name."""
     tasks: Any = None
     """Tasks by name."""
     sampling: Any = None

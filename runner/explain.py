@@ -174,7 +174,7 @@ def keys() -> Iterator[Entry]:
         if name:
             yield Entry(name, "key", doc)
     types = hints(Cell)
-    for part in ("machine", "vm", "cgroups", "tasks", "sampling"):
+    for part in ("machine", "vm", "cgroups", "slab", "tasks", "sampling"):
         yield from below(types[part], part)
     yield from fields(Replicates, "replicates", "key")
     yield from fields(ReportBlock, "report", "key")

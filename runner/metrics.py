@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
-from model.counters import COUNTERS, NODE_COUNTERS, TASK_COUNTERS, Counter
+from model.counters import COUNTERS, GAUGES, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, Counter
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -38,7 +38,7 @@ class Metric:
 
 ELAPSED = "simulated time from start to end"
 SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
-PREFIX = re.compile(r"(node\d+|(?:task|cgroup|disk|link|swap|server)\.[^.]+)\.(.+)")
+PREFIX = re.compile(r"(node\d+|(?:task|cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
 
 LABELS = {
     "elapsed_ns": "elapsed time", "accesses": "accesses", "misses": "misses", "hit_ns": "time of hits",
@@ -102,6 +102,8 @@ reclaim_ns | ns | lower | reclaim time | time of kswapd and of tasks in direct a
     kswapd_ns + stall_alloc_ns + stall_memcg_ns
 reclaim_per_steal_ns | ns | lower | reclaim time per page | time of reclaim for each page reclaimed
     reclaim_ns / pgsteal
+objects_per_slab_page | objects | lower | objects freed per page | slab objects freed by shrinkers per page given back
+    slab_objects_freed / slab_pages_freed
 workingset_refault | pages | lower | workingset_refault | pages that came back after eviction
     workingset_refault_anon + workingset_refault_file
 refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted again
@@ -140,7 +142,7 @@ hot_recall_ratio | 1 | higher | hot recall | share of the working set that is ca
 @cache
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
-    table = {name: _counter(name, counter) for name, counter in COUNTERS.items()}
+    table = {name: _counter(name, counter) for name, counter in (COUNTERS | GAUGES | SLAB_COUNTERS).items()}
     table.setdefault(
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
     )

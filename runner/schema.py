@@ -9,7 +9,7 @@ import typing
 from typing import Any
 
 from model import registry, workloads
-from model.description import Cgroup, Device, Machine, Sampling, Stream, SwapTarget, Sysctl, Task
+from model.description import Cgroup, Device, Machine, Sampling, SlabCache, Stream, SwapTarget, Sysctl, Task
 from runner import units
 from runner.axes import SWEPT
 from runner.experiment import File, Replicates
@@ -37,6 +37,7 @@ def experiment_schema() -> Schema:
         "policy": maker.policy(),
         "vm": maker.of(Sysctl),
         "cgroups": maker.of(dict[str, Cgroup]),
+        "slab": maker.of(dict[str, SlabCache]),
         "tasks": maker.of(dict[str, Task]),
         "sampling": maker.of(Sampling),
         "duration": maker.quantity("ns"),

@@ -4,6 +4,7 @@ Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in plac
 task; waiting for a device moves the task's clock to the moment the data is there.
 """
 
+from model.events import WRITE
 from model.jit import (
     cache,
     caller,
@@ -22,6 +23,7 @@ from model.jit import (
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
+from model.mm.lists import panic
 from model.mm.lru import lru_add
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.state import (
@@ -29,6 +31,7 @@ from model.mm.state import (
     ADVICE_NORMAL,
     ADVICE_RANDOM,
     ANON,
+    BAD_EVENT,
     HELD,
     OK,
     OUT_OF_MEMORY,
@@ -41,6 +44,7 @@ from model.mm.state import (
     REGION_ANON,
     REGION_MMAP,
     REGION_READ,
+    REGION_SLAB,
     SWAP_ZRAM,
     SWAPCACHE,
     WORKINGSET,
@@ -51,6 +55,7 @@ from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full
 refault = caller("refault")
 charged_frame = caller("charged_frame")
 kernel_frame = caller("kernel_frame")
+slab_access = caller("slab_access")
 new_anon_active = caller("new_anon_active")
 swap_window = caller("swap_window")
 PTES_PER_TABLE_SHIFT = 9
@@ -313,6 +318,11 @@ def map_file(m, t, region, at, index, write):
 def access(m, t, region, page, write):
     """Serve one access of task `t` to page `page` of its address space that its page table could not."""
     r = regions(m)[region]
+    if r.kind == REGION_SLAB:
+        return slab_access(m, t, region, page, write)
+    if write > WRITE:
+        panic(m, BAD_EVENT, page)
+        return OK
     at = r.start + page - r.first
     index = files(m)[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
     # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).

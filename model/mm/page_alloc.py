@@ -9,13 +9,14 @@ from model.mm.memcontrol import kmem_group, uncharge
 from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
-from model.mm.state import KERNEL, MODE_PREFERRED_MANY
+from model.mm.state import KERNEL, MODE_PREFERRED_MANY, SLAB
 from model.mm.victims import page_event
 from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
 LOW, MIN = 0, 1
+NO_GROUP = -1
 
 
 @kernel
@@ -134,6 +135,22 @@ def charged_frame(m, t):
         return NONE
     if pfn != NONE:
         page_event(m, frames(m)[pfn].memcg, frames(m)[pfn].zone)
+    return pfn
+
+
+@hook
+def slab_frame(m, t, memcg):
+    """A frame for slab objects, placed like a user page, charged to `memcg` (NO_GROUP: to nobody); NONE without one."""
+    pfn = alloc_frame(m, t)
+    if pfn == NONE:
+        return NONE
+    page = frames(m)[pfn]
+    if memcg != NO_GROUP:
+        if not charge(m, t, memcg):
+            free_frame(m, m.clock.cpu, pfn)
+            return NONE
+        memcgs(m)[memcg].kmem += 1
+    page.state, page.memcg = KERNEL | SLAB, max(memcg, 0)
     return pfn
 
 

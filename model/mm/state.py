@@ -12,6 +12,7 @@ YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as o
 # page stands in, which lags behind its generation until eviction sorts it (2 bits).
 GEN_SHIFT, REFS_SHIFT, HOME_SHIFT = 17, 20, 24
 GEN_MASK, REFS_MASK, HOME_MASK = 7 << GEN_SHIFT, 3 << REFS_SHIFT, 3 << HOME_SHIFT
+SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
@@ -25,7 +26,7 @@ PTE_WRPROTECT = -(1 << 31)
 PTE_FRAME = (1 << 28) - 1
 NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written
 
-REGION_ANON, REGION_MMAP, REGION_READ = 0, 1, 2
+REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 MODE_LOCAL, MODE_BIND, MODE_PREFERRED, MODE_PREFERRED_MANY, MODE_INTERLEAVE, MODE_WEIGHTED = 0, 1, 2, 3, 4, 5
 SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
@@ -48,5 +49,8 @@ BROKEN = {
     8: "a page-table word and its frame disagree",
     9: "no actor can make progress",
     10: "a swap slot was freed twice",
+    11: "an event asks for what its region cannot do",
+    12: "a slab object or its list is not where it should be",
 }
-BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK, BAD_SLOT = range(1, 11)
+BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
+BAD_SLOT, BAD_EVENT, BAD_OBJECT = 10, 11, 12

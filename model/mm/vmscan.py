@@ -36,6 +36,7 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
     sc.nr_dirty = sc.nr_writeback = sc.stall_lock = sc.ignore_references = 0
     sc.kswapd = 1 if s < MAX_NODES else 0
+    sc.may_enter_fs = 1 if sc.kswapd or not m.clock.nofs else 0
     sc.partial = sc.full_walk = sc.low_reclaim = sc.low_skipped = sc.protection = sc.proactive = 0
     sc.given_swappiness = -1
     sc.swap_available = sc.may_swap = 1 if nr_swap_pages(m) > 0 else 0
@@ -77,7 +78,7 @@ def begin_lruvec(m, s, lv):
     """Start on lruvec `lv` at the present priority."""
     sc = m.sc[s]
     sc.lruvec = lv
-    sc.round_reclaimed = 0
+    sc.round_reclaimed, sc.lruvec_scanned = 0, sc.nr_scanned
     sc.more = lruvec_begin(m, s)
 
 

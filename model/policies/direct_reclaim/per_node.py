@@ -14,6 +14,7 @@ from model.mm.zones import HIGHEST
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
 SCOPE = "node"
 end_reclaim = caller("end_reclaim")
+shrink_slab_pass = caller("shrink_slab_pass")
 THROTTLE_NS = 100_000_000  # HZ/10
 TICKS_NS = 1_000_000_000  # divided by HZ: one tick
 
@@ -50,6 +51,7 @@ def all_priorities(m, nid, highest_zoneidx):
     while True:
         sc.nr_scanned = sc.nr_writeback = 0
         nodes_pass(m, nid, highest_zoneidx)
+        shrink_slab_pass(m, DIRECT)
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         if sc.nr_writeback and sc.nr_reclaimed == 0:

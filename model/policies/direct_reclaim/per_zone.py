@@ -18,6 +18,7 @@ SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
 SCOPE = "zone"
 CONGESTION_NS = 100_000_000  # HZ/10
 end_reclaim = caller("end_reclaim")
+shrink_slab_pass = caller("shrink_slab_pass")
 
 
 @kernel
@@ -46,6 +47,7 @@ def try_to_free(m, nid, highest_zoneidx):
         sc.nr_scanned = sc.nr_writeback = 0
         zones_pass(m, nid, highest_zoneidx)
         scanned += sc.nr_scanned
+        shrink_slab_pass(m, DIRECT)
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         if scanned > sc.nr_to_reclaim + sc.nr_to_reclaim // 2:

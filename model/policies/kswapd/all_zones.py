@@ -39,6 +39,8 @@ shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
 first_group = caller("first_group")
 next_group = caller("next_group")
+shrink_slab = caller("shrink_slab")
+shrink_slab_pass = caller("shrink_slab_pass")
 
 
 @kernel
@@ -95,10 +97,11 @@ def end_zone(m, nid):
     """Book what the zone gave; give it up when six times its reclaimable pages were scanned for nothing."""
     node, sc = m.nodes[nid], m.sc[nid]
     zone = m.zones[node.kswapd_zone]
+    nr_slab = shrink_slab_pass(m, nid)
     zone.pages_scanned += sc.nr_scanned
     if sc.nr_reclaimed:
         zone.pages_scanned = zone.all_unreclaimable = 0
-    elif zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.swap_available):
+    elif nr_slab == 0 and zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.swap_available):
         zone.all_unreclaimable = 1
     node.kswapd_reclaimed += sc.nr_reclaimed
     node.kswapd_pass += sc.nr_scanned
@@ -197,6 +200,7 @@ def next_lruvec(m, nid):
     node, sc = m.nodes[nid], m.sc[nid]
     if sc.group >= 0:
         finish_lruvec(m, nid)
+        shrink_slab(m, nid, sc.group)
         if to_shrink(m, nid, next_group(m, nid, sc.group)) >= 0:
             begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, node.kswapd_zone))
             return

@@ -30,6 +30,7 @@ end_reclaim = caller("end_reclaim")
 first_group = caller("first_group")
 next_group = caller("next_group")
 shrink_slab = caller("shrink_slab")
+shrink_slab_pass = caller("shrink_slab_pass")
 
 
 @kernel
@@ -74,6 +75,7 @@ def start_pass(m, nid):
 def end_pass(m, nid):
     """Lower the priority if the pass did not reach its target; 0 when the run is over."""
     node, sc = m.nodes[nid], m.sc[nid]
+    shrink_slab_pass(m, nid)
     node.kswapd_reclaimed += sc.nr_reclaimed
     if (sc.nr_scanned < sc.nr_to_reclaim and sc.nr_reclaimed < sc.nr_to_reclaim) or sc.nr_reclaimed == 0:
         node.kswapd_priority -= 1

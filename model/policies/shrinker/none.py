@@ -1,10 +1,16 @@
-"""No slab caches: reclaim finds nothing to shrink beside the page lists."""
+"""No shrinkers: slab caches, if there are any, only grow; reclaim finds nothing beside the page lists."""
 
 from model.jit import hook
 
-SOURCE = "a machine without reclaimable slab"
+SOURCE = "a machine without shrinkers"
+BY_NODE = BY_GROUP = SUPERBLOCKS = MARKS_NEW = ZERO_SEEKS = False
 
 
 @hook
-def shrink_slab(m, s, memcg):
+def shrink_slab(m, s, group):
+    return 0
+
+
+@hook
+def shrink_slab_pass(m, s):
     return 0

@@ -1,0 +1,104 @@
+"""What a task does with slab objects: look one up, make it when it is not there, free it (fs/dcache.c, fs/inode.c)."""
+
+from model.block.disk import read_pages
+from model.events import FREE, WRITE
+from model.jit import frames, hook, kernel, missed, objects, regions, slab_caches, spaces, tasks
+from model.layout import NONE
+from model.mm.filemap import wait_until
+from model.mm.list_lru import PINNING, cache_of, put
+from model.mm.slab import alloc_object, release
+from model.mm.state import OK, OUT_OF_MEMORY
+
+
+@kernel
+def read_object(m, t, s):
+    """Read the block that describes an object from its file system's disk: one request, and a wait."""
+    disk = spaces(m)[s].disk
+    if disk == NONE:
+        return
+    m.vm.pgpgin += 1
+    m.clock.now += m.cfg.io_path
+    wait_until(m, t, read_pages(m, disk, m.clock.now, 1))
+
+
+@kernel
+def make_pinned(m, t, s, i, fresh):
+    """The object that new object `i` of space `s` pins exists and knows it; 0 when there is no memory for it."""
+    space = spaces(m)[s]
+    other, cache = i + space.pinned, slab_caches(m)[spaces(m)[space.pinned_space].cache]
+    if objects(m)[other].page > 0:
+        cache.hits += 1
+    else:
+        cache.misses += 1
+        if not alloc_object(m, t, space.pinned_space, other):
+            return 0
+        if not fresh:
+            read_object(m, t, s)
+    objects(m)[other].pins += 1
+    objects(m)[i].marks |= PINNING
+    return 1
+
+
+@kernel
+def make(m, t, s, i, fresh):
+    """Make object `i` of space `s`, in use until `put`; `fresh`: created rather than read. 0: out of memory."""
+    if not alloc_object(m, t, s, i):
+        return 0
+    if spaces(m)[s].pinned == 0:
+        if not fresh:
+            read_object(m, t, s)
+        return 1
+    if make_pinned(m, t, s, i, fresh):
+        return 1
+    slab_caches(m)[cache_of(m, i)].dropped += 1
+    release(m, i)
+    return 0
+
+
+@kernel
+def remove_object(m, i):
+    """Unlink: object `i` and what only it pinned cease to exist; one that is itself in use stays."""
+    o = objects(m)[i]
+    if o.page == 0 or o.pins:
+        return
+    other = i + spaces(m)[o.space].pinned if o.marks & PINNING else NONE
+    slab_caches(m)[cache_of(m, i)].dropped += 1
+    release(m, i)
+    if other != NONE and objects(m)[other].pins == 0:
+        slab_caches(m)[cache_of(m, other)].dropped += 1
+        release(m, other)
+
+
+@kernel
+def look_up(m, t, s, i, fresh):
+    """Object `i` of space `s` is used once: found, or made; OK or OUT_OF_MEMORY."""
+    cache, stat = slab_caches(m)[spaces(m)[s].cache], tasks(m)[t].stat
+    if objects(m)[i].page > 0:
+        cache.hits += 1
+    else:
+        cache.misses += 1
+        stat.misses += 1
+        if m.cfg.record_misses:
+            missed(m)[m.clock.accesses] = 1
+        if not make(m, t, s, i, fresh):
+            return OUT_OF_MEMORY
+    m.clock.now += m.nodes[tasks(m)[t].node].cost[frames(m)[objects(m)[i].page - 1].node]
+    if objects(m)[i].pins == 0:
+        put(m, i)
+    return OK
+
+
+@hook
+def slab_access(m, t, region, number, operation):
+    """Serve one event of task `t` on an object of a slab region; a write happens in a GFP_NOFS transaction."""
+    r = regions(m)[region]
+    s = r.file
+    i = spaces(m)[s].first + number - r.first
+    m.clock.now += m.cfg.slab_lookup
+    if operation == FREE:
+        remove_object(m, i)
+        return OK
+    m.clock.nofs = 1 if operation == WRITE else tasks(m)[t].nofs
+    answer = look_up(m, t, s, i, operation == WRITE)
+    m.clock.nofs = tasks(m)[t].nofs
+    return answer
