@@ -133,8 +133,6 @@ def memory_bytes(cell: Cell) -> int:
     objects = 2 * keys * OBJECT.itemsize  # with those they pin
     pages = frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16)
     return 300_000_000 + pages + slots * 10 + streams + lruvecs + objects
-        300_000_000 + frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16) + slots * 10 + streams + lruvecs + objects
-    )
 
 
 @cache

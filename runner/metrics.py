@@ -142,7 +142,7 @@ hot_recall_ratio | 1 | higher | hot recall | share of the working set that is ca
 @cache
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
-    table = {name: _counter(name, counter) for name, counter in (COUNTERS | GAUGES | SLAB_COUNTERS).items()}
+    table = {name: _counter(name, counter) for name, counter in (SLAB_COUNTERS | GAUGES | COUNTERS).items()}
     table.setdefault(
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
     )

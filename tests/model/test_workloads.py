@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.description import Stream
-from model.events import ARG_MASK, EXIT, OP_SHIFT
+from model.events import ARG_MASK, EXIT, FREE, OP_SHIFT, REGISTER
 from model.trace import write_trace
 from model.units import KiB, MiB
 from model.workloads import _common, kinds, make_params, open_stream, params_type
@@ -19,6 +19,7 @@ EXTRA = {
     "phases": {"working_set": 100 * KiB, "phase": 900, "overlap": 0.5, "exponent": 0.7},
     "writer": {"read_fraction": 0.25, "writes_per_page": 3},
     "zipf": {"exponent": 0.9},
+    "metadata": {"pattern": "zipf", "transaction_fraction": 0.3},
 }
 
 
@@ -33,11 +34,22 @@ def run(kind: str, seed: int = 1, **params) -> tuple[np.ndarray, np.ndarray, int
 
 
 def typical(kind: str, accesses: int = 5_000, size: int = 1000 * KiB, **more) -> dict:
-    return {"size": size, "accesses": accesses, **EXTRA.get(kind, {}), **more}
+    footprint = {"objects": -(-size // 4096)} if kind == "metadata" else {"size": size}
+    return {**footprint, "accesses": accesses, **EXTRA.get(kind, {}), **more}
+
+
+def test_metadata_walks_the_tree_and_marks_removals_and_mounts():
+    params = {"objects": 40, "accesses": 4000, "unlink_fraction": 0.25, "mount_every": 100, "mount_hold": 7}
+    opened = open_stream(Stream(kind="metadata", params=params), np.random.default_rng(1))
+    found = np.concatenate(list(opened.events))
+    mounts = found >> OP_SHIFT == REGISTER
+    assert mounts.sum() == 40 and mounts[99::100].all() and (found[mounts] & ARG_MASK == 7).all()
+    assert ((found & ARG_MASK)[~mounts] == (np.arange(4000) % 40)[~mounts]).all()
+    assert 0.2 < (found >> OP_SHIFT == FREE).mean() < 0.3
 
 
 def test_the_kinds_are_the_files():
-    assert kinds() == ["build", "loop", "phases", "scan", "trace", "uniform", "walk", "writer", "zipf"]
+    assert kinds() == ["build", "loop", "metadata", "phases", "scan", "trace", "uniform", "walk", "writer", "zipf"]
 
 
 @pytest.mark.parametrize("kind", kinds())

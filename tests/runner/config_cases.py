@@ -192,6 +192,12 @@ CASES = [
     Case('kernel: "6.18"', 'kernel: "5.15"', "has no mempolicy `weighted-interleave`", 26),
     Case("box: {max: 50%}", "box: {max: 50%, swappiness: 300}", "0 to 200"),
     Case("box: {max: 50%}", "box: {max: 50%, parent: bax}", "no cgroup `bax`"),
+    # slab caches
+    Case("seed: 7", "slab: {dentry: {object: 8KiB}}", "objects of 8KiB"),
+    Case("seed: 7", "slab: {dentry: {object: 192B, pins: inode}}", "no other slab cache `inode`"),
+    Case("seed: 7", "slab: {dentry: {object: 192B, batch: 0}}", "a batch of 0"),
+    Case("{kind: anon, size: 256MiB}", "{kind: slab, cache: dentry, objects: 9}", "no slab cache `dentry`"),
+    Case("{kind: anon, size: 256MiB}", "{kind: anon, objects: 9}", "only slab regions have `objects`"),
     Case("box: {max: 50%}", "box: {max: 50%, parent: box}", "its own ancestor"),
     Case("box: {max: 50%}", "box: {parent: many}\n  many: {count: 3}", "a parent is a single group"),
     Case("box: {max: 50%}", "box: {max: 64MiB, min: 128MiB}", "at most 64MiB"),
