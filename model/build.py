@@ -91,6 +91,7 @@ def table_rows(
         "iters": lruvecs * PRIORITIES,
         "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
         "idle_age": frames * watched, "last_touch": frames * watched,
+        "slot_used": slots * watched, "tried": frames * watched, "far": groups * watched, "stalled_before": len(tasks),
         "damon_regions": 2 * _most_regions(cell, len(tasks)),
         "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),

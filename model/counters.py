@@ -91,6 +91,10 @@ damon_samples | lower | pages whose accessed bit DAMON sampled
 damos_nr_tried | none | regions that a DAMON scheme took | regions
 damos_sz_tried | none | size of those regions | bytes
 damos_sz_applied | none | what the scheme reclaimed of them | bytes
+far_ws | none | pages of the working set as far memory sees it, summed over minutes
+far_cold | none | cold pages in memory and pages in far memory, summed over minutes
+far_stored | none | pages in far memory, summed over minutes
+far_rejected | lower | pages that far memory compressed in vain
 damos_qt_exceeds | lower | charge windows in which a scheme's quota was used up | events
 proactive_ns | lower | CPU time of proactive reclaimers | ns
 lru_gen_aged | none | times a lruvec got a new youngest generation | events

@@ -155,6 +155,9 @@ IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used ag
     counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
     counting_class=("i8", (3, 8)), by_class=("i8", (3, 8)),
 )  # fmt: skip
+FAR = row(  # far memory's view of a group; minutes by their best threshold, promotions by age
+    threshold="i8", minutes="i8", best=("i8", (257,)), before=("i8", (256,)), fresh=("i8", (256,)),
+)  # fmt: skip
 DAMON_REGION = row(start="i8", end="i8", target="i8", nr_accesses="i8", last="i8", age="i8", sample="i8")
 DAMON = row(  # one monitoring context with at most one scheme; `left`: sampling intervals to the next aggregation
     ready="i8", nr="i8", nr_targets="i8", pages="i8", min_regions="i8", max_regions="i8", last_nr="i8", by_task="i8",
@@ -176,7 +179,7 @@ CONFIG = row(
     activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
-    rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8",
+    rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8", scan_ns="i8",
     nr_shrinkers="i8", nr_slab_caches="i8", vfs_cache_pressure="i8", slab_by_bytes="i8", slab_marks_new="i8",
     slab_lookup="i8", slab_object_alloc="i8", slab_object_scan="i8", slab_object_free="i8",
 )  # fmt: skip
@@ -194,17 +197,19 @@ BIG = {  # name -> element type
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
-    "damon_regions": DAMON_REGION,
     "page_cgroup": PAGE_CGROUP, "soft_nodes": SOFT_NODE, "page_events": PAGE_EVENTS,
     "objects": OBJECT, "spaces": SPACE, "slab_caches": SLAB_CACHE, "slab_unused": LIST, "slab_partial": LIST,
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
+    "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
+    "stalled_before": np.dtype("i8"),
 }  # fmt: skip
 
 MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
+    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
+    swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
     links=(LINK, (64,)),
 )  # fmt: skip
 

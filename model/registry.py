@@ -58,6 +58,10 @@ class VariantInfo:
     source: str
     params: dict[str, Param]
     path: Path
+    keeps: str = ""
+    """What it knows about pages that another axis' variant may need: `ages`, `generations`."""
+    needs: str = ""
+    """What it needs another axis' variant to keep."""
     scope: str = ""
     """Whether lists and their reclaim are per `zone` or per `node`; empty where it does not matter."""
 
@@ -109,7 +113,7 @@ def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a Python file: {error}") from error
-    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": "", "SCOPE": ""}
+    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": "", "SCOPE": "", "KEEPS": "", "NEEDS": ""}
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value) if target in found:
@@ -118,7 +122,7 @@ def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
     if not doc:
         raise ValueError(f"{path}: a variant's file starts with a docstring that says what it is")
     params = {key: Param(*spec) for key, spec in found["PARAMS"].items()}
-    return VariantInfo(name, axis, doc, found["SOURCE"], params, path, found["SCOPE"])
+    return VariantInfo(name, axis, doc, found["SOURCE"], params, path, found["KEEPS"], found["NEEDS"], found["SCOPE"])
 
 
 def load(axis: str, variant: Variant) -> ModuleType:
@@ -147,6 +151,7 @@ def resolve(cell: Cell) -> Cell:
         axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(era.name, axis) for axis in AXES
     }
     _same_scope(policy)
+    _needs_are_met(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
     for name in chosen:
         if name not in era.sysctl:
@@ -173,6 +178,15 @@ def _same_scope(policy: dict[str, Variant]) -> None:
     if len(scopes) > 1:
         parts = " but ".join(f"{', '.join(chosen)} work per {scope}" for scope, chosen in sorted(scopes.items()))
         raise ValueError(f"{parts}; choose variants of one kind, or another kernel")
+
+
+def _needs_are_met(policy: dict[str, Variant]) -> None:
+    known = {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in policy.items()}
+    for axis, info in known.items():
+        if info.needs and info.needs not in {other.keeps for other in known.values()}:
+            able = [f"{other}: {name}" for other in AXES for name, kept in variants(other).items()
+                    if kept.keeps == info.needs]  # fmt: skip
+            raise ValueError(f"{axis}: {info.name} needs {info.needs}, which {' or '.join(able)} keeps")
 
 
 @cache

@@ -118,6 +118,10 @@ stall_per_access_ns | ns | lower | stall per access | waiting per access
     stall_ns / accesses
 idle_cpu_ns_per_gib_s | ns | lower | scanner CPU per GiB and s | CPU time of scanners per GiB of memory and second
     idle_scan_ns * 262144 * 1000000000 / (memory_pages * elapsed_ns)
+far_coverage_ratio | 1 | higher | far memory coverage | share of cold memory that is in far memory
+    far_stored / far_cold
+promotion_ratio | 1 | lower | promotions per minute | pages swapped in a minute, over the working set
+    pswpin / far_ws
 ws_true_mean_pages | pages | none | working set | pages touched within cold_after, mean over a scanner's rounds
     ws_true / idle_rounds
 ws_error_pages | pages | none | working set error | estimated less true working set, mean over a scanner's rounds

@@ -22,6 +22,7 @@ from model.jit import (
 )
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.far_memory import note_swap_in
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lists import panic
 from model.mm.lru import lru_add
@@ -132,6 +133,8 @@ def swap_in_direct(m, t, at, slot, write):
     major(m, t)
     if shadow < 0:
         refault(m, pfn, shadow)
+    if m.cfg.idle_tracking:
+        note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     entered = m.clock.now
     m.clock.now = read_in(m, slot, 1) + m.cfg.minor_anon
@@ -160,6 +163,8 @@ def read_slot(m, t, slot, at):
     swapcache(m)[slot] = pfn + 1
     if shadow < 0:
         refault(m, pfn, shadow)
+    if m.cfg.idle_tracking:
+        note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     m.vm.pswpin += 1
     return pfn

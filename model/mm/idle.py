@@ -4,7 +4,7 @@ A frame's age is the number of a scanner's rounds since it last found the page u
 node, and a reader sees those of the last whole round.
 """
 
-from model.jit import frames, idle_age, idle_stats, kernel, last_touch
+from model.jit import frames, idle_age, idle_stats, kernel, last_touch, tried
 from model.mm.rmap import clear_young
 from model.mm.state import ANON, DIRTY, IDLE, LRU, SWAPCACHE, WRITEBACK, YOUNG
 
@@ -17,6 +17,7 @@ def forget(m, pfn):
     """A frame is allocated anew: nothing is known about the page in it."""
     idle_age(m)[pfn] = 0
     last_touch(m)[pfn] = 0
+    tried(m)[pfn] = 0
 
 
 @kernel

@@ -7,6 +7,7 @@ from model.block.server import hold
 from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, swapcache
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
@@ -85,6 +86,8 @@ def _remove_mapping(m, s, pfn):
     page = frames(m)[pfn]
     shadow = evict(m, pfn, s)
     if page.state & ANON:
+        if m.cfg.idle_tracking:
+            note_swap_out(m, pfn)
         swapcache(m)[page.slot - 1] = shadow
         if page.owner == NOBODY:
             free_slot(m, page.slot - 1)

@@ -38,6 +38,8 @@ BRIEF = {  # periods that fit a few simulated ms
     "idle-bitmap": {"interval_ms": 1},
     "damon": {"sample_us": 10, "aggr_us": 50, "pageout": True, "min_age_ms": 0, "wmark_high": 1000, "wmark_mid": 1000,
               "wmark_low": 0},
+    "far-memory": {"minute_ms": 1, "warmup_minutes": 0, "slo": 50_000, "percentile": 10},
+    "senpai": {"interval_ms": 1, "ratio_ppm": 50_000, "threshold_ppm": 900_000},
 }  # fmt: skip
 SCOPED = ("lru", "kswapd", "direct_reclaim", "memcg")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -63,6 +65,9 @@ def policies(draw: Any) -> dict[str, Variant]:
     for axis in draw(st.lists(st.sampled_from(free), unique=True)):
         name = draw(st.sampled_from(sorted(registry.variants(axis))))
         chosen[axis] = Variant(variant=name, params=BRIEF.get(name, {}))  # type: ignore[arg-type]
+    for axis, keeper in (("proactive", "kstaled"), ("idle", None)):
+        if axis in chosen and registry.variant_info(axis, chosen[axis].variant).needs:
+            chosen.pop(axis) if keeper is None else chosen.update(idle=Variant(variant=keeper, params=BRIEF[keeper]))
     scope = draw(st.sampled_from([None, "zone", "node"]))
     for axis in SCOPED if scope else ():
         fitting = {scope, ""} if axis == "memcg" else {scope}

@@ -13,6 +13,7 @@ from model.registry import AXES
 
 SOURCE = "mm/page_idle.c, 4.3 and later; Documentation/admin-guide/mm/idle_page_tracking.rst"
 SCANNERS = "machine"
+KEEPS = "ages"
 PARAMS = {
     "interval_ms": (300_000, "ms", "wait between marking and reading", "default of idlememstat: 300 s"),
 }
@@ -48,6 +49,7 @@ def read_word(m, first, end):
 def idle_step(m, scanner):
     seen, frames_in_all = m.scanners[scanner], m.cfg.nr_frames
     end = min(seen.pos + WORD, frames_in_all)
+    m.cfg.scan_ns = m.params[AXIS, 0] * 1_000_000
     m.clock.now += m.cfg.syscall
     if seen.phase == WRITE:
         write_word(m, seen.pos, end)

@@ -14,6 +14,7 @@ from model.registry import AXES
 
 SOURCE = "M. Lespinasse, idle page tracking / working set estimation, LWN 461461 (2011); buckets as in kidled's header"
 SCANNERS = "node"
+KEEPS = "ages"
 PARAMS = {
     "scan_ms": (120_000, "ms", "time for one walk over the node's memory (scan_seconds)", "typical setting: 120 s"),
 }
@@ -34,6 +35,7 @@ def walk(m, first, end):
 @hook
 def idle_step(m, node):
     seen, period = m.scanners[node], m.params[AXIS, 0] * 1_000_000
+    m.cfg.scan_ns = period
     first, end = node_frames(m, node)
     slice_of = -(-(end - first) // SLICES)
     if seen.pos == 0:

@@ -29,6 +29,7 @@ from model.mm.zones import watermark_ok
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"
 SCOPE = "node"
 GENERATIONS = True
+KEEPS = "generations"
 PARAMS = {
     "two_touch": (
         True,

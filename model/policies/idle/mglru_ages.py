@@ -1,0 +1,67 @@
+"""Working set from generations: age every lruvec once an interval and read when each generation was born (lru_gen).
+
+Aging walks page tables instead of looking up every frame's mappings, passes over tables that are not young, and moves
+what was used to the youngest generation. There are four, so ages reach no further than two intervals after aging: an
+interval below half of `cold_after` cannot tell. Aging is reclaim's own, so evictions change with it. Needs lru: mglru.
+"""
+
+from model.jit import frames, hook, idle_age, kernel, lrugens
+from model.layout import MAX_GENS
+from model.mm.gen_age import age
+from model.mm.gens import gen_of
+from model.mm.idle import node_frames
+from model.mm.lists import lruvec_of
+from model.mm.lru import lruvec_of_frame
+from model.mm.state import LRU
+from model.mm.truth import judge, judgement_due
+from model.mm.vmscan import DIRECT, begin
+from model.registry import AXES
+
+SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/mm/multigen_lru.rst, 6.18"
+SCANNERS = "node"
+NEEDS = "generations"
+PARAMS = {
+    "interval_ms": (120_000, "ms", "time between two agings", "as the scan period of kstaled"),
+}
+AXIS = list(AXES).index("idle")
+SWAPPINESS = 200  # both kinds age, as a write to lru_gen without a last argument does
+
+
+@kernel
+def unused_for(m, lv, frame_state):
+    """Time since the page in this generation was surely not used: the next generation has existed for so long."""
+    g, gen = lrugens(m)[lv], gen_of(frame_state)
+    if gen < 0 or gen == g.max_seq % MAX_GENS:
+        return 0
+    return m.clock.now - g.born[(gen + 1) % MAX_GENS]
+
+
+@kernel
+def tell(m, node):
+    """What the generations say of every page of the node, for the comparison with the truth."""
+    if not judgement_due(m, node):
+        return
+    first, end = node_frames(m, node)
+    f, verdict = frames(m), idle_age(m)
+    for pfn in range(first, end):
+        if f[pfn].state & LRU:
+            verdict[pfn] = 1 if unused_for(m, lruvec_of_frame(m, pfn), f[pfn].state) >= m.cfg.cold_after else 0
+    judge(m, node, first, end, 1)
+
+
+@hook
+def idle_step(m, node):
+    seen = m.scanners[node]
+    if seen.pos == 0:
+        seen.started = m.clock.now
+        m.clock.now += m.cfg.kswapd_wake
+    begin(m, DIRECT, seen.pos, 0, 0, 3)
+    m.sc[DIRECT].node, m.sc[DIRECT].zone = node, m.nodes[node].first_zone
+    age(m, DIRECT, lruvec_of(m, seen.pos, node, m.nodes[node].first_zone), SWAPPINESS, 1, 1)
+    seen.pos += 1
+    if seen.pos < m.cfg.nr_memcgs:
+        return m.clock.now
+    seen.pos = 0
+    seen.rounds += 1
+    tell(m, node)
+    return seen.started + m.params[AXIS, 0] * 1_000_000

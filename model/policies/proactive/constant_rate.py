@@ -1,0 +1,23 @@
+"""Ask every group for the same number of pages a second, whatever it costs: what controllers have to beat."""
+
+from model.jit import hook
+from model.mm.limits import proactive_reclaim
+from model.mm.pressure import is_target
+from model.registry import AXES
+
+SOURCE = "a loop over memory.reclaim, 5.19"
+CONTROLLERS = 1
+PARAMS = {"pages_per_s": (64, "pages/s", "pages asked of every group", "arbitrary")}
+AXIS = list(AXES).index("proactive")
+SECOND = 1_000_000_000
+
+
+@hook
+def proactive_step(m, controller):
+    started = m.clock.now
+    if started:
+        for memcg in range(m.cfg.nr_memcgs):
+            if is_target(m, memcg):
+                m.clock.now += m.cfg.syscall
+                proactive_reclaim(m, memcg, m.params[AXIS, 0], -1)
+    return started + SECOND

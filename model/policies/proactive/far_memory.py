@@ -1,0 +1,78 @@
+"""Google's far memory: compress pages so cold that few are wanted back (ASPLOS 2019).
+
+Every minute each group gets the least age at which promotions would have stayed within a share of its working set; the
+threshold is a percentile of those, or the last minute's if that is higher, and there is none during warm-up. Anonymous
+pages older than it are compressed. A share of the pages does not compress: those are marked and passed over until they
+are written again. Ages come from the idle scanner (kstaled, or the bitmap's loop); swap should be zram.
+"""
+
+from model.jit import far, frames, hook, idle_age, kernel, tried
+from model.mm.far_memory import decide
+from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
+from model.mm.rmap import look_at_words
+from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_DIRTY
+from model.registry import AXES
+
+SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale Computers, ASPLOS 2019"
+CONTROLLERS = 1
+NEEDS = "ages"
+PARAMS = {
+    "slo": (200, "1/100000 a minute", "promotions a minute the working set may suffer", "0.2 % a minute"),
+    "percentile": (98, "%", "of the past minutes' best thresholds", "K is tuned there; estimate"),
+    "warmup_minutes": (10, "minutes", "time a group is left alone at first", "S is tuned there; estimate"),
+    "incompressible": (31, "%", "pages that do not compress below 73 %", "31 % of cold memory (from memory)"),
+    "minute_ms": (60_000, "ms", "time between two decisions", "one minute"),
+}
+AXIS = list(AXES).index("proactive")
+SLO, SHARE, WARMUP, INCOMPRESSIBLE, MINUTE = range(5)
+BATCH = 1024
+
+
+@kernel
+def compresses(owner, share):
+    """Whether the contents of the page at page-table word `owner` compress: all but `share` percent, scattered."""
+    return owner % 65_536 * 48_271 % 2_147_483_647 % 100 >= share
+
+
+@kernel
+def try_to_store(m, pfn):
+    """Compress the page and let it go; one that does not compress is marked instead. Pages freed."""
+    page = frames(m)[pfn]
+    if tried(m)[pfn] and not look_at_words(m, pfn, -1) & 2:
+        return 0
+    tried(m)[pfn] = 0
+    if compresses(page.owner, m.params[AXIS, INCOMPRESSIBLE]):
+        return pick(m, pfn)
+    m.clock.now += m.swaps[0].out_ns
+    m.vm.far_rejected += 1
+    if look_at_words(m, pfn, ~PTE_DIRTY) & 2:  # the next write shows in the word again
+        page.state |= DIRTY
+    tried(m)[pfn] = 1
+    return 0
+
+
+@kernel
+def reclaim_cold(m, first, end):
+    """kreclaimd's walk over a range of frames."""
+    begin_pick(m)
+    for pfn in range(first, end):
+        m.clock.now += m.cfg.pfn_walk
+        page = frames(m)[pfn]
+        if page.state & (LRU | ANON | IDLE) == LRU | ANON | IDLE and idle_age(m)[pfn] >= far(m)[page.memcg].threshold:
+            try_to_store(m, pfn)
+    reclaim_picked(m)
+
+
+@hook
+def proactive_step(m, controller):
+    walk, p = m.kreclaimd, m.params[AXIS]
+    if m.cfg.scan_ns == 0:  # no scan has begun
+        return m.clock.now + p[MINUTE] * 1_000_000
+    if walk.pos == 0:
+        walk.started = m.clock.now
+        for memcg in range(m.cfg.nr_memcgs):
+            decide(m, memcg, p[SLO], p[SHARE], p[WARMUP])
+    end = min(walk.pos + BATCH, m.cfg.nr_frames)
+    reclaim_cold(m, walk.pos, end)
+    walk.pos = end if end < m.cfg.nr_frames else 0
+    return m.clock.now if walk.pos else walk.started + p[MINUTE] * 1_000_000
