@@ -180,6 +180,7 @@ CONFIG = row(
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8", scan_ns="i8",
+    lose_young="i8",
     nr_shrinkers="i8", nr_slab_caches="i8", vfs_cache_pressure="i8", slab_by_bytes="i8", slab_marks_new="i8",
     slab_lookup="i8", slab_object_alloc="i8", slab_object_scan="i8", slab_object_free="i8",
 )  # fmt: skip

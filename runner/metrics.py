@@ -122,6 +122,8 @@ far_coverage_ratio | 1 | higher | far memory coverage | share of cold memory tha
     far_stored / far_cold
 promotion_ratio | 1 | lower | promotions per minute | pages swapped in a minute, over the working set
     pswpin / far_ws
+idle_cpu_ratio | 1 | lower | scanner CPU | share of one CPU that idle page scanners use
+    idle_scan_ns / elapsed_ns
 ws_true_mean_pages | pages | none | working set | pages touched within cold_after, mean over a scanner's rounds
     ws_true / idle_rounds
 ws_error_pages | pages | none | working set error | estimated less true working set, mean over a scanner's rounds

@@ -27,7 +27,7 @@ def clear_references(m, pfn):
     m.clock.now += m.cfg.rmap_check
     found = clear_young(m, pfn)
     if found & 1:
-        page.state = (page.state & ~IDLE) | YOUNG
+        page.state = (page.state & ~IDLE) | (0 if m.cfg.lose_young else YOUNG)
     return found
 
 

@@ -11,7 +11,7 @@ from model.events import compute
 from model.mm import idle, lru, rmap, truth
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
 from model.units import MS, S
-from tests.model.cells import FILE, READ, Run, machine, machine_of, mapped_frame, one, reads, run, writes
+from tests.model.cells import FILE, READ, ZRAM, Run, machine, machine_of, mapped_frame, one, reads, run, writes
 
 PAGES = 93  # three lru_add batches of 31: all of them on lists
 SECOND = compute(S)
@@ -201,3 +201,30 @@ def test_judgement_agrees_with_a_count_by_hand():
 
 def test_built_for_idle_tracking_only_when_it_is_wanted():
     assert len(machine_of(one("6.18", machine(16))).memory.table("last_touch")) == 0
+
+
+def test_without_the_young_flag_reclaim_loses_the_reference(resident: Run):
+    m, frames, words = resident.m, resident.built.memory.table("frames"), resident.built.memory.table("pte")
+    pfn = frame(resident.built, 11)
+    words[int(frames["owner"][pfn])] |= PTE_YOUNG
+    frames["state"][pfn] &= ~YOUNG
+    m.cfg.lose_young = 1
+    assert idle.clear_references(m, pfn) & 1 and rmap.referenced(m, pfn) == 0
+    m.cfg.lose_young = 0
+
+
+@pytest.mark.parametrize(("young_flag", "kept"), [(True, True), (False, False)])
+def test_a_scanner_that_forgets_young_bits_makes_reclaim_forget_pages(young_flag: bool, kept: bool):
+    """Under pressure, scanned every 10 ms: with the flag the hot pages are activated as without a scanner."""
+    rng = np.random.default_rng(2)
+    steps = [[reads(rng.integers(0, 900, 600)), reads(range(at, at + 150)), compute(20 * MS)]
+             for at in range(1000, 10_000, 150)]  # fmt: skip
+    hot = np.concatenate([part for step in steps for part in step])
+    host = machine(16, swap=ZRAM)
+    found = {}
+    for name, policy in (
+        ("none", {}),
+        ("kstaled", {"idle": Variant(variant="kstaled", params={"scan_ms": 10, "young_flag": young_flag})}),
+    ):
+        found[name] = run(one("6.18", host, policy=policy), hot).metrics["pgactivate"]
+    assert found["none"] > 100 and (found["kstaled"] > 0.9 * found["none"]) == kept

@@ -17,6 +17,7 @@ SCANNERS = "node"
 KEEPS = "ages"
 PARAMS = {
     "scan_ms": (120_000, "ms", "time for one walk over the node's memory (scan_seconds)", "typical setting: 120 s"),
+    "young_flag": (True, "", "whether a young bit taken from reclaim is remembered for it", "page_young, 2011"),
 }
 AXIS = list(AXES).index("idle")
 SLICES, BATCH = 120, 64
@@ -35,7 +36,7 @@ def walk(m, first, end):
 @hook
 def idle_step(m, node):
     seen, period = m.scanners[node], m.params[AXIS, 0] * 1_000_000
-    m.cfg.scan_ns = period
+    m.cfg.scan_ns, m.cfg.lose_young = period, 1 - m.params[AXIS, 1]
     first, end = node_frames(m, node)
     slice_of = -(-(end - first) // SLICES)
     if seen.pos == 0:

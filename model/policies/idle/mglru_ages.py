@@ -1,12 +1,12 @@
 """Working set from generations: age every lruvec once an interval and read when each generation was born (lru_gen).
 
-Aging walks page tables instead of looking up every frame's mappings, passes over tables that are not young, and moves
-what was used to the youngest generation. There are four, so ages reach no further than two intervals after aging: an
-interval below half of `cold_after` cannot tell. Aging is reclaim's own, so evictions change with it. Needs lru: mglru.
+Aging walks page tables instead of looking up every frame's mappings, passes over tables without a young entry, and
+moves what was used to the youngest generation. There are four, so ages reach no further than two intervals after aging:
+an interval below half of `cold_after` cannot tell. Aging is reclaim's own, so evictions change with it. Needs lru: mglru.
 """
 
-from model.jit import frames, hook, idle_age, kernel, lrugens
-from model.layout import MAX_GENS
+from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, tasks
+from model.layout import MAX_GENS, NONE
 from model.mm.gen_age import age
 from model.mm.gens import gen_of
 from model.mm.idle import node_frames
@@ -49,6 +49,15 @@ def tell(m, node):
     judge(m, node, first, end, 1)
 
 
+@kernel
+def forget_walks(m, memcg, node):
+    """Walk the group's page tables whole, not only the tables its bloom filter names (force_scan, on by default)."""
+    t = memcgs(m)[memcg].first_task
+    while t != NONE:
+        tasks(m)[t].walked[node] = 0
+        t = tasks(m)[t].next_of_group
+
+
 @hook
 def idle_step(m, node):
     seen = m.scanners[node]
@@ -57,6 +66,7 @@ def idle_step(m, node):
         m.clock.now += m.cfg.kswapd_wake
     begin(m, DIRECT, seen.pos, 0, 0, 3)
     m.sc[DIRECT].node, m.sc[DIRECT].zone = node, m.nodes[node].first_zone
+    forget_walks(m, seen.pos, node)
     age(m, DIRECT, lruvec_of(m, seen.pos, node, m.nodes[node].first_zone), SWAPPINESS, 1, 1)
     seen.pos += 1
     if seen.pos < m.cfg.nr_memcgs:
