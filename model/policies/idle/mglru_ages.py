@@ -1,8 +1,9 @@
 """Working set from generations: age every lruvec once an interval and read when each generation was born (lru_gen).
 
 Aging walks page tables instead of looking up every frame's mappings, passes over tables without a young entry, and
-moves what was used to the youngest generation. There are four, so ages reach no further than two intervals after aging:
-an interval below half of `cold_after` cannot tell. Aging is reclaim's own, so evictions change with it. Needs lru: mglru.
+moves what was used to the youngest generation. There are four, so ages reach no further than two intervals after
+aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's own, so evictions change with it. Needs
+lru: mglru.
 """
 
 from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, tasks
