@@ -66,6 +66,11 @@ nr_vmscan_write | lower | pages that reclaim itself wrote
 nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
 nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
+nr_dirty | none | dirty file pages that are not being written, when the run ends
+nr_writeback | none | file pages being written when the run ends
+nr_dirty_threshold | none | dirty pages at which writers are stopped, when somebody last asked
+nr_dirty_background_threshold | none | dirty pages from which the flushers write, when somebody last asked
+balance_dirty_pages | none | calls of writers into dirty throttling | events
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
 memcg_visits | lower | lruvecs of groups that reclaim went through, pages in them or not | events
@@ -133,6 +138,8 @@ stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
 stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
+stall_dirty_ns | lower | time asleep in dirty throttling | ns
+dirty_pauses | lower | sleeps in dirty throttling | events
 stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns

@@ -17,6 +17,8 @@ MAX_ZONES = MAX_NODES * ZONES_PER_NODE
 MAX_ORDER, MIGRATETYPES = 11, 6
 MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
 MAX_SWAPS, MAX_HOOKS = 8, 64
+MAX_BDIS = 64
+LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 18 minutes
 MAX_SC = MAX_NODES + 2  # scan controls: one a kswapd, one for whoever reclaims directly, one for soft limits
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 # MGLRU isolates up to 64 pages at once, the two-list LRU 32.
@@ -47,6 +49,7 @@ PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
+    nr_file_dirty="i8", nr_writeback="i8",
     reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 NODE = row(
@@ -121,7 +124,8 @@ SC = row(
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)),
-          stock_memcg=("i8", (MAX_STOCKS,)), stock=("i8", (MAX_STOCKS,)), stock_turn="i8")  # fmt: skip
+          stock_memcg=("i8", (MAX_STOCKS,)), stock=("i8", (MAX_STOCKS,)), stock_turn="i8",
+          bdp_ratelimits="i8", dirty_leaks="i8")  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
     fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8", prev_page="i8",
@@ -130,15 +134,38 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
 )  # fmt: skip
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
-    nr_regions="i8",
+    nr_regions="i8", wb="i8",
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    nofs="i8",
+    nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
+    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
+    balance_wb="i8", throttled="i8", bdp_wb="i8", pages_dirtied="i8", pause="i8", paused_at="i8", pause_began="i8",
+    bdp_began="i8", write_chunk="i8", pages_written="i8", dirties_events="i8", dirties_period="i8", write_began="i8",
+    stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
+# A backing device. `min_ratio`, `max_ratio` in 1/10000 percent (BDI_RATIO_SCALE). Its wbs are adjacent rows.
+BDI = row(first_disk="i8", nr_disks="i8", min_ratio="i8", max_ratio="i8", strictlimit="i8", first_wb="i8", nr_wbs="i8")
+# Dirty pages of a backing device (with cgroup writeback: those of one group). Stamps in jiffies, bandwidths and rates
+# in pages a second; `events`, `period`: its part of the pages written lately, globally and in its group's domain.
+WB = row(
+    bdi="i8", memcg="i8", nr_reclaimable="i8", nr_writeback="i8", nr_dirtied="i8", nr_written="i8",
+    bw_time_stamp="i8", dirtied_stamp="i8", written_stamp="i8", write_bandwidth="i8", avg_write_bandwidth="i8",
+    dirty_ratelimit="i8", balanced_dirty_ratelimit="i8", dirty_exceeded="i8", events="i8", period="i8",
+    memcg_events="i8", memcg_period="i8", writeback_inodes="i8", bw_due="i8",
+)  # fmt: skip
+# What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
+# writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
+WB_DOMAIN = row(
+    dirty_limit="i8", dirty_limit_tstamp="i8", events="i8", period="i8", period_at="i8", nr_dirty="i8",
+    nr_writeback="i8",
+)  # fmt: skip
+PROP = row(shift="i8", events="i8")  # a floating proportion's global side (lib/proportions.c, to 3.5)
+LATENCY = row(write=("i4", (LATENCY_BUCKETS,)))  # how long a task's write() calls took
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",
@@ -183,6 +210,9 @@ CONFIG = row(
     lose_young="i8",
     nr_shrinkers="i8", nr_slab_caches="i8", vfs_cache_pressure="i8", slab_by_bytes="i8", slab_marks_new="i8",
     slab_lookup="i8", slab_object_alloc="i8", slab_object_scan="i8", slab_object_free="i8",
+    nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
+    dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
+    dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
@@ -203,6 +233,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
+    "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
 }  # fmt: skip
 
 MACHINE = row(
@@ -211,7 +242,7 @@ MACHINE = row(
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
     sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
     swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
-    links=(LINK, (64,)),
+    links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP,
 )  # fmt: skip
 
 
