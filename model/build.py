@@ -87,6 +87,7 @@ def table_rows(
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
+        "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
         "iters": lruvecs * PRIORITIES,
         "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),

@@ -26,7 +26,7 @@ LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
-MAX_IO = 1 << 16  # completions in flight
+MAX_IO = 1 << 16  # requests on their way to disks, at most
 
 NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
 
@@ -176,7 +176,11 @@ DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_p
            channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
            flush_index="i8", flush_left="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
-IO = row(at="i8", seq="i8", pfn="i8")
+REQUEST = row(  # see model/block/request.py
+    disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
+    chain="i4", last="i4", passed="i4", failed="i4",
+)  # fmt: skip
+IO = row(at="i8", seq="i8", what="i8")
 SCANNER = row(pos="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
 IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used again by the age they had reached
     counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
@@ -214,7 +218,8 @@ CONFIG = row(
     dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
 )  # fmt: skip
-CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor="i8", next_sample="i8",
+CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
+            nr_requests="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
             in_fault="i8", soft_order="i8", nofs="i8", reclaimed_slab="i8", shrinking="i8",
@@ -223,7 +228,8 @@ CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor=
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
     "swapmap": np.dtype("i2"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
-    "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
+    "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "requests": REQUEST,
+    "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
     "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,

@@ -1,4 +1,7 @@
-"""Writes in flight: a binary heap of (time, sequence, frame), so that completions come in a fixed order."""
+"""What disks will have done when: a binary heap of (time, sequence, request), so that ends come in a fixed order.
+
+A negative entry is a disk of which nothing but its number is known: it is free for its next request then.
+"""
 
 from model.jit import io_heap, kernel
 from model.layout import NONE
@@ -15,18 +18,18 @@ def _before(a, b):
 def _swap(a, b):
     a.at, b.at = b.at, a.at
     a.seq, b.seq = b.seq, a.seq
-    a.pfn, b.pfn = b.pfn, a.pfn
+    a.what, b.what = b.what, a.what
 
 
 @kernel
-def submit(m, pfn, at):
-    """Note that the write of frame `pfn` ends at time `at`."""
+def announce(m, what, at):
+    """Note that request `what` ends at time `at`, or that disk -1 - `what` is free then."""
     heap = io_heap(m)
     if m.clock.nr_io >= m.rows.io:
-        panic(m, BAD_IO, pfn)
+        panic(m, BAD_IO, what)
         return
     i = m.clock.nr_io
-    heap[i].at, heap[i].seq, heap[i].pfn = at, m.clock.io_seq, pfn
+    heap[i].at, heap[i].seq, heap[i].what = at, m.clock.io_seq, what
     m.clock.nr_io += 1
     m.clock.io_seq += 1
     while i > 0 and _before(heap[i], heap[(i - 1) // 2]):
@@ -36,17 +39,17 @@ def submit(m, pfn, at):
 
 @kernel
 def next_completion(m):
-    """When the first write in flight ends, or a time beyond every other when none is."""
+    """When something of it happens next, or a time beyond every other when nothing is in flight."""
     return io_heap(m)[0].at if m.clock.nr_io else 1 << 62
 
 
 @kernel
 def pop_completed(m, now):
-    """The frame of the first write that has ended by `now`, or NONE."""
+    """(what has happened first by `now`, when), or (NONE, now)."""
     heap = io_heap(m)
     if m.clock.nr_io == 0 or heap[0].at > now:
-        return NONE
-    pfn = heap[0].pfn
+        return NONE, now
+    what, at = heap[0].what, heap[0].at
     m.clock.nr_io -= 1
     last = m.clock.nr_io
     _swap(heap[0], heap[last])
@@ -54,10 +57,10 @@ def pop_completed(m, now):
     while True:
         child = 2 * i + 1
         if child >= last:
-            return pfn
+            return what, at
         if child + 1 < last and _before(heap[child + 1], heap[child]):
             child += 1
         if not _before(heap[child], heap[i]):
-            return pfn
+            return what, at
         _swap(heap[child], heap[i])
         i = child

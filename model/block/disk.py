@@ -3,6 +3,8 @@
 Little's law holds within a few percent for flash drives under this model (16 in flight / 93.9 us = 170k requests/s).
 """
 
+from model.block.completions import announce
+from model.block.request import new_request
 from model.block.server import earliest, serve
 from model.jit import kernel
 from model.layout import NONE
@@ -42,3 +44,19 @@ def remote_write(m, link, disk, now, count):
     sent = serve(m, line.server_out, now, line.page_ps * count // 1000) + line.rtt // 2
     written = write_pages(m, disk, sent, count) if disk != NONE else sent
     return written + line.rtt - line.rtt // 2
+
+
+@kernel
+def submit_write(m, disk, file, first, count):
+    """Start writing `count` adjacent pages from slot `first` on, of a file or (NONE) of the swap cache."""
+    number = new_request(m, disk, file, first, count, 0)
+    if number != NONE:
+        announce(m, number, write_pages(m, disk, m.clock.now, count))
+
+
+@kernel
+def submit_remote_write(m, link, disk, first, count, protocol_ns):
+    """Start writing `count` adjacent pages of the swap cache over a link; the protocol takes its time on top."""
+    number = new_request(m, disk, NONE, first, count, 0)
+    if number != NONE:
+        announce(m, number, remote_write(m, link, disk, m.clock.now, count) + protocol_ns)

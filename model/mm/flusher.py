@@ -6,8 +6,8 @@ pages are written as were dirty. What throttles the writers themselves is not mo
 """
 
 from model.actors import NEVER, schedule
-from model.block.completions import next_completion, submit
-from model.block.disk import write_pages
+from model.block.completions import next_completion
+from model.block.disk import submit_write
 from model.block.server import earliest
 from model.jit import cache, files, frames, kernel, pte, regions, servers
 from model.layout import NONE
@@ -127,11 +127,9 @@ def flusher_step(m, disk):
     while count < RUN_PAGES and index + count < file.start + file.npages and dirty_at(m, index + count):
         count += 1
     m.clock.now += m.cfg.io_path
-    done = write_pages(m, disk, m.clock.now, count)
+    submit_write(m, disk, d.flush_file, index, count)
     for i in range(index, index + count):
-        pfn = cache(m)[i] - 1
-        start_write(m, pfn)
-        submit(m, pfn, done)
+        start_write(m, cache(m)[i] - 1)
     d.flush_left -= count
     d.flush_index = index + count
     d.flush_at = queue_has_room(m, disk)

@@ -5,10 +5,9 @@ request follows one of 128 KiB. Until then the disk has not even seen the pages,
 their writes end.
 """
 
-from model.block.completions import submit
-from model.block.disk import remote_write, write_pages
+from model.block.disk import submit_remote_write, submit_write
 from model.jit import files, frames, kernel
-from model.layout import MAX_NODES, PLUG_PAGES
+from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
 
@@ -29,15 +28,17 @@ def adjacent(m, before, pfn):
 
 
 @kernel
-def _request(m, pfn, count):
-    """When one request for `count` pages from the frame's place on is written."""
+def _send(m, pfn, count):
+    """Submit one request for `count` pages from the frame's place on."""
     page = frames(m)[pfn]
     if not page.state & ANON:
-        return write_pages(m, files(m)[page.slot].disk, m.clock.now, count)
+        submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count)
+        return
     a = m.swaps[area_of(m, page.slot - 1)]
     if a.kind == SWAP_PARTITION:
-        return write_pages(m, a.disk, m.clock.now, count)
-    return remote_write(m, a.link, a.disk, m.clock.now, count) + a.out_ns
+        submit_write(m, a.disk, NONE, page.slot - 1, count)
+    else:
+        submit_remote_write(m, a.link, a.disk, page.slot - 1, count, a.out_ns)
 
 
 @kernel
@@ -52,9 +53,7 @@ def unplug(m, s):
             and adjacent(m, sc.plugged[first + count - 1], sc.plugged[first + count])
         ):
             count += 1
-        done = _request(m, sc.plugged[first], count)
-        for i in range(first, first + count):
-            submit(m, sc.plugged[i], done)
+        _send(m, sc.plugged[first], count)
         first += count
     sc.nr_plugged = sc.plug_requests = sc.plug_run = 0
 
@@ -103,7 +102,7 @@ def write_out(m, s, pfn):
     m.clock.now += m.cfg.io_path
     page.state |= WRITEBACK | RECLAIM
     if a.kind == SWAP_NFS:
-        submit(m, pfn, _request(m, pfn, 1))
+        _send(m, pfn, 1)
     else:
         plug(m, s, pfn)
     return 0

@@ -44,7 +44,7 @@ BROKEN = {
     3: "a free block overlaps another",
     4: "a hook answered out of range",
     5: "a frame was freed while still mapped or cached",
-    6: "more completions in flight than the table holds",
+    6: "more requests in flight than the table holds",
     7: "a charge went below zero",
     8: "a page-table word and its frame disagree",
     9: "no actor can make progress",
