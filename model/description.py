@@ -8,7 +8,10 @@ documentation (`mmrun explain`, `mmrun schema`).
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.units import GB_S, GBIT_S, MB_S, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, S
+from model.storage import Disk as Disk
+from model.storage import Link as Link
+from model.storage import SwapTarget as SwapTarget
+from model.units import GB_S, Bytes, BytesPerSecond, KiB, Nanoseconds, S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,64 +26,6 @@ class Node:
     """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
     bandwidth: BytesPerSecond = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disk:
-    """A block device: `parallel` servers, each taking a fixed time per request, behind one interface rate."""
-
-    read_latency: Nanoseconds = 94 * US
-    """Service time of a 4 KiB read. Default: Intel P3700, queue depth 16 (AnandTech on the Optane P4800X, 2017)."""
-    write_latency: Nanoseconds = 20 * US
-    """Service time of a 4 KiB write, acknowledged from the drive's buffer (estimate)."""
-    parallel: int = 16
-    """Requests served at once."""
-    read_bandwidth: BytesPerSecond = 2_700 * MB_S
-    """Interface rate for reads."""
-    write_bandwidth: BytesPerSecond = 1_000 * MB_S
-    """Interface rate for writes."""
-    size: Bytes = 256 * GiB
-    """Capacity."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Link:
-    """A network link to a storage server."""
-
-    bandwidth: BytesPerSecond = 10 * GBIT_S
-    """Raw rate."""
-    rtt: Nanoseconds = 40 * US
-    """Round trip including both network stacks: 10 GbE 30-50 us (estimate)."""
-    mtu: int = 1500
-    """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (computed)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SwapTarget:
-    """Where swapped pages go."""
-
-    kind: Literal["partition", "zram", "nbd", "nfs", "iscsi"]
-    """`partition` on a local disk, `zram` in memory, or a block device or file over a link."""
-    size: Bytes
-    """Capacity of the swap area."""
-    disk: str | None = None
-    """Name of the machine's disk that holds it; for network targets, the server's disk."""
-    link: str | None = None
-    """Name of the machine's link (network targets)."""
-    priority: int = -1
-    """Areas of higher priority fill first; equal ones are used in turn."""
-    protocol: Nanoseconds | None = None
-    """Network targets: software time a request spends in the protocol on both sides, link and disk excluded.
-
-    None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as
-    over NBD).
-    """
-    compress: Nanoseconds = 3 * US
-    """zram: time to compress a page (lz4; estimate)."""
-    decompress: Nanoseconds = 1_200
-    """zram: time to decompress a page (lz4; estimate)."""
-    compression_ratio: float = 3.0
-    """zram: page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +241,8 @@ class Region:
     """
     disk: str | None = None
     """Disk that holds the file; None: a file system without a device (reads and writes cost no I/O time)."""
+    fragment: Bytes | None = None
+    """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
     readahead: Bytes = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Bytes = 64 * KiB

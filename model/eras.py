@@ -22,6 +22,8 @@ class Era:
     `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
     read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
     one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
+    `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
+    `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS).
     """
 
     name: str
@@ -42,6 +44,8 @@ class Era:
     activates_in_batch: bool = True
     lruvec_lock: bool = True
     charge_retries: int = 16
+    blk_mq: bool = True
+    max_sectors_kib: int = 1280
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -76,6 +80,8 @@ ERAS = {
             fault_around=False,
             mapped_counts_twice=True,
             activates_in_batch=False,
+            blk_mq=False,
+            max_sectors_kib=512,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -96,6 +102,8 @@ ERAS = {
             fault_around=False,
             mapped_counts_twice=True,
             activates_in_batch=False,
+            blk_mq=False,
+            max_sectors_kib=512,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -119,6 +127,8 @@ ERAS = {
             kmem_accounting=False,
             tlb_batched=False,
             mapped_counts_twice=True,
+            blk_mq=False,
+            max_sectors_kib=512,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -137,6 +147,7 @@ ERAS = {
             _OLD_MODES,
             params={"reclaim_writeback": {"throttle": False}},
             mapped_counts_twice=True,
+            blk_mq=False,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,

@@ -19,6 +19,7 @@ MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arb
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_BDIS = 64
 LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 18 minutes
+MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
 MAX_SC = MAX_NODES + 2  # scan controls: one a kswapd, one for whoever reclaims directly, one for soft limits
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 # MGLRU isolates up to 64 pages at once, the two-list LRU 32.
@@ -134,7 +135,7 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
 )  # fmt: skip
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
-    nr_regions="i8", wb="i8",
+    nr_regions="i8", wb="i8", first_block="i8", extent="i8",
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
@@ -169,12 +170,25 @@ LATENCY = row(write=("i4", (LATENCY_BUCKETS,)))  # how long a task's write() cal
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",
-    stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8",
+    stored_bytes="i8", stored="i8", pool="i8", pool_frames="i8", pool_node="i8", first_block="i8",
 )  # fmt: skip
 SERVER = row(free_at="i8", busy_from="i8", busy_ns="i8", wait_ns="i8", requests="i8")
-DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
-           channel="i8", reads="i8", writes="i8", flushing="i8", flush_at="i8", flush_file="i8",
-           flush_index="i8", flush_left="i8")  # fmt: skip
+# A block device. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB stick is;
+# `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
+DISK = row(
+    kind="i8", first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
+    channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
+    nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
+    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", congestion_on="i8", congestion_off="i8",
+    queue_head="i8", queue_tail="i8", drive_head="i8", nr_queued="i8", nr_drive="i8", nr_allocated="i8",
+    congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
+    head="i8", command="i8", revolution="i8", seek_track="i8", seek_average="i8", seek_full="i8", inner_ppm="i8",
+    erase_pages="i8", nr_open="i8", open_block=("i8", (OPEN_BLOCKS,)), open_fill=("i8", (OPEN_BLOCKS,)),
+    open_used=("i8", (OPEN_BLOCKS,)),
+    seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
+    busy_ns="i8", wait_ns="i8", write_errors="i8",
+    flushing="i8", flush_at="i8", flush_file="i8", flush_index="i8", flush_left="i8",
+)  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 REQUEST = row(  # see model/block/request.py
     disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",

@@ -1,12 +1,23 @@
 """Disks, links and swap areas of a machine record."""
 
-from model.description import SwapTarget
+from model import registry
+from model.actors import NEVER
+from model.description import Disk, SwapTarget
+from model.eras import Era
 from model.layout import NONE
 from model.machine import Built, Servers
-from model.units import PAGE
+from model.mm import state
+from model.storage import disk_value
+from model.units import PAGE, KiB, S
 
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
 CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
+_DISKS = {
+    "generic": state.DISK_GENERIC, "sata-ssd": state.DISK_GENERIC, "hdd": state.DISK_HDD, "usb": state.DISK_USB,
+    "stripe": state.DISK_STRIPE,
+}  # fmt: skip
+BLKDEV_MAX_RQ = 128
+USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
 PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
 
 
@@ -14,11 +25,7 @@ def place_devices(built: Built, servers: Servers) -> None:
     """Fill the rows of disks, links and swap areas; times in ns, times per page in ps."""
     machine, m = built.cell.machine, built.memory.m
     for d, disk in enumerate(machine.disks.values()):
-        row = m.disks[d]
-        row.first_server, row.parallel, row.channel = servers.take(disk.parallel), disk.parallel, servers.take()
-        row.read_ns, row.write_ns = disk.read_latency, disk.write_latency
-        row.read_page_ps = PAGE * 10**12 // disk.read_bandwidth
-        row.write_page_ps = PAGE * 10**12 // disk.write_bandwidth
+        _disk(built, m.disks[d], disk, servers)
     links = list(machine.links)
     for n, link in enumerate(machine.links.values()):
         row = m.links[n]
@@ -29,6 +36,7 @@ def place_devices(built: Built, servers: Servers) -> None:
     for n, target in enumerate(machine.swap.values()):
         row = m.swaps[n]
         row.first, row.nslots = first, target.size // PAGE
+        row.first_block = 0
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not m.cfg.zone_lruvecs], max(1, int(row.nslots)))
@@ -39,6 +47,45 @@ def place_devices(built: Built, servers: Servers) -> None:
         row.out_ns, row.in_ns = _swap_costs(target)
         first += int(row.nslots)
     m.cfg.nr_swaps, m.cfg.total_swap, m.cfg.nr_disks = len(machine.swap), first, len(machine.disks)
+
+
+def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
+    row.kind = _DISKS[disk.kind]
+    row.read_ns, row.write_ns = disk_value(disk, "read_latency"), disk_value(disk, "write_latency")
+    row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
+    row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
+    row.nr_blocks = disk.size // PAGE
+    row.fail_from, row.fail_until = _window(disk.fail_from, disk.fail_until)
+    row.stall_from, row.stall_until = _window(disk.stall_from, disk.stall_until)
+    if row.kind == state.DISK_GENERIC:
+        row.parallel = disk_value(disk, "parallel")
+        row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
+    elif row.kind == state.DISK_STRIPE:
+        row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
+        row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
+        row.nr_blocks = sum(built.cell.machine.disks[member].size for member in disk.members) // PAGE
+    else:
+        _queue(row, disk, registry.eras()[built.cell.kernel])
+        row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
+        row.seek_track, row.seek_average, row.seek_full = disk.seek_track, disk.seek_average, disk.seek_full
+        row.inner_ppm = int(disk.inner_rate * 1_000_000)
+        row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
+
+
+def _queue(row, disk: Disk, era: Era) -> None:
+    """The request queue: 128 requests a direction and congestion marks, or twice the depth with blk-mq."""
+    row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
+    row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else era.max_sectors_kib) * KiB // PAGE
+    row.nr_requests = 2 * min(int(row.depth), BLKDEV_MAX_RQ) if era.blk_mq else BLKDEV_MAX_RQ
+    n = int(row.nr_requests)
+    # blk_queue_congestion_threshold; blk-mq never marks a queue congested
+    row.congestion_on = 1 << 62 if era.blk_mq else n - n // 8 + 1
+    row.congestion_off = n - n // 8 - n // 16 - 1
+    row.queue_head = row.queue_tail = row.drive_head = NONE
+
+
+def _window(begin: int | None, end: int | None) -> tuple[int, int]:
+    return (NEVER, NEVER) if begin is None else (begin, NEVER if end is None else end)
 
 
 def _swap_costs(target: SwapTarget) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from model.place_slab import Spaces, region_key
 from model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
+ALLOCATION_GROUPS = 4
 _ADVICE = ("normal", "random", "sequential")
 
 
@@ -55,6 +56,7 @@ class File:
     number: int
     pages: int
     disk: str | None
+    fragment: int | None = None
 
 
 def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
@@ -64,12 +66,27 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind == "file":
                 key = region.file or f"{name}/{i}"
-                known = files.setdefault(key, File(len(files), 0, region.disk))
+                known = files.setdefault(key, File(len(files), 0, region.disk, region.fragment))
                 if known.disk != region.disk:
                     where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
                     raise ValueError(f"file {key!r} is {where}")
                 known.pages = max(known.pages, size)
     return files
+
+
+def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
+    """Files go to a disk's allocation groups in turn, in each behind the one before (XFS has four on one disk)."""
+    used: dict[tuple[str, int], int] = {}
+    turn: dict[str, int] = {}
+    for file in files.values():
+        if not file.disk:
+            continue
+        group = turn.get(file.disk, 0)
+        turn[file.disk] = (group + 1) % ALLOCATION_GROUPS
+        blocks = int(built.memory.m.disks[built.disks.index(file.disk)].nr_blocks)
+        first = used.get((file.disk, group), group * (blocks // ALLOCATION_GROUPS))
+        used[file.disk, group] = first + file.pages
+        built.memory.table("files")[file.number].first_block = first % blocks
 
 
 def place_tasks(
@@ -82,7 +99,9 @@ def place_tasks(
         row = built.memory.table("files")[file.number]
         row.start, row.npages, row.first_region = start, file.pages, NONE
         row.disk = built.disks.index(file.disk) if file.disk else NONE
+        row.extent = (file.fragment or 0) // PAGE
         start += -(-file.pages // 64) * 64
+    _place_on_disks(built, files)
     m.cfg.nr_files = len(files)
     next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
     groups = GroupOfTask(built)

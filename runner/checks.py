@@ -1,6 +1,7 @@
 """Whether a described machine can exist: what types cannot say, each fault at its place."""
 
 from model.description import Disk, Link, Machine, SwapTarget
+from model.storage import disk_value
 from model.units import KiB, MiB
 from runner import units
 from runner.problems import Problems, suggest
@@ -9,6 +10,7 @@ from runner.yaml_nodes import Mapping
 
 MAX_NODES = 16
 MAX_CPUS = 256
+MAX_MEMBERS = 32
 MIN_MEMORY = 16 * MiB
 MAX_MEMORY = 64 << 40
 PAGE = 4 * KiB
@@ -82,13 +84,43 @@ class MachineCheck:
 
     def disk(self, name: str, disk: Disk) -> None:
         here = ("disks", name)
-        if not 1 <= disk.parallel <= 4096:
+        if not 1 <= disk_value(disk, "parallel") <= 4096:
             self.fault(f"{disk.parallel} requests served at once", "1 to 4096", *here, "parallel")
         for rate in ("read_bandwidth", "write_bandwidth"):
             if getattr(disk, rate) == 0:
                 self.fault(f"{rate} is zero: nothing would ever arrive", "examples: 500MB/s", *here, rate)
         if disk.size == 0:
             self.fault("a disk without capacity", "examples: 256GiB", *here, "size")
+        self.parts(name, disk)
+
+    def parts(self, name: str, disk: Disk) -> None:
+        """What only some kinds of disks have."""
+        here = ("disks", name)
+        if (disk.kind == "stripe") != bool(disk.members):
+            what = "a stripe without disks" if disk.kind == "stripe" else f"a disk of kind {disk.kind} has no members"
+            self.fault(what, "write kind: stripe and members: [a, b]", *here, "members")
+        if len(disk.members) > MAX_MEMBERS:
+            self.fault(f"{len(disk.members)} members", f"up to {MAX_MEMBERS}", *here, "members")
+        for index, member in enumerate(disk.members):
+            self.known(member, self.machine.disks, "disk", *here, "members", index)
+            if member in self.machine.disks and self.machine.disks[member].kind == "stripe":
+                self.fault(f"`{member}` is a stripe itself", "name plain disks", *here, "members", index)
+        for key in ("chunk", "erase_block"):
+            if getattr(disk, key) == 0 or getattr(disk, key) % PAGE:
+                self.fault(f"{key} is whole 4KiB pages", "examples: 128KiB", *here, key)
+        for key, low, high in (("rpm", 1, 100_000), ("inner_rate", 0.01, 1.0), ("open_blocks", 1, 8)):
+            if not low <= getattr(disk, key) <= high:
+                self.fault(f"{key} is {getattr(disk, key)}", f"{low} to {high}", *here, key)
+        if not disk.seek_track <= disk.seek_average <= disk.seek_full:
+            self.fault(
+                "a longer seek takes less time", "seek_track <= seek_average <= seek_full", *here, "seek_average"
+            )
+        for what in ("fail", "stall"):
+            begin, end = getattr(disk, f"{what}_from"), getattr(disk, f"{what}_until")
+            if end is not None and (begin is None or end < begin):
+                self.fault(f"{what}_until comes before {what}_from", "give both in order", *here, f"{what}_until")
+        if disk.stall_from is not None and (disk.stall_until is None or disk.kind not in ("hdd", "usb")):
+            self.fault("a stall ends, and only an hdd or usb disk stalls", "add stall_until", *here, "stall_from")
 
     def link(self, name: str, link: Link) -> None:
         if link.bandwidth == 0:

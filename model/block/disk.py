@@ -1,62 +1,171 @@
-"""Disks and links: fixed service time, `parallel` servers, one shared interface rate.
+"""Disks and links, whatever their kind: reading, writing, what has come to its end.
 
-Little's law holds within a few percent for flash drives under this model (16 in flight / 93.9 us = 170k requests/s).
+The generic kind has `parallel` servers of fixed service time and one shared interface rate, so the end of a request is
+known when it is made. Little's law holds within a few percent for flash drives under this model (16 in flight / 93.9 us
+= 170k requests/s). Others have a queue (`model.block.queue`), a stripe has members with queues of their own.
 """
 
-from model.block.completions import announce
+from model.block.completions import announce, pop_completed
+from model.block.device import fails
+from model.block.queue import end_request, free_for_next, queue_write, serve_now
 from model.block.request import new_request
 from model.block.server import earliest, serve
-from model.jit import kernel
+from model.jit import kernel, requests
 from model.layout import NONE
+from model.mm.state import DISK_GENERIC, DISK_STRIPE
 
 
 @kernel
-def read_pages(m, disk, now, count):
-    """When `count` adjacent pages requested at `now` have been read (one request)."""
+def stripe_unit(m, disk, block):
+    """(member disk, block there, pages to the end of the unit) of a stripe's block."""
     d = m.disks[disk]
+    unit, offset = block // d.chunk, block % d.chunk
+    return d.members[unit % d.nr_members], unit // d.nr_members * d.chunk + offset, d.chunk - offset
+
+
+@kernel
+def _read(m, disk, now, count, block):
+    d = m.disks[disk]
+    if d.kind != DISK_GENERIC:
+        return serve_now(m, disk, block, count, False, now)
     d.reads += 1
+    d.pages_read += count
     ready = serve(m, earliest(m, d.first_server, d.parallel), now, d.read_ns)
     return serve(m, d.channel, ready, d.read_page_ps * count // 1000)
 
 
 @kernel
-def write_pages(m, disk, now, count):
-    """When `count` adjacent pages submitted at `now` have been written (one request)."""
+def _write(m, disk, now, count, block):
     d = m.disks[disk]
+    if d.kind != DISK_GENERIC:
+        return serve_now(m, disk, block, count, True, now)
     d.writes += 1
+    d.pages_written += count
     moved = serve(m, d.channel, now, d.write_page_ps * count // 1000)
     return serve(m, earliest(m, d.first_server, d.parallel), moved, d.write_ns)
 
 
 @kernel
-def remote_read(m, link, disk, now, count):
+def read_pages(m, disk, now, count, block):
+    """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
+    if m.disks[disk].kind != DISK_STRIPE:
+        return _read(m, disk, now, count, block)
+    done = now
+    while count > 0:
+        member, place, unit = stripe_unit(m, disk, block)
+        part = min(count, unit)
+        done = max(done, _read(m, member, now, part, place))
+        block, count = block + part, count - part
+    return done
+
+
+@kernel
+def write_pages(m, disk, now, count, block):
+    """When `count` adjacent pages submitted at `now`, which somebody waits for, have been written."""
+    if m.disks[disk].kind != DISK_STRIPE:
+        return _write(m, disk, now, count, block)
+    done = now
+    while count > 0:
+        member, place, unit = stripe_unit(m, disk, block)
+        part = min(count, unit)
+        done = max(done, _write(m, member, now, part, place))
+        block, count = block + part, count - part
+    return done
+
+
+@kernel
+def _submit(m, disk, file, first, count, block):
+    d = m.disks[disk]
+    while count > 0:
+        part = count if d.kind == DISK_GENERIC else min(count, d.max_pages)
+        number = new_request(m, disk, file, first, part, block)
+        if number == NONE:
+            return
+        if d.kind == DISK_GENERIC:
+            done = _write(m, disk, m.clock.now, part, block)
+            requests(m)[number].failed = 1 if fails(m, disk, done) else 0
+            announce(m, number, done)
+        else:
+            queue_write(m, disk, number)
+        first, block, count = first + part, block + part, count - part
+
+
+@kernel
+def submit_write(m, disk, file, first, count, block):
+    """Start writing `count` adjacent pages from slot `first` on, of a file or (NONE) of the swap cache, to `block`."""
+    if m.disks[disk].kind != DISK_STRIPE:
+        _submit(m, disk, file, first, count, block)
+        return
+    while count > 0:
+        member, place, unit = stripe_unit(m, disk, block)
+        part = min(count, unit)
+        _submit(m, member, file, first, part, place)
+        first, block, count = first + part, block + part, count - part
+
+
+@kernel
+def remote_read(m, link, disk, now, count, block):
     """When `count` pages have come back from a server's disk over a link: request out, disk (NONE: memory), data in."""
     line = m.links[link]
     asked = now + line.rtt // 2
-    read = read_pages(m, disk, asked, count) if disk != NONE else asked
+    read = read_pages(m, disk, asked, count, block) if disk != NONE else asked
     return serve(m, line.server_in, read, line.page_ps * count // 1000) + line.rtt - line.rtt // 2
 
 
 @kernel
-def remote_write(m, link, disk, now, count):
+def remote_write(m, link, disk, now, count, block):
     """When the server has acknowledged `count` pages sent over a link and written to its disk."""
     line = m.links[link]
     sent = serve(m, line.server_out, now, line.page_ps * count // 1000) + line.rtt // 2
-    written = write_pages(m, disk, sent, count) if disk != NONE else sent
+    written = write_pages(m, disk, sent, count, block) if disk != NONE else sent
     return written + line.rtt - line.rtt // 2
 
 
 @kernel
-def submit_write(m, disk, file, first, count):
-    """Start writing `count` adjacent pages from slot `first` on, of a file or (NONE) of the swap cache."""
-    number = new_request(m, disk, file, first, count, 0)
+def submit_remote_write(m, link, disk, first, count, block, protocol_ns):
+    """Start writing `count` adjacent pages of the swap cache over a link; the protocol takes its time on top."""
+    number = new_request(m, NONE, NONE, first, count, block)
     if number != NONE:
-        announce(m, number, write_pages(m, disk, m.clock.now, count))
+        announce(m, number, remote_write(m, link, disk, m.clock.now, count, block) + protocol_ns)
 
 
 @kernel
-def submit_remote_write(m, link, disk, first, count, protocol_ns):
-    """Start writing `count` adjacent pages of the swap cache over a link; the protocol takes its time on top."""
-    number = new_request(m, disk, NONE, first, count, 0)
-    if number != NONE:
-        announce(m, number, remote_write(m, link, disk, m.clock.now, count) + protocol_ns)
+def next_finished(m, now):
+    """(the request that has come to its end first by `now`, when), or (NONE, now); disks go on with their queues."""
+    while True:
+        what, at = pop_completed(m, now)
+        if what == NONE:
+            return NONE, now
+        if what < 0:
+            free_for_next(m, -1 - what, at)
+            continue
+        disk = requests(m)[what].disk
+        if disk != NONE and m.disks[disk].kind != DISK_GENERIC:
+            end_request(m, disk, at)
+        return what, at
+
+
+@kernel
+def queue_full(m, disk):
+    """Whether a disk's queue, or that of one of a stripe's members, has no free request."""
+    d = m.disks[disk]
+    if d.kind == DISK_GENERIC:
+        return False
+    if d.kind != DISK_STRIPE:
+        return d.nr_allocated >= d.nr_requests
+    for i in range(d.nr_members):
+        if m.disks[d.members[i]].nr_allocated >= m.disks[d.members[i]].nr_requests:
+            return True
+    return False
+
+
+@kernel
+def write_congested(m, disk):
+    """Whether the disk, or a member of it, is marked congested (bdi_write_congested)."""
+    d = m.disks[disk]
+    if d.kind != DISK_STRIPE:
+        return d.congested > 0
+    for i in range(d.nr_members):
+        if m.disks[d.members[i]].congested:
+            return True
+    return False

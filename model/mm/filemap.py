@@ -8,6 +8,7 @@ from model.block.disk import read_pages
 from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.extents import block_of
 from model.mm.flusher import balance_dirty
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import kmem_group, stat_updated, uncharge
@@ -88,21 +89,21 @@ def add_run(m, t, file, first, end, mark, stop):
 
 
 @kernel
-def submit_read(m, file, fresh):
-    """Read `fresh` new pages of the file in one request; when the data is there."""
+def submit_read(m, file, index, fresh):
+    """Read `fresh` new pages of the file, from slot `index` on, in one request; when the data is there."""
     disk = files(m)[file].disk
     m.vm.readahead += max(0, fresh - 1)
     if fresh == 0 or disk == NONE:
         return m.clock.now
     m.vm.pgpgin += fresh
     m.clock.now += m.cfg.io_path
-    return read_pages(m, disk, m.clock.now, fresh)
+    return read_pages(m, disk, m.clock.now, fresh, block_of(m, file, index))
 
 
 @kernel
 def read_one(m, t, file, index):
     """Read the page at slot `index` alone; when the data is there."""
-    return submit_read(m, file, add_run(m, t, file, index, index + 1, NONE, False)[0])
+    return submit_read(m, file, index, add_run(m, t, file, index, index + 1, NONE, False)[0])
 
 
 @kernel
@@ -118,10 +119,10 @@ def read_window(m, t, region, file):
     if m.cfg.readahead_by_order:
         fresh, index = add_run(m, t, file, index, min(end, eof), end - r.ra_async, True)
         if index == min(end, eof):
-            return submit_read(m, file, fresh)
+            return submit_read(m, file, r.ra_start, fresh)
     last = min(end, eof)
     mark = last - r.ra_async if r.ra_async <= last - index else NONE
-    return submit_read(m, file, fresh + add_run(m, t, file, index, last, mark, False)[0])
+    return submit_read(m, file, r.ra_start, fresh + add_run(m, t, file, index, last, mark, False)[0])
 
 
 @kernel
@@ -184,7 +185,7 @@ def sync_readahead(m, t, region, file, index, wanted):
     run = run_before(m, file, index, r.readahead)
     if run <= wanted:
         end = min(index + wanted, start + files(m)[file].npages)
-        return submit_read(m, file, add_run(m, t, file, index, end, NONE, False)[0])
+        return submit_read(m, file, index, add_run(m, t, file, index, end, NONE, False)[0])
     if index - run == start:
         run *= 2
     r.ra_count, r.ra_async = min(run + wanted, r.readahead), 1

@@ -7,13 +7,14 @@ pages are written as were dirty. What throttles the writers themselves is not mo
 
 from model.actors import NEVER, schedule
 from model.block.completions import next_completion
-from model.block.disk import submit_write
+from model.block.disk import queue_full, submit_write
 from model.block.server import earliest
 from model.jit import cache, files, frames, kernel, pte, regions, servers
 from model.layout import NONE
+from model.mm.extents import block_of, pages_in_place
 from model.mm.page_io import finish_writes
 from model.mm.rmap import pte_frame, region_word
-from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
+from model.mm.state import DIRTY, DISK_GENERIC, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 
 RUN_PAGES = 256
 NR_REQUESTS = 128  # BLKDEV_DEFAULT_RQ
@@ -110,6 +111,10 @@ def next_dirty(m, disk):
 def queue_has_room(m, disk):
     """When the disk's queue takes another request: at most 128 wait for its servers."""
     d = m.disks[disk]
+    if queue_full(m, disk):
+        return next_completion(m)
+    if d.kind != DISK_GENERIC:
+        return m.clock.now
     free_at = servers(m)[earliest(m, d.first_server, d.parallel)].free_at
     return max(m.clock.now, free_at - NR_REQUESTS // d.parallel * d.write_ns)
 
@@ -118,16 +123,20 @@ def queue_has_room(m, disk):
 def flusher_step(m, disk):
     """Write one run of dirty pages; the flusher rests when what it was asked for is written."""
     d = m.disks[disk]
+    if queue_full(m, disk):
+        d.flush_at = next_completion(m)
+        return
     index = next_dirty(m, disk) if d.flush_left > 0 or over_background(m) else NONE
     if index == NONE:
         d.flushing = d.flush_left = 0
         return
     file = files(m)[d.flush_file]
     count = 0
-    while count < RUN_PAGES and index + count < file.start + file.npages and dirty_at(m, index + count):
+    most = min(RUN_PAGES, pages_in_place(m, d.flush_file, index))
+    while count < most and index + count < file.start + file.npages and dirty_at(m, index + count):
         count += 1
     m.clock.now += m.cfg.io_path
-    submit_write(m, disk, d.flush_file, index, count)
+    submit_write(m, disk, d.flush_file, index, count, block_of(m, d.flush_file, index))
     for i in range(index, index + count):
         start_write(m, cache(m)[i] - 1)
     d.flush_left -= count

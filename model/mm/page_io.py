@@ -1,6 +1,7 @@
 """Writes in flight come to an end: completion, waiting for it (end_page_writeback, folio_wait_writeback)."""
 
-from model.block.completions import next_completion, pop_completed
+from model.block.completions import next_completion
+from model.block.disk import next_finished
 from model.block.request import free_request
 from model.jit import cache, files, frames, kernel, requests, swapcache
 from model.layout import NONE
@@ -29,7 +30,7 @@ def finish_writes(m):
     """Apply every write that has ended by now; pages written."""
     written = 0
     while True:
-        number = pop_completed(m, m.clock.now)[0]
+        number = next_finished(m, m.clock.now)[0]
         if number == NONE:
             return written
         written += requests(m)[number].pages

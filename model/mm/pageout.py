@@ -8,6 +8,7 @@ their writes end.
 from model.block.disk import submit_remote_write, submit_write
 from model.jit import files, frames, kernel
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
+from model.mm.extents import block_of, pages_in_place
 from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
 
@@ -24,7 +25,7 @@ def adjacent(m, before, pfn):
         return False
     if b.state & ANON:
         return b.slot == a.slot + 1 and area_of(m, a.slot - 1) == area_of(m, b.slot - 1)
-    return b.slot == a.slot and b.owner == a.owner + 1
+    return b.slot == a.slot and b.owner == a.owner + 1 and pages_in_place(m, a.slot, a.owner) > 1
 
 
 @kernel
@@ -32,13 +33,15 @@ def _send(m, pfn, count):
     """Submit one request for `count` pages from the frame's place on."""
     page = frames(m)[pfn]
     if not page.state & ANON:
-        submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count)
+        submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
-    a = m.swaps[area_of(m, page.slot - 1)]
+    slot = page.slot - 1
+    a = m.swaps[area_of(m, slot)]
+    block = a.first_block + slot - a.first
     if a.kind == SWAP_PARTITION:
-        submit_write(m, a.disk, NONE, page.slot - 1, count)
+        submit_write(m, a.disk, NONE, slot, count, block)
     else:
-        submit_remote_write(m, a.link, a.disk, page.slot - 1, count, a.out_ns)
+        submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)
 
 
 @kernel

@@ -11,14 +11,14 @@ from model.mm.state import OK, OUT_OF_MEMORY
 
 
 @kernel
-def read_object(m, t, s):
-    """Read the block that describes an object from its file system's disk: one request, and a wait."""
+def read_object(m, t, s, i):
+    """Read the block that describes object `i` from its file system's disk: one request, and a wait."""
     disk = spaces(m)[s].disk
     if disk == NONE:
         return
     m.vm.pgpgin += 1
     m.clock.now += m.cfg.io_path
-    wait_until(m, t, read_pages(m, disk, m.clock.now, 1))
+    wait_until(m, t, read_pages(m, disk, m.clock.now, 1, i % m.disks[disk].nr_blocks))
 
 
 @kernel
@@ -33,7 +33,7 @@ def make_pinned(m, t, s, i, fresh):
         if not alloc_object(m, t, space.pinned_space, other):
             return 0
         if not fresh:
-            read_object(m, t, s)
+            read_object(m, t, space.pinned_space, other)
     objects(m)[other].pins += 1
     objects(m)[i].marks |= PINNING
     return 1
@@ -46,7 +46,7 @@ def make(m, t, s, i, fresh):
         return 0
     if spaces(m)[s].pinned == 0:
         if not fresh:
-            read_object(m, t, s)
+            read_object(m, t, s, i)
         return 1
     if make_pinned(m, t, s, i, fresh):
         return 1

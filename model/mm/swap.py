@@ -170,11 +170,12 @@ def free_swapcache(m, pfn):
 def read_in(m, slot, count):
     """When `count` slots from `slot` on, read in one request now, are in memory."""
     a = m.swaps[area_of(m, slot)]
+    block = a.first_block + slot - a.first
     if a.kind == SWAP_ZRAM:
         return m.clock.now + a.in_ns * count
     if a.kind == SWAP_PARTITION:
-        return read_pages(m, a.disk, m.clock.now + m.cfg.io_path, count)
-    return remote_read(m, a.link, a.disk, m.clock.now + m.cfg.io_path + a.in_ns, count)
+        return read_pages(m, a.disk, m.clock.now + m.cfg.io_path, count, block)
+    return remote_read(m, a.link, a.disk, m.clock.now + m.cfg.io_path + a.in_ns, count, block)
 
 
 @kernel

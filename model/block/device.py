@@ -1,0 +1,64 @@
+"""Devices that serve one request after the other: service time by kind, and what may go wrong."""
+
+from model.block.elevator import PASSED_OVER
+from model.block.hdd import positioning_ns, serve_hdd
+from model.block.usb import serve_usb
+from model.jit import kernel, requests
+from model.layout import NONE
+from model.mm.state import DISK_HDD
+
+
+@kernel
+def serve_next(m, disk, block, count, write, now):
+    """The device serves a request made at `now` after all it was given before; when it is done."""
+    d = m.disks[disk]
+    begin = max(now, d.busy_until)
+    if d.stall_from <= begin < d.stall_until:
+        begin = d.stall_until
+    d.wait_ns += begin - now
+    if begin > d.busy_until:
+        begin += d.command
+    if write:
+        d.writes += 1
+        d.pages_written += count
+    else:
+        d.reads += 1
+        d.pages_read += count
+    done = (
+        serve_hdd(m, disk, block, count, begin)
+        if d.kind == DISK_HDD
+        else serve_usb(m, disk, block, count, write, begin)
+    )
+    d.busy_ns += done - max(now, d.busy_until)
+    d.busy_until = done
+    return done
+
+
+@kernel
+def fails(m, disk, at):
+    """Whether a write that ends at time `at` is lost."""
+    d = m.disks[disk]
+    return d.fail_from <= at < d.fail_until
+
+
+@kernel
+def pick(m, disk, at):
+    """Take from the drive's list the request it serves next at time `at`: the one whose sector comes first (NCQ)."""
+    d, rows = m.disks[disk], requests(m)
+    best, before_best, least = d.drive_head, NONE, 1 << 62
+    before, number = NONE, d.drive_head
+    while number != NONE:
+        r = rows[number]
+        wait = positioning_ns(m, disk, r.block, at) if d.kind == DISK_HDD else 0
+        if r.passed >= PASSED_OVER * d.depth:
+            wait = -r.passed
+        r.passed += 1
+        if wait <= least:
+            best, before_best, least = number, before, wait
+        before, number = number, r.next
+    if before_best == NONE:
+        d.drive_head = rows[best].next
+    else:
+        rows[before_best].next = rows[best].next
+    d.nr_drive -= 1
+    return best

@@ -1,0 +1,143 @@
+"""The queue of a disk that serves one request after the other: merging, dispatch, its limit, congestion.
+
+Writes wait in the queue; the next one is dispatched when the disk has done what it was given before. Reads are
+synchronous: they are served right after that, and after 32 of them (two batches) past waiting writes a batch of writes
+goes first. Source: block/blk-core.c, block/elevator.c, block/deadline-iosched.c, 3.1.
+"""
+
+from model.block.completions import announce
+from model.block.device import fails, pick, serve_next
+from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, link_after, place_before
+from model.block.request import free_request
+from model.jit import kernel, requests
+from model.layout import NONE
+
+
+@kernel
+def _append(m, number, run):
+    """Make row `run` the last of request `number`, whose last page lies before its first on the disk."""
+    rows = requests(m)
+    request, last = rows[number], rows[rows[number].last]
+    request.pages += rows[run].pages
+    if last.file == rows[run].file and last.first + last.count == rows[run].first:
+        last.count += rows[run].count
+        free_request(m, run)
+        return
+    last.chain = run
+    request.last = run
+
+
+@kernel
+def _prepend(m, number, run):
+    """Put row `run` before request `number`, whose first page lies behind its last on the disk."""
+    rows = requests(m)
+    request, new = rows[number], rows[run]
+    request.block = new.block
+    request.pages += new.pages
+    if new.file == request.file and new.first + new.count == request.first:
+        request.first = new.first
+        request.count += new.count
+        free_request(m, run)
+        return
+    # The request stays where it is on its list: the runs change rows instead.
+    file, first, count = request.file, request.first, request.count
+    request.file, request.first, request.count = new.file, new.first, new.count
+    new.file, new.first, new.count = file, first, count
+    new.chain = request.chain
+    request.chain = run
+    if request.last == number:
+        request.last = run
+
+
+@kernel
+def _merged(m, disk, number, before):
+    """Whether the run could join a waiting request next to it, the one behind which it would be put or the next."""
+    d, rows = m.disks[disk], requests(m)
+    run = rows[number]
+    if before != NONE and rows[before].block + rows[before].pages == run.block:
+        if rows[before].pages + run.pages <= d.max_pages:
+            _append(m, before, number)
+            return True
+    after = d.queue_head if before == NONE else rows[before].next
+    if after != NONE and run.block + run.pages == rows[after].block:
+        if rows[after].pages + run.pages <= d.max_pages:
+            _prepend(m, after, number)
+            return True
+    return False
+
+
+@kernel
+def queue_write(m, disk, number):
+    """Queue a write; an idle disk starts at once."""
+    d = m.disks[disk]
+    before = place_before(m, disk, requests(m)[number].block)
+    if _merged(m, disk, number, before):
+        d.merged += 1
+        return
+    link_after(m, disk, number, before)
+    d.nr_allocated += 1
+    if d.nr_allocated >= d.congestion_on:
+        d.congested = 1
+    run_queue(m, disk, m.clock.now)
+
+
+@kernel
+def _dispatch(m, disk, at):
+    """The disk serves one of the waiting writes; its end is announced."""
+    d = m.disks[disk]
+    fill_drive(m, disk, at)
+    number = pick(m, disk, max(at, d.busy_until))
+    r = requests(m)[number]
+    done = serve_next(m, disk, r.block, r.pages, True, max(at, r.submitted))
+    if fails(m, disk, done):
+        r.failed = 1
+    announce(m, number, done)
+    d.announced += 1
+
+
+@kernel
+def run_queue(m, disk, at):
+    """See to it that the disk goes on with its queue when it is free (blk_run_queue)."""
+    d = m.disks[disk]
+    if d.announced or d.nr_queued + d.nr_drive == 0:
+        return
+    if d.busy_until > at:
+        announce(m, -1 - disk, d.busy_until)
+        d.announced += 1
+        return
+    _dispatch(m, disk, at)
+
+
+@kernel
+def free_for_next(m, disk, at):
+    """What the disk was busy with until `at` is done."""
+    m.disks[disk].announced -= 1
+    run_queue(m, disk, at)
+
+
+@kernel
+def end_request(m, disk, at):
+    """A queued write is done: its place in the queue is free (freed_request)."""
+    d = m.disks[disk]
+    d.nr_allocated -= 1
+    if d.nr_allocated < d.congestion_off:
+        d.congested = 0
+    free_for_next(m, disk, at)
+
+
+@kernel
+def serve_now(m, disk, block, count, write, now):
+    """When a synchronous request is done: it comes right after what the disk is at."""
+    d = m.disks[disk]
+    if d.nr_queued + d.nr_drive:
+        d.reads_first += 1
+        if d.reads_first > WRITES_STARVED * FIFO_BATCH:
+            d.reads_first = 0
+            for _ in range(min(FIFO_BATCH, d.nr_queued + d.nr_drive)):
+                _dispatch(m, disk, max(now, d.busy_until))
+    done, left, place = now, count, block
+    while left > 0:
+        part = min(left, d.max_pages)
+        done = serve_next(m, disk, place, part, write, now)
+        place, left = place + part, left - part
+    return done
