@@ -145,6 +145,19 @@ stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
 """, unit="ns")  # fmt: skip
 
+DISK_COUNTERS = _table("""
+seeks | lower | hdd: requests for which the head moved or waited for its sector; usb: erase blocks opened | requests
+seek_ns | lower | hdd: time of seeks and rotation | ns
+reads | none | read requests the device served | requests
+writes | none | write requests the device served | requests
+merged | none | writes that joined a waiting request next to them | requests
+pages_read | none | pages read from the device
+pages_written | none | pages written to the device
+busy_ns | none | time the device served requests | ns
+wait_ns | lower | time that requests waited for the device, summed over them | ns
+write_errors | lower | writes that failed | requests
+""")  # of each disk, reported with its name in front
+
 CGROUP_COUNTERS = _table("""
 failcnt | lower | charges that memory.max did not allow | events
 events_low | lower | memory.events low: the group was reclaimed although below memory.low | events

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from model.build import Built
-from model.counters import CGROUP_COUNTERS, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.counters import CGROUP_COUNTERS, DISK_COUNTERS, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from model.mm.state import RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
@@ -68,8 +68,18 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built) | slab(built)
+    found |= _groups(built) | slab(built) | _disks(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
+    return found
+
+
+def _disks(built: Built) -> dict[str, int]:
+    """`disk.<name>.<metric>` of every disk; a stripe's are the sums of its members'."""
+    rows, found = built.memory.m.disks, {}
+    for number, name in enumerate(built.disks):
+        parts = [int(member) for member in rows[number].members[: int(rows[number].nr_members)]] or [number]
+        for metric in DISK_COUNTERS:
+            found[f"disk.{name}.{metric}"] = sum(int(rows[part][metric]) for part in parts)
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
-from model.counters import COUNTERS, GAUGES, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, Counter
+from model.counters import COUNTERS, DISK_COUNTERS, GAUGES, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, Counter
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -148,7 +148,9 @@ hot_recall_ratio | 1 | higher | hot recall | share of the working set that is ca
 @cache
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
-    table = {name: _counter(name, counter) for name, counter in (SLAB_COUNTERS | GAUGES | COUNTERS).items()}
+    table = {
+        name: _counter(name, counter) for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | GAUGES | COUNTERS).items()
+    }
     table.setdefault(
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
     )

@@ -24,11 +24,10 @@ def serve_next(m, disk, block, count, write, now):
     else:
         d.reads += 1
         d.pages_read += count
-    done = (
-        serve_hdd(m, disk, block, count, begin)
-        if d.kind == DISK_HDD
-        else serve_usb(m, disk, block, count, write, begin)
-    )
+    if d.kind == DISK_HDD:
+        done = serve_hdd(m, disk, block, count, begin)
+    else:
+        done = serve_usb(m, disk, block, count, write, begin)
     d.busy_ns += done - max(now, d.busy_until)
     d.busy_until = done
     return done

@@ -153,10 +153,10 @@ def queue_full(m, disk):
         return False
     if d.kind != DISK_STRIPE:
         return d.nr_allocated >= d.nr_requests
+    full = False
     for i in range(d.nr_members):
-        if m.disks[d.members[i]].nr_allocated >= m.disks[d.members[i]].nr_requests:
-            return True
-    return False
+        full |= m.disks[d.members[i]].nr_allocated >= m.disks[d.members[i]].nr_requests
+    return full
 
 
 @kernel
@@ -165,7 +165,7 @@ def write_congested(m, disk):
     d = m.disks[disk]
     if d.kind != DISK_STRIPE:
         return d.congested > 0
+    congested = False
     for i in range(d.nr_members):
-        if m.disks[d.members[i]].congested:
-            return True
-    return False
+        congested |= m.disks[d.members[i]].congested > 0
+    return congested

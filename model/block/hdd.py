@@ -14,7 +14,7 @@ MILLION = 1_000_000
 
 @kernel
 def page_ps(m, disk, block):
-    """Time (ps) in which one page at `block` passes under the head: the rate falls linearly from the outermost track."""
+    """Time (ps) in which a page at `block` passes under the head: the rate falls linearly from the outermost track."""
     d = m.disks[disk]
     return d.read_page_ps * MILLION // (MILLION - (MILLION - d.inner_ppm) * block // d.nr_blocks)
 

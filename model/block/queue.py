@@ -53,16 +53,14 @@ def _prepend(m, number, run):
 def _merged(m, disk, number, before):
     """Whether the run could join a waiting request next to it, the one behind which it would be put or the next."""
     d, rows = m.disks[disk], requests(m)
-    run = rows[number]
-    if before != NONE and rows[before].block + rows[before].pages == run.block:
-        if rows[before].pages + run.pages <= d.max_pages:
-            _append(m, before, number)
-            return True
+    run, most = rows[number], d.max_pages - rows[number].pages
+    if before != NONE and rows[before].block + rows[before].pages == run.block and rows[before].pages <= most:
+        _append(m, before, number)
+        return True
     after = d.queue_head if before == NONE else rows[before].next
-    if after != NONE and run.block + run.pages == rows[after].block:
-        if rows[after].pages + run.pages <= d.max_pages:
-            _prepend(m, after, number)
-            return True
+    if after != NONE and run.block + run.pages == rows[after].block and rows[after].pages <= most:
+        _prepend(m, after, number)
+        return True
     return False
 
 

@@ -1,8 +1,8 @@
 """A USB stick: one request at a time, and erase blocks that must be rewritten whole when a write does not append.
 
 The stick keeps a few erase blocks open. A write that goes on where one of them ends costs its transfer. Any other opens
-another block and closes the one that was idle longest: what that one has behind its last write is copied, and so is what
-the new one has before the write (read-modify-write).
+another block and closes the one that was idle longest: what that one has behind its last write is copied, and so is
+what the new one has before the write (read-modify-write).
 """
 
 from model.jit import kernel
