@@ -7,7 +7,7 @@ goes first. Source: block/blk-core.c, block/elevator.c, block/deadline-iosched.c
 
 from model.block.completions import announce
 from model.block.device import fails, pick, serve_next
-from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, link_after, place_before
+from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, link_after, place_before, unlink
 from model.block.request import free_request
 from model.jit import kernel, requests
 from model.layout import NONE
@@ -15,16 +15,17 @@ from model.layout import NONE
 
 @kernel
 def _append(m, number, run):
-    """Make row `run` the last of request `number`, whose last page lies before its first on the disk."""
+    """Add request `run` to request `number`, whose last page lies before its first on the disk."""
     rows = requests(m)
-    request, last = rows[number], rows[rows[number].last]
+    request, last, end = rows[number], rows[rows[number].last], rows[run].last
     request.pages += rows[run].pages
     if last.file == rows[run].file and last.first + last.count == rows[run].first:
         last.count += rows[run].count
-        free_request(m, run)
-        return
-    last.chain = run
-    request.last = run
+        last.chain = free_request(m, run)
+    else:
+        last.chain = run
+    if last.chain != NONE:
+        request.last = end
 
 
 @kernel
@@ -56,6 +57,13 @@ def _merged(m, disk, number, before):
     run, most = rows[number], d.max_pages - rows[number].pages
     if before != NONE and rows[before].block + rows[before].pages == run.block and rows[before].pages <= most:
         _append(m, before, number)
+        after = rows[before].next
+        end = rows[before].block + rows[before].pages
+        if after != NONE and end == rows[after].block and rows[before].pages + rows[after].pages <= d.max_pages:
+            unlink(m, disk, after)
+            _append(m, before, after)
+            d.nr_allocated -= 1
+            d.merged += 1
         return True
     after = d.queue_head if before == NONE else rows[before].next
     if after != NONE and run.block + run.pages == rows[after].block and rows[after].pages <= most:

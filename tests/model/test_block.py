@@ -1,0 +1,211 @@
+"""Block devices: geometry, queue, merging, order, erase blocks, stripes."""
+
+import numpy as np
+import pytest
+
+from model.block.completions import next_completion
+from model.block.disk import next_finished, queue_full, read_pages, submit_write, write_congested
+from model.block.hdd import page_ps, seek_ns
+from model.block.request import free_request
+from model.build import Built
+from model.description import Disk
+from model.layout import NONE
+from model.units import MS, PAGE, GiB, KiB, S
+from tests.model.cells import machine, machine_of, one
+
+HDD = Disk(kind="hdd")
+KEPT: list[Built] = []  # a record holds addresses of tables: somebody must hold the tables
+
+
+def with_disks(era: str = "3.1", **disks: Disk):
+    """A machine with these disks, before its first event."""
+    KEPT[:] = [machine_of(one(era, machine(16, disks=disks)))]
+    return KEPT[0].memory.m
+
+
+def drain(m, until: int = 1 << 61) -> list[tuple[int, int, int]]:
+    """(block, pages, time) of every request that ends by `until`, in that order."""
+    ended = []
+    while next_completion(m) <= until:
+        m.clock.now = max(int(m.clock.now), next_completion(m))
+        number, at = next_finished(m, m.clock.now)
+        rows = requests(m)
+        while number != NONE:
+            ended.append((int(rows[number]["block"]), int(rows[number]["count"]), int(at)))
+            number = free_request(m, number)
+    return ended
+
+
+def requests(m) -> np.ndarray:
+    """The table of requests of the machine record, the last one made."""
+    assert KEPT[-1].memory.m is m
+    return KEPT[-1].memory.table("requests")
+
+
+def test_a_seek_takes_what_the_drive_says():
+    m = with_disks(d=HDD)
+    blocks = HDD.size // PAGE
+    assert seek_ns(m, 0, blocks // 3) == HDD.seek_average and seek_ns(m, 0, blocks) == HDD.seek_full
+    assert HDD.seek_track <= seek_ns(m, 0, 1) < HDD.seek_track + 20_000
+    times = [seek_ns(m, 0, d) for d in range(1, blocks, blocks // 500)]
+    assert times == sorted(times)
+    quarter = seek_ns(m, 0, blocks // 12) - HDD.seek_track
+    assert quarter == pytest.approx((HDD.seek_average - HDD.seek_track) / 2, rel=0.01), "a + b sqrt(d)"
+
+
+def test_outer_tracks_are_twice_as_fast_as_inner_ones():
+    m = with_disks(d=HDD)
+    last = HDD.size // PAGE - 1
+    assert PAGE * 10**12 / page_ps(m, 0, 0) == pytest.approx(138e6, rel=0.001)
+    assert page_ps(m, 0, last) == pytest.approx(2 * page_ps(m, 0, 0), rel=0.001)
+
+
+@pytest.mark.parametrize(("place", "rate"), [(0.0, 138e6), (0.99, 69.7e6)])
+def test_adjacent_writes_stream_at_the_rate_of_their_zone(place: float, rate: float):
+    m = with_disks(d=HDD)
+    first = int(HDD.size // PAGE * place)
+    for i in range(64):
+        submit_write(m, 0, 0, i * 128, 128, first + i * 128)
+    ended = drain(m)
+    assert sum(count for _, count, _ in ended) == 64 * 128 and m.disks[0].seeks <= 1
+    begun = int(m.disks[0].command + m.disks[0].seek_ns)
+    assert 64 * 128 * PAGE * S / (ended[-1][2] - begun) == pytest.approx(rate, rel=0.01)
+
+
+def test_random_reads_cost_a_seek_and_half_a_revolution():
+    m = with_disks(d=HDD)
+    rng, now = np.random.default_rng(3), 0
+    for block in rng.integers(0, HDD.size // PAGE, 3000):
+        now = read_pages(m, 0, now, 1, int(block))
+    transfer = 1.5 * PAGE / 138e6 * S
+    assert now / 3000 == pytest.approx(HDD.seek_average * 0.97 + 60 * S / HDD.rpm / 2 + transfer, rel=0.05)
+    assert int(m.disks[0].reads) == 3000 and int(m.disks[0].seeks) == 3000
+
+
+def random_writes(disk: Disk, count: int = 100) -> float:
+    m = with_disks(d=disk)
+    for i, block in enumerate(np.random.default_rng(5).integers(0, disk.size // PAGE, count).tolist()):
+        submit_write(m, 0, 0, i * 2, 1, block)
+    return drain(m)[-1][2] / count
+
+
+def test_sorting_and_the_drives_own_choice_save_seeks():
+    as_they_come = random_writes(Disk(kind="hdd", scheduler="noop", parallel=1))
+    swept = random_writes(Disk(kind="hdd", parallel=1))
+    chosen = random_writes(HDD)
+    assert as_they_come == pytest.approx(12.4 * MS, rel=0.1)
+    assert chosen < swept < as_they_come * 0.6
+
+
+def test_waiting_writes_are_swept_upwards_in_batches():
+    m = with_disks(d=Disk(kind="hdd", parallel=1))
+    places = [900, 100, 500, 300, 700]
+    for i, place in enumerate(places):
+        submit_write(m, 0, 0, i * 1000, 1, place * 1000)
+    assert [block // 1000 for block, _, _ in drain(m)] == [900, 100, 300, 500, 700]
+
+
+def test_adjacent_writes_merge_up_to_the_largest_request():
+    m = with_disks(d=HDD)
+    submit_write(m, 0, 0, 5000, 1, 5_000_000)  # keeps the disk busy
+    for i in (1, 0, 2, 3, 5, 4):
+        submit_write(m, 0, 0, i * 40, 40, i * 40)
+    assert int(m.disks[0].nr_allocated) == 3 and int(m.disks[0].merged) == 4
+    m.disks[0].depth = 1
+    sizes = [count for _, count, _ in drain(m)]
+    assert sum(sizes) == 241 and max(sizes) <= 128
+    later = with_disks("6.18", d=HDD)
+    assert int(later.disks[0].max_pages) == 1280 * KiB // PAGE
+
+
+def test_runs_of_two_files_share_a_request():
+    m = with_disks(d=HDD)
+    submit_write(m, 0, 0, 5000, 1, 5_000_000)
+    submit_write(m, 0, 1, 640, 8, 8)
+    submit_write(m, 0, 0, 0, 8, 0)
+    submit_write(m, 0, 2, 704, 8, 16)
+    assert int(m.disks[0].nr_allocated) == 2
+    rows = requests(m)
+    m.clock.now = 1 << 60
+    first = next_finished(m, m.clock.now)[0]
+    assert free_request(m, first) == NONE
+    number, runs = next_finished(m, m.clock.now)[0], []
+    assert rows[number]["pages"] == 24 and rows[number]["block"] == 0
+    while number != NONE:
+        runs.append((int(rows[number]["file"]), int(rows[number]["first"]), int(rows[number]["count"])))
+        number = free_request(m, number)
+    assert runs == [(0, 0, 8), (1, 640, 8), (2, 704, 8)] and m.clock.nr_requests == 0
+
+
+def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
+    m = with_disks(d=HDD)
+    seen = []
+    for i in range(128):
+        submit_write(m, 0, 0, i * 10, 1, i * 1000)
+        seen.append(bool(write_congested(m, 0)))
+    assert seen.index(True) == 112 and all(seen[112:]) and queue_full(m, 0)
+    left = []
+    while m.disks[0].nr_allocated:
+        drain(m, int(next_completion(m)))
+        left.append((int(m.disks[0].nr_allocated), bool(write_congested(m, 0))))
+    assert [flag for n, flag in left if n >= 103] == [True] * 25 and not any(flag for n, flag in left if n < 103)
+    assert not queue_full(m, 0)
+    tags = with_disks("6.18", d=HDD)
+    assert int(tags.disks[0].nr_requests) == 64
+
+
+def test_reads_pass_writes_but_not_for_ever():
+    m = with_disks(d=HDD)
+    for i in range(60):
+        submit_write(m, 0, 0, i * 10, 1, i * 1000)
+    began = int(m.disks[0].busy_until)
+    first = read_pages(m, 0, 0, 1, 50_000_000)
+    assert first - began < 30 * MS, "right after the request in service"
+    for i in range(31):
+        read_pages(m, 0, 0, 1, i * 7_000_000 % 60_000_000)
+    assert int(m.disks[0].writes) == 1
+    read_pages(m, 0, 0, 1, 40_000_000)
+    assert int(m.disks[0].writes) == 17, "a batch of 16 after two batches of reads"
+    assert len(drain(m)) == 60
+
+
+def stick_rate(blocks: list[int]) -> float:
+    m = with_disks(d=Disk(kind="usb"))
+    for i, block in enumerate(blocks):
+        submit_write(m, 0, 0, i * 3, 1, block)
+    return len(blocks) * PAGE * S / drain(m)[-1][2]
+
+
+def test_a_stick_is_slow_and_much_slower_at_random():
+    m = with_disks(d=Disk(kind="usb"))
+    submit_write(m, 0, 0, 0, 30 * 32, 0)
+    ended = drain(m)
+    assert {count for _, count, _ in ended} == {30}
+    rate = 30 * 32 * PAGE * S / ended[-1][2]
+    assert 5.5e6 < rate < 6e6
+    places = np.random.default_rng(9).integers(0, 1_000_000, 300).tolist()
+    assert 10 < rate / stick_rate(places) < 100
+
+
+def test_a_stripe_writes_on_all_its_members_at_once():
+    m = with_disks(a=HDD, b=HDD, s=Disk(kind="stripe", members=("a", "b")))
+    submit_write(m, 2, 0, 0, 8192, 0)
+    ended = drain(m)
+    took = max(at for _, _, at in ended)
+    assert 8192 * PAGE * S / took == pytest.approx(2 * 138e6, rel=0.05)
+    assert int(m.disks[0].pages_written) == int(m.disks[1].pages_written) == 4096
+    assert int(m.disks[2].nr_blocks) == 512 * GiB // PAGE
+    alone = read_pages(with_disks(a=HDD), 0, 0, 2048, 0)
+    both = read_pages(with_disks(a=HDD, b=HDD, s=Disk(kind="stripe", members=("a", "b"))), 2, 0, 2048, 0)
+    assert both < alone * 0.6
+
+
+def test_a_device_may_stall_and_lose_writes():
+    m = with_disks(d=Disk(kind="hdd", stall_from=3 * MS, stall_until=S, fail_from=S, fail_until=2 * S))
+    submit_write(m, 0, 0, 0, 128, 0)
+    submit_write(m, 0, 0, 0, 128, 1_000_000)
+    rows = requests(m)
+    m.clock.now = 3 * S
+    found = [next_finished(m, m.clock.now) for _ in range(2)]
+    assert found[0][1] < 5 * MS and S < found[1][1] < S + 30 * MS
+    assert [int(rows[number]["failed"]) for number, _ in found] == [0, 1]
