@@ -13,7 +13,7 @@ from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import fault, limits, page_alloc, rmap, shrink_list, slab_lookup, soft_limit, two_lists
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
 from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_rows, place_cgroups
-from model.place_devices import place_devices
+from model.place_devices import place_devices, place_wbs
 from model.place_nodes import place_lruvecs, place_nodes
 from model.place_slab import place_slab, slab_rows, space_table
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
@@ -59,6 +59,7 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     rows = table_rows(cell, tasks, pages, files, len(groups), record_misses)
     memory = Memory(**rows, **memcg_rows(cell, modules, rows), **slab_rows(cell, spaces, len(groups)))
     built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
+    place_wbs(built)
     _config(built, modules, record_misses)
     servers = Servers(memory.record)
     place_nodes(built, modules, servers)
@@ -86,11 +87,12 @@ def table_rows(
     generations = lruvecs if generational(cell) else 0
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
-        "cache": cache, "xanode": cache // 64 + 1, "swapcache": slots, "swapmap": slots, "io": MAX_IO,
+        "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
+        "wbs": len(cell.machine.disks), "wb_domains": 1, "waiting": power_of_two(actors), "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
         "iters": lruvecs * PRIORITIES,
-        "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": len(files),
+        "tasks": len(tasks), "regions": sum(len(task.memory) for task in tasks.values()), "files": sum(file.count for file in files.values()),
         "idle_age": frames * watched, "last_touch": frames * watched,
         "slot_used": slots * watched, "tried": frames * watched, "far": groups * watched, "stalled_before": len(tasks),
         "damon_regions": 2 * _most_regions(cell, len(tasks)),
@@ -151,7 +153,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.actor_leaves = len(built.memory.table("actors")) // 2
     cfg.kswapd_slot = len(built.tasks)
     cfg.flusher_slot = cfg.kswapd_slot + cfg.nr_nodes
-    cfg.idle_slot = cfg.flusher_slot + len(machine.disks)
+    cfg.idle_slot = cfg.flusher_slot + cfg.nr_wbs
     scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
     cfg.proactive_slot = cfg.idle_slot + scanners
     m.damon.rng = 1 + int.from_bytes(sha256(f"{cell.seed}\0damon\0{cell.replicate}".encode()).digest()[:4]) % (
@@ -167,6 +169,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
     cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
     cfg.readahead_by_order = int(era.readahead_by_order)
+    cfg.start_all, cfg.fixed_chunk = int(era.start_all), int(era.fixed_chunk)
+    cfg.dirty_writeback_centisecs, cfg.dirty_expire_centisecs = 500, 3000
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs

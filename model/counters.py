@@ -63,9 +63,11 @@ workingset_activate_file | none | file refaults close enough to be activated at 
 workingset_restore_anon | none | anonymous refaults of pages evicted while part of the workingset
 workingset_restore_file | none | file refaults of pages evicted while part of the workingset
 nr_vmscan_write | lower | pages that reclaim itself wrote
+reclaim_queue_ns | lower | time in which reclaim waited for a free request of a disk's queue | ns
 nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
 nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
+writeback_errors | lower | file pages whose write failed and that stay dirty
 nr_dirty | none | dirty file pages that are not being written, when the run ends
 nr_writeback | none | file pages being written when the run ends
 nr_dirty_threshold | none | dirty pages at which writers are stopped, when somebody last asked
@@ -138,6 +140,9 @@ stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
 stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
+stall_fsync_ns | lower | time in fsync | ns
+fsyncs | none | calls of fsync | events
+fsync_errors | lower | calls of fsync that were told of a failed write | events
 stall_dirty_ns | lower | time asleep in dirty throttling | ns
 dirty_pauses | lower | sleeps in dirty throttling | events
 stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns

@@ -241,6 +241,8 @@ class Region:
     """
     disk: str | None = None
     """Disk that holds the file; None: a file system without a device (reads and writes cost no I/O time)."""
+    file_size: Bytes | None = None
+    """File read and written with read() and write(): the region is many files of this size, a multiple of 256KiB."""
     fragment: Bytes | None = None
     """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
     readahead: Bytes = 128 * KiB

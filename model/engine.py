@@ -8,16 +8,18 @@ its page table can serve only set bits and cost latency (`hits`); the first one 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
-from model.events import ARG_MASK, COMPUTE, EXIT, OP_SHIFT, REGISTER, WRITE
-from model.jit import caller, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
+from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
+from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
 from model.mm.exit import exit_mm
-from model.mm.flusher import flusher_step
+from model.mm.filemap import file_at
+from model.mm.fsync import fsync
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import oom_kill
 from model.mm.page_io import finish_writes
 from model.mm.state import (
+    BLOCKED,
     DONE,
     KILLED,
     NEED_EVENTS,
@@ -31,6 +33,7 @@ from model.mm.state import (
     STUCK,
 )
 from model.mm.truth import note_access, stamp
+from model.mm.writeback import flusher_step
 
 kswapd_step = caller("kswapd_step")
 access = caller("access")
@@ -101,7 +104,7 @@ def book_channels(m, t):
 
 @kernel
 def enter_kernel(m, t):
-    """Serve the event at the task's position that its page table could not; 0 when the task was killed."""
+    """Serve the event at the task's position that its page table could not; 0 when the task was killed or rests."""
     task = tasks(m)[t]
     event = stream(m)[t * m.cfg.chunk + task.pos]
     op, argument = event >> OP_SHIFT, event & ARG_MASK
@@ -122,6 +125,8 @@ def enter_kernel(m, t):
     last = region + task.nr_regions - 1
     while region < last and argument >= regions(m)[region + 1].first:
         region += 1
+    if op == FSYNC:
+        return sync_file(m, t, region, argument)
     entered, stalls = m.clock.now, stalled(m, t)
     if access(m, t, region, argument, op) == OUT_OF_MEMORY:
         oom_kill(m, t)
@@ -135,6 +140,17 @@ def enter_kernel(m, t):
     task.pos += 1
     task.stat.accesses += 1
     m.clock.accesses += 1
+    return 1
+
+
+@kernel
+def sync_file(m, t, region, page):
+    """fsync of the file that the region has at `page`; 0 while the task rests."""
+    r = regions(m)[region]
+    index = files(m)[r.file].start + r.file_offset + page - r.first
+    if not fsync(m, t, file_at(m, region, index)):
+        return 0
+    tasks(m)[t].pos += 1
     return 1
 
 
@@ -185,7 +201,7 @@ def run_task(m, t, until):
     if task.state == DONE or task.state == KILLED:
         m.clock.tasks_left -= 1
         schedule(m, t, NEVER)
-    else:
+    elif task.state != BLOCKED:
         schedule(m, t, task.time)
 
 
@@ -203,11 +219,10 @@ def run_kswapd(m, nid):
 
 
 @kernel
-def run_flusher(m, disk):
-    """One run of dirty pages of the disk's flusher."""
-    m.clock.cpu, m.clock.task, m.clock.now = 0, NONE, m.disks[disk].flush_at
-    flusher_step(m, disk)
-    schedule(m, m.cfg.flusher_slot + disk, m.disks[disk].flush_at if m.disks[disk].flushing else NEVER)
+def run_flusher(m, w):
+    """One request of a flusher, on its own clock."""
+    m.clock.cpu, m.clock.task = 0, NONE
+    flusher_step(m, w)
 
 
 @kernel
@@ -239,12 +254,16 @@ def run(m):
         who, first, second = earliest(m)
         if m.clock.tasks_left == 0:
             return FINISHED
-        if first >= m.cfg.duration:
+        if min(first, next_completion(m)) >= m.cfg.duration:
             return TIME_UP
-        if m.cfg.sample_ns and first >= m.clock.next_sample:
+        if m.cfg.sample_ns and min(first, next_completion(m)) >= m.clock.next_sample:
             return SAMPLE_DUE
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
             return SAMPLE_DUE
+        if next_completion(m) < first:  # it may wake somebody who is to run before
+            m.clock.now = next_completion(m)
+            finish_writes(m)
+            continue
         m.clock.actor, m.clock.now, m.clock.wake, m.clock.nofs = who, first, 0, 0
         finish_writes(m)
         fold_periodically(m)

@@ -23,7 +23,8 @@ class Era:
     read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
     one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
     `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
-    `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS).
+    `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
+    not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0).
     """
 
     name: str
@@ -46,6 +47,8 @@ class Era:
     charge_retries: int = 16
     blk_mq: bool = True
     max_sectors_kib: int = 1280
+    start_all: bool = True
+    fixed_chunk: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +85,7 @@ ERAS = {
             activates_in_batch=False,
             blk_mq=False,
             max_sectors_kib=512,
+            start_all=False,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -104,6 +108,7 @@ ERAS = {
             activates_in_batch=False,
             blk_mq=False,
             max_sectors_kib=512,
+            start_all=False,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -129,6 +134,7 @@ ERAS = {
             mapped_counts_twice=True,
             blk_mq=False,
             max_sectors_kib=512,
+            start_all=False,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -232,6 +238,7 @@ ERAS["3.0"] = replace(
     doc="As 3.1, with the shrinkers from before their rework: one unlocked count of deferred work, batches of 128, a "
     "shrinker each for dentries and inodes. Source: mm/vmscan.c, fs/dcache.c, fs/inode.c of 3.0.",
     policy={**ERAS["3.1"].policy, "shrinker": "single-callback"},
+    fixed_chunk=True,
 )
 
 

@@ -18,6 +18,7 @@ WRITE = 1  # argument: page
 COMPUTE = 2  # argument: ns of computation
 EXIT = 5  # the process ends and a new one starts in its place: what it had mapped goes
 FREE = 3  # argument: object of a slab region, which ceases to exist (unlink, kfree)
+FSYNC = 6  # argument: page of a file region: fsync(2) of its file
 REGISTER = 4  # argument: ns for which a file system that comes or goes holds shrinker_rwsem for writing
 
 

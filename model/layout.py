@@ -131,18 +131,19 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
     fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8", prev_page="i8",
     mmap_miss="i8",
-    swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8",
+    swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8", file_pages="i8",
 )  # fmt: skip
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
-    nr_regions="i8", wb="i8", first_block="i8", extent="i8",
+    nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
+    writeback_index="i8", error="i8", first_waiter="i8",
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8",
+    nofs="i8", fsync="i8", fsync_at="i8", fsync_began="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
     balance_wb="i8", throttled="i8", bdp_wb="i8", pages_dirtied="i8", pause="i8", paused_at="i8", pause_began="i8",
@@ -158,6 +159,10 @@ WB = row(
     bw_time_stamp="i8", dirtied_stamp="i8", written_stamp="i8", write_bandwidth="i8", avg_write_bandwidth="i8",
     dirty_ratelimit="i8", balanced_dirty_ratelimit="i8", dirty_exceeded="i8", events="i8", period="i8",
     memcg_events="i8", memcg_period="i8", writeback_inodes="i8", bw_due="i8",
+    # its flusher: dirty files by list (see model/mm/inodes.py), the round, the work, the pass, the file at hand
+    inodes=(LIST, (4,)), running="i8", stage="i8", asked="i8", last_periodic="i8", work="i8", left="i8",
+    in_pass="i8", wrote="i8", pass_began="i8", inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8",
+    wrapped="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
@@ -187,7 +192,7 @@ DISK = row(
     open_used=("i8", (OPEN_BLOCKS,)),
     seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
     busy_ns="i8", wait_ns="i8", write_errors="i8",
-    flushing="i8", flush_at="i8", flush_file="i8", flush_index="i8", flush_left="i8",
+    first_waiter="i8", last_waiter="i8",
 )  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 REQUEST = row(  # see model/block/request.py
@@ -231,6 +236,7 @@ CONFIG = row(
     nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
     dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
+    start_all="i8", fixed_chunk="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",
@@ -253,6 +259,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
+    "dirty_tags": np.dtype("i1"), "waiting": np.dtype("i4"),
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
 }  # fmt: skip
 

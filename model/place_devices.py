@@ -49,6 +49,16 @@ def place_devices(built: Built, servers: Servers) -> None:
     m.cfg.nr_swaps, m.cfg.total_swap, m.cfg.nr_disks = len(machine.swap), first, len(machine.disks)
 
 
+def place_wbs(built: Built) -> None:
+    """A backing device and its wb for every disk, under the disk's number."""
+    m, wbs = built.memory.m, built.memory.table("wbs")
+    m.cfg.nr_bdis = m.cfg.nr_wbs = len(built.disks)
+    for d in range(len(built.disks)):
+        m.bdis[d].first_disk, m.bdis[d].nr_disks, m.bdis[d].first_wb, m.bdis[d].nr_wbs = d, 1, d, 1
+        wbs[d].bdi, wbs[d].inode = d, NONE
+        wbs[d].inodes["head"] = wbs[d].inodes["tail"] = NONE
+
+
 def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.kind = _DISKS[disk.kind]
     row.read_ns, row.write_ns = disk_value(disk, "read_latency"), disk_value(disk, "write_latency")

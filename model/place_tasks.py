@@ -57,6 +57,13 @@ class File:
     pages: int
     disk: str | None
     fragment: int | None = None
+    each: int | None = None
+    """Pages of each file where a region is many files."""
+
+    @property
+    def count(self) -> int:
+        """How many files it stands for."""
+        return -(-self.pages // self.each) if self.each else 1
 
 
 def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
@@ -66,11 +73,16 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind == "file":
                 key = region.file or f"{name}/{i}"
-                known = files.setdefault(key, File(len(files), 0, region.disk, region.fragment))
+                each = region.file_size // PAGE if region.file_size else None
+                known = files.setdefault(key, File(0, 0, region.disk, region.fragment, each))
                 if known.disk != region.disk:
                     where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
                     raise ValueError(f"file {key!r} is {where}")
                 known.pages = max(known.pages, size)
+    number = 0
+    for file in files.values():
+        file.number = number
+        number += file.count
     return files
 
 
@@ -86,7 +98,8 @@ def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
         blocks = int(built.memory.m.disks[built.disks.index(file.disk)].nr_blocks)
         first = used.get((file.disk, group), group * (blocks // ALLOCATION_GROUPS))
         used[file.disk, group] = first + file.pages
-        built.memory.table("files")[file.number].first_block = first % blocks
+        for i in range(file.count):
+            built.memory.table("files")[file.number + i].first_block = (first + i * (file.each or 0)) % blocks
 
 
 def place_tasks(
@@ -96,13 +109,16 @@ def place_tasks(
     m, cell = built.memory.m, built.cell
     start = 0
     for file in files.values():
-        row = built.memory.table("files")[file.number]
-        row.start, row.npages, row.first_region = start, file.pages, NONE
-        row.disk = built.disks.index(file.disk) if file.disk else NONE
-        row.extent = (file.fragment or 0) // PAGE
+        for i in range(file.count):
+            row = built.memory.table("files")[file.number + i]
+            each = file.each or file.pages
+            row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
+            row.disk = built.disks.index(file.disk) if file.disk else NONE
+            row.wb = row.disk if file.disk else 0
+            row.extent = (file.fragment or 0) // PAGE
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)
-    m.cfg.nr_files = len(files)
+    m.cfg.nr_files = sum(file.count for file in files.values())
     next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
     groups = GroupOfTask(built)
     region = pte = 0
@@ -176,6 +192,6 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.prev_page = row.swap_prev = NONE
     row.next_of_file = NONE
     if file is not None:
-        row.file = file.number
+        row.file, row.file_pages = file.number, file.each or 0
         row.next_of_file = built.memory.table("files")[file.number].first_region
         built.memory.table("files")[file.number].first_region = number

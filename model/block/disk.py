@@ -146,17 +146,19 @@ def next_finished(m, now):
 
 
 @kernel
-def queue_full(m, disk):
-    """Whether a disk's queue, or that of one of a stripe's members, has no free request."""
+def full_queue(m, disk):
+    """The disk if its queue has no free request, or the first such member of a stripe; NONE if there is room."""
     d = m.disks[disk]
     if d.kind == DISK_GENERIC:
-        return False
+        return NONE
     if d.kind != DISK_STRIPE:
-        return d.nr_allocated >= d.nr_requests
-    full = False
+        return disk if d.nr_allocated >= d.nr_requests else NONE
+    found = NONE
     for i in range(d.nr_members):
-        full |= m.disks[d.members[i]].nr_allocated >= m.disks[d.members[i]].nr_requests
-    return full
+        member = d.members[i]
+        if found == NONE and m.disks[member].nr_allocated >= m.disks[member].nr_requests:
+            found = member
+    return found
 
 
 @kernel

@@ -9,6 +9,7 @@ from model.block.completions import announce
 from model.block.device import fails, pick, serve_next
 from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, link_after, place_before, unlink
 from model.block.request import free_request
+from model.block.wait import wake_for_request
 from model.jit import kernel, requests
 from model.layout import NONE
 
@@ -129,6 +130,8 @@ def end_request(m, disk, at):
     if d.nr_allocated < d.congestion_off:
         d.congested = 0
     free_for_next(m, disk, at)
+    if d.nr_allocated < d.nr_requests:
+        wake_for_request(m, disk, at)
 
 
 @kernel

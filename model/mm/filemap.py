@@ -7,12 +7,14 @@ evicted from it. Readahead state belongs to the region (an open file).
 from model.block.disk import read_pages
 from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
 from model.layout import NONE
+from model.mm.background import over_background
 from model.mm.buddy import free_frame
+from model.mm.dirty import set_dirty
 from model.mm.extents import block_of
-from model.mm.flusher import balance_dirty
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import kmem_group, stat_updated, uncharge
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
+from model.mm.writeback import wake_flusher
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -278,17 +280,23 @@ def dirty(m, pfn, file):
     """A file page was written; without a device behind the file there is nothing to write it back to."""
     page = frames(m)[pfn]
     if files(m)[file].disk != NONE and not page.state & DIRTY:
-        page.state |= DIRTY
-        m.vm.nr_dirtied += 1
-        files(m)[file].nr_dirty += 1
-        balance_dirty(m, file)
+        set_dirty(m, pfn, file)
+        if over_background(m, files(m)[file].wb):
+            wake_flusher(m, files(m)[file].wb)
+
+
+@kernel
+def file_at(m, region, index):
+    """The file of the region's page at slot `index`: regions of many files have them one behind the other."""
+    r = regions(m)[region]
+    return r.file + (index - files(m)[r.file].start) // r.file_pages if r.file_pages else r.file
 
 
 @kernel
 def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
     r, entries = regions(m)[region], cache(m)
-    file = r.file
+    file = file_at(m, region, index)
     m.clock.now += m.cfg.syscall + m.cfg.copy_page
     absent = entries[index] <= 0
     if absent:

@@ -5,10 +5,12 @@ request follows one of 128 KiB. Until then the disk has not even seen the pages,
 their writes end.
 """
 
-from model.block.disk import submit_remote_write, submit_write
+from model.block.completions import next_completion
+from model.block.disk import full_queue, submit_remote_write, submit_write
 from model.jit import files, frames, kernel
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.extents import block_of, pages_in_place
+from model.mm.page_io import finish_writes
 from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
 
@@ -29,16 +31,28 @@ def adjacent(m, before, pfn):
 
 
 @kernel
+def _wait_for_room(m, disk):
+    """The reclaimer sleeps until the disk's queue takes a request (get_request)."""
+    began = m.clock.now
+    while full_queue(m, disk) != NONE and m.clock.nr_io:
+        m.clock.now = max(m.clock.now, next_completion(m))
+        finish_writes(m)
+    m.vm.reclaim_queue_ns += m.clock.now - began
+
+
+@kernel
 def _send(m, pfn, count):
     """Submit one request for `count` pages from the frame's place on."""
     page = frames(m)[pfn]
     if not page.state & ANON:
+        _wait_for_room(m, files(m)[page.slot].disk)
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
     slot = page.slot - 1
     a = m.swaps[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_PARTITION:
+        _wait_for_room(m, a.disk)
         submit_write(m, a.disk, NONE, slot, count, block)
     else:
         submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)

@@ -11,7 +11,8 @@ from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
-from model.mm.page_io import finish_writes, wait_on_writeback
+from model.mm.page_io import finish_writes
+from model.mm.page_wait import wait_on_writeback
 from model.mm.pageout import write_out
 from model.mm.rmap import unmap
 from model.mm.state import (

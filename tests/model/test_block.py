@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.block.completions import next_completion
-from model.block.disk import next_finished, queue_full, read_pages, submit_write, write_congested
+from model.block.disk import full_queue, next_finished, read_pages, submit_write, write_congested
 from model.block.hdd import page_ps, seek_ns
 from model.block.request import free_request
 from model.build import Built
@@ -143,13 +143,13 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
     for i in range(128):
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
         seen.append(bool(write_congested(m, 0)))
-    assert seen.index(True) == 112 and all(seen[112:]) and queue_full(m, 0)
+    assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0) == 0
     left = []
     while m.disks[0].nr_allocated:
         drain(m, int(next_completion(m)))
         left.append((int(m.disks[0].nr_allocated), bool(write_congested(m, 0))))
     assert [flag for n, flag in left if n >= 103] == [True] * 25 and not any(flag for n, flag in left if n < 103)
-    assert not queue_full(m, 0)
+    assert full_queue(m, 0) == NONE
     tags = with_disks("6.18", d=HDD)
     assert int(tags.disks[0].nr_requests) == 64
 

@@ -6,7 +6,7 @@ forced if it was refused, then ignoring memory.low if that held reclaim back.
 
 from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
-from model.mm.page_io import wait_for_next
+from model.mm.page_wait import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST

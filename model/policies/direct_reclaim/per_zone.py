@@ -7,11 +7,11 @@ of a second for writeback between two passes (wait_iff_congested).
 
 from model.block.completions import next_completion
 from model.jit import caller, hook, kernel
-from model.mm.flusher import flush_all
-from model.mm.page_io import wait_for_next
+from model.mm.page_wait import wait_for_next
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.victims import next_node
 from model.mm.vmscan import DIRECT, begin, shrink_node, soft_limits_first
+from model.mm.writeback import wakeup_flushers
 from model.mm.zones import HIGHEST
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
@@ -51,7 +51,7 @@ def try_to_free(m, nid, highest_zoneidx):
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         if scanned > sc.nr_to_reclaim + sc.nr_to_reclaim // 2:
-            flush_all(m)
+            wakeup_flushers(m, scanned)
         if sc.nr_writeback and sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
             if next_completion(m) - m.clock.now <= CONGESTION_NS:
                 wait_for_next(m)

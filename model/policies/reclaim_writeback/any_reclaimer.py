@@ -4,7 +4,7 @@ Each page is a write of its own; only pages that happen to be adjacent on the di
 """
 
 from model.jit import frames, hook, kernel
-from model.mm.flusher import start_write
+from model.mm.dirty import start_write
 from model.mm.pageout import plug
 from model.mm.state import KEEP, RECLAIM
 

@@ -6,8 +6,9 @@ throttles its writers before it is full (cgroup v1).
 """
 
 from model.jit import frames, hook
-from model.mm.flusher import flush_all, throttle_on_writeback
+from model.mm.reclaim_throttle import throttle_on_writeback
 from model.mm.state import ACTIVATE, RECLAIM, SWAP_CLUSTER_MAX
+from model.mm.writeback import wakeup_flushers
 
 SOURCE = "mm/vmscan.c: shrink_folio_list, shrink_inactive_list, reclaim_throttle, 6.18"
 PARAMS = {
@@ -30,7 +31,7 @@ def pageout_file(m, pfn, s):
 
 @hook
 def all_dirty(m, s):
-    flush_all(m)
+    wakeup_flushers(m, 0)
     if m.sc[s].memcg and m.params[AXIS, 0]:
         throttle_on_writeback(m, SWAP_CLUSTER_MAX)
     return 0

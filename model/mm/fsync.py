@@ -1,0 +1,90 @@
+"""fsync(2): the task itself writes what is dirty in the file, then waits page by page (filemap_write_and_wait_range).
+
+What of the file became dirty behind the place it has reached is left to the next one. A file system's journal is not
+modelled.
+"""
+
+from model.block.disk import full_queue, submit_write
+from model.block.wait import wait_for_file, wait_for_request
+from model.jit import cache, dirty_tags, files, frames, kernel, tasks
+from model.layout import NONE
+from model.mm.dirty import dirty_run, start_write
+from model.mm.extents import block_of, pages_in_place
+from model.mm.state import DIRTY, WRITEBACK
+from model.mm.writeback import RUN_PAGES
+
+WRITE, WAIT = 1, 2
+
+
+@kernel
+def _tagged(m, index, stop):
+    """First page-cache slot from `index` on of a dirty page, being written or not."""
+    tags, entries, f = dirty_tags(m), cache(m), frames(m)
+    while index < stop:
+        if tags[index >> 6] == 0:
+            index = (index | 63) + 1
+            continue
+        if entries[index] > 0 and f[entries[index] - 1].state & DIRTY:
+            return index
+        index += 1
+    return NONE
+
+
+@kernel
+def _write(m, t, file):
+    """Send requests for all that is dirty; False when the task has to wait for room or for a page being written."""
+    task, f = tasks(m)[t], files(m)[file]
+    stop = f.start + f.npages
+    while True:
+        index = _tagged(m, task.fsync_at, stop)
+        if index == NONE:
+            return True
+        task.fsync_at = index
+        if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
+            wait_for_file(m, file, t)
+            return False
+        full = full_queue(m, f.disk)
+        if full != NONE:
+            wait_for_request(m, full, t)
+            return False
+        most = m.disks[f.disk].max_pages if m.disks[f.disk].max_pages else RUN_PAGES
+        count = dirty_run(m, index, min(most, pages_in_place(m, file, index)))
+        for i in range(index, index + count):
+            start_write(m, cache(m)[i] - 1)
+        m.clock.now += m.cfg.io_path
+        submit_write(m, f.disk, file, index, count, block_of(m, file, index))
+        task.fsync_at = index + count
+
+
+@kernel
+def _written(m, t, file):
+    """Whether every page of the file has been met that is not under writeback; if not the task rests."""
+    task, f = tasks(m)[t], files(m)[file]
+    while f.nr_writeback and task.fsync_at < f.start + f.npages:
+        pfn = cache(m)[task.fsync_at] - 1
+        if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:
+            wait_for_file(m, file, t)
+            return False
+        task.fsync_at += 1
+    return True
+
+
+@kernel
+def fsync(m, t, file):
+    """One step of task `t`'s fsync; True when it is done, False when the task rests until it can go on."""
+    task, f = tasks(m)[t], files(m)[file]
+    if task.fsync == 0:
+        m.clock.now += m.cfg.syscall
+        task.fsync, task.fsync_at, task.fsync_began = WRITE, f.start, m.clock.now
+    if task.fsync == WRITE:
+        if not _write(m, t, file):
+            return False
+        task.fsync, task.fsync_at = WAIT, f.start
+    if not _written(m, t, file):
+        return False
+    task.fsync = 0
+    task.stat.fsyncs += 1
+    task.stat.stall_fsync_ns += m.clock.now - task.fsync_began
+    task.stat.fsync_errors += 1 if f.error else 0
+    f.error = 0
+    return True

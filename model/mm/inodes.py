@@ -1,0 +1,71 @@
+"""Dirty files on their wb's lists, oldest first: b_dirty by the time they became dirty, b_io and b_more_io (fs/inode.c).
+
+A file is on one of them, being written (WRITING), or on none while it is clean.
+"""
+
+from model.jit import files, kernel, wbs
+from model.layout import NONE
+
+B_DIRTY, B_IO, B_MORE_IO, WRITING = 1, 2, 3, 4  # what `on` of a file says; 0: on no list
+
+
+@kernel
+def add_inode(m, file, which):
+    """Put the file at the end of a list."""
+    f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
+    last = wb.inodes[which].tail
+    f.on, f.next, f.prev = which, NONE, last
+    if last == NONE:
+        wb.inodes[which].head = file
+    else:
+        files(m)[last].next = file
+    wb.inodes[which].tail = file
+    wb.inodes[which].n += 1
+
+
+@kernel
+def del_inode(m, file):
+    """Take the file off its list."""
+    f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
+    which = f.on
+    if f.prev == NONE:
+        wb.inodes[which].head = f.next
+    else:
+        files(m)[f.prev].next = f.next
+    if f.next == NONE:
+        wb.inodes[which].tail = f.prev
+    else:
+        files(m)[f.next].prev = f.prev
+    wb.inodes[which].n -= 1
+    f.on = 0
+
+
+@kernel
+def has_dirty_io(m, w):
+    """Whether a file of the wb is on one of its lists (wb_has_dirty_io)."""
+    lists = wbs(m)[w].inodes
+    return lists[B_DIRTY].n + lists[B_IO].n + lists[B_MORE_IO].n > 0
+
+
+@kernel
+def redirty_tail(m, file):
+    """A file that stays dirty joins b_dirty anew; a younger one before it makes it young (redirty_tail)."""
+    f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
+    last = wb.inodes[B_DIRTY].tail
+    if last != NONE and f.dirtied_when < files(m)[last].dirtied_when:
+        f.dirtied_when = m.clock.now
+    add_inode(m, file, B_DIRTY)
+
+
+@kernel
+def move_expired(m, w, older_than):
+    """Queue for writing what is left from before, then files that became dirty no later than `older_than` (queue_io)."""
+    lists = wbs(m)[w].inodes
+    while lists[B_MORE_IO].n:
+        file = lists[B_MORE_IO].head
+        del_inode(m, file)
+        add_inode(m, file, B_IO)
+    while lists[B_DIRTY].n and files(m)[lists[B_DIRTY].head].dirtied_when <= older_than:
+        file = lists[B_DIRTY].head
+        del_inode(m, file)
+        add_inode(m, file, B_IO)
