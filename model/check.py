@@ -5,7 +5,7 @@ Plain numpy over whole tables, so it shares no code with the kernels it checks.
 
 import numpy as np
 
-from model import check_slab
+from model import check_slab, check_writeback
 from model.build import Built
 from model.layout import MAX_GENS, MAX_ORDER, MIGRATETYPES, NONE
 from model.mm import state
@@ -30,9 +30,10 @@ def verify(built: Built) -> None:
     _mappings(built)
     _caches(built)
     _charges(built)
+    problems = check_writeback.violations(built)
     if built.cell.slab:
-        problems = check_slab.violations(built)
-        _require(not problems, lambda: "; ".join(problems))
+        problems += check_slab.violations(built)
+    _require(not problems, lambda: "; ".join(problems))
 
 
 def _require(holds: bool | np.bool_, message) -> None:

@@ -15,7 +15,6 @@ def serve_next(m, disk, block, count, write, now):
     begin = max(now, d.busy_until)
     if d.stall_from <= begin < d.stall_until:
         begin = d.stall_until
-    d.wait_ns += begin - now
     if begin > d.busy_until:
         begin += d.command
     if write:

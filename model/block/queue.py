@@ -95,6 +95,7 @@ def _dispatch(m, disk, at):
     fill_drive(m, disk, at)
     number = pick(m, disk, max(at, d.busy_until))
     r = requests(m)[number]
+    d.wait_ns += max(0, max(at, d.busy_until) - r.submitted)
     done = serve_next(m, disk, r.block, r.pages, True, max(at, r.submitted))
     if fails(m, disk, done):
         r.failed = 1
@@ -145,6 +146,7 @@ def serve_now(m, disk, block, count, write, now):
             for _ in range(min(FIFO_BATCH, d.nr_queued + d.nr_drive)):
                 _dispatch(m, disk, max(now, d.busy_until))
     done, left, place = now, count, block
+    d.wait_ns += max(0, d.busy_until - now)
     while left > 0:
         part = min(left, d.max_pages)
         done = serve_next(m, disk, place, part, write, now)

@@ -1,4 +1,4 @@
-"""The dirty and writeback states of file pages, and everything that counts them (mm/page-writeback.c, fs/fs-writeback.c).
+"""The dirty and writeback states of file pages, and all that counts them (mm/page-writeback.c, fs/fs-writeback.c).
 
 `dirty_tags` counts the dirty pages of every 64 page-cache slots, as the tags of the page cache's tree do, so that a
 flusher passes over clean stretches.

@@ -1,4 +1,4 @@
-"""Dirty files on their wb's lists, oldest first: b_dirty by the time they became dirty, b_io and b_more_io (fs/inode.c).
+"""Dirty files on their wb's lists, oldest first: b_dirty by the time they became dirty, b_io, b_more_io (fs/inode.c).
 
 A file is on one of them, being written (WRITING), or on none while it is clean.
 """
@@ -59,7 +59,7 @@ def redirty_tail(m, file):
 
 @kernel
 def move_expired(m, w, older_than):
-    """Queue for writing what is left from before, then files that became dirty no later than `older_than` (queue_io)."""
+    """Queue what is left from before, then the files that became dirty no later than `older_than` (queue_io)."""
     lists = wbs(m)[w].inodes
     while lists[B_MORE_IO].n:
         file = lists[B_MORE_IO].head

@@ -11,10 +11,10 @@ from model.block.disk import full_queue, submit_write
 from model.block.wait import wait_for_request
 from model.jit import cache, files, kernel, wb_domains, wbs
 from model.layout import NONE
+from model.mm.background import over_background
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.extents import block_of, pages_in_place
 from model.mm.inodes import B_IO, B_MORE_IO, WRITING, add_inode, del_inode, has_dirty_io, move_expired, redirty_tail
-from model.mm.page_writeback import over_background
 
 IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 PASS_NS = 100_000_000  # HZ/10

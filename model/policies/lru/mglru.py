@@ -8,7 +8,6 @@ or file pages, are evicted first. `two_touch` chooses the state of 6.14 and late
 
 from model.jit import hook, kernel, lrugens, lruvecs, memcgs
 from model.layout import MAX_GENS
-from model.mm.writeback import wakeup_flushers
 from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
 from model.mm.gen_refault import evict, refault
@@ -24,6 +23,7 @@ from model.mm.state import (
     TWO_TOUCH,
 )
 from model.mm.swap import nr_swap_pages
+from model.mm.writeback import wakeup_flushers
 from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"

@@ -1,0 +1,122 @@
+"""Conservation of dirty pages: dirty, under writeback or clean, counted alike by pages, files, wbs, zones, requests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from model.build import Built
+from model.layout import NONE
+from model.mm import state
+from model.mm.inodes import B_DIRTY, B_MORE_IO, WRITING
+
+
+def violations(built: Built) -> list[str]:
+    """What does not add up, in words; empty when all does."""
+    return [message for check in (_counts, _tags, _requests, _inodes, _queues) for message in check(built)]
+
+
+def _file_pages(built: Built) -> np.ndarray:
+    """The frames in the page cache."""
+    entries = built.memory.table("cache")
+    return built.memory.table("frames")[entries[entries > 0] - 1]
+
+
+def _counts(built: Built) -> Iterator[str]:
+    m, pages, files = built.memory.m, _file_pages(built), built.memory.table("files")
+    backed = files["disk"] != NONE
+    for flag, of_file, of_zone, of_wb, total in (
+        (state.DIRTY, "nr_dirty", "nr_file_dirty", "nr_reclaimable", m.vm.nr_dirty),
+        (state.WRITEBACK, "nr_writeback", "nr_writeback", "nr_writeback", m.vm.nr_writeback),
+    ):
+        marked = pages[(pages["state"] & flag) != 0]
+        by_file = np.bincount(marked["slot"], minlength=len(files))
+        if (by_file[backed] != files[of_file][backed]).any() or by_file[~backed].any():
+            yield f"{of_file} of files is {files[of_file].tolist()}, they have {by_file.tolist()}"
+        by_zone = np.bincount(marked["zone"], minlength=len(m.zones))
+        if (by_zone != m.zones[of_zone]).any():
+            yield f"{of_zone} of zones is wrong"
+        by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(built.memory.table("wbs")))
+        if (by_wb[: len(built.memory.table("wbs"))] != built.memory.table("wbs")[of_wb]).any():
+            yield f"{of_wb} of wbs is wrong"
+        if len(marked) != total:
+            yield f"{total} pages are counted as {of_file}, there are {len(marked)}"
+
+
+def _tags(built: Built) -> Iterator[str]:
+    entries, frames = built.memory.table("cache"), built.memory.table("frames")
+    slots = np.flatnonzero(entries > 0)
+    dirty = slots[(frames["state"][entries[slots] - 1] & state.DIRTY) != 0]
+    tags = built.memory.table("dirty_tags")
+    if (np.bincount(dirty >> 6, minlength=len(tags)) != tags).any():
+        yield "the tags of dirty pages are wrong"
+
+
+def _waiting(built: Built) -> list[int]:
+    """Requests that some disk has still to serve, as its lists say."""
+    rows, found = built.memory.table("requests"), []
+    for disk in built.memory.m.disks[: len(built.disks)]:
+        if disk.depth == 0:
+            continue
+        for number in (int(disk.queue_head), int(disk.drive_head)):
+            while number != NONE and len(found) <= len(rows):
+                found.append(number)
+                number = int(rows[number].next)
+    return found
+
+
+def _requests(built: Built) -> Iterator[str]:
+    """Every page under writeback is in exactly one request, or still in the plug of a reclaimer."""
+    m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
+    announced = built.memory.table("io")["what"][: int(m.clock.nr_io)]
+    heads = [*announced[announced >= 0].tolist(), *_waiting(built)]
+    seen, used = np.zeros(len(frames), dtype=np.int8), 0
+    for number in heads:
+        pages, counted = 0, int(rows[number].pages)
+        while number != NONE:
+            row = rows[number]
+            held = built.memory.table("swapcache" if row.file == NONE else "cache")
+            seen[held[int(row.first) : int(row.first + row.count)] - 1] += 1
+            pages, used, number = pages + int(row.count), used + 1, int(row.chain)
+        if pages != counted:
+            yield f"a request counts {counted} pages, has {pages}"
+    for s in range(len(m.sc)):
+        seen[m.sc[s].plugged[: int(m.sc[s].nr_plugged)]] += 1
+    if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():
+        yield f"frame {int(np.argmax(seen != ((frames['state'] & state.WRITEBACK) != 0)))} is in {seen.max()} requests"
+    if used != m.clock.nr_requests:
+        yield f"{m.clock.nr_requests} requests are counted, {used} are in flight"
+
+
+def _inodes(built: Built) -> Iterator[str]:
+    """A file with dirty pages is on one list of its wb, or being written."""
+    files, listed = built.memory.table("files"), {}
+    for wb in built.memory.table("wbs"):
+        for which in range(B_DIRTY, B_MORE_IO + 1):
+            file, n = int(wb.inodes[which]["head"]), 0
+            while file != NONE and n <= len(files):
+                listed[file] = which
+                file, n = int(files[file].next), n + 1
+            if n != wb.inodes[which]["n"]:
+                yield "a list of dirty files miscounts"
+        if wb.inode != NONE:
+            listed[int(wb.inode)] = WRITING
+    for file, row in enumerate(files):
+        if int(row.on) != listed.get(file, 0):
+            yield f"file {file} is on list {listed.get(file, 0)}, it says {row.on}"
+        if row.nr_dirty and not row.on:
+            yield f"file {file} has {row.nr_dirty} dirty pages and is on no list"
+
+
+def _queues(built: Built) -> Iterator[str]:
+    rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
+    numbers = announced[: int(built.memory.m.clock.nr_io)]
+    waiting = _waiting(built)
+    for d, disk in enumerate(built.memory.m.disks[: len(built.disks)]):
+        if disk.depth == 0:
+            continue
+        in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)
+        queued = sum(1 for number in waiting if rows[number].disk == d)
+        if in_service + queued != disk.nr_allocated or queued != disk.nr_queued + disk.nr_drive:
+            yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
+        if queued and not disk.announced:
+            yield f"disk {d} has requests and is idle"
