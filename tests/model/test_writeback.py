@@ -1,0 +1,237 @@
+"""Flushers, fsync, failing devices: what is written when, and that no page is lost."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model import check_writeback
+from model.build import Built
+from model.description import Cell, Disk, Machine, Node, Region, SwapTarget
+from model.events import COMPUTE, FSYNC, OP_SHIFT
+from model.mm.dirty import set_dirty
+from model.mm.inodes import B_DIRTY, B_MORE_IO
+from model.mm.page_io import finish_writes
+from model.mm.writeback import flusher_step, wakeup_flushers
+from model.units import MS, PAGE, KiB, MiB, S
+from tests.model.cells import given as task
+from tests.model.cells import machine, machine_of, one, reads, run, sampled, writes
+
+FEW = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FILE = Region(kind="file", access="read", disk="d")
+
+
+def host(*disks: Disk, memory: int = 32) -> Machine:
+    """A machine with disks d, e, f, ..."""
+    return machine(memory, disks=dict(zip("defgh", disks or (Disk(kind="hdd"),), strict=False)))
+
+
+def pause(ns: int) -> np.ndarray:
+    return np.array([ns | COMPUTE << OP_SHIFT])
+
+
+def sync(page: int) -> np.ndarray:
+    return np.array([page | FSYNC << OP_SHIFT])
+
+
+def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
+    """A machine with a file of so many pages each, all dirty."""
+    tasks = {f"t{i}": task(Region(kind="file", access="read", disk="d", size=n * PAGE)) for i, n in enumerate(pages)}
+    built = machine_of(Cell(kernel=era, machine=host(disk or Disk(), memory=128), tasks=tasks), 1)
+    m, frames, pfn = built.memory.m, built.memory.table("frames"), 0
+    m.cfg.quantum = 0
+    for file, n in enumerate(pages):
+        start = int(built.memory.table("files")[file].start)
+        for i in range(n):
+            frames[pfn].owner, frames[pfn].slot = start + i, file
+            built.memory.table("cache")[start + i] = pfn + 1
+            set_dirty(m, pfn, file)
+            pfn += 1
+    return built
+
+
+def visits(built: Built) -> list[tuple[int, int]]:
+    """(file, pages) of each visit of the flusher until it rests."""
+    m, wb = built.memory.m, built.memory.table("wbs")[0]
+    found: list[tuple[int, int]] = []
+    wakeup_flushers(m, 0)
+    while True:
+        before = int(m.vm.nr_dirty)
+        flusher_step(m, 0)
+        written = before - int(m.vm.nr_dirty)
+        if written == 0:
+            return found
+        if found and found[-1][0] == wb.inode and wb.chunk - wb.nr_to_write > written:
+            found[-1] = (int(wb.inode), found[-1][1] + written)
+        else:
+            found.append((int(wb.inode), written))
+        m.clock.now += 2 * MS
+        finish_writes(m)
+
+
+def test_files_take_turns_in_chunks_of_4_mib():
+    """To 3.0 always; since then the chunk is half a second's worth of writing, at least that much."""
+    assert visits(dirty_files("3.0", 2500, 1500)) == [(0, 1024), (1, 1024), (0, 1024), (1, 476), (0, 452)]
+    faster = dirty_files("3.1", 2500, 3000)
+    faster.memory.table("wbs")[0].avg_write_bandwidth = 4096
+    faster.memory.table("wb_domains")[0].dirty_limit = 1 << 20
+    assert visits(faster) == [(0, 2500), (1, 3000)]
+    assert int(faster.memory.m.vm.nr_dirty) == 0
+
+
+def test_a_file_is_gone_on_with_where_its_writing_stopped():
+    built = dirty_files("3.0", 3000, 100)
+    assert visits(built)[-1] == (0, 3000 - 2048)
+    file = built.memory.table("files")[0]
+    assert int(file.writeback_index) == 3000 and int(file.on) == 0 and int(file.nr_dirty) == 0
+    m = built.memory.m
+    m.clock.now += S
+    finish_writes(m)
+    for pfn in (5, 2999):
+        set_dirty(m, pfn, 0)
+    file.writeback_index = 2500
+    m.clock.now += S
+    wakeup_flushers(m, 0)
+    flusher_step(m, 0)
+    wb = built.memory.table("wbs")[0]
+    assert int(m.vm.nr_dirty) == 1 and int(wb.index) == 3000, "from where it stopped"
+    flusher_step(m, 0)
+    assert int(m.vm.nr_dirty) == 0, "then around the end"
+
+
+def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
+    built = dirty_files("3.1", 20_000, disk=Disk(kind="hdd"))
+    m, disk = built.memory.m, built.memory.m.disks[0]
+    built.memory.table("wbs")[0].avg_write_bandwidth = 1 << 20
+    built.memory.table("wb_domains")[0].dirty_limit = 1 << 24
+    wakeup_flushers(m, 0)
+    while not disk.first_waiter:
+        flusher_step(m, 0)
+    assert int(disk.nr_allocated) == 128
+    left = int(m.vm.nr_dirty)
+    m.clock.now = int(built.memory.table("io")["at"][0])
+    finish_writes(m)
+    assert int(disk.nr_allocated) == 127 and int(disk.first_waiter) == 0, "woken"
+    flusher_step(m, 0)
+    assert int(m.vm.nr_dirty) < left and int(disk.nr_allocated) == 128
+
+
+def test_files_wait_their_turn_on_lists():
+    built = dirty_files("3.0", 2000, 2000)
+    wb, m = built.memory.table("wbs")[0], built.memory.m
+    assert int(wb.inodes[B_DIRTY]["n"]) == 2
+    wakeup_flushers(m, 0)
+    for _ in range(4):
+        flusher_step(m, 0)
+    flusher_step(m, 0)
+    assert int(wb.inode) == 1 and int(wb.inodes[B_MORE_IO]["n"]) == 1 and int(wb.inodes[B_MORE_IO]["head"]) == 0
+
+
+@pytest.mark.parametrize("era", ["3.1", "6.18"])
+def test_what_is_old_is_written_every_five_seconds(era):
+    """Dirty for thirty seconds, found at the next look: nothing before 30 s, everything by 36 s."""
+    events = np.concatenate([writes(range(200)), pause(29 * S), pause(7 * S), reads([0])])
+    cell = one(era, host(memory=64), FILE, sampling=sampled(200))
+    early = run(one(era, host(memory=64), FILE), np.concatenate([writes(range(200)), pause(29 * S), reads([0])]))
+    assert early.metrics["nr_written"] == 0 and early.metrics["nr_dirty"] == 200
+    late = run(cell, events)
+    assert late.metrics["nr_written"] == 200 and late.metrics["nr_dirty"] == 0
+
+
+@pytest.mark.parametrize("disk", [Disk(), Disk(kind="hdd"), Disk(kind="usb")], ids=["flash", "hdd", "usb"])
+def test_fsync_returns_when_the_file_is_written(disk):
+    cell = one("6.18", host(disk, memory=64), FILE)
+    done = run(cell, np.concatenate([writes(range(500)), sync(0), pause(1)]))
+    assert done.metrics["nr_written"] == 500 and done.metrics["nr_dirty"] == done.metrics["nr_writeback"] == 0
+    assert done.metrics["fsyncs"] == 1
+    rate = {"generic": 1e9, "hdd": 138e6, "usb": 6e6}[disk.kind]
+    assert done.metrics["stall_fsync_ns"] == pytest.approx(500 * PAGE / rate * S, rel=0.35)
+    again = run(cell, np.concatenate([writes(range(500)), sync(0), sync(0)]))
+    assert again.metrics["stall_fsync_ns"] < done.metrics["stall_fsync_ns"] + MS, "a clean file costs nothing"
+
+
+def test_fsync_writes_one_file_only():
+    region = Region(kind="file", access="read", disk="d", file_size=1024 * KiB)
+    done = run(one("6.18", host(memory=64), region), np.concatenate([writes(range(1000)), sync(300)]))
+    assert int(done.m.cfg.nr_files) == 4
+    assert done.metrics["nr_written"] == 256 and done.metrics["nr_dirty"] == 744
+    dirty = done.built.memory.table("files")["nr_dirty"].tolist()
+    assert dirty == [256, 0, 256, 232]
+
+
+def test_a_failed_write_leaves_the_pages_dirty_and_fsync_says_so():
+    cell = one("6.18", host(Disk(kind="hdd", fail_from=0, fail_until=S), memory=64), FILE)
+    tried = np.concatenate([writes(range(300)), sync(0), pause(2 * S), sync(0), sync(0)])
+    done = run(cell, tried)
+    assert done.metrics["fsync_errors"] == 1 and done.metrics["fsyncs"] == 3
+    assert done.metrics["writeback_errors"] == done.metrics["nr_written"] == 300 and done.metrics["nr_dirty"] == 0
+    assert done.metrics["disk.d.write_errors"] == 1
+
+
+def test_fragments_cost_seeks():
+    whole, pieces = (
+        run(one("3.1", host(memory=64), region), np.concatenate([writes(range(1000)), sync(0)])).metrics
+        for region in (FILE, Region(kind="file", access="read", disk="d", fragment=64 * KiB))
+    )
+    assert whole["disk.d.seeks"] <= 1 and pieces["disk.d.seeks"] > 50
+    assert pieces["stall_fsync_ns"] > 3 * whole["stall_fsync_ns"]
+
+
+@st.composite
+def disks(draw: Any) -> Disk:
+    kind = draw(st.sampled_from(["generic", "sata-ssd", "hdd", "usb"]))
+    begin, stall = draw(st.integers(0, 300)) * MS, draw(st.integers(0, 300)) * MS
+    errors = {"fail_from": begin, "fail_until": begin + draw(st.integers(0, 200)) * MS}
+    if kind in ("hdd", "usb"):
+        errors |= {"stall_from": stall, "stall_until": stall + draw(st.integers(0, 500)) * MS}
+    order = draw(st.sampled_from(["deadline", "noop"]))
+    return Disk(kind=kind, scheduler=order, **(errors if draw(st.booleans()) else {}))
+
+
+@st.composite
+def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
+    named = {name: draw(disks()) for name in "de"}
+    if draw(st.booleans()):
+        members = {f"m{i}": Disk(kind=draw(st.sampled_from(["hdd", "generic"]))) for i in range(3)}
+        chunk = draw(st.sampled_from([8, 64])) * KiB
+        named |= members | {"d": Disk(kind="stripe", members=tuple(members), chunk=chunk)}
+    swap = {"s": SwapTarget(kind="partition", size=8 * MiB, disk=draw(st.sampled_from(["d", "e"])))}
+    sizes = draw(st.lists(st.sampled_from([8, 16]), min_size=1, max_size=2))
+    host = Machine(nodes=tuple(Node(memory=size * MiB) for size in sizes), disks=named, swap=swap)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    tasks, streams = {}, {}
+    for i in range(draw(st.integers(1, 4))):
+        more = draw(st.sampled_from([{}, {"fragment": 32 * KiB}, {"file_size": 512 * KiB}]))
+        access = "read" if "file_size" in more else draw(st.sampled_from(["read", "mmap"]))
+        region = Region(kind="file", access=access, disk=draw(st.sampled_from(["d", "e"])), size=12 * MiB, **more)
+        tasks[f"t{i}"] = task(region, Region(size=6 * MiB))
+        pages = np.where(rng.random(1500) < 0.7, rng.integers(0, 3072, 1500), rng.integers(3072, 4608, 1500))
+        if draw(st.booleans()):
+            pages = np.concatenate([np.arange(3072), pages[:500]])
+        events = pages | (rng.random(len(pages)) < 0.7).astype(np.int64) << OP_SHIFT
+        calls = rng.integers(0, len(events), 5)
+        events = np.insert(events, calls, rng.integers(0, 3072, 5) | FSYNC << OP_SHIFT)
+        streams[f"t{i}"] = np.concatenate([events, pause(int(rng.integers(1, 40)) * S), events[:50]])
+    return Cell(kernel=draw(st.sampled_from(["3.1", "6.18"])), machine=host, tasks=tasks), streams
+
+
+@FEW
+@given(cells())
+def test_no_page_is_lost(drawn: tuple[Cell, dict[str, np.ndarray]]):
+    """Whatever devices do: every page is dirty, being written or clean, and counted as that (`check`)."""
+    cell, streams = drawn
+    done = run(cell, streams)
+    metrics = done.metrics
+    found = metrics["nr_written"] + metrics["nr_writeback"] + metrics["nr_dirty"]
+    # A page written again while its write fails is dirty once.
+    assert 0 <= metrics["nr_dirtied"] - found <= metrics["writeback_errors"]
+    assert run(cell, streams).metrics == metrics
+
+
+def test_the_check_sees_a_lost_page():
+    built = machine_of(one("6.18", host(), FILE))
+    assert check_writeback.violations(built) == []
+    built.memory.m.vm.nr_dirty = 1
+    assert check_writeback.violations(built)
