@@ -23,10 +23,11 @@ def _file_pages(built: Built) -> np.ndarray:
 
 def _counts(built: Built) -> Iterator[str]:
     m, pages, files = built.memory.m, _file_pages(built), built.memory.table("files")
-    backed = files["disk"] != NONE
+    backed, wbs = files["disk"] != NONE, built.memory.table("wbs")
+    unstable = _unstable(built)
     for flag, of_file, of_zone, of_wb, total in (
         (state.DIRTY, "nr_dirty", "nr_file_dirty", "nr_reclaimable", m.vm.nr_dirty),
-        (state.WRITEBACK, "nr_writeback", "nr_writeback", "nr_writeback", m.vm.nr_writeback),
+        (state.WRITEBACK, "nr_writeback", "nr_writeback", "nr_writeback", m.vm.nr_writeback + m.vm.nr_unstable),
     ):
         marked = pages[(pages["state"] & flag) != 0]
         by_file = np.bincount(marked["slot"], minlength=len(files))
@@ -35,11 +36,37 @@ def _counts(built: Built) -> Iterator[str]:
         by_zone = np.bincount(marked["zone"], minlength=len(m.zones))
         if (by_zone != m.zones[of_zone]).any():
             yield f"{of_zone} of zones is wrong"
-        by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(built.memory.table("wbs")))
-        if (by_wb[: len(built.memory.table("wbs"))] != built.memory.table("wbs")[of_wb]).any():
+        by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(wbs))
+        counted = wbs[of_wb] - unstable if flag == state.DIRTY else wbs[of_wb] + unstable
+        if len(wbs) and (by_wb != counted).any():
             yield f"{of_wb} of wbs is wrong"
         if len(marked) != total:
             yield f"{total} pages are counted as {of_file}, there are {len(marked)}"
+
+
+def _unstable(built: Built) -> np.ndarray:
+    """Pages of each wb that wait for a COMMIT or its answer, where they are counted apart."""
+    found = np.zeros(len(built.memory.table("wbs")), dtype=np.int64)
+    rows, files = built.memory.table("requests"), built.memory.table("files")
+    if not built.memory.m.cfg.counts_unstable:
+        return found
+    for number in _uncommitted(built):
+        found[files["wb"][rows[number].file]] += rows[number].count
+    for number in built.memory.table("io")["what"][: int(built.memory.m.clock.nr_io)]:
+        if number >= 0 and rows[number].passed and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS:
+            found[files["wb"][rows[number].file]] += rows[number].pages
+    return found
+
+
+def _uncommitted(built: Built) -> list[int]:
+    """Rows of requests that a file server has answered and that wait for a COMMIT."""
+    found, rows = [], built.memory.table("requests")
+    for head in built.memory.table("files")["commit_head"]:
+        number = int(head) - 1 if head else NONE
+        while number != NONE:
+            found.append(number)
+            number = int(rows[number].chain)
+    return found
 
 
 def _tags(built: Built) -> Iterator[str]:
@@ -68,17 +95,17 @@ def _requests(built: Built) -> Iterator[str]:
     """Every page under writeback is in exactly one request, or still in the plug of a reclaimer."""
     m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
     announced = built.memory.table("io")["what"][: int(m.clock.nr_io)]
-    heads = [*announced[announced >= 0].tolist(), *_waiting(built)]
+    loose = [int(head) - 1 for head in built.memory.table("files")["commit_head"] if head]
     seen, used = np.zeros(len(frames), dtype=np.int8), 0
-    for number in heads:
-        pages, counted = 0, int(rows[number].pages)
+    for head in [*announced[announced >= 0].tolist(), *_waiting(built), *loose]:
+        pages, number = 0, head
         while number != NONE:
             row = rows[number]
             held = built.memory.table("swapcache" if row.file == NONE else "cache")
             seen[held[int(row.first) : int(row.first + row.count)] - 1] += 1
             pages, used, number = pages + int(row.count), used + 1, int(row.chain)
-        if pages != counted:
-            yield f"a request counts {counted} pages, has {pages}"
+        if pages != rows[head].pages and head not in loose:
+            yield f"a request counts {rows[head].pages} pages, has {pages}"
     for s in range(len(m.sc)):
         seen[m.sc[s].plugged[: int(m.sc[s].nr_plugged)]] += 1
     if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():

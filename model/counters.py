@@ -67,6 +67,8 @@ reclaim_queue_ns | lower | time in which reclaim waited for a free request of a 
 nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
 nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
+nr_unstable | none | pages a file server has answered for but not committed, when the run ends; counted to 5.8
+nfs_commits | none | COMMIT calls to file servers | events
 writeback_errors | lower | file pages whose write failed and that stay dirty
 nr_dirty | none | dirty file pages that are not being written, when the run ends
 nr_writeback | none | file pages being written when the run ends

@@ -24,7 +24,8 @@ class Era:
     one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
     `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
     `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
-    not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0).
+    not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0);
+    `counts_unstable`: pages that a file server has not committed are not counted as under writeback (to 5.8).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Era:
     max_sectors_kib: int = 1280
     start_all: bool = True
     fixed_chunk: bool = False
+    counts_unstable: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -86,6 +88,7 @@ ERAS = {
             blk_mq=False,
             max_sectors_kib=512,
             start_all=False,
+            counts_unstable=True,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -109,6 +112,7 @@ ERAS = {
             blk_mq=False,
             max_sectors_kib=512,
             start_all=False,
+            counts_unstable=True,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -135,6 +139,7 @@ ERAS = {
             blk_mq=False,
             max_sectors_kib=512,
             start_all=False,
+            counts_unstable=True,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -154,6 +159,7 @@ ERAS = {
             params={"reclaim_writeback": {"throttle": False}},
             mapped_counts_twice=True,
             blk_mq=False,
+            counts_unstable=True,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -174,6 +180,7 @@ ERAS = {
                 "reclaim_writeback": {"throttle": False},
                 "shrinker": {"floor": False},
             },
+            counts_unstable=True,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,

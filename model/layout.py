@@ -136,7 +136,7 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
-    writeback_index="i8", error="i8", first_waiter="i8",
+    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8",
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
@@ -183,7 +183,7 @@ SERVER = row(free_at="i8", busy_from="i8", busy_ns="i8", wait_ns="i8", requests=
 DISK = row(
     kind="i8", first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
     channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
-    nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
+    link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
     sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", congestion_on="i8", congestion_off="i8",
     queue_head="i8", queue_tail="i8", drive_head="i8", nr_queued="i8", nr_drive="i8", nr_allocated="i8",
     congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
@@ -236,7 +236,7 @@ CONFIG = row(
     nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
     dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
-    start_all="i8", fixed_chunk="i8",
+    start_all="i8", fixed_chunk="i8", counts_unstable="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",

@@ -1,7 +1,10 @@
 """Disks, links and swap areas of a machine record."""
 
+from math import isqrt
+
 from model import registry
 from model.actors import NEVER
+from model.block.nfs import WSIZE_PAGES
 from model.description import Disk, SwapTarget
 from model.eras import Era
 from model.layout import NONE
@@ -14,7 +17,7 @@ _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
 CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
 _DISKS = {
     "generic": state.DISK_GENERIC, "sata-ssd": state.DISK_GENERIC, "hdd": state.DISK_HDD, "usb": state.DISK_USB,
-    "stripe": state.DISK_STRIPE,
+    "stripe": state.DISK_STRIPE, "nfs": state.DISK_NFS,
 }  # fmt: skip
 BLKDEV_MAX_RQ = 128
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
@@ -74,6 +77,12 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
         row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
         row.nr_blocks = sum(built.cell.machine.disks[member].size for member in disk.members) // PAGE
+    elif row.kind == state.DISK_NFS:
+        row.link = list(built.cell.machine.links).index(disk.link or "")
+        row.server = built.disks.index(disk.server) if disk.server else NONE
+        row.max_pages = WSIZE_PAGES
+        # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
+        row.congestion_on = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
     else:
         _queue(row, disk, registry.eras()[built.cell.kernel])
         row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm

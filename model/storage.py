@@ -13,9 +13,10 @@ class Disk:
     Where a field is None its default depends on the kind, in the order generic, sata-ssd, hdd, usb.
     """
 
-    kind: Literal["generic", "sata-ssd", "hdd", "usb", "stripe"] = "generic"
+    kind: Literal["generic", "sata-ssd", "hdd", "usb", "stripe", "nfs"] = "generic"
     """`generic` and `sata-ssd`: servers of fixed service time behind one interface rate. `hdd`: one head that seeks
-    (geometry below). `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`."""
+    (geometry below). `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`. `nfs`: a mount from a
+    file server over `link`, whose disk is `server`: it answers at once and writes when told to commit."""
     read_latency: Nanoseconds | None = None
     """Service time of a 4 KiB read: 94us (Intel P3700, queue depth 16; AnandTech on the Optane P4800X, 2017), 85us
     (Intel X25-M; estimate); usb 1ms a command (estimate)."""
@@ -51,8 +52,12 @@ class Disk:
     """stripe: names of its disks, up to 32."""
     chunk: Bytes = 512 * KiB
     """stripe: bytes on one member before the next one's turn (md's default since 2010)."""
+    link: str | None = None
+    """nfs: link to the server."""
+    server: str | None = None
+    """nfs: the server's disk; None: it never waits for one."""
     fail_from: Nanoseconds | None = None
-    """Writes that end at or after this time are lost; the pages stay dirty. None: never."""
+    """Writes that end at or after this time are lost; the pages stay dirty. None: never. Not for stripes and mounts."""
     fail_until: Nanoseconds | None = None
     """From this time on writes succeed again. None: never."""
     stall_from: Nanoseconds | None = None
@@ -78,6 +83,7 @@ DISK_DEFAULTS = {
     "hdd": DiskDefaults(0, 0, 32, 138 * MB_S, 138 * MB_S),
     "usb": DiskDefaults(MS, MS, 1, 20 * MB_S, 6 * MB_S),
     "stripe": DiskDefaults(0, 0, 1, MB_S, MB_S),
+    "nfs": DiskDefaults(0, 0, 1, MB_S, MB_S),
 }
 
 

@@ -105,6 +105,12 @@ class MachineCheck:
             self.known(member, self.machine.disks, "disk", *here, "members", index)
             if member in self.machine.disks and self.machine.disks[member].kind == "stripe":
                 self.fault(f"`{member}` is a stripe itself", "name plain disks", *here, "members", index)
+        if (disk.kind == "nfs") != (disk.link is not None):
+            self.fault("a mount from a file server needs a link, others none", "kind: nfs, link: <name>", *here, "link")
+        self.known(disk.link, self.machine.links, "link", *here, "link")
+        self.known(disk.server, self.machine.disks, "disk", *here, "server")
+        if disk.server in self.machine.disks and self.machine.disks[disk.server].kind in ("nfs", "stripe"):
+            self.fault(f"`{disk.server}` is no plain disk", "name one", *here, "server")
         for key in ("chunk", "erase_block"):
             if getattr(disk, key) == 0 or getattr(disk, key) % PAGE:
                 self.fault(f"{key} is whole 4KiB pages", "examples: 128KiB", *here, key)
@@ -119,6 +125,8 @@ class MachineCheck:
             begin, end = getattr(disk, f"{what}_from"), getattr(disk, f"{what}_until")
             if end is not None and (begin is None or end < begin):
                 self.fault(f"{what}_until comes before {what}_from", "give both in order", *here, f"{what}_until")
+        if disk.fail_from is not None and disk.kind in ("stripe", "nfs"):
+            self.fault(f"writes fail on disks, not on a {disk.kind}", "write it at the disk", *here, "fail_from")
         if disk.stall_from is not None and (disk.stall_until is None or disk.kind not in ("hdd", "usb")):
             self.fault("a stall ends, and only an hdd or usb disk stalls", "add stall_until", *here, "stall_from")
 

@@ -7,12 +7,13 @@ known when it is made. Little's law holds within a few percent for flash drives 
 
 from model.block.completions import announce, pop_completed
 from model.block.device import fails
+from model.block.nfs import send_write
 from model.block.queue import end_request, free_for_next, queue_write, serve_now
 from model.block.request import new_request
 from model.block.server import earliest, serve
 from model.jit import kernel, requests
 from model.layout import NONE
-from model.mm.state import DISK_GENERIC, DISK_STRIPE
+from model.mm.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE
 
 
 @kernel
@@ -46,8 +47,23 @@ def _write(m, disk, now, count, block):
 
 
 @kernel
+def _read_over(m, disk, now, count, block):
+    """A READ call to a file server: request out, its disk (NONE: its memory), data in."""
+    d = m.disks[disk]
+    line = m.links[d.link]
+    d.reads += 1
+    d.pages_read += count
+    ready = now + line.rtt // 2
+    if d.server != NONE:
+        ready = _read(m, d.server, ready, count, block)
+    return serve(m, line.server_in, ready, line.page_ps * count // 1000) + line.rtt - line.rtt // 2
+
+
+@kernel
 def read_pages(m, disk, now, count, block):
     """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
+    if m.disks[disk].kind == DISK_NFS:
+        return _read_over(m, disk, now, count, block)
     if m.disks[disk].kind != DISK_STRIPE:
         return _read(m, disk, now, count, block)
     done = now
@@ -85,6 +101,8 @@ def _submit(m, disk, file, first, count, block):
             done = _write(m, disk, m.clock.now, part, block)
             requests(m)[number].failed = 1 if fails(m, disk, done) else 0
             announce(m, number, done)
+        elif d.kind == DISK_NFS:
+            send_write(m, disk, number, part)
         else:
             queue_write(m, disk, number)
         first, block, count = first + part, block + part, count - part
@@ -140,7 +158,7 @@ def next_finished(m, now):
             free_for_next(m, -1 - what, at)
             continue
         disk = requests(m)[what].disk
-        if disk != NONE and m.disks[disk].kind != DISK_GENERIC:
+        if disk != NONE and m.disks[disk].depth:
             end_request(m, disk, at)
         return what, at
 
@@ -149,7 +167,7 @@ def next_finished(m, now):
 def full_queue(m, disk):
     """The disk if its queue has no free request, or the first such member of a stripe; NONE if there is room."""
     d = m.disks[disk]
-    if d.kind == DISK_GENERIC:
+    if d.kind == DISK_GENERIC or d.kind == DISK_NFS:
         return NONE
     if d.kind != DISK_STRIPE:
         return disk if d.nr_allocated >= d.nr_requests else NONE

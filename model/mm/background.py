@@ -11,4 +11,4 @@ def over_background(m, w):
     available = 0
     for z in range(m.cfg.nr_zones):
         available += m.zones[z].nr_free + m.zones[z].nr_file
-    return m.vm.nr_dirty > available * BACKGROUND_RATIO // 100
+    return m.vm.nr_dirty + m.vm.nr_unstable > available * BACKGROUND_RATIO // 100

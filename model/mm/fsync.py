@@ -10,6 +10,7 @@ from model.jit import cache, dirty_tags, files, frames, kernel, tasks
 from model.layout import NONE
 from model.mm.dirty import dirty_run, start_write
 from model.mm.extents import block_of, pages_in_place
+from model.mm.nfs import commit
 from model.mm.state import DIRTY, WRITEBACK
 from model.mm.writeback import RUN_PAGES
 
@@ -60,6 +61,7 @@ def _write(m, t, file):
 def _written(m, t, file):
     """Whether every page of the file has been met that is not under writeback; if not the task rests."""
     task, f = tasks(m)[t], files(m)[file]
+    commit(m, file)
     while f.nr_writeback and task.fsync_at < f.start + f.npages:
         pfn = cache(m)[task.fsync_at] - 1
         if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:

@@ -7,7 +7,8 @@ from model.jit import cache, files, frames, kernel, requests, swapcache
 from model.layout import NONE
 from model.mm.dirty import end_write
 from model.mm.lru import rotate_reclaimable
-from model.mm.state import DIRTY, RECLAIM, WRITEBACK
+from model.mm.nfs import answered
+from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
 
 
 @kernel
@@ -35,10 +36,15 @@ def finish_writes(m):
         number, at = next_finished(m, m.clock.now)
         if number == NONE:
             return written
+        disk = requests(m)[number].disk
+        if disk != NONE and m.disks[disk].kind == DISK_NFS and not answered(m, number):
+            if files(m)[requests(m)[number].file].first_waiter:
+                wake_for_file(m, requests(m)[number].file, at)
+            continue
         written += requests(m)[number].pages
         failed = requests(m)[number].failed
         if failed:
-            m.disks[requests(m)[number].disk].write_errors += 1
+            m.disks[disk].write_errors += 1
         while number != NONE:
             end_run(m, number, failed, at)
             number = free_request(m, number)

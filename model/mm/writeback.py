@@ -15,6 +15,7 @@ from model.mm.background import over_background
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.extents import block_of, pages_in_place
 from model.mm.inodes import B_IO, B_MORE_IO, WRITING, add_inode, del_inode, has_dirty_io, move_expired, redirty_tail
+from model.mm.nfs import commit_if_worth
 
 IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 PASS_NS = 100_000_000  # HZ/10
@@ -115,7 +116,10 @@ def _put_inode(m, w):
     f.writeback_index, f.on, wb.inode = wb.index, 0, NONE
     wb.left -= written
     wb.wrote += written
-    if f.nr_dirty == 0:
+    commit_if_worth(m, file)
+    if f.nr_dirty == 0 and f.nr_commit:
+        redirty_tail(m, file)
+    elif f.nr_dirty == 0:
         wb.wrote += 1
     elif wb.nr_to_write <= 0:
         add_inode(m, file, B_MORE_IO)

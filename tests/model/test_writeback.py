@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model import check_writeback
 from model.build import Built
-from model.description import Cell, Disk, Machine, Node, Region, SwapTarget
+from model.description import Cell, Disk, Link, Machine, Node, Region, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
@@ -170,6 +170,32 @@ def test_a_failed_write_leaves_the_pages_dirty_and_fsync_says_so():
     assert done.metrics["disk.d.write_errors"] == 1
 
 
+def over_nfs(era: str, *events: np.ndarray) -> dict[str, Any]:
+    mount = Disk(kind="nfs", link="l", server="e")
+    cell = one(era, machine(64, disks={"d": mount, "e": Disk(kind="hdd")}, links={"l": Link()}), FILE)
+    return run(cell, np.concatenate(events)).metrics
+
+
+@pytest.mark.parametrize("era", ["3.1", "6.18"])
+def test_a_file_server_keeps_pages_until_it_has_committed_them(era):
+    """Written over a link of 10 Gbit/s in 3 ms, on the server's disk only when fsync asks for it."""
+    before = over_nfs(era, writes(range(500)), pause(36 * S), reads([0]))
+    assert before["disk.d.pages_written"] == 500 and before["disk.e.pages_written"] == before["nfs_commits"] == 0
+    assert before["nr_unstable"] == (500 if era == "3.1" else 0) and before["nr_dirty"] == before["nr_written"] == 0
+    assert before["nr_unstable"] + before["nr_writeback"] == 500
+    later = over_nfs(era, writes(range(500)), pause(36 * S), sync(0))
+    assert later["disk.e.pages_written"] == later["nr_written"] == 500 and later["nfs_commits"] == 1
+    assert later["nr_unstable"] == later["nr_writeback"] == 0
+    assert later["stall_fsync_ns"] == pytest.approx(500 * PAGE / 138e6 * S, rel=0.35)
+
+
+@pytest.mark.parametrize("era", ["3.1", "6.18"])
+def test_the_flusher_commits_what_has_mostly_been_answered(era):
+    looks = [part for _ in range(3) for part in (pause(6 * S), reads([0]))]
+    done = over_nfs(era, writes(range(500)), pause(31 * S), reads([0]), *looks, pause(36 * S), reads([0]), *looks)
+    assert done["nfs_commits"] == 1 and done["nr_written"] == done["disk.e.pages_written"] == 500
+
+
 def test_fragments_cost_seeks():
     whole, pieces = (
         run(one("3.1", host(memory=64), region), np.concatenate([writes(range(1000)), sync(0)])).metrics
@@ -198,14 +224,16 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
         chunk = draw(st.sampled_from([8, 64])) * KiB
         named |= members | {"d": Disk(kind="stripe", members=tuple(members), chunk=chunk)}
     swap = {"s": SwapTarget(kind="partition", size=8 * MiB, disk=draw(st.sampled_from(["d", "e"])))}
+    named["n"] = Disk(kind="nfs", link="l", server="e")
     sizes = draw(st.lists(st.sampled_from([8, 16]), min_size=1, max_size=2))
-    host = Machine(nodes=tuple(Node(memory=size * MiB) for size in sizes), disks=named, swap=swap)
+    host = Machine(nodes=tuple(Node(memory=size * MiB) for size in sizes), disks=named, swap=swap, links={"l": Link()})
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     tasks, streams = {}, {}
     for i in range(draw(st.integers(1, 4))):
         more = draw(st.sampled_from([{}, {"fragment": 32 * KiB}, {"file_size": 512 * KiB}]))
         access = "read" if "file_size" in more else draw(st.sampled_from(["read", "mmap"]))
-        region = Region(kind="file", access=access, disk=draw(st.sampled_from(["d", "e"])), size=12 * MiB, **more)
+        disk = draw(st.sampled_from(["d", "e", "n"]))
+        region = Region(kind="file", access=access, disk=disk, size=12 * MiB, **more)
         tasks[f"t{i}"] = task(region, Region(size=6 * MiB))
         pages = np.where(rng.random(1500) < 0.7, rng.integers(0, 3072, 1500), rng.integers(3072, 4608, 1500))
         if draw(st.booleans()):

@@ -1,0 +1,34 @@
+"""A mount from a file server: WRITE calls over a link, answered before anything is on the server's disk.
+
+What was written that way has to be committed (`model.mm.nfs`). A client marks its mount congested while more pages than
+nfs_congestion_kb are on their way, until fewer than three quarters are. Source: fs/nfs/write.c, 3.1 and 6.18.
+"""
+
+from model.block.completions import announce
+from model.block.server import serve
+from model.jit import kernel
+
+WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
+
+
+@kernel
+def send_write(m, disk, number, count):
+    """Send one WRITE call; its answer ends request `number` for now."""
+    d = m.disks[disk]
+    line = m.links[d.link]
+    d.writes += 1
+    d.pages_written += count
+    d.nr_allocated += count
+    if d.nr_allocated >= d.congestion_on:
+        d.congested = 1
+    sent = serve(m, line.server_out, m.clock.now, line.page_ps * count // 1000)
+    announce(m, number, sent + line.rtt)
+
+
+@kernel
+def end_call(m, disk, count):
+    """A WRITE call was answered: its pages are no longer on their way."""
+    d = m.disks[disk]
+    d.nr_allocated -= count
+    if d.nr_allocated < d.congestion_on - (d.congestion_on >> 2):
+        d.congested = 0
