@@ -60,7 +60,8 @@ def _unstable(built: Built) -> np.ndarray:
 
 def _uncommitted(built: Built) -> list[int]:
     """Rows of requests that a file server has answered and that wait for a COMMIT."""
-    found, rows = [], built.memory.table("requests")
+    rows = built.memory.table("requests")
+    found: list[int] = []
     for head in built.memory.table("files")["commit_head"]:
         number = int(head) - 1 if head else NONE
         while number != NONE:

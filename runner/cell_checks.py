@@ -260,6 +260,14 @@ class CellCheck:
             self.fault(
                 f"the machine has no disk `{region.disk}`", suggest(region.disk, self.machine.disks), *here, "disk"
             )
+        if region.file_size is not None and (region.file_size % (256 << 10) or region.file_size == 0):
+            self.fault("file_size is a multiple of 256KiB", "examples: 1MiB, 10MiB", *here, "file_size")
+        if region.file_size is not None and (region.kind != "file" or region.access != "read"):
+            self.fault("only files that are read and written are many", "write access: read", *here, "file_size")
+        if region.fragment is not None and (region.fragment % PAGE or region.fragment == 0):
+            self.fault("a fragment is one or more 4KiB pages", "examples: 64KiB", *here, "fragment")
+        if region.fragment is not None and region.disk is None:
+            self.fault("fragments lie on a disk", "write disk: <name>", *here, "fragment")
         for key, most in (("readahead", 64 << 20), ("fault_around", 2 << 20)):
             value = getattr(region, key)
             if value % PAGE or value > most:
