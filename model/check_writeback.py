@@ -81,7 +81,8 @@ def _tags(built: Built) -> Iterator[str]:
 
 def _waiting(built: Built) -> list[int]:
     """Requests that some disk has still to serve, as its lists say."""
-    rows, found = built.memory.table("requests"), []
+    rows = built.memory.table("requests")
+    found: list[int] = []
     for disk in built.memory.m.disks[: len(built.disks)]:
         if disk.depth == 0:
             continue

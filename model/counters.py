@@ -160,7 +160,7 @@ writes | none | write requests the device served | requests
 merged | none | writes that joined a waiting request next to them | requests
 pages_read | none | pages read from the device
 pages_written | none | pages written to the device
-busy_ns | none | time the device served requests | ns
+busy_ns | none | time the device served requests; with several servers the mean of them | ns
 wait_ns | lower | time that requests waited for the device, summed over them | ns
 write_errors | lower | writes that failed | requests
 """)  # of each disk, reported with its name in front

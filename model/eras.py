@@ -23,6 +23,7 @@ class Era:
     read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
     one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
     `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
+    `plug_requests`: requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT; 32 since 5.16);
     `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
     not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0);
     `counts_unstable`: pages that a file server has not committed are not counted as under writeback (to 5.8).
@@ -50,6 +51,7 @@ class Era:
     max_sectors_kib: int = 1280
     start_all: bool = True
     fixed_chunk: bool = False
+    plug_requests: int = 32
     counts_unstable: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
@@ -89,6 +91,7 @@ ERAS = {
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
+            plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -113,6 +116,7 @@ ERAS = {
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
+            plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
             missing=_NO_SCALE,
@@ -140,6 +144,7 @@ ERAS = {
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
+            plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -160,6 +165,7 @@ ERAS = {
             mapped_counts_twice=True,
             blk_mq=False,
             counts_unstable=True,
+            plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -181,6 +187,7 @@ ERAS = {
                 "shrinker": {"floor": False},
             },
             counts_unstable=True,
+            plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
             slab_by_bytes=False,
@@ -200,6 +207,7 @@ ERAS = {
                 "reclaim_writeback": {"throttle": False},
                 "shrinker": {"lockless": False},
             },
+            plug_requests=16,
             missing=_NO_ORDER,
         ),
         Era(

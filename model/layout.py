@@ -236,7 +236,7 @@ CONFIG = row(
     nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
     dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
-    start_all="i8", fixed_chunk="i8", counts_unstable="i8",
+    start_all="i8", fixed_chunk="i8", counts_unstable="i8", plug_requests="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",

@@ -16,7 +16,8 @@ from model.units import PAGE, KiB, S
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
 CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
 _DISKS = {
-    "generic": state.DISK_GENERIC, "sata-ssd": state.DISK_GENERIC, "hdd": state.DISK_HDD, "usb": state.DISK_USB,
+    "generic": state.DISK_GENERIC, "sata-ssd": state.DISK_GENERIC, "optane": state.DISK_GENERIC,
+    "hdd": state.DISK_HDD, "usb": state.DISK_USB,
     "stripe": state.DISK_STRIPE, "nfs": state.DISK_NFS,
 }  # fmt: skip
 BLKDEV_MAX_RQ = 128
@@ -35,16 +36,18 @@ def place_devices(built: Built, servers: Servers) -> None:
         row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
         payload, frame = link.mtu - 52, link.mtu + 38  # TCP/IP headers with timestamps; Ethernet framing and gap
         row.page_ps = PAGE * 10**12 * frame // (link.bandwidth * payload)
-    first = 0
+    first, taken = 0, dict[str, int]()
     for n, target in enumerate(machine.swap.values()):
         row = m.swaps[n]
         row.first, row.nslots = first, target.size // PAGE
-        row.first_block = 0
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not m.cfg.zone_lruvecs], max(1, int(row.nslots)))
         row.disk = built.disks.index(target.disk) if target.disk else NONE
         row.link = links.index(target.link) if target.link else NONE
+        if target.disk:  # areas fill their disk from its end
+            taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
+            row.first_block = max(0, int(m.disks[int(row.disk)].nr_blocks) - taken[target.disk])
         row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
         row.pool, row.pool_node = NONE, 0
         row.out_ns, row.in_ns = _swap_costs(target)

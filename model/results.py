@@ -6,7 +6,7 @@ import numpy as np
 
 from model.build import Built
 from model.counters import CGROUP_COUNTERS, DISK_COUNTERS, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, VM_COUNTERS
-from model.mm.state import RUNNABLE
+from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
 
@@ -75,11 +75,16 @@ def metrics(built: Built) -> dict[str, int | float | str]:
 
 def _disks(built: Built) -> dict[str, int]:
     """`disk.<name>.<metric>` of every disk; a stripe's are the sums of its members'."""
-    rows, found = built.memory.m.disks, {}
+    rows, servers, found = built.memory.m.disks, built.memory.table("servers"), {}
     for number, name in enumerate(built.disks):
         parts = [int(member) for member in rows[number].members[: int(rows[number].nr_members)]] or [number]
         for metric in DISK_COUNTERS:
             found[f"disk.{name}.{metric}"] = sum(int(rows[part][metric]) for part in parts)
+        for part in parts:
+            if rows[part].kind == DISK_GENERIC:
+                used = servers[int(rows[part].first_server) : int(rows[part].first_server + rows[part].parallel)]
+                found[f"disk.{name}.busy_ns"] += int(used["busy_ns"].sum()) // int(rows[part].parallel)
+                found[f"disk.{name}.wait_ns"] += int(used["wait_ns"].sum())
     return found
 
 

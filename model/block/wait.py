@@ -5,7 +5,7 @@ A list is the number + 1 of its first and last slot (0: empty), on a row that th
 
 from model.actors import NEVER, schedule
 from model.jit import files, kernel, tasks, waiting
-from model.mm.state import BLOCKED, RUNNABLE
+from model.mm.state import BLOCKED, KILLED, RUNNABLE
 
 
 @kernel
@@ -19,13 +19,16 @@ def rest(m, slot):
 
 @kernel
 def wake(m, slot, at):
-    """Actor `slot` goes on at time `at`."""
+    """Actor `slot` goes on at time `at`; False if it has been killed."""
     if slot < m.cfg.nr_tasks:
+        if tasks(m)[slot].state == KILLED:
+            return False
         tasks(m)[slot].state = RUNNABLE
         tasks(m)[slot].time = max(tasks(m)[slot].time, at)
         at = tasks(m)[slot].time
     schedule(m, slot, at)
     m.clock.wake = 1
+    return True
 
 
 @kernel
@@ -44,12 +47,13 @@ def wait_for_request(m, disk, slot):
 def wake_for_request(m, disk, at):
     """The actor that has waited longest for the disk's queue goes on."""
     d = m.disks[disk]
-    if d.first_waiter:
+    while d.first_waiter:
         slot = d.first_waiter - 1
         d.first_waiter = waiting(m)[slot]
         if d.first_waiter == 0:
             d.last_waiter = 0
-        wake(m, slot, at)
+        if wake(m, slot, at):
+            return
 
 
 @kernel

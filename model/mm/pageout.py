@@ -1,12 +1,12 @@
 """Writes that reclaim starts: they wait in its plug, where adjacent pages become one request (blk_start_plug, 3.1).
 
-The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests wait in it, or when the next
-request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their list before
-their writes end.
+The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests (16 to 5.15) wait in it, or
+when the next request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their
+list before their writes end.
 """
 
 from model.block.completions import next_completion
-from model.block.disk import full_queue, submit_remote_write, submit_write
+from model.block.disk import full_queue, submit_remote_write, submit_write, write_congested
 from model.jit import files, frames, kernel
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.extents import block_of, pages_in_place
@@ -14,7 +14,6 @@ from model.mm.page_io import finish_writes
 from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
 
-REQUESTS = 32  # BLK_MAX_REQUEST_COUNT
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
 REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
 
@@ -28,6 +27,19 @@ def adjacent(m, before, pfn):
     if b.state & ANON:
         return b.slot == a.slot + 1 and area_of(m, a.slot - 1) == area_of(m, b.slot - 1)
     return b.slot == a.slot and b.owner == a.owner + 1 and pages_in_place(m, a.slot, a.owner) > 1
+
+
+@kernel
+def may_write_to_queue(m, s, disk):
+    """Whether the reclaimer may write to the disk: kswapd always, others not while its queue is congested."""
+    return m.sc[s].kswapd or not write_congested(m, disk)
+
+
+@kernel
+def may_swap_out(m, s, pfn):
+    """The same for a page of the swap cache."""
+    a = m.swaps[area_of(m, frames(m)[pfn].slot - 1)]
+    return a.kind != SWAP_PARTITION or may_write_to_queue(m, s, a.disk)
 
 
 @kernel
@@ -91,7 +103,7 @@ def plug(m, s, pfn):
     sc = m.sc[s]
     n = sc.nr_plugged
     if not (n and sc.plug_run < REQUEST_PAGES and adjacent(m, sc.plugged[n - 1], pfn)):
-        if sc.plug_requests >= REQUESTS or sc.plug_run >= FULL_PAGES:
+        if sc.plug_requests >= m.cfg.plug_requests or sc.plug_run >= FULL_PAGES:
             unplug(m, s)
         sc.plug_requests, sc.plug_run = sc.plug_requests + 1, 0
     if sc.nr_plugged == PLUG_PAGES:

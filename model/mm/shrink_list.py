@@ -13,7 +13,7 @@ from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes
 from model.mm.page_wait import wait_on_writeback
-from model.mm.pageout import write_out
+from model.mm.pageout import may_swap_out, write_out
 from model.mm.rmap import unmap
 from model.mm.state import (
     ACTIVATE,
@@ -164,6 +164,8 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now."""
     page = frames(m)[pfn]
+    if not may_swap_out(m, s, pfn):
+        return 0
     result = write_out(m, s, pfn)
     m.sc[s].nr_pageout += 1
     stat_updated(m, page.memcg, 1)

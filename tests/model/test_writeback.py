@@ -8,16 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import check_writeback
+from model.block.wait import wait_for_request, wake_for_request
 from model.build import Built
 from model.description import Cell, Disk, Link, Machine, Node, Region, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
 from model.mm.page_io import finish_writes
+from model.mm.pageout import may_write_to_queue
+from model.mm.state import KILLED, RUNNABLE
+from model.mm.vmscan import DIRECT
 from model.mm.writeback import flusher_step, wakeup_flushers
 from model.units import MS, PAGE, KiB, MiB, S
 from tests.model.cells import given as task
-from tests.model.cells import machine, machine_of, one, reads, run, sampled, writes
+from tests.model.cells import machine, machine_of, one, reads, run, sampled, with_swap, writes
 
 FEW = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FILE = Region(kind="file", access="read", disk="d")
@@ -263,3 +267,36 @@ def test_the_check_sees_a_lost_page():
     assert check_writeback.violations(built) == []
     built.memory.m.vm.nr_dirty = 1
     assert check_writeback.violations(built)
+
+
+def test_direct_reclaim_leaves_a_congested_queue_alone():
+    """3.1: kswapd writes all the same (PF_SWAPWRITE)."""
+    m = dirty_files("3.1", 10, disk=Disk(kind="hdd")).memory.m
+    m.sc[0].kswapd = 1
+    assert may_write_to_queue(m, 0, 0) and may_write_to_queue(m, DIRECT, 0)
+    m.disks[0].congested = 1
+    assert may_write_to_queue(m, 0, 0) and not may_write_to_queue(m, DIRECT, 0)
+
+
+@pytest.mark.parametrize("era", ["3.1", "6.18"])
+def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it(era):
+    """Swap on a rotating disk: reclaim sleeps while 128 requests wait, and nothing of it is lost."""
+    slow = machine(16, disks={"d": Disk(kind="hdd")}, swap={"s": SwapTarget(kind="partition", size=64 * MiB, disk="d")})
+    pages = np.random.default_rng(1).permutation(6000)
+    done = run(one(era, slow), writes(pages))
+    flash = run(one(era, machine(16, **with_swap("partition", 64 * MiB))), writes(pages))
+    assert done.metrics["pswpout"] > 1000 and done.metrics["outcome"] == "ok"
+    assert done.metrics["elapsed_ns"] > 2 * flash.metrics["elapsed_ns"]
+    assert done.metrics["disk.d.pages_written"] <= done.metrics["pswpout"]
+
+
+def test_a_task_that_is_killed_in_its_sleep_wakes_nobody():
+    """Two tasks wait for the queue; the first is killed there: the second gets the request."""
+    built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
+    m, tasks = built.memory.m, built.memory.table("tasks")
+    for t in (0, 1):
+        wait_for_request(m, 0, t)
+    tasks[0].state = KILLED
+    wake_for_request(m, 0, 7)
+    assert tasks["state"].tolist() == [KILLED, RUNNABLE] and int(tasks[1].time) == 7
+    assert int(m.disks[0].first_waiter) == int(m.disks[0].last_waiter) == 0

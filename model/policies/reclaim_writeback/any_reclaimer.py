@@ -1,11 +1,12 @@
 """Whoever reclaims writes the dirty file page it meets (3.1: kswapd and direct reclaim alike).
 
-Each page is a write of its own; only pages that happen to be adjacent on the disk merge in the reclaimer's plug.
+Direct reclaim leaves a page alone while its disk's queue is congested. Each page is a write of its own; only pages that
+happen to be adjacent on the disk merge in the reclaimer's plug.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import files, frames, hook, kernel
 from model.mm.dirty import start_write
-from model.mm.pageout import plug
+from model.mm.pageout import may_write_to_queue, plug
 from model.mm.state import KEEP, RECLAIM
 
 SOURCE = "mm/vmscan.c: pageout, shrink_page_list, shrink_zone, 3.1"
@@ -23,7 +24,8 @@ def write_page(m, s, pfn):
 
 @hook
 def pageout_file(m, pfn, s):
-    write_page(m, s, pfn)
+    if may_write_to_queue(m, s, files(m)[frames(m)[pfn].slot].disk):
+        write_page(m, s, pfn)
     return KEEP
 
 
