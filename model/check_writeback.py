@@ -141,7 +141,7 @@ def _queues(built: Built) -> Iterator[str]:
     numbers = announced[: int(built.memory.m.clock.nr_io)]
     waiting = _waiting(built)
     for d, disk in enumerate(built.memory.m.disks[: len(built.disks)]):
-        if disk.depth == 0:
+        if disk.kind in (state.DISK_STRIPE, state.DISK_NFS):
             continue
         in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)
         queued = sum(1 for number in waiting if rows[number].disk == d)

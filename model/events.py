@@ -29,6 +29,13 @@ def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":
     return pages.astype(np.int64) | (write.astype(np.int64) << OP_SHIFT)
 
 
+def fsyncs(pages: "np.ndarray") -> "np.ndarray":
+    """Events that fsync the files the pages belong to, one for each page."""
+    import numpy as np
+
+    return pages.astype(np.int64) | (FSYNC << OP_SHIFT)
+
+
 def exits() -> "np.ndarray":
     """One event: the process ends, and the task goes on as a new one with the same regions, empty."""
     import numpy as np

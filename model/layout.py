@@ -27,7 +27,7 @@ LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
-MAX_IO = 1 << 16  # requests on their way to disks, at most
+MAX_IO = 1 << 20  # requests on their way to disks, at most
 
 NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
 

@@ -21,6 +21,7 @@ _DISKS = {
     "stripe": state.DISK_STRIPE, "nfs": state.DISK_NFS,
 }  # fmt: skip
 BLKDEV_MAX_RQ = 128
+SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
 PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
 
@@ -76,6 +77,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     if row.kind == state.DISK_GENERIC:
         row.parallel = disk_value(disk, "parallel")
         row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
+        _limits(row, registry.eras()[built.cell.kernel], SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
     elif row.kind == state.DISK_STRIPE:
         row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
         row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
@@ -85,7 +87,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         row.server = built.disks.index(disk.server) if disk.server else NONE
         row.max_pages = WSIZE_PAGES
         # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
-        row.congestion_on = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
+        row.nr_requests = row.congestion_on = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
     else:
         _queue(row, disk, registry.eras()[built.cell.kernel])
         row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
@@ -95,15 +97,18 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
 
 
 def _queue(row, disk: Disk, era: Era) -> None:
-    """The request queue: 128 requests a direction and congestion marks, or twice the depth with blk-mq."""
     row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
     row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else era.max_sectors_kib) * KiB // PAGE
-    row.nr_requests = 2 * min(int(row.depth), BLKDEV_MAX_RQ) if era.blk_mq else BLKDEV_MAX_RQ
-    n = int(row.nr_requests)
+    _limits(row, era, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
+    row.queue_head = row.queue_tail = row.drive_head = NONE
+
+
+def _limits(row, era: Era, tags: int) -> None:
+    """How many requests there are: 128 a direction, with congestion marks, or with blk-mq tags."""
+    n = row.nr_requests = tags if era.blk_mq else BLKDEV_MAX_RQ
     # blk_queue_congestion_threshold; blk-mq never marks a queue congested
     row.congestion_on = 1 << 62 if era.blk_mq else n - n // 8 + 1
     row.congestion_off = n - n // 8 - n // 16 - 1
-    row.queue_head = row.queue_tail = row.drive_head = NONE
 
 
 def _window(begin: int | None, end: int | None) -> tuple[int, int]:

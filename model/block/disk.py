@@ -8,7 +8,7 @@ known when it is made. Little's law holds within a few percent for flash drives 
 from model.block.completions import announce, pop_completed
 from model.block.device import fails
 from model.block.nfs import send_write
-from model.block.queue import end_request, free_for_next, queue_write, serve_now
+from model.block.queue import end_request, free_for_next, queue_write, serve_now, take_request
 from model.block.request import new_request
 from model.block.server import earliest, serve
 from model.jit import kernel, requests
@@ -100,6 +100,7 @@ def _submit(m, disk, file, first, count, block):
         if d.kind == DISK_GENERIC:
             done = _write(m, disk, m.clock.now, part, block)
             requests(m)[number].failed = 1 if fails(m, disk, done) else 0
+            take_request(m, disk)
             announce(m, number, done)
         elif d.kind == DISK_NFS:
             send_write(m, disk, number, part)
@@ -158,17 +159,18 @@ def next_finished(m, now):
             free_for_next(m, -1 - what, at)
             continue
         disk = requests(m)[what].disk
-        if disk != NONE and m.disks[disk].depth:
+        if disk != NONE and m.disks[disk].kind != DISK_NFS:
             end_request(m, disk, at)
         return what, at
 
 
 @kernel
 def full_queue(m, disk):
-    """The disk if its queue has no free request, or the first such member of a stripe; NONE if there is room."""
+    """The disk if its queue has no free request, or the first such member of a stripe; NONE if there is room.
+
+    A mount has room while it is not congested.
+    """
     d = m.disks[disk]
-    if d.kind == DISK_GENERIC or d.kind == DISK_NFS:
-        return NONE
     if d.kind != DISK_STRIPE:
         return disk if d.nr_allocated >= d.nr_requests else NONE
     found = NONE

@@ -1,11 +1,13 @@
 """A mount from a file server: WRITE calls over a link, answered before anything is on the server's disk.
 
-What was written that way has to be committed (`model.mm.nfs`). A client marks its mount congested while more pages than
-nfs_congestion_kb are on their way, until fewer than three quarters are. Source: fs/nfs/write.c, 3.1 and 6.18.
+What was written that way has to be committed (`model.mm.nfs`). A client's mount is congested while more pages than
+nfs_congestion_kb are on their way, until fewer than three quarters are; flushers wait for that. Source: fs/nfs/write.c,
+3.1 and 6.18.
 """
 
 from model.block.completions import announce
 from model.block.server import serve
+from model.block.wait import wake_for_request
 from model.jit import kernel
 
 WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
@@ -26,9 +28,10 @@ def send_write(m, disk, number, count):
 
 
 @kernel
-def end_call(m, disk, count):
+def end_call(m, disk, count, at):
     """A WRITE call was answered: its pages are no longer on their way."""
     d = m.disks[disk]
     d.nr_allocated -= count
     if d.nr_allocated < d.congestion_on - (d.congestion_on >> 2):
         d.congested = 0
+        wake_for_request(m, disk, at)

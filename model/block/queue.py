@@ -82,9 +82,7 @@ def queue_write(m, disk, number):
         d.merged += 1
         return
     link_after(m, disk, number, before)
-    d.nr_allocated += 1
-    if d.nr_allocated >= d.congestion_on:
-        d.congested = 1
+    take_request(m, disk)
     run_queue(m, disk, m.clock.now)
 
 
@@ -124,13 +122,23 @@ def free_for_next(m, disk, at):
 
 
 @kernel
+def take_request(m, disk):
+    """A write takes one of the disk's requests."""
+    d = m.disks[disk]
+    d.nr_allocated += 1
+    if d.nr_allocated >= d.congestion_on:
+        d.congested = 1
+
+
+@kernel
 def end_request(m, disk, at):
-    """A queued write is done: its place in the queue is free (freed_request)."""
+    """A write is done: its request is free (freed_request), and a disk with a queue goes on with it."""
     d = m.disks[disk]
     d.nr_allocated -= 1
     if d.nr_allocated < d.congestion_off:
         d.congested = 0
-    free_for_next(m, disk, at)
+    if d.depth:
+        free_for_next(m, disk, at)
     if d.nr_allocated < d.nr_requests:
         wake_for_request(m, disk, at)
 

@@ -10,6 +10,7 @@ from model.jit import cache, dirty_tags, files, frames, kernel, tasks
 from model.layout import NONE
 from model.mm.dirty import dirty_run, start_write
 from model.mm.extents import block_of, pages_in_place
+from model.mm.inodes import WRITING, del_inode
 from model.mm.nfs import commit
 from model.mm.state import DIRTY, WRITEBACK
 from model.mm.writeback import RUN_PAGES
@@ -84,6 +85,8 @@ def fsync(m, t, file):
         task.fsync, task.fsync_at = WAIT, f.start
     if not _written(m, t, file):
         return False
+    if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
+        del_inode(m, file)
     task.fsync = 0
     task.stat.fsyncs += 1
     task.stat.stall_fsync_ns += m.clock.now - task.fsync_began

@@ -8,6 +8,7 @@ writeback.
 from model.block.completions import announce
 from model.block.disk import write_pages
 from model.block.nfs import end_call
+from model.block.request import free_request
 from model.jit import files, kernel, requests, wbs
 from model.layout import NONE
 from model.mm.dirty import mark_inode_dirty
@@ -27,7 +28,7 @@ def _count_unstable(m, file, pages):
 
 
 @kernel
-def answered(m, number):
+def answered(m, number, at):
     """The server has answered: False, and the pages wait for a COMMIT, or True when this was the answer to one."""
     r = requests(m)[number]
     f = files(m)[r.file]
@@ -38,16 +39,21 @@ def answered(m, number):
             number = requests(m)[number].chain
         _count_unstable(m, r.file, -pages)
         return True
-    end_call(m, r.disk, r.count)
-    if f.commit_head:
-        first = requests(m)[f.commit_head - 1]
-        requests(m)[first.last].chain = number
-        first.last = number
-    else:
-        f.commit_head = number + 1
+    end_call(m, r.disk, r.count, at)
     f.nr_commit += r.count
     _count_unstable(m, r.file, r.count)
     mark_inode_dirty(m, r.file)
+    if f.commit_head == 0:
+        f.commit_head = number + 1
+        return False
+    first = requests(m)[f.commit_head - 1]
+    last = requests(m)[first.last]
+    if last.first + last.count == r.first and last.block + last.count == r.block:
+        last.count += r.count
+        free_request(m, number)
+        return False
+    last.chain = number
+    first.last = number
     return False
 
 

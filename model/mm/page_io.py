@@ -37,9 +37,10 @@ def finish_writes(m):
         if number == NONE:
             return written
         disk = requests(m)[number].disk
-        if disk != NONE and m.disks[disk].kind == DISK_NFS and not answered(m, number):
-            if files(m)[requests(m)[number].file].first_waiter:
-                wake_for_file(m, requests(m)[number].file, at)
+        file = requests(m)[number].file
+        if disk != NONE and m.disks[disk].kind == DISK_NFS and not answered(m, number, at):
+            if files(m)[file].first_waiter:
+                wake_for_file(m, file, at)
             continue
         written += requests(m)[number].pages
         failed = requests(m)[number].failed

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.events import touches
+from model.events import fsyncs, touches
 from model.units import Bytes
 from model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
 
@@ -25,12 +25,16 @@ class Params:
     """Length of the stream."""
     writes_per_page: int = 1
     """Consecutive writes to a page before the next: 1 for whole pages, 8 for records of 512 bytes."""
+    fsync_every: int = 0
+    """An fsync of the file last written after so many accesses; 0: none."""
     read_fraction: float = 0.0
     """Share of the accesses that read a page, uniform among those written so far."""
 
     def __post_init__(self) -> None:
         check_positive(size=self.size, accesses=self.accesses, writes_per_page=self.writes_per_page)
         check_fraction(read_fraction=self.read_fraction)
+        if self.fsync_every < 0:
+            raise ValueError(f"fsync_every is {self.fsync_every}: 0 (none) or more")
 
 
 def footprint(params: Params) -> int:
@@ -52,4 +56,9 @@ def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]"
         known = np.minimum(page[read] + 1, n)
         page[read] = pages.random(known.size) * known
         written = int(done[-1])
-        yield touches(page % n, ~read)
+        accesses = touches(page % n, ~read)
+        if params.fsync_every:
+            last = np.flatnonzero((np.arange(start, end) + 1) % params.fsync_every == 0)
+            wrote = np.maximum(done[last] - 1, 0) // params.writes_per_page % n
+            accesses = np.insert(accesses, last + 1, fsyncs(wrote))
+        yield accesses

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.description import Stream
-from model.events import ARG_MASK, EXIT, FREE, OP_SHIFT, REGISTER
+from model.events import ARG_MASK, EXIT, FREE, FSYNC, OP_SHIFT, REGISTER
 from model.trace import write_trace
 from model.units import KiB, MiB
 from model.workloads import _common, kinds, make_params, open_stream, params_type
@@ -184,6 +184,14 @@ def test_writer_writes_every_page_in_turn_and_reads_only_what_is_written():
         known.add(page)
 
 
+def test_writer_syncs_the_page_it_wrote_last():
+    stream = Stream(kind="writer", params={"size": 50 * 4096, "accesses": 100_000, "fsync_every": 30})
+    events = np.concatenate(list(open_stream(stream, np.random.default_rng(1)).events))
+    synced = np.flatnonzero(events >> OP_SHIFT == FSYNC)
+    assert synced.size == 100_000 // 30 and synced[0] == 30 and (np.diff(synced) == 31).all()
+    assert np.array_equal(events[synced] & ARG_MASK, events[synced - 1] & ARG_MASK)
+
+
 @pytest.mark.parametrize(
     ("kind", "params", "says"),
     [
@@ -196,6 +204,7 @@ def test_writer_writes_every_page_in_turn_and_reads_only_what_is_written():
         ("scan", {"size": 4096, "hot": 4096, "accesses": 1}, "size must exceed hot"),
         ("phases", {"size": 4096, "working_set": 8192, "accesses": 1, "phase": 1}, "must not exceed size"),
         ("writer", {"size": 1, "accesses": 1, "writes_per_page": 0}, "writes_per_page"),
+        ("writer", {"size": 1, "accesses": 1, "fsync_every": -1}, "fsync_every"),
         ("trace", {"path": "x", "repeat": 0}, "repeat"),
         ("zpif", {}, "did you mean 'zipf'"),
         ("_common", {}, "unknown workload"),

@@ -300,3 +300,28 @@ def test_a_task_that_is_killed_in_its_sleep_wakes_nobody():
     wake_for_request(m, 0, 7)
     assert tasks["state"].tolist() == [KILLED, RUNNABLE] and int(tasks[1].time) == 7
     assert int(m.disks[0].first_waiter) == int(m.disks[0].last_waiter) == 0
+
+
+def test_a_file_that_fsync_cleaned_is_young_when_it_becomes_dirty_again():
+    """Dirty since 0, clean at 20 s, dirty again at 21 s: not written before 51 s."""
+    first = np.concatenate([writes(range(50)), pause(20 * S), sync(0), pause(S), writes(range(50))])
+    cell = one("6.18", host(memory=64), FILE)
+    early = run(cell, np.concatenate([first, pause(28 * S), reads([0])]))
+    assert early.metrics["nr_written"] == 50 and early.metrics["nr_dirty"] == 50
+    late = run(cell, np.concatenate([first, pause(36 * S), reads([0])]))
+    assert late.metrics["nr_written"] == 100
+
+
+@pytest.mark.parametrize(("era", "kind", "limit"), [("3.1", "generic", 128), ("6.18", "sata-ssd", 64)])
+def test_flash_has_a_limit_of_requests_too(era, kind, limit):
+    built = dirty_files(era, 20_000, disk=Disk(kind=kind, write_latency=MS))
+    m = built.memory.m
+    built.memory.table("files")[0].extent = 1  # one page a request
+    wakeup_flushers(m, 0)
+    while not m.disks[0].first_waiter:
+        flusher_step(m, 0)
+    assert int(m.disks[0].nr_allocated) == int(m.clock.nr_requests) == limit
+    assert bool(m.disks[0].congested) == (era == "3.1")
+    m.clock.now += MS * 10
+    finish_writes(m)
+    assert int(m.disks[0].first_waiter) == 0 and int(m.disks[0].nr_allocated) < limit
