@@ -112,8 +112,8 @@ def read_one(m, t, file, index):
 def read_window(m, t, region, file):
     """Bring the region's readahead window into the cache; when the data is there (page_cache_ra_order).
 
-    The page `ra_async` before its end gets the readahead mark. A file whose folios may be large is first filled up to
-    a page that is cached already, then the rest is (do_page_cache_ra).
+    The region remembers that as `ra_done`. The page `ra_async` before its end gets the readahead mark. A file whose
+    folios may be large is first filled up to a page that is cached already, then the rest is (do_page_cache_ra).
     """
     r = regions(m)[region]
     eof = files(m)[file].start + files(m)[file].npages
@@ -121,10 +121,12 @@ def read_window(m, t, region, file):
     if m.cfg.readahead_by_order:
         fresh, index = add_run(m, t, file, index, min(end, eof), end - r.ra_async, True)
         if index == min(end, eof):
-            return submit_read(m, file, r.ra_start, fresh)
+            r.ra_done = submit_read(m, file, r.ra_start, fresh)
+            return r.ra_done
     last = min(end, eof)
     mark = last - r.ra_async if r.ra_async <= last - index else NONE
-    return submit_read(m, file, r.ra_start, fresh + add_run(m, t, file, index, last, mark, False)[0])
+    r.ra_done = submit_read(m, file, r.ra_start, fresh + add_run(m, t, file, index, last, mark, False)[0])
+    return r.ra_done
 
 
 @kernel
@@ -249,13 +251,17 @@ def mmap_readahead(m, t, region, file, index):
 
 @kernel
 def use_marked(m, t, region, file, index, pfn, wanted):
-    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one."""
-    page = frames(m)[pfn]
+    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one.
+
+    The page's own window may still be on its way: the task waits for it then.
+    """
+    page, due = frames(m)[pfn], regions(m)[region].ra_done
     if not page.state & READAHEAD or page.state & WRITEBACK:
         return 0
     page.state = (page.state & ~READAHEAD) | HELD
     async_readahead(m, t, region, file, index, wanted)
     page.state &= ~HELD
+    wait_until(m, t, due)
     return 1
 
 

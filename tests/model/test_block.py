@@ -8,10 +8,10 @@ from model.block.disk import full_queue, next_finished, read_pages, submit_write
 from model.block.hdd import page_ps, seek_ns
 from model.block.request import free_request
 from model.build import Built
-from model.description import Disk
+from model.description import Cell, Disk, Region
 from model.layout import NONE
-from model.units import MS, PAGE, GiB, KiB, S
-from tests.model.cells import machine, machine_of, one
+from model.units import MS, PAGE, GiB, KiB, MiB, S
+from tests.model.cells import given, machine, machine_of, one, reads, run, writes
 
 HDD = Disk(kind="hdd")
 KEPT: list[Built] = []  # a record holds addresses of tables: somebody must hold the tables
@@ -209,3 +209,25 @@ def test_a_device_may_stall_and_lose_writes():
     found = [next_finished(m, m.clock.now) for _ in range(2)]
     assert found[0][1] < 5 * MS and S < found[1][1] < S + 30 * MS
     assert [int(rows[number]["failed"]) for number, _ in found] == [0, 1]
+
+
+def test_a_file_reads_in_sequence_at_the_disks_rate_and_at_random_by_seeks():
+    host, region = machine(32, disks={"d": HDD}), Region(kind="file", access="read", disk="d")
+    sequence = run(one("6.18", host, region), reads(range(3000))).metrics
+    assert 3000 * PAGE / sequence["elapsed_ns"] * S == pytest.approx(138e6, rel=0.1)
+    places = np.random.default_rng(2).permutation(500_000)[:200]
+    apart = run(one("6.18", host, region), reads(places), footprint=500_000).metrics
+    assert apart["disk.d.seeks"] == apart["disk.d.reads"] == 200
+    assert 5 * MS < apart["stall_file_ns"] / 200 < 12 * MS, "short seeks: the file is 2 GiB of 256"
+
+
+def test_a_reader_holds_its_own_against_a_writer():
+    """Reads go first: a sequential reader keeps most of the disk while the flusher writes beside it."""
+    disks = {"d": HDD}
+    reader, writer = (Region(kind="file", access="read", disk="d", size=48 * MiB) for _ in range(2))
+    cell = Cell(kernel="3.1", machine=machine(64, disks=disks), tasks={"r": given(reader), "w": given(writer)})
+    streams = {"r": reads(range(12_000)), "w": writes(range(12_000))}
+    both = run(cell, streams).metrics
+    alone = run(one("3.1", machine(64, disks=disks), reader), reads(range(12_000))).metrics
+    assert both["disk.d.pages_written"] > 500 and both["disk.d.seeks"] > 10
+    assert alone["elapsed_ns"] * 1.02 < both["task.r.elapsed_ns"] < 4 * alone["elapsed_ns"]
