@@ -49,6 +49,11 @@ pgsteal_file | lower | file pages reclaimed
 allocstall | lower | allocations that entered direct reclaim | events
 pageoutrun | none | times kswapd started balancing a node | events
 kswapd_low_wmark_hit_quickly | none | kswapd woke early from its nap: a zone fell below low again | events
+kswapd_skip_congestion_wait | none | times kswapd went on instead of sleeping: a zone was below min | events
+congestion_wait | lower | sleeps of reclaimers until a queue has room, a tenth of a second at most | events
+wait_iff_congested | none | times reclaimers would have slept so, had a queue been full and their zone marked | events
+mm_vmscan_throttled | lower | sleeps of reclaimers in reclaim_throttle | events
+nr_throttled_written | none | pages written while reclaimers slept over writeback
 kswapd_high_wmark_hit_quickly | none | kswapd could not nap: a zone was below high at once | events
 zone_reclaim_success | none | node_reclaim calls that freed enough | events
 zone_reclaim_failed | lower | node_reclaim calls that did not | events
@@ -127,6 +132,7 @@ slab_scanned_for | none | slab objects scanned because the node was short of pag
 slab_pages_freed_here | none | slab pages of the node given back by shrinkers
 kswapd_wake | none | times the node's kswapd was woken | events
 kswapd_ns | lower | CPU time of the node's kswapd | ns
+kswapd_asleep_ns | none | time the node's kswapd slept over writeback | ns
 """)
 
 TASK_COUNTERS = _table("""
@@ -147,6 +153,10 @@ fsyncs | none | calls of fsync | events
 fsync_errors | lower | calls of fsync that were told of a failed write | events
 stall_dirty_ns | lower | time asleep in dirty throttling | ns
 dirty_pauses | lower | sleeps in dirty throttling | events
+stall_congestion_ns | lower | part of stall_alloc_ns asleep until a queue has room | ns
+stall_writeback_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for writeback | ns
+stall_congested_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle, all dirty pages being written | ns
+stall_noprogress_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for want of progress | ns
 stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns

@@ -32,6 +32,7 @@ from model.mm.state import (
     RUNNABLE,
     STUCK,
 )
+from model.mm.throttle import awake
 from model.mm.truth import note_access, stamp
 from model.mm.writeback import flusher_step
 
@@ -128,7 +129,14 @@ def enter_kernel(m, t):
     if op == FSYNC:
         return sync_file(m, t, region, argument)
     entered, stalls = m.clock.now, stalled(m, t)
-    if access(m, t, region, argument, op) == OUT_OF_MEMORY:
+    m.clock.may_block = 1
+    served = access(m, t, region, argument, op)
+    m.clock.may_block = 0
+    if served == OUT_OF_MEMORY and m.clock.blocked_until:
+        task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls)
+        return 0
+    task.suspended.active = 0
+    if served == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
     if m.cfg.idle_tracking:
@@ -179,6 +187,7 @@ def run_task(m, t, until):
     task = tasks(m)[t]
     group = memcgs(m)[task.memcg]
     m.clock.cpu, m.clock.task, m.clock.now, m.clock.nofs = task.cpu, t, task.time, task.nofs
+    awake(m, t)
     while m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
@@ -192,10 +201,10 @@ def run_task(m, t, until):
         group.accesses += task.stat.accesses - before
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
             break
-        if next_completion(m) <= m.clock.now or m.clock.wake:
+        if next_completion(m) <= m.clock.now or m.clock.wake or m.clock.blocked_until:
             break
     book_channels(m, t)
-    task.time = m.clock.now
+    task.time = max(m.clock.now, m.clock.blocked_until)
     if task.state == RUNNABLE and task.pos >= task.filled:
         task.state = DONE if task.exhausted else NEED_EVENTS
     if task.state == DONE or task.state == KILLED:
@@ -211,10 +220,13 @@ def run_kswapd(m, nid):
     node = m.nodes[nid]
     m.clock.cpu, m.clock.task, m.clock.now = node.daemon_cpu, NONE, node.kswapd_at
     started = m.clock.now
+    awake(m, m.cfg.kswapd_slot + nid)
+    m.clock.may_block = 1
     kswapd_step(m, nid)
+    m.clock.may_block = 0
     if node.kswapd_run == 1:
         node.vm.kswapd_ns += m.clock.now - started
-        node.kswapd_at = m.clock.now
+        node.kswapd_at = max(m.clock.now, m.clock.blocked_until)
     schedule(m, m.cfg.kswapd_slot + nid, node.kswapd_at if node.kswapd_run else NEVER)
 
 
@@ -264,7 +276,7 @@ def run(m):
             m.clock.now = next_completion(m)
             finish_writes(m)
             continue
-        m.clock.actor, m.clock.now, m.clock.wake, m.clock.nofs = who, first, 0, 0
+        m.clock.actor, m.clock.now, m.clock.wake, m.clock.nofs, m.clock.blocked_until = who, first, 0, 0, 0
         finish_writes(m)
         fold_periodically(m)
         if who >= m.cfg.proactive_slot:

@@ -57,7 +57,7 @@ class Era:
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
 
-_PLAIN = {"memcg": "unified", "idle": "none", "proactive": "none"}
+_PLAIN = {"memcg": "unified", "idle": "none", "proactive": "none", "reclaim_throttle": "node-flags"}
 _V1 = {
     "min": "memory.min came with 4.18", "low": "memory.low came with 4.0", "high": "memory.high came with 4.0",
     "swap_max": "memory.swap.max came with 4.5",
@@ -78,9 +78,11 @@ ERAS = {
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
              "pcp": "batch-31", "swap_readahead": "aligned"}
-             | _PLAIN | {"shrinker": "batched-clamped", "memcg": "double-lru"},
+             | _PLAIN
+             | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped", "memcg": "double-lru"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
+            params={"reclaim_throttle": {"batch": False}},
             kmem_accounting=False,
             slab_by_bytes=False,
             tlb_batched=False,
@@ -103,7 +105,8 @@ ERAS = {
             "are written by kswapd alone (3.2). Source: mm/vmscan.c and mm/memcontrol.c of 3.3.",
             {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "kswapd-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "aligned"} | _PLAIN | {"shrinker": "batched-clamped"},
+             "pcp": "batch-31", "swap_readahead": "aligned"}
+             | _PLAIN | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             kmem_accounting=False,
@@ -127,14 +130,15 @@ ERAS = {
             "Refault distance for file pages, lists still per zone; kswapd works on a zone in shares of its high "
             "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
             {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
-             "reclaim_writeback": "flusher-only", "watermarks": "quarters", "zonelist": "by-load",
+             "reclaim_writeback": "second-visit", "watermarks": "quarters", "zonelist": "by-load",
              "pcp": "batch-31", "swap_readahead": "adaptive-cluster"}
              | _PLAIN | {"shrinker": "count-scan", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             params={
                 "kswapd": {"in_shares": True},
-                "reclaim_writeback": {"throttle": False},
+                "reclaim_writeback": {"seen_twice": False},
+                "reclaim_throttle": {"by_batch": True},
                 "memcg": {"page_cgroup_bytes": 16},
             },
             kmem_accounting=False,
@@ -156,12 +160,11 @@ ERAS = {
             "Node-wide LRU lists, refault distance for file pages, watermark_scale_factor; zone_reclaim off. "
             "Source: mm/vmscan.c, mm/workingset.c of 4.19.",
             {"lru": "workingset", "kswapd": "any-zone", "direct_reclaim": "per-node",
-             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "reclaim_writeback": "second-visit", "watermarks": "scale-factor", "zonelist": "round-robin",
              "pcp": "batch-15", "swap_readahead": "adaptive"}
             | _PLAIN | {"shrinker": "priority-min", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
-            params={"reclaim_writeback": {"throttle": False}},
             mapped_counts_twice=True,
             blk_mq=False,
             counts_unstable=True,
@@ -176,14 +179,13 @@ ERAS = {
             "Cost-balanced lists, refault distance for file pages only. Source: mm/vmscan.c, mm/workingset.c, "
             "mm/swap.c of 5.8.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
-             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "reclaim_writeback": "second-visit", "watermarks": "scale-factor", "zonelist": "round-robin",
              "pcp": "batch-15", "swap_readahead": "adaptive"}
              | _PLAIN | {"shrinker": "priority-min", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
-                "reclaim_writeback": {"throttle": False},
                 "shrinker": {"floor": False},
             },
             counts_unstable=True,
@@ -198,13 +200,12 @@ ERAS = {
             "Refault distance for anonymous pages too (5.9). Source: mm/vmscan.c, "
             "mm/workingset.c of 5.15.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
-             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "reclaim_writeback": "second-visit", "watermarks": "scale-factor", "zonelist": "round-robin",
              "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"shrinker": "priority", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
-                "reclaim_writeback": {"throttle": False},
                 "shrinker": {"lockless": False},
             },
             plug_requests=16,
@@ -215,13 +216,13 @@ ERAS = {
             "As 5.15, with exclusive anonymous pages kept in the swap cache. Source: mm/vmscan.c, mm/workingset.c, "
             "mm/memory.c of 6.1, lru_gen off.",
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
-             "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
-             "pcp": "batch-15", "swap_readahead": "adaptive"} | _PLAIN | {"shrinker": "priority", "memcg": "full-walk"},
+             "reclaim_writeback": "second-visit", "watermarks": "scale-factor", "zonelist": "round-robin",
+             "pcp": "batch-15", "swap_readahead": "adaptive"}
+             | _PLAIN | {"reclaim_throttle": "reasons", "shrinker": "priority", "memcg": "full-walk"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many"),
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True},
-                "reclaim_writeback": {"throttle": False},
                 "shrinker": {"lockless": False},
             },
             anon_exclusive=True,
@@ -234,7 +235,7 @@ ERAS = {
             {"lru": "cost-balanced", "kswapd": "any-zone", "direct_reclaim": "per-node",
              "reclaim_writeback": "flusher-only", "watermarks": "scale-factor", "zonelist": "round-robin",
              "pcp": "batch-63", "swap_readahead": "adaptive"}
-            | _PLAIN | {"shrinker": "priority", "memcg": "shared-cookie"},
+            | _PLAIN | {"reclaim_throttle": "reasons", "shrinker": "priority", "memcg": "shared-cookie"},
             _BASE | {"swappiness_max": 200, "zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             (*_OLD_MODES, "preferred-many", "weighted-interleave"),
             recency_by_advice=True,

@@ -60,7 +60,13 @@ HOOKS = {
     "memcg_reclaim": 4,  # (memcg, pages wanted, swappiness or -1, 1 = user space asks): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
+    "meet_writeback": 2,  # (frame, sc): and with one that is being written: KEEP, ACTIVATE, or RECLAIM_PAGE: waited for
     "all_dirty": 1,  # (sc): every page of a batch was dirty and none was being written
+    # axis reclaim_throttle: sleeps, which may leave `clock.blocked_until` set; 0
+    "throttle_batch": 1,  # (sc): after a batch from an inactive list
+    "throttle_node": 1,  # (sc): after the lruvecs of a node (or zone) were shrunk at one priority
+    "throttle_pass": 2,  # (sc, zone the caller prefers): after a direct reclaimer's pass at one priority
+    "throttle_kswapd": 1,  # (node): between two passes of kswapd in trouble
     # axis memcg
     "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
     "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over
@@ -239,6 +245,7 @@ files = accessor("files")
 servers = accessor("servers")
 stat_pending = accessor("stat_pending")
 actors = accessor("actors")
+sleepers = accessor("sleepers")
 idle_age = accessor("idle_age")
 last_touch = accessor("last_touch")
 idle_stats = accessor("idle_stats")

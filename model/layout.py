@@ -25,6 +25,7 @@ PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hol
 # MGLRU isolates up to 64 pages at once, the two-list LRU 32.
 LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
+MAX_QUEUES = 1 + 3 * MAX_NODES  # wait queues: congestion, and a node's reclaim_throttle by reason
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 20  # requests on their way to disks, at most
@@ -51,11 +52,11 @@ ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
     nr_file_dirty="i8", nr_writeback="i8",
-    reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
+    reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 NODE = row(
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
-    present="i8", reclaiming="i8",
+    present="i8", reclaiming="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
     kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_met="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
@@ -105,6 +106,12 @@ PAGE_CGROUP = row(next="i4", prev="i4")  # a charged page's links on its group's
 SOFT_NODE = row(excess="i8", order="i8")  # a lruvec on its zone's soft-limit tree; order 0: not on it
 PAGE_EVENTS = row(seen="i8", thresh="i8", soft="i8", numainfo="i8")  # pages in and out of a group on one CPU
 ITER = row(position="i4", generation="i4")  # where walks over a subtree are: `position` is the next group, 0 its root
+# What a batch, or all batches of a node at one priority, consisted of (struct reclaim_stat). `late_dirty` and
+# `late_congested` count pages when they were to be written, as before 3.11, not when they were met.
+RECLAIM_STAT = row(
+    taken="i8", file="i8", dirty="i8", unqueued_dirty="i8", congested="i8", writeback="i8", immediate="i8",
+    late_dirty="i8", late_congested="i8",
+)  # fmt: skip
 SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
     may_swap="i8", may_unmap="i8",
@@ -112,7 +119,7 @@ SC = row(
     cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
-    node="i8", zone="i8", nr_dirty="i8", nr_writeback="i8", stall_lock="i8",
+    node="i8", zone="i8", stall_lock="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT, at="i8", total_scanned="i8",
     generation="i8",
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
@@ -120,7 +127,7 @@ SC = row(
     more="i8", scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
-    nr_unqueued_dirty="i8", ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
+    ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
@@ -138,12 +145,19 @@ FILE = row(
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
     writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8",
 )  # fmt: skip
+# Where a direct reclaimer that sleeps goes on (model/mm/suspend.py). `active` 0: nowhere.
+SUSPENDED = row(
+    active="i8", nid="i8", mask="i8", priority="i8", at="i8", nr_reclaimed="i8", nr_scanned="i8",
+    total_scanned="i8", full_walk="i8", partial="i8", force_deactivate="i8", skipped_deactivate="i8",
+    low_reclaim="i8", low_skipped="i8", fruitless="i8",
+)  # fmt: skip
+SLEEPER = row(queue="i4", next="i4", why="i4", since="i8")  # an actor on a wait queue (row + 1 throughout), or awake
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", fsync="i8", fsync_at="i8", fsync_began="i8",
+    nofs="i8", suspended=SUSPENDED, fsync="i8", fsync_at="i8", fsync_began="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
     balance_wb="i8", throttled="i8", bdp_wb="i8", pages_dirtied="i8", pause="i8", paused_at="i8", pause_began="i8",
@@ -181,7 +195,8 @@ SERVER = row(free_at="i8", busy_from="i8", busy_ns="i8", wait_ns="i8", requests=
 # A block device. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB stick is;
 # `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
 DISK = row(
-    kind="i8", first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
+    kind="i8", writepage="i8", first_server="i8", parallel="i8",
+    read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
     channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
     link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
     sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", congestion_on="i8", congestion_off="i8",
@@ -242,8 +257,8 @@ CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_r
             nr_requests="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
-            in_fault="i8", soft_order="i8", nofs="i8", reclaimed_slab="i8", shrinking="i8",
-            shrinkers_busy_until="i8")  # fmt: skip
+            in_fault="i8", may_block="i8", blocked_until="i8", writing_to="i8", soft_order="i8", nofs="i8",
+            reclaimed_slab="i8", shrinking="i8", shrinkers_busy_until="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
@@ -251,6 +266,7 @@ BIG = {  # name -> element type
     "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "requests": REQUEST,
     "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
     "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
+    "sleepers": SLEEPER,
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
@@ -267,7 +283,8 @@ MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    sc=(SC, (MAX_SC,)), scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
+    wait_heads=("i4", (MAX_QUEUES,)), sc=(SC, (MAX_SC,)),
+    scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
     swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
     links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP,
 )  # fmt: skip

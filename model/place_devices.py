@@ -20,6 +20,9 @@ _DISKS = {
     "hdd": state.DISK_HDD, "usb": state.DISK_USB,
     "stripe": state.DISK_STRIPE, "nfs": state.DISK_NFS,
 }  # fmt: skip
+_REPLIES = {
+    "writes": state.WRITEPAGE_WRITES, "kswapd": state.WRITEPAGE_KSWAPD, "ignores": state.WRITEPAGE_IGNORES,
+}  # fmt: skip
 BLKDEV_MAX_RQ = 128
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
@@ -71,7 +74,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.read_ns, row.write_ns = disk_value(disk, "read_latency"), disk_value(disk, "write_latency")
     row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
     row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
-    row.nr_blocks = disk.size // PAGE
+    row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
     row.fail_from, row.fail_until = _window(disk.fail_from, disk.fail_until)
     row.stall_from, row.stall_until = _window(disk.stall_from, disk.stall_until)
     if row.kind == state.DISK_GENERIC:

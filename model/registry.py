@@ -35,6 +35,7 @@ AXES = {
     "shrinker": "slab shrinkers: how many objects of a cache a reclaim call asks for",
     "idle": "idle page tracking: who looks at accessed bits, how often",
     "proactive": "proactive reclaim: controllers that shrink groups before there is pressure",
+    "reclaim_throttle": "when reclaimers sleep because what they meet is still being written, and for how long",
 }
 
 

@@ -49,6 +49,9 @@ class Disk:
     """usb: erase blocks that can be appended to at the same time, up to 8 (estimate)."""
     scheduler: Literal["deadline", "noop"] = "deadline"
     """hdd, usb: order of waiting writes: sorted by place in batches, or as they came."""
+    writepage: Literal["writes", "kswapd", "ignores"] = "writes"
+    """What its file system does when reclaim asks it to write a page: writes it (ext3), writes it for kswapd only (xfs
+    of 2011), leaves it dirty (btrfs, delayed allocation of ext4)."""
     members: tuple[str, ...] = ()
     """stripe: names of its disks, up to 32."""
     chunk: Bytes = 512 * KiB

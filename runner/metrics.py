@@ -45,6 +45,8 @@ LABELS = {
     "minor_faults": "minor faults", "major_faults": "major faults", "remote_touches": "remote touches",
     "stall_alloc_ns": "stall: direct reclaim", "stall_memcg_ns": "stall: cgroup limit",
     "stall_high_ns": "stall: memory.high",
+    "stall_congestion_ns": "stall: congestion", "stall_writeback_ns": "stall: writeback",
+    "stall_congested_ns": "stall: congested", "stall_noprogress_ns": "stall: no progress",
     "stall_swap_ns": "stall: swap",
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",

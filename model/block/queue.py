@@ -12,6 +12,7 @@ from model.block.request import free_request
 from model.block.wait import wake_for_request
 from model.jit import kernel, requests
 from model.layout import NONE
+from model.mm.wait_queue import CONGESTION, wake_all
 
 
 @kernel
@@ -135,8 +136,9 @@ def end_request(m, disk, at):
     """A write is done: its request is free (freed_request), and a disk with a queue goes on with it."""
     d = m.disks[disk]
     d.nr_allocated -= 1
-    if d.nr_allocated < d.congestion_off:
+    if d.congested and d.nr_allocated < d.congestion_off:
         d.congested = 0
+        wake_all(m, CONGESTION)
     if d.depth:
         free_for_next(m, disk, at)
     if d.nr_allocated < d.nr_requests:

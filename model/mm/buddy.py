@@ -106,6 +106,7 @@ def drain_pcp(m, cpu, z, count):
     """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
     f, pcp = frames(m), m.pcps[cpu, z]
     m.clock.now += m.cfg.buddy
+    m.zones[z].all_unreclaimable = m.zones[z].pages_scanned = 0  # to 3.11: pages come back after all
     for _ in range(min(count, pcp.n)):
         pfn = pcp.tail
         pcp.tail = f[pfn].prev

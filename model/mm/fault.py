@@ -87,7 +87,9 @@ def ensure_table(m, t, at):
 
 @kernel
 def major(m, t):
-    """Book a fault that had to read: the access is a miss."""
+    """Book a fault that had to read: the access is a miss. Once, however often the task slept over its memory."""
+    if tasks(m)[t].suspended.active:
+        return
     m.vm.pgmajfault += 1
     tasks(m)[t].stat.major_faults += 1
     tasks(m)[t].stat.misses += 1
@@ -339,7 +341,7 @@ def access(m, t, region, page, write):
             if m.cfg.record_misses:
                 missed(m)[m.clock.accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
-    m.vm.pgfault += 1
+    m.vm.pgfault += 0 if tasks(m)[t].suspended.active else 1
     stat_updated(m, tasks(m)[t].memcg, 1)
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY

@@ -307,7 +307,11 @@ def read_or_write(m, t, region, index, write):
     absent = entries[index] <= 0
     if absent:
         if write:
-            if add_to_cache(m, t, file, index, True) == NONE:
+            disk = files(m)[file].disk
+            m.clock.writing_to = disk + 1 if disk != NONE else 0
+            added = add_to_cache(m, t, file, index, True)
+            m.clock.writing_to = 0
+            if added == NONE:
                 return -1
         else:
             wait_until(m, t, sync_readahead(m, t, region, file, index, 1))

@@ -10,6 +10,7 @@ from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
 from model.mm.state import KERNEL, MODE_PREFERRED_MANY, SLAB
+from model.mm.suspend import AFRESH, MIDWAY
 from model.mm.victims import page_event
 from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
@@ -53,16 +54,20 @@ def _wake_kswapds(m, nid):
 
 @kernel
 def _slow_path(m, t, nid):
-    """Wake the daemons, go down to min, reclaim directly; NONE after sixteen rounds without progress."""
+    """Wake the daemons, go down to min, reclaim directly; NONE after sixteen rounds without progress, or asleep."""
     _wake_kswapds(m, nid)
-    pfn = _walk(m, nid, MIN)
-    fruitless = 0
+    paused = tasks(m)[t].suspended
+    pfn = NONE if paused.active else _walk(m, nid, MIN)
+    fruitless = paused.fruitless if paused.active else 0
     while pfn == NONE and fruitless < MAX_RECLAIM_RETRIES:
-        m.vm.allocstall += 1
+        m.vm.allocstall += 0 if paused.active == MIDWAY else 1
         entered = m.clock.now
         got = direct_reclaim(m, nid, HIGHEST, t)
         tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
         tasks(m)[t].stat.stall_alloc_ns += m.clock.now - entered
+        if m.clock.blocked_until:
+            paused.nid, paused.mask, paused.fruitless = nid, m.clock.mask, fruitless
+            return NONE
         pfn = _walk(m, nid, MIN)
         if pfn == NONE and got:
             for z in range(m.cfg.nr_zones):
@@ -73,6 +78,11 @@ def _slow_path(m, t, nid):
             for node in range(m.cfg.nr_nodes):
                 m.nodes[node].kswapd_failures = 0
         _wake_kswapds(m, nid)
+        if pfn == NONE and m.clock.may_block:  # others go on before the next attempt (cond_resched)
+            paused.active, paused.nid, paused.mask, paused.fruitless = AFRESH, nid, m.clock.mask, fruitless
+            m.clock.blocked_until = m.clock.now
+            return NONE
+    paused.active = 0
     return pfn
 
 
@@ -99,20 +109,35 @@ def _numa_statistics(m, t, nid, pfn):
 
 
 @kernel
-def alloc_frame(m, t):
-    """A frame for a user page of task `t`, placed by its policy; NONE when the machine is out of memory."""
-    nid = preferred_node(m, t)
-    pfn = NONE
+def _fast_path(m, t, nid):
+    """A frame from a zone above its low watermark, where the task's policy wants it, or NONE."""
     if tasks(m)[t].mode == MODE_PREFERRED_MANY:
         m.clock.mask = tasks(m)[t].mask
         pfn = _walk(m, nid, LOW)
-        if pfn == NONE:
-            m.clock.mask = ALL_NODES
-    if pfn == NONE:
-        pfn = _walk(m, nid, LOW)
+        if pfn != NONE:
+            return pfn
+        m.clock.mask = ALL_NODES
+    return _walk(m, nid, LOW)
+
+
+@kernel
+def alloc_frame(m, t):
+    """A frame for a user page of task `t`, placed by its policy.
+
+    NONE when the machine is out of memory, or when the task fell asleep over it (`clock.blocked_until`); the next call
+    for it then goes on where this one stopped.
+    """
+    if m.clock.blocked_until:
+        return NONE
+    pfn, paused = NONE, tasks(m)[t].suspended
+    if paused.active:
+        nid, m.clock.mask = paused.nid, paused.mask
+    else:
+        nid = preferred_node(m, t)
+        pfn = _fast_path(m, t, nid)
     if pfn == NONE:
         pfn = _slow_path(m, t, nid)
-    while pfn == NONE and out_of_memory(m, t, 0):
+    while pfn == NONE and m.clock.blocked_until == 0 and out_of_memory(m, t, 0):
         pfn = _slow_path(m, t, nid)
     if pfn == NONE:
         return NONE

@@ -9,6 +9,7 @@ from model.mm.dirty import end_write
 from model.mm.lru import rotate_reclaimable
 from model.mm.nfs import answered
 from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
+from model.mm.wait_queue import count_written
 
 
 @kernel
@@ -22,6 +23,7 @@ def end_run(m, number, failed, at):
             f[pfn].state = (f[pfn].state & ~WRITEBACK) | (DIRTY if failed else 0)
         else:
             end_write(m, pfn, failed)
+        count_written(m, pfn)
         if f[pfn].state & RECLAIM:
             rotate_reclaimable(m, pfn)
     if r.file != NONE and files(m)[r.file].first_waiter:

@@ -31,8 +31,8 @@ def adjacent(m, before, pfn):
 
 @kernel
 def may_write_to_queue(m, s, disk):
-    """Whether the reclaimer may write to the disk: kswapd always, others not while its queue is congested."""
-    return m.sc[s].kswapd or not write_congested(m, disk)
+    """Whether the reclaimer may write: kswapd always, others to a congested queue only if they are writing to it."""
+    return m.sc[s].kswapd or not write_congested(m, disk) or m.clock.writing_to == disk + 1
 
 
 @kernel

@@ -3,6 +3,7 @@
 `s` numbers a scan control (struct scan_control) in `m.sc`: one a kswapd, one for whoever reclaims directly.
 """
 
+from model.block.disk import write_congested
 from model.block.server import hold
 from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, swapcache
 from model.layout import NONE
@@ -12,8 +13,8 @@ from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes
-from model.mm.page_wait import wait_on_writeback
 from model.mm.pageout import may_swap_out, write_out
+from model.mm.reclaim_stat import add_stat, clear_stat
 from model.mm.rmap import unmap
 from model.mm.state import (
     ACTIVATE,
@@ -41,7 +42,9 @@ page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")
 pageout_file = caller("pageout_file")
+meet_writeback = caller("meet_writeback")
 all_dirty = caller("all_dirty")
+throttle_batch = caller("throttle_batch")
 note_inactive = caller("note_inactive")
 note_active = caller("note_active")
 
@@ -129,22 +132,29 @@ def _activate(m, s, pfn):
 
 
 @kernel
-def _writeback_over(m, s, pfn):
-    """A page still being written goes out of the way, marked so that it is reclaimed the moment the write ends; 0.
+def _meet(m, s, pfn):
+    """Count whether a file page is dirty, waits to be written, is written (folio_check_dirty_writeback)."""
+    page, stat = frames(m)[pfn], m.sc[s].batch_stat
+    if page.state & ANON:
+        return
+    stat.file += 1
+    if not page.state & (DIRTY | WRITEBACK):
+        return
+    stat.dirty += 1
+    if not page.state & WRITEBACK:
+        stat.unqueued_dirty += 1
+    disk = files(m)[page.slot].disk
+    if (page.state & WRITEBACK and page.state & RECLAIM) or (disk != NONE and write_congested(m, disk)):
+        stat.congested += 1
 
-    A limited group has nothing else to throttle it: its reclaimer waits for a page it has met before; 1 when it is
-    clean.
-    """
-    sc, page = m.sc[s], frames(m)[pfn]
-    if sc.memcg and page.state & RECLAIM:
-        wait_on_writeback(m, pfn)
-        return 1
-    if sc.kswapd and page.state & RECLAIM:
-        m.vm.nr_vmscan_immediate_reclaim += 1
-    page.state |= RECLAIM
-    sc.nr_writeback += 1
-    _activate(m, s, pfn)
-    return 0
+
+@kernel
+def _past_writeback(m, s, pfn):
+    """A page is being written: 1 when reclaim has waited for that, else it is out of the way."""
+    verdict = meet_writeback(m, pfn, s)
+    if verdict == ACTIVATE:
+        _activate(m, s, pfn)
+    return verdict == RECLAIM_PAGE
 
 
 @kernel
@@ -176,11 +186,10 @@ def _pageout_anon(m, s, pfn):
 def _reclaim_one(m, s, pfn):
     """Decide on one isolated page and act on it: 1 when its frame was freed."""
     sc, page = m.sc[s], frames(m)[pfn]
-    if page.state & (ANON | DIRTY | WRITEBACK) == DIRTY:
-        sc.nr_unqueued_dirty += 1
     if page.state & (QUEUED | HELD) or (page.mapcount and not sc.may_unmap):
         return 0
-    if page.state & WRITEBACK and not _writeback_over(m, s, pfn):
+    _meet(m, s, pfn)
+    if page.state & WRITEBACK and not _past_writeback(m, s, pfn):
         return 0
     verdict = _verdict(m, s, pfn)
     if verdict == ACTIVATE:
@@ -203,7 +212,7 @@ def _reclaim_one(m, s, pfn):
         unmap(m, pfn, 0)
         m.zones[page.zone].nr_mapped -= 1 if mapped else 0
         if page.state & DIRTY:
-            sc.nr_dirty += 1
+            sc.batch_stat.late_dirty += 1
             if verdict == RECLAIM_PAGE and sc.may_writepage and pageout_file(m, pfn, s) == ACTIVATE:
                 _activate(m, s, pfn)
             return 0
@@ -243,7 +252,9 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
 @kernel
 def _shrink_batch(m, s):
     sc, reclaimed = m.sc[s], 0
-    sc.nr_pageout = sc.nr_unmapped = sc.nr_unqueued_dirty = 0
+    sc.nr_pageout = sc.nr_unmapped = 0
+    clear_stat(sc.batch_stat)
+    sc.batch_stat.taken = sc.nr_taken
     for i in range(sc.nr_taken):
         if sc.batch[i] == NONE:
             continue
@@ -290,8 +301,10 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     else:
         m.vm.rotated_file += vec.batch_activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
-    if sc.nr_unqueued_dirty == sc.nr_taken:
+    if sc.batch_stat.unqueued_dirty == sc.nr_taken:
         all_dirty(m, s)
+    add_stat(sc.node_stat, sc.batch_stat)
+    throttle_batch(m, s)
     return reclaimed
 
 

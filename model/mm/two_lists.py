@@ -36,7 +36,7 @@ def lruvec_round(m, s):
     """Scan up to 32 pages of each list of the current lruvec; 1 when there should be another round."""
     sc = m.sc[s]
     for lru in range(4):
-        if sc.nr[lru] == 0:
+        if sc.nr[lru] == 0 or m.clock.blocked_until:
             continue
         count = min(sc.nr[lru], SWAP_CLUSTER_MAX)
         sc.nr[lru] -= count

@@ -9,6 +9,7 @@ from model.layout import MAX_NODES
 from model.mm.lists import lruvec_of
 from model.mm.memcontrol import room_for_swap
 from model.mm.pageout import unplug
+from model.mm.reclaim_stat import clear_stat
 from model.mm.swap import nr_swap_pages
 
 prepare_scan = caller("prepare_scan")
@@ -20,6 +21,7 @@ lruvec_begin = caller("lruvec_begin")
 lruvec_round = caller("lruvec_round")
 lruvec_end = caller("lruvec_end")
 soft_limit_reclaim = caller("soft_limit_reclaim")
+throttle_node = caller("throttle_node")
 
 DIRECT = MAX_NODES  # the scan control of whoever reclaims in its own context
 SOFT = MAX_NODES + 1  # the one of soft limit reclaim, which runs inside the others
@@ -34,7 +36,8 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.may_unmap = sc.may_writepage = 1
     sc.force_deactivate = sc.skipped_deactivate = sc.may_deactivate = 0
     sc.cache_trim = sc.cache_trim_failed = sc.no_cache_trim = sc.file_is_tiny = 0
-    sc.nr_dirty = sc.nr_writeback = sc.stall_lock = sc.ignore_references = 0
+    sc.stall_lock = sc.ignore_references = sc.at = sc.total_scanned = 0
+    clear_stat(sc.node_stat)
     sc.kswapd = 1 if s < MAX_NODES else 0
     sc.may_enter_fs = 1 if sc.kswapd or not m.clock.nofs else 0
     sc.partial = sc.full_walk = sc.low_reclaim = sc.low_skipped = sc.protection = sc.proactive = 0
@@ -109,7 +112,7 @@ def finish_lruvec(m, s):
 def shrink_lruvec(m, s, lv):
     """Shrink one lruvec at the present priority, in one go."""
     begin_lruvec(m, s, lv)
-    while more_rounds(m, s):
+    while more_rounds(m, s) and m.clock.blocked_until == 0:
         if not shrink_round(m, s):
             break
     finish_lruvec(m, s)
@@ -132,13 +135,27 @@ def lruvec_at(m, s, memcg):
 
 @kernel
 def shrink_node(m, s):
-    """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group."""
+    """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group.
+
+    A reclaimer that has fallen asleep leaves early.
+    """
     prepare_scan(m, s)
+    clear_stat(m.sc[s].node_stat)
     group = to_shrink(m, s, first_group(m, s))
     while group >= 0:
         shrink_lruvec(m, s, lruvec_at(m, s, group))
         shrink_slab(m, s, group)
+        if m.clock.blocked_until:
+            return
         group = to_shrink(m, s, next_group(m, s, group))
+    end_node(m, s)
+
+
+@kernel
+def end_node(m, s):
+    """The lruvecs of the node (or zone) were shrunk once; the generations of a whole machine never sleep over it."""
+    if not m.cfg.lru_gen:
+        throttle_node(m, s)
 
 
 @kernel

@@ -2,17 +2,19 @@
 
 Priority 12 to 0. Each pass finds the highest unbalanced zone and reclaims all zones up to it, lowest first, each until
 it is above high by the balance gap (1 % of the zone, at most low). A run ends after 32 pages and starts over at
-priority 12 while a zone is still below high; it sleeps a tenth of a second between fruitless priorities. Since 3.10
-(`in_shares`) a pass asks each zone for as many pages as its high watermark, the priority falls when it was not met,
-and the daemon never waits for congestion itself.
+priority 12 while a zone is still below high; between passes from priority 9 down it sleeps (`reclaim_throttle`). Since
+3.10 (`in_shares`) a pass asks each zone for as many pages as its high watermark, the priority falls when it was not
+met, and the daemon does not sleep between passes.
 """
 
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
+from model.mm.throttle import UNDER_WRITEBACK
 from model.mm.vmscan import (
     begin,
     begin_lruvec,
+    end_node,
     finish_lruvec,
     more_rounds,
     reclaimable_pages,
@@ -31,7 +33,6 @@ PARAMS = {
 KSWAPD_AXIS = 1  # row of this axis in m.params
 START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000
-CONGESTION_NS = 100_000_000
 GAP_RATIO = 100  # KSWAPD_ZONE_BALANCE_GAP_RATIO
 prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
@@ -41,6 +42,7 @@ first_group = caller("first_group")
 next_group = caller("next_group")
 shrink_slab = caller("shrink_slab")
 shrink_slab_pass = caller("shrink_slab_pass")
+throttle_kswapd = caller("throttle_kswapd")
 
 
 @kernel
@@ -59,6 +61,7 @@ def highest_low_zone(m, nid):
             continue
         if zone_low(m, z, 0, 0):
             return z
+        m.zones[z].reclaim_flags = 0
     return -1
 
 
@@ -76,6 +79,7 @@ def begin_zone(m, nid):
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
     if zone.all_unreclaimable and node.kswapd_priority != DEF_PRIORITY:
         return 0
+    zone.reclaim_flags &= ~UNDER_WRITEBACK
     want = max(zone.wmark_high, SWAP_CLUSTER_MAX) if m.params[KSWAPD_AXIS, 0] else 1 << 40
     begin(m, nid, 0, node.kswapd_priority, want, 3)
     sc = m.sc[nid]
@@ -97,6 +101,7 @@ def end_zone(m, nid):
     """Book what the zone gave; give it up when six times its reclaimable pages were scanned for nothing."""
     node, sc = m.nodes[nid], m.sc[nid]
     zone = m.zones[node.kswapd_zone]
+    end_node(m, nid)
     nr_slab = shrink_slab_pass(m, nid)
     zone.pages_scanned += sc.nr_scanned
     if sc.nr_reclaimed:
@@ -122,10 +127,10 @@ def end_pass(m, nid):
         if highest_low_zone(m, nid) < 0:
             go_to_sleep(m, nid)
         elif node.kswapd_priority == 0 and node.kswapd_reclaimed == 0:
-            m.clock.now += CONGESTION_NS
+            m.clock.now += m.cfg.kswapd_wake  # cond_resched
         return
     if node.kswapd_pass and node.kswapd_priority < DEF_PRIORITY - 2:
-        m.clock.now += CONGESTION_NS
+        throttle_kswapd(m, nid)
     node.kswapd_priority -= 1
     node.kswapd_phase = PASS
 

@@ -8,9 +8,11 @@ the daemon gives up until direct reclaim makes progress.
 from model.jit import caller, hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
+from model.mm.throttle import clear_flags
 from model.mm.vmscan import (
     begin,
     begin_lruvec,
+    end_node,
     finish_lruvec,
     more_rounds,
     shrink_round,
@@ -75,12 +77,11 @@ def start_pass(m, nid):
 def end_pass(m, nid):
     """Lower the priority if the pass did not reach its target; 0 when the run is over."""
     node, sc = m.nodes[nid], m.sc[nid]
+    end_node(m, nid)
     shrink_slab_pass(m, nid)
     node.kswapd_reclaimed += sc.nr_reclaimed
     if (sc.nr_scanned < sc.nr_to_reclaim and sc.nr_reclaimed < sc.nr_to_reclaim) or sc.nr_reclaimed == 0:
         node.kswapd_priority -= 1
-    if sc.nr_writeback and sc.nr_reclaimed == 0:
-        m.clock.now += NAP_NS // 10
     return node.kswapd_priority >= 1
 
 
@@ -94,6 +95,7 @@ def end_run(m, nid):
     elif not balanced(m, nid, node.highest_zoneidx):
         node.kswapd_failures += 1
     if balanced(m, nid, node.highest_zoneidx):
+        clear_flags(m, nid)
         node.kswapd_run, node.kswapd_phase, node.kswapd_at = 2, NAP, m.clock.now + NAP_NS
     elif node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         node.kswapd_run = 0

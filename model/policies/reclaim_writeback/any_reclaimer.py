@@ -1,31 +1,44 @@
 """Whoever reclaims writes the dirty file page it meets (3.1: kswapd and direct reclaim alike).
 
-Direct reclaim leaves a page alone while its disk's queue is congested. Each page is a write of its own; only pages that
-happen to be adjacent on the disk merge in the reclaimer's plug.
+Each page is a write of its own; only pages that happen to be adjacent on the disk merge in the reclaimer's plug. Tasks
+do not add to a full queue, except that of the disk they are writing to. What comes of it is the file system's business
+(`writepage` of the disk): it writes, writes for kswapd alone, or leaves the page dirty; counted it is in any case. A
+page that is being written already stays where it is.
 """
 
 from model.jit import files, frames, hook, kernel
 from model.mm.dirty import start_write
 from model.mm.pageout import may_write_to_queue, plug
-from model.mm.state import KEEP, RECLAIM
+from model.mm.state import KEEP, RECLAIM, WRITEPAGE_KSWAPD, WRITEPAGE_WRITES
 
-SOURCE = "mm/vmscan.c: pageout, shrink_page_list, shrink_zone, 3.1"
+SOURCE = "mm/vmscan.c: may_write_to_queue, pageout, shrink_page_list, 3.1"
 
 
 @kernel
 def write_page(m, s, pfn):
-    """Start writing one dirty page, to be reclaimed as soon as that is done (pageout)."""
-    m.clock.now += m.cfg.io_path
-    start_write(m, pfn)
-    frames(m)[pfn].state |= RECLAIM
+    """Ask the file system to write one dirty page, to be reclaimed as soon as that is done (pageout)."""
+    stat, disk = m.sc[s].batch_stat, files(m)[frames(m)[pfn].slot].disk
+    if not may_write_to_queue(m, s, disk):
+        stat.late_congested += 1
+        return
+    reply = m.disks[disk].writepage
     m.vm.nr_vmscan_write += 1
-    plug(m, s, pfn)
+    if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and m.sc[s].kswapd):
+        m.clock.now += m.cfg.io_path
+        start_write(m, pfn)
+        frames(m)[pfn].state |= RECLAIM
+        plug(m, s, pfn)
 
 
 @hook
 def pageout_file(m, pfn, s):
-    if may_write_to_queue(m, s, files(m)[frames(m)[pfn].slot].disk):
+    if m.sc[s].may_enter_fs:
         write_page(m, s, pfn)
+    return KEEP
+
+
+@hook
+def meet_writeback(m, pfn, s):
     return KEEP
 
 

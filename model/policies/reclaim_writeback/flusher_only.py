@@ -1,4 +1,4 @@
-"""Reclaim writes no file pages: a dirty one is marked and sent to the active list.
+"""Reclaim writes no file pages: a dirty one is marked and sent to the active list (6.16).
 
 When its write ends, the page goes to the inactive tail and is freed at once. The flushers are woken when reclaim met
 nothing but dirty pages in a batch. A limited group is then throttled until 33 writes have ended, because nothing
@@ -6,9 +6,10 @@ throttles its writers before it is full (cgroup v1).
 """
 
 from model.jit import frames, hook
-from model.mm.reclaim_throttle import throttle_on_writeback
-from model.mm.state import ACTIVATE, RECLAIM, SWAP_CLUSTER_MAX
+from model.mm.state import ACTIVATE, RECLAIM, RECLAIM_PAGE, SWAP_CLUSTER_MAX
+from model.mm.throttle import TENTH_NS, let_disks_work
 from model.mm.writeback import wakeup_flushers
+from model.policies.reclaim_writeback.second_visit import waited_for
 
 SOURCE = "mm/vmscan.c: shrink_folio_list, shrink_inactive_list, reclaim_throttle, 6.18"
 PARAMS = {
@@ -30,8 +31,13 @@ def pageout_file(m, pfn, s):
 
 
 @hook
+def meet_writeback(m, pfn, s):
+    return RECLAIM_PAGE if waited_for(m, s, pfn) else ACTIVATE
+
+
+@hook
 def all_dirty(m, s):
     wakeup_flushers(m, 0)
     if m.sc[s].memcg and m.params[AXIS, 0]:
-        throttle_on_writeback(m, SWAP_CLUSTER_MAX)
+        let_disks_work(m, m.clock.now + TENTH_NS, SWAP_CLUSTER_MAX)
     return 0

@@ -1,6 +1,7 @@
 """Only kswapd writes file pages, and only in trouble: from priority 9 down; everybody else marks them and goes on.
 
-A marked page is reclaimed as soon as the flusher has written it.
+A marked page is reclaimed as soon as the flusher has written it. Pages under writeback are counted: reclaim may sleep
+over them (`reclaim_throttle`).
 """
 
 from model.jit import frames, hook
@@ -8,7 +9,7 @@ from model.mm.state import DEF_PRIORITY, KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
 
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
-__all__ = ["all_dirty", "pageout_file"]
+__all__ = ["all_dirty", "meet_writeback", "pageout_file"]
 
 
 @hook
@@ -19,4 +20,10 @@ def pageout_file(m, pfn, s):
         return KEEP
     frames(m)[pfn].state |= RECLAIM
     m.vm.nr_vmscan_immediate_reclaim += 1
+    return KEEP
+
+
+@hook
+def meet_writeback(m, pfn, s):
+    m.sc[s].batch_stat.writeback += 1
     return KEEP

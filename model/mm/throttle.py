@@ -1,0 +1,116 @@
+"""Reclaimers that sleep because what they want to free is still being written (mm/vmscan.c, mm/backing-dev.c).
+
+When and for how long is a variant's business (`policies/reclaim_throttle`); here is how. A reclaimer sleeps at most a
+tenth of a second on a wait queue; disks, flushers and everybody else go on meanwhile.
+"""
+
+from model.actors import NEVER
+from model.block.completions import next_completion
+from model.jit import actors, kernel, sleepers, tasks
+from model.layout import MAX_NODES, NONE
+from model.mm.page_io import finish_writes
+from model.mm.pageout import unplug_all
+from model.mm.wait_queue import CONGESTED, CONGESTION, REASONS, WRITEBACK, finish_wait, sleep_on
+from model.mm.writeback import flusher_step
+
+TENTH_NS = 100_000_000  # HZ/10
+ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags, of a node on its first zone
+ANY_NUMBER = 1 << 62
+
+
+@kernel
+def next_flusher(m):
+    """(the flusher whose next step is earliest, when), or (NONE, a time beyond every other)."""
+    found, at = NONE, NEVER
+    for w in range(m.cfg.nr_wbs):
+        due = actors(m)[m.cfg.actor_leaves + m.cfg.flusher_slot + w]
+        if due < at:
+            found, at = w, due
+    return found, at
+
+
+@kernel
+def let_disks_work(m, deadline, pages):
+    """Time passes on the spot until `deadline`, or until more than `pages` were written; flushers and disks go on."""
+    written = 0
+    while written <= pages:
+        w, step = next_flusher(m)
+        at = min(step, next_completion(m))
+        if at > deadline:
+            m.clock.now = deadline
+            return
+        m.clock.now = max(m.clock.now, at)
+        if step <= at:
+            flusher_step(m, w)
+        written += finish_writes(m)
+
+
+@kernel
+def sleep(m, queue, ns):
+    """The reclaimer sleeps for `ns` or until its queue is woken; a task gives its event up and comes back to it."""
+    row = sleepers(m)[m.clock.actor]
+    row.why = queue
+    if m.clock.may_block:
+        unplug_all(m)
+        if m.clock.blocked_until == 0:
+            sleep_on(m, queue, m.clock.now + ns)
+        return
+    let_disks_work(m, m.clock.now + ns, ANY_NUMBER)
+
+
+@kernel
+def any_congested(m):
+    """Whether some disk's queue is full of writes (nr_bdi_congested)."""
+    congested = False
+    for disk in range(m.cfg.nr_disks):
+        congested |= m.disks[disk].congested > 0
+    return congested
+
+
+@kernel
+def congestion_wait(m):
+    """Sleep a tenth of a second, or until some disk's queue is no longer full; on blk-mq none ever says so."""
+    m.vm.congestion_wait += 1
+    sleep(m, CONGESTION, TENTH_NS)
+
+
+@kernel
+def wait_iff_congested(m, zone):
+    """The same, if there is a full queue and the zone's dirty pages were found waiting for one; else go on."""
+    m.vm.wait_iff_congested += 1
+    if any_congested(m) and m.zones[zone].reclaim_flags & ZONE_CONGESTED:
+        congestion_wait(m)
+
+
+@kernel
+def clear_flags(m, nid):
+    """The node is balanced: what was found out about its zones' dirty pages no longer holds."""
+    node = m.nodes[nid]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        m.zones[z].reclaim_flags = 0
+
+
+@kernel
+def awake(m, slot):
+    """An actor runs again: book how long it slept, and why. The time (ns)."""
+    row = sleepers(m)[slot]
+    why, slept = row.why, finish_wait(m, slot)
+    if slept == 0:
+        return 0
+    reason, nid = (why - REASONS) // MAX_NODES, (why - REASONS) % MAX_NODES
+    if why > CONGESTION and reason == WRITEBACK:
+        m.nodes[nid].nr_throttled -= 1
+    if slot >= m.cfg.nr_tasks:
+        m.nodes[slot - m.cfg.kswapd_slot].vm.kswapd_asleep_ns += slept
+        return slept
+    stat = tasks(m)[slot].stat
+    stat.stall_alloc_ns += slept
+    if why == CONGESTION:
+        stat.stall_congestion_ns += slept
+    elif reason == WRITEBACK:
+        stat.stall_writeback_ns += slept
+    elif reason == CONGESTED:
+        stat.stall_congested_ns += slept
+    else:
+        stat.stall_noprogress_ns += slept
+    return slept

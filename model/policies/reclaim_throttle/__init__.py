@@ -1,0 +1,1 @@
+"""Variants of the policy axis `reclaim_throttle`; see `model.registry.AXES`."""

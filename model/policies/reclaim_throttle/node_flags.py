@@ -1,0 +1,59 @@
+"""Marks on a zone or node say what reclaim found: dirty pages in full queues, at the tail unqueued, or written (3.11).
+
+kswapd sleeps when it meets pages that it had marked to be freed once written, still being written, while all else was
+too: pages come round faster than disks clean them. Direct reclaimers sleep only while a queue is full and the mark of
+full queues is set; blk-mq marks no queue, so since 5.0 they hardly ever do.
+"""
+
+from model.jit import hook, kernel
+from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK, ZONE_CONGESTED, congestion_wait, wait_iff_congested
+from model.registry import AXES
+
+SOURCE = "mm/vmscan.c: shrink_inactive_list, 3.15; shrink_node, 4.19 and 5.15"
+PARAMS = {
+    "by_batch": (False, "", "marks and sleeps follow each batch of 32 pages, not a whole node's lists (to 4.16)",
+                 "mm/vmscan.c: shrink_inactive_list, 3.15"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_throttle")
+
+
+@kernel
+def mark_and_sleep(m, s, stat):
+    """Mark the zone (the node's first zone) by what was scanned, and sleep if that says so."""
+    sc = m.sc[s]
+    zone = m.zones[sc.zone]
+    if stat.writeback and stat.writeback == stat.taken:
+        zone.reclaim_flags |= UNDER_WRITEBACK
+    if sc.memcg == 0:
+        if stat.dirty and stat.dirty == stat.congested:
+            zone.reclaim_flags |= ZONE_CONGESTED
+        if stat.unqueued_dirty and stat.unqueued_dirty == (stat.taken if m.params[AXIS, 0] else stat.file):
+            zone.reclaim_flags |= TAIL_LRU_DIRTY
+        if stat.immediate:
+            congestion_wait(m)
+    if not sc.kswapd:
+        wait_iff_congested(m, sc.zone)
+
+
+@hook
+def throttle_batch(m, s):
+    if m.params[AXIS, 0]:
+        mark_and_sleep(m, s, m.sc[s].batch_stat)
+    return 0
+
+
+@hook
+def throttle_node(m, s):
+    if not m.params[AXIS, 0]:
+        mark_and_sleep(m, s, m.sc[s].node_stat)
+    return 0
+
+
+@hook
+def throttle_pass(m, s, zone):
+    return 0
+
+
+@hook
+def throttle_kswapd(m, nid):
+    return 0

@@ -1,0 +1,82 @@
+"""reclaim_throttle: a sleep has a reason, a wait queue of its own, and an event that ends it early (5.16).
+
+`writeback`: kswapd met pages it had marked, still being written; ends when 32 pages a sleeper were written on the node,
+after a tenth of a second at most. `congested`: a direct reclaimer found all dirty pages so; `noprogress`: it freed
+nothing down to priority 1. Both take one tick, and are skipped while little of what is reclaimable waits to be written.
+"""
+
+from model.jit import hook, kernel
+from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, sleep
+from model.mm.vmscan import reclaimable_pages
+from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK, throttle_queue, wake_all
+from model.mm.zones import MAX_RECLAIM_RETRIES
+
+SOURCE = "mm/vmscan.c: reclaim_throttle, skip_throttle_noprogress, consider_reclaim_throttle, shrink_node, 6.18"
+SECOND_NS = 1_000_000_000
+
+
+@kernel
+def skipped(m, nid):
+    """Whether a sleep would be in vain: kswapd has given up, or less than half of what is reclaimable is in the way."""
+    node = m.nodes[nid]
+    if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
+        return True
+    reclaimable = pending = 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        reclaimable += reclaimable_pages(m, z, 1)
+        pending += m.zones[z].nr_file_dirty + m.zones[z].nr_writeback
+    return 2 * pending <= reclaimable
+
+
+@kernel
+def throttle(m, nid, reason):
+    """Sleep for a reason on a node (reclaim_throttle)."""
+    node = m.nodes[nid]
+    if reason == WRITEBACK:
+        node.nr_throttled += 1
+        if node.nr_throttled == 1:
+            node.reclaim_start = node.throttled_written
+    elif skipped(m, nid):
+        return
+    m.vm.mm_vmscan_throttled += 1
+    sleep(m, throttle_queue(nid, reason), TENTH_NS if reason == WRITEBACK else SECOND_NS // m.cfg.hz)
+    if reason == WRITEBACK and not m.clock.may_block:
+        node.nr_throttled -= 1
+
+
+@hook
+def throttle_batch(m, s):
+    return 0
+
+
+@hook
+def throttle_node(m, s):
+    sc, stat = m.sc[s], m.sc[s].node_stat
+    zone = m.zones[m.nodes[sc.node].first_zone]
+    if sc.kswapd:
+        if stat.writeback and stat.writeback == stat.taken:
+            zone.reclaim_flags |= UNDER_WRITEBACK
+        if stat.unqueued_dirty and stat.unqueued_dirty == stat.file:
+            zone.reclaim_flags |= TAIL_LRU_DIRTY
+        if stat.dirty and stat.dirty == stat.congested:
+            zone.reclaim_flags |= ZONE_CONGESTED
+        if stat.immediate:
+            throttle(m, sc.node, WRITEBACK)
+    elif sc.memcg == 0 and zone.reclaim_flags & ZONE_CONGESTED:
+        throttle(m, sc.node, CONGESTED)
+    return 0
+
+
+@hook
+def throttle_pass(m, s, zone):
+    sc, nid = m.sc[s], m.zones[zone].node
+    if sc.nr_reclaimed > sc.nr_scanned >> 3:
+        wake_all(m, throttle_queue(nid, NOPROGRESS))
+    elif sc.memcg == 0 and sc.priority == 1 and sc.nr_reclaimed == 0:
+        throttle(m, nid, NOPROGRESS)
+    return 0
+
+
+@hook
+def throttle_kswapd(m, nid):
+    return 0

@@ -1,0 +1,61 @@
+"""A reclaimer in trouble sleeps only if a queue is full and its zone's dirty pages were found waiting for one (2.6.36).
+
+A zone is marked when all dirty pages of a batch were refused by full queues, until it is balanced. kswapd still sleeps
+between passes in trouble, unless a zone is below its min watermark. Since 3.2 (`batch`) also after a batch of which too
+many pages were already being written: all of them at priority 12, half at 11, a quarter at 10, any at 6.
+"""
+
+from model.jit import hook, kernel
+from model.mm.state import DEF_PRIORITY
+from model.mm.throttle import ZONE_CONGESTED, congestion_wait, wait_iff_congested
+from model.mm.zones import watermark_ok
+from model.registry import AXES
+
+SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, balance_pgdat; mm/backing-dev.c, 3.1 and 3.4"
+PARAMS = {
+    "batch": (True, "", "sleep after a batch of pages under writeback (since 3.2)",
+              "mm/vmscan.c: shrink_inactive_list, 3.4"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_throttle")
+
+
+@hook
+def throttle_batch(m, s):
+    sc, stat = m.sc[s], m.sc[s].batch_stat
+    if sc.memcg == 0 and stat.late_dirty and stat.late_dirty == stat.late_congested:
+        m.zones[sc.zone].reclaim_flags |= ZONE_CONGESTED
+    if m.params[AXIS, 0] and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
+        wait_iff_congested(m, sc.zone)
+    return 0
+
+
+@hook
+def throttle_node(m, s):
+    return 0
+
+
+@hook
+def throttle_pass(m, s, zone):
+    sc = m.sc[s]
+    if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
+        wait_iff_congested(m, zone)
+    return 0
+
+
+@kernel
+def zone_below_min(m, nid):
+    """Whether a zone of the node has fewer free pages than its min watermark (has_under_min_watermark_zone)."""
+    node = m.nodes[nid]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        if m.zones[z].managed and not watermark_ok(m, z, m.zones[z].wmark_min, 0):
+            return True
+    return False
+
+
+@hook
+def throttle_kswapd(m, nid):
+    if zone_below_min(m, nid):
+        m.vm.kswapd_skip_congestion_wait += 1
+    else:
+        congestion_wait(m)
+    return 0

@@ -1,0 +1,70 @@
+"""kswapd writes a dirty file page only where nothing but dirty pages is left at the tail (3.11 to 6.15).
+
+The node (till 4.7 the zone) is marked so by `reclaim_throttle/node-flags` or `reasons`. Since 4.11 (`seen_twice`) the
+page must also have been met before; dirty pages go to the active list until they are written instead of round the
+inactive one; and a batch of nothing but dirty pages wakes the flushers. A marked page is freed as soon as it is
+written.
+
+kswapd takes note of marked pages that it meets still being written; a limited group's reclaimer waits for them, having
+nothing else to slow it down.
+"""
+
+from model.jit import frames, hook, kernel
+from model.mm.page_wait import wait_on_writeback
+from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
+from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
+from model.mm.writeback import wakeup_flushers
+from model.policies.reclaim_writeback.any_reclaimer import write_page
+from model.registry import AXES
+
+SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, 3.15, 4.19 and 6.1"
+PARAMS = {
+    "seen_twice": (True, "", "pages are written at their second visit, activated before, and wake flushers (4.11)",
+                   "mm/vmscan.c: shrink_page_list, 4.19"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_writeback")
+
+
+@kernel
+def out_of_the_way(m):
+    """Where a page goes that must be written first."""
+    return ACTIVATE if m.params[AXIS, 0] else KEEP
+
+
+@hook
+def pageout_file(m, pfn, s):
+    sc, page = m.sc[s], frames(m)[pfn]
+    marked = m.zones[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
+    if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
+        write_page(m, s, pfn)
+        return KEEP
+    page.state |= RECLAIM
+    m.vm.nr_vmscan_immediate_reclaim += 1
+    return out_of_the_way(m)
+
+
+@kernel
+def waited_for(m, s, pfn):
+    """Reclaim meets a page under writeback: True when it has waited for the write to end."""
+    sc, page = m.sc[s], frames(m)[pfn]
+    if sc.kswapd and page.state & RECLAIM and m.zones[sc.zone].reclaim_flags & UNDER_WRITEBACK:
+        sc.batch_stat.immediate += 1
+        return False
+    if sc.memcg == 0 or not page.state & RECLAIM or not sc.may_enter_fs:
+        page.state |= RECLAIM
+        sc.batch_stat.writeback += 1
+        return False
+    wait_on_writeback(m, pfn)
+    return True
+
+
+@hook
+def meet_writeback(m, pfn, s):
+    return RECLAIM_PAGE if waited_for(m, s, pfn) else out_of_the_way(m)
+
+
+@hook
+def all_dirty(m, s):
+    if m.params[AXIS, 0]:
+        wakeup_flushers(m, 0)
+    return 0
