@@ -6,12 +6,13 @@ from model.build import Built
 from model.description import Cell, Disk, Region, Stream, Task
 from model.layout import MAX_NODES
 from model.layout import MAX_NODES as DIRECT
-from model.mm.state import KILLED
+from model.mm.state import ACTIVATE, DIRTY, KEEP, KILLED, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
+from model.mm.state import WRITEBACK as BEING_WRITTEN
 from model.mm.suspend import AFRESH
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
 from model.mm.wait_queue import CONGESTION, NOPROGRESS, WRITEBACK, count_written, throttle_queue, wake_all
 from model.units import MS, PAGE, GiB
-from tests.model.cells import ERAS, call, machine, machine_of, one, reads, run
+from tests.model.cells import ERAS, call, machine, machine_of, one, reads, run, writes
 
 HDD = {"d": Disk(kind="hdd", size=16 * GiB)}
 
@@ -120,13 +121,55 @@ def test_stores_faster_than_the_disk_end_well(era):
     assert sum(slept) <= found["stall_alloc_ns"]
 
 
-def test_who_writes_from_reclaim():
-    """Everybody in 3.1, kswapd in trouble in 3.3, nobody in 6.18; file systems may refuse."""
-    written = {era: run(stores(era)).metrics["nr_vmscan_write"] for era in ("3.1", "3.3", "6.18")}
-    assert written["3.1"] > written["3.3"] >= written["6.18"] == 0
-    deaf = {"d": Disk(kind="hdd", size=16 * GiB, writepage="ignores")}
-    asked = run(stores("3.1", disks=deaf)).metrics
-    assert asked["nr_vmscan_write"] > 0, "counted whatever comes of it"
+def asked(era: str, s: int, priority: int = 12, state: int = 0, flags: int = 0, **disk: int) -> tuple[bool, int, Built]:
+    """Reclaim meets a dirty page of a file: (whether it is written, the verdict, the machine)."""
+    built = run(one(era, machine(64, disks=HDD), Region(kind="file", access="read", disk="d")), writes([0])).built
+    m, pfn = built.memory.m, int(built.memory.table("cache")[0]) - 1
+    page, sc = built.memory.table("frames")[pfn], m.sc[s]
+    sc.kswapd, sc.priority, sc.zone, sc.memcg, sc.may_enter_fs = int(s < MAX_NODES), priority, 0, 0, 1
+    page.state |= state
+    m.zones[0].reclaim_flags = flags
+    for name, value in disk.items():
+        m.disks[0][name] = value
+    assert page.state & (DIRTY | BEING_WRITTEN) == DIRTY
+    verdict = call(built, "pageout_file", pfn, s)
+    return bool(page.state & BEING_WRITTEN), verdict, built
+
+
+KSWAPD = 0
+
+
+def test_in_3_1_everybody_writes_unless_the_queue_is_full():
+    assert asked("3.1", DIRECT)[:2] == (True, KEEP) and asked("3.1", KSWAPD)[0]
+    written, verdict, built = asked("3.1", DIRECT, congested=1)
+    assert (written, verdict) == (False, KEEP) and built.memory.m.vm.nr_vmscan_write == 0
+    assert built.memory.m.sc[DIRECT].batch_stat.late_congested == 1
+    assert asked("3.1", KSWAPD, congested=1)[0]
+
+
+@pytest.mark.parametrize(("reply", "direct", "kswapd"), [(WRITEPAGE_KSWAPD, 0, 1), (WRITEPAGE_IGNORES, 0, 0)])
+def test_file_systems_answer_as_they_like_and_are_counted_all_the_same(reply, direct, kswapd):
+    for s, writes_it in ((DIRECT, direct), (KSWAPD, kswapd)):
+        written, _, built = asked("3.1", s, writepage=reply)
+        assert written == writes_it and built.memory.m.vm.nr_vmscan_write == 1
+
+
+def test_in_3_3_kswapd_alone_writes_from_priority_nine_down():
+    assert not asked("3.3", DIRECT, 1)[0] and not asked("3.3", KSWAPD, 10)[0]
+    assert asked("3.3", KSWAPD, 9)[:2] == (True, KEEP)
+    assert asked("3.3", DIRECT)[2].memory.m.vm.nr_vmscan_immediate_reclaim == 1
+
+
+def test_since_4_11_kswapd_writes_what_it_meets_twice_on_a_node_full_of_dirty_pages():
+    assert asked("4.19", KSWAPD, state=RECLAIM, flags=TAIL_LRU_DIRTY)[:2] == (True, KEEP)
+    assert asked("4.19", KSWAPD, flags=TAIL_LRU_DIRTY)[:2] == (False, ACTIVATE)
+    assert asked("4.19", KSWAPD, state=RECLAIM)[:2] == (False, ACTIVATE)
+    assert asked("4.19", DIRECT, state=RECLAIM, flags=TAIL_LRU_DIRTY)[:2] == (False, ACTIVATE)
+    assert asked("3.15", KSWAPD, flags=TAIL_LRU_DIRTY)[0] and asked("3.15", KSWAPD)[1] == KEEP
+
+
+def test_in_6_18_nobody_writes():
+    assert asked("6.18", KSWAPD, 1, state=RECLAIM, flags=TAIL_LRU_DIRTY)[:2] == (False, ACTIVATE)
 
 
 def test_a_sleeper_that_is_killed_stays_dead():
