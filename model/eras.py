@@ -22,6 +22,7 @@ class Era:
     `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
     read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
     one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
+    `wbt`: blk-wbt limits the writes of a queue (4.10, by default with blk-mq);
     `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
     `plug_requests`: requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT; 32 since 5.16);
     `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
@@ -48,6 +49,7 @@ class Era:
     lruvec_lock: bool = True
     charge_retries: int = 16
     blk_mq: bool = True
+    wbt: bool = True
     max_sectors_kib: int = 1280
     start_all: bool = True
     fixed_chunk: bool = False
@@ -90,6 +92,7 @@ ERAS = {
             mapped_counts_twice=True,
             activates_in_batch=False,
             blk_mq=False,
+            wbt=False,
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
@@ -116,6 +119,7 @@ ERAS = {
             mapped_counts_twice=True,
             activates_in_batch=False,
             blk_mq=False,
+            wbt=False,
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
@@ -145,6 +149,7 @@ ERAS = {
             tlb_batched=False,
             mapped_counts_twice=True,
             blk_mq=False,
+            wbt=False,
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
@@ -167,6 +172,7 @@ ERAS = {
             _OLD_MODES,
             mapped_counts_twice=True,
             blk_mq=False,
+            wbt=False,
             counts_unstable=True,
             plug_requests=16,
             lruvec_lock=False,

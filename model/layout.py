@@ -176,7 +176,7 @@ WB = row(
     # its flusher: dirty files by list (see model/mm/inodes.py), the round, the work, the pass, the file at hand
     inodes=(LIST, (4,)), running="i8", stage="i8", asked="i8", last_periodic="i8", work="i8", left="i8",
     in_pass="i8", wrote="i8", pass_began="i8", inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8",
-    wrapped="i8",
+    wrapped="i8", dirty_sleep="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
@@ -199,7 +199,8 @@ DISK = row(
     read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
     channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
     link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
-    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", congestion_on="i8", congestion_off="i8",
+    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", most_writes=("i8", (3,)),
+    congestion_on="i8", congestion_off="i8",
     queue_head="i8", queue_tail="i8", drive_head="i8", nr_queued="i8", nr_drive="i8", nr_allocated="i8",
     congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
     head="i8", command="i8", revolution="i8", seek_track="i8", seek_average="i8", seek_full="i8", inner_ppm="i8",

@@ -23,7 +23,7 @@ _DISKS = {
 _REPLIES = {
     "writes": state.WRITEPAGE_WRITES, "kswapd": state.WRITEPAGE_KSWAPD, "ignores": state.WRITEPAGE_IGNORES,
 }  # fmt: skip
-BLKDEV_MAX_RQ = 128
+BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
 PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
@@ -90,7 +90,8 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         row.server = built.disks.index(disk.server) if disk.server else NONE
         row.max_pages = WSIZE_PAGES
         # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
-        row.nr_requests = row.congestion_on = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
+        most = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
+        row.nr_requests = row.congestion_on = row.most_writes[:] = most
     else:
         _queue(row, disk, registry.eras()[built.cell.kernel])
         row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
@@ -107,11 +108,17 @@ def _queue(row, disk: Disk, era: Era) -> None:
 
 
 def _limits(row, era: Era, tags: int) -> None:
-    """How many requests there are: 128 a direction, with congestion marks, or with blk-mq tags."""
+    """How many requests there are: 128 a direction, with congestion marks, or with blk-mq tags.
+
+    blk-wbt allows few of them to writes (calc_wb_limits); that it allows even fewer while reads suffer is not modelled.
+    """
     n = row.nr_requests = tags if era.blk_mq else BLKDEV_MAX_RQ
     # blk_queue_congestion_threshold; blk-mq never marks a queue congested
     row.congestion_on = 1 << 62 if era.blk_mq else n - n // 8 + 1
     row.congestion_off = n - n // 8 - n // 16 - 1
+    most = min(RWB_DEPTH, int(row.depth or tags)) if row.depth != 1 else 2
+    throttled = (1, most, most) if most <= 2 else ((most + 3) // 4, (most + 1) // 2, most)
+    row.most_writes[:] = [min(n, limit) for limit in throttled] if era.wbt else [n] * 3
 
 
 def _window(begin: int | None, end: int | None) -> tuple[int, int]:

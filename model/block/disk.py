@@ -165,18 +165,18 @@ def next_finished(m, now):
 
 
 @kernel
-def full_queue(m, disk):
-    """The disk if its queue has no free request, or the first such member of a stripe; NONE if there is room.
+def full_queue(m, disk, purpose):
+    """The disk if its queue has no room for a write of that purpose, or the first such member of a stripe; else NONE.
 
-    A mount has room while it is not congested.
+    blk-wbt lets more writes wait the more urgent they are. A mount has room while it is not congested.
     """
     d = m.disks[disk]
     if d.kind != DISK_STRIPE:
-        return disk if d.nr_allocated >= d.nr_requests else NONE
+        return disk if d.nr_allocated >= d.most_writes[purpose] else NONE
     found = NONE
     for i in range(d.nr_members):
         member = d.members[i]
-        if found == NONE and m.disks[member].nr_allocated >= m.disks[member].nr_requests:
+        if found == NONE and m.disks[member].nr_allocated >= m.disks[member].most_writes[purpose]:
             found = member
     return found
 

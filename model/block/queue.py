@@ -12,6 +12,7 @@ from model.block.request import free_request
 from model.block.wait import wake_for_request
 from model.jit import kernel, requests
 from model.layout import NONE
+from model.mm.state import IO_URGENT
 from model.mm.wait_queue import CONGESTION, wake_all
 
 
@@ -141,7 +142,7 @@ def end_request(m, disk, at):
         wake_all(m, CONGESTION)
     if d.depth:
         free_for_next(m, disk, at)
-    if d.nr_allocated < d.nr_requests:
+    if d.nr_allocated < d.most_writes[IO_URGENT]:
         wake_for_request(m, disk, at)
 
 

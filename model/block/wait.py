@@ -45,14 +45,17 @@ def wait_for_request(m, disk, slot):
 
 @kernel
 def wake_for_request(m, disk, at):
-    """The actor that has waited longest for the disk's queue goes on."""
+    """The actor that has waited longest for the disk's queue goes on, all of them when the queue is empty.
+
+    One that is woken may find that it needs no request any more, or that it may not have one yet.
+    """
     d = m.disks[disk]
     while d.first_waiter:
         slot = d.first_waiter - 1
         d.first_waiter = waiting(m)[slot]
         if d.first_waiter == 0:
             d.last_waiter = 0
-        if wake(m, slot, at):
+        if wake(m, slot, at) and d.nr_allocated:
             return
 
 

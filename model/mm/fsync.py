@@ -12,7 +12,7 @@ from model.mm.dirty import dirty_run, start_write
 from model.mm.extents import block_of, pages_in_place
 from model.mm.inodes import WRITING, del_inode
 from model.mm.nfs import commit
-from model.mm.state import DIRTY, WRITEBACK
+from model.mm.state import DIRTY, IO_NORMAL, WRITEBACK
 from model.mm.writeback import RUN_PAGES
 
 WRITE, WAIT = 1, 2
@@ -45,7 +45,7 @@ def _write(m, t, file):
         if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
             wait_for_file(m, file, t)
             return False
-        full = full_queue(m, f.disk)
+        full = full_queue(m, f.disk, IO_NORMAL)
         if full != NONE:
             wait_for_request(m, full, t)
             return False

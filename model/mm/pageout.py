@@ -11,7 +11,7 @@ from model.jit import files, frames, kernel
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.extents import block_of, pages_in_place
 from model.mm.page_io import finish_writes
-from model.mm.state import ANON, DIRTY, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
+from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
 
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
@@ -43,28 +43,29 @@ def may_swap_out(m, s, pfn):
 
 
 @kernel
-def _wait_for_room(m, disk):
+def _wait_for_room(m, s, disk):
     """The reclaimer sleeps until the disk's queue takes a request (get_request)."""
     began = m.clock.now
-    while full_queue(m, disk) != NONE and m.clock.nr_io:
+    purpose = IO_URGENT if m.sc[s].kswapd else IO_NORMAL
+    while full_queue(m, disk, purpose) != NONE and m.clock.nr_io:
         m.clock.now = max(m.clock.now, next_completion(m))
         finish_writes(m)
     m.vm.reclaim_queue_ns += m.clock.now - began
 
 
 @kernel
-def _send(m, pfn, count):
+def _send(m, s, pfn, count):
     """Submit one request for `count` pages from the frame's place on."""
     page = frames(m)[pfn]
     if not page.state & ANON:
-        _wait_for_room(m, files(m)[page.slot].disk)
+        _wait_for_room(m, s, files(m)[page.slot].disk)
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
     slot = page.slot - 1
     a = m.swaps[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_PARTITION:
-        _wait_for_room(m, a.disk)
+        _wait_for_room(m, s, a.disk)
         submit_write(m, a.disk, NONE, slot, count, block)
     else:
         submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)
@@ -82,7 +83,7 @@ def unplug(m, s):
             and adjacent(m, sc.plugged[first + count - 1], sc.plugged[first + count])
         ):
             count += 1
-        _send(m, sc.plugged[first], count)
+        _send(m, s, sc.plugged[first], count)
         first += count
     sc.nr_plugged = sc.plug_requests = sc.plug_run = 0
 
@@ -131,7 +132,7 @@ def write_out(m, s, pfn):
     m.clock.now += m.cfg.io_path
     page.state |= WRITEBACK | RECLAIM
     if a.kind == SWAP_NFS:
-        _send(m, pfn, 1)
+        _send(m, s, pfn, 1)
     else:
         plug(m, s, pfn)
     return 0

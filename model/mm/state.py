@@ -31,6 +31,8 @@ ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 MODE_LOCAL, MODE_BIND, MODE_PREFERRED, MODE_PREFERRED_MANY, MODE_INTERLEAVE, MODE_WEIGHTED = 0, 1, 2, 3, 4, 5
 SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
 WRITEPAGE_WRITES, WRITEPAGE_KSWAPD, WRITEPAGE_IGNORES = 0, 1, 2  # answers of file systems to reclaim
+# For what a write is made, as blk-wbt sees it: the flusher's own business, anybody's, or to let somebody go on.
+IO_BACKGROUND, IO_NORMAL, IO_URGENT = 0, 1, 2
 DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS = 0, 1, 2, 3, 4
 
 OK, OUT_OF_MEMORY = 0, 1  # what serving an access comes to

@@ -16,12 +16,14 @@ from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.extents import block_of, pages_in_place
 from model.mm.inodes import B_IO, B_MORE_IO, WRITING, add_inode, del_inode, has_dirty_io, move_expired, redirty_tail
 from model.mm.nfs import commit_if_worth
+from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
 
 IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 PASS_NS = 100_000_000  # HZ/10
 MIN_WRITEBACK_PAGES = 1024  # 4 MiB
 RUN_PAGES = 256  # largest request to a disk that has no queue
 EVERYTHING = 1 << 62
+RECENT_NS = 1_000_000_000  # HZ
 
 
 @kernel
@@ -140,6 +142,15 @@ def _next_index(m, w):
 
 
 @kernel
+def _purpose(m, w):
+    """How urgent the flusher's writes are to blk-wbt: dirtiers sleep, reclaim asked for them, or neither."""
+    wb = wbs(m)[w]
+    if wb.dirty_sleep and m.clock.now < wb.dirty_sleep + RECENT_NS:
+        return IO_URGENT
+    return IO_NORMAL if wb.work == ASKED else IO_BACKGROUND
+
+
+@kernel
 def _write_some(m, w):
     """Send one request of the present file: the pages, 0 when it has no more, -1 when the queue is full."""
     wb = wbs(m)[w]
@@ -147,7 +158,7 @@ def _write_some(m, w):
     if index == NONE:
         return 0
     disk = files(m)[wb.inode].disk
-    full = full_queue(m, disk)
+    full = full_queue(m, disk, _purpose(m, w))
     if full != NONE:
         wait_for_request(m, full, m.cfg.flusher_slot + w)
         return -1

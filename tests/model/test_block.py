@@ -10,6 +10,7 @@ from model.block.request import free_request
 from model.build import Built
 from model.description import Cell, Disk, Region
 from model.layout import NONE
+from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
 from model.units import MS, PAGE, GiB, KiB, MiB, S
 from tests.model.cells import given, machine, machine_of, one, reads, run, writes
 
@@ -143,15 +144,28 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
     for i in range(128):
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
         seen.append(bool(write_congested(m, 0)))
-    assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0) == 0
+    assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0, IO_NORMAL) == 0
     left = []
     while m.disks[0].nr_allocated:
         drain(m, int(next_completion(m)))
         left.append((int(m.disks[0].nr_allocated), bool(write_congested(m, 0))))
     assert [flag for n, flag in left if n >= 103] == [True] * 25 and not any(flag for n, flag in left if n < 103)
-    assert full_queue(m, 0) == NONE
+    assert full_queue(m, 0, IO_NORMAL) == NONE
     tags = with_disks("6.18", d=HDD)
     assert int(tags.disks[0].nr_requests) == 64
+
+
+@pytest.mark.parametrize(
+    ("disk", "limits"), [(HDD, [4, 8, 16]), (Disk(), [4, 8, 16]), (Disk(kind="usb"), [1, 2, 2])], ids=str
+)
+def test_blk_wbt_lets_few_writes_wait(disk: Disk, limits: list[int]):
+    m = with_disks("6.18", d=disk)
+    for i in range(limits[2]):
+        full = [full_queue(m, 0, purpose) == 0 for purpose in (IO_BACKGROUND, IO_NORMAL, IO_URGENT)]
+        assert full == [i >= limit for limit in limits]
+        submit_write(m, 0, 0, i * 10, 1, i * 1000)
+    assert full_queue(m, 0, IO_URGENT) == 0
+    assert with_disks("3.1", d=disk).disks[0].most_writes.tolist() == [128] * 3
 
 
 def test_reads_pass_writes_but_not_for_ever():
