@@ -254,7 +254,7 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
 def test_no_page_is_lost(drawn: tuple[Cell, dict[str, np.ndarray]]):
     """Whatever devices do: every page is dirty, being written or clean, and counted as that (`check`)."""
     metrics = run(*drawn).metrics
-    found = metrics["nr_written"] + metrics["nr_writeback"] + metrics["nr_dirty"]
+    found = metrics["nr_written"] + metrics["nr_writeback"] + metrics["nr_unstable"] + metrics["nr_dirty"]
     # A page written again while its write fails is dirty once.
     assert 0 <= metrics["nr_dirtied"] - found <= metrics["writeback_errors"]
 
@@ -275,9 +275,9 @@ def test_direct_reclaim_leaves_a_congested_queue_alone():
     assert may_write_to_queue(m, 0, 0) and not may_write_to_queue(m, DIRECT, 0)
 
 
-@pytest.mark.parametrize("era", ["3.1", "6.18"])
-def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it(era):
-    """Swap on a rotating disk: reclaim sleeps while 128 requests wait, and nothing of it is lost."""
+def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it():
+    """Swap on a rotating disk: reclaim sleeps while its queue takes no more writes, and nothing of it is lost."""
+    era = "6.18"
     slow = machine(16, disks={"d": Disk(kind="hdd")}, swap={"s": SwapTarget(kind="partition", size=64 * MiB, disk="d")})
     pages = np.random.default_rng(1).permutation(6000)
     done = run(one(era, slow), writes(pages))
@@ -285,6 +285,7 @@ def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it(era):
     assert done.metrics["pswpout"] > 1000 and done.metrics["outcome"] == "ok"
     assert done.metrics["elapsed_ns"] > 2 * flash.metrics["elapsed_ns"]
     assert done.metrics["disk.d.pages_written"] <= done.metrics["pswpout"]
+    assert done.metrics["reclaim_queue_ns"] > done.metrics["elapsed_ns"] // 2
 
 
 def test_a_task_that_is_killed_in_its_sleep_wakes_nobody():
