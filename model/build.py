@@ -17,6 +17,7 @@ from model.place_devices import place_devices, place_wbs
 from model.place_nodes import place_lruvecs, place_nodes
 from model.place_slab import place_slab, slab_rows, space_table
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
+from model.place_writeback import place_writeback, wb_count
 from model.units import PAGE, S
 
 __all__ = ["CORE_HOOKS", "DEFAULT_HOOKS", "Built", "build", "expand", "region_pages"]
@@ -68,6 +69,7 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_cgroups(built)
     place_slab(built, modules["shrinker"], spaces)
     place_tasks(built, tasks, pages, files, spaces)
+    place_writeback(built, modules["dirty_throttling"])
     _hooks(built, modules)
     return built
 
@@ -82,13 +84,13 @@ def table_rows(
     slots = sum(target.size // PAGE for target in cell.machine.swap.values())
     frames = sum(node.memory for node in cell.machine.nodes) // PAGE
     cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
-    actors = len(tasks) + 2 * len(cell.machine.nodes) + len(cell.machine.disks) + 2
+    actors = len(tasks) + 2 * len(cell.machine.nodes) + wb_count(cell, groups) + 2
     watched = int(bool(registry.load("idle", cell.policy["idle"]).SCANNERS))
     generations = lruvecs if generational(cell) else 0
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
-        "wbs": len(cell.machine.disks), "wb_domains": 1,
+        "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
         "waiting": power_of_two(actors), "sleepers": power_of_two(actors),
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
@@ -174,7 +176,6 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.readahead_by_order = int(era.readahead_by_order)
     cfg.start_all, cfg.fixed_chunk = int(era.start_all), int(era.fixed_chunk)
     cfg.counts_unstable, cfg.plug_requests = int(era.counts_unstable), era.plug_requests
-    cfg.dirty_writeback_centisecs, cfg.dirty_expire_centisecs = 500, 3000
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs

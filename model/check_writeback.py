@@ -40,8 +40,19 @@ def _counts(built: Built) -> Iterator[str]:
         counted = wbs[of_wb] - unstable if flag == state.DIRTY else wbs[of_wb] + unstable
         if len(wbs) and (by_wb != counted).any():
             yield f"{of_wb} of wbs is wrong"
+        if built.memory.m.cfg.cgroup_writeback:
+            yield from _groups(built, of_file, marked)
         if len(marked) != total:
             yield f"{total} pages are counted as {of_file}, there are {len(marked)}"
+
+
+def _groups(built: Built, name: str, marked: np.ndarray) -> Iterator[str]:
+    """Counts of groups include those of their descendants; the machine's own row has none."""
+    counted, groups = built.memory.table("wb_domains")[name], built.memory.table("memcgs")
+    own = np.bincount(marked["memcg"], minlength=len(groups))
+    for g in range(1, len(groups)):
+        if own[g : int(groups[g].end)].sum() != counted[g]:
+            yield f"{name} of group {g} is {counted[g]}, it has {own[g : int(groups[g].end)].sum()}"
 
 
 def _unstable(built: Built) -> np.ndarray:
@@ -127,8 +138,11 @@ def _inodes(built: Built) -> Iterator[str]:
                 file, n = int(files[file].next), n + 1
             if n != wb.inodes[which]["n"]:
                 yield "a list of dirty files miscounts"
-        if wb.inode != NONE:
-            listed[int(wb.inode)] = WRITING
+        if wb.job.inode != NONE:
+            listed[int(wb.job.inode)] = WRITING
+    for inode in built.memory.table("tasks")["job"]["inode"]:
+        if inode != NONE:
+            listed[int(inode)] = WRITING
     for file, row in enumerate(files):
         if int(row.on) != listed.get(file, 0):
             yield f"file {file} is on list {listed.get(file, 0)}, it says {row.on}"

@@ -148,10 +148,12 @@ stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
 stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
+stall_queue_ns | lower | time in dirty throttling waiting for room in a disk's queue | ns
 stall_fsync_ns | lower | time in fsync | ns
 fsyncs | none | calls of fsync | events
 fsync_errors | lower | calls of fsync that were told of a failed write | events
 stall_dirty_ns | lower | time asleep in dirty throttling | ns
+dirtier_written | lower | pages that writers in dirty throttling submitted themselves | pages
 dirty_pauses | lower | sleeps in dirty throttling | events
 stall_congestion_ns | lower | part of stall_alloc_ns asleep until a queue has room | ns
 stall_writeback_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for writeback | ns
@@ -174,6 +176,12 @@ busy_ns | none | time the device served requests; with several servers the mean 
 wait_ns | lower | time that requests waited for the device, summed over them | ns
 write_errors | lower | writes that failed | requests
 """)  # of each disk, reported with its name in front
+
+WB_COUNTERS = _table("""
+write_bandwidth | none | estimate of the device's bandwidth when the run ends
+avg_write_bandwidth | none | the same, smoothed
+dirty_ratelimit | none | base rate of the device's dirtiers when the run ends
+""", unit="pages/s")  # fmt: skip
 
 CGROUP_COUNTERS = _table("""
 failcnt | lower | charges that memory.max did not allow | events
@@ -208,5 +216,12 @@ nr_slab_reclaimable | none | slab pages of caches with a shrinker when the run e
 nr_slab_unreclaimable | none | slab pages of caches without one when the run ends
 nr_deferred | lower | objects that shrinkers have put off when the run ends | objects
 """)
+
+LATENCIES = _table("""
+write_calls | none | calls of write(), a page each | calls
+write_p50_ns | lower | time of a write(), sleeps in dirty throttling included: median
+write_p99_ns | lower | the same: 99 of 100 were shorter
+write_p999_ns | lower | the same: 999 of 1000 were shorter
+""", unit="ns")  # fmt: skip
 
 COUNTERS: dict[str, Counter] = {**CGROUP_COUNTERS, **VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}

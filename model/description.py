@@ -74,6 +74,10 @@ class Costs:
     """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
     lru_lock: Nanoseconds = 20
     """Time lru_lock is held per page and list it is moved on (estimate)."""
+    balance_dirty: Nanoseconds = 2_000
+    """One turn of balance_dirty_pages: sums of global counters, the device's share (1-3 us)."""
+    dirty_page: Nanoseconds = 70
+    """Accounting of a page that becomes dirty (50-100)."""
     rmap_check: Nanoseconds = 150
     """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
     pfn_walk: Nanoseconds = 5
@@ -134,6 +138,18 @@ class Sysctl:
     """Percent of a node that must be unmapped page cache before node_reclaim runs; default 1."""
     vfs_cache_pressure: int | None = None
     """Percent of their unused objects that file systems' shrinkers report as freeable; default 100."""
+    dirty_ratio: int | None = None
+    """Percent of dirtyable memory at which writers are stopped; default 20. 0 when `dirty_bytes` is set."""
+    dirty_background_ratio: int | None = None
+    """Percent of dirtyable memory from which flushers write in the background; default 10."""
+    dirty_bytes: Bytes | None = None
+    """The same limit as `dirty_ratio` in bytes, at least two pages; 0: the ratio holds."""
+    dirty_background_bytes: Bytes | None = None
+    """The same as `dirty_background_ratio` in bytes; 0: the ratio holds."""
+    dirty_writeback_centisecs: int | None = None
+    """How often flushers look for old dirty pages, in 1/100 s; default 500; 0: never."""
+    dirty_expire_centisecs: int | None = None
+    """Age in 1/100 s from which dirty pages are written in any case; default 3000."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 

@@ -11,6 +11,7 @@ from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
 from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
 from model.layout import NONE
+from model.mm.balance_dirty import after_access, go_on, leave_to_others
 from model.mm.exit import exit_mm
 from model.mm.filemap import file_at
 from model.mm.fsync import fsync
@@ -115,6 +116,7 @@ def enter_kernel(m, t):
         return 1
     if op == EXIT:
         exit_mm(m, t)
+        leave_to_others(m, t)
         task.pos += 1
         return 1
     if op == REGISTER:
@@ -143,8 +145,12 @@ def enter_kernel(m, t):
         note_access(m, region, argument)
     if task.over_high:
         over_high(m, t, 0)
-    m.clock.now += task.think
-    task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls) - task.think
+    after_access(m, t)
+    task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls)
+    if task.throttled and task.state == RUNNABLE:
+        task.wake_at += task.think
+    else:
+        m.clock.now += task.think
     task.pos += 1
     task.stat.accesses += 1
     m.clock.accesses += 1
@@ -188,7 +194,9 @@ def run_task(m, t, until):
     group = memcgs(m)[task.memcg]
     m.clock.cpu, m.clock.task, m.clock.now, m.clock.nofs = task.cpu, t, task.time, task.nofs
     awake(m, t)
-    while m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
+    if task.throttled:
+        go_on(m, t)
+    while not task.throttled and m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
         limit, before = event_limit(m, t), task.stat.accesses
@@ -204,11 +212,13 @@ def run_task(m, t, until):
         if next_completion(m) <= m.clock.now or m.clock.wake or m.clock.blocked_until:
             break
     book_channels(m, t)
-    task.time = max(m.clock.now, m.clock.blocked_until)
-    if task.state == RUNNABLE and task.pos >= task.filled:
+    asleep = task.throttled and task.state == RUNNABLE
+    task.time = max(m.clock.now, m.clock.blocked_until, task.wake_at if asleep else 0)
+    if task.state == RUNNABLE and task.pos >= task.filled and not task.throttled:
         task.state = DONE if task.exhausted else NEED_EVENTS
     if task.state == DONE or task.state == KILLED:
         m.clock.tasks_left -= 1
+        leave_to_others(m, t)
         schedule(m, t, NEVER)
     elif task.state != BLOCKED:
         schedule(m, t, task.time)

@@ -59,14 +59,23 @@ class Era:
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
 
-_PLAIN = {"memcg": "unified", "idle": "none", "proactive": "none", "reclaim_throttle": "node-flags"}
+_PLAIN = {
+    "memcg": "unified", "idle": "none", "proactive": "none", "reclaim_throttle": "node-flags",
+    "dirty_throttling": "position-control",
+}  # fmt: skip
 _V1 = {
     "min": "memory.min came with 4.18", "low": "memory.low came with 4.0", "high": "memory.high came with 4.0",
     "swap_max": "memory.swap.max came with 4.5",
 }  # fmt: skip
 _OLD_MODES = ("local", "bind", "preferred", "interleave")
 _BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page_cluster": 3, "min_unmapped_ratio": 1,
-         "vfs_cache_pressure": 100}  # fmt: skip
+         "vfs_cache_pressure": 100, "dirty_ratio": 20, "dirty_background_ratio": 10, "dirty_bytes": 0,
+         "dirty_background_bytes": 0, "dirty_writeback_centisecs": 500, "dirty_expire_centisecs": 3000}  # fmt: skip
+# What dirty throttling does not do yet, by the last kernel that does not.
+_BEFORE_6_11 = {"floor_in_share": False}
+_BEFORE_5_15 = _BEFORE_6_11 | {"on_completion": False}
+_BEFORE_4_8 = _BEFORE_5_15 | {"fine_ratio": False, "timer_wheel": False}
+_BEFORE_3_6 = _BEFORE_4_8 | {"clamp": False, "flexible": False, "anon": True, "reserve_of_free": False}
 _NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
 _NO_ORDER = {"numa_zonelist_order": "zone order was removed in 4.14"}
 
@@ -81,7 +90,8 @@ ERAS = {
              "reclaim_writeback": "any-reclaimer", "watermarks": "quarters", "zonelist": "by-load",
              "pcp": "batch-31", "swap_readahead": "aligned"}
              | _PLAIN
-             | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped", "memcg": "double-lru"},
+             | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped", "memcg": "double-lru",
+                "dirty_throttling": "dirtier-writes"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             params={"reclaim_throttle": {"batch": False}},
@@ -112,6 +122,7 @@ ERAS = {
              | _PLAIN | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
+            params={"dirty_throttling": _BEFORE_3_6},
             kmem_accounting=False,
             slab_by_bytes=False,
             tlb_batched=False,
@@ -144,6 +155,7 @@ ERAS = {
                 "reclaim_writeback": {"seen_twice": False},
                 "reclaim_throttle": {"by_batch": True},
                 "memcg": {"page_cgroup_bytes": 16},
+                "dirty_throttling": _BEFORE_4_8,
             },
             kmem_accounting=False,
             tlb_batched=False,
@@ -170,6 +182,7 @@ ERAS = {
             | _PLAIN | {"shrinker": "priority-min", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
+            params={"dirty_throttling": _BEFORE_5_15},
             mapped_counts_twice=True,
             blk_mq=False,
             wbt=False,
@@ -193,6 +206,7 @@ ERAS = {
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "file_workingset": True, "scan_on": True},
                 "shrinker": {"floor": False},
+                "dirty_throttling": _BEFORE_5_15,
             },
             counts_unstable=True,
             plug_requests=16,
@@ -213,6 +227,7 @@ ERAS = {
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
                 "shrinker": {"lockless": False},
+                "dirty_throttling": _BEFORE_6_11,
             },
             plug_requests=16,
             missing=_NO_ORDER,
@@ -230,6 +245,7 @@ ERAS = {
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True},
                 "shrinker": {"lockless": False},
+                "dirty_throttling": _BEFORE_6_11,
             },
             anon_exclusive=True,
             missing=_NO_ORDER,
@@ -260,6 +276,7 @@ ERAS["3.0"] = replace(
     doc="As 3.1, with the shrinkers from before their rework: one unlocked count of deferred work, batches of 128, a "
     "shrinker each for dentries and inodes. Source: mm/vmscan.c, fs/dcache.c, fs/inode.c of 3.0.",
     policy={**ERAS["3.1"].policy, "shrinker": "single-callback"},
+    params={**ERAS["3.1"].params, "dirty_throttling": {"estimates": False}},
     fixed_chunk=True,
 )
 

@@ -73,6 +73,10 @@ HOOKS = {
     "may_shrink": 2,  # (sc, group): 0 = it is protected, pass it over; how much of it is protected into sc.protection
     "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
     "limit_reclaim": 2,  # (memcg, pages wanted): pages reclaimed because a charge found the group at its limit
+    # axis dirty_throttling
+    "balance_dirty_pages_ratelimited": 1,  # (task): it dirtied a page of task.balance_wb; until when it sleeps, or 0
+    "balance_dirty_pages": 1,  # (task): its sleep in dirty throttling is over; until when it sleeps again, or 0
+    "update_bandwidth": 2,  # (wb, jiffy the flusher's work began): some was submitted; 0
     # axis shrinker
     "shrink_slab": 2,  # (sc, group): objects freed, after the group's lruvec on the node (or zone) was shrunk
     "shrink_slab_pass": 1,  # (sc): the same, after one priority: of a task's zonelist, of kswapd's zone or node

@@ -18,7 +18,7 @@ MAX_ORDER, MIGRATETYPES = 11, 6
 MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
 MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_BDIS = 64
-LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 18 minutes
+LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
 MAX_SC = MAX_NODES + 2  # scan controls: one a kswapd, one for whoever reclaims directly, one for soft limits
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
@@ -152,6 +152,8 @@ SUSPENDED = row(
     low_reclaim="i8", low_skipped="i8", fruitless="i8",
 )  # fmt: skip
 SLEEPER = row(queue="i4", next="i4", why="i4", since="i8")  # an actor on a wait queue (row + 1 throughout), or awake
+# The file at hand of whoever writes dirty pages, and where in it: between slots `index` and `stop`.
+JOB = row(inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8", wrapped="i8")
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
@@ -160,8 +162,11 @@ TASK = row(
     nofs="i8", suspended=SUSPENDED, fsync="i8", fsync_at="i8", fsync_began="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
-    balance_wb="i8", throttled="i8", bdp_wb="i8", pages_dirtied="i8", pause="i8", paused_at="i8", pause_began="i8",
-    bdp_began="i8", write_chunk="i8", pages_written="i8", dirties_events="i8", dirties_period="i8", write_began="i8",
+    # `bdp_*`, `pause`, `write_chunk`, `pages_written`: its call; `wake_at`: when it goes on (ns); `redirtied`: pages of
+    # this event that were dirty already; `write_began`: when it entered write(), else -1.
+    balance_wb="i8", throttled="i8", wake_at="i8", bdp_wb="i8", pages_dirtied="i8", bdp_exceeded="i8", bdp_began="i8",
+    pause="i8", write_chunk="i8", pages_written="i8", redirtied="i8", dirties_events="i8",
+    dirties_period="i8", write_began="i8", job=JOB, dirtier_wrote="i8", dirtier_began="i8",
     stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 # A backing device. `min_ratio`, `max_ratio` in 1/10000 percent (BDI_RATIO_SCALE). Its wbs are adjacent rows.
@@ -175,14 +180,18 @@ WB = row(
     memcg_events="i8", memcg_period="i8", writeback_inodes="i8", bw_due="i8",
     # its flusher: dirty files by list (see model/mm/inodes.py), the round, the work, the pass, the file at hand
     inodes=(LIST, (4,)), running="i8", stage="i8", asked="i8", last_periodic="i8", work="i8", left="i8",
-    in_pass="i8", wrote="i8", pass_began="i8", inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8",
-    wrapped="i8", dirty_sleep="i8",
+    work_began="i8", in_pass="i8", wrote="i8", pass_began="i8", job=JOB, dirty_sleep="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
 WB_DOMAIN = row(
     dirty_limit="i8", dirty_limit_tstamp="i8", events="i8", period="i8", period_at="i8", nr_dirty="i8",
     nr_writeback="i8",
+)  # fmt: skip
+# What one call of balance_dirty_pages sees of a domain (struct dirty_throttle_control).
+DTC = row(
+    domain="i8", avail="i8", dirty="i8", thresh="i8", bg_thresh="i8", wb_dirty="i8", wb_thresh="i8", wb_bg_thresh="i8",
+    pos_ratio="i8",
 )  # fmt: skip
 PROP = row(shift="i8", events="i8")  # a floating proportion's global side (lib/proportions.c, to 3.5)
 LATENCY = row(write=("i4", (LATENCY_BUCKETS,)))  # how long a task's write() calls took
@@ -250,9 +259,11 @@ CONFIG = row(
     nr_shrinkers="i8", nr_slab_caches="i8", vfs_cache_pressure="i8", slab_by_bytes="i8", slab_marks_new="i8",
     slab_lookup="i8", slab_object_alloc="i8", slab_object_scan="i8", slab_object_free="i8",
     nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
-    dirty_ratio="i8", dirty_background_ratio="i8", dirty_pages_limit="i8", dirty_background_pages="i8",
+    dirty_ratio="i8", dirty_background_ratio="i8", dirty_bytes="i8", dirty_background_bytes="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
     start_all="i8", fixed_chunk="i8", counts_unstable="i8", plug_requests="i8",
+    dirty_anon="i8", dirty_reserve_of_free="i8", dirty_units="i8", flexible_proportions="i8", pos_clamp="i8",
+    floor_in_share="i8", bw_on_completion="i8", timer_wheel="i8", background_by_device="i8",
 )  # fmt: skip
 CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",
@@ -287,7 +298,7 @@ MACHINE = row(
     wait_heads=("i4", (MAX_QUEUES,)), sc=(SC, (MAX_SC,)),
     scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
     swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
-    links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP,
+    links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP, dtcs=(DTC, (2,)),
 )  # fmt: skip
 
 

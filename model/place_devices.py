@@ -60,13 +60,15 @@ def place_devices(built: Built, servers: Servers) -> None:
 
 
 def place_wbs(built: Built) -> None:
-    """A backing device and its wb for every disk, under the disk's number."""
+    """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
     m, wbs = built.memory.m, built.memory.table("wbs")
-    m.cfg.nr_bdis = m.cfg.nr_wbs = len(built.disks)
+    m.cfg.nr_bdis, m.cfg.nr_wbs = len(built.disks), len(wbs)
     for d in range(len(built.disks)):
-        m.bdis[d].first_disk, m.bdis[d].nr_disks, m.bdis[d].first_wb, m.bdis[d].nr_wbs = d, 1, d, 1
-        wbs[d].bdi, wbs[d].inode = d, NONE
-        wbs[d].inodes["head"] = wbs[d].inodes["tail"] = NONE
+        each = len(wbs) // len(built.disks)
+        m.bdis[d].first_disk, m.bdis[d].nr_disks, m.bdis[d].first_wb, m.bdis[d].nr_wbs = d, 1, d * each, each
+        own = wbs[d * each : (d + 1) * each]
+        own["bdi"], own["memcg"], own["job"]["inode"] = d, range(each), NONE
+        own["inodes"]["head"] = own["inodes"]["tail"] = NONE
 
 
 def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:

@@ -114,7 +114,7 @@ def place_tasks(
             each = file.each or file.pages
             row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
             row.disk = built.disks.index(file.disk) if file.disk else NONE
-            row.wb = row.disk if file.disk else 0
+            row.wb = built.memory.m.bdis[int(row.disk)].first_wb if file.disk else 0
             row.extent = (file.fragment or 0) // PAGE
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)

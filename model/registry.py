@@ -36,6 +36,7 @@ AXES = {
     "idle": "idle page tracking: who looks at accessed bits, how often",
     "proactive": "proactive reclaim: controllers that shrink groups before there is pressure",
     "reclaim_throttle": "when reclaimers sleep because what they meet is still being written, and for how long",
+    "dirty_throttling": "how writers are held back when too much of memory is dirty",
 }
 
 

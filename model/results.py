@@ -5,7 +5,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from model.build import Built
-from model.counters import CGROUP_COUNTERS, DISK_COUNTERS, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.counters import (
+    CGROUP_COUNTERS,
+    DISK_COUNTERS,
+    NODE_COUNTERS,
+    SLAB_COUNTERS,
+    TASK_COUNTERS,
+    VM_COUNTERS,
+    WB_COUNTERS,
+)
+from model.latency import write_latencies
 from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
@@ -18,6 +27,7 @@ SLAB_METRICS = {name: f"nr_{name}" if name in ("objects", "pages", "unused") els
 SLAB_SAMPLED = ("objects", "pages", "unused")
 
 
+EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
 EACH_TASK = 256  # more tasks than this are reported in sum only
 
 
@@ -60,7 +70,8 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
     for index, name in enumerate(built.tasks if len(built.tasks) <= EACH_TASK else []):
         found[f"task.{name}.elapsed_ns"] = ends[index]
-        found[f"task.{name}.misses"] = int(tasks[index].stat.misses)
+        for counter in EACH_TASKS:
+            found[f"task.{name}.{counter}"] = int(tasks[index].stat[counter])
     for nid in range(int(m.cfg.nr_nodes)):
         for name in NODE_COUNTERS:
             found[f"node{nid}.{name}"] = int(m.nodes[nid].vm[name])
@@ -68,7 +79,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built) | slab(built) | _disks(built)
+    found |= _groups(built) | slab(built) | _disks(built) | write_latencies(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
@@ -85,7 +96,17 @@ def _disks(built: Built) -> dict[str, int]:
                 used = servers[int(rows[part].first_server) : int(rows[part].first_server + rows[part].parallel)]
                 found[f"disk.{name}.busy_ns"] += int(used["busy_ns"].sum()) // int(rows[part].parallel)
                 found[f"disk.{name}.wait_ns"] += int(used["wait_ns"].sum())
-    return found
+    return found | _estimates(built)
+
+
+def _estimates(built: Built) -> dict[str, int]:
+    """`disk.<name>.<metric>` of dirty throttling: what it takes the device for, with groups of their own in sum."""
+    rows, wbs = built.memory.m.bdis, built.memory.table("wbs")
+    return {
+        f"disk.{name}.{metric}": int(wbs[metric][int(rows[d].first_wb) :][: int(rows[d].nr_wbs)].sum())
+        for d, name in enumerate(built.disks)
+        for metric in WB_COUNTERS
+    }
 
 
 CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem"} | {
@@ -129,7 +150,15 @@ class Samples:
     def __init__(self, built: Built) -> None:
         self.built = built
         self.rows: list[list[int]] = []
-        self.columns = ["access", "time_ns", *VM_COUNTERS, *TASK_COUNTERS, *SAMPLED, *slab(built, SLAB_SAMPLED)]
+        self.columns = [
+            "access",
+            "time_ns",
+            *VM_COUNTERS,
+            *TASK_COUNTERS,
+            *SAMPLED,
+            *slab(built, SLAB_SAMPLED),
+            *_estimates(built),
+        ]
 
     def take(self) -> None:
         """Add a row and set when the next one is due."""
@@ -142,7 +171,7 @@ class Samples:
         now = int(running.max()) if running.size else int(m.clock.now)
         if m.cfg.sample_ns:
             now = int(m.clock.next_sample)
-        gauges = [*_gauges(self.built), *slab(self.built, SLAB_SAMPLED).values()]
+        gauges = [*_gauges(self.built), *slab(self.built, SLAB_SAMPLED).values(), *_estimates(self.built).values()]
         self.rows.append([int(m.clock.accesses), now, *counters, *gauges])
         m.clock.next_sample += m.cfg.sample_accesses or m.cfg.sample_ns
 

@@ -68,6 +68,12 @@ class Disk:
     """From this time on the device starts no request. None: never. Not for generic kinds."""
     stall_until: Nanoseconds | None = None
     """Until then."""
+    min_ratio: int = 0
+    """Percent of the dirty threshold that the device gets in any case (bdi min_ratio)."""
+    max_ratio: int = 100
+    """Percent of the dirty threshold that the device gets at most (bdi max_ratio)."""
+    strictlimit: bool = False
+    """Its own share limits the device even while the machine is below its limits (bdi strict_limit, 3.12)."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ SYSCTL = {
     "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
     "page_cluster": (0, 10), "min_unmapped_ratio": (0, 100),
     "vfs_cache_pressure": (0, 1000),
+    "dirty_ratio": (0, 100), "dirty_background_ratio": (0, 100), "dirty_writeback_centisecs": (0, 1 << 30),
+    "dirty_expire_centisecs": (0, 1 << 30),
 }  # fmt: skip
 WITH_NODES = ("bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 Note = Callable[[Place, str, str], None]
@@ -97,6 +99,17 @@ class CellCheck:
             elif name in SYSCTL and not SYSCTL[name][0] <= value <= SYSCTL[name][1]:
                 low, high = SYSCTL[name]
                 self.fault(f"vm.{name} is {value}", f"{low} to {high}", "vm", name)
+        self.dirty_limits()
+
+    def dirty_limits(self) -> None:
+        for ratio, size, least in (
+            ("dirty_ratio", "dirty_bytes", 2 * PAGE), ("dirty_background_ratio", "dirty_background_bytes", 1),
+        ):  # fmt: skip
+            value = getattr(self.parts.vm, size)
+            if value and getattr(self.parts.vm, ratio) is not None:
+                self.fault(f"vm.{size} and vm.{ratio} exclude each other", "leave one of them out", "vm", size)
+            if value and value < least:
+                self.fault(f"vm.{size} is {units.show(value, 'bytes')}", "at least two 4KiB pages", "vm", size)
 
     def swappiness(self, value: int, *path: str | int) -> None:
         limit = self.era.sysctl["swappiness_max"]

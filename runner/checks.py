@@ -91,6 +91,9 @@ class MachineCheck:
                 self.fault(f"{rate} is zero: nothing would ever arrive", "examples: 500MB/s", *here, rate)
         if disk.size == 0:
             self.fault("a disk without capacity", "examples: 256GiB", *here, "size")
+        if not 0 <= disk.min_ratio <= disk.max_ratio <= 100:
+            self.fault(f"shares of {disk.min_ratio} to {disk.max_ratio} percent", "0 to 100, min_ratio the smaller",
+                       *here, "min_ratio")  # fmt: skip
         self.parts(name, disk)
 
     def parts(self, name: str, disk: Disk) -> None:

@@ -13,7 +13,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
-from model.counters import COUNTERS, DISK_COUNTERS, GAUGES, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, Counter
+from model.counters import (
+    COUNTERS,
+    DISK_COUNTERS,
+    GAUGES,
+    LATENCIES,
+    NODE_COUNTERS,
+    SLAB_COUNTERS,
+    TASK_COUNTERS,
+    WB_COUNTERS,
+    Counter,
+)
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -49,6 +59,7 @@ LABELS = {
     "stall_congested_ns": "stall: congested", "stall_noprogress_ns": "stall: no progress",
     "stall_swap_ns": "stall: swap",
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
+    "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
 }  # fmt: skip
 
@@ -112,9 +123,15 @@ refault_ratio | 1 | lower | refaults per steal | evicted pages that were wanted 
     workingset_refault / pgsteal
 refault_activation_ratio | 1 | none | refault activations per steal | refaults activated for each page reclaimed
     (workingset_activate_anon + workingset_activate_file) / pgsteal
+writeback_rate | B/s | higher | written back | what was written back per simulated second
+    nr_written * 4096 * 1000000000 / elapsed_ns
+dirty_pause_ns | ns | lower | mean pause | mean length of a sleep in dirty throttling
+    stall_dirty_ns / dirty_pauses
 swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
     swap_ra_hit / swap_ra
-stall_ns | ns | lower | stalls | waiting of all tasks together
+throttled_ns | ns | lower | dirty throttling | writers asleep, or waiting to write themselves
+    stall_dirty_ns + stall_queue_ns
+stall_ns | ns | lower | stalls | waiting of all tasks, dirty throttling apart
     stall_alloc_ns + stall_memcg_ns + stall_high_ns + stall_swap_ns + stall_file_ns + stall_channel_ns
 stall_per_access_ns | ns | lower | stall per access | waiting per access
     stall_ns / accesses
@@ -151,7 +168,8 @@ hot_recall_ratio | 1 | higher | hot recall | share of the working set that is ca
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
     table = {
-        name: _counter(name, counter) for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | GAUGES | COUNTERS).items()
+        name: _counter(name, counter)
+        for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | WB_COUNTERS | GAUGES | LATENCIES | COUNTERS).items()
     }
     table.setdefault(
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")

@@ -5,11 +5,14 @@ flusher passes over clean stretches.
 """
 
 from model.actors import schedule
-from model.jit import cache, dirty_tags, files, frames, kernel, pte, regions, wbs
+from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, pte, regions, tasks, wb_domains, wbs
 from model.layout import NONE
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
 from model.mm.rmap import pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
+from model.mm.timers import jiffies
+from model.mm.wb_bandwidth import interval
+from model.mm.wb_domain import count_written
 
 CENTISECOND = 10_000_000
 
@@ -28,22 +31,56 @@ def mark_inode_dirty(m, file):
 
 
 @kernel
+def _count_for_groups(m, memcg, dirty, writeback):
+    """Add to the counts of a group and its ancestors."""
+    while memcg:
+        wb_domains(m)[memcg].nr_dirty += dirty
+        wb_domains(m)[memcg].nr_writeback += writeback
+        memcg = memcgs(m)[memcg].parent
+
+
+@kernel
+def _count_writeback(m, pfn, file, pages):
+    m.vm.nr_writeback += pages
+    m.zones[frames(m)[pfn].zone].nr_writeback += pages
+    wbs(m)[files(m)[file].wb].nr_writeback += pages
+    files(m)[file].nr_writeback += pages
+    if m.cfg.cgroup_writeback:
+        _count_for_groups(m, frames(m)[pfn].memcg, 0, pages)
+
+
+@kernel
 def _count(m, pfn, file, pages):
     m.vm.nr_dirty += pages
     m.zones[frames(m)[pfn].zone].nr_file_dirty += pages
     wbs(m)[files(m)[file].wb].nr_reclaimable += pages
     files(m)[file].nr_dirty += pages
     dirty_tags(m)[frames(m)[pfn].owner >> 6] += pages
+    if m.cfg.cgroup_writeback:
+        _count_for_groups(m, frames(m)[pfn].memcg, pages, 0)
+
+
+@kernel
+def attach_wb(m, file, memcg):
+    """The dirty pages of a clean file will be those of the group that first dirties it (inode_attach_wb)."""
+    f = files(m)[file]
+    if m.cfg.cgroup_writeback and f.nr_dirty + f.nr_writeback == 0 and not f.on:
+        f.wb = m.bdis[wbs(m)[f.wb].bdi].first_wb + memcg
 
 
 @kernel
 def set_dirty(m, pfn, file):
     """A clean page of a file on a disk becomes dirty (account_page_dirtied)."""
+    attach_wb(m, file, frames(m)[pfn].memcg)
     frames(m)[pfn].state |= DIRTY
     m.vm.nr_dirtied += 1
     wbs(m)[files(m)[file].wb].nr_dirtied += 1
     _count(m, pfn, file, 1)
     mark_inode_dirty(m, file)
+    m.clock.now += m.cfg.dirty_page
+    if m.clock.task != NONE:
+        tasks(m)[m.clock.task].nr_dirtied += 1
+        m.cpus[m.clock.cpu].bdp_ratelimits += 1
 
 
 @kernel
@@ -65,10 +102,18 @@ def start_write(m, pfn):
     write_protect(m, pfn)
     page.state = (page.state & ~DIRTY) | WRITEBACK
     _count(m, pfn, page.slot, -1)
-    m.vm.nr_writeback += 1
-    m.zones[page.zone].nr_writeback += 1
-    wbs(m)[files(m)[page.slot].wb].nr_writeback += 1
-    files(m)[page.slot].nr_writeback += 1
+    if files(m)[page.slot].nr_writeback == 0:
+        wbs(m)[files(m)[page.slot].wb].writeback_inodes += 1
+    _count_writeback(m, pfn, page.slot, 1)
+
+
+@kernel
+def end_inode_writeback(m, w):
+    """The last page of a file was written; with a wb's last file an estimate of bandwidth falls due (5.15)."""
+    wb = wbs(m)[w]
+    wb.writeback_inodes -= 1
+    if m.cfg.bw_on_completion and wb.writeback_inodes == 0:
+        wb.bw_due = jiffies(m) + interval(m.cfg.hz)
 
 
 @kernel
@@ -77,11 +122,9 @@ def end_write(m, pfn, failed):
     page = frames(m)[pfn]
     file = page.slot
     page.state &= ~WRITEBACK
-    m.vm.nr_writeback -= 1
-    m.zones[page.zone].nr_writeback -= 1
-    wb = wbs(m)[files(m)[file].wb]
-    wb.nr_writeback -= 1
-    files(m)[file].nr_writeback -= 1
+    _count_writeback(m, pfn, file, -1)
+    if files(m)[file].nr_writeback == 0:
+        end_inode_writeback(m, files(m)[file].wb)
     if failed:
         files(m)[file].error += 1
         m.vm.writeback_errors += 1
@@ -91,7 +134,7 @@ def end_write(m, pfn, failed):
             mark_inode_dirty(m, file)
         return
     m.vm.nr_written += 1
-    wb.nr_written += 1
+    count_written(m, files(m)[file].wb)
 
 
 @kernel

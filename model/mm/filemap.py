@@ -7,14 +7,12 @@ evicted from it. Readahead state belongs to the region (an open file).
 from model.block.disk import read_pages
 from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
 from model.layout import NONE
-from model.mm.background import over_background
 from model.mm.buddy import free_frame
 from model.mm.dirty import set_dirty
 from model.mm.extents import block_of
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import kmem_group, stat_updated, uncharge
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
-from model.mm.writeback import wake_flusher
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -284,11 +282,14 @@ def read_again(m, t, file, index):
 @kernel
 def dirty(m, pfn, file):
     """A file page was written; without a device behind the file there is nothing to write it back to."""
-    page = frames(m)[pfn]
-    if files(m)[file].disk != NONE and not page.state & DIRTY:
+    if files(m)[file].disk == NONE:
+        return
+    task = tasks(m)[m.clock.task]
+    if frames(m)[pfn].state & DIRTY:
+        task.redirtied += 1
+    else:
         set_dirty(m, pfn, file)
-        if over_background(m, files(m)[file].wb):
-            wake_flusher(m, files(m)[file].wb)
+    task.balance_wb = files(m)[file].wb + 1
 
 
 @kernel
@@ -303,6 +304,8 @@ def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
+    if write and tasks(m)[t].write_began < 0:  # not a call that is tried again after a sleep in reclaim
+        tasks(m)[t].write_began = m.clock.now
     m.clock.now += m.cfg.syscall + m.cfg.copy_page
     absent = entries[index] <= 0
     if absent:

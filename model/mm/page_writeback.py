@@ -1,9 +1,12 @@
-"""Dirty page accounting and the thresholds that limit it (mm/page-writeback.c)."""
+"""How many pages may be dirty: thresholds of the machine, of groups and of backing devices (mm/page-writeback.c)."""
 
-from model.jit import kernel
+from model.jit import kernel, lruvecs, memcgs, wb_domains, wbs
+from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_ANON, INACTIVE_FILE
+from model.mm.wb_domain import share
+from model.units import PAGE
 
 FINE = 4096  # ratios in 1/PAGE_SIZE since 4.8
-LIFT = 4  # a task that may exceed the limits does by a quarter
+UNLIMITED = 1 << 62
 
 
 @kernel
@@ -40,3 +43,127 @@ def ratelimit(thresh, cpus):
 def old_ratelimit(total, cpus):
     """The same to 3.1: by all memory, at most 4 MiB."""
     return min(max(16, total // (cpus * 32)), 1024)
+
+
+@kernel
+def swap_is_free(m):
+    """Whether any swap slot is free."""
+    used = 0
+    for n in range(m.cfg.nr_swaps):
+        used += m.swaps[n].used
+    return used < m.cfg.total_swap
+
+
+@kernel
+def global_dirtyable(m):
+    """Pages of the machine that could become dirty page cache (global_dirtyable_memory)."""
+    free = file = anon = 0
+    for z in range(m.cfg.nr_zones):
+        zone = m.zones[z]
+        free += zone.nr_free
+        file += zone.nr_lru[INACTIVE_FILE] + zone.nr_lru[ACTIVE_FILE]
+        anon += zone.nr_lru[INACTIVE_ANON] + zone.nr_lru[ACTIVE_ANON]
+    if not (m.cfg.dirty_anon and swap_is_free(m)):
+        anon = 0
+    return dirtyable(free, file, anon, m.cfg.totalreserve, m.cfg.dirty_reserve_of_free)
+
+
+@kernel
+def limits_of(m, available):
+    """(dirty threshold, background threshold) by the sysctls for so many dirtyable pages."""
+    cfg = m.cfg
+    return thresholds(
+        available, cfg.dirty_ratio, cfg.dirty_background_ratio, -(-cfg.dirty_bytes // PAGE),
+        -(-cfg.dirty_background_bytes // PAGE), cfg.dirty_units,
+    )  # fmt: skip
+
+
+@kernel
+def nr_reclaimable(m):
+    """Dirty pages that nobody writes yet, and those a file server may still lose where they are counted apart."""
+    return m.vm.nr_dirty + m.vm.nr_unstable
+
+
+@kernel
+def look_at_machine(m):
+    """Fill in the machine's side of what a call of balance_dirty_pages sees (domain_dirty_limits)."""
+    d = m.dtcs[0]
+    d.domain, d.avail = 0, global_dirtyable(m)
+    d.dirty = nr_reclaimable(m) + m.vm.nr_writeback
+    d.thresh, d.bg_thresh = limits_of(m, d.avail)
+    m.vm.nr_dirty_threshold, m.vm.nr_dirty_background_threshold = d.thresh, d.bg_thresh
+
+
+@kernel
+def group_ratio(ratio, nbytes, available):
+    """A setting as a ratio in 1/4096: groups turn bytes into their part of what the machine may dirty."""
+    return min(-(-nbytes // available), FINE) if nbytes else ratio * FINE // 100
+
+
+@kernel
+def group_file_pages(m, g):
+    """Page cache on the lists of the group and its descendants."""
+    pages = 0
+    for lv in range(g * m.cfg.nr_zones, memcgs(m)[g].end * m.cfg.nr_zones):
+        lists = lruvecs(m)[lv].lists
+        pages += lists[INACTIVE_FILE].n + lists[ACTIVE_FILE].n
+    return pages
+
+
+@kernel
+def headroom(m, g):
+    """Pages the group may still charge before it or an ancestor meets its high or max (mem_cgroup_wb_stats)."""
+    room = UNLIMITED
+    while g:
+        group = memcgs(m)[g]
+        ceiling = min(group.limit, group.memory_high)
+        room = min(room, ceiling - min(ceiling, group.usage))
+        g = group.parent
+    return room
+
+
+@kernel
+def look_at_group(m, g):
+    """The same for group `g`: what it may dirty is its page cache and the clean cache of others it could displace."""
+    d, machine, cfg = m.dtcs[1], m.dtcs[0], m.cfg
+    domain, pages = wb_domains(m)[g], group_file_pages(m, g)
+    d.domain, d.dirty = g, domain.nr_dirty + domain.nr_writeback
+    clean = pages - min(pages, d.dirty)
+    others = machine.avail - min(machine.avail, machine.dirty)
+    others -= min(others, clean)
+    d.avail = pages + min(headroom(m, g), others)
+    d.thresh = group_ratio(cfg.dirty_ratio, cfg.dirty_bytes, machine.avail) * d.avail // FINE
+    d.bg_thresh = group_ratio(cfg.dirty_background_ratio, cfg.dirty_background_bytes, machine.avail) * d.avail // FINE
+    if d.bg_thresh >= d.thresh:
+        d.bg_thresh = d.thresh // 2
+
+
+@kernel
+def look_at_wb(m, i, w):
+    """Fill in the wb's part of domain `i` of what a call sees: its share and its own dirty pages (wb_dirty_limits)."""
+    d, wb = m.dtcs[i], wbs(m)[w]
+    d.wb_thresh = share(m, w, d.domain, d.dirty, d.thresh)
+    d.wb_bg_thresh = d.wb_thresh * d.bg_thresh // d.thresh if d.thresh else 0
+    d.wb_dirty = wb.nr_reclaimable + wb.nr_writeback
+
+
+@kernel
+def over_bg_thresh(m, w):
+    """Whether background writeback of the wb has something to do (wb_over_bg_thresh).
+
+    Since 3.2 also when the wb alone is over its share, which is next to nothing for one that has long been idle.
+    """
+    look_at_machine(m)
+    wb, d = wbs(m)[w], m.dtcs[0]
+    if nr_reclaimable(m) > d.bg_thresh:
+        return True
+    if not m.cfg.background_by_device:
+        return False
+    if wb.nr_reclaimable > share(m, w, 0, d.dirty, d.bg_thresh):
+        return True
+    if not wb.memcg:
+        return False
+    look_at_group(m, wb.memcg)
+    d = m.dtcs[1]
+    nr_dirty = wb_domains(m)[wb.memcg].nr_dirty
+    return nr_dirty > d.bg_thresh or wb.nr_reclaimable > share(m, w, wb.memcg, d.dirty, d.bg_thresh)

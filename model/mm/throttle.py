@@ -103,6 +103,8 @@ def awake(m, slot):
     if slot >= m.cfg.nr_tasks:
         m.nodes[slot - m.cfg.kswapd_slot].vm.kswapd_asleep_ns += slept
         return slept
+    if tasks(m)[slot].throttled:
+        return slept  # a dirtier in congestion_wait, which books its sleeps itself
     stat = tasks(m)[slot].stat
     stat.stall_alloc_ns += slept
     if why == CONGESTION:

@@ -9,14 +9,18 @@ sleep until a request is free. Thresholds are looked at again after every pass o
 from model.actors import NEVER, schedule
 from model.block.disk import full_queue, submit_write
 from model.block.wait import wait_for_request
-from model.jit import cache, files, kernel, wb_domains, wbs
+from model.jit import cache, caller, files, kernel, tasks, wb_domains, wbs
 from model.layout import NONE
-from model.mm.background import over_background
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
+from model.mm.dirty_control import estimate_start
 from model.mm.extents import block_of, pages_in_place
 from model.mm.inodes import B_IO, B_MORE_IO, WRITING, add_inode, del_inode, has_dirty_io, move_expired, redirty_tail
 from model.mm.nfs import commit_if_worth
+from model.mm.page_writeback import over_bg_thresh
 from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
+from model.mm.timers import jiffies
+
+update_bandwidth = caller("update_bandwidth")
 
 IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 PASS_NS = 100_000_000  # HZ/10
@@ -34,6 +38,12 @@ def wake_flusher(m, w):
         wb.running = 1
         schedule(m, m.cfg.flusher_slot + w, m.clock.now + m.cfg.kswapd_wake)
         m.clock.wake = 1
+
+
+@kernel
+def start_background(m, w):
+    """A dirtier finds that more is dirty than the background threshold (wb_start_background_writeback)."""
+    wake_flusher(m, w)
 
 
 @kernel
@@ -58,7 +68,7 @@ def wakeup_flushers(m, nr_pages):
 def _next_work(m, w):
     """Start the next piece of work of this round (wb_do_writeback); False: the round is over."""
     wb = wbs(m)[w]
-    wb.left, wb.in_pass = EVERYTHING, 0
+    wb.left, wb.in_pass, wb.work_began = EVERYTHING, 0, jiffies(m)
     if wb.asked > 0:
         wb.work, wb.left, wb.asked = ASKED, wb.asked, 0
         return True
@@ -71,7 +81,7 @@ def _next_work(m, w):
             return True
     if wb.stage < BACKGROUND:
         wb.stage = BACKGROUND
-        if over_background(m, w):
+        if over_bg_thresh(m, w):
             wb.work = BACKGROUND
             return True
     return False
@@ -83,61 +93,58 @@ def _finished(m, w):
     wb = wbs(m)[w]
     if wb.left <= 0 or (wb.work != ASKED and wb.asked > 0):
         return True
-    return wb.work == BACKGROUND and not over_background(m, w)
+    return wb.work == BACKGROUND and not over_bg_thresh(m, w)
 
 
 @kernel
-def chunk_size(m, w):
-    """Pages to write of one file before the next one's turn (writeback_chunk_size; 1024 to 3.0)."""
-    wb = wbs(m)[w]
+def chunk_size(m, w, left):
+    """Pages to write of one file before the next one's turn, of `left` in all (writeback_chunk_size; 1024 to 3.0)."""
     if m.cfg.fixed_chunk:
-        return min(MIN_WRITEBACK_PAGES, wb.left)
-    pages = min(wb.avg_write_bandwidth // 2, wb_domains(m)[0].dirty_limit // 8, wb.left)
+        return min(MIN_WRITEBACK_PAGES, left)
+    pages = min(wbs(m)[w].avg_write_bandwidth // 2, wb_domains(m)[0].dirty_limit // 8, left)
     return (pages + MIN_WRITEBACK_PAGES) // MIN_WRITEBACK_PAGES * MIN_WRITEBACK_PAGES
 
 
 @kernel
-def _take_inode(m, w):
-    """Turn to the next file of the pass, from where its writing stopped last (range_cyclic)."""
-    wb = wbs(m)[w]
-    file = wb.inodes[B_IO].head
+def _take_inode(m, w, job, left):
+    """Turn to the next file of the wb's pass, from where its writing stopped last (range_cyclic)."""
+    file = wbs(m)[w].inodes[B_IO].head
     f = files(m)[file]
     del_inode(m, file)
     f.on = WRITING
-    wb.inode, wb.chunk = file, chunk_size(m, w)
-    wb.nr_to_write = wb.chunk
-    wb.index, wb.stop, wb.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
+    estimate_start(m, w)
+    job.inode, job.chunk = file, chunk_size(m, w, left)
+    job.nr_to_write = job.chunk
+    job.index, job.stop, job.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
 
 
 @kernel
-def _put_inode(m, w):
-    """Done with a file for now: where it goes (requeue_inode)."""
-    wb = wbs(m)[w]
-    file, written = wb.inode, wb.chunk - wb.nr_to_write
+def _put_inode(m, job):
+    """Done with a file for now: where it goes (requeue_inode); (pages written, 1 when it is clean)."""
+    file, written = job.inode, job.chunk - job.nr_to_write
     f = files(m)[file]
-    f.writeback_index, f.on, wb.inode = wb.index, 0, NONE
-    wb.left -= written
-    wb.wrote += written
+    f.writeback_index, f.on, job.inode = job.index, 0, NONE
     commit_if_worth(m, file)
     if f.nr_dirty == 0 and f.nr_commit:
         redirty_tail(m, file)
-    elif f.nr_dirty == 0:
-        wb.wrote += 1
-    elif wb.nr_to_write <= 0:
+        return written, 0
+    if f.nr_dirty == 0:
+        return written, 1
+    if job.nr_to_write <= 0:
         add_inode(m, file, B_MORE_IO)
     else:
         redirty_tail(m, file)
+    return written, 0
 
 
 @kernel
-def _next_index(m, w):
+def _next_index(m, job):
     """Where the file's next page to write is, going around its end once; NONE if there is none."""
-    wb = wbs(m)[w]
-    index = next_dirty(m, wb.index, wb.stop)
-    if index == NONE and not wb.wrapped:
-        f = files(m)[wb.inode]
-        wb.index, wb.stop, wb.wrapped = f.start, max(f.start, f.writeback_index), 1
-        index = next_dirty(m, wb.index, wb.stop)
+    index = next_dirty(m, job.index, job.stop)
+    if index == NONE and not job.wrapped:
+        f = files(m)[job.inode]
+        job.index, job.stop, job.wrapped = f.start, max(f.start, f.writeback_index), 1
+        index = next_dirty(m, job.index, job.stop)
     return index
 
 
@@ -151,27 +158,52 @@ def _purpose(m, w):
 
 
 @kernel
-def _write_some(m, w):
-    """Send one request of the present file: the pages, 0 when it has no more, -1 when the queue is full."""
-    wb = wbs(m)[w]
-    index = _next_index(m, w) if wb.nr_to_write > 0 else NONE
+def _write_some(m, job, slot, purpose):
+    """Send one request of the file at hand: the pages, 0 when it has no more, -1 when actor `slot` waits for room."""
+    index = _next_index(m, job) if job.nr_to_write > 0 else NONE
     if index == NONE:
         return 0
-    disk = files(m)[wb.inode].disk
-    full = full_queue(m, disk, _purpose(m, w))
+    disk = files(m)[job.inode].disk
+    full = full_queue(m, disk, purpose)
     if full != NONE:
-        wait_for_request(m, full, m.cfg.flusher_slot + w)
+        wait_for_request(m, full, slot)
         return -1
     most = m.disks[disk].max_pages if m.disks[disk].max_pages else RUN_PAGES
-    most = min(most, wb.nr_to_write, pages_in_place(m, wb.inode, index), wb.stop - index)
+    most = min(most, job.nr_to_write, pages_in_place(m, job.inode, index), job.stop - index)
     count = dirty_run(m, index, most)
     for i in range(index, index + count):
         start_write(m, cache(m)[i] - 1)
     m.clock.now += m.cfg.io_path
-    submit_write(m, disk, wb.inode, index, count, block_of(m, wb.inode, index))
-    wb.nr_to_write -= count
-    wb.index = index + count
+    submit_write(m, disk, job.inode, index, count, block_of(m, job.inode, index))
+    job.nr_to_write -= count
+    job.index = index + count
     return count
+
+
+@kernel
+def write_for_dirtier(m, t, w, pages):
+    """Task `t` writes so many pages of the wb's files itself (writeback_inodes_wb): how many it wrote in the end.
+
+    -1 when it rests until the queue has room; the next call goes on. Files at which the flusher is are left to it.
+    """
+    task, lists = tasks(m)[t], wbs(m)[w].inodes
+    job = task.job
+    if job.inode == NONE:
+        task.dirtier_wrote, task.dirtier_began = 0, m.clock.now
+        if lists[B_IO].n == 0:
+            move_expired(m, w, m.clock.now)
+    while True:
+        if job.inode != NONE:
+            sent = _write_some(m, job, t, IO_NORMAL)
+            if sent > 0:
+                continue
+            if sent < 0:
+                return -1
+            task.dirtier_wrote += _put_inode(m, job)[0]
+        over = m.clock.now - task.dirtier_began > PASS_NS or task.dirtier_wrote >= pages
+        if lists[B_IO].n == 0 or (task.dirtier_wrote and over):
+            return task.dirtier_wrote
+        _take_inode(m, w, job, pages - task.dirtier_wrote)
 
 
 @kernel
@@ -188,7 +220,7 @@ def _next_inode(m, w):
         wb.in_pass, wb.wrote, wb.pass_began = 1, 0, m.clock.now
     over = wb.wrote and (m.clock.now - wb.pass_began > PASS_NS or wb.left <= 0)
     if wb.inodes[B_IO].n and not over:
-        _take_inode(m, w)
+        _take_inode(m, w, wb.job, wb.left)
         return
     wb.in_pass = 0
     if wb.wrote == 0 and wb.inodes[B_MORE_IO].n == 0:
@@ -202,14 +234,17 @@ def flusher_step(m, w):
     if not wb.running:
         wb.running, wb.stage = 1, IDLE
     while True:
-        if wb.inode != NONE:
-            sent = _write_some(m, w)
+        if wb.job.inode != NONE:
+            sent = _write_some(m, wb.job, slot, _purpose(m, w))
             if sent > 0:
                 schedule(m, slot, m.clock.now)
                 return
             if sent < 0:
                 return
-            _put_inode(m, w)
+            written, clean = _put_inode(m, wb.job)
+            wb.left -= written
+            wb.wrote += written + clean
+            update_bandwidth(m, w, wb.work_began)
         elif wb.work != IDLE:
             _next_inode(m, w)
         elif not _next_work(m, w):

@@ -9,6 +9,7 @@ import numpy as np
 from model.api import fingerprint
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, PACES, PAGES, PHASES, Result, Summary, summaries
+from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Deviation, deviations
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
 
@@ -209,6 +210,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
             lagging, ("misses", "scans", "activations", "deactivations", "refault activations"), "-s60-lazyflush"
         ),
         "others": case_table(others),
+        "dirty": section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": f"{len(DISKS)}",
         "guests": guest_tables(guests),

@@ -67,10 +67,10 @@ def visits(built: Built) -> list[tuple[int, int]]:
         written = before - int(m.vm.nr_dirty)
         if written == 0:
             return found
-        if found and found[-1][0] == wb.inode and wb.chunk - wb.nr_to_write > written:
-            found[-1] = (int(wb.inode), found[-1][1] + written)
+        if found and found[-1][0] == wb.job.inode and wb.job.chunk - wb.job.nr_to_write > written:
+            found[-1] = (int(wb.job.inode), found[-1][1] + written)
         else:
-            found.append((int(wb.inode), written))
+            found.append((int(wb.job.inode), written))
         m.clock.now += 2 * MS
         finish_writes(m)
 
@@ -100,7 +100,7 @@ def test_a_file_is_gone_on_with_where_its_writing_stopped():
     wakeup_flushers(m, 0)
     flusher_step(m, 0)
     wb = built.memory.table("wbs")[0]
-    assert int(m.vm.nr_dirty) == 1 and int(wb.index) == 3000, "from where it stopped"
+    assert int(m.vm.nr_dirty) == 1 and int(wb.job.index) == 3000, "from where it stopped"
     flusher_step(m, 0)
     assert int(m.vm.nr_dirty) == 0, "then around the end"
 
@@ -130,18 +130,18 @@ def test_files_wait_their_turn_on_lists():
     for _ in range(4):
         flusher_step(m, 0)
     flusher_step(m, 0)
-    assert int(wb.inode) == 1 and int(wb.inodes[B_MORE_IO]["n"]) == 1 and int(wb.inodes[B_MORE_IO]["head"]) == 0
+    assert int(wb.job.inode) == 1 and int(wb.inodes[B_MORE_IO]["n"]) == 1 and int(wb.inodes[B_MORE_IO]["head"]) == 0
 
 
 @pytest.mark.parametrize("era", ["3.1", "6.18"])
 def test_what_is_old_is_written_every_five_seconds(era):
     """Dirty for thirty seconds, found at the next look: nothing before 30 s, everything by 36 s."""
-    events = np.concatenate([writes(range(200)), pause(29 * S), pause(7 * S), reads([0])])
-    cell = one(era, host(memory=64), FILE, sampling=sampled(200))
-    early = run(one(era, host(memory=64), FILE), np.concatenate([writes(range(200)), pause(29 * S), reads([0])]))
-    assert early.metrics["nr_written"] == 0 and early.metrics["nr_dirty"] == 200
+    events = np.concatenate([writes(range(100)), pause(29 * S), pause(7 * S), reads([0])])
+    cell = one(era, host(memory=64), FILE, sampling=sampled(100))
+    early = run(one(era, host(memory=64), FILE), np.concatenate([writes(range(100)), pause(29 * S), reads([0])]))
+    assert early.metrics["nr_written"] == 0 and early.metrics["nr_dirty"] == 100
     late = run(cell, events)
-    assert late.metrics["nr_written"] == 200 and late.metrics["nr_dirty"] == 0
+    assert late.metrics["nr_written"] == 100 and late.metrics["nr_dirty"] == 0
 
 
 @pytest.mark.parametrize("disk", [Disk(), Disk(kind="hdd"), Disk(kind="usb")], ids=["flash", "hdd", "usb"])
@@ -183,14 +183,14 @@ def over_nfs(era: str, *events: np.ndarray) -> dict[str, Any]:
 @pytest.mark.parametrize("era", ["3.1", "6.18"])
 def test_a_file_server_keeps_pages_until_it_has_committed_them(era):
     """Written over a link of 10 Gbit/s in 3 ms, on the server's disk only when fsync asks for it."""
-    before = over_nfs(era, writes(range(500)), pause(36 * S), reads([0]))
-    assert before["disk.d.pages_written"] == 500 and before["disk.e.pages_written"] == before["nfs_commits"] == 0
-    assert before["nr_unstable"] == (500 if era == "3.1" else 0) and before["nr_dirty"] == before["nr_written"] == 0
-    assert before["nr_unstable"] + before["nr_writeback"] == 500
-    later = over_nfs(era, writes(range(500)), pause(36 * S), sync(0))
-    assert later["disk.e.pages_written"] == later["nr_written"] == 500 and later["nfs_commits"] == 1
+    before = over_nfs(era, writes(range(100)), pause(36 * S), reads([0]))
+    assert before["disk.d.pages_written"] == 100 and before["disk.e.pages_written"] == before["nfs_commits"] == 0
+    assert before["nr_unstable"] == (100 if era == "3.1" else 0) and before["nr_dirty"] == before["nr_written"] == 0
+    assert before["nr_unstable"] + before["nr_writeback"] == 100
+    later = over_nfs(era, writes(range(100)), pause(36 * S), sync(0))
+    assert later["disk.e.pages_written"] == later["nr_written"] == 100 and later["nfs_commits"] == 1
     assert later["nr_unstable"] == later["nr_writeback"] == 0
-    assert later["stall_fsync_ns"] == pytest.approx(500 * PAGE / 138e6 * S, rel=0.35)
+    assert later["stall_fsync_ns"] == pytest.approx(100 * PAGE / 138e6 * S, rel=0.35)
 
 
 @pytest.mark.parametrize("era", ["3.1", "6.18"])

@@ -1,0 +1,43 @@
+"""Latency distributions of a finished run: percentiles from the histograms that the engine keeps for every task."""
+
+import numpy as np
+
+from model.layout import LATENCY_BUCKETS
+from model.machine import Built
+
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+
+
+def bounds() -> np.ndarray:
+    """Lower bound in ns of every bucket, four to an octave, and the last one's upper bound (int64)."""
+    at = np.arange(LATENCY_BUCKETS + 1, dtype=np.int64)
+    return np.where(at < 4, at, (4 + at % 4) << np.maximum(at // 4 - 1, 0))
+
+
+def percentile(counts: np.ndarray, share: float) -> int:
+    """The latency in ns below which `share` of the counted calls are, by rank within the bucket; 0 when none were."""
+    total = int(counts.sum())
+    if total == 0:
+        return 0
+    reached = np.cumsum(counts)
+    bucket = int(np.searchsorted(reached, share * total))
+    low, high = (int(edge) for edge in bounds()[bucket : bucket + 2])
+    inside = share * total - (int(reached[bucket]) - int(counts[bucket]))
+    return int(low + (high - low) * inside / int(counts[bucket]))
+
+
+def write_latencies(built: Built) -> dict[str, int]:
+    """`write_calls` and percentiles of write() over all tasks, and by task (copies of one together)."""
+    counts = built.memory.table("latencies")["write"].astype(np.int64)
+    if not counts.any():
+        return {}
+    names = np.array([name.split(".")[0] for name in built.tasks])
+    found = _of("", counts.sum(axis=0))
+    for name in built.cell.tasks:
+        found |= _of(f"task.{name}.", counts[names == name].sum(axis=0))
+    return found
+
+
+def _of(prefix: str, counts: np.ndarray) -> dict[str, int]:
+    calls = {f"{prefix}write_calls": int(counts.sum())}
+    return calls | {f"{prefix}write_{name}_ns": percentile(counts, share) for name, share in PERCENTILES.items()}

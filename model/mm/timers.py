@@ -1,0 +1,29 @@
+"""The kernel's ticks, and sleeps that last until one (kernel/time/timer.c)."""
+
+from model.jit import kernel
+
+SECOND = 1_000_000_000
+LEVEL_START, LEVEL_SHIFT = 63, 3  # of the timer wheel: each level has an eighth of the resolution of the one before
+
+
+@kernel
+def jiffies(m):
+    """Ticks since the start."""
+    return m.clock.now * m.cfg.hz // SECOND
+
+
+@kernel
+def expiry(now, timeout, wheel):
+    """The jiffy in which a timer set at jiffy `now` fires; the `wheel` of 4.8 rounds up so as never to be early."""
+    if not wheel:
+        return now + timeout
+    shift, reach = 0, LEVEL_START
+    while timeout >= reach:
+        shift, reach = shift + LEVEL_SHIFT, reach << LEVEL_SHIFT
+    return ((now + timeout >> shift) + 1) << shift
+
+
+@kernel
+def timeout_ends(m, timeout):
+    """When a task that sleeps for `timeout` jiffies from now on runs again (schedule_timeout), in ns."""
+    return -(-expiry(jiffies(m), timeout, m.cfg.timer_wheel) * SECOND // m.cfg.hz) + m.cfg.kswapd_wake

@@ -1,0 +1,91 @@
+"""Dirty limits of a machine record: what the era counts, what the sysctls say, where estimates start."""
+
+from types import ModuleType
+
+from model.description import Cell
+from model.layout import NONE
+from model.machine import Built
+from model.mm.dirty_pause import POLL_THRESH
+from model.mm.page_writeback import dirtyable, old_ratelimit, ratelimit, thresholds
+from model.mm.wb_bandwidth import INIT_BW
+from model.mm.wb_fraction import RATIO_SCALE, period_shift
+from model.units import PAGE
+
+SYSCTLS = (
+    "dirty_ratio", "dirty_background_ratio", "dirty_bytes", "dirty_background_bytes", "dirty_writeback_centisecs",
+    "dirty_expire_centisecs",
+)  # fmt: skip
+
+
+def wb_count(cell: Cell, groups: int) -> int:
+    """Number of wbs: one a disk, with cgroup writeback one a disk and group."""
+    return len(cell.machine.disks) * (groups if cell.policy["dirty_throttling"].params.get("cgroup") else 1)
+
+
+def place_writeback(built: Built, throttling: ModuleType) -> None:
+    """Fill what dirty throttling needs, after zones, devices and tasks are there."""
+    rules = {**throttling.RULES, **built.cell.policy["dirty_throttling"].params}
+    _config(built, rules)
+    _devices(built)
+    _estimates(built, rules)
+    tasks = built.memory.table("tasks")
+    tasks["nr_dirtied_pause"], tasks["write_began"], tasks["job"]["inode"] = POLL_THRESH, -1, NONE
+
+
+def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
+    m, vm = built.memory.m, built.cell.vm
+    for name in SYSCTLS:
+        setattr(m.cfg, name, getattr(vm, name) or 0)
+    if vm.dirty_bytes:
+        m.cfg.dirty_ratio = 0
+    if vm.dirty_background_bytes:
+        m.cfg.dirty_background_ratio = 0
+    cfg = m.cfg
+    cfg.cgroup_writeback = bool(rules.get("cgroup"))
+    cfg.dirty_anon, cfg.dirty_reserve_of_free = bool(rules.get("anon")), bool(rules.get("reserve_of_free"))
+    cfg.totalreserve = _totalreserve(built) if rules.get("reserve") else 0
+    cfg.dirty_units = 4096 if rules.get("fine_ratio") else 100
+    cfg.flexible_proportions, cfg.pos_clamp = bool(rules.get("flexible")), bool(rules.get("clamp"))
+    cfg.floor_in_share, cfg.timer_wheel = bool(rules.get("floor_in_share")), bool(rules.get("timer_wheel"))
+    cfg.background_by_device = bool(rules.get("background_by_device"))
+    cfg.bw_on_completion = bool(rules.get("on_completion"))
+    cfg.balance_dirty, cfg.dirty_page = built.cell.machine.costs.balance_dirty, built.cell.machine.costs.dirty_page
+
+
+def _totalreserve(built: Built) -> int:
+    """High watermarks and the largest lowmem reserve of every zone (calculate_totalreserve_pages)."""
+    m, total = built.memory.m, 0
+    for z in range(int(m.cfg.nr_zones)):
+        zone = m.zones[z]
+        total += min(int(zone.managed), int(zone.wmark_high) + int(zone.reserve.max()))
+    return total
+
+
+def _devices(built: Built) -> None:
+    m = built.memory.m
+    for d, disk in enumerate(built.cell.machine.disks.values()):
+        bdi = m.bdis[d]
+        bdi.min_ratio, bdi.max_ratio = int(disk.min_ratio * RATIO_SCALE), int(disk.max_ratio * RATIO_SCALE)
+        bdi.strictlimit = disk.strictlimit
+        m.cfg.bdi_min_ratio += bdi.min_ratio
+
+
+def _estimates(built: Built, rules: dict[str, int | float | str | bool]) -> None:
+    """Where bandwidths, rates, limits and proportions start, at boot with all memory free."""
+    m, cfg, wbs = built.memory.m, built.memory.m.cfg, built.memory.table("wbs")
+    for name in ("write_bandwidth", "avg_write_bandwidth", "dirty_ratelimit", "balanced_dirty_ratelimit"):
+        wbs[name] = INIT_BW
+    total = int(m.zones["nr_free"].sum())
+    available = dirtyable(total, 0, 0, int(cfg.totalreserve), int(cfg.dirty_reserve_of_free))
+    thresh, _ = thresholds(
+        available, int(cfg.dirty_ratio), int(cfg.dirty_background_ratio), -(-int(cfg.dirty_bytes) // PAGE),
+        -(-int(cfg.dirty_background_bytes) // PAGE), int(cfg.dirty_units),
+    )  # fmt: skip
+    cpus = int(cfg.online_cpus)
+    cfg.ratelimit_pages = old_ratelimit(total, cpus) if rules.get("per_cpu") else ratelimit(thresh, cpus)
+    m.vm_completions.shift = m.vm_dirties.shift = period_shift(max(2, thresh))
+    domains = built.memory.table("wb_domains")
+    if rules.get("flexible"):
+        domains["events"] = 1  # fprop_global_init
+    if rules.get("fine_ratio"):  # writeback_set_ratelimit sets the limit, too, since 4.2
+        domains[0].dirty_limit = thresh
