@@ -81,5 +81,6 @@ def simulated(case: tuple[int, int, int]) -> Levels:
     dirty = series["nr_dirty"] + series["nr_writeback"]
     low, median, high = np.percentile(dirty[dirty > freerun] / limit, [5, 50, 95])
     sleeps = int(outcome.metrics["dirty_pauses"])
-    sleep_ms = int(outcome.metrics["stall_dirty_ns"]) / 1e6 / max(1, sleeps) - 1000 / HZ  # without the timer's tick
+    slept_ns = int(outcome.metrics["stall_dirty_ns"]) - sleeps * 10**9 // HZ  # without the timer's tick
+    sleep_ms = slept_ns / 1e6 / max(1, sleeps)
     return Levels(low, median, high, sleep_ms, sleeps, int(kept[0].memory.table("wbs")[0].dirty_ratelimit))
