@@ -49,6 +49,6 @@ def rows(quick: bool) -> Iterator[Row]:
         yield Row(
             "groups", f"{groups:,} groups of one task, {memory // GiB} GiB, {name}", many, "simulated s/s",
             many, "simulated s/s", one, "the same tasks in one group",
-            note=f"{rate / 1e6:.2f} M accesses/s; {int(found['pgsteal_kswapd']) + int(found['pgsteal_direct']):,} pages reclaimed, "
-            f"{int(found['memcg_visits']):,} visits of groups by reclaim",
+            note=f"{rate / 1e6:.2f} M accesses/s; {found['pgsteal_kswapd']:,} pages reclaimed by kswapd, "
+            f"{found['pgsteal_direct']:,} by tasks, {found['memcg_visits']:,} visits of groups",
         )  # fmt: skip
