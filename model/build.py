@@ -157,6 +157,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
         2**31 - 2
     )
     cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
+    if configure := getattr(modules["idle"], "configure", None):
+        configure(cfg, cell.policy["idle"].params)
     built.memory.table("actors")[:] = NEVER
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
         schedule(m, slot, 0)

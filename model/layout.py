@@ -150,7 +150,7 @@ DISK = row(first_server="i8", parallel="i8", read_ns="i8", write_ns="i8", read_p
            flush_index="i8", flush_left="i8")  # fmt: skip
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 IO = row(at="i8", seq="i8", pfn="i8")
-SCANNER = row(pos="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
+SCANNER = row(pos="i8", part="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
 IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used again by the age they had reached
     counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
     counting_class=("i8", (3, 8)), by_class=("i8", (3, 8)),

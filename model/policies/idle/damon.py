@@ -123,6 +123,7 @@ def check(m):
             r[i].nr_accesses += 1
         most = max(most, r[i].nr_accesses)
     m.vm.damon_samples += m.damon.nr
+    m.vm.damon_samplings += 1
     m.damon.prepared = 0
     return most
 
@@ -194,7 +195,7 @@ def apply(m, i):
     d, region = m.damon, damon_regions(m)[i]
     pages = room(d.esz, d.charged_bytes, region.end - region.start)
     m.vm.damos_nr_tried += 1
-    m.vm.damos_sz_tried += (region.end - region.start) * PAGE
+    m.vm.damos_sz_tried += pages * PAGE
     if pages == 0:
         return
     if pages < region.end - region.start:
