@@ -1,16 +1,18 @@
 """Idle page tracking: flags shared with reclaim, ages against a script, histograms, cost, the truth."""
 
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
 from model.build import Built
-from model.description import Cell, Disk, Sampling, Variant
+from model.description import Cell, Disk, Sampling, Stream, Task, Variant
 from model.events import compute
 from model.mm import idle, lru, rmap, truth
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
-from model.units import MS, S
+from model.units import MS, PAGE, KiB, MiB, S
 from tests.model.cells import FILE, READ, ZRAM, Run, machine, machine_of, mapped_frame, one, reads, run, writes
 
 PAGES = 93  # three lru_add batches of 31: all of them on lists
@@ -56,6 +58,27 @@ def test_a_stolen_young_bit_counts_once_for_reclaim(resident: Run):
     idle.clear_references(m, pfn)
     word[at] |= PTE_YOUNG
     assert rmap.referenced(m, pfn) == 1, "used before and after the scanner came by: still one mapping"
+
+
+def test_references_are_counted_by_mapping():
+    """A file page that two tasks map: the scanner's note goes to the mapping that reclaim looks at first."""
+    shared = replace(FILE, file="shared", fault_around=4 * KiB)
+    tasks = {name: Task(stream=Stream(kind="given"), memory=(shared,)) for name in ("a", "b")}
+    cell = replace(watched("idle-bitmap", interval_ms=1000), tasks=tasks)
+    done = run(cell, {name: np.concatenate([reads(range(PAGES)), compute(S // 2)]) for name in tasks})
+    m, page, word = done.m, done.built.memory.table("frames"), done.built.memory.table("pte")
+    pfn, task = frame(done.built, 5), done.built.memory.table("tasks")
+    first, second = (int(task[t].pte_start) + 5 for t in (0, 1))
+    if done.built.memory.table("files")[0].first_region != 0:
+        first, second = second, first
+    found = []
+    for note, young in product((0, YOUNG), ((0, 0), (1, 0), (0, 1), (1, 1))):
+        page["state"][pfn] = (page["state"][pfn] & ~YOUNG) | note
+        for at, bit in zip((first, second), young, strict=True):
+            word[at] = (word[at] & ~PTE_YOUNG) | (PTE_YOUNG if bit else 0)
+        found.append(rmap.referenced(m, pfn))
+        assert not page["state"][pfn] & YOUNG and not (word[first] | word[second]) & PTE_YOUNG
+    assert found == [0, 1, 1, 2, 1, 1, 2, 2]
 
 
 def test_a_reference_ends_idleness_whoever_sees_it(resident: Run):
@@ -107,6 +130,22 @@ def test_kstaled_ages_follow_the_script_exactly():
     ages = [int(built.memory.table("idle_age")[frame(built, page)]) for page in range(PAGES)]
     expected = [expected_age(built, page, sorted((500 * MS, again[page])), end, seconds) for page in range(PAGES)]
     assert ages == expected and len(set(ages)) >= 8
+
+
+def test_one_thread_visits_every_page_of_every_node_once_a_scan():
+    """Three seconds a scan, a third of each node every second; its time is a look at each page and three wake-ups."""
+    used = 3100
+    host = machine(16, 24, 16)
+    tasks = {f"t{node}": Task(stream=Stream(kind="given"), node=node) for node in range(3)}
+    policy = {"idle": Variant(variant="kstaled", params={"scan_ms": 3000})}
+    cell = Cell(kernel="6.18", machine=host, tasks=tasks, policy=policy, sampling=Sampling(cold_after=2 * S))
+    done = run(cell, dict.fromkeys(tasks, np.concatenate([reads(range(used)), compute(30 * S - S // 2)])))
+    costs, scans, listed = host.costs, int(done.m.scanners[0].rounds), done.built.memory.table("frames")["state"] & LRU
+    passing = scans * (56 * MiB // PAGE * costs.pfn_walk + 3 * costs.kswapd_wake)
+    looks, rest = divmod(done.metrics["idle_scan_ns"] - passing, costs.rmap_check)
+    assert scans == 10 and np.count_nonzero(listed) == 3 * used
+    assert rest == 0 and (scans - 1) * 3 * used < looks <= scans * 3 * used, "at its first second memory was empty"
+    assert set(done.built.memory.table("idle_age")[listed != 0].tolist()) <= {scans - 2, scans - 1}
 
 
 def test_ages_saturate_and_histograms_count_whole_rounds():
