@@ -124,13 +124,13 @@ promotions_percent | % | lower | promotions per minute | pages swapped in a minu
     100 * pswpin / far_ws
 swapins_per_min | pages | lower | swap-ins per minute | pages read back from swap a minute
     pswpin * 60000000000 / elapsed_ns
-memory_stall_ns_per_s | ns | lower | memory stall per s | waiting for memory of all tasks together, a second
+memory_stall_per_s_ns | ns | lower | memory stall per s | waiting for memory of all tasks together, a second
     (stall_alloc_ns + stall_memcg_ns + stall_high_ns + stall_swap_ns + stall_file_ns) * 1000000000 / elapsed_ns
-controller_ns_per_s | ns | lower | controller CPU per s | CPU time of scanners and proactive reclaim a second
+controller_cpu_per_s_ns | ns | lower | controller CPU per s | CPU time of scanners and proactive reclaim a second
     (idle_scan_ns + proactive_ns) * 1000000000 / elapsed_ns
 free_ratio | 1 | higher | free memory | share of memory that is free when the run ends
     nr_free_pages / memory_pages
-idle_cpu_ns_per_s | ns | lower | scanner CPU per s | CPU time of idle page scanners a second
+idle_cpu_per_s_ns | ns | lower | scanner CPU per s | CPU time of idle page scanners a second
     idle_scan_ns * 1000000000 / elapsed_ns
 damon_samples_mean | count | none | regions sampled | regions of which DAMON samples a page each sampling interval
     damon_samples / damon_samplings
