@@ -23,6 +23,7 @@ PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hol
 LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
+MEMCG_GENS, MEMCG_BINS = 3, 8  # lists of groups on a node: MEMCG_NR_GENS, MEMCG_NR_BINS
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 16  # completions in flight
 
@@ -49,16 +50,17 @@ ZONE = row(
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
     reserve=("i8", (ZONES_PER_NODE,)), areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
-NODE = row(
+LIST = row(head="i4", tail="i4", n="i8")
+NODE = row(  # `memcg_*`: groups by generation (sequence number modulo 3) and bin, links in LRUGEN
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
     kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_met="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
+    memcg_seq="i8", memcg_nr=("i8", (MEMCG_GENS,)), memcg_lists=(LIST, (MEMCG_GENS, MEMCG_BINS)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
-LIST = row(head="i4", tail="i4", n="i8")
 # A slab object is found by its number alone. `page`: frame + 1, 0 while the object does not exist; `pins`: objects that
 # hold it in use.
 OBJECT = row(next="i4", prev="i4", page="i4", space="i2", memcg="i2", marks="i2", pins="i2")
@@ -82,11 +84,13 @@ LRUVEC = row(
 )  # fmt: skip
 # Multi-generational lists of a lruvec, by generation (sequence number modulo 4), kind (0 anon, 1 file) and zone kind.
 # `pages` counts by the generation that pages say they are in, `lists` are where they stand until eviction sorts them.
+# `next`, `prev`, `memcg_*`: where the group itself stands among the groups of the node.
 LRUGEN = row(
     max_seq="i8", min_seq=("i8", (2,)), born=("i8", (MAX_GENS,)), lists=(LIST, (MAX_GENS, 2, ZONES_PER_NODE)),
     pages=("i8", (MAX_GENS, 2, ZONES_PER_NODE)), avg_refaulted=("i8", (2, MAX_TIERS)),
     avg_total=("i8", (2, MAX_TIERS)), refaulted=("i8", (2, MAX_TIERS)), evicted=("i8", (2, MAX_TIERS)),
     protected=("i8", (2, MAX_TIERS)), filters="i8",
+    next="i4", prev="i4", memcg_gen="i4", memcg_bin="i4", memcg_seg="i4",
 )  # fmt: skip
 MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
     parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
@@ -116,6 +120,7 @@ SC = row(
     more="i8", scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
+    memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
     nr_unqueued_dirty="i8", ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
@@ -176,7 +181,7 @@ CONFIG = row(
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
-    activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8",
+    activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8", memcg_lru="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8", scan_ns="i8",
@@ -188,7 +193,7 @@ CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", actor=
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
             in_fault="i8", soft_order="i8", nofs="i8", reclaimed_slab="i8", shrinking="i8",
-            shrinkers_busy_until="i8")  # fmt: skip
+            shrinkers_busy_until="i8", memcg_rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),

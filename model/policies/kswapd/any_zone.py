@@ -11,6 +11,7 @@ from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.vmscan import (
     begin,
     begin_lruvec,
+    come_to,
     finish_lruvec,
     more_rounds,
     shrink_round,
@@ -63,6 +64,8 @@ def start_pass(m, nid):
     sc.node, sc.zone = nid, node.first_zone
     for memcg in range(m.cfg.nr_memcgs):
         sc.lruvec = lruvec_of(m, memcg, nid, node.first_zone)
+        if m.cfg.total_swap and not m.cfg.lru_gen:
+            come_to(m)
         if age_anon(m, nid):
             shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     soft_limits_first(m, nid)
