@@ -191,7 +191,8 @@ def _memcg_lru(built: Built) -> None:
                 standing == node.memcg_nr[gen] and (standing == 0 or gen in live),
                 lambda nid=nid: f"node {nid} miscounts its groups by generation",
             )
-        _require((seen == 1).all(), lambda nid=nid, seen=seen: f"group {np.argmax(seen != 1)} is not once on node {nid}")
+        wrong = np.flatnonzero(seen != 1)
+        _require(len(wrong) == 0, lambda nid=nid, wrong=wrong: f"groups {wrong} are not once on node {nid}")
 
 
 def _list_sizes(built: Built) -> None:
