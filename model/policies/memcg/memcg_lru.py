@@ -16,6 +16,7 @@ from model.mm.vmscan import lruvec_at
 from model.policies.memcg.shared_cookie import over_high
 
 SOURCE = "mm/vmscan.c: lru_gen_shrink_node, shrink_many, shrink_one, lru_gen_age_node, 6.18"
+SCOPE = "node"
 NEEDS = "generations"
 MEMCG_LRU = True
 PARAMS = {
