@@ -148,6 +148,27 @@ def next_flusher(m):
 
 
 @kernel
+def _let_flush(m, disk):
+    """The disk's flusher takes its next step, at its own time."""
+    flusher_step(m, disk)
+    schedule(m, m.cfg.flusher_slot + disk, m.disks[disk].flush_at if m.disks[disk].flushing else NEVER)
+
+
+@kernel
+def catch_up(m):
+    """A reclaimer is ahead of the flushers' clocks: they do what they have done by its time, and writes end."""
+    now = m.clock.now
+    while True:
+        disk = next_flusher(m)
+        if disk == NONE or m.disks[disk].flush_at > now:
+            break
+        m.clock.now = m.disks[disk].flush_at
+        _let_flush(m, disk)
+    m.clock.now = now
+    finish_writes(m)
+
+
+@kernel
 def throttle_on_writeback(m, pages):
     """The reclaimer sleeps until more than `pages` writes have ended, at most 100 ms; flushers work meanwhile."""
     deadline, written = m.clock.now + THROTTLE_NS, 0
@@ -160,6 +181,5 @@ def throttle_on_writeback(m, pages):
             return
         m.clock.now = max(m.clock.now, at)
         if step <= at:
-            flusher_step(m, disk)
-            schedule(m, m.cfg.flusher_slot + disk, m.disks[disk].flush_at if m.disks[disk].flushing else NEVER)
+            _let_flush(m, disk)
         written += finish_writes(m)

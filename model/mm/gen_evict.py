@@ -6,6 +6,7 @@ Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.
 from model.block.server import hold
 from model.jit import caller, frames, kernel, lrugens, lruvecs
 from model.layout import MAX_GENS, NONE, ZONES_PER_NODE
+from model.mm.flusher import catch_up
 from model.mm.gen_age import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from model.mm.gen_control import cheaper_kind, limit_against, tier_limit
 from model.mm.gens import (
@@ -24,7 +25,6 @@ from model.mm.gens import (
     tier_from,
 )
 from model.mm.memcontrol import stat_updated
-from model.mm.page_io import finish_writes
 from model.mm.shrink_list import count_scan
 from model.mm.state import (
     ACTIVE,
@@ -217,7 +217,7 @@ def evict(m, s, swappiness, nr_to_scan):
     """Evict up to 64 pages of the current lruvec; pages looked at, 0 when eviction cannot go on (evict_folios)."""
     sc = m.sc[s]
     lv = sc.lruvec
-    finish_writes(m)
+    catch_up(m)
     kind, scanned = isolate(m, s, lv, swappiness, nr_to_scan)
     scanned += try_to_inc_min_seq(m, lv, swappiness)
     if evictable_min_seq(m, lv, swappiness) + MIN_GENS > lrugens(m)[lv].max_seq:

@@ -8,7 +8,7 @@ or file pages, are evicted first. `two_touch` chooses the state of 6.14 and late
 
 from model.jit import hook, kernel, lrugens, lruvecs, memcgs
 from model.layout import MAX_GENS
-from model.mm.flusher import wake_flusher
+from model.mm.flusher import flush_all
 from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
 from model.mm.gen_refault import evict, refault
@@ -134,8 +134,7 @@ def lruvec_end(m, s):
     """Wake the flushers when all file pages met were dirty and nobody was writing them; nothing did in 6.1."""
     sc = m.sc[s]
     if m.cfg.lru_gen == TWO_TOUCH and sc.unqueued_dirty and sc.unqueued_dirty == sc.file_taken:
-        for disk in range(m.cfg.nr_disks):
-            wake_flusher(m, disk)
+        flush_all(m)
     return 0
 
 
