@@ -94,7 +94,7 @@ rotated_file_ratio | 1 | none | in use, file | file pages found in use per page 
     rotated_file / (pgscan_file + pgrefill_file)
 page_cgroup_ratio | 1 | lower | page_cgroup share | share of memory that page_cgroups take
     page_cgroup_pages / memory_pages
-scans_per_steal_ratio | 1 | lower | scanned per reclaimed page | inactive pages scanned for each page reclaimed
+pgscan_per_steal_ratio | 1 | lower | scanned per reclaimed page | inactive pages scanned for each page reclaimed
     pgscan / pgsteal
 visits_per_steal_ratio | 1 | lower | groups per reclaimed page | lruvecs of groups gone through for each page reclaimed
     memcg_visits / pgsteal
