@@ -66,7 +66,7 @@ def start(m):
     d.ready, d.by_task = 1, p[BY_TASK]
     d.min_regions, d.max_regions = p[MIN_REGIONS], p[MAX_REGIONS]
     d.sample_ns, d.samples = p[SAMPLE] * 1_000, max(1, p[AGGR] // p[SAMPLE])
-    d.left = d.samples
+    d.left, d.from_page = d.samples, -1
     add_targets(m, d.by_task)
 
 
@@ -258,7 +258,6 @@ def idle_step(m, scanner):
     d = m.damon
     if not d.ready:
         start(m)
-        d.from_page = -1
     if d.prepared:
         most = check(m)
         d.left -= 1

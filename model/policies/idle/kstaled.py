@@ -6,9 +6,8 @@ taken from reclaim is remembered and counts for it. Every period costs one look-
 used or not.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import hook, kernel
 from model.mm.idle import check_and_age, cold_age_of, node_frames, publish
-from model.mm.state import LRU
 from model.mm.truth import judge
 from model.units import MS
 
@@ -30,11 +29,9 @@ def configure(cfg, params):
 @kernel
 def walk(m, first, end):
     """Visit the frames of a batch."""
-    f = frames(m)
     for pfn in range(first, end):
         m.clock.now += m.cfg.pfn_walk
-        if f[pfn].state & LRU:
-            check_and_age(m, pfn)
+        check_and_age(m, pfn)
 
 
 @kernel
