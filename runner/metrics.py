@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Literal, cast
 
 from model.counters import COUNTERS, GAUGES, NODE_COUNTERS, SLAB_COUNTERS, TASK_COUNTERS, Counter
+from model.idle_stats import idle_fields
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -166,6 +167,8 @@ def declared() -> dict[str, Metric]:
     table["nr_free_pages"] = Metric(
         name="nr_free_pages", unit="pages", doc="free pages when the run ends", better="higher", label="nr_free_pages"
     )
+    for name, doc in idle_fields().items():
+        table[name] = Metric(name=name, unit="bytes", doc=doc, label=name)
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))

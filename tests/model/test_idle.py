@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model import idle_stats
 from model.build import Built
-from model.description import Cell, Disk, Sampling, Stream, Task, Variant
+from model.description import Cell, Cgroup, Disk, Sampling, Stream, Task, Variant
 from model.events import compute
 from model.mm import idle, lru, rmap, truth
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
@@ -154,6 +155,27 @@ def test_ages_saturate_and_histograms_count_whole_rounds():
     assert (built.memory.table("idle_age")[[frame(built, page) for page in range(PAGES)]] == 255).all()
     assert row.ages[255] == PAGES == row.ages.sum() and row.by_class[:, 7].sum() == PAGES == row.by_class.sum()
     assert row.by_class[idle.IDLE_DIRTY_SWAP, 7] == PAGES, "anonymous memory without a copy in swap"
+
+
+def test_groups_read_how_long_their_pages_have_been_idle():
+    """93 pages each: one group touches a page in three again in the last second, the other none for 18 scans."""
+    host, policy = machine(16, disks={"d": Disk()}), {"idle": Variant(variant="kstaled", params={"scan_ms": 1000})}
+    tasks = {
+        "a": Task(stream=Stream(kind="given"), cgroup="a"),
+        "b": Task(stream=Stream(kind="given"), cgroup="b", memory=(replace(FILE, fault_around=4 * KiB),)),
+    }
+    groups = {"a": Cgroup(), "b": Cgroup(), "empty": Cgroup()}
+    cell = Cell(kernel="6.18", machine=host, tasks=tasks, cgroups=groups, policy=policy)
+    again = np.concatenate([compute(18 * S), reads(range(0, PAGES, 3)), compute(S)])
+    found = run(cell, {
+        "a": np.concatenate([writes(range(PAGES)), again]), "b": np.concatenate([reads(range(PAGES)), compute(19 * S)]),
+    }).metrics  # fmt: skip
+    used = len(range(0, PAGES, 3))
+    assert [found[f"cgroup.a.idle_{n}dirty_swap"] // PAGE for n in ("", "2_", "15_")] == [PAGES - used] * 3
+    assert [found[f"cgroup.b.idle_{n}clean"] // PAGE for n in ("", "2_", "15_", "30_")] == [PAGES] * 3 + [0]
+    assert found["cgroup.a.idle_clean"] == found["cgroup.b.idle_dirty_swap"] == found["cgroup.empty.idle_clean"] == 0
+    assert found["idle_clean"] == PAGES * PAGE and found["idle_dirty_swap"] == (PAGES - used) * PAGE
+    assert tuple(next(a for a in range(256) if idle.bucket(a) == b) for b in range(8)) == idle_stats.BOUNDS
 
 
 def test_classes_say_what_reclaim_would_have_to_write(resident: Run):
