@@ -196,7 +196,7 @@ def accessor(name: str):
         @lru_cache(16)
         def at(address, rows):
             buffer = (ctypes.c_ubyte * (rows * dtype.itemsize)).from_address(address)
-            raw = np.frombuffer(buffer, dtype=dtype)  # type: ignore[call-overload]
+            raw = np.frombuffer(buffer, dtype=dtype)
             return raw.view(np.recarray) if dtype.names else raw
 
         return lambda m: at(int(m.table[name]), int(m.rows[name]))
