@@ -99,6 +99,7 @@ def table_rows(
         "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
         "lrugens": generations, "bloom": generations * BLOOM_BYTES,
+        "tlb": ptes if cell.machine.tlb_flush is not None else 0,
     }  # fmt: skip
 
 
@@ -147,6 +148,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
     cfg.quantum, cfg.section_shift, cfg.hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
+    cfg.tlb_flush = machine.tlb_flush if machine.tlb_flush is not None else 0
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
     cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))

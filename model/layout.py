@@ -142,7 +142,7 @@ TASK = row(
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
+    nofs="i8", tlb_until="i8", stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
@@ -182,6 +182,7 @@ CONFIG = row(
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
     activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8", memcg_lru="i8",
+    tlb_flush="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8", scan_ns="i8",
@@ -208,6 +209,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
+    "tlb": np.dtype("u1"),
 }  # fmt: skip
 
 MACHINE = row(

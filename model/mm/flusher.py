@@ -12,7 +12,7 @@ from model.block.server import earliest
 from model.jit import cache, files, frames, kernel, pte, regions, servers
 from model.layout import NONE
 from model.mm.page_io import finish_writes
-from model.mm.rmap import pte_frame, region_word
+from model.mm.rmap import drop_entry, pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 
 RUN_PAGES = 256
@@ -70,6 +70,7 @@ def write_protect(m, pfn):
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             table[at] = (table[at] & ~PTE_DIRTY) | PTE_WRPROTECT
+            drop_entry(m, at)
         region = regions(m)[region].next_of_file
 
 

@@ -3,7 +3,7 @@
 An anonymous page has one word, a file page one in every mapping of the file that covers it.
 """
 
-from model.jit import files, frames, hook, kernel, pte, regions
+from model.jit import files, frames, hook, kernel, pte, regions, tlb
 from model.layout import NONE
 from model.mm.lists import panic
 from model.mm.state import (
@@ -119,6 +119,13 @@ def any_young(m, pfn):
 
 
 @kernel
+def drop_entry(m, at):
+    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
+    if m.cfg.tlb_flush:
+        tlb(m)[at] = 0
+
+
+@kernel
 def unmap(m, pfn, swap_word):
     """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame."""
     table, page = pte(m), frames(m)[pfn]
@@ -130,6 +137,7 @@ def unmap(m, pfn, swap_word):
         if table[page.owner] & PTE_DIRTY:
             page.state |= DIRTY
         table[page.owner] = swap_word
+        drop_entry(m, page.owner)
         page.mapcount = 0
         return
     region = files(m)[page.slot].first_region
@@ -139,6 +147,7 @@ def unmap(m, pfn, swap_word):
             if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
                 page.state |= DIRTY
             table[at] = 0
+            drop_entry(m, at)
             page.mapcount -= 1
         region = regions(m)[region].next_of_file
     if page.mapcount:
