@@ -144,6 +144,8 @@ def enter_kernel(m, t):
     if access(m, t, region, argument, op) == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
+    if m.cfg.tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
+        tlb(m)[task.pte_start + argument] = 1  # the access is tried again
     if m.cfg.idle_tracking:
         note_access(m, region, argument)
     if task.over_high:
