@@ -48,9 +48,9 @@ REASONS = (
     ),
     Reason(
         r"6\.1\+mglru-fileread-real_gcc-25-s60",
-        "on the edge of the state in which what is read leaves before it is read again (docs/lru.md): limits up to eight "
-        "pages lower or higher make 4,177 to 4,641 scans of the model's, and six pages more 6,377, because it settles in "
-        "that state; when the kernel memory was charged along the replay is not known",
+        "on the edge of the state in which what is read leaves before it is read again (docs/lru.md): limits up to "
+        "eight pages lower or higher make 4,177 to 4,641 scans of the model's, and six pages more 6,377, because it "
+        "settles in that state; when the kernel memory was charged along the replay is not known",
     ),
     Reason(
         r"loopfilewrite-real_.*",
