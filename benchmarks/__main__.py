@@ -10,13 +10,14 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import machine, startup, sweep, yardsticks
+from benchmarks import groups, machine, startup, sweep, yardsticks
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.table import as_markdown, as_text
 
 GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "yardsticks": yardsticks.rows,
     "machine": machine.rows,
+    "groups": groups.rows,
     "start": startup.rows,
     "sweep": sweep.rows,
 }

@@ -11,8 +11,9 @@ from model.jit import HOOKS, Hook, bind
 from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import fault, limits, page_alloc, rmap, shrink_list, slab_lookup, soft_limit, two_lists
+from model.mm.memcg_lru import online_all
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
-from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_rows, place_cgroups
+from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
 from model.place_devices import place_devices, place_wbs
 from model.place_nodes import place_lruvecs, place_nodes
 from model.place_slab import place_slab, slab_rows, space_table
@@ -67,6 +68,8 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_lruvecs(built, servers)
     place_devices(built, servers)
     place_cgroups(built)
+    if built.memory.m.cfg.memcg_lru:
+        online_all(built.memory.m)
     place_slab(built, modules["shrinker"], spaces)
     place_tasks(built, tasks, pages, files, spaces)
     place_writeback(built, modules["dirty_throttling"])
@@ -104,6 +107,7 @@ def table_rows(
         "idle_stats": groups * len(cell.machine.nodes) * watched,
         "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
         "lrugens": generations, "bloom": generations * BLOOM_BYTES,
+        "tlb": ptes if cell.machine.tlb_flush is not None else 0,
     }  # fmt: skip
 
 
@@ -152,6 +156,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
     cfg.quantum, cfg.section_shift, cfg.hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
     cfg.duration = cell.duration if cell.duration is not None else 1 << 62
+    cfg.tlb_flush = machine.tlb_flush if machine.tlb_flush is not None else 0
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
     cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
@@ -161,10 +166,10 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.idle_slot = cfg.flusher_slot + cfg.nr_wbs
     scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
     cfg.proactive_slot = cfg.idle_slot + scanners
-    m.damon.rng = 1 + int.from_bytes(sha256(f"{cell.seed}\0damon\0{cell.replicate}".encode()).digest()[:4]) % (
-        2**31 - 2
-    )
+    m.damon.rng, m.clock.memcg_rng = _seed(cell, "damon"), _seed(cell, "memcg-lru")
     cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
+    if configure := getattr(modules["idle"], "configure", None):
+        configure(cfg, cell.policy["idle"].params)
     built.memory.table("actors")[:] = NEVER
     for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
         schedule(m, slot, 0)
@@ -181,10 +186,16 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     costs = machine.costs
     for name in COSTS:
         setattr(cfg, name, getattr(costs, name))
-    cfg.double_lru, cfg.soft_limits = int(double_lru(cell, modules)), int(has_soft_limit(cell))
+    cfg.double_lru, cfg.memcg_lru = int(double_lru(cell, modules)), int(memcg_lru(modules))
+    cfg.soft_limits = int(has_soft_limit(cell) and not cfg.memcg_lru)
     cfg.charge_retries = era.charge_retries
     cfg.lru_lock *= 2 if cfg.double_lru else 1
     cfg.minor_anon, cfg.minor_file, cfg.tlb = costs.minor_fault_anon, costs.minor_fault_file, costs.tlb_shootdown
+
+
+def _seed(cell: Cell, stream: str) -> int:
+    """Where the random numbers of a named stream begin, in a kernel's generator."""
+    return 1 + int.from_bytes(sha256(f"{cell.seed}\0{stream}\0{cell.replicate}".encode()).digest()[:4]) % (2**31 - 2)
 
 
 def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from model import check_slab, check_writeback
 from model.build import Built
-from model.layout import MAX_GENS, MAX_ORDER, MIGRATETYPES, NONE
+from model.layout import MAX_GENS, MAX_ORDER, MEMCG_BINS, MEMCG_GENS, MIGRATETYPES, NONE
 from model.mm import state
 
 
@@ -22,6 +22,7 @@ def verify(built: Built) -> None:
     _pcps(built, seen)
     _lists(built, seen)
     _generations(built, seen)
+    _memcg_lru(built)
     _group_lists(built)
     _list_sizes(built)
     _batches(built, seen)
@@ -161,6 +162,38 @@ def _generations(built: Built, seen: np.ndarray) -> None:
             _require(mine.all(), lambda lv=lv: f"a list of a generation of lruvec {lv} is wrong")
             np.add.at(said[:, kind, zone], _generation(pages["state"]), 1)
         _require((said == g.pages).all(), lambda lv=lv: f"the generations of lruvec {lv} miscount their pages")
+
+
+def _memcg_lru(built: Built) -> None:
+    """Every group stands once on every node, in a list of the old or the young generation, and is counted there."""
+    m, table = built.memory.m, built.memory.table("lrugens")
+    if not m.cfg.memcg_lru:
+        return
+    for nid in range(int(m.cfg.nr_nodes)):
+        node = m.nodes[nid]
+        first, live = int(node.first_zone), {int(node.memcg_seq + i) % MEMCG_GENS for i in range(2)}
+        seen = np.zeros(len(built.cgroups), dtype=np.int64)
+        for gen in range(MEMCG_GENS):
+            standing = 0
+            for place in range(MEMCG_BINS):
+                rows = node.memcg_lists[gen, place]
+                chain = _chain(table, int(rows.head), int(rows.n))
+                mine = table[chain]
+                _require(
+                    len(chain) == rows.n
+                    and (mine["memcg_gen"] == gen).all()
+                    and (mine["memcg_bin"] == place).all()
+                    and all(lv % int(m.cfg.nr_zones) == first for lv in chain),
+                    lambda nid=nid: f"a list of groups of node {nid} is wrong",
+                )
+                np.add.at(seen, np.array(chain, dtype=np.int64) // int(m.cfg.nr_zones), 1)
+                standing += len(chain)
+            _require(
+                standing == node.memcg_nr[gen] and (standing == 0 or gen in live),
+                lambda nid=nid: f"node {nid} miscounts its groups by generation",
+            )
+        wrong = np.flatnonzero(seen != 1)
+        _require(len(wrong) == 0, lambda nid=nid, wrong=wrong: f"groups {wrong} are not once on node {nid}")
 
 
 def _list_sizes(built: Built) -> None:

@@ -102,6 +102,7 @@ cold_found | higher | cold pages that the scanner called cold, summed over round
 cold_missed | lower | cold pages that it took for the working set, summed over rounds
 cold_false | lower | pages of the working set that it called cold, summed over rounds
 damon_samples | lower | pages whose accessed bit DAMON sampled
+damon_samplings | none | times that DAMON sampled a page of every region | events
 damos_nr_tried | none | regions that a DAMON scheme took | regions
 damos_sz_tried | none | size of those regions | bytes
 damos_sz_applied | none | what the scheme reclaimed of them | bytes

@@ -116,6 +116,10 @@ class Machine:
     """CPU costs of kernel steps on this machine."""
     hz: int = 1000
     """Timer ticks per second (100, 250 or 1000)."""
+    tlb_flush: Nanoseconds | None = None
+    """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
+    bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
+    TLB, every access marks."""
     use: tuple[str, ...] = ()
     """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
 

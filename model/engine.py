@@ -9,7 +9,7 @@ from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks
+from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
 from model.layout import NONE
 from model.mm.balance_dirty import after_access, go_on, leave_to_others
 from model.mm.exit import exit_mm
@@ -45,13 +45,16 @@ over_high = caller("over_high")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 
 
-def _hit_path(watched: bool):
-    """The kernel below, twice: `watched` also notes when each frame was touched, for the truth about idle pages."""
+def _hit_path(watched: bool, cached: bool):
+    """The kernel below, three times: `watched` also notes when each frame was touched, for the truth about idle pages.
+
+    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word.
+    """
 
     @kernel
     def hits(m, t, until, limit):
         """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
-        task, table, events, where = tasks(m)[t], pte(m), stream(m), section(m)
+        task, table, events, where, entries = tasks(m)[t], pte(m), stream(m), section(m), tlb(m)
         node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * m.cfg.chunk, task.think
         while pos < limit and now < until:
             event = events[base + pos]
@@ -64,10 +67,14 @@ def _hit_path(watched: bool):
             if not word & PTE_PRESENT or (op and word < 0):
                 break
             wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
+            if cached:
+                if entries[at] and not (op and not word & PTE_DIRTY):
+                    wanted = word
+                entries[at] = 1
             if wanted != word:
                 table[at] = wanted
             pfn = (word >> PTE_SHIFT) & PTE_FRAME
-            if watched:
+            if watched or (cached and m.cfg.idle_tracking):
                 last_touch(m)[pfn] = stamp(now)
             nid = where[pfn >> m.cfg.section_shift]
             task.touched[nid] += 1
@@ -83,7 +90,16 @@ def _hit_path(watched: bool):
     return hits
 
 
-hits, hits_watched = _hit_path(False), _hit_path(True)
+hits, hits_watched, hits_cached = _hit_path(False, False), _hit_path(True, False), _hit_path(False, True)
+
+
+@kernel
+def flush_tlb(m, t):
+    """Task `t`'s CPU has turned to another address space and back."""
+    task, entries = tasks(m)[t], tlb(m)
+    task.tlb_until = m.clock.now + m.cfg.tlb_flush
+    for at in range(task.pte_start, task.pte_start + task.npages):
+        entries[at] = 0
 
 
 @kernel
@@ -110,6 +126,8 @@ def enter_kernel(m, t):
     task = tasks(m)[t]
     event = stream(m)[t * m.cfg.chunk + task.pos]
     op, argument = event >> OP_SHIFT, event & ARG_MASK
+    if m.cfg.tlb_flush and m.clock.now >= task.tlb_until:
+        flush_tlb(m, t)
     if op == COMPUTE:
         m.clock.now += argument
         task.pos += 1
@@ -141,6 +159,8 @@ def enter_kernel(m, t):
     if served == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
+    if m.cfg.tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
+        tlb(m)[task.pte_start + argument] = 1  # the access is tried again
     if m.cfg.idle_tracking:
         note_access(m, region, argument)
     if task.over_high:
@@ -200,7 +220,9 @@ def run_task(m, t, until):
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
         limit, before = event_limit(m, t), task.stat.accesses
-        if m.cfg.idle_tracking:
+        if m.cfg.tlb_flush:
+            hits_cached(m, t, until, limit)
+        elif m.cfg.idle_tracking:
             hits_watched(m, t, until, limit)
         else:
             hits(m, t, until, limit)

@@ -281,11 +281,13 @@ ERAS["3.0"] = replace(
 )
 
 
-def _with_generations(kernel: str, doc: str, two_touch: bool) -> Era:
-    """The era `kernel` with CONFIG_LRU_GEN_ENABLED."""
+def _with_generations(kernel: str, doc: str, two_touch: bool, **policy: str) -> Era:
+    """The era `kernel` with CONFIG_LRU_GEN_ENABLED, and what else that changes."""
     base = ERAS[kernel]
     params = {**base.params, "lru": {"two_touch": two_touch}}
-    return replace(base, name=f"{kernel}+mglru", doc=doc, policy={**base.policy, "lru": "mglru"}, params=params)
+    return replace(
+        base, name=f"{kernel}+mglru", doc=doc, policy={**base.policy, "lru": "mglru", **policy}, params=params
+    )
 
 
 for _era in (
@@ -297,10 +299,10 @@ for _era in (
     ),
     _with_generations(
         "6.18",
-        "Multi-generational LRU after its rework of 6.14: two sightings promote a page. Groups are visited as in 6.18 "
-        "without it; the lists of groups by generation (memcg LRU, 6.3) are not modelled. Source: mm/vmscan.c, "
-        "mm/workingset.c of 6.18 with CONFIG_LRU_GEN_ENABLED.",
+        "Multi-generational LRU after its rework of 6.14: two sightings promote a page; global reclaim goes "
+        "by an LRU of groups (6.3). Source: mm/vmscan.c, mm/workingset.c of 6.18 with CONFIG_LRU_GEN_ENABLED.",
         two_touch=True,
+        memcg="memcg-lru",
     ),
 ):
     ERAS[_era.name] = _era

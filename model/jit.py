@@ -8,7 +8,7 @@ report broken invariants through `panic` and the engine stops at its next step.
 
 import ctypes
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from llvmlite import ir
@@ -203,13 +203,13 @@ def accessor(name: str):
     dtype = BIG[name]
     if config.DISABLE_JIT:
 
-        def view_python(m):
-            nbytes = int(m.rows[name]) * dtype.itemsize
-            buffer = (ctypes.c_ubyte * nbytes).from_address(int(m.table[name]))
-            raw = np.frombuffer(buffer, dtype=dtype)  # type: ignore[call-overload]
+        @lru_cache(16)
+        def at(address, rows):
+            buffer = (ctypes.c_ubyte * (rows * dtype.itemsize)).from_address(address)
+            raw = np.frombuffer(buffer, dtype=dtype)
             return raw.view(np.recarray) if dtype.names else raw
 
-        return view_python
+        return lambda m: at(int(m.table[name]), int(m.rows[name]))
 
     array_type = types.Array(from_dtype(dtype), 1, "C")
 
@@ -276,3 +276,4 @@ waiting = accessor("waiting")
 wbs = accessor("wbs")
 wb_domains = accessor("wb_domains")
 latencies = accessor("latencies")
+tlb = accessor("tlb")

@@ -27,6 +27,7 @@ LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 MAX_QUEUES = 1 + 3 * MAX_NODES  # wait queues: congestion, and a node's reclaim_throttle by reason
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
+MEMCG_GENS, MEMCG_BINS = 3, 8  # lists of groups on a node: MEMCG_NR_GENS, MEMCG_NR_BINS
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
 MAX_IO = 1 << 20  # requests on their way to disks, at most
 
@@ -54,16 +55,17 @@ ZONE = row(
     nr_file_dirty="i8", nr_writeback="i8",
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
-NODE = row(
+LIST = row(head="i4", tail="i4", n="i8")
+NODE = row(  # `memcg_*`: groups by generation (sequence number modulo 3) and bin, links in LRUGEN
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
     kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
     kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_met="i8", kswapd_zonelast="i8",
     kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
+    memcg_seq="i8", memcg_nr=("i8", (MEMCG_GENS,)), memcg_lists=(LIST, (MEMCG_GENS, MEMCG_BINS)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
 )  # fmt: skip
-LIST = row(head="i4", tail="i4", n="i8")
 # A slab object is found by its number alone. `page`: frame + 1, 0 while the object does not exist; `pins`: objects that
 # hold it in use.
 OBJECT = row(next="i4", prev="i4", page="i4", space="i2", memcg="i2", marks="i2", pins="i2")
@@ -87,11 +89,13 @@ LRUVEC = row(
 )  # fmt: skip
 # Multi-generational lists of a lruvec, by generation (sequence number modulo 4), kind (0 anon, 1 file) and zone kind.
 # `pages` counts by the generation that pages say they are in, `lists` are where they stand until eviction sorts them.
+# `next`, `prev`, `memcg_*`: where the group itself stands among the groups of the node.
 LRUGEN = row(
     max_seq="i8", min_seq=("i8", (2,)), born=("i8", (MAX_GENS,)), lists=(LIST, (MAX_GENS, 2, ZONES_PER_NODE)),
     pages=("i8", (MAX_GENS, 2, ZONES_PER_NODE)), avg_refaulted=("i8", (2, MAX_TIERS)),
     avg_total=("i8", (2, MAX_TIERS)), refaulted=("i8", (2, MAX_TIERS)), evicted=("i8", (2, MAX_TIERS)),
     protected=("i8", (2, MAX_TIERS)), filters="i8",
+    next="i4", prev="i4", memcg_gen="i4", memcg_bin="i4", memcg_seg="i4",
 )  # fmt: skip
 MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
     parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
@@ -124,9 +128,10 @@ SC = row(
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
-    more="i8", scanned="i8", first_seq="i8",
+    more="i8", scanned="i8", first_seq="i8", fetched="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
+    memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
     ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
@@ -159,7 +164,7 @@ TASK = row(
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", suspended=SUSPENDED, fsync="i8", fsync_at="i8", fsync_began="i8",
+    nofs="i8", tlb_until="i8", suspended=SUSPENDED, fsync="i8", fsync_at="i8", fsync_began="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
     # `bdp_*`, `pause`, `write_chunk`, `pages_written`: its call; `wake_at`: when it goes on (ns); `redirtied`: pages of
@@ -225,7 +230,7 @@ REQUEST = row(  # see model/block/request.py
     chain="i4", last="i4", passed="i4", failed="i4",
 )  # fmt: skip
 IO = row(at="i8", seq="i8", what="i8")
-SCANNER = row(pos="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
+SCANNER = row(pos="i8", part="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
 IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used again by the age they had reached
     counting=("i8", (256,)), ages=("i8", (256,)), promoted=("i8", (256,)),
     counting_class=("i8", (3, 8)), by_class=("i8", (3, 8)),
@@ -251,7 +256,8 @@ CONFIG = row(
     quantum="i8", total_swap="i8", online_cpus="i8", duration="i8", sample_accesses="i8", sample_ns="i8",
     section_shift="i8", check="i8", record_misses="i8", swap_by_vma="i8", recency_by_advice="i8", kmem_accounting="i8",
     anon_exclusive="i8", swapin_writable="i8", readahead_by_order="i8", mapped_counts_twice="i8",
-    activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8",
+    activates_in_batch="i8", double_lru="i8", soft_limits="i8", charge_retries="i8", memcg_lru="i8",
+    tlb_flush="i8",
     minor_anon="i8", minor_file="i8", syscall="i8", copy_page="i8", scan_page="i8", reclaim_page="i8", swap_path="i8",
     io_path="i8", walk_pte="i8", lru_gen="i8", tlb="i8", tlb_batched="i8", buddy="i8", kswapd_wake="i8", lru_lock="i8",
     rmap_check="i8", pfn_walk="i8", damon_sample="i8", idle_tracking="i8", cold_after="i8", scan_ns="i8",
@@ -270,7 +276,8 @@ CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_r
             next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
             broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
             in_fault="i8", may_block="i8", blocked_until="i8", writing_to="i8", soft_order="i8", nofs="i8",
-            reclaimed_slab="i8", shrinking="i8", shrinkers_busy_until="i8")  # fmt: skip
+            reclaimed_slab="i8", shrinking="i8", shrinkers_busy_until="i8",
+            memcg_rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
     "frames": FRAME, "pte": np.dtype("i4"), "cache": np.dtype("i8"), "swapcache": np.dtype("i8"),
@@ -289,6 +296,7 @@ BIG = {  # name -> element type
     "stalled_before": np.dtype("i8"),
     "dirty_tags": np.dtype("i1"), "waiting": np.dtype("i4"),
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
+    "tlb": np.dtype("u1"),
 }  # fmt: skip
 
 MACHINE = row(

@@ -60,10 +60,13 @@ def created(cell: Cell) -> list[str]:
 
 
 def has_soft_limit(cell: Cell) -> bool:
-    """Whether any group of the cell has a soft limit; generations do not use the tree of those that exceed it."""
-    return (
-        any(group.soft_limit is not None for group in cell.cgroups.values()) and cell.policy["lru"].variant != "mglru"
-    )
+    """Whether any group of the cell has a soft limit."""
+    return any(group.soft_limit is not None for group in cell.cgroups.values())
+
+
+def memcg_lru(modules: Mapping[str, ModuleType]) -> bool:
+    """Whether global reclaim goes by an LRU of groups; it takes the place of the tree of soft limits."""
+    return getattr(modules["memcg"], "MEMCG_LRU", False)
 
 
 def double_lru(cell: Cell, modules: Mapping[str, ModuleType]) -> bool:
@@ -77,7 +80,7 @@ def memcg_rows(cell: Cell, modules: Mapping[str, ModuleType], rows: Mapping[str,
     events = soft or (zones and len(cell.cgroups) and len(cell.machine.nodes) > 1)
     return {
         "page_cgroup": rows["frames"] if double_lru(cell, modules) else 0,
-        "soft_nodes": rows["lruvecs"] if soft else 0,
+        "soft_nodes": rows["lruvecs"] if soft and not memcg_lru(modules) else 0,
         "page_events": rows["stat_pending"] if events else 0,
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from model import registry
 from model.build import Built
 from model.counters import (
     CGROUP_COUNTERS,
@@ -14,10 +15,12 @@ from model.counters import (
     VM_COUNTERS,
     WB_COUNTERS,
 )
+from model.idle_stats import BOUNDS, CLASSES, idle_name
 from model.latency import write_latencies
 from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
+from model.units import PAGE
 
 SAMPLED = (
     "nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used",
@@ -79,7 +82,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built) | slab(built) | _disks(built) | write_latencies(built)
+    found |= _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built) | write_latencies(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
@@ -134,6 +137,24 @@ def _groups(built: Built) -> dict[str, int | float | str]:
         for share, field in SHARES.items():
             if total := int(rows[field][1:].sum()):
                 found[f"cgroup.{name}.{share}"] = int(rows[field][numbers].sum()) / total
+    return found
+
+
+def _idle_page_stats(built: Built) -> dict[str, int]:
+    """memory.idle_page_stats of the machine and of `cgroup.<name>` by the last whole scan, if a scanner keeps ages."""
+    chosen = built.cell.policy["idle"]
+    if registry.variant_info("idle", chosen.variant, chosen.file).keeps != "ages":
+        return {}
+    rows, found = built.memory.table("idle_stats")["by_class"], {}
+    pages = rows.reshape(len(built.cgroups), -1, len(CLASSES), len(BOUNDS)).sum(axis=1)  # group, class, bucket
+    idle = pages[:, :, ::-1].cumsum(axis=2)[:, :, ::-1] * PAGE
+    first = {name: i for i, name in enumerate(built.cgroups)}
+    groups = {f"cgroup.{name}.": [first[copy] for copy in copies(name, group.count)]
+              for name, group in built.cell.cgroups.items()}  # fmt: skip
+    for prefix, numbers in {"": list(first.values()), **groups}.items():
+        for b, bound in enumerate(BOUNDS):
+            for kind, name in enumerate(CLASSES):
+                found[prefix + idle_name(bound, name)] = int(idle[numbers, kind, b].sum())
     return found
 
 

@@ -142,6 +142,8 @@ def _draw_runs(figure: Figure, model: TableModel) -> Any:
     tall = max(PANEL_HEIGHT, {"dots": 0.17 * len(xs), "heatmap": 0.28 * len(lines)}.get(figure.kind, 0) + 0.5)
     canvas, axs = new_canvas(figure.width, shape, tall)
     numbers = numeric(xs) if figure.kind == "lines" else None
+    if numbers:  # a line follows the quantity, in whatever order the sweep names it
+        numbers, xs = map(list, zip(*sorted(zip(numbers, xs, strict=True)), strict=True))
     at = numbers or [float(i) for i in range(len(xs))]
     panels = []
     for across, down in product(grid[0], grid[1]):

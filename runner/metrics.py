@@ -24,6 +24,7 @@ from model.counters import (
     WB_COUNTERS,
     Counter,
 )
+from model.idle_stats import idle_fields
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -107,7 +108,7 @@ rotated_file_ratio | 1 | none | in use, file | file pages found in use per page 
     rotated_file / (pgscan_file + pgrefill_file)
 page_cgroup_ratio | 1 | lower | page_cgroup share | share of memory that page_cgroups take
     page_cgroup_pages / memory_pages
-scans_per_steal_ratio | 1 | lower | scanned per reclaimed page | inactive pages scanned for each page reclaimed
+pgscan_per_steal_ratio | 1 | lower | scanned per reclaimed page | inactive pages scanned for each page reclaimed
     pgscan / pgsteal
 visits_per_steal_ratio | 1 | lower | groups per reclaimed page | lruvecs of groups gone through for each page reclaimed
     memcg_visits / pgsteal
@@ -139,10 +140,20 @@ idle_cpu_ns_per_gib_s | ns | lower | scanner CPU per GiB and s | CPU time of sca
     idle_scan_ns * 262144 * 1000000000 / (memory_pages * elapsed_ns)
 far_coverage_ratio | 1 | higher | far memory coverage | share of cold memory that is in far memory
     far_stored / far_cold
-promotion_ratio | 1 | lower | promotions per minute | pages swapped in a minute, over the working set
-    pswpin / far_ws
-idle_cpu_ratio | 1 | lower | scanner CPU | share of one CPU that idle page scanners use
-    idle_scan_ns / elapsed_ns
+promotions_percent | % | lower | promotions per minute | pages swapped in a minute, in percent of the working set
+    100 * pswpin / far_ws
+swapins_per_min | pages | lower | swap-ins per minute | pages read back from swap a minute
+    pswpin * 60000000000 / elapsed_ns
+memory_stall_per_s_ns | ns | lower | memory stall per s | waiting for memory of all tasks together, a second
+    (stall_alloc_ns + stall_memcg_ns + stall_high_ns + stall_swap_ns + stall_file_ns) * 1000000000 / elapsed_ns
+controller_cpu_per_s_ns | ns | lower | controller CPU per s | CPU time of scanners and proactive reclaim a second
+    (idle_scan_ns + proactive_ns) * 1000000000 / elapsed_ns
+free_ratio | 1 | higher | free memory | share of memory that is free when the run ends
+    nr_free_pages / memory_pages
+idle_cpu_per_s_ns | ns | lower | scanner CPU per s | CPU time of idle page scanners a second
+    idle_scan_ns * 1000000000 / elapsed_ns
+damon_samples_mean | count | none | regions sampled | regions of which DAMON samples a page each sampling interval
+    damon_samples / damon_samplings
 ws_true_mean_pages | pages | none | working set | pages touched within cold_after, mean over a scanner's rounds
     ws_true / idle_rounds
 ws_error_pages | pages | none | working set error | estimated less true working set, mean over a scanner's rounds
@@ -175,6 +186,11 @@ def declared() -> dict[str, Metric]:
         "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
     )
     table["memory_pages"] = Metric(name="memory_pages", unit="pages", doc="memory of all nodes", label="memory")
+    table["nr_free_pages"] = Metric(
+        name="nr_free_pages", unit="pages", doc="free pages when the run ends", better="higher", label="nr_free_pages"
+    )
+    for name, doc in idle_fields().items():
+        table[name] = Metric(name=name, unit="bytes", doc=doc, label=name)
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))

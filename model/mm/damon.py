@@ -7,14 +7,13 @@ Random numbers come from a generator of its own, seeded by the cell's seed and r
 
 from model.jit import damon_regions, kernel, tasks
 from model.layout import NONE
-
-MODULUS, FACTOR = (1 << 31) - 1, 48271  # "minimal standard" generator of Park and Miller
+from model.mm.lehmer import following
 
 
 @kernel
 def rand(m, low, high):
     """A random number from `low` to `high` - 1 (damon_rand)."""
-    m.damon.rng = m.damon.rng * FACTOR % MODULUS
+    m.damon.rng = following(m.damon.rng)
     return low + m.damon.rng % (high - low)
 
 

@@ -8,7 +8,7 @@ from model.actors import schedule
 from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, pte, regions, tasks, wb_domains, wbs
 from model.layout import NONE
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
-from model.mm.rmap import pte_frame, region_word
+from model.mm.rmap import drop_entry, pte_frame, region_word
 from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 from model.mm.timers import jiffies
 from model.mm.wb_bandwidth import interval
@@ -92,6 +92,7 @@ def write_protect(m, pfn):
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             table[at] = (table[at] & ~PTE_DIRTY) | PTE_WRPROTECT
+            drop_entry(m, at)
         region = regions(m)[region].next_of_file
 
 

@@ -24,7 +24,6 @@ from model.mm.gens import (
     tier_from,
 )
 from model.mm.memcontrol import stat_updated
-from model.mm.page_io import finish_writes
 from model.mm.shrink_list import count_scan
 from model.mm.state import (
     ACTIVE,
@@ -40,6 +39,7 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
+from model.mm.throttle import catch_up
 
 shrink_batch = caller("shrink_batch")
 
@@ -217,7 +217,7 @@ def evict(m, s, swappiness, nr_to_scan):
     """Evict up to 64 pages of the current lruvec; pages looked at, 0 when eviction cannot go on (evict_folios)."""
     sc = m.sc[s]
     lv = sc.lruvec
-    finish_writes(m)
+    catch_up(m)
     kind, scanned = isolate(m, s, lv, swappiness, nr_to_scan)
     scanned += try_to_inc_min_seq(m, lv, swappiness)
     if evictable_min_seq(m, lv, swappiness) + MIN_GENS > lrugens(m)[lv].max_seq:

@@ -33,7 +33,7 @@ def lruvec_of(m, memcg, node, zone):
 
 
 @kernel
-def _link_head(links, lst, at):
+def link_head(links, lst, at):
     """Make row `at` of a table of links the newest of list `lst`."""
     links[at].prev, links[at].next = NONE, lst.head
     if lst.head == NONE:
@@ -45,7 +45,7 @@ def _link_head(links, lst, at):
 
 
 @kernel
-def _link_tail(links, lst, at):
+def link_tail(links, lst, at):
     """Make row `at` of a table of links the oldest of list `lst`."""
     links[at].next, links[at].prev = NONE, lst.tail
     if lst.tail == NONE:
@@ -57,7 +57,7 @@ def _link_tail(links, lst, at):
 
 
 @kernel
-def _unlink(links, lst, at):
+def unlink_row(links, lst, at):
     """Take row `at` of a table of links off list `lst`."""
     before, after = links[at].prev, links[at].next
     if before == NONE:
@@ -88,8 +88,8 @@ def push_head(m, lv, lru, pfn):
     if m.cfg.double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
-            _link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
-    _link_head(f, lruvecs(m)[lv].lists[lru], pfn)
+            link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    link_head(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
@@ -104,8 +104,8 @@ def push_tail(m, lv, lru, pfn):
     if m.cfg.double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
-            _link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
-    _link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
+            link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
@@ -123,8 +123,8 @@ def unlink(m, lv, lru, pfn):
     if m.cfg.double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
-            _unlink(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
-    _unlink(f, lruvecs(m)[lv].lists[lru], pfn)
+            unlink_row(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    unlink_row(f, lruvecs(m)[lv].lists[lru], pfn)
     m.zones[f[pfn].zone].nr_lru[lru] -= 1
     if lruvecs(m)[lv].lists[lru].n < 0:
         panic(m, BAD_LIST, lv)

@@ -64,13 +64,19 @@ def protect(m, s, memcg, recursive):
     calculate_protection(m, sc.memcg, memcg, recursive)
     if below_protection(m, s, memcg):
         return 0
-    group = memcgs(m)[memcg]
+    proportional(m, s, memcg)
+    return 1
+
+
+@kernel
+def proportional(m, s, memcg):
+    """Note how much of a group that is scanned is protected: by memory.low unless nothing else is left, else by min."""
+    sc, group = m.sc[s], memcgs(m)[memcg]
     if memcg != 0 and memcg != sc.memcg and (group.emin or group.elow):
         sc.protection = group.emin
         if not sc.low_reclaim and group.elow > group.emin:
             sc.protection, sc.low_skipped = group.elow, 1
         sc.usage = max(group.usage, sc.protection)
-    return 1
 
 
 @kernel

@@ -52,12 +52,12 @@ def reclaim_picked(m):
 
 @kernel
 def pick(m, pfn):
-    """Isolate a page for reclaim; pages freed meanwhile, because a batch was full."""
+    """Isolate a page for reclaim, inactive whatever it was; pages freed meanwhile, because a batch was full."""
     page, sc = frames(m)[pfn], m.sc[DIRECT]
     if not page.state & LRU or page.state & (QUEUED | HELD):
         return 0
     unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
-    page.state |= ISOLATED
+    page.state = (page.state & ~ACTIVE) | ISOLATED
     sc.batch[sc.nr_taken] = pfn
     sc.nr_taken += 1
     return reclaim_picked(m) if sc.nr_taken == SWAP_CLUSTER_MAX else 0

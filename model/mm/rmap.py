@@ -3,7 +3,7 @@
 An anonymous page has one word, a file page one in every mapping of the file that covers it.
 """
 
-from model.jit import files, frames, hook, kernel, pte, regions
+from model.jit import files, frames, hook, kernel, pte, regions, tlb
 from model.layout import NONE
 from model.mm.lists import panic
 from model.mm.state import (
@@ -38,44 +38,46 @@ def region_word(m, region, index):
 
 
 @kernel
-def _with_flags(m, pfn, young):
-    """What idle page tracking adds: a reference ends idleness, a young bit that a scanner took counts as one."""
-    page = frames(m)[pfn]
-    if young & 0xFFFF:
-        page.state &= ~IDLE
+def _used_through(m, pfn, at, counts):
+    """Whether the frame was used through word `at`, whose young bit is cleared; a bit that a scanner took is as good.
+
+    The scanner's note goes to the mapping looked at first, so a page mapped once has one reference however often it was
+    used (page_referenced_one).
+    """
+    table, page, found = pte(m), frames(m)[pfn], 0
+    word = table[at]
+    if word & PTE_YOUNG:
+        table[at] = word & ~PTE_YOUNG
+        if counts:
+            page.state &= ~IDLE
+            found = 1
     if page.state & YOUNG:
         page.state &= ~YOUNG
-        return young + 1
-    return young
+        found = 1
+    return found
 
 
 @kernel
 def referenced(m, pfn):
-    """Number of references to the frame since the last call: young words that map it, and a stolen one.
+    """Number of mappings through which the frame was used since the last call; clears what says so.
 
-    Clears them. Adds 1 << 16 when one is an executable mapping.
+    Adds 1 << 16 when one of them is executable.
     """
     table, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return 0
     if page.state & ANON:
-        word = table[page.owner]
-        if not word & PTE_YOUNG:
-            return _with_flags(m, pfn, 0) if page.state & YOUNG else 0
-        table[page.owner] = word & ~PTE_YOUNG
-        return _with_flags(m, pfn, 1)
-    young = 0
+        return _used_through(m, pfn, page.owner, True)
+    found = 0
     region = files(m)[page.slot].first_region
     while region != NONE:
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            if table[at] & PTE_YOUNG and not (m.cfg.recency_by_advice and regions(m)[region].advice):
-                young += 1
-            table[at] &= ~PTE_YOUNG
-            if regions(m)[region].exec:
-                young |= 1 << 16
+            r = regions(m)[region]
+            if _used_through(m, pfn, at, not (m.cfg.recency_by_advice and r.advice)):
+                found = (found + 1) | (1 << 16 if r.exec else 0)
         region = regions(m)[region].next_of_file
-    return _with_flags(m, pfn, young)
+    return found
 
 
 @kernel
@@ -117,6 +119,13 @@ def any_young(m, pfn):
 
 
 @kernel
+def drop_entry(m, at):
+    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
+    if m.cfg.tlb_flush:
+        tlb(m)[at] = 0
+
+
+@kernel
 def unmap(m, pfn, swap_word):
     """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame."""
     table, page = pte(m), frames(m)[pfn]
@@ -128,6 +137,7 @@ def unmap(m, pfn, swap_word):
         if table[page.owner] & PTE_DIRTY:
             page.state |= DIRTY
         table[page.owner] = swap_word
+        drop_entry(m, page.owner)
         page.mapcount = 0
         return
     region = files(m)[page.slot].first_region
@@ -137,6 +147,7 @@ def unmap(m, pfn, swap_word):
             if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
                 page.state |= DIRTY
             table[at] = 0
+            drop_entry(m, at)
             page.mapcount -= 1
         region = regions(m)[region].next_of_file
     if page.mapcount:

@@ -5,7 +5,7 @@
 
 from model.block.disk import write_congested
 from model.block.server import hold
-from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, swapcache
+from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, pte, swapcache
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.far_memory import note_swap_out
@@ -69,7 +69,21 @@ def isolate(m, s, lv, lru, nr_to_scan):
         sc.batch[sc.nr_taken] = pfn
         sc.nr_taken += 1
         scanned += 1
+    fetch(m, s)
     return scanned
+
+
+@kernel
+def fetch(m, s):
+    """Look at what the batch's pages will be judged by, all at once: the host's cache misses overlap."""
+    f, table, entries, sc, words = frames(m), pte(m), cache(m), m.sc[s], 0
+    for i in range(sc.nr_taken):
+        page = f[sc.batch[i]]
+        if page.state & ANON:
+            words ^= table[page.owner] if page.mapcount else 0
+        else:
+            words ^= entries[page.owner]
+    sc.fetched = words
 
 
 @kernel

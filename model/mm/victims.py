@@ -6,7 +6,8 @@ hold pages of a group is looked up again only after 1024 pages went in or out of
 
 from model.jit import kernel, lruvecs, memcgs, page_events
 from model.mm.lists import lruvec_of
-from model.mm.soft_tree import update_tree
+from model.mm.memcg_lru import soft_reclaim
+from model.mm.soft_tree import excess_of, update_tree
 
 THRESHOLDS_TARGET, EVENTS_TARGET = 128, 1024  # THRESHOLDS_, SOFTLIMIT_ and NUMAINFO_EVENTS_TARGET
 
@@ -26,6 +27,8 @@ def next_by_css(m, root):
 @kernel
 def node_reclaimable(m, memcg, nid):
     """Whether the group itself has pages on the node that reclaim could take (test_mem_cgroup_node_reclaimable)."""
+    if m.cfg.lru_gen:  # later kernels do not ask
+        return True
     first = m.nodes[nid].first_zone
     for z in range(first, first + m.nodes[nid].nr_zones):
         lists = lruvecs(m)[lruvec_of(m, memcg, nid, z)].lists
@@ -77,6 +80,8 @@ def page_event(m, memcg, z):
         events.soft = events.seen + EVENTS_TARGET
         if m.cfg.soft_limits:
             update_tree(m, memcg, z)
+        elif m.cfg.memcg_lru and excess_of(m, memcg):
+            soft_reclaim(m, memcg, m.zones[z].node)
     if events.seen > events.numainfo:
         events.numainfo = events.seen + EVENTS_TARGET
         memcgs(m)[memcg].numainfo_events += 1

@@ -56,11 +56,17 @@ def set_swappiness(m, s, memcg):
 
 
 @kernel
+def come_to(m):
+    """Account for a step of a walk over groups."""
+    m.vm.memcg_visits += 1
+    m.clock.now += m.cfg.lruvec_visit
+
+
+@kernel
 def visit(m, s, memcg):
     """Look at a group in scope: whether its lruvec is to be shrunk, and under which protection and swap limit."""
     sc = m.sc[s]
-    m.vm.memcg_visits += 1
-    m.clock.now += m.cfg.lruvec_visit
+    come_to(m)
     sc.protection = 0
     sc.may_swap = 1 if sc.swap_available and room_for_swap(m, memcg) else 0
     set_swappiness(m, s, memcg)

@@ -137,6 +137,11 @@ def machine(case: Case, disk: Disk) -> Machine:
     return Machine(nodes=(GUEST_NODE if case.guest else HOST_NODE,), disks=disks, swap=swap)
 
 
+def with_tlb(cell: Cell, flush: int) -> Cell:
+    """The same cell on CPUs with a TLB that is emptied every so often (ns)."""
+    return replace(cell, machine=replace(cell.machine, tlb_flush=flush))
+
+
 def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0, disk: Disk = DISKS[-1]) -> Cell:
     """The cell that replays `case`; derived traces go to `folder`. `think`: ns between accesses, `start`: ns."""
     step = -(-trace_pages(case.trace)[0].size // SAMPLES)

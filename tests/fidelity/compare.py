@@ -1,7 +1,7 @@
 """The model's counts beside the kernel's: errors, the kernel's own spread, agreement on which accesses miss."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import numpy as np
 
 from model.api import Outcome, simulate
 from model.description import Cell
-from tests.fidelity.cases import DISKS, anonymous_pages, cell, first_touches, trace_pages, with_pages
+from tests.fidelity.cases import DISKS, anonymous_pages, cell, first_touches, trace_pages, with_pages, with_tlb
 from tests.fidelity.recorded import QUANTITIES, Case, recorded_misses
 
 WORKER_PERIOD = 2_000_000_000  # ns between two folds by the kernel's statistics worker
 PHASES = 8  # moments of the worker at which a lagging replay is simulated, each at every pace
 PACES = (1.0, 1.5, 2.0)  # wall time of the replay as a multiple of what was recorded on a busy machine
 PAGES = 3  # what kernel memory is charged at the end differs by as much between repeats of one case
+FLUSHES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a guest's replay: how long its TLB may have kept translations
 COUNTABLE = 100  # smaller counts are listed but not averaged: there, one page is more than 1 %
 
 
@@ -52,7 +53,8 @@ class Agreement:
 class Result:
     """One case in the model: counts of the runs that survived, how many were killed, curves of the first run.
 
-    `neighbours`: counts with the limit up to `PAGES` lower and higher, where there is one run only.
+    `neighbours`: counts with the limit up to `PAGES` lower and higher, where there is one run only. `stale`: counts
+    with a TLB that is emptied only every so often (`FLUSHES`), for guests.
     """
 
     case: Case
@@ -61,6 +63,7 @@ class Result:
     series: dict[str, np.ndarray]
     agreement: Agreement | None
     neighbours: tuple[dict[str, float], ...] = ()
+    stale: tuple[dict[str, float], ...] = ()
 
     @property
     def simulated(self) -> int:
@@ -90,6 +93,10 @@ class Result:
         """Smallest and largest count over limits up to `PAGES` lower and higher; None when all were killed."""
         values = [run[quantity] for run in (*self.runs, *self.neighbours)]
         return (min(values), max(values)) if values else None
+
+    def with_stale(self) -> "Result":
+        """The case with the runs through a TLB among its runs."""
+        return replace(self, runs=(*self.runs, *self.stale))
 
     def error(self, quantity: str, middle: bool = False) -> float | None:
         """(simulated - recorded) / recorded; None where either is missing or too few were counted.
@@ -182,6 +189,10 @@ def replay(case: Case, folder: Path) -> Result:
     if len(cells) == 1 and alive:
         nearby = [sign * more for more in range(1, PAGES + 1) for sign in (-1, 1)]
         perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in nearby]
+    stale = []
+    if case.guest and alive:
+        lasted = float(alive[0].metrics["elapsed_ns"])
+        stale = [simulate(with_tlb(cells[0], round(lasted * share))) for share in FLUSHES]
     return Result(
         case=case,
         runs=tuple(counts(case, outcome) for outcome in alive),
@@ -189,6 +200,7 @@ def replay(case: Case, folder: Path) -> Result:
         series=(alive or outcomes)[0].series,
         agreement=None if misses is None else agreement(case, misses, perturbed),
         neighbours=tuple(counts(case, other) for other in perturbed if other.metrics["outcome"] == "ok"),
+        stale=tuple(counts(case, other) for other in stale if other.metrics["outcome"] == "ok"),
     )
 
 

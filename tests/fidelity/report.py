@@ -8,7 +8,7 @@ import numpy as np
 
 from model.api import fingerprint
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
-from tests.fidelity.compare import COUNTABLE, PACES, PAGES, PHASES, Result, Summary, summaries
+from tests.fidelity.compare import COUNTABLE, FLUSHES, PACES, PAGES, PHASES, Result, Summary, summaries
 from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Deviation, deviations
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
@@ -157,6 +157,11 @@ def guest_tables(results: Sequence[Result]) -> str:
         which = "all" if len(aimed) == len(members) else "the larger"
         verdict = f"Misses of {which} {errors.errors.size} cases: median {percent(errors.median)} %, 90th percentile "
         verdict += f"{percent(errors.ninth)} % (target {median} / {ninth}: {'met' if met else 'not met'})."
+        nearest = next(
+            s for s in summaries([r.with_stale() for r in aimed], lambda case: True) if s.quantity == "misses"
+        )
+        verdict += f" Of the nearest of the runs with and without a TLB: median {percent(nearest.median)} %, 90th "
+        verdict += f"percentile {percent(nearest.ninth)} %, worst {percent(nearest.worst)} %."
         parts.append(f"**`{kernel}`**. {verdict}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
@@ -215,6 +220,11 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "service": f"{len(DISKS)}",
         "guests": guest_tables(guests),
         "guest_cases": case_table(guests),
+        "stale": range_table(
+            [r.with_stale() for r in guests if "mglru" in r.case.kernel],
+            ("misses", "scans", "steals", "activations", "refault activations"),
+        ),
+        "flushes": ", ".join(f"{100 * share:g}" for share in FLUSHES),
         "compared": f"{compared:,}",
         "off": str(len(off)),
         "pages": str(PAGES),

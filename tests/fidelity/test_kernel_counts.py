@@ -21,7 +21,7 @@ from tests.fidelity.cases import (
     trace_pages,
 )
 from tests.fidelity.compare import Result, agreement, counts, jaccard, replay, summaries
-from tests.fidelity.explained import UNEXPLAINED, deviations
+from tests.fidelity.explained import STALE, UNEXPLAINED, deviations, reason_for, within_stale
 from tests.fidelity.recorded import QUANTITIES, Case, cases, curves, recorded_misses
 from tests.fidelity.report import case_table, summary_table
 
@@ -182,3 +182,14 @@ def test_agreement_ignores_first_touches_of_anonymous_pages(folder: Path) -> Non
     found = agreement(case, recorded | first_touches(pages), [alike])
     assert found is not None
     assert found.jaccard == 1
+
+
+def test_a_guests_counts_lie_between_those_with_fresh_and_with_stale_accessed_bits(folder: Path) -> None:
+    """Synchronous swap-ins and nothing else to run: the guest's TLB was hardly ever emptied."""
+    result = replay(named("6.1+mglru-zram-real_gcc-25-s60"), folder)
+    assert (result.error("misses") or 0) < -0.2, "too few without a TLB"
+    for quantity in ("misses", "scans", "steals", "activations"):
+        assert within_stale(result, quantity) and reason_for(result, quantity) == STALE
+    assert abs(result.with_stale().error("misses") or 1) < 0.15
+    counted = [run["misses"] for run in result.stale]
+    assert counted[-1] > 1.3 * counted[0], "the staler, the more pages in use are taken"

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model import registry
 from model.build import Built
 from model.description import Cell, Sampling, Variant
 from model.events import compute
-from model.mm import damon, damos
+from model.mm import damon, damos, lists, reclaim_pages
+from model.mm.state import ACTIVE, LRU, QUEUED
 from model.units import MS, PAGE, MiB, S
-from tests.model.cells import ZRAM, machine, machine_of, one, reads, run
+from tests.model.cells import ZRAM, machine, machine_of, mapped_frame, on_list, one, reads, run
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -161,6 +163,30 @@ def test_tuning_aims_at_a_share_of_the_possible_events(context: Built):
 
 
 @pytest.mark.parametrize(
+    ("sample", "counts", "tuned"),
+    # 100 pages, 20 samples, a share of 4 %: 80 events are on target, none doubles, 160 and more halve, within bounds.
+    [
+        (5 * MS, 0, 10 * MS), (7 * S, 0, 10 * S), (10 * S, 0, 10 * S), (20 * MS, 1, 20 * MS), (20 * MS, 2, 10 * MS),
+        (20 * MS, 20, 10 * MS), (8 * MS, 20, 5 * MS), (5 * MS, 20, 5 * MS),
+    ],
+)  # fmt: skip
+def test_intervals_stay_between_five_milliseconds_and_ten_seconds(context: Built, sample: int, counts: int, tuned: int):
+    d = lay(context, [(80, counts, counts, 0), (20, 0, 0, 0)], sample_ns=sample)
+    damon.tune_intervals(context.memory.m, 400, 5 * MS, 10 * S)
+    assert int(d.sample_ns) == tuned
+
+
+def test_defaults_are_those_of_the_kernels_modules():
+    """Of damo and the modules; DAMON_RECLAIM's for the scheme."""
+    found = {name: param.default for name, param in registry.variant_info("idle", "damon").params.items()}
+    assert found == {
+        "by_task": False, "sample_us": 5_000, "aggr_us": 100_000, "min_regions": 10, "max_regions": 1_000,
+        "tune_bp": 0, "pageout": False, "min_age_ms": 120_000, "quota_ms": 10, "quota_mib": 128, "reset_ms": 1_000,
+        "wmark_high": 500, "wmark_mid": 400, "wmark_low": 200, "wmark_ms": 5_000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("ms", "limit", "charged", "ns", "esz"),
     [
         (0, 128 * MiB, 0, 0, 128 * MiB), (10, 0, 0, 0, 40 * MiB), (10, 128 * MiB, 0, 0, 40 * MiB),
@@ -229,6 +255,40 @@ def test_pageout_takes_cold_pages_and_leaves_hot_ones():
     assert done.metrics["pgsteal_proactive"] > len(cold) // 2
     assert done.metrics["damos_sz_applied"] == done.metrics["pgsteal_proactive"] * PAGE
     assert done.metrics["pswpin"] < len(hot) and done.metrics["proactive_ns"] > 0
+
+
+def test_a_quota_cuts_regions_and_goes_on_where_it_stopped():
+    """One MiB a second: no window takes more, and the windows together take everything that is cold."""
+    params = {"pageout": True, "by_task": True, "min_age_ms": 500, "quota_ms": 0, "quota_mib": 1}
+    marks = {"wmark_high": 1000, "wmark_mid": 1000, "wmark_low": 0}
+    cell = replace(watched(**params, **marks), sampling=Sampling(cold_after=S, every=S))
+    done = run(
+        cell,
+        np.concatenate([reads(range(2170)), compute(30 * S)]),
+        probe=lambda built: int(built.memory.m.vm.damos_sz_tried),
+    )
+    steps = np.diff([0, *done.seen])
+    assert steps.max() <= 2 * MiB and (steps[1:9] >= MiB).all(), "a sample's second may see parts of two windows"
+    assert done.metrics["pgsteal_proactive"] == 2170 and done.metrics["damos_qt_exceeds"] >= 8
+
+
+def test_a_page_that_cannot_go_returns_inactive():
+    """An active page that something holds goes back to the list where reclaim looks first."""
+    done = run(watched(), np.concatenate([reads(range(93)), compute(S)]))
+    m, page = done.m, done.built.memory.table("frames")
+    pfn = mapped_frame(done.built, 5)
+    assert pfn is not None and page["state"][pfn] & (LRU | ACTIVE) == LRU
+    lists.unlink(m, 0, 0, pfn)
+    page["state"][pfn] |= ACTIVE | QUEUED
+    lists.push_head(m, 0, 1, pfn)
+    reclaim_pages.begin_pick(m)
+    assert reclaim_pages.pick(m, pfn) == 0 and page["state"][pfn] & ACTIVE, "a page under I/O is not isolated"
+    page["state"][pfn] &= ~QUEUED
+    reclaim_pages.pick(m, pfn)
+    page["state"][pfn] |= QUEUED
+    assert reclaim_pages.reclaim_picked(m) == 0
+    page["state"][pfn] &= ~QUEUED
+    assert page["state"][pfn] & (LRU | ACTIVE) == LRU and on_list(done.built, 0, 0)[0] == pfn
 
 
 def test_schemes_rest_while_memory_is_plenty():

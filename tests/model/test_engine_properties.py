@@ -71,7 +71,12 @@ def policies(draw: Any) -> dict[str, Variant]:
     scope = draw(st.sampled_from([None, "zone", "node"]))
     for axis in SCOPED if scope else ():
         fitting = {scope, ""} if axis == "memcg" else {scope}
-        names = sorted(name for name, info in registry.variants(axis).items() if info.scope in fitting)
+        generations = "lru" in chosen and chosen["lru"].variant == "mglru"
+        names = sorted(
+            name
+            for name, info in registry.variants(axis).items()
+            if info.scope in fitting and (generations or not info.needs)
+        )
         chosen[axis] = Variant(variant=draw(st.sampled_from(names)))
     return chosen
 

@@ -29,6 +29,13 @@ def test_watermarks_of_one_normal_zone(size, old):
     assert watermarks.levels([pages], [numa.NORMAL], floor, 10, variant) == [MARKS[size][old]]
 
 
+@pytest.mark.parametrize(("size", "promo"), [(4, 5192), (16, 16678), (64, 58523), (256, 217708), (1024, 838073)])
+def test_the_promotion_mark_is_one_gap_above_high(size, promo):
+    """No mechanism uses it yet; the distance between marks is the one that all of them share."""
+    share = watermarks.min_free_kbytes([size * GiB // PAGE], scale_factor.MIN_FREE_CEILING_KB) // 4
+    assert MARKS[size][0][2] + scale_factor.gap(share, size * GiB // PAGE, 10) == promo
+
+
 def test_the_headroom_of_a_terabyte_was_32_mib_and_is_2_gib():
     (low, high) = (marks[2] - marks[0] for marks in reversed(MARKS[1024]))
     assert low * PAGE == 32 * MiB and round(high * PAGE / GiB, 2) == 2.05

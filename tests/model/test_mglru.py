@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from model.build import Built
-from model.description import Cell, Cgroup, Region, Stream, Task, Variant
+from model.description import Cell, Cgroup, Disk, Region, Stream, Task, Variant
+from model.events import touches
 from model.mm import state
-from model.units import PAGE, MiB
+from model.units import MS, PAGE, MiB
 from tests.model.cells import ANON, ZRAM, Run, machine, mapped_frame, one, reads, run, sampled, writes
 
 ONE, TWO = "6.1+mglru", "6.18+mglru"
@@ -138,3 +139,34 @@ def test_sizes_follow_generations_and_nothing_is_lost():
     events = np.concatenate([writes(np.arange(900)), reads(np.random.default_rng(1).integers(0, 900, 4000))])
     done = run(one(TWO, HOST, **group(600), sampling=sampled(500)), events, probe=lambda built: below_youngest(built))
     assert all(len(below) > 100 for below in done.seen[2:])
+
+
+def on_hard_disk(era: str, access: str, written: float) -> Run:
+    """A group of 4 MiB that uses a file of 16 MiB on a disk of 8 ms at random, far below the background threshold."""
+    slow = Disk(read_latency=8 * MS, write_latency=8 * MS, parallel=1)
+    region = Region(kind="file", access=access, disk="d")  # type: ignore[arg-type]
+    draw = np.random.default_rng(7)
+    pages, dirty = draw.integers(0, 4096, 15_000), draw.random(15_000) < written
+    return run(one(era, machine(256, disks={"d": slow}), region, **group(1024)), touches(pages, dirty))
+
+
+@pytest.mark.parametrize(("access", "written"), [("read", 0.3), ("mmap", 0.3), ("mmap", 1.0)])
+def test_a_group_full_of_dirty_file_pages_has_them_written(access, written):
+    """Reclaim that met nothing but dirty pages wakes the flushers, who write while it goes on trying (6.13)."""
+    done = on_hard_disk(TWO, access, written)
+    assert done.metrics["outcome"] == "ok" and done.metrics["oom_kill"] == 0
+    assert done.metrics["nr_written"] > 0.8 * done.metrics["nr_dirtied"] > 2000
+    assert done.metrics["pgrotated"] > 0, "what was written is the next to go"
+
+
+def test_generations_of_6_1_wake_no_flusher():
+    """Nothing else does here: too few pages are dirty for the background threshold (fixed in 6.13)."""
+    done = on_hard_disk(ONE, "read", 0.3)
+    assert done.metrics["outcome"] == "oom" and done.metrics["nr_written"] == 0
+
+
+def test_a_task_that_only_writes_is_killed_before_its_pages_are_clean():
+    """As was reported of groups without dirty throttling (cgroup v1): reclaim does not wait for the flushers (7.0)."""
+    done = on_hard_disk(TWO, "read", 1.0)
+    assert done.metrics["outcome"] == "oom" and done.metrics["nr_written"] < done.metrics["nr_dirtied"]
+    assert on_hard_disk("6.18", "read", 1.0).metrics["outcome"] == "ok"

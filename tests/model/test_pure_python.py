@@ -13,8 +13,8 @@ import pytest
 from model import api
 from model.description import Cell, Cgroup, Disk, Machine, Mempolicy, Node, Region, Stream, SwapTarget, Task
 from model.units import PAGE, MiB
-from tests.model.cells import ERAS, GENERATIONS
 
+ERAS = ("3.1", "4.19", "6.18", "6.18+mglru")  # between them most kernels
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import json, pickle, sys
@@ -36,19 +36,19 @@ def cell(era: str) -> Cell:
     shared = Region(kind="file", disk="d", file="f", size=60 * PAGE)
     tasks = {
         "a": Task(
-            stream=Stream(kind="zipf", params={"size": 300 * PAGE, "accesses": 1500, "write_fraction": 0.4}),
+            stream=Stream(kind="zipf", params={"size": 300 * PAGE, "accesses": 800, "write_fraction": 0.4}),
             memory=(shared, Region()),
             cgroup="g",
             mempolicy=Mempolicy(mode="interleave", nodes=(0, 1)),
         ),
         "b": Task(
-            stream=Stream(kind="loop", params={"size": 150 * PAGE, "accesses": 600, "write_fraction": 0.2}),
+            stream=Stream(kind="loop", params={"size": 150 * PAGE, "accesses": 400, "write_fraction": 0.2}),
             memory=(shared, Region(kind="file", access="read", disk="d")),
             cgroup="g",
             node=1,
         ),
     }
-    return Cell(kernel=era, machine=machine, tasks=tasks, cgroups={"g": Cgroup(max=130 * PAGE)})
+    return Cell(kernel=era, machine=machine, tasks=tasks, cgroups={"g": Cgroup(max=100 * PAGE)})
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +56,16 @@ def interpreted() -> dict[str, dict[str, Any]]:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        input=pickle.dumps([cell(era) for era in ERAS + GENERATIONS]),
+        input=pickle.dumps([cell(era) for era in ERAS]),
         capture_output=True,
         env=environment,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return dict(zip(ERAS + GENERATIONS, json.loads(done.stdout), strict=True))
+    return dict(zip(ERAS, json.loads(done.stdout), strict=True))
 
 
-@pytest.mark.parametrize("era", ERAS + GENERATIONS)
+@pytest.mark.parametrize("era", ERAS)
 def test_interpreted_and_compiled_runs_count_the_same(era: str, interpreted: dict[str, dict[str, Any]]):
     compiled = api.simulate(cell(era), check=True).metrics
     assert compiled["pswpin"] > 0 and compiled["pgsteal_file"] > 0 and compiled["pgactivate"] > 0

@@ -19,6 +19,11 @@ def test_every_counter_is_a_metric():
     assert all(metrics.metric(name).unit == counter.unit for name, counter in COUNTERS.items())
 
 
+def test_no_metric_is_declared_twice():
+    heads = [line.split("|")[0].strip() for line in metrics.DERIVED.strip().splitlines()[::2]]
+    assert len(heads) == len(set(heads))
+
+
 @pytest.mark.parametrize("name", [n for n, m in metrics.declared().items() if m.expression])
 def test_formulas_are_made_of_declared_metrics_and_units_fit_names(name: str):
     assert set(metrics.columns_of(name)) <= metrics.declared().keys()

@@ -66,7 +66,7 @@ def start(m):
     d.ready, d.by_task = 1, p[BY_TASK]
     d.min_regions, d.max_regions = p[MIN_REGIONS], p[MAX_REGIONS]
     d.sample_ns, d.samples = p[SAMPLE] * 1_000, max(1, p[AGGR] // p[SAMPLE])
-    d.left = d.samples
+    d.left, d.from_page = d.samples, -1
     add_targets(m, d.by_task)
 
 
@@ -123,6 +123,7 @@ def check(m):
             r[i].nr_accesses += 1
         most = max(most, r[i].nr_accesses)
     m.vm.damon_samples += m.damon.nr
+    m.vm.damon_samplings += 1
     m.damon.prepared = 0
     return most
 
@@ -194,7 +195,7 @@ def apply(m, i):
     d, region = m.damon, damon_regions(m)[i]
     pages = room(d.esz, d.charged_bytes, region.end - region.start)
     m.vm.damos_nr_tried += 1
-    m.vm.damos_sz_tried += (region.end - region.start) * PAGE
+    m.vm.damos_sz_tried += pages * PAGE
     if pages == 0:
         return
     if pages < region.end - region.start:
@@ -257,7 +258,6 @@ def idle_step(m, scanner):
     d = m.damon
     if not d.ready:
         start(m)
-        d.from_page = -1
     if d.prepared:
         most = check(m)
         d.left -= 1

@@ -9,7 +9,7 @@ from model.jit import frames, hook, kernel
 from model.mm.idle import clear_references, cold_age_of, count_age, publish
 from model.mm.state import IDLE, LRU
 from model.mm.truth import judge
-from model.registry import AXES
+from model.units import MS
 
 SOURCE = "mm/page_idle.c, 4.3 and later; Documentation/admin-guide/mm/idle_page_tracking.rst"
 SCANNERS = "machine"
@@ -17,9 +17,13 @@ KEEPS = "ages"
 PARAMS = {
     "interval_ms": (300_000, "ms", "wait between marking and reading", "default of idlememstat: 300 s"),
 }
-AXIS = list(AXES).index("idle")
 WORD = 64
 WRITE, READ = 0, 1
+
+
+def configure(cfg, params):
+    """Settings of a machine with this scanner: how long an age lasts."""
+    cfg.scan_ns = params["interval_ms"] * MS
 
 
 @kernel
@@ -49,7 +53,6 @@ def read_word(m, first, end):
 def idle_step(m, scanner):
     seen, frames_in_all = m.scanners[scanner], m.cfg.nr_frames
     end = min(seen.pos + WORD, frames_in_all)
-    m.cfg.scan_ns = m.params[AXIS, 0] * 1_000_000
     m.clock.now += m.cfg.syscall
     if seen.phase == WRITE:
         write_word(m, seen.pos, end)
@@ -61,10 +64,10 @@ def idle_step(m, scanner):
     seen.pos = 0
     if seen.phase == WRITE:
         seen.phase = READ
-        return m.clock.now + m.params[AXIS, 0] * 1_000_000
+        return m.clock.now + m.cfg.scan_ns
     seen.phase = WRITE
     seen.rounds += 1
     for node in range(m.cfg.nr_nodes):
         publish(m, node)
-    judge(m, scanner, 0, frames_in_all, cold_age_of(m, m.params[AXIS, 0] * 1_000_000))
+    judge(m, scanner, 0, frames_in_all, cold_age_of(m, m.cfg.scan_ns))
     return m.clock.now

@@ -1,55 +1,87 @@
-"""A kernel thread a node looks at every physical page once a scan period and keeps an age and histograms (2011).
+"""A kernel thread looks at every physical page once a scan period and keeps an age and histograms (2011).
 
-Work is spread over the period in 120 slices (at the default period one a second). A page found used has age 0, an idle
-one gets a scan older, up to 255; histograms count idle pages per group as idle_clean, idle_dirty_file and
-idle_dirty_swap. A young bit taken from reclaim is remembered and counts for it. Every period costs one look-up of
-mappings for every page in memory, used or not.
+Every second it visits the period's share of each node's frames. A page found used has age 0, an idle one gets a scan
+older, up to 255; histograms count idle pages per group as idle_clean, idle_dirty_file and idle_dirty_swap. A young bit
+taken from reclaim is remembered and counts for it. Every period costs one look-up of mappings for every page in memory,
+used or not.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import hook, kernel
 from model.mm.idle import check_and_age, cold_age_of, node_frames, publish
-from model.mm.state import LRU
 from model.mm.truth import judge
-from model.registry import AXES
+from model.units import MS
 
-SOURCE = "M. Lespinasse, idle page tracking / working set estimation, LWN 461461 (2011); buckets as in kidled's header"
-SCANNERS = "node"
+SOURCE = "M. Lespinasse, V2: idle page tracking / working set estimation, patches 3 to 7 of 9, 27 Sep 2011; LWN 461461"
+SCANNERS = "machine"
 KEEPS = "ages"
 PARAMS = {
-    "scan_ms": (120_000, "ms", "time for one walk over the node's memory (scan_seconds)", "typical setting: 120 s"),
-    "young_flag": (True, "", "whether a young bit taken from reclaim is remembered for it", "page_young, 2011"),
+    "scan_ms": (120_000, "ms", "time for one walk over memory (scan_seconds; less than one goes at once)", "typical"),
+    "young_flag": (True, "", "whether a young bit taken from reclaim is remembered for it", "PG_young, 2011"),
 }
-AXIS = list(AXES).index("idle")
-SLICES, BATCH = 120, 64
+SECOND, BATCH = 1_000_000_000, 64
+
+
+def configure(cfg, params):
+    """Settings of a machine with this scanner: how long a scan takes, whether reclaim is told."""
+    cfg.scan_ns, cfg.lose_young = params["scan_ms"] * MS, int(not params["young_flag"])
 
 
 @kernel
 def walk(m, first, end):
     """Visit the frames of a batch."""
-    f = frames(m)
     for pfn in range(first, end):
         m.clock.now += m.cfg.pfn_walk
-        if f[pfn].state & LRU:
-            check_and_age(m, pfn)
+        check_and_age(m, pfn)
+
+
+@kernel
+def scan_node(m, node, part, parts):
+    """A batch of the node's share of this second (kstaled_scan_node); whether that share is done."""
+    first, end = node_frames(m, node)
+    seen, share = m.scanners[node], -(-(end - first) // parts)
+    share_end = min((part + 1) * share, end - first)
+    upto = min(seen.pos + BATCH, share_end)
+    walk(m, first + seen.pos, first + upto)
+    seen.pos = upto
+    return upto == share_end
+
+
+@kernel
+def scan_done(m):
+    """Whether every node has been walked to its end."""
+    for node in range(m.cfg.nr_nodes):
+        first, end = node_frames(m, node)
+        if m.scanners[node].pos < end - first:
+            return False
+    return True
+
+
+@kernel
+def end_scan(m, scanner):
+    """The histograms of this scan are what readers see from now on; the next one starts over."""
+    m.scanners[scanner].rounds += 1
+    for node in range(m.cfg.nr_nodes):
+        m.scanners[node].pos = 0
+        publish(m, node)
+    judge(m, scanner, 0, m.cfg.nr_frames, cold_age_of(m, m.cfg.scan_ns))
 
 
 @hook
-def idle_step(m, node):
-    seen, period = m.scanners[node], m.params[AXIS, 0] * 1_000_000
-    m.cfg.scan_ns, m.cfg.lose_young = period, 1 - m.params[AXIS, 1]
-    first, end = node_frames(m, node)
-    slice_of = -(-(end - first) // SLICES)
-    if seen.pos == 0:
-        seen.started = m.clock.now
-    if seen.pos % slice_of == 0:
-        m.clock.now += m.cfg.kswapd_wake
-    upto = min(seen.pos + BATCH, (seen.pos // slice_of + 1) * slice_of, end - first)
-    walk(m, first + seen.pos, first + upto)
-    seen.pos = upto
-    if upto < end - first:
-        return seen.started + period * (upto // slice_of) // SLICES
-    seen.pos = 0
-    seen.rounds += 1
-    publish(m, node)
-    judge(m, node, first, end, cold_age_of(m, period))
-    return seen.started + period
+def idle_step(m, scanner):
+    thread = m.scanners[scanner]  # `pos` is that of node 0, `phase` the node whose turn it is
+    parts = max(1, m.cfg.scan_ns // SECOND)
+    if thread.phase == 0 and thread.part == 0 and thread.pos == 0:
+        thread.started = m.clock.now
+    if not scan_node(m, thread.phase, thread.part, parts):
+        return m.clock.now
+    thread.phase += 1
+    if thread.phase < m.cfg.nr_nodes:
+        return m.clock.now
+    m.clock.now += m.cfg.kswapd_wake
+    thread.phase = 0
+    thread.part += 1
+    resume = thread.started + m.cfg.scan_ns * thread.part // parts
+    if scan_done(m):
+        thread.part = 0
+        end_scan(m, scanner)
+    return resume

@@ -14,6 +14,7 @@ from model.mm.throttle import UNDER_WRITEBACK
 from model.mm.vmscan import (
     begin,
     begin_lruvec,
+    come_to,
     end_node,
     finish_lruvec,
     more_rounds,
@@ -171,6 +172,8 @@ def begin_pass(m, nid):
     for z in range(node.first_zone, last + 1):
         for memcg in range(1 if m.cfg.double_lru else m.cfg.nr_memcgs):
             m.sc[nid].lruvec = lruvec_of(m, memcg, nid, z)
+            if m.cfg.total_swap and not m.cfg.double_lru:
+                come_to(m)
             if age_anon(m, nid):
                 shrink_active(m, nid, m.sc[nid].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     m.sc[nid].nr[0] = m.sc[nid].nr[2] = m.sc[nid].nr[3] = 0

@@ -12,6 +12,7 @@ from model.mm.throttle import clear_flags
 from model.mm.vmscan import (
     begin,
     begin_lruvec,
+    come_to,
     end_node,
     finish_lruvec,
     more_rounds,
@@ -65,6 +66,8 @@ def start_pass(m, nid):
     sc.node, sc.zone = nid, node.first_zone
     for memcg in range(m.cfg.nr_memcgs):
         sc.lruvec = lruvec_of(m, memcg, nid, node.first_zone)
+        if m.cfg.total_swap and not m.cfg.lru_gen:
+            come_to(m)
         if age_anon(m, nid):
             shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     soft_limits_first(m, nid)

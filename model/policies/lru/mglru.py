@@ -12,9 +12,9 @@ from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
 from model.mm.gen_refault import evict, refault
 from model.mm.gen_references import check_references, page_referenced
-from model.mm.gens import MIN_GENS, MIN_LRU_BATCH, kinds
+from model.mm.gen_scan import enough, evictable, size, swappiness_of
+from model.mm.gens import MIN_GENS, MIN_LRU_BATCH
 from model.mm.lru import lru_add_drain
-from model.mm.memcontrol import room_for_swap
 from model.mm.oom import kill_largest
 from model.mm.protection import unprotected
 from model.mm.state import (
@@ -23,8 +23,8 @@ from model.mm.state import (
     TWO_TOUCH,
 )
 from model.mm.swap import nr_swap_pages
+from model.mm.vmscan import come_to
 from model.mm.writeback import wakeup_flushers
-from model.mm.zones import watermark_ok
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"
 SCOPE = "node"
@@ -59,34 +59,6 @@ PARAMS = {
 }
 __all__ = ["check_references", "evict", "page_referenced", "refault"]
 LRU_AXIS, MM_WALK, NONLEAF_YOUNG, MIN_TTL_MS = 0, 1, 2, 3
-
-
-@kernel
-def swappiness_of(m, s, lv):
-    """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left (get_swappiness)."""
-    memcg, given = lruvecs(m)[lv].memcg, m.sc[s].given_swappiness
-    if nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg):
-        return 0
-    own = memcgs(m)[memcg].swappiness if given < 0 else given
-    return m.cfg.swappiness if own < 0 else own
-
-
-@kernel
-def size(m, lv, swappiness, first_seq, last_seq):
-    """Pages of the kinds that may be evicted in a range of generations."""
-    pages, total = lrugens(m)[lv].pages, 0
-    first, last = kinds(swappiness)
-    for kind in range(first, last):
-        for seq in range(max(first_seq, lrugens(m)[lv].min_seq[kind]), last_seq + 1):
-            for zone in range(4):
-                total += max(0, pages[seq % MAX_GENS, kind, zone])
-    return total
-
-
-@kernel
-def evictable(m, lv, swappiness):
-    """Pages that eviction could come to."""
-    return size(m, lv, swappiness, 0, lrugens(m)[lv].max_seq)
 
 
 @kernel
@@ -131,47 +103,6 @@ def nr_to_scan(m, s, swappiness):
     return wanted if evicts else 0
 
 
-@kernel
-def all_zones_safe(m, s, margin):
-    """Whether every zone in reach of the caller has what its watermark asks for, and `margin` pages more."""
-    sc = m.sc[s]
-    node = m.nodes[sc.node]
-    for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        zone = m.zones[z]
-        if zone.kind > sc.highest_zoneidx or zone.managed == 0:
-            continue
-        if m.cfg.lru_gen == ONE_TOUCH:
-            if (zone.wmark_high if sc.kswapd else zone.wmark_low) > zone.nr_free:
-                return False
-        elif not watermark_ok(m, z, zone.wmark_high + margin, sc.highest_zoneidx):
-            return False
-    return True
-
-
-@kernel
-def enough(m, s):
-    """Whether the lruvec may be left before its share is scanned (should_abort_scan)."""
-    sc = m.sc[s]
-    reclaimed = sc.nr_reclaimed + sc.round_reclaimed
-    if m.cfg.lru_gen == TWO_TOUCH:
-        if sc.memcg:
-            return False
-        return reclaimed >= sc.nr_to_reclaim or (sc.kswapd and all_zones_safe(m, s, MIN_LRU_BATCH))
-    if sc.kswapd and reclaimed < sc.nr_to_reclaim:
-        return False
-    if not sc.kswapd:
-        if lrugens(m)[sc.lruvec].max_seq - sc.first_seq > 1:  # age a group at most once
-            return True
-        if reclaimed >= sc.nr_to_reclaim and sc.swapping:
-            return True
-        if sc.memcg:
-            return False
-    if sc.priority > DEF_PRIORITY - 2 or not all_zones_safe(m, s, 0):
-        return False
-    sc.round_reclaimed += MIN_LRU_BATCH  # to stop the groups after it as well
-    return True
-
-
 @hook
 def lruvec_begin(m, s):
     sc = m.sc[s]
@@ -186,6 +117,7 @@ def lruvec_round(m, s):
     """Evict one batch of the current lruvec, or age it; 1 when there is more to do."""
     sc, swappiness = m.sc[s], swappiness_of(m, s, m.sc[s].lruvec)
     wanted = nr_to_scan(m, s, swappiness)
+    sc.aged = 1 if wanted < 0 else 0
     if wanted <= 0:
         return 0
     scanned = evict_batch(m, s, swappiness, wanted)
@@ -206,18 +138,22 @@ def lruvec_end(m, s):
     return 0
 
 
-@hook
-def prepare_scan(m, s):
-    """The daemon starts a run at the priority at which its target is met in one pass (set_initial_priority, 6.3)."""
+@kernel
+def set_initial_priority(m, s):
+    """The daemon starts a run at the priority at which its target is met in one pass (6.3)."""
     sc = m.sc[s]
-    if m.cfg.lru_gen == ONE_TOUCH or not sc.kswapd or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
-        return 0
+    if m.cfg.lru_gen == ONE_TOUCH or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
+        return
     node, reclaimable = m.nodes[sc.node], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         reclaimable += m.zones[z].nr_lru[2] + (m.zones[z].nr_lru[0] if nr_swap_pages(m) else 0)
     priority = bits(reclaimable) - 1 - bits(sc.nr_to_reclaim - 1)
     sc.priority = max(DEF_PRIORITY // 2, min(priority, DEF_PRIORITY))
     node.kswapd_priority = sc.priority
+
+
+@hook
+def prepare_scan(m, s):
     return 0
 
 
@@ -233,7 +169,9 @@ def bits(n):
 @kernel
 def _old_enough(m, s, lv, swappiness):
     """Whether eviction would find something older than `min_ttl_ms` (lruvec_is_reclaimable)."""
-    g, sc = lrugens(m)[lv], m.sc[s]
+    g, sc, group = lrugens(m)[lv], m.sc[s], memcgs(m)[lruvecs(m)[lv].memcg]
+    if m.cfg.lru_gen == TWO_TOUCH and group.emin and group.usage <= group.emin:
+        return False
     oldest = g.min_seq[1] if m.cfg.lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
     if g.born[oldest % MAX_GENS] + m.params[LRU_AXIS, MIN_TTL_MS] * 1_000_000 > m.clock.now:
         return False
@@ -254,6 +192,9 @@ def age_anon(m, s):
         sc.old_enough = 0 if m.params[LRU_AXIS, MIN_TTL_MS] else 1
         if m.cfg.lru_gen == ONE_TOUCH and not sc.aging:
             sc.old_enough = 1
+        set_initial_priority(m, s)
+    if m.cfg.lru_gen == TWO_TOUCH or sc.aging:
+        come_to(m)
     swappiness = swappiness_of(m, s, lv)
     fits = 1 if sc.old_enough or _old_enough(m, s, lv, swappiness) else 0
     if m.cfg.lru_gen == ONE_TOUCH and sc.aging and should_age(m, lv, swappiness) and fits:

@@ -66,8 +66,6 @@ def reclaim_cold(m, first, end):
 @hook
 def proactive_step(m, controller):
     walk, p = m.kreclaimd, m.params[AXIS]
-    if m.cfg.scan_ns == 0:  # no scan has begun
-        return m.clock.now + p[MINUTE] * 1_000_000
     if walk.pos == 0:
         walk.started = m.clock.now
         for memcg in range(m.cfg.nr_memcgs):

@@ -1,0 +1,91 @@
+"""Global reclaim takes groups from a node's LRU of groups, so that it need not visit all of them (6.3 and later).
+
+Groups stand in an old and a young generation; reclaim goes through the old one from a random bin on and stops when it
+has enough. A group that had to be aged becomes young; one too small to scan is tried once more, then becomes young; the
+others stay old and are met again. Reclaim below a limit walks the subtree as `shared-cookie` does. A group below
+memory.min is passed over, one below memory.low until its second turn, one over its soft limit comes first.
+"""
+
+from model.jit import hook, kernel, lrugens, memcgs
+from model.mm.gen_scan import enough, evictable, swappiness_of
+from model.mm.memcg_iter import after, follow, iterator, join
+from model.mm.memcg_lru import NOP, TAIL, YOUNG, begin_walk, go_on, rotate
+from model.mm.memcontrol import EVENT_LOW, event
+from model.mm.protection import calculate_protection, proportional, protect
+from model.mm.vmscan import lruvec_at
+from model.policies.memcg.shared_cookie import over_high
+
+SOURCE = "mm/vmscan.c: lru_gen_shrink_node, shrink_many, shrink_one, lru_gen_age_node, 6.18"
+SCOPE = "node"
+NEEDS = "generations"
+MEMCG_LRU = True
+PARAMS = {
+    "recursive_protection": (
+        False,
+        "",
+        "children share what they leave unclaimed of their parent's protection, by usage",
+        "off unless cgroup2 is mounted with memory_recursiveprot (5.7); systemd does",
+    )
+}
+MEMCG_AXIS = 8  # row of this axis in m.params
+SHRINK = -1  # may_shrink found nothing against it: what follows depends on what shrinking comes to
+__all__ = ["over_high"]
+
+
+@hook
+def first_group(m, s):
+    sc, recursive = m.sc[s], m.params[MEMCG_AXIS, 0]
+    sc.partial = 0 if sc.kswapd or sc.full_walk else 1
+    if sc.memcg:
+        return join(m, s, iterator(m, s, 0)) if sc.partial else sc.memcg
+    if sc.kswapd and m.cfg.protection:
+        for memcg in range(1, m.cfg.nr_memcgs):
+            calculate_protection(m, 0, memcg, recursive)
+    return begin_walk(m, s)
+
+
+@hook
+def may_shrink(m, s, memcg):
+    """Direct reclaim goes by the protection that kswapd worked out last."""
+    sc, group = m.sc[s], memcgs(m)[memcg]
+    sc.memcg_event, sc.aged = SHRINK, 0
+    if sc.memcg:
+        return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if m.cfg.protection else 1
+    if memcg and group.usage <= group.emin:
+        sc.memcg_event = YOUNG
+    elif memcg and group.usage <= group.elow:
+        if lrugens(m)[lruvec_at(m, s, memcg)].memcg_seg != TAIL:
+            sc.memcg_event = TAIL
+        else:
+            event(m, memcg, EVENT_LOW)
+    if sc.memcg_event != SHRINK:
+        return 0
+    proportional(m, s, memcg)
+    return 1
+
+
+@kernel
+def outcome(m, s, lv):
+    """What becomes of a group that reclaim has visited (the return value of shrink_one)."""
+    sc = m.sc[s]
+    if sc.memcg_event != SHRINK:
+        return sc.memcg_event
+    if sc.aged:
+        return YOUNG
+    if evictable(m, lv, swappiness_of(m, s, lv)) >> sc.priority:
+        return NOP
+    return YOUNG if lrugens(m)[lv].memcg_seg == TAIL else TAIL
+
+
+@hook
+def next_group(m, s, memcg):
+    sc, lv = m.sc[s], lruvec_at(m, s, memcg)
+    if sc.memcg == 0:
+        stop = enough(m, s)
+        following = go_on(m, s, lv, outcome(m, s, lv))
+        return -1 if stop else following
+    if sc.memcg_event == SHRINK and sc.aged:
+        rotate(m, lv, YOUNG)
+    if not sc.partial:
+        return after(m, s, memcg)
+    return -1 if sc.nr_reclaimed >= sc.nr_to_reclaim else follow(m, s, iterator(m, s, 0))
