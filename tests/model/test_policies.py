@@ -38,6 +38,13 @@ def test_a_variant_defines_only_hooks_that_exist(axis, name):
     assert all(hook.fn.__code__.co_argcount == HOOKS[key] + 1 for key, hook in hooks.items())
 
 
+@pytest.mark.parametrize(("axis", "name"), ALL)
+def test_a_variant_reads_the_parameters_of_its_own_axis(axis, name):
+    module = registry.load(axis, Variant(variant=name))
+    rows = {key: value for key, value in vars(module).items() if key.endswith("AXIS")}
+    assert set(rows.values()) <= {list(registry.axes()).index(axis)}, rows
+
+
 def owner_of(hook: str) -> str | None:
     """The axis whose variants define a hook."""
     found = {
