@@ -17,6 +17,7 @@ from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import oom_kill
 from model.mm.page_io import finish_writes
+from model.mm.pressure import stalled_ns
 from model.mm.state import (
     DONE,
     KILLED,
@@ -140,7 +141,7 @@ def enter_kernel(m, t):
     last = region + task.nr_regions - 1
     while region < last and argument >= regions(m)[region + 1].first:
         region += 1
-    entered, stalls = m.clock.now, stalled(m, t)
+    entered, stalls = m.clock.now, stalled_ns(m, t)
     if access(m, t, region, argument, op) == OUT_OF_MEMORY:
         oom_kill(m, t)
         return 0
@@ -151,18 +152,11 @@ def enter_kernel(m, t):
     if task.over_high:
         over_high(m, t, 0)
     m.clock.now += task.think
-    task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls) - task.think
+    task.stat.fault_ns += m.clock.now - entered - (stalled_ns(m, t) - stalls) - task.think
     task.pos += 1
     task.stat.accesses += 1
     m.clock.accesses += 1
     return 1
-
-
-@kernel
-def stalled(m, t):
-    """All the task's waiting so far, in ns."""
-    s = tasks(m)[t].stat
-    return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_high_ns + s.stall_swap_ns + s.stall_file_ns
 
 
 @kernel
