@@ -146,8 +146,6 @@ def _generations(built: Built, seen: np.ndarray) -> None:
         said = np.zeros(g.pages.shape, dtype=np.int64)
         for gen, kind, zone in np.ndindex(*g.pages.shape):
             rows = g.lists[gen, kind, zone]
-            if rows.n == 0:
-                continue
             chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
             pages = frames[chain]
             seen[chain] += 1

@@ -19,6 +19,7 @@ from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import oom_kill
 from model.mm.page_io import finish_writes
+from model.mm.pressure import stalled_ns
 from model.mm.state import (
     BLOCKED,
     DONE,
@@ -148,12 +149,12 @@ def enter_kernel(m, t):
         region += 1
     if op == FSYNC:
         return sync_file(m, t, region, argument)
-    entered, stalls = m.clock.now, stalled(m, t)
+    entered, stalls = m.clock.now, stalled_ns(m, t)
     m.clock.may_block = 1
     served = access(m, t, region, argument, op)
     m.clock.may_block = 0
     if served == OUT_OF_MEMORY and m.clock.blocked_until:
-        task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls)
+        task.stat.fault_ns += m.clock.now - entered - (stalled_ns(m, t) - stalls)
         return 0
     task.suspended.active = 0
     if served == OUT_OF_MEMORY:
@@ -166,7 +167,7 @@ def enter_kernel(m, t):
     if task.over_high:
         over_high(m, t, 0)
     after_access(m, t)
-    task.stat.fault_ns += m.clock.now - entered - (stalled(m, t) - stalls)
+    task.stat.fault_ns += m.clock.now - entered - (stalled_ns(m, t) - stalls)
     if task.throttled and task.state == RUNNABLE:
         task.wake_at += task.think
     else:
@@ -186,13 +187,6 @@ def sync_file(m, t, region, page):
         return 0
     tasks(m)[t].pos += 1
     return 1
-
-
-@kernel
-def stalled(m, t):
-    """All the task's waiting so far, in ns."""
-    s = tasks(m)[t].stat
-    return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_high_ns + s.stall_swap_ns + s.stall_file_ns
 
 
 @kernel

@@ -113,34 +113,6 @@ ERAS = {
             cgroup_missing=_V1,
         ),
         Era(
-            "3.3",
-            "The patch set of 2011: one LRU list a page, its group's, which reclaim of every kind walks; file pages "
-            "are written by kswapd alone (3.2). Source: mm/vmscan.c and mm/memcontrol.c of 3.3.",
-            {"lru": "split", "kswapd": "all-zones", "direct_reclaim": "per-zone",
-             "reclaim_writeback": "kswapd-only", "watermarks": "quarters", "zonelist": "by-load",
-             "pcp": "batch-31", "swap_readahead": "aligned"}
-             | _PLAIN | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped"},
-            _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
-            _OLD_MODES,
-            params={"dirty_throttling": _BEFORE_3_6},
-            kmem_accounting=False,
-            slab_by_bytes=False,
-            tlb_batched=False,
-            fault_around=False,
-            mapped_counts_twice=True,
-            activates_in_batch=False,
-            blk_mq=False,
-            wbt=False,
-            max_sectors_kib=512,
-            start_all=False,
-            counts_unstable=True,
-            plug_requests=16,
-            lruvec_lock=False,
-            charge_retries=5,
-            missing=_NO_SCALE,
-            cgroup_missing=_V1,
-        ),
-        Era(
             "3.15",
             "Refault distance for file pages, lists still per zone; kswapd works on a zone in shares of its high "
             "watermark. Source: mm/vmscan.c, mm/workingset.c of 3.15.",
@@ -270,6 +242,22 @@ ERAS = {
 }  # fmt: skip
 
 
+ERAS["3.2"] = replace(
+    ERAS["3.1"],
+    name="3.2",
+    doc="As 3.1, with dirtiers that only sleep, as first merged, and file pages written by kswapd alone among "
+    "reclaimers. Source: mm/page-writeback.c, mm/vmscan.c of 3.2.",
+    policy={**ERAS["3.1"].policy, "dirty_throttling": "io-less", "reclaim_writeback": "kswapd-only"},
+    params={},
+)
+ERAS["3.3"] = replace(
+    ERAS["3.2"],
+    name="3.3",
+    doc="The patch set of 2011: one LRU list a page, its group's, which reclaim of every kind walks; pauses make up "
+    "for the time between them. Source: mm/vmscan.c, mm/memcontrol.c, mm/page-writeback.c of 3.3.",
+    policy={**ERAS["3.2"].policy, "memcg": "unified", "dirty_throttling": "position-control"},
+    params={"dirty_throttling": _BEFORE_3_6},
+)
 ERAS["3.0"] = replace(
     ERAS["3.1"],
     name="3.0",

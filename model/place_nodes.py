@@ -105,4 +105,6 @@ def place_lruvecs(built: Built, servers: Servers) -> None:
     each = int(place.max()) + 1
     first = servers.take(each * (groups if one_each else 1))
     table["lock"] = first + one_each * np.arange(groups)[:, None] * each + place
-    built.memory.table("lrugens")["max_seq"] = MIN_GENS + 1
+    generations = built.memory.table("lrugens")
+    generations["lists"]["head"] = generations["lists"]["tail"] = NONE
+    generations["max_seq"] = MIN_GENS + 1

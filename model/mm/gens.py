@@ -6,7 +6,8 @@ The two youngest generations count as active. Source: include/linux/mm_inline.h 
 """
 
 from model.jit import frames, kernel, lrugens
-from model.layout import MAX_GENS, MAX_TIERS, NONE
+from model.layout import MAX_GENS, MAX_TIERS
+from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.state import (
     ACTIVE,
     ANON,
@@ -78,18 +79,10 @@ def _link(m, lv, pfn, gen, at_tail):
     f = frames(m)
     lst = lrugens(m)[lv].lists[gen, kind_of(f[pfn].state), m.zones[f[pfn].zone].kind]
     f[pfn].state = (f[pfn].state & ~HOME_MASK) | gen << HOME_SHIFT
-    f[pfn].prev = f[pfn].next = NONE
-    if lst.n == 0:
-        lst.head = lst.tail = pfn
-    elif at_tail:
-        f[pfn].prev = lst.tail
-        f[lst.tail].next = pfn
-        lst.tail = pfn
+    if at_tail:
+        link_tail(f, lst, pfn)
     else:
-        f[pfn].next = lst.head
-        f[lst.head].prev = pfn
-        lst.head = pfn
-    lst.n += 1
+        link_head(f, lst, pfn)
 
 
 @kernel
@@ -98,16 +91,7 @@ def _unlink(m, lv, pfn):
     f = frames(m)
     home = (f[pfn].state & HOME_MASK) >> HOME_SHIFT
     lst = lrugens(m)[lv].lists[home, kind_of(f[pfn].state), m.zones[f[pfn].zone].kind]
-    before, after = f[pfn].prev, f[pfn].next
-    if before == NONE:
-        lst.head = after
-    else:
-        f[before].next = after
-    if after == NONE:
-        lst.tail = before
-    else:
-        f[after].prev = before
-    lst.n -= 1
+    unlink_row(f, lst, pfn)
 
 
 @kernel

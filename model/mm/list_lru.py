@@ -5,7 +5,7 @@ is in use stays listed until a walk meets it. Where a cache or era is not node- 
 """
 
 from model.jit import frames, kernel, objects, slab_caches, slab_unused, spaces
-from model.layout import NONE
+from model.mm.links import link_tail, unlink_row
 from model.mm.lists import panic
 from model.mm.state import BAD_OBJECT
 
@@ -35,15 +35,8 @@ def list_of_object(m, i):
 @kernel
 def append(m, lst, i):
     """Put object `i` at the tail of list `lst`."""
-    table, row = objects(m), slab_unused(m)[lst]
-    table[i].next, table[i].prev = NONE, row.tail
-    if row.tail == NONE:
-        row.head = i
-    else:
-        table[row.tail].next = i
-    row.tail = i
-    row.n += 1
-    table[i].marks |= LISTED
+    link_tail(objects(m), slab_unused(m)[lst], i)
+    objects(m)[i].marks |= LISTED
     slab_caches(m)[cache_of(m, i)].nr_unused += 1
 
 
@@ -54,16 +47,7 @@ def remove(m, lst, i):
     if not table[i].marks & LISTED or row.n == 0:
         panic(m, BAD_OBJECT, i)
         return
-    before, after = table[i].prev, table[i].next
-    if before == NONE:
-        row.head = after
-    else:
-        table[before].next = after
-    if after == NONE:
-        row.tail = before
-    else:
-        table[after].prev = before
-    row.n -= 1
+    unlink_row(table, row, i)
     table[i].marks &= ~LISTED
     slab_caches(m)[cache_of(m, i)].nr_unused -= 1
 

@@ -8,6 +8,7 @@ Under the multi-generational LRU the same calls put pages into generations, whic
 from model.jit import frames, kernel, lruvecs, page_cgroup
 from model.layout import NONE
 from model.mm.gens import gen_add, gen_delete
+from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
 
 
@@ -30,45 +31,6 @@ def list_of(frame_state):
 def lruvec_of(m, memcg, node, zone):
     """Number of the lruvec of a group's pages on a node (or in a zone, while lists are per zone)."""
     return memcg * m.cfg.nr_zones + (zone if m.cfg.zone_lruvecs else m.nodes[node].first_zone)
-
-
-@kernel
-def link_head(links, lst, at):
-    """Make row `at` of a table of links the newest of list `lst`."""
-    links[at].prev, links[at].next = NONE, lst.head
-    if lst.head == NONE:
-        lst.tail = at
-    else:
-        links[lst.head].prev = at
-    lst.head = at
-    lst.n += 1
-
-
-@kernel
-def link_tail(links, lst, at):
-    """Make row `at` of a table of links the oldest of list `lst`."""
-    links[at].next, links[at].prev = NONE, lst.tail
-    if lst.tail == NONE:
-        lst.head = at
-    else:
-        links[lst.tail].next = at
-    lst.tail = at
-    lst.n += 1
-
-
-@kernel
-def unlink_row(links, lst, at):
-    """Take row `at` of a table of links off list `lst`."""
-    before, after = links[at].prev, links[at].next
-    if before == NONE:
-        lst.head = after
-    else:
-        links[before].next = after
-    if after == NONE:
-        lst.tail = before
-    else:
-        links[after].prev = before
-    lst.n -= 1
 
 
 @kernel

@@ -49,3 +49,26 @@ def join(m, s, at):
 def follow(m, s, at):
     """The next group of the round that `join` joined; -1 when the round is over, whoever ended it."""
     return advance(m, s, at) if m.sc[s].generation == iters(m)[at].generation else -1
+
+
+@kernel
+def choose_walk(m, s):
+    """kswapd, and whoever found nothing in a shared round, walk by themselves; everybody else shares a round (6.11)."""
+    sc = m.sc[s]
+    sc.partial = 0 if sc.kswapd or sc.full_walk else 1
+
+
+@kernel
+def begin_shared(m, s):
+    """The first group of the walk that `choose_walk` chose."""
+    sc = m.sc[s]
+    return join(m, s, iterator(m, s, 0)) if sc.partial else sc.memcg
+
+
+@kernel
+def next_shared(m, s, group):
+    """The next group of that walk; a shared round is left when there is enough. -1 = it is over."""
+    sc = m.sc[s]
+    if not sc.partial:
+        return after(m, s, group)
+    return -1 if sc.nr_reclaimed >= sc.nr_to_reclaim else follow(m, s, iterator(m, s, 0))

@@ -10,7 +10,8 @@ Source: lru_gen_rotate_memcg, lru_gen_online_memcg, lru_gen_soft_reclaim, shrink
 from model.jit import kernel, lrugens, lruvecs, memcgs
 from model.layout import MEMCG_BINS, MEMCG_GENS, NONE
 from model.mm.lehmer import following
-from model.mm.lists import link_head, link_tail, lruvec_of, unlink_row
+from model.mm.links import link_head, link_tail, unlink_row
+from model.mm.lists import lruvec_of
 
 NOP, HEAD, TAIL, OLD, YOUNG = 0, 1, 2, 3, 4  # what happens to a group (MEMCG_LRU_HEAD and so on)
 

@@ -9,6 +9,7 @@ from model.jit import caller, frames, kernel, memcgs, objects, slab_caches, slab
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.limits import charge
+from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.list_lru import LISTED, PINNING, cache_of, list_of_object, put, remove
 from model.mm.lists import panic
 from model.mm.memcontrol import uncharge, uncharge_pages
@@ -22,38 +23,20 @@ slab_frame = caller("slab_frame")
 @kernel
 def push_partial(m, lst, pfn, at_tail):
     """Put a page with free places at the head or tail of partial list `lst`."""
-    f, row = frames(m), slab_partial(m)[lst]
-    if row.n == 0:
-        f[pfn].prev = f[pfn].next = NONE
-        row.head = row.tail = pfn
-    elif at_tail:
-        f[pfn].prev, f[pfn].next = row.tail, NONE
-        f[row.tail].next = pfn
-        row.tail = pfn
+    if at_tail:
+        link_tail(frames(m), slab_partial(m)[lst], pfn)
     else:
-        f[pfn].prev, f[pfn].next = NONE, row.head
-        f[row.head].prev = pfn
-        row.head = pfn
-    row.n += 1
+        link_head(frames(m), slab_partial(m)[lst], pfn)
 
 
 @kernel
 def unlink_partial(m, lst, pfn):
     """Take a page off partial list `lst`."""
-    f, row = frames(m), slab_partial(m)[lst]
+    row = slab_partial(m)[lst]
     if row.n == 0:
         panic(m, BAD_OBJECT, pfn)
         return
-    before, after = f[pfn].prev, f[pfn].next
-    if before == NONE:
-        row.head = after
-    else:
-        f[before].next = after
-    if after == NONE:
-        row.tail = before
-    else:
-        f[after].prev = before
-    row.n -= 1
+    unlink_row(frames(m), row, pfn)
 
 
 @kernel

@@ -8,7 +8,7 @@ memory.min is passed over, one below memory.low until its second turn, one over 
 
 from model.jit import hook, kernel, lrugens, memcgs
 from model.mm.gen_scan import enough, evictable, swappiness_of
-from model.mm.memcg_iter import after, follow, iterator, join
+from model.mm.memcg_iter import begin_shared, choose_walk, next_shared
 from model.mm.memcg_lru import NOP, TAIL, YOUNG, begin_walk, go_on, rotate
 from model.mm.memcontrol import EVENT_LOW, event
 from model.mm.protection import calculate_protection, proportional, protect
@@ -35,9 +35,9 @@ __all__ = ["over_high"]
 @hook
 def first_group(m, s):
     sc, recursive = m.sc[s], m.params[MEMCG_AXIS, 0]
-    sc.partial = 0 if sc.kswapd or sc.full_walk else 1
+    choose_walk(m, s)
     if sc.memcg:
-        return join(m, s, iterator(m, s, 0)) if sc.partial else sc.memcg
+        return begin_shared(m, s)
     if sc.kswapd and m.cfg.protection:
         for memcg in range(1, m.cfg.nr_memcgs):
             calculate_protection(m, 0, memcg, recursive)
@@ -86,6 +86,4 @@ def next_group(m, s, memcg):
         return -1 if stop else following
     if sc.memcg_event == SHRINK and sc.aged:
         rotate(m, lv, YOUNG)
-    if not sc.partial:
-        return after(m, s, memcg)
-    return -1 if sc.nr_reclaimed >= sc.nr_to_reclaim else follow(m, s, iterator(m, s, 0))
+    return next_shared(m, s, memcg)

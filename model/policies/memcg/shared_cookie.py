@@ -6,7 +6,7 @@ memory.high as before; large charges beyond memory.high are answered inside the 
 
 from model.jit import hook
 from model.mm.limits import reclaim_and_sleep
-from model.mm.memcg_iter import after, follow, iterator, join
+from model.mm.memcg_iter import begin_shared, choose_walk, next_shared
 from model.policies.memcg.full_walk import may_shrink
 
 SOURCE = "mm/vmscan.c: shrink_node_memcgs, mm/memcontrol.c: mem_cgroup_iter, 6.18"
@@ -23,17 +23,13 @@ __all__ = ["may_shrink"]
 
 @hook
 def first_group(m, s):
-    sc = m.sc[s]
-    sc.partial = 0 if sc.kswapd or sc.full_walk else 1
-    return join(m, s, iterator(m, s, 0)) if sc.partial else sc.memcg
+    choose_walk(m, s)
+    return begin_shared(m, s)
 
 
 @hook
 def next_group(m, s, memcg):
-    sc = m.sc[s]
-    if not sc.partial:
-        return after(m, s, memcg)
-    return -1 if sc.nr_reclaimed >= sc.nr_to_reclaim else follow(m, s, iterator(m, s, 0))
+    return next_shared(m, s, memcg)
 
 
 @hook
