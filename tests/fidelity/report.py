@@ -11,6 +11,7 @@ from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, FLUSHES, PACES, PAGES, PHASES, Result, Summary, summaries
 from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Deviation, deviations
+from tests.fidelity.markdown import table
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
 
 GUESTS = ("6.1", "6.1+mglru")
@@ -33,12 +34,6 @@ SPREAD = ("median %", "90th %", "worst %", "kernel median %", "kernel worst %")
 def percent(value: float | None, digits: int = 2) -> str:
     """A share as a percentage; a dash for nothing."""
     return "–" if value is None else f"{100 * value:.{digits}f}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, first column left-aligned, the others right-aligned."""
-    lines = [" | ".join(head), " | ".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(row) for row in rows)]
-    return "\n".join(f"| {line} |" for line in lines)
 
 
 def summary_rows(group: str, found: Sequence[Summary]) -> list[list[str]]:
