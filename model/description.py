@@ -120,6 +120,8 @@ class Machine:
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
     bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
     TLB, every access marks."""
+    pci_hole: Bytes = 0
+    """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: tuple[str, ...] = ()
     """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
 

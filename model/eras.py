@@ -61,7 +61,7 @@ class Era:
 
 _PLAIN = {
     "memcg": "unified", "idle": "none", "proactive": "none", "reclaim_throttle": "node-flags",
-    "dirty_throttling": "position-control",
+    "dirty_throttling": "position-control", "dirty_limits": "per-node",
 }  # fmt: skip
 _V1 = {
     "min": "memory.min came with 4.18", "low": "memory.low came with 4.0", "high": "memory.high came with 4.0",
@@ -91,7 +91,7 @@ ERAS = {
              "pcp": "batch-31", "swap_readahead": "aligned"}
              | _PLAIN
              | {"reclaim_throttle": "wait-iff-congested", "shrinker": "batched-clamped", "memcg": "double-lru",
-                "dirty_throttling": "dirtier-writes"},
+                "dirty_throttling": "dirtier-writes", "dirty_limits": "none"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             params={"reclaim_throttle": {"batch": False}},
@@ -119,7 +119,7 @@ ERAS = {
             {"lru": "zone-workingset", "kswapd": "all-zones", "direct_reclaim": "per-zone",
              "reclaim_writeback": "second-visit", "watermarks": "quarters", "zonelist": "by-load",
              "pcp": "batch-31", "swap_readahead": "adaptive-cluster"}
-             | _PLAIN | {"shrinker": "count-scan", "memcg": "until-enough"},
+             | _PLAIN | {"shrinker": "count-scan", "memcg": "until-enough", "dirty_limits": "per-zone"},
             _BASE | {"zone_reclaim_mode": None, "numa_zonelist_order": "default"},
             _OLD_MODES,
             params={
@@ -254,8 +254,10 @@ ERAS["3.3"] = replace(
     ERAS["3.2"],
     name="3.3",
     doc="The patch set of 2011: one LRU list a page, its group's, which reclaim of every kind walks; pauses make up "
-    "for the time between them. Source: mm/vmscan.c, mm/memcontrol.c, mm/page-writeback.c of 3.3.",
-    policy={**ERAS["3.2"].policy, "memcg": "unified", "dirty_throttling": "position-control"},
+    "for the time between them; dirty pages are limited zone by zone. Source: mm/vmscan.c, mm/memcontrol.c, "
+    "mm/page-writeback.c of 3.3.",
+    policy=ERAS["3.2"].policy
+    | {"memcg": "unified", "dirty_throttling": "position-control", "dirty_limits": "per-zone"},
     params={"dirty_throttling": _BEFORE_3_6},
 )
 ERAS["3.0"] = replace(

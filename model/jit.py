@@ -77,6 +77,8 @@ HOOKS = {
     "balance_dirty_pages_ratelimited": 1,  # (task): it dirtied a page of task.balance_wb; until when it sleeps, or 0
     "balance_dirty_pages": 1,  # (task): its sleep in dirty throttling is over; until when it sleeps again, or 0
     "update_bandwidth": 2,  # (wb, jiffy the flusher's work began): some was submitted; 0
+    # axis dirty_limits
+    "dirty_ok": 1,  # (zone): 1 = dirty pages are within its limit, a page for write() may come from it
     # axis shrinker
     "shrink_slab": 2,  # (sc, group): objects freed, after the group's lruvec on the node (or zone) was shrunk
     "shrink_slab_pass": 1,  # (sc): the same, after one priority: of a task's zonelist, of kswapd's zone or node

@@ -52,7 +52,7 @@ PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
-    nr_file_dirty="i8", nr_writeback="i8",
+    nr_file_dirty="i8", nr_writeback="i8", totalreserve="i8",
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 LIST = row(head="i4", tail="i4", n="i8")

@@ -10,7 +10,7 @@ from model.units import PAGE, GiB, MiB
 DMA, DMA32, NORMAL = 0, 1, 2
 ZONE_NAMES = ("DMA", "DMA32", "Normal", "Movable")
 MAX_NUMNODES = 1024  # CONFIG_NODES_SHIFT = 10, the usual x86-64 distribution setting
-_DMA_END, _DMA32_END = 16 * MiB // PAGE, 4 * GiB // PAGE
+_DMA_END, _DMA32_END = 16 * MiB, 4 * GiB
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class Zone:
 
 
 def zones_of(machine: Machine) -> list[Zone]:
-    """The zones of x86-64: physical memory laid out node after node, cut at 16 MiB and 4 GiB."""
+    """The zones of x86-64: physical memory laid out node after node, cut at 16 MiB and 4 GiB, less the hole there."""
     zones, start = [], 0
+    low_end = _DMA_END // PAGE
+    high_end = max(low_end, (_DMA32_END - machine.pci_hole) // PAGE)
     for nid, node in enumerate(machine.nodes):
         end = start + node.memory // PAGE
-        for kind, low, high in ((DMA, 0, _DMA_END), (DMA32, _DMA_END, _DMA32_END), (NORMAL, _DMA32_END, end)):
+        for kind, low, high in ((DMA, 0, low_end), (DMA32, low_end, high_end), (NORMAL, high_end, end)):
             first, last = max(start, low), min(end, high)
             if first < last:
                 zones.append(Zone(nid, kind, first, last - first))

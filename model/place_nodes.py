@@ -65,6 +65,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
         row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
+        row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)
         batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
         for cpu in range(int(m.cfg.nr_cpus)):
             pcp = m.pcps[cpu, z]

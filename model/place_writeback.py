@@ -43,22 +43,13 @@ def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     cfg = m.cfg
     cfg.cgroup_writeback = bool(rules.get("cgroup"))
     cfg.dirty_anon, cfg.dirty_reserve_of_free = bool(rules.get("anon")), bool(rules.get("reserve_of_free"))
-    cfg.totalreserve = _totalreserve(built) if rules.get("reserve") else 0
+    cfg.totalreserve = int(m.zones["totalreserve"].sum()) if rules.get("reserve") else 0
     cfg.dirty_units = 4096 if rules.get("fine_ratio") else 100
     cfg.flexible_proportions, cfg.pos_clamp = bool(rules.get("flexible")), bool(rules.get("clamp"))
     cfg.floor_in_share, cfg.timer_wheel = bool(rules.get("floor_in_share")), bool(rules.get("timer_wheel"))
     cfg.background_by_device = bool(rules.get("background_by_device"))
     cfg.bw_on_completion = bool(rules.get("on_completion"))
     cfg.balance_dirty, cfg.dirty_page = built.cell.machine.costs.balance_dirty, built.cell.machine.costs.dirty_page
-
-
-def _totalreserve(built: Built) -> int:
-    """High watermarks and the largest lowmem reserve of every zone (calculate_totalreserve_pages)."""
-    m, total = built.memory.m, 0
-    for z in range(int(m.cfg.nr_zones)):
-        zone = m.zones[z]
-        total += min(int(zone.managed), int(zone.wmark_high) + int(zone.reserve.max()))
-    return total
 
 
 def _devices(built: Built) -> None:

@@ -37,6 +37,7 @@ AXES = {
     "proactive": "proactive reclaim: controllers that shrink groups before there is pressure",
     "reclaim_throttle": "when reclaimers sleep because what they meet is still being written, and for how long",
     "dirty_throttling": "how writers are held back when too much of memory is dirty",
+    "dirty_limits": "how many dirty pages a zone or node may hold before pages for write() come from elsewhere",
 }
 
 

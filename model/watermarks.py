@@ -1,5 +1,6 @@
 """Watermarks and lowmem reserves of the zones (setup_per_zone_wmarks, setup_per_zone_lowmem_reserve)."""
 
+from collections.abc import Sequence
 from math import isqrt
 from types import ModuleType
 
@@ -25,6 +26,11 @@ def levels(
         gap = variant.gap(share, pages, scale_factor)
         marks.append((low_end, low_end + gap, low_end + 2 * gap))
     return marks
+
+
+def total_reserve(managed: int, high: int, reserves: Sequence[int]) -> int:
+    """Pages of a zone that user pages cannot count on (zone.dirty_balance_reserve, later totalreserve_pages)."""
+    return min(managed, high + max(int(pages) for pages in reserves))
 
 
 def lowmem_reserves(managed: dict[int, int]) -> dict[int, list[int]]:

@@ -16,18 +16,24 @@ from model.mm.vmscan import DIRECT
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
+dirty_ok = caller("dirty_ok")
 LOW, MIN = 0, 1
 NO_GROUP = -1
 
 
 @kernel
 def _walk(m, nid, level):
-    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark, or NONE."""
+    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark, or NONE.
+
+    At the low watermark a page for write() (__GFP_WRITE) comes from a zone within its dirty limit only.
+    """
     home, cpu = m.nodes[nid], m.clock.cpu
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         zone = m.zones[z]
         if not m.clock.mask >> zone.node & 1:
+            continue
+        if level == LOW and m.clock.writing_to and not dirty_ok(m, z):
             continue
         mark = zone.wmark_low if level == LOW else zone.wmark_min
         ok = watermark_ok(m, z, mark, HIGHEST)

@@ -55,17 +55,23 @@ def swap_is_free(m):
 
 
 @kernel
-def global_dirtyable(m):
-    """Pages of the machine that could become dirty page cache (global_dirtyable_memory)."""
+def dirtyable_of(m, first, end, reserve):
+    """Pages of zones `first` to `end` - 1 that could become dirty page cache, plus one."""
     free = file = anon = 0
-    for z in range(m.cfg.nr_zones):
+    for z in range(first, end):
         zone = m.zones[z]
         free += zone.nr_free
         file += zone.nr_lru[INACTIVE_FILE] + zone.nr_lru[ACTIVE_FILE]
         anon += zone.nr_lru[INACTIVE_ANON] + zone.nr_lru[ACTIVE_ANON]
     if not (m.cfg.dirty_anon and swap_is_free(m)):
         anon = 0
-    return dirtyable(free, file, anon, m.cfg.totalreserve, m.cfg.dirty_reserve_of_free)
+    return dirtyable(free, file, anon, reserve, m.cfg.dirty_reserve_of_free)
+
+
+@kernel
+def global_dirtyable(m):
+    """Pages of the machine that could become dirty page cache (global_dirtyable_memory)."""
+    return dirtyable_of(m, 0, m.cfg.nr_zones, m.cfg.totalreserve)
 
 
 @kernel
@@ -76,6 +82,28 @@ def limits_of(m, available):
         available, cfg.dirty_ratio, cfg.dirty_background_ratio, -(-cfg.dirty_bytes // PAGE),
         -(-cfg.dirty_background_bytes // PAGE), cfg.dirty_units,
     )  # fmt: skip
+
+
+@kernel
+def part_limit(available, ratio, pages, everywhere):
+    """Dirty pages that a zone or node may hold which has `available` of the machine's `everywhere` dirtyable pages.
+
+    By the ratio, or its part of the setting in bytes, which comes as pages (zone_dirty_limit, node_dirty_limit).
+    """
+    return pages * available // everywhere if pages else ratio * available // 100
+
+
+@kernel
+def part_dirty_ok(m, first, end):
+    """Whether zones `first` to `end` - 1, a zone or a node, hold no more dirty pages than their limit."""
+    reserve = dirty = 0
+    for z in range(first, end):
+        zone = m.zones[z]
+        reserve += zone.totalreserve
+        dirty += zone.nr_file_dirty + zone.nr_writeback  # uncommitted pages are among those under writeback here
+    available = dirtyable_of(m, first, end, reserve) - 1
+    pages = -(-m.cfg.dirty_bytes // PAGE)
+    return dirty <= part_limit(available, m.cfg.dirty_ratio, pages, global_dirtyable(m) if pages else 1)
 
 
 @kernel

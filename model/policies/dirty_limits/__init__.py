@@ -1,0 +1,1 @@
+"""Variants of the policy axis `dirty_limits`; see `model.registry.AXES`."""
