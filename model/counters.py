@@ -223,6 +223,18 @@ write_calls | none | calls of write(), a page each | calls
 write_p50_ns | lower | time of a write(), sleeps in dirty throttling included: median
 write_p99_ns | lower | the same: 99 of 100 were shorter
 write_p999_ns | lower | the same: 999 of 1000 were shorter
+read_calls | none | calls of read(), a page each | calls
+read_p50_ns | lower | time of a read(): median
+read_p99_ns | lower | the same: 99 of 100 were shorter
+read_p999_ns | lower | the same: 999 of 1000 were shorter
+fault_calls | none | page faults, minor ones too | calls
+fault_p50_ns | lower | time of a page fault: median
+fault_p99_ns | lower | the same: 99 of 100 were shorter
+fault_p999_ns | lower | the same: 999 of 1000 were shorter
+fsync_calls | none | calls of fsync | calls
+fsync_p50_ns | lower | time of an fsync: median
+fsync_p99_ns | lower | the same: 99 of 100 were shorter
+fsync_p999_ns | lower | the same: 999 of 1000 were shorter
 """, unit="ns")  # fmt: skip
 
 COUNTERS: dict[str, Counter] = {**CGROUP_COUNTERS, **VM_COUNTERS, **NODE_COUNTERS, **TASK_COUNTERS}

@@ -12,6 +12,7 @@ from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRI
 from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
 from model.layout import NONE
 from model.mm.balance_dirty import after_access, go_on, leave_to_others
+from model.mm.calls import CALL_FSYNC, call_begins, call_ends
 from model.mm.exit import exit_mm
 from model.mm.filemap import file_at
 from model.mm.fsync import fsync
@@ -183,8 +184,10 @@ def sync_file(m, t, region, page):
     """fsync of the file that the region has at `page`; 0 while the task rests."""
     r = regions(m)[region]
     index = files(m)[r.file].start + r.file_offset + page - r.first
+    call_begins(m, t, CALL_FSYNC)
     if not fsync(m, t, file_at(m, region, index)):
         return 0
+    call_ends(m, t)
     tasks(m)[t].pos += 1
     return 1
 

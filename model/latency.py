@@ -5,6 +5,7 @@ import numpy as np
 from model.layout import LATENCY_BUCKETS
 from model.machine import Built
 
+CALLS = ("read", "write", "fault", "fsync")  # in the order of model/mm/calls.py
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 
@@ -26,11 +27,9 @@ def percentile(counts: np.ndarray, share: float) -> int:
     return int(low + (high - low) * inside / int(counts[bucket]))
 
 
-def write_latencies(built: Built) -> dict[str, int]:
-    """`write_calls` and percentiles of write() over all tasks, and by task (copies of one together)."""
-    counts = built.memory.table("latencies")["write"].astype(np.int64)
-    if not counts.any():
-        return {}
+def call_latencies(built: Built) -> dict[str, int]:
+    """`<call>_calls` and percentiles of the calls that tasks made: of all, and of each (copies of one together)."""
+    counts = built.memory.table("latencies")["calls"].astype(np.int64)
     names = np.array([name.split(".")[0] for name in built.tasks])
     found = _of("", counts.sum(axis=0))
     for name in built.cell.tasks:
@@ -39,5 +38,9 @@ def write_latencies(built: Built) -> dict[str, int]:
 
 
 def _of(prefix: str, counts: np.ndarray) -> dict[str, int]:
-    calls = {f"{prefix}write_calls": int(counts.sum())}
-    return calls | {f"{prefix}write_{name}_ns": percentile(counts, share) for name, share in PERCENTILES.items()}
+    found = {}
+    for call, own in zip(CALLS, counts, strict=True):
+        if own.any():
+            found[f"{prefix}{call}_calls"] = int(own.sum())
+            found |= {f"{prefix}{call}_{name}_ns": percentile(own, share) for name, share in PERCENTILES.items()}
+    return found

@@ -168,10 +168,10 @@ TASK = row(
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
     # `bdp_*`, `pause`, `write_chunk`, `pages_written`: its call; `wake_at`: when it goes on (ns); `redirtied`: pages of
-    # this event that were dirty already; `write_began`: when it entered write(), else -1.
+    # this event that were dirty already; `call`, `call_began`: why and since when it is in the kernel (mm/calls.py).
     balance_wb="i8", throttled="i8", wake_at="i8", bdp_wb="i8", pages_dirtied="i8", bdp_exceeded="i8", bdp_began="i8",
     pause="i8", write_chunk="i8", pages_written="i8", redirtied="i8", dirties_events="i8",
-    dirties_period="i8", write_began="i8", job=JOB, dirtier_wrote="i8", dirtier_began="i8",
+    dirties_period="i8", call="i8", call_began="i8", job=JOB, dirtier_wrote="i8", dirtier_began="i8",
     stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 # A backing device. `min_ratio`, `max_ratio` in 1/10000 percent (BDI_RATIO_SCALE). Its wbs are adjacent rows.
@@ -199,7 +199,7 @@ DTC = row(
     pos_ratio="i8",
 )  # fmt: skip
 PROP = row(shift="i8", events="i8")  # a floating proportion's global side (lib/proportions.c, to 3.5)
-LATENCY = row(write=("i4", (LATENCY_BUCKETS,)))  # how long a task's write() calls took
+LATENCY = row(calls=("i4", (4, LATENCY_BUCKETS)))  # how long a task's calls took, by kind (model/mm/calls.py)
 SWAP = row(
     first="i8", nslots="i8", used="i8", disk="i8", link="i8", kind="i8", priority="i8", out_ns="i8", in_ns="i8",
     cluster="i8", cluster_next="i8", cluster_end="i8", scan="i8", free_clusters_gone="i8", turn="i8",

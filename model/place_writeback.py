@@ -29,7 +29,7 @@ def place_writeback(built: Built, throttling: ModuleType) -> None:
     _devices(built)
     _estimates(built, rules)
     tasks = built.memory.table("tasks")
-    tasks["nr_dirtied_pause"], tasks["write_began"], tasks["job"]["inode"] = POLL_THRESH, -1, NONE
+    tasks["nr_dirtied_pause"], tasks["call"], tasks["job"]["inode"] = POLL_THRESH, -1, NONE
 
 
 def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:

@@ -16,7 +16,7 @@ from model.counters import (
     WB_COUNTERS,
 )
 from model.idle_stats import BOUNDS, CLASSES, idle_name
-from model.latency import write_latencies
+from model.latency import call_latencies
 from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
@@ -82,7 +82,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built) | write_latencies(built)
+    found |= _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built) | call_latencies(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 

@@ -1,10 +1,9 @@
-"""Dirtiers between calls of balance_dirty_pages: when to call, starting background writeback, sleeping, latencies."""
+"""Dirtiers between calls of balance_dirty_pages: when to call, starting background writeback, sleeping."""
 
 from model.actors import NEVER
-from model.jit import caller, kernel, latencies, tasks, wbs
-from model.layout import LATENCY_BUCKETS
+from model.jit import caller, kernel, tasks, wbs
+from model.mm.calls import call_ends
 from model.mm.dirty_pause import POLL_THRESH
-from model.mm.integers import ilog2
 from model.mm.timers import timeout_ends
 
 balance_dirty_pages_ratelimited = caller("balance_dirty_pages_ratelimited")
@@ -67,24 +66,6 @@ def pages_to_call(m, t, w):
 
 
 @kernel
-def bucket_of(ns):
-    """Histogram bucket of a latency: four to an octave."""
-    if ns < 4:
-        return max(0, ns)
-    octave = ilog2(ns)
-    return min(4 * (octave - 1) + ((ns >> (octave - 2)) & 3), LATENCY_BUCKETS - 1)
-
-
-@kernel
-def note_write(m, t):
-    """Task `t` comes back from write()."""
-    task = tasks(m)[t]
-    if task.write_began >= 0:
-        latencies(m)[t].write[bucket_of(m.clock.now - task.write_began)] += 1
-        task.write_began = -1
-
-
-@kernel
 def slept(m, t, until):
     """The task sleeps until `until`, or rests on a queue's wait list: then from now on."""
     tasks(m)[t].wake_at = m.clock.now if until == NEVER else until
@@ -100,7 +81,7 @@ def after_access(m, t):
         if until:
             slept(m, t, until)
             return 1
-    note_write(m, t)
+    call_ends(m, t)
     return 0
 
 
@@ -117,7 +98,7 @@ def go_on(m, t):
         slept(m, t, until)
         return 1
     task.throttled = 0
-    note_write(m, t)
+    call_ends(m, t)
     return 0
 
 

@@ -22,6 +22,7 @@ from model.jit import (
 )
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.calls import CALL_FAULT, call_begins
 from model.mm.far_memory import note_swap_in
 from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
 from model.mm.lists import panic
@@ -341,6 +342,7 @@ def access(m, t, region, page, write):
             if m.cfg.record_misses:
                 missed(m)[m.clock.accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
+    call_begins(m, t, CALL_FAULT)
     m.vm.pgfault += 0 if tasks(m)[t].suspended.active else 1
     stat_updated(m, tasks(m)[t].memcg, 1)
     if not ensure_table(m, t, at):

@@ -8,6 +8,7 @@ from model.block.disk import read_pages
 from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
+from model.mm.calls import CALL_READ, CALL_WRITE, call_begins
 from model.mm.dirty import set_dirty
 from model.mm.extents import block_of
 from model.mm.lru import lru_add, mark_accessed
@@ -304,8 +305,7 @@ def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
-    if write and tasks(m)[t].write_began < 0:  # not a call that is tried again after a sleep in reclaim
-        tasks(m)[t].write_began = m.clock.now
+    call_begins(m, t, CALL_WRITE if write else CALL_READ)
     m.clock.now += m.cfg.syscall + m.cfg.copy_page
     absent = entries[index] <= 0
     if absent:

@@ -9,11 +9,12 @@ from model.build import Built
 from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Sysctl, Variant
 from model.latency import bounds, percentile
 from model.layout import LATENCY_BUCKETS
-from model.mm.balance_dirty import bucket_of, picked_up
+from model.mm.balance_dirty import picked_up
+from model.mm.calls import bucket_of
 from model.mm.timers import expiry
 from model.mm.wb_bandwidth import INIT_BW
 from model.units import MB_S, MS, PAGE, MiB, S
-from tests.model.cells import Run, given, run, sampled, writes
+from tests.model.cells import Run, given, machine, reads, run, sampled, writes
 
 FORMS = ("congestion-wait", "dirtier-writes", "io-less", "position-control")
 FILE = Region(kind="file", access="read", disk="d")
@@ -158,6 +159,16 @@ def test_latencies_of_write_show_the_pauses():
     assert free.metrics["write_p50_ns"] == pytest.approx(held.metrics["write_p50_ns"], rel=0.25)
     assert free.metrics["write_p999_ns"] < TICK < held.metrics["write_p999_ns"]
     assert held.metrics["task.t0.write_p99_ns"] == held.metrics["write_p99_ns"]
+
+
+def test_latencies_by_kind_of_call_and_task():
+    disk = Disk(read_latency=MS, read_bandwidth=1000 * MB_S, parallel=1)
+    tasks = {"reader": given(Region(kind="file", access="read", readahead=0, disk="d")), "mapper": given()}
+    cell = Cell(kernel="6.18", machine=machine(64, disks={"d": disk}), tasks=tasks)
+    done = run(cell, {"reader": reads([0, 1, 0, 1]), "mapper": writes(range(10))}).metrics
+    assert done["task.reader.read_calls"] == done["read_calls"] == 4 and "task.mapper.read_calls" not in done
+    assert done["read_p50_ns"] < MS < done["read_p99_ns"] < 2 * MS
+    assert done["task.mapper.fault_calls"] == done["pgfault"] == 10 and "write_calls" not in done
 
 
 def test_histogram_buckets_cover_every_latency_once():
