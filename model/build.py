@@ -93,6 +93,7 @@ def table_rows(
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
+        "on_disk": (cache // 64 + 1) * any(file.sparse for file in files.values()),
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
         "waiting": power_of_two(actors), "sleepers": power_of_two(actors),
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,

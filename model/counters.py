@@ -68,6 +68,8 @@ workingset_activate_file | none | file refaults close enough to be activated at 
 workingset_restore_anon | none | anonymous refaults of pages evicted while part of the workingset
 workingset_restore_file | none | file refaults of pages evicted while part of the workingset
 nr_vmscan_write | lower | pages that reclaim itself wrote
+writepage_file_kswapd | lower | file pages among them by kswapd, whatever their file system did (mm_vmscan_writepage)
+writepage_file_direct | lower | file pages among them by reclaiming tasks
 reclaim_queue_ns | lower | time in which reclaim waited for a free request of a disk's queue | ns
 nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
 nr_dirtied | none | file pages that became dirty
@@ -160,6 +162,7 @@ stall_congestion_ns | lower | part of stall_alloc_ns asleep until a queue has ro
 stall_writeback_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for writeback | ns
 stall_congested_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle, all dirty pages being written | ns
 stall_noprogress_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for want of progress | ns
+stall_request_ns | lower | part of stall_alloc_ns and stall_memcg_ns waiting for a free request of a disk's queue | ns
 stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns

@@ -267,6 +267,8 @@ class Region:
     """File read and written with read() and write(): the region is many files of this size, a multiple of 256KiB."""
     fragment: Bytes | None = None
     """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
+    sparse: bool = False
+    """File: all of it is a hole until it is written; what was never written is filled with zeros instead of read."""
     readahead: Bytes = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Bytes = 64 * KiB

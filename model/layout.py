@@ -148,7 +148,7 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
-    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8",
+    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8", sparse="i8",
 )  # fmt: skip
 # Where a direct reclaimer that sleeps goes on (model/mm/suspend.py). `active` 0: nowhere.
 SUSPENDED = row(
@@ -294,7 +294,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
-    "dirty_tags": np.dtype("i1"), "waiting": np.dtype("i4"),
+    "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "waiting": np.dtype("i4"),
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
     "tlb": np.dtype("u1"),
 }  # fmt: skip

@@ -57,6 +57,7 @@ class File:
     pages: int
     disk: str | None
     fragment: int | None = None
+    sparse: bool = False
     each: int | None = None
     """Pages of each file where a region is many files."""
 
@@ -74,7 +75,7 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
             if region.kind == "file":
                 key = region.file or f"{name}/{i}"
                 each = region.file_size // PAGE if region.file_size else None
-                known = files.setdefault(key, File(0, 0, region.disk, region.fragment, each))
+                known = files.setdefault(key, File(0, 0, region.disk, region.fragment, region.sparse, each))
                 if known.disk != region.disk:
                     where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
                     raise ValueError(f"file {key!r} is {where}")
@@ -115,7 +116,7 @@ def place_tasks(
             row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
             row.disk = built.disks.index(file.disk) if file.disk else NONE
             row.wb = built.memory.m.bdis[int(row.disk)].first_wb if file.disk else 0
-            row.extent = (file.fragment or 0) // PAGE
+            row.extent, row.sparse = (file.fragment or 0) // PAGE, int(file.sparse)
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)
     m.cfg.nr_files = sum(file.count for file in files.values())

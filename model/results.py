@@ -50,6 +50,20 @@ def free_pages(built: Built) -> int:
     return int(m.zones["nr_free"].sum()) + int(m.pcps["n"].sum())
 
 
+NODE_GAUGES = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
+
+
+def of_nodes(built: Built) -> dict[str, int]:
+    """`node<n>.<gauge>` of every node: the sums over its zones."""
+    zones, nodes = built.memory.m.zones, built.memory.m.nodes
+    return {
+        f"node{nid}.{name}": int(zones[field][first : first + int(nodes[nid].nr_zones)].sum())
+        for nid in range(int(built.memory.m.cfg.nr_nodes))
+        for first in [int(nodes[nid].first_zone)]
+        for name, field in NODE_GAUGES.items()
+    }
+
+
 def slab(built: Built, wanted: Iterable[str] = tuple(SLAB_METRICS)) -> dict[str, int]:
     """`slab.<cache>.<metric>` of every slab cache."""
     rows = built.memory.table("slab_caches")
@@ -82,7 +96,8 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     for name in NODE_COUNTERS:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
-    found |= _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built) | call_latencies(built)
+    found |= of_nodes(built) | _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built)
+    found |= call_latencies(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
@@ -179,6 +194,7 @@ class Samples:
             *SAMPLED,
             *slab(built, SLAB_SAMPLED),
             *_estimates(built),
+            *of_nodes(built),
         ]
 
     def take(self) -> None:
@@ -192,7 +208,8 @@ class Samples:
         now = int(running.max()) if running.size else int(m.clock.now)
         if m.cfg.sample_ns:
             now = int(m.clock.next_sample)
-        gauges = [*_gauges(self.built), *slab(self.built, SLAB_SAMPLED).values(), *_estimates(self.built).values()]
+        parts = (slab(self.built, SLAB_SAMPLED), _estimates(self.built), of_nodes(self.built))
+        gauges = [*_gauges(self.built), *(value for part in parts for value in part.values())]
         self.rows.append([int(m.clock.accesses), now, *counters, *gauges])
         m.clock.next_sample += m.cfg.sample_accesses or m.cfg.sample_ns
 

@@ -281,6 +281,8 @@ class CellCheck:
             self.fault("a fragment is one or more 4KiB pages", "examples: 64KiB", *here, "fragment")
         if region.fragment is not None and region.disk is None:
             self.fault("fragments lie on a disk", "write disk: <name>", *here, "fragment")
+        if region.sparse and region.disk is None:
+            self.fault("a sparse file lies on a disk", "write disk: <name>", *here, "sparse")
         for key, most in (("readahead", 64 << 20), ("fault_around", 2 << 20)):
             value = getattr(region, key)
             if value % PAGE or value > most:

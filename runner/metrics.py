@@ -58,7 +58,7 @@ LABELS = {
     "stall_high_ns": "stall: memory.high",
     "stall_congestion_ns": "stall: congestion", "stall_writeback_ns": "stall: writeback",
     "stall_congested_ns": "stall: congested", "stall_noprogress_ns": "stall: no progress",
-    "stall_swap_ns": "stall: swap",
+    "stall_swap_ns": "stall: swap", "stall_request_ns": "stall: full queue, in reclaim",
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
@@ -94,6 +94,12 @@ scans_per_steal_ratio | 1 | lower | scans per steal | pages scanned on all lists
     (pgscan + pgrefill) / pgsteal
 activations_per_steal_ratio | 1 | none | activations per steal | pages activated for each one reclaimed
     pgactivate / pgsteal
+kswapd_efficiency_ratio | 1 | higher | kswapd efficiency | pages reclaimed by kswapd per page it scanned
+    pgsteal_kswapd / pgscan_kswapd
+direct_efficiency_ratio | 1 | higher | direct efficiency | pages reclaimed by tasks per page they scanned
+    pgsteal_direct / pgscan_direct
+kswapd_velocity_per_s | 1/s | none | kswapd velocity | pages scanned by kswapd per simulated second
+    pgscan_kswapd * 1000000000 / elapsed_ns
 direct_scan_ratio | 1 | lower | direct share of scans | share of scanning done by tasks instead of kswapd
     pgscan_direct / pgscan
 freed_anon_ratio | 1 | none | freed, anonymous | anonymous pages reclaimed per page scanned on inactive and active lists

@@ -5,7 +5,7 @@ flusher passes over clean stretches.
 """
 
 from model.actors import schedule
-from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, pte, regions, tasks, wb_domains, wbs
+from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, on_disk, pte, regions, tasks, wb_domains, wbs
 from model.layout import NONE
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
 from model.mm.rmap import drop_entry, pte_frame, region_word
@@ -76,6 +76,9 @@ def set_dirty(m, pfn, file):
     m.vm.nr_dirtied += 1
     wbs(m)[files(m)[file].wb].nr_dirtied += 1
     _count(m, pfn, file, 1)
+    if files(m)[file].sparse:
+        slot = frames(m)[pfn].owner
+        on_disk(m)[slot >> 6] |= 1 << (slot & 63)
     mark_inode_dirty(m, file)
     m.clock.now += m.cfg.dirty_page
     if m.clock.task != NONE:

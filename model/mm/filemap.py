@@ -5,7 +5,7 @@ evicted from it. Readahead state belongs to the region (an open file).
 """
 
 from model.block.disk import read_pages
-from model.jit import cache, caller, files, frames, kernel, memcgs, regions, tasks, xanode
+from model.jit import cache, caller, files, frames, kernel, memcgs, on_disk, regions, tasks, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.calls import CALL_READ, CALL_WRITE, call_begins
@@ -63,8 +63,14 @@ def add_to_cache(m, t, file, index, for_write):
 
 
 @kernel
+def in_hole(m, file, index):
+    """Whether the page at slot `index` was never written to its sparse file, so that there is nothing to read."""
+    return files(m)[file].sparse and not on_disk(m)[index >> 6] >> (index & 63) & 1
+
+
+@kernel
 def add_run(m, t, file, first, end, mark, stop):
-    """Bring the absent pages of slots `first` to `end` - 1 into the cache; (pages added, slot it stopped at).
+    """Bring the absent pages of slots `first` to `end` - 1 into the cache; (pages to read, slot it stopped at).
 
     The page at slot `mark` gets the readahead mark. It stops when memory runs out, and, if `stop`, at a page that is
     cached already, which is noticed only when the page meant to take its place has been charged.
@@ -83,7 +89,7 @@ def add_run(m, t, file, first, end, mark, stop):
         pfn = add_to_cache(m, t, file, index, False)
         if pfn == NONE:
             return fresh, index if stop else end
-        fresh += 1
+        fresh += 0 if in_hole(m, file, index) else 1
         if index == mark:
             f[pfn].state |= READAHEAD
     return fresh, end

@@ -7,7 +7,7 @@ list before their writes end.
 
 from model.block.completions import next_completion
 from model.block.disk import full_queue, submit_remote_write, submit_write, write_congested
-from model.jit import files, frames, kernel
+from model.jit import files, frames, kernel, tasks
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.extents import block_of, pages_in_place
 from model.mm.page_io import finish_writes
@@ -51,6 +51,8 @@ def _wait_for_room(m, s, disk):
         m.clock.now = max(m.clock.now, next_completion(m))
         finish_writes(m)
     m.vm.reclaim_queue_ns += m.clock.now - began
+    if m.clock.task != NONE:
+        tasks(m)[m.clock.task].stat.stall_request_ns += m.clock.now - began
 
 
 @kernel

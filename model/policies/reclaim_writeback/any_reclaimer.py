@@ -23,6 +23,10 @@ def write_page(m, s, pfn):
         return
     reply = m.disks[disk].writepage
     m.vm.nr_vmscan_write += 1
+    if m.sc[s].kswapd:
+        m.vm.writepage_file_kswapd += 1
+    else:
+        m.vm.writepage_file_direct += 1
     if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and m.sc[s].kswapd):
         m.clock.now += m.cfg.io_path
         start_write(m, pfn)

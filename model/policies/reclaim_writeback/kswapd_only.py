@@ -5,17 +5,23 @@ over them (`reclaim_throttle`).
 """
 
 from model.jit import frames, hook
-from model.mm.state import DEF_PRIORITY, KEEP, RECLAIM
+from model.mm.state import KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
+from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
+PARAMS = {
+    "priority": (9, "", "kswapd writes at this priority of its scan and below; -1: never, as the last patch proposed",
+                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_writeback")
 __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
 
 
 @hook
 def pageout_file(m, pfn, s):
     sc = m.sc[s]
-    if sc.kswapd and sc.priority < DEF_PRIORITY - 2:
+    if sc.kswapd and sc.priority <= m.params[AXIS, 0]:
         write_page(m, s, pfn)
         return KEEP
     frames(m)[pfn].state |= RECLAIM
