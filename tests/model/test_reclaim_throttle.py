@@ -3,7 +3,7 @@
 import pytest
 
 from model.build import Built
-from model.description import Cell, Disk, Region, Stream, Task
+from model.description import Cell, Disk, Region, Stream, Task, Variant
 from model.layout import MAX_NODES
 from model.layout import MAX_NODES as DIRECT
 from model.mm.state import ACTIVATE, DIRTY, KEEP, KILLED, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
@@ -121,9 +121,18 @@ def test_stores_faster_than_the_disk_end_well(era):
     assert sum(slept) <= found["stall_alloc_ns"]
 
 
-def asked(era: str, s: int, priority: int = 12, state: int = 0, flags: int = 0, **disk: int) -> tuple[bool, int, Built]:
+def asked(
+    era: str,
+    s: int,
+    priority: int = 12,
+    state: int = 0,
+    flags: int = 0,
+    policy: dict[str, Variant] | None = None,
+    **disk: int,
+) -> tuple[bool, int, Built]:
     """Reclaim meets a dirty page of a file: (whether it is written, the verdict, the machine)."""
-    built = run(one(era, machine(64, disks=HDD), Region(kind="file", access="read", disk="d")), writes([0])).built
+    region = Region(kind="file", access="read", disk="d")
+    built = run(one(era, machine(64, disks=HDD), region, policy=policy or {}), writes([0])).built
     m, pfn = built.memory.m, int(built.memory.table("cache")[0]) - 1
     page, sc = built.memory.table("frames")[pfn], m.sc[s]
     sc.kswapd, sc.priority, sc.zone, sc.memcg, sc.may_enter_fs = int(s < MAX_NODES), priority, 0, 0, 1
@@ -158,6 +167,17 @@ def test_in_3_3_kswapd_alone_writes_from_priority_nine_down():
     assert not asked("3.3", DIRECT, 1)[0] and not asked("3.3", KSWAPD, 10)[0]
     assert asked("3.3", KSWAPD, 9)[:2] == (True, KEEP)
     assert asked("3.3", DIRECT)[2].memory.m.vm.nr_vmscan_immediate_reclaim == 1
+
+
+def test_the_last_patch_of_2011_kept_kswapd_from_writing_too():
+    never = {"reclaim_writeback": Variant(variant="kswapd-only", params={"priority": -1})}
+    assert asked("3.1", KSWAPD, 0, policy=never)[:2] == (False, KEEP)
+
+
+def test_who_asked_for_a_page_to_be_written_is_counted():
+    for s, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
+        vm = asked("3.1", s)[2].memory.m.vm
+        assert (int(vm.writepage_file_kswapd), int(vm.writepage_file_direct)) == counts
 
 
 def test_since_4_11_kswapd_writes_what_it_meets_twice_on_a_node_full_of_dirty_pages():

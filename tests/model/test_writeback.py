@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model import check_writeback
 from model.block.wait import wait_for_request, wake_for_request
 from model.build import Built
-from model.description import Cell, Disk, Link, Machine, Node, Region, SwapTarget
+from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
@@ -210,6 +210,28 @@ def test_fragments_cost_seeks():
     assert pieces["stall_fsync_ns"] > 3 * whole["stall_fsync_ns"]
 
 
+def test_holes_are_not_read_but_what_was_written_is():
+    sparse = Region(kind="file", access="read", disk="d", sparse=True)
+    cell = one("3.1", host(memory=16), sparse)
+    holes = run(cell, reads(range(8000))).metrics
+    assert holes["misses"] > 0 and holes["pgpgin"] == holes["stall_file_ns"] == holes["disk.d.pages_read"] == 0
+    once = np.concatenate([writes(range(1000)), sync(0), reads(range(1000, 9000))])
+    assert run(cell, once).metrics["pgpgin"] == 0
+    again = run(cell, np.concatenate([once, reads(range(1000)), reads(range(1000, 2000))])).metrics
+    assert again["pgpgin"] == again["disk.d.pages_read"] == 1000, "evicted meanwhile"
+
+
+def test_dirty_pages_are_counted_by_node():
+    cell = Cell(
+        kernel="3.1", machine=machine(16, 16, disks={"d": Disk(kind="hdd")}), sampling=Sampling(every=100_000),
+        tasks={"t": task(FILE)},
+    )  # fmt: skip
+    found = run(cell, writes(range(300)))
+    assert found.metrics["node0.nr_dirty"] == found.metrics["nr_dirty"] == 300 and found.metrics["node1.nr_dirty"] == 0
+    series = found.outcome.series
+    assert series["node0.nr_dirty"][-1] > 0 == series["node1.nr_dirty"].max() == series["node0.nr_writeback"].max()
+
+
 @st.composite
 def disks(draw: Any) -> Disk:
     kind = draw(st.sampled_from(["generic", "sata-ssd", "hdd", "usb"]))
@@ -235,8 +257,10 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     tasks, streams = {}, {}
     for i in range(draw(st.integers(1, 4))):
-        more = draw(st.sampled_from([{}, {"fragment": 32 * KiB}, {"file_size": 512 * KiB}]))
-        access = "read" if "file_size" in more else draw(st.sampled_from(["read", "mmap"]))
+        more: dict[str, Any] = draw(
+            st.sampled_from([{}, {"fragment": 32 * KiB}, {"file_size": 512 * KiB}, {"sparse": True}])
+        )
+        access: Any = "read" if "file_size" in more else draw(st.sampled_from(["read", "mmap"]))
         disk = draw(st.sampled_from(["d", "e", "n"]))
         region = Region(kind="file", access=access, disk=disk, size=12 * MiB, **more)
         tasks[f"t{i}"] = task(region, Region(size=6 * MiB))
@@ -287,6 +311,8 @@ def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it():
     assert done.metrics["elapsed_ns"] > 2 * flash.metrics["elapsed_ns"]
     assert done.metrics["disk.d.pages_written"] <= done.metrics["pswpout"]
     assert done.metrics["reclaim_queue_ns"] > done.metrics["elapsed_ns"] // 2
+    assert 0 < done.metrics["stall_request_ns"] <= done.metrics["reclaim_queue_ns"]
+    assert done.metrics["stall_request_ns"] < done.metrics["stall_alloc_ns"]
 
 
 def test_a_task_that_is_killed_in_its_sleep_wakes_nobody():

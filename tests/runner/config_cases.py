@@ -210,6 +210,7 @@ CASES = [
     Case("disk: ssd, access: read", "disk: ssd, access: read, file_size: 1KiB", "multiple of 256KiB"),
     Case("disk: ssd, access: read", "disk: ssd, file_size: 1MiB", "read and written"),
     Case("disk: ssd, access: read", "access: read, fragment: 64KiB", "fragments lie on a disk"),
+    Case("disk: ssd, access: read", "access: read, sparse: true", "a sparse file lies on a disk"),
     # slab caches
     Case("seed: 7", "slab: {dentry: {object: 8KiB}}", "objects of 8KiB"),
     Case("seed: 7", "slab: {dentry: {object: 192B, pins: inode}}", "no other slab cache `inode`"),
