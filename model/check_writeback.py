@@ -97,7 +97,7 @@ def _waiting(built: Built) -> list[int]:
     for disk in built.memory.m.disks[: len(built.disks)]:
         if disk.depth == 0:
             continue
-        for number in (int(disk.queue_head), int(disk.drive_head)):
+        for number in (int(disk.queue.head), int(disk.drive_head)):
             while number != NONE and len(found) <= len(rows):
                 found.append(number)
                 number = int(rows[number].next)
@@ -159,7 +159,7 @@ def _queues(built: Built) -> Iterator[str]:
             continue
         in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)
         queued = sum(1 for number in waiting if rows[number].disk == d)
-        if in_service + queued != disk.nr_allocated or queued != disk.nr_queued + disk.nr_drive:
+        if in_service + queued != disk.nr_allocated or queued != disk.queue.n + disk.nr_drive:
             yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
         if queued and not disk.announced:
             yield f"disk {d} has requests and is idle"

@@ -76,6 +76,8 @@ nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
 nr_unstable | none | pages a file server has answered for but not committed, when the run ends; counted to 5.8
 nfs_commits | none | COMMIT calls to file servers | events
+inode_switch_wbs | none | files that moved to the group whose pages they hold | events
+foreign_flushes | none | times a throttled group had the flushers of other groups write its pages | events
 writeback_errors | lower | file pages whose write failed and that stay dirty
 nr_dirty | none | dirty file pages that are not being written, when the run ends
 nr_writeback | none | file pages being written when the run ends

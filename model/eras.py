@@ -74,7 +74,8 @@ _BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page
 # What dirty throttling does not do yet, by the last kernel that does not.
 _BEFORE_6_11 = {"floor_in_share": False}
 _BEFORE_5_15 = _BEFORE_6_11 | {"on_completion": False}
-_BEFORE_4_8 = _BEFORE_5_15 | {"fine_ratio": False, "timer_wheel": False}
+_BEFORE_5_4 = _BEFORE_5_15 | {"flush_foreign": False}
+_BEFORE_4_8 = _BEFORE_5_4 | {"fine_ratio": False, "timer_wheel": False}
 _BEFORE_3_6 = _BEFORE_4_8 | {"clamp": False, "flexible": False, "anon": True, "reserve_of_free": False}
 _NO_SCALE = {"watermark_scale_factor": "it came with 4.6"}
 _NO_ORDER = {"numa_zonelist_order": "zone order was removed in 4.14"}
@@ -154,7 +155,7 @@ ERAS = {
             | _PLAIN | {"shrinker": "priority-min", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
-            params={"dirty_throttling": _BEFORE_5_15},
+            params={"dirty_throttling": _BEFORE_5_4},
             mapped_counts_twice=True,
             blk_mq=False,
             wbt=False,

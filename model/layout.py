@@ -149,6 +149,7 @@ FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
     writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8", sparse="i8",
+    foreign_winner="i8", foreign_time="i8", foreign_history="i8",
 )  # fmt: skip
 # Where a direct reclaimer that sleeps goes on (model/mm/suspend.py). `active` 0: nowhere.
 SUSPENDED = row(
@@ -158,7 +159,11 @@ SUSPENDED = row(
 )  # fmt: skip
 SLEEPER = row(queue="i4", next="i4", why="i4", since="i8")  # an actor on a wait queue (row + 1 throughout), or awake
 # The file at hand of whoever writes dirty pages, and where in it: between slots `index` and `stop`.
-JOB = row(inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8", wrapped="i8")
+# `own` to `candidate_pages`: pages written so far by the group they belong to (model/mm/foreign.py).
+JOB = row(
+    inode="i8", chunk="i8", nr_to_write="i8", index="i8", stop="i8", wrapped="i8",
+    own="i8", last_winner="i8", last_pages="i8", candidate="i8", candidate_pages="i8",
+)  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
@@ -191,7 +196,7 @@ WB = row(
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
 WB_DOMAIN = row(
     dirty_limit="i8", dirty_limit_tstamp="i8", events="i8", period="i8", period_at="i8", nr_dirty="i8",
-    nr_writeback="i8",
+    nr_writeback="i8", foreign_wb=("i8", (4,)), foreign_at=("i8", (4,)),
 )  # fmt: skip
 # What one call of balance_dirty_pages sees of a domain (struct dirty_throttle_control).
 DTC = row(
@@ -215,7 +220,7 @@ DISK = row(
     link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
     sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", most_writes=("i8", (3,)),
     congestion_on="i8", congestion_off="i8",
-    queue_head="i8", queue_tail="i8", drive_head="i8", nr_queued="i8", nr_drive="i8", nr_allocated="i8",
+    queue=LIST, drive_head="i8", nr_drive="i8", nr_allocated="i8",
     congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
     head="i8", command="i8", revolution="i8", seek_track="i8", seek_average="i8", seek_full="i8", inner_ppm="i8",
     erase_pages="i8", nr_open="i8", open_block=("i8", (OPEN_BLOCKS,)), open_fill=("i8", (OPEN_BLOCKS,)),

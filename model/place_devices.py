@@ -106,7 +106,7 @@ def _queue(row, disk: Disk, era: Era) -> None:
     row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
     row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else era.max_sectors_kib) * KiB // PAGE
     _limits(row, era, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
-    row.queue_head = row.queue_tail = row.drive_head = NONE
+    row.queue.head = row.queue.tail = row.drive_head = NONE
 
 
 def _limits(row, era: Era, tags: int) -> None:

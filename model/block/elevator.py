@@ -2,11 +2,12 @@
 
 `deadline`: batches of 16 in order of place, from where the last one ended (C-LOOK); a batch starts with the oldest
 request instead once that has waited for five seconds. `noop`: first come, first served. Requests that wait form the
-disk's list `queue_head`, those the drive has got already the list `drive_head`. Source: block/deadline-iosched.c, 3.1.
+disk's list `queue`, those the drive has got already the list `drive_head`. Source: block/deadline-iosched.c, 3.1.
 """
 
 from model.jit import kernel, requests
 from model.layout import NONE
+from model.mm.links import unlink_row
 
 FIFO_BATCH, WRITES_STARVED = 16, 2
 WRITE_EXPIRE_NS = 5_000_000_000
@@ -14,43 +15,10 @@ PASSED_OVER = 4  # times the drive's depth: then a request is served whatever it
 
 
 @kernel
-def unlink(m, disk, number):
-    """Take a waiting request off the disk's list."""
-    d, rows = m.disks[disk], requests(m)
-    before, after = rows[number].prev, rows[number].next
-    if before == NONE:
-        d.queue_head = after
-    else:
-        rows[before].next = after
-    if after == NONE:
-        d.queue_tail = before
-    else:
-        rows[after].prev = before
-    d.nr_queued -= 1
-
-
-@kernel
-def link_after(m, disk, number, before):
-    """Put a request on the disk's list behind request `before` (NONE: at the head)."""
-    d, rows = m.disks[disk], requests(m)
-    after = d.queue_head if before == NONE else rows[before].next
-    rows[number].prev, rows[number].next = before, after
-    if before == NONE:
-        d.queue_head = number
-    else:
-        rows[before].next = number
-    if after == NONE:
-        d.queue_tail = number
-    else:
-        rows[after].prev = number
-    d.nr_queued += 1
-
-
-@kernel
 def place_before(m, disk, block):
     """The waiting request after which one at `block` has its place (NONE: before all)."""
     d, rows = m.disks[disk], requests(m)
-    at = d.queue_tail
+    at = d.queue.tail
     while d.sorted and at != NONE and rows[at].block > block:
         at = rows[at].prev
     return at
@@ -58,7 +26,7 @@ def place_before(m, disk, block):
 
 @kernel
 def _oldest(m, disk):
-    rows, found = requests(m), m.disks[disk].queue_head
+    rows, found = requests(m), m.disks[disk].queue.head
     at = found
     while at != NONE:
         if rows[at].submitted < rows[found].submitted:
@@ -72,26 +40,26 @@ def next_request(m, disk, at):
     """The waiting request that the elevator hands to the drive at time `at`; there is one."""
     d, rows = m.disks[disk], requests(m)
     if not d.sorted:
-        return d.queue_head
+        return d.queue.head
     if d.batch >= FIFO_BATCH:
         d.batch = 0
         oldest = _oldest(m, disk)
         if rows[oldest].submitted + WRITE_EXPIRE_NS < at:
             d.next_block = rows[oldest].block
     d.batch += 1
-    found = d.queue_head
+    found = d.queue.head
     while found != NONE and rows[found].block < d.next_block:
         found = rows[found].next
-    return d.queue_head if found == NONE else found
+    return d.queue.head if found == NONE else found
 
 
 @kernel
 def fill_drive(m, disk, at):
     """Hand requests to the drive until it has as many as it takes."""
     d, rows = m.disks[disk], requests(m)
-    while d.nr_drive < d.depth and d.nr_queued:
+    while d.nr_drive < d.depth and d.queue.n:
         number = next_request(m, disk, at)
-        unlink(m, disk, number)
+        unlink_row(rows, d.queue, number)
         d.next_block = rows[number].block + rows[number].pages
         rows[number].next = d.drive_head
         d.drive_head = number

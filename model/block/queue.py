@@ -7,11 +7,12 @@ goes first. Source: block/blk-core.c, block/elevator.c, block/deadline-iosched.c
 
 from model.block.completions import announce
 from model.block.device import fails, pick, serve_next
-from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, link_after, place_before, unlink
+from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
 from model.block.request import free_request
 from model.block.wait import wake_for_request
 from model.jit import kernel, requests
 from model.layout import NONE
+from model.mm.links import link_after, link_head, unlink_row
 from model.mm.state import IO_URGENT
 from model.mm.wait_queue import CONGESTION, wake_all
 
@@ -63,12 +64,12 @@ def _merged(m, disk, number, before):
         after = rows[before].next
         end = rows[before].block + rows[before].pages
         if after != NONE and end == rows[after].block and rows[before].pages + rows[after].pages <= d.max_pages:
-            unlink(m, disk, after)
+            unlink_row(rows, d.queue, after)
             _append(m, before, after)
             d.nr_allocated -= 1
             d.merged += 1
         return True
-    after = d.queue_head if before == NONE else rows[before].next
+    after = d.queue.head if before == NONE else rows[before].next
     if after != NONE and run.block + run.pages == rows[after].block and rows[after].pages <= most:
         _prepend(m, after, number)
         return True
@@ -83,7 +84,10 @@ def queue_write(m, disk, number):
     if _merged(m, disk, number, before):
         d.merged += 1
         return
-    link_after(m, disk, number, before)
+    if before == NONE:
+        link_head(requests(m), d.queue, number)
+    else:
+        link_after(requests(m), d.queue, before, number)
     take_request(m, disk)
     run_queue(m, disk, m.clock.now)
 
@@ -107,7 +111,7 @@ def _dispatch(m, disk, at):
 def run_queue(m, disk, at):
     """See to it that the disk goes on with its queue when it is free (blk_run_queue)."""
     d = m.disks[disk]
-    if d.announced or d.nr_queued + d.nr_drive == 0:
+    if d.announced or d.queue.n + d.nr_drive == 0:
         return
     if d.busy_until > at:
         announce(m, -1 - disk, d.busy_until)
@@ -150,11 +154,11 @@ def end_request(m, disk, at):
 def serve_now(m, disk, block, count, write, now):
     """When a synchronous request is done: it comes right after what the disk is at."""
     d = m.disks[disk]
-    if d.nr_queued + d.nr_drive:
+    if d.queue.n + d.nr_drive:
         d.reads_first += 1
         if d.reads_first > WRITES_STARVED * FIFO_BATCH:
             d.reads_first = 0
-            for _ in range(min(FIFO_BATCH, d.nr_queued + d.nr_drive)):
+            for _ in range(min(FIFO_BATCH, d.queue.n + d.nr_drive)):
                 _dispatch(m, disk, max(now, d.busy_until))
     done, left, place = now, count, block
     d.wait_ns += max(0, d.busy_until - now)

@@ -7,9 +7,10 @@ flusher passes over clean stretches.
 from model.actors import schedule
 from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, on_disk, pte, regions, tasks, wb_domains, wbs
 from model.layout import NONE
+from model.mm.foreign_dirty import track_foreign_dirty
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
 from model.mm.rmap import drop_entry, pte_frame, region_word
-from model.mm.state import DIRTY, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
+from model.mm.state import DIRTY, DISK_NFS, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, WRITEBACK
 from model.mm.timers import jiffies
 from model.mm.wb_bandwidth import interval
 from model.mm.wb_domain import count_written
@@ -64,7 +65,8 @@ def _count(m, pfn, file, pages):
 def attach_wb(m, file, memcg):
     """The dirty pages of a clean file will be those of the group that first dirties it (inode_attach_wb)."""
     f = files(m)[file]
-    if m.cfg.cgroup_writeback and f.nr_dirty + f.nr_writeback == 0 and not f.on:
+    local = m.disks[f.disk].kind != DISK_NFS  # mounts charge the root
+    if m.cfg.cgroup_writeback and local and f.nr_dirty + f.nr_writeback == 0 and not f.on:
         f.wb = m.bdis[wbs(m)[f.wb].bdi].first_wb + memcg
 
 
@@ -79,6 +81,8 @@ def set_dirty(m, pfn, file):
     if files(m)[file].sparse:
         slot = frames(m)[pfn].owner
         on_disk(m)[slot >> 6] |= 1 << (slot & 63)
+    if m.cfg.cgroup_writeback and frames(m)[pfn].memcg != wbs(m)[files(m)[file].wb].memcg:
+        track_foreign_dirty(m, files(m)[file].wb, frames(m)[pfn].memcg)
     mark_inode_dirty(m, file)
     m.clock.now += m.cfg.dirty_page
     if m.clock.task != NONE:
@@ -142,15 +146,15 @@ def end_write(m, pfn, failed):
 
 
 @kernel
-def next_dirty(m, index, stop):
-    """First page-cache slot from `index` on, before `stop`, of a dirty page that is not being written; NONE if none."""
+def next_dirty(m, index, stop, passed):
+    """First page-cache slot from `index` on, before `stop`, of a dirty page in none of the states `passed`, or NONE."""
     tags, entries, f = dirty_tags(m), cache(m), frames(m)
     while index < stop:
         if tags[index >> 6] == 0:
             index = (index | 63) + 1
             continue
         pfn = entries[index] - 1
-        if pfn >= 0 and f[pfn].state & (DIRTY | WRITEBACK) == DIRTY:
+        if pfn >= 0 and f[pfn].state & (DIRTY | passed) == DIRTY:
             return index
         index += 1
     return NONE

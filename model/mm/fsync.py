@@ -4,32 +4,17 @@ What of the file became dirty behind the place it has reached is left to the nex
 modelled.
 """
 
-from model.block.disk import full_queue, submit_write
+from model.block.disk import full_queue
 from model.block.wait import wait_for_file, wait_for_request
-from model.jit import cache, dirty_tags, files, frames, kernel, tasks
+from model.jit import cache, files, frames, kernel, tasks
 from model.layout import NONE
-from model.mm.dirty import dirty_run, start_write
-from model.mm.extents import block_of, pages_in_place
+from model.mm.dirty import next_dirty
 from model.mm.inodes import WRITING, del_inode
 from model.mm.nfs import commit
-from model.mm.state import DIRTY, IO_NORMAL, WRITEBACK
-from model.mm.writeback import RUN_PAGES
+from model.mm.state import IO_NORMAL, WRITEBACK
+from model.mm.writeback import submit_run
 
 WRITE, WAIT = 1, 2
-
-
-@kernel
-def _tagged(m, index, stop):
-    """First page-cache slot from `index` on of a dirty page, being written or not."""
-    tags, entries, f = dirty_tags(m), cache(m), frames(m)
-    while index < stop:
-        if tags[index >> 6] == 0:
-            index = (index | 63) + 1
-            continue
-        if entries[index] > 0 and f[entries[index] - 1].state & DIRTY:
-            return index
-        index += 1
-    return NONE
 
 
 @kernel
@@ -38,7 +23,7 @@ def _write(m, t, file):
     task, f = tasks(m)[t], files(m)[file]
     stop = f.start + f.npages
     while True:
-        index = _tagged(m, task.fsync_at, stop)
+        index = next_dirty(m, task.fsync_at, stop, 0)
         if index == NONE:
             return True
         task.fsync_at = index
@@ -49,13 +34,7 @@ def _write(m, t, file):
         if full != NONE:
             wait_for_request(m, full, t)
             return False
-        most = m.disks[f.disk].max_pages if m.disks[f.disk].max_pages else RUN_PAGES
-        count = dirty_run(m, index, min(most, pages_in_place(m, file, index)))
-        for i in range(index, index + count):
-            start_write(m, cache(m)[i] - 1)
-        m.clock.now += m.cfg.io_path
-        submit_write(m, f.disk, file, index, count, block_of(m, file, index))
-        task.fsync_at = index + count
+        task.fsync_at = index + submit_run(m, file, index, stop - index)
 
 
 @kernel

@@ -5,39 +5,24 @@ A file is on one of them, being written (WRITING), or on none while it is clean.
 
 from model.jit import files, kernel, wbs
 from model.layout import NONE
+from model.mm.links import link_after, link_head, link_tail, unlink_row
 
 B_DIRTY, B_IO, B_MORE_IO, WRITING = 1, 2, 3, 4  # what `on` of a file says; 0: on no list
+IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 
 
 @kernel
 def add_inode(m, file, which):
     """Put the file at the end of a list."""
-    f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
-    last = wb.inodes[which].tail
-    f.on, f.next, f.prev = which, NONE, last
-    if last == NONE:
-        wb.inodes[which].head = file
-    else:
-        files(m)[last].next = file
-    wb.inodes[which].tail = file
-    wb.inodes[which].n += 1
+    files(m)[file].on = which
+    link_tail(files(m), wbs(m)[files(m)[file].wb].inodes[which], file)
 
 
 @kernel
 def del_inode(m, file):
     """Take the file off its list."""
-    f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
-    which = f.on
-    if f.prev == NONE:
-        wb.inodes[which].head = f.next
-    else:
-        files(m)[f.prev].next = f.next
-    if f.next == NONE:
-        wb.inodes[which].tail = f.prev
-    else:
-        files(m)[f.next].prev = f.prev
-    wb.inodes[which].n -= 1
-    f.on = 0
+    unlink_row(files(m), wbs(m)[files(m)[file].wb].inodes[files(m)[file].on], file)
+    files(m)[file].on = 0
 
 
 @kernel
@@ -45,6 +30,19 @@ def has_dirty_io(m, w):
     """Whether a file of the wb is on one of its lists (wb_has_dirty_io)."""
     lists = wbs(m)[w].inodes
     return lists[B_DIRTY].n + lists[B_IO].n + lists[B_MORE_IO].n > 0
+
+
+@kernel
+def insert_by_age(m, file):
+    """Put the file on b_dirty behind those that became dirty no later than it."""
+    lst, at = wbs(m)[files(m)[file].wb].inodes[B_DIRTY], wbs(m)[files(m)[file].wb].inodes[B_DIRTY].tail
+    while at != NONE and files(m)[at].dirtied_when > files(m)[file].dirtied_when:
+        at = files(m)[at].prev
+    if at == NONE:
+        link_head(files(m), lst, file)
+    else:
+        link_after(files(m), lst, at, file)
+    files(m)[file].on = B_DIRTY
 
 
 @kernel

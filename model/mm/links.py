@@ -29,6 +29,18 @@ def link_tail(links, lst, at):
 
 
 @kernel
+def link_after(links, lst, before, at):
+    """Put row `at` of a table of links behind row `before` of list `lst`."""
+    after = links[before].next
+    links[at].prev, links[at].next, links[before].next = before, after, at
+    if after == NONE:
+        lst.tail = at
+    else:
+        links[after].prev = at
+    lst.n += 1
+
+
+@kernel
 def unlink_row(links, lst, at):
     """Take row `at` of a table of links off list `lst`."""
     before, after = links[at].prev, links[at].next

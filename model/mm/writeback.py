@@ -14,15 +14,29 @@ from model.layout import NONE
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.dirty_control import estimate_start
 from model.mm.extents import block_of, pages_in_place
-from model.mm.inodes import B_IO, B_MORE_IO, WRITING, add_inode, del_inode, has_dirty_io, move_expired, redirty_tail
+from model.mm.foreign import begin_count, count_owners, owner_by_majority, switch_wb
+from model.mm.foreign_dirty import RECORDS, foreign_due
+from model.mm.inodes import (
+    ASKED,
+    B_IO,
+    B_MORE_IO,
+    BACKGROUND,
+    IDLE,
+    PERIODIC,
+    WRITING,
+    add_inode,
+    del_inode,
+    has_dirty_io,
+    move_expired,
+    redirty_tail,
+)
 from model.mm.nfs import commit_if_worth
 from model.mm.page_writeback import over_bg_thresh
-from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
+from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, WRITEBACK
 from model.mm.timers import jiffies
 
 update_bandwidth = caller("update_bandwidth")
 
-IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
 PASS_NS = 100_000_000  # HZ/10
 MIN_WRITEBACK_PAGES = 1024  # 4 MiB
 RUN_PAGES = 256  # largest request to a disk that has no queue
@@ -62,6 +76,18 @@ def wakeup_flushers(m, nr_pages):
         else:
             wb.asked += nr_pages
         wake_flusher(m, w)
+
+
+@kernel
+def flush_foreign(m, memcg):
+    """A dirtier of the group's files is throttled: have the wbs that hold the group's pages write what they have."""
+    for i in range(RECORDS):
+        w = foreign_due(m, memcg, i)
+        if w != NONE:
+            owner = wbs(m)[w].memcg
+            wbs(m)[w].asked = wb_domains(m)[owner].nr_dirty * 10 // 8 if owner else m.vm.nr_dirty
+            m.vm.foreign_flushes += 1
+            wake_flusher(m, w)
 
 
 @kernel
@@ -116,35 +142,50 @@ def _take_inode(m, w, job, left):
     job.inode, job.chunk = file, chunk_size(m, w, left)
     job.nr_to_write = job.chunk
     job.index, job.stop, job.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
+    begin_count(job, f)
 
 
 @kernel
 def _put_inode(m, job):
-    """Done with a file for now: where it goes (requeue_inode); (pages written, 1 when it is clean)."""
+    """Done with a file for now: where it goes; (pages written, 1 when it is clean)."""
     file, written = job.inode, job.chunk - job.nr_to_write
     f = files(m)[file]
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
     commit_if_worth(m, file)
+    clean = _requeue(m, job, file)
+    if m.cfg.cgroup_writeback:
+        owner = owner_by_majority(m, job, file)
+        if owner != wbs(m)[f.wb].memcg:
+            switch_wb(m, file, owner)
+            if f.on:
+                wake_flusher(m, f.wb)
+    return written, clean
+
+
+@kernel
+def _requeue(m, job, file):
+    """Put a file that is not clean back on a list (requeue_inode); 1 when it is clean."""
+    f = files(m)[file]
     if f.nr_dirty == 0 and f.nr_commit:
         redirty_tail(m, file)
-        return written, 0
+        return 0
     if f.nr_dirty == 0:
-        return written, 1
+        return 1
     if job.nr_to_write <= 0:
         add_inode(m, file, B_MORE_IO)
     else:
         redirty_tail(m, file)
-    return written, 0
+    return 0
 
 
 @kernel
 def _next_index(m, job):
     """Where the file's next page to write is, going around its end once; NONE if there is none."""
-    index = next_dirty(m, job.index, job.stop)
+    index = next_dirty(m, job.index, job.stop, WRITEBACK)
     if index == NONE and not job.wrapped:
         f = files(m)[job.inode]
         job.index, job.stop, job.wrapped = f.start, max(f.start, f.writeback_index), 1
-        index = next_dirty(m, job.index, job.stop)
+        index = next_dirty(m, job.index, job.stop, WRITEBACK)
     return index
 
 
@@ -158,6 +199,19 @@ def _purpose(m, w):
 
 
 @kernel
+def submit_run(m, file, index, most):
+    """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many."""
+    disk = files(m)[file].disk
+    limit = m.disks[disk].max_pages if m.disks[disk].max_pages else RUN_PAGES
+    count = dirty_run(m, index, min(limit, most, pages_in_place(m, file, index)))
+    for i in range(index, index + count):
+        start_write(m, cache(m)[i] - 1)
+    m.clock.now += m.cfg.io_path
+    submit_write(m, disk, file, index, count, block_of(m, file, index))
+    return count
+
+
+@kernel
 def _write_some(m, job, slot, purpose):
     """Send one request of the file at hand: the pages, 0 when it has no more, -1 when actor `slot` waits for room."""
     index = _next_index(m, job) if job.nr_to_write > 0 else NONE
@@ -168,13 +222,9 @@ def _write_some(m, job, slot, purpose):
     if full != NONE:
         wait_for_request(m, full, slot)
         return -1
-    most = m.disks[disk].max_pages if m.disks[disk].max_pages else RUN_PAGES
-    most = min(most, job.nr_to_write, pages_in_place(m, job.inode, index), job.stop - index)
-    count = dirty_run(m, index, most)
-    for i in range(index, index + count):
-        start_write(m, cache(m)[i] - 1)
-    m.clock.now += m.cfg.io_path
-    submit_write(m, disk, job.inode, index, count, block_of(m, job.inode, index))
+    count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
+    if m.cfg.cgroup_writeback:
+        count_owners(m, job, index, count)
     job.nr_to_write -= count
     job.index = index + count
     return count

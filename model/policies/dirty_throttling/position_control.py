@@ -19,7 +19,8 @@ from model.mm.dirty_control import dirtier_estimate, exceeded, flusher_estimate,
 from model.mm.dirty_pause import max_pause, min_pause, poll_interval
 from model.mm.page_writeback import nr_reclaimable
 from model.mm.timers import jiffies
-from model.mm.writeback import start_background
+from model.mm.writeback import flush_foreign, start_background
+from model.registry import AXES
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.3 to 6.18"
 PARAMS = {
@@ -29,12 +30,14 @@ PARAMS = {
     "reserve_of_free": (True, "", "reserves lower free pages only, not page cache", "global_dirtyable_memory, 3.14"),
     "fine_ratio": (True, "", "ratios in 1/4096 instead of 1/100", "domain_dirty_limits, 4.8"),
     "cgroup": (False, "", "groups have limits and flushers of their own", "cgroup v2 with its io controller, 4.2"),
+    "flush_foreign": (True, "", "a throttled group has other groups' flushers write its pages", "mm/memcontrol.c, 5.4"),
     "timer_wheel": (True, "", "sleeps are rounded up to the timer wheel's resolution", "kernel/time/timer.c, 4.8"),
     "on_completion": (True, "", "bandwidth is estimated after writeback ends, too", "wb_inode_writeback_end, 5.15"),
     "floor_in_share": (
         True, "", "an idle device's least share limits it, not only its ratio", "__wb_calc_thresh, 6.11"
     ),
 }  # fmt: skip
+AXIS, FLUSH_FOREIGN = list(AXES).index("dirty_throttling"), list(PARAMS).index("flush_foreign")
 RULES = {"reserve": True, "background_by_device": True}
 
 
@@ -120,6 +123,8 @@ def turn(m, t):
     if free_run(m, t, domains, m.bdis[wbs(m)[w].bdi].strictlimit):
         return leave(m, t)
     start_background(m, w)
+    if m.cfg.cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
+        flush_foreign(m, wbs(m)[w].memcg)
     until = pause_by_rate(m, t, w, governing(m, w, domains))
     return until if until else leave(m, t)
 
