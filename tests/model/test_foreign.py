@@ -1,13 +1,11 @@
 """Files that several groups write, with cgroup writeback: to whom they belong, who is asked to write their pages."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from model.build import Built
 from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Variant
 from model.events import COMPUTE, OP_SHIFT
-from model.layout import NONE
+from model.layout import FILE, JOB, NONE
 from model.mm import foreign
 from model.mm.foreign_dirty import foreign_due, track_foreign_dirty
 from model.units import MB_S, MS, MiB, S
@@ -19,10 +17,16 @@ def wait(ns: int) -> np.ndarray:
     return np.array([ns | COMPUTE << OP_SHIFT])
 
 
-def round_of(*pages: tuple[int, int], owner: int = 1, file: SimpleNamespace | None = None) -> tuple[int, int]:
+def new(kind: np.dtype) -> np.record:
+    """A row of a table, all zero."""
+    return np.zeros(1, kind).view(np.recarray)[0]
+
+
+def round_of(*pages: tuple[int, int], owner: int = 1, last: int = 0) -> tuple[int, int]:
     """(winner, its pages) of a round in which so many pages of a group after so many of another were written."""
-    job = SimpleNamespace()
-    foreign.begin_count(job, file or SimpleNamespace(foreign_winner=0))
+    job, file = new(JOB), new(FILE)
+    file.foreign_winner = last
+    foreign.begin_count(job, file)
     for memcg, count in pages:
         for _ in range(count):
             foreign.count_owner(job, owner, memcg)
@@ -34,42 +38,37 @@ def test_the_owner_wins_ties_and_the_majority_of_the_others_wins_else():
     assert round_of((2, 30), (1, 10)) == (2, 30)
     assert round_of((2, 30), (3, 20), (1, 5)) == (2, 10), "votes for another candidate count against it"
     assert round_of((2, 10), (3, 21), (1, 5)) == (3, 11)
-    last = SimpleNamespace(foreign_winner=2 + 1)
-    assert round_of((2, 10), (3, 19), (1, 5), file=last) == (2, 10), "the last winner's pages are counted in full"
+    assert round_of((2, 10), (3, 19), (1, 5), last=2 + 1) == (2, 10), "the last winner's pages are counted in full"
 
 
-def judged(file: SimpleNamespace, pages: int, winner: int = 2, bandwidth: int = 25_600) -> int:
+def judged(file: np.record, pages: int, winner: int = 2, bandwidth: int = 25_600) -> int:
     """The verdict on a file of group 1 after a round with `pages` pages of group `winner` only."""
-    job = SimpleNamespace()
+    job = new(JOB)
     foreign.begin_count(job, file)
     for _ in range(pages):
         foreign.count_owner(job, 1, winner)
     return foreign.judge(file, job, 1, bandwidth)
 
 
-def new_file() -> SimpleNamespace:
-    return SimpleNamespace(foreign_winner=0, foreign_time=0, foreign_history=0)
-
-
 def test_a_file_moves_when_more_than_half_of_two_seconds_were_lost():
-    file = new_file()
+    file = new(FILE)
     assert judged(file, 25_600) == 1, "a second of the device fills five slots, no more"
     assert (file.foreign_history, file.foreign_time) == (0b11111, 8192)
     assert judged(file, 25_600) == 2
-    file = new_file()
+    file = new(FILE)
     for _ in range(8):
         assert judged(file, 3200) == 1, "an eighth of a second is a slot"
     assert judged(file, 3200) == 2
 
 
 def test_rounds_that_the_owner_wins_push_the_others_out():
-    file = new_file()
+    file = new(FILE)
     assert all(judged(file, 3200, winner) == 1 for winner in [2, 1] * 20)
     assert foreign.lost_slots(file.foreign_history) == 8, "half of the slots is not more than half"
 
 
 def test_rounds_much_shorter_than_the_mean_do_not_count():
-    file = new_file()
+    file = new(FILE)
     judged(file, 25_600, 1)
     assert judged(file, 512) == 1 and file.foreign_history == 0
     assert file.foreign_time == 8192 + (164 >> 3) - (8192 >> 3)
@@ -121,9 +120,8 @@ def shared(**params: bool) -> Cell:
 
 
 def test_the_file_moves_to_the_group_that_goes_on_writing_it():
-    done = run(
-        shared(), {"first": writes(range(4000)), "second": np.concatenate([wait(S), writes(range(4000, 16_000))])}
-    )
+    later = np.concatenate([wait(S), writes(range(4000, 16_000))])
+    done = run(shared(), {"first": writes(range(4000)), "second": later, "own": writes([0])})
     wbs, groups = done.built.memory.table("wbs"), done.built.memory.table("memcgs")
     assert len(groups) == 3 and done.metrics["inode_switch_wbs"] == 1
     assert wbs[done.built.memory.table("files")[0].wb].memcg == 2
