@@ -20,6 +20,7 @@ from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import oom_kill
 from model.mm.page_io import finish_writes
+from model.mm.pageout import still_waits, unplug_now
 from model.mm.pressure import stalled_ns
 from model.mm.state import (
     BLOCKED,
@@ -251,7 +252,10 @@ def run_kswapd(m, nid):
     started = m.clock.now
     awake(m, m.cfg.kswapd_slot + nid)
     m.clock.may_block = 1
-    kswapd_step(m, nid)
+    if not still_waits(m, nid):
+        kswapd_step(m, nid)
+    if node.kswapd_run != 1 and m.sc[nid].plug_waits:
+        unplug_now(m, nid)
     m.clock.may_block = 0
     if node.kswapd_run == 1:
         node.vm.kswapd_ns += m.clock.now - started

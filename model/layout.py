@@ -132,7 +132,7 @@ SC = row(
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
-    ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8",
+    ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plug_waits="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip

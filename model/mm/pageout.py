@@ -3,6 +3,9 @@
 The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests (16 to 5.15) wait in it, or
 when the next request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their
 list before their writes end.
+
+Where a queue is full, kswapd sleeps with the rest in its plug (`plug_waits`: since when) and looks again at the end of
+every request; a task, whose reclaim is done in one go, lets the time pass on the spot.
 """
 
 from model.block.completions import next_completion
@@ -74,10 +77,63 @@ def _send(m, s, pfn, count):
 
 
 @kernel
+def _disk_of(m, pfn):
+    """The disk whose queue takes the page, NONE if its swap area has none."""
+    page = frames(m)[pfn]
+    if not page.state & ANON:
+        return files(m)[page.slot].disk
+    a = m.swaps[area_of(m, page.slot - 1)]
+    return a.disk if a.kind == SWAP_PARTITION else NONE
+
+
+@kernel
+def _must_wait(m, s, pfn):
+    """Whether the plug is that of the running kswapd and the queue for its next page is full."""
+    if s >= MAX_NODES or not m.clock.may_block or m.clock.actor != m.cfg.kswapd_slot + s or m.clock.nr_io == 0:
+        return False
+    disk = _disk_of(m, pfn)
+    return disk != NONE and full_queue(m, disk, IO_URGENT) != NONE
+
+
+@kernel
+def _keep_rest(m, s, first):
+    """kswapd sleeps until a request ends, with its plugged pages from the one at `first` on."""
+    sc = m.sc[s]
+    for i in range(first, sc.nr_plugged):
+        sc.plugged[i - first] = sc.plugged[i]
+    sc.nr_plugged -= first
+    sc.plug_requests = sc.plug_run = 0
+    sc.plug_waits = m.clock.now
+    m.clock.blocked_until = max(m.clock.blocked_until, next_completion(m))
+
+
+@kernel
+def _stop_waiting(m, s):
+    """Book the time since kswapd met a full queue; whether it had."""
+    sc = m.sc[s]
+    waited = sc.plug_waits
+    if waited:
+        m.vm.reclaim_queue_ns += max(0, m.clock.now - waited)
+        sc.plug_waits = 0
+    return waited > 0
+
+
+@kernel
+def still_waits(m, s):
+    """kswapd `s` runs again: it sends what is left in its plug. Whether a queue is still full."""
+    if _stop_waiting(m, s):
+        unplug(m, s)
+    return m.sc[s].plug_waits > 0
+
+
+@kernel
 def unplug(m, s):
-    """Send what waits in the plug of scan control `s` to the disks (blk_finish_plug)."""
+    """Send what waits in the plug of scan control `s` to the disks (blk_finish_plug), or till a queue is full."""
     sc, first = m.sc[s], 0
     while first < sc.nr_plugged:
+        if _must_wait(m, s, sc.plugged[first]):
+            _keep_rest(m, s, first)
+            return
         count = 1
         while (
             count < REQUEST_PAGES
@@ -91,11 +147,21 @@ def unplug(m, s):
 
 
 @kernel
+def unplug_now(m, s):
+    """The same with nobody going to sleep in between: time passes on the spot."""
+    if _stop_waiting(m, s) and m.clock.actor == m.cfg.kswapd_slot + s:
+        m.clock.blocked_until = 0
+    may_block, m.clock.may_block = m.clock.may_block, 0
+    unplug(m, s)
+    m.clock.may_block = may_block
+
+
+@kernel
 def unplug_all(m):
     """Somebody sleeps until a write ends: nothing may wait in a plug."""
     for nid in range(m.cfg.nr_nodes):
         if m.sc[nid].nr_plugged:
-            unplug(m, nid)
+            unplug_now(m, nid)
     if m.sc[MAX_NODES].nr_plugged:
         unplug(m, MAX_NODES)
 
@@ -110,7 +176,7 @@ def plug(m, s, pfn):
             unplug(m, s)
         sc.plug_requests, sc.plug_run = sc.plug_requests + 1, 0
     if sc.nr_plugged == PLUG_PAGES:
-        unplug(m, s)
+        unplug_now(m, s)
         sc.plug_requests = 1
     sc.plugged[sc.nr_plugged] = pfn
     sc.nr_plugged += 1

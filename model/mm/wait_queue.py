@@ -52,16 +52,17 @@ def finish_wait(m, slot):
 
 @kernel
 def wake_all(m, queue):
-    """Everybody in a queue runs now."""
+    """Everybody in a queue runs now, or when it fell asleep if the waker's clock is behind that."""
     slot = m.wait_heads[queue] - 1
     while slot >= 0:
         row = sleepers(m)[slot]
+        at = max(m.clock.now, row.since)
         if slot >= m.cfg.nr_tasks:
-            m.nodes[slot - m.cfg.kswapd_slot].kswapd_at = m.clock.now
-            schedule(m, slot, m.clock.now)
+            m.nodes[slot - m.cfg.kswapd_slot].kswapd_at = at
+            schedule(m, slot, at)
         elif tasks(m)[slot].state == RUNNABLE:  # nobody has killed it in its sleep
-            tasks(m)[slot].time = m.clock.now
-            schedule(m, slot, m.clock.now)
+            tasks(m)[slot].time = at
+            schedule(m, slot, at)
         m.clock.wake = 1
         slot = row.next - 1
         row.queue = row.next = 0

@@ -6,6 +6,7 @@ from model.build import Built
 from model.description import Cell, Disk, Region, Stream, Task, Variant
 from model.layout import MAX_NODES
 from model.layout import MAX_NODES as DIRECT
+from model.mm.pageout import still_waits, unplug
 from model.mm.state import ACTIVATE, DIRTY, KEEP, KILLED, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
 from model.mm.state import WRITEBACK as BEING_WRITTEN
 from model.mm.suspend import AFRESH
@@ -17,9 +18,10 @@ from tests.model.cells import ERAS, call, machine, machine_of, one, reads, run, 
 HDD = {"d": Disk(kind="hdd", size=16 * GiB)}
 
 
-def host(era: str, disks: dict[str, Disk] | None = None) -> Built:
+def host(era: str, disks: dict[str, Disk] | None = None, policy: dict[str, Variant] | None = None) -> Built:
     """A machine before its first event; whoever asks is its kswapd, at time one second."""
-    built = machine_of(one(era, machine(64, disks=disks or HDD), Region(kind="file", disk="d")))
+    cell = one(era, machine(64, disks=disks or HDD), Region(kind="file", disk="d"), policy=policy or {})
+    built = machine_of(cell)
     clock = built.memory.m.clock
     clock.now, clock.actor, clock.may_block = 10**9, built.memory.m.cfg.kswapd_slot, 1
     return built
@@ -84,6 +86,28 @@ def test_thirty_two_pages_a_sleeper_end_a_wait_for_writeback():
     assert m.wait_heads[throttle_queue(0, WRITEBACK)]
     count_written(m, 5)
     assert m.wait_heads[throttle_queue(0, WRITEBACK)] == 0 and node.kswapd_at == 10**9 + 7 * MS
+
+
+def test_as_posted_want_of_progress_took_half_a_second_from_priority_nine_down():
+    built = host("6.18", policy={"reclaim_throttle": Variant(variant="reasons", params={"as_posted": True})})
+    m = built.memory.m
+    sc = m.sc[DIRECT]
+    m.clock.actor, sc.memcg, sc.nr_scanned, sc.nr_reclaimed, sc.priority = 0, 0, 100, 12, 10
+    call(built, "throttle_pass", DIRECT, 0)
+    assert m.clock.blocked_until == 0
+    sc.priority = 9
+    call(built, "throttle_pass", DIRECT, 0)
+    assert m.clock.blocked_until == 10**9 + 5 * TENTH_NS, "an eighth of what was scanned would be enough"
+
+
+def test_nobody_wakes_before_falling_asleep():
+    """The clock of who wakes may be behind the sleeper's, which reclaimed in one go."""
+    built = host("6.18")
+    m = built.memory.m
+    met(built, 0, taken=64, file=64, immediate=1)
+    m.clock.now -= 3 * MS
+    wake_all(m, throttle_queue(0, WRITEBACK))
+    assert m.nodes[0].kswapd_at == 10**9
 
 
 def test_no_progress_takes_a_tick_while_most_of_what_is_reclaimable_waits_to_be_written():
@@ -178,6 +202,23 @@ def test_who_asked_for_a_page_to_be_written_is_counted():
     for s, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
         vm = asked("3.1", s)[2].memory.m.vm
         assert (int(vm.writepage_file_kswapd), int(vm.writepage_file_direct)) == counts
+
+
+def test_kswapd_sleeps_over_a_full_queue_with_the_rest_of_its_plug():
+    built = asked("3.1", KSWAPD)[2]
+    m, sc = built.memory.m, built.memory.m.sc[0]
+    room, now = int(m.disks[0].nr_allocated), int(m.clock.now)
+    m.clock.actor, m.clock.may_block, m.clock.blocked_until = m.cfg.kswapd_slot, 1, 0
+    m.disks[0].nr_allocated, m.clock.nr_io = 1 << 20, 1  # full, and something in flight
+    built.memory.table("io")[0].at = now + 5 * MS
+    unplug(m, 0)
+    assert sc.nr_plugged == 1 and m.clock.blocked_until == now + 5 * MS
+    m.clock.now += 5 * MS
+    assert still_waits(m, 0)
+    m.disks[0].nr_allocated, m.clock.nr_io = room, 0
+    m.clock.now += 2 * MS
+    assert not still_waits(m, 0) and sc.nr_plugged == 0 and m.disks[0].nr_allocated > room
+    assert m.vm.reclaim_queue_ns == 7 * MS
 
 
 def test_since_4_11_kswapd_writes_what_it_meets_twice_on_a_node_full_of_dirty_pages():

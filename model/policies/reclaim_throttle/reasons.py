@@ -3,15 +3,25 @@
 `writeback`: kswapd met pages it had marked, still being written; ends when 32 pages a sleeper were written on the node,
 after a tenth of a second at most. `congested`: a direct reclaimer found all dirty pages so; `noprogress`: it freed
 nothing down to priority 1. Both take one tick, and are skipped while little of what is reclaimable waits to be written.
+
+`as_posted`, until its repair before the release: half a second without progress, from priority 9 down, whatever waits
+to be written; and a direct reclaimer that found all dirty pages being written waits for them as kswapd does.
 """
 
 from model.jit import hook, kernel
+from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, sleep
 from model.mm.vmscan import reclaimable_pages
 from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK, throttle_queue, wake_all
 from model.mm.zones import MAX_RECLAIM_RETRIES
+from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: reclaim_throttle, skip_throttle_noprogress, consider_reclaim_throttle, shrink_node, 6.18"
+PARAMS = {
+    "as_posted": (False, "", "sleep half a second for want of progress, from priority 9 down; no reason `congested`",
+                  "Gorman, Remove dependency on congestion_wait in mm/ v4, October 2021"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_throttle")
 SECOND_NS = 1_000_000_000
 
 
@@ -36,10 +46,11 @@ def throttle(m, nid, reason):
         node.nr_throttled += 1
         if node.nr_throttled == 1:
             node.reclaim_start = node.throttled_written
-    elif skipped(m, nid):
+    elif not m.params[AXIS, 0] and skipped(m, nid):
         return
     m.vm.mm_vmscan_throttled += 1
-    sleep(m, throttle_queue(nid, reason), TENTH_NS if reason == WRITEBACK else SECOND_NS // m.cfg.hz)
+    brief = SECOND_NS // 2 if m.params[AXIS, 0] else SECOND_NS // m.cfg.hz
+    sleep(m, throttle_queue(nid, reason), TENTH_NS if reason == WRITEBACK else brief)
     if reason == WRITEBACK and not m.clock.may_block:
         node.nr_throttled -= 1
 
@@ -63,7 +74,7 @@ def throttle_node(m, s):
         if stat.immediate:
             throttle(m, sc.node, WRITEBACK)
     elif sc.memcg == 0 and zone.reclaim_flags & ZONE_CONGESTED:
-        throttle(m, sc.node, CONGESTED)
+        throttle(m, sc.node, WRITEBACK if m.params[AXIS, 0] else CONGESTED)
     return 0
 
 
@@ -72,6 +83,9 @@ def throttle_pass(m, s, zone):
     sc, nid = m.sc[s], m.zones[zone].node
     if sc.nr_reclaimed > sc.nr_scanned >> 3:
         wake_all(m, throttle_queue(nid, NOPROGRESS))
+    elif m.params[AXIS, 0]:
+        if sc.priority < DEF_PRIORITY - 2:
+            throttle(m, nid, NOPROGRESS)
     elif sc.memcg == 0 and sc.priority == 1 and sc.nr_reclaimed == 0:
         throttle(m, nid, NOPROGRESS)
     return 0

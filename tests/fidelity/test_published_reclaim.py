@@ -1,0 +1,42 @@
+"""The set-ups behind the published tables on reclaim, and what the tables rest on: kswapd that meets dirty pages."""
+
+from model.api import simulate
+from model.units import GiB, MiB
+from tests.fidelity.published_reclaim import (
+    BY_KSWAPD,
+    EFFICIENCY,
+    MARKED,
+    MISSING,
+    WRITTEN,
+    table_a,
+    table_b,
+    table_c,
+    table_d,
+    table_e,
+)
+from tests.fidelity.reclaim_cells import FILE, ONE_TO_EIGHT, ONE_TO_SEVEN, fsmark, mmap_strm, posted
+
+
+def test_every_reason_given_is_that_of_a_row():
+    figures = [figure for make in (table_a, table_b, table_c, table_d, table_e) for figure in make()]
+    for begin, quantity in MISSING:
+        assert any(f.case.startswith(begin) and f.quantity == quantity and f.missing for f in figures), begin
+    assert len(figures) > 60
+
+
+def test_threads_of_fake_nodes():
+    """Sixty-four threads on the four nodes that have a CPU; files of 10 MiB, three times memory in all."""
+    cell = posted(fsmark(4 * GiB, 64), 4 * GiB, 8)
+    assert [node.cpus for node in cell.machine.nodes] == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert [(task.node, task.count) for task in cell.tasks.values()] == [(0, 16), (1, 16), (2, 16), (3, 16)]
+    each = cell.tasks["fsmark.0"].stream.params["size"]
+    assert each % FILE == 0 and 0.9 < 64 * each / (12 * GiB) <= 1
+    assert [task.count for task in posted(mmap_strm(4 * GiB), 4 * GiB, 8).tasks.values()] == [1, 1, 1, 1, 1]
+
+
+def test_kswapd_meets_dirty_pages_on_a_small_machine_and_writes_them_until_it_may_not():
+    cells = [posted(fsmark(512 * MiB), policy=policy, kernel="3.1") for policy in (None, ONE_TO_SEVEN, ONE_TO_EIGHT)]
+    vanilla, quiet, silent = (simulate(cell).metrics for cell in cells)
+    assert BY_KSWAPD(vanilla) > 500 and EFFICIENCY(vanilla) < 80, "a third of what it scans is not clean"
+    for patched in (quiet, silent):
+        assert WRITTEN(patched) <= 9 and MARKED(patched) > 500
