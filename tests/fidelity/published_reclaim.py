@@ -29,8 +29,8 @@ TITLES = {
     "B": "Reduce filesystem writeback from page reclaim, v2 of July 2011 (3.0: vanilla → patches 1-7, or 1-8)",
     "C": "The same, v3 of August 2011: pages written by reclaim (3.0: vanilla → patched)",
     "D": "Dirty limits of zones, v2 of September 2011 (3.1: vanilla → patched; 10 GiB to a stick)",
-    "E": "reclaim_throttle, v4 of October 2021 (5.15 → patched; of stutterp the mail gives no numbers: here writers and "
-    "anonymous memory bound to one node, full of dirty pages)",
+    "E": "reclaim_throttle, v4 of October 2021 (5.15 → patched; of stutterp the mail gives no numbers: here writers "
+    "and anonymous memory bound to one node, full of dirty pages)",
 }
 
 
