@@ -95,7 +95,7 @@ def table_rows(
         "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
         "on_disk": (cache // 64 + 1) * any(file.sparse for file in files.values()),
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
-        "waiting": power_of_two(actors), "sleepers": power_of_two(actors),
+        "waiting": power_of_two(actors), "batches": power_of_two(actors), "sleepers": power_of_two(actors),
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,

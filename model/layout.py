@@ -227,8 +227,9 @@ DISK = row(
     open_used=("i8", (OPEN_BLOCKS,)),
     seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
     busy_ns="i8", wait_ns="i8", write_errors="i8",
-    first_waiter="i8", last_waiter="i8",
+    first_waiter="i8", last_waiter="i8", batching="i8", full="i8",
 )  # fmt: skip
+BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 REQUEST = row(  # see model/block/request.py
     disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
@@ -299,7 +300,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
-    "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "waiting": np.dtype("i4"),
+    "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "waiting": np.dtype("i4"), "batches": BATCH,
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
     "tlb": np.dtype("u1"),
 }  # fmt: skip

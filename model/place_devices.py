@@ -116,6 +116,7 @@ def _limits(row, era: Era, tags: int) -> None:
     """
     n = row.nr_requests = tags if era.blk_mq else BLKDEV_MAX_RQ
     # blk_queue_congestion_threshold; blk-mq never marks a queue congested
+    row.batching = not era.blk_mq
     row.congestion_on = 1 << 62 if era.blk_mq else n - n // 8 + 1
     row.congestion_off = n - n // 8 - n // 16 - 1
     most = min(RWB_DEPTH, int(row.depth or tags)) if row.depth != 1 else 2

@@ -31,6 +31,7 @@ SLAB_SAMPLED = ("objects", "pages", "unused")
 
 
 EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
+OF_ALL_DISKS = ("seeks", "seek_ns", "write_errors")  # reported of the machine, too
 EACH_TASK = 256  # more tasks than this are reported in sum only
 
 
@@ -97,7 +98,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
     found |= of_nodes(built) | _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built)
-    found |= call_latencies(built)
+    found |= call_latencies(built) | _fairness(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
@@ -114,7 +115,21 @@ def _disks(built: Built) -> dict[str, int]:
                 used = servers[int(rows[part].first_server) : int(rows[part].first_server + rows[part].parallel)]
                 found[f"disk.{name}.busy_ns"] += int(used["busy_ns"].sum()) // int(rows[part].parallel)
                 found[f"disk.{name}.wait_ns"] += int(used["wait_ns"].sum())
+    own = [name for name, disk in built.cell.machine.disks.items() if disk.kind != "stripe"]
+    found |= {metric: sum(found[f"disk.{name}.{metric}"] for name in own) for metric in OF_ALL_DISKS}
     return found | _estimates(built)
+
+
+def _fairness(built: Built) -> dict[str, float]:
+    """How unlike the rates are at which the copies of a task go on: (largest - smallest) / mean; the widest of all."""
+    tasks, found = built.memory.table("tasks"), dict[str, float]()
+    names = np.array([name.split(".")[0] for name in built.tasks])
+    for name, task in built.cell.tasks.items():
+        if task.count > 1:
+            copies_of = tasks[names == name]
+            rates = copies_of["stat"]["accesses"] / np.maximum(copies_of["time"] - task.start, 1)
+            found[f"task.{name}.rate_spread_ratio"] = float((rates.max() - rates.min()) / max(rates.mean(), 1e-30))
+    return found | ({"rate_spread_ratio": max(found.values())} if found else {})
 
 
 def _estimates(built: Built) -> dict[str, int]:

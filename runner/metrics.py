@@ -48,6 +48,7 @@ class Metric:
 
 
 ELAPSED = "simulated time from start to end"
+SPREAD = "(fastest - slowest) / mean rate of accesses among the copies of a task; the widest of several tasks"
 SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
 PREFIX = re.compile(r"(node\d+|(?:task|cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
 
@@ -132,6 +133,14 @@ refault_activation_ratio | 1 | none | refault activations per steal | refaults a
     (workingset_activate_anon + workingset_activate_file) / pgsteal
 writeback_rate | B/s | higher | written back | what was written back per simulated second
     nr_written * 4096 * 1000000000 / elapsed_ns
+dirty_share_ratio | 1 | none | dirty / threshold | dirty pages and pages under writeback, over the limit for writers
+    (nr_dirty + nr_unstable + nr_writeback) / nr_dirty_threshold
+background_share_ratio | 1 | none | background / threshold | the background threshold over the limit for writers
+    nr_dirty_background_threshold / nr_dirty_threshold
+seeks_per_s | 1/s | lower | seeks per second | seeks of all disks per simulated second
+    seeks * 1000000000 / elapsed_ns
+pages_per_seek | pages | higher | pages per seek | file pages written back for each seek of a disk
+    nr_written / seeks
 dirty_pause_ns | ns | lower | mean pause | mean length of a sleep in dirty throttling
     stall_dirty_ns / dirty_pauses
 swap_ra_hit_ratio | 1 | higher | swap readahead hits | pages read ahead from swap that were used
@@ -195,6 +204,7 @@ def declared() -> dict[str, Metric]:
     table["nr_free_pages"] = Metric(
         name="nr_free_pages", unit="pages", doc="free pages when the run ends", better="higher", label="nr_free_pages"
     )
+    table["rate_spread_ratio"] = Metric(name="rate_spread_ratio", unit="1", doc=SPREAD, better="lower", label="spread")
     for name, doc in idle_fields().items():
         table[name] = Metric(name=name, unit="bytes", doc=doc, label=name)
     lines = DERIVED.strip().splitlines()

@@ -62,7 +62,7 @@ class Figure:
     x: str = ""
     """Axis along x; for `series` a column of the series, `time_ns` by default."""
     y: str
-    """Metric along y; the shade of a heat map; for `series` a column of the series."""
+    """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric."""
     line: str = ""
     """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y."""
     facets: str | tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Figures of counters over simulated time: the mean of the replicates, and the range they span as a band."""
+"""Figures of counters, or what derives from them, over simulated time: mean of the replicates, their range as a band."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from runner.figure_style import STYLE, WIDTHS, colour, dash, grid_shape, marker
 from runner.figures import Drawn, facets_of, fitted, legend, new_canvas, panel_width, save
+from runner.metrics import columns_of, value
 from runner.observations import Runs
 from runner.report_block import Figure, ReportBlock
 from runner.words import Scale, Words, scale_for
@@ -18,9 +19,10 @@ def draw_series(figure: Figure, block: ReportBlock, series: Runs, out: Path) -> 
     """Write the figure. Raises ValueError if the series lacks its columns."""
     runs = series.where(figure.where)
     x = figure.x or "time_ns"
-    for column in (x, figure.y, *(["time_ns"] if figure.rate else [])):
+    for column in (x, *columns_of(figure.y), *(["time_ns"] if figure.rate else [])):
         if runs.rows and column not in runs.rows[0]:
             raise ValueError(f"figure {figure.name}: the stored series has no column {column!r}")
+    runs = Runs(runs.axes, [row if figure.y in row else row | {figure.y: derived(figure.y, row)} for row in runs.rows])
     words = Words(block.labels, tuple(series.axes))
     import matplotlib
 
@@ -35,6 +37,14 @@ def draw_series(figure: Figure, block: ReportBlock, series: Runs, out: Path) -> 
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     band = " Line: mean; band: smallest to largest, over the time that all replicates cover." if counts[-1] > 1 else ""
     return Drawn(figure.name, title, [f"n = {span} replicate{'s' * (counts[-1] > 1)}.{band}"], files)
+
+
+def derived(name: str, row: dict[str, Any]) -> np.ndarray:
+    """A metric computed sample by sample from the counters of a series; not a number where it is undefined."""
+    used = {column: row[column] for column in columns_of(name)}
+    samples = ({column: values[i] for column, values in used.items()} for i in range(len(next(iter(used.values())))))
+    found = (value(name, sample) for sample in samples)
+    return np.array([np.nan if number is None else number for number in found])
 
 
 def _draw(figure: Figure, runs: Runs, x: str, words: Words) -> Any:

@@ -5,6 +5,7 @@ known when it is made. Little's law holds within a few percent for flash drives 
 = 170k requests/s). Others have a queue (`model.block.queue`), a stripe has members with queues of their own.
 """
 
+from model.block.batching import may_take
 from model.block.completions import announce, pop_completed
 from model.block.device import fails
 from model.block.nfs import send_write
@@ -165,19 +166,27 @@ def next_finished(m, now):
 
 
 @kernel
-def full_queue(m, disk, purpose):
+def _no_room(m, disk, purpose, slot):
+    d = m.disks[disk]
+    if slot != NONE and d.batching:
+        return d.nr_allocated + 1 >= d.nr_requests and not may_take(m, disk, slot)
+    return d.nr_allocated >= d.most_writes[purpose]
+
+
+@kernel
+def full_queue(m, disk, purpose, slot):
     """The disk if its queue has no room for a write of that purpose, or the first such member of a stripe; else NONE.
 
-    blk-wbt lets more writes wait the more urgent they are. A mount has room while it is not congested.
+    `slot`: the actor that asks, which may have a batch to take; NONE: nobody in particular. blk-wbt lets more writes
+    wait the more urgent they are. A mount has room while it is not congested.
     """
     d = m.disks[disk]
     if d.kind != DISK_STRIPE:
-        return disk if d.nr_allocated >= d.most_writes[purpose] else NONE
+        return disk if _no_room(m, disk, purpose, slot) else NONE
     found = NONE
     for i in range(d.nr_members):
-        member = d.members[i]
-        if found == NONE and m.disks[member].nr_allocated >= m.disks[member].most_writes[purpose]:
-            found = member
+        if found == NONE and _no_room(m, d.members[i], purpose, slot):
+            found = d.members[i]
     return found
 
 

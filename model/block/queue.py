@@ -147,6 +147,7 @@ def end_request(m, disk, at):
     if d.depth:
         free_for_next(m, disk, at)
     if d.nr_allocated < d.most_writes[IO_URGENT]:
+        d.full = 0
         wake_for_request(m, disk, at)
 
 

@@ -4,6 +4,7 @@ A list is the number + 1 of its first and last slot (0: empty), on a row that th
 """
 
 from model.actors import NEVER, schedule
+from model.block.batching import begin_batch
 from model.jit import files, kernel, tasks, waiting
 from model.mm.state import BLOCKED, KILLED, RUNNABLE
 
@@ -55,6 +56,8 @@ def wake_for_request(m, disk, at):
         d.first_waiter = waiting(m)[slot]
         if d.first_waiter == 0:
             d.last_waiter = 0
+        if d.batching:
+            begin_batch(m, slot, at)
         if wake(m, slot, at) and d.nr_allocated:
             return
 

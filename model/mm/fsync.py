@@ -4,6 +4,7 @@ What of the file became dirty behind the place it has reached is left to the nex
 modelled.
 """
 
+from model.block.batching import count_request
 from model.block.disk import full_queue
 from model.block.wait import wait_for_file, wait_for_request
 from model.jit import cache, files, frames, kernel, tasks
@@ -30,11 +31,12 @@ def _write(m, t, file):
         if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
             wait_for_file(m, file, t)
             return False
-        full = full_queue(m, f.disk, IO_NORMAL)
+        full = full_queue(m, f.disk, IO_NORMAL, t)
         if full != NONE:
             wait_for_request(m, full, t)
             return False
         task.fsync_at = index + submit_run(m, file, index, stop - index)
+        count_request(m, t)
 
 
 @kernel

@@ -50,7 +50,7 @@ def _wait_for_room(m, s, disk):
     """The reclaimer sleeps until the disk's queue takes a request (get_request)."""
     began = m.clock.now
     purpose = IO_URGENT if m.sc[s].kswapd else IO_NORMAL
-    while full_queue(m, disk, purpose) != NONE and m.clock.nr_io:
+    while full_queue(m, disk, purpose, NONE) != NONE and m.clock.nr_io:
         m.clock.now = max(m.clock.now, next_completion(m))
         finish_writes(m)
     m.vm.reclaim_queue_ns += m.clock.now - began

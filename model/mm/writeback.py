@@ -7,6 +7,7 @@ sleep until a request is free. Thresholds are looked at again after every pass o
 """
 
 from model.actors import NEVER, schedule
+from model.block.batching import count_request
 from model.block.disk import full_queue, submit_write
 from model.block.wait import wait_for_request
 from model.jit import cache, caller, files, kernel, tasks, wb_domains, wbs
@@ -218,13 +219,14 @@ def _write_some(m, job, slot, purpose):
     if index == NONE:
         return 0
     disk = files(m)[job.inode].disk
-    full = full_queue(m, disk, purpose)
+    full = full_queue(m, disk, purpose, slot)
     if full != NONE:
         wait_for_request(m, full, slot)
         return -1
     count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
     if m.cfg.cgroup_writeback:
         count_owners(m, job, index, count)
+    count_request(m, slot)
     job.nr_to_write -= count
     job.index = index + count
     return count

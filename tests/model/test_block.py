@@ -144,13 +144,13 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
     for i in range(128):
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
         seen.append(bool(write_congested(m, 0)))
-    assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0, IO_NORMAL) == 0
+    assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0, IO_NORMAL, NONE) == 0
     left = []
     while m.disks[0].nr_allocated:
         drain(m, int(next_completion(m)))
         left.append((int(m.disks[0].nr_allocated), bool(write_congested(m, 0))))
     assert [flag for n, flag in left if n >= 103] == [True] * 25 and not any(flag for n, flag in left if n < 103)
-    assert full_queue(m, 0, IO_NORMAL) == NONE
+    assert full_queue(m, 0, IO_NORMAL, NONE) == NONE
     tags = with_disks("6.18", d=HDD)
     assert int(tags.disks[0].nr_requests) == 64
 
@@ -161,10 +161,10 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
 def test_blk_wbt_lets_few_writes_wait(disk: Disk, limits: list[int]):
     m = with_disks("6.18", d=disk)
     for i in range(limits[2]):
-        full = [full_queue(m, 0, purpose) == 0 for purpose in (IO_BACKGROUND, IO_NORMAL, IO_URGENT)]
+        full = [full_queue(m, 0, purpose, NONE) == 0 for purpose in (IO_BACKGROUND, IO_NORMAL, IO_URGENT)]
         assert full == [i >= limit for limit in limits]
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
-    assert full_queue(m, 0, IO_URGENT) == 0
+    assert full_queue(m, 0, IO_URGENT, NONE) == 0
     assert with_disks("3.1", d=disk).disks[0].most_writes.tolist() == [128] * 3
 
 

@@ -40,13 +40,13 @@ def nap(m, t, limit):
 
 
 @kernel
-def turn(m, t):
-    """One turn of the loop in balance_dirty_pages; until when the task sleeps, or 0."""
+def turn(m, t, first):
+    """One turn of the loop in balance_dirty_pages, the `first` of a call or not; until when the task sleeps, or 0."""
     task, d = tasks(m)[t], m.dtcs[0]
     w, estimates = task.bdp_wb, m.params[AXIS, 0]
     over, limit = look_again(m, t)
     if not over:
-        return done(m, t, not estimates)
+        return done(m, t, first)
     calm = d.wb_dirty <= d.wb_thresh - d.wb_thresh // 8 and d.dirty <= d.thresh
     if d.wb_dirty <= limit and d.dirty <= d.thresh:
         return done(m, t, calm or not estimates)
@@ -74,12 +74,12 @@ def balance_dirty_pages(m, t):
     if task.throttled == LEAVE and jiffies(m) > task.bdp_began + longest_pause(m.cfg.hz):
         return leave(m, t)
     task.pause = min(2 * task.pause, m.cfg.hz // 10)
-    return turn(m, t)
+    return turn(m, t, False)
 
 
 @hook
 def balance_dirty_pages_ratelimited(m, t):
-    return turn(m, t) if enter(m, t) else 0
+    return turn(m, t, True) if enter(m, t) else 0
 
 
 @hook
