@@ -1,7 +1,7 @@
 """Who may have a request of a queue that has run full: batches, until blk-mq (get_request, ioc_batching, 3.1).
 
 Whoever takes a queue's last request, and whoever is woken after waiting for one, may take 32 within a fiftieth of a
-second, up to half as many again as the queue has. So the writes of several tasks alternate by many requests, not by one.
+second, up to half as many again as the queue has. So the writes of several tasks alternate by many requests.
 """
 
 from model.jit import batches, kernel
