@@ -1,4 +1,4 @@
-"""Figures of counters, or of what derives from them, over time: the mean of the replicates, and their range as a band."""
+"""Figures of counters, or of what derives from them, over time: mean of the replicates, their range as a band."""
 
 from pathlib import Path
 from typing import Any
