@@ -13,6 +13,7 @@ from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Deviation, deviations
 from tests.fidelity.markdown import table
 from tests.fidelity.published_reclaim import section as reclaim_section
+from tests.fidelity.published_throttling import section as throttling_section
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
 
 GUESTS = ("6.1", "6.1+mglru")
@@ -213,6 +214,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "others": case_table(others),
         "dirty": section(),
         "published_reclaim": reclaim_section(),
+        "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": f"{len(DISKS)}",
         "guests": guest_tables(guests),

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from model.block.batching import count_request
 from model.block.completions import next_completion
 from model.block.disk import full_queue, next_finished, read_pages, submit_write, write_congested
 from model.block.hdd import page_ps, seek_ns
 from model.block.request import free_request
+from model.block.wait import wait_for_request
 from model.build import Built
 from model.description import Cell, Disk, Region
 from model.layout import NONE
@@ -153,6 +155,28 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
     assert full_queue(m, 0, IO_NORMAL, NONE) == NONE
     tags = with_disks("6.18", d=HDD)
     assert int(tags.disks[0].nr_requests) == 64
+
+
+def taken(m, slot: int) -> int:
+    """Requests that actor `slot` takes, one after the other, until it has to wait."""
+    n = int(m.disks[0].nr_allocated)
+    for i in range(n, 300):
+        if full_queue(m, 0, IO_NORMAL, slot) != NONE:
+            break
+        submit_write(m, 0, 0, i * 10, 1, i * 1000)
+        count_request(m, slot)
+    return int(m.disks[0].nr_allocated) - n
+
+
+def test_requests_of_a_full_queue_go_in_batches():
+    m = with_disks(d=HDD)
+    assert [taken(m, slot) for slot in (0, 1, 0)] == [127 + 32, 0, 0]
+    wait_for_request(m, 0, 1)
+    while m.disks[0].first_waiter:
+        drain(m, int(next_completion(m)))
+    assert (int(m.disks[0].nr_allocated), taken(m, 1), taken(m, 0)) == (127, 32, 0)
+    tags = with_disks("6.18", d=HDD)
+    assert (taken(tags, 0), taken(tags, 1)) == (8, 0)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,17 @@ def test_nobody_sleeps_below_freerun(form):
     assert found.metrics["dirty_pauses"] == found.metrics["stall_dirty_ns"] == 0
 
 
+def mark(built: Built) -> None:
+    """Pretend that the device was over its limit."""
+    built.memory.table("wbs")[0].dirty_exceeded = 1
+
+
+@pytest.mark.parametrize("form", ["dirtier-writes", "io-less"])
+def test_a_call_below_freerun_lets_dirtiers_ask_less_often_again(form):
+    found = throttled(form, 1, 5, kernel="3.1", probe=mark)
+    assert found.seen and not found.built.memory.table("wbs")[0].dirty_exceeded
+
+
 def spread(form: str) -> float:
     """Largest less smallest share of ten equal writers over half of 24 s, over the mean; the start is anybody's."""
     fast = Disk(parallel=1, write_latency=0, write_bandwidth=100 * MB_S)
