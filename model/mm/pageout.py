@@ -92,7 +92,7 @@ def _must_wait(m, s, pfn):
     if s >= MAX_NODES or not m.clock.may_block or m.clock.actor != m.cfg.kswapd_slot + s or m.clock.nr_io == 0:
         return False
     disk = _disk_of(m, pfn)
-    return disk != NONE and full_queue(m, disk, IO_URGENT) != NONE
+    return disk != NONE and full_queue(m, disk, IO_URGENT, NONE) != NONE
 
 
 @kernel
