@@ -103,7 +103,7 @@ ALLOCATION = (
     "both forms use the device to the full; allocation and journal writes, which alternate with data, are missing"
 )
 PER_CPU = (
-    "the per-CPU error of dirty counts (448 pages on 8 CPUs) lets more be dirty than a small limit says; here it holds, "
+    "the per-CPU error of dirty counts (448 pages on 8 CPUs) lets more be dirty than a small limit says; here none is, "
     "and each writer has few pages for a seek"
 )
 NEARBY = "blocks allocated when they are written, so that writers' extents lie side by side; here files stay far apart"
