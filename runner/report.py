@@ -144,7 +144,8 @@ def _figure_section(figure: Figure, block: ReportBlock, runs: Runs, out: Path, f
 
     series = None
     if figure.kind == "series":
-        series = load_series(out / "series.parquet", {figure.x or "time_ns", figure.y, "time_ns"})
+        wanted = {figure.x or "time_ns", figure.y, *metrics.columns_of(figure.y), "time_ns"}
+        series = load_series(out / "series.parquet", wanted)
     try:
         drawn = draw(figure, block, runs, series, out / "figures")
     except ValueError as error:

@@ -14,7 +14,7 @@ from runner import figures
 from runner.figure_style import COLOURS, HATCHES, MARKERS, STYLE, colour, dash, hatch, marker
 from runner.observations import Runs, load_runs, load_series
 from runner.report_block import Figure, ReportBlock
-from runner.series_figure import resample
+from runner.series_figure import derived, resample
 from tests.runner.report_data import AXES, REPLICATES, rows, run, write_runs, write_series
 
 MACHINE, MODE, RECLAIM = AXES
@@ -131,6 +131,18 @@ def test_bytes_are_the_same_in_another_process(results: Path, drawn: dict[str, t
     command = [sys.executable, "-c", code, str(results), *names, *map(str, files)]
     subprocess.run(command, check=True, cwd=ROOT, env=environment, timeout=300)
     assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in files] == before
+
+
+def test_a_derived_metric_is_computed_sample_by_sample():
+    row = {
+        "nr_dirty": [1, 5],
+        "nr_unstable": [0, 1],
+        "nr_writeback": [2, 3],
+        "nr_dirty_threshold": [0, 10],
+        "time_ns": [0, 9],
+    }
+    found = derived("dirty_share_ratio", {name: np.array(values) for name, values in row.items()})
+    assert np.isnan(found[0]) and found[1] == 0.9
 
 
 def test_curves_are_laid_on_one_grid():
