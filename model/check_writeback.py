@@ -21,6 +21,13 @@ def _file_pages(built: Built) -> np.ndarray:
     return built.memory.table("frames")[entries[entries > 0] - 1]
 
 
+def _swap_writes(built: Built) -> np.ndarray:
+    """The frames of the swap cache that are being written."""
+    entries = built.memory.table("swapcache")
+    pages = built.memory.table("frames")[entries[entries > 0] - 1]
+    return pages[(pages["state"] & state.WRITEBACK) != 0]
+
+
 def _counts(built: Built) -> Iterator[str]:
     m, pages, files = built.memory.m, _file_pages(built), built.memory.table("files")
     backed, wbs = files["disk"] != NONE, built.memory.table("wbs")
@@ -33,7 +40,8 @@ def _counts(built: Built) -> Iterator[str]:
         by_file = np.bincount(marked["slot"], minlength=len(files))
         if (by_file[backed] != files[of_file][backed]).any() or by_file[~backed].any():
             yield f"{of_file} of files is {files[of_file].tolist()}, they have {by_file.tolist()}"
-        by_zone = np.bincount(marked["zone"], minlength=len(m.zones))
+        everything = np.concatenate([marked, _swap_writes(built)]) if flag == state.WRITEBACK else marked
+        by_zone = np.bincount(everything["zone"], minlength=len(m.zones))
         if (by_zone != m.zones[of_zone]).any():
             yield f"{of_zone} of zones is wrong"
         by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(wbs))
@@ -41,9 +49,9 @@ def _counts(built: Built) -> Iterator[str]:
         if len(wbs) and (by_wb != counted).any():
             yield f"{of_wb} of wbs is wrong"
         if built.memory.m.cfg.cgroup_writeback:
-            yield from _groups(built, of_file, marked)
-        if len(marked) != total:
-            yield f"{total} pages are counted as {of_file}, there are {len(marked)}"
+            yield from _groups(built, of_file, everything)
+        if len(everything) != total:
+            yield f"{total} pages are counted as {of_file}, there are {len(everything)}"
 
 
 def _groups(built: Built, name: str, marked: np.ndarray) -> Iterator[str]:

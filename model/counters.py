@@ -80,7 +80,7 @@ inode_switch_wbs | none | files that moved to the group whose pages they hold | 
 foreign_flushes | none | times a throttled group had the flushers of other groups write its pages | events
 writeback_errors | lower | file pages whose write failed and that stay dirty
 nr_dirty | none | dirty file pages that are not being written, when the run ends
-nr_writeback | none | file pages being written when the run ends
+nr_writeback | none | pages of files and of swap being written when the run ends
 nr_dirty_threshold | none | dirty pages at which writers are stopped, when somebody last asked
 nr_dirty_background_threshold | none | dirty pages from which the flushers write, when somebody last asked
 balance_dirty_pages | none | calls of writers into dirty throttling | events

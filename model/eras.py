@@ -126,7 +126,7 @@ ERAS = {
             params={
                 "kswapd": {"in_shares": True},
                 "reclaim_writeback": {"seen_twice": False},
-                "reclaim_throttle": {"by_batch": True},
+                "reclaim_throttle": {"by_batch": True, "writeout": True},
                 "memcg": {"page_cgroup_bytes": 16},
                 "dirty_throttling": _BEFORE_4_8,
             },

@@ -57,6 +57,7 @@ HOOKS = {
     "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
     # axis direct_reclaim
     "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
+    "retry_zone": 2,  # (node, fruitless rounds): zone + 1 for whose sake an allocation tries again, 0: out of memory
     "memcg_reclaim": 4,  # (memcg, pages wanted, swappiness or -1, 1 = user space asks): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
@@ -67,6 +68,7 @@ HOOKS = {
     "throttle_node": 1,  # (sc): after the lruvecs of a node (or zone) were shrunk at one priority
     "throttle_pass": 2,  # (sc, zone the caller prefers): after a direct reclaimer's pass at one priority
     "throttle_kswapd": 1,  # (node): between two passes of kswapd in trouble
+    "throttle_retry": 2,  # (zone, fruitless rounds): before an allocation tries again
     # axis memcg
     "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
     "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over

@@ -132,7 +132,7 @@ SC = row(
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
-    ignore_references="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plug_waits="i8",
+    ignore_references="i8", writeout="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plug_waits="i8",
     plugged=("i4", (PLUG_PAGES,)),
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
@@ -155,7 +155,7 @@ FILE = row(
 SUSPENDED = row(
     active="i8", nid="i8", mask="i8", priority="i8", at="i8", nr_reclaimed="i8", nr_scanned="i8",
     total_scanned="i8", full_walk="i8", partial="i8", force_deactivate="i8", skipped_deactivate="i8",
-    low_reclaim="i8", low_skipped="i8", fruitless="i8",
+    low_reclaim="i8", low_skipped="i8", fruitless="i8", writeout="i8",
 )  # fmt: skip
 SLEEPER = row(queue="i4", next="i4", why="i4", since="i8")  # an actor on a wait queue (row + 1 throughout), or awake
 # The file at hand of whoever writes dirty pages, and where in it: between slots `index` and `stop`.

@@ -41,13 +41,20 @@ def _count_for_groups(m, memcg, dirty, writeback):
 
 
 @kernel
-def _count_writeback(m, pfn, file, pages):
+def count_writeback(m, pfn, pages):
+    """A page of a file or of the swap cache is being written (1), or no longer (-1) (account_page_writeback)."""
     m.vm.nr_writeback += pages
     m.zones[frames(m)[pfn].zone].nr_writeback += pages
-    wbs(m)[files(m)[file].wb].nr_writeback += pages
-    files(m)[file].nr_writeback += pages
     if m.cfg.cgroup_writeback:
         _count_for_groups(m, frames(m)[pfn].memcg, 0, pages)
+
+
+@kernel
+def _count_file_writeback(m, pfn, file, pages):
+    """The same for a file's page; swap has no wb."""
+    count_writeback(m, pfn, pages)
+    wbs(m)[files(m)[file].wb].nr_writeback += pages
+    files(m)[file].nr_writeback += pages
 
 
 @kernel
@@ -112,7 +119,7 @@ def start_write(m, pfn):
     _count(m, pfn, page.slot, -1)
     if files(m)[page.slot].nr_writeback == 0:
         wbs(m)[files(m)[page.slot].wb].writeback_inodes += 1
-    _count_writeback(m, pfn, page.slot, 1)
+    _count_file_writeback(m, pfn, page.slot, 1)
 
 
 @kernel
@@ -130,7 +137,7 @@ def end_write(m, pfn, failed):
     page = frames(m)[pfn]
     file = page.slot
     page.state &= ~WRITEBACK
-    _count_writeback(m, pfn, file, -1)
+    _count_file_writeback(m, pfn, file, -1)
     if files(m)[file].nr_writeback == 0:
         end_inode_writeback(m, files(m)[file].wb)
     if failed:

@@ -13,9 +13,11 @@ from model.mm.state import KERNEL, MODE_PREFERRED_MANY, SLAB
 from model.mm.suspend import AFRESH, MIDWAY
 from model.mm.victims import page_event
 from model.mm.vmscan import DIRECT
-from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES, wake_kswapd, watermark_ok
+from model.mm.zones import HIGHEST, wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
+retry_zone = caller("retry_zone")
+throttle_retry = caller("throttle_retry")
 dirty_ok = caller("dirty_ok")
 LOW, MIN = 0, 1
 NO_GROUP = -1
@@ -60,12 +62,12 @@ def _wake_kswapds(m, nid):
 
 @kernel
 def _slow_path(m, t, nid):
-    """Wake the daemons, go down to min, reclaim directly; NONE after sixteen rounds without progress, or asleep."""
+    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then, or asleep."""
     _wake_kswapds(m, nid)
     paused = tasks(m)[t].suspended
     pfn = NONE if paused.active else _walk(m, nid, MIN)
     fruitless = paused.fruitless if paused.active else 0
-    while pfn == NONE and fruitless < MAX_RECLAIM_RETRIES:
+    while pfn == NONE:
         m.vm.allocstall += 0 if paused.active == MIDWAY else 1
         entered = m.clock.now
         got = direct_reclaim(m, nid, HIGHEST, t)
@@ -84,9 +86,13 @@ def _slow_path(m, t, nid):
             for node in range(m.cfg.nr_nodes):
                 m.nodes[node].kswapd_failures = 0
         _wake_kswapds(m, nid)
-        if pfn == NONE and m.clock.may_block:  # others go on before the next attempt (cond_resched)
+        again = retry_zone(m, nid, fruitless)
+        if pfn != NONE or not again:
+            break
+        throttle_retry(m, again - 1, fruitless)
+        if m.clock.may_block:  # others go on before the next attempt (cond_resched)
             paused.active, paused.nid, paused.mask, paused.fruitless = AFRESH, nid, m.clock.mask, fruitless
-            m.clock.blocked_until = m.clock.now
+            m.clock.blocked_until = max(m.clock.now, m.clock.blocked_until)
             return NONE
     paused.active = 0
     return pfn

@@ -5,7 +5,7 @@ from model.block.request import free_request
 from model.block.wait import wake_for_file
 from model.jit import cache, files, frames, kernel, requests, swapcache
 from model.layout import NONE
-from model.mm.dirty import end_write
+from model.mm.dirty import count_writeback, end_write
 from model.mm.lru import rotate_reclaimable
 from model.mm.nfs import answered
 from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
@@ -20,6 +20,7 @@ def end_run(m, number, failed, at):
     for slot in range(r.first, r.first + r.count):
         pfn = held[slot] - 1
         if r.file == NONE:
+            count_writeback(m, pfn, -1)
             f[pfn].state = (f[pfn].state & ~WRITEBACK) | (DIRTY if failed else 0)
         else:
             end_write(m, pfn, failed)

@@ -12,6 +12,7 @@ from model.block.completions import next_completion
 from model.block.disk import full_queue, submit_remote_write, submit_write, write_congested
 from model.jit import files, frames, kernel, tasks
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
+from model.mm.dirty import count_writeback
 from model.mm.extents import block_of, pages_in_place
 from model.mm.page_io import finish_writes
 from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
@@ -34,15 +35,11 @@ def adjacent(m, before, pfn):
 
 @kernel
 def may_write_to_queue(m, s, disk):
-    """Whether the reclaimer may write: kswapd always, others to a congested queue only if they are writing to it."""
+    """Whether the reclaimer may write: kswapd always, others to a congested queue only if they are writing to it.
+
+    Asked for files alone: swap has a backing_dev_info of its own, which no queue ever marks congested.
+    """
     return m.sc[s].kswapd or not write_congested(m, disk) or m.clock.writing_to == disk + 1
-
-
-@kernel
-def may_swap_out(m, s, pfn):
-    """The same for a page of the swap cache."""
-    a = m.swaps[area_of(m, frames(m)[pfn].slot - 1)]
-    return a.kind != SWAP_PARTITION or may_write_to_queue(m, s, a.disk)
 
 
 @kernel
@@ -199,6 +196,7 @@ def write_out(m, s, pfn):
         return 1
     m.clock.now += m.cfg.io_path
     page.state |= WRITEBACK | RECLAIM
+    count_writeback(m, pfn, 1)
     if a.kind == SWAP_NFS:
         _send(m, s, pfn, 1)
     else:

@@ -13,7 +13,7 @@ from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.page_io import finish_writes
-from model.mm.pageout import may_swap_out, write_out
+from model.mm.pageout import write_out
 from model.mm.reclaim_stat import add_stat, clear_stat
 from model.mm.rmap import unmap
 from model.mm.state import (
@@ -71,6 +71,13 @@ def isolate(m, s, lv, lru, nr_to_scan):
         scanned += 1
     fetch(m, s)
     return scanned
+
+
+@kernel
+def note_scanned(m, s, lv, scanned):
+    """Count what was scanned for the machine since pages last came free: a zone is given up by that (to 4.7)."""
+    if m.sc[s].memcg == 0:
+        m.zones[lruvecs(m)[lv].zone].pages_scanned += scanned
 
 
 @kernel
@@ -188,8 +195,6 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now."""
     page = frames(m)[pfn]
-    if not may_swap_out(m, s, pfn):
-        return 0
     result = write_out(m, s, pfn)
     m.sc[s].nr_pageout += 1
     stat_updated(m, page.memcg, 1)
@@ -300,6 +305,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     finish_writes(m)
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
+    note_scanned(m, s, lv, scanned)
     if sc.nr_taken == 0:
         return 0
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
@@ -331,6 +337,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
+    note_scanned(m, s, lv, scanned)
     sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * 2 * sc.nr_taken)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
     m.vm.pgrefill += scanned

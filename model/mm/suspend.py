@@ -14,6 +14,7 @@ def suspend(m, s, t):
     kept.full_walk, kept.partial = sc.full_walk, sc.partial
     kept.force_deactivate, kept.skipped_deactivate = sc.force_deactivate, sc.skipped_deactivate
     kept.low_reclaim, kept.low_skipped = sc.low_reclaim, sc.low_skipped
+    kept.writeout, sc.writeout = sc.writeout, 0
 
 
 @kernel
@@ -28,3 +29,4 @@ def resume(m, s, t):
     sc.full_walk, sc.partial = kept.full_walk, kept.partial
     sc.force_deactivate, sc.skipped_deactivate = kept.force_deactivate, kept.skipped_deactivate
     sc.low_reclaim, sc.low_skipped = kept.low_reclaim, kept.low_skipped
+    sc.writeout = kept.writeout

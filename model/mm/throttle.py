@@ -6,14 +6,15 @@ tenth of a second on a wait queue; disks, flushers and everybody else go on mean
 
 from model.actors import NEVER
 from model.block.completions import next_completion
-from model.jit import actors, kernel, sleepers, tasks
+from model.jit import actors, kernel, sleepers, tasks, wb_domains
 from model.layout import MAX_NODES, NONE
 from model.mm.page_io import finish_writes
+from model.mm.page_writeback import global_dirtyable, limits_of
 from model.mm.pageout import unplug_all
 from model.mm.wait_queue import CONGESTED, CONGESTION, REASONS, WRITEBACK, finish_wait, sleep_on
 from model.mm.writeback import flusher_step
 
-TENTH_NS = 100_000_000  # HZ/10
+TENTH_NS, FIFTIETH_NS = 100_000_000, 20_000_000  # HZ/10, HZ/50
 ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags, of a node on its first zone
 ANY_NUMBER = 1 << 62
 
@@ -82,18 +83,48 @@ def any_congested(m):
 
 
 @kernel
-def congestion_wait(m):
-    """Sleep a tenth of a second, or until some disk's queue is no longer full; on blk-mq none ever says so."""
+def congestion_wait(m, ns):
+    """Sleep for `ns`, or until some disk's queue is no longer full; on blk-mq none ever says so."""
     m.vm.congestion_wait += 1
-    sleep(m, CONGESTION, TENTH_NS)
+    sleep(m, CONGESTION, ns)
 
 
 @kernel
-def wait_iff_congested(m, zone):
+def wait_iff_congested(m, zone, ns):
     """The same, if there is a full queue and the zone's dirty pages were found waiting for one; else go on."""
     m.vm.wait_iff_congested += 1
     if any_congested(m) and m.zones[zone].reclaim_flags & ZONE_CONGESTED:
-        congestion_wait(m)
+        congestion_wait(m, ns)
+
+
+@kernel
+def writeout_limit(m, smoothed):
+    """Pages under writeback from which on reclaimers wait: a tenth more than the dirty threshold.
+
+    `smoothed`: the threshold as it falls slowly (since 3.5).
+    """
+    thresh, _ = limits_of(m, global_dirtyable(m))
+    if smoothed:
+        thresh = max(thresh, wb_domains(m)[0].dirty_limit)
+    return thresh + thresh // 10
+
+
+@kernel
+def throttle_vm_writeout(m, s, smoothed):
+    """A reclaimer is done with a lruvec (a zone): it sleeps while too much is under writeback, swap included.
+
+    Until 4.8 this is what keeps reclaimers from putting all memory under writeback and finding nothing to reclaim.
+    Who sleeps looks again when it runs on (`sc.writeout`), unless it holds file system locks.
+    """
+    sc = m.sc[s]
+    sc.writeout = 0
+    while m.vm.nr_unstable + m.vm.nr_writeback > writeout_limit(m, smoothed) and m.clock.now < m.cfg.duration:
+        congestion_wait(m, TENTH_NS)
+        if m.clock.blocked_until:
+            sc.writeout = sc.may_enter_fs
+            return
+        if not sc.may_enter_fs:
+            return
 
 
 @kernel

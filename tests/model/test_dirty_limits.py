@@ -5,10 +5,10 @@ import pytest
 
 from model import numa
 from model.build import Built
-from model.description import Cell, Disk, Machine, Region, Sysctl, Variant
+from model.description import Cell, Disk, Machine, Node, Region, Stream, Sysctl, Task, Variant
 from model.mm.page_writeback import part_limit
 from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_FILE
-from model.units import PAGE, GiB, MiB
+from model.units import MB_S, PAGE, GiB, MiB
 from tests.model.cells import Run, call, machine, machine_of, one, run, writes
 
 STICK = {"d": Disk(kind="usb", size=4 * GiB)}
@@ -135,3 +135,29 @@ def test_a_small_node_does_not_fill_with_the_pages_its_cpus_write(limits, era):
     share = dirty_share(found)
     small = found.m.zones[0].nr_file_dirty
     assert (small > 3600) == (limits == "none") and found.m.vm.nr_dirty == 5000, share
+
+
+def copied_to_a_stick(limits: str, writepage: str, scale: int = 8) -> Run:
+    """An eighth of a desktop of 2011 (15M DMA, 3246M DMA32, 504M Normal): 10 GiB are copied to a USB stick.
+
+    Source: J. Weiner, per-zone dirty limits v2, linux-mm, 20 September 2011.
+    """
+    low, normal, written = 3246 * MiB // scale, 504 * MiB // scale, 10 * GiB // scale
+    stick = Disk(kind="usb", size=16 * GiB, write_bandwidth=39 * MB_S // 2, writepage=writepage)  # type: ignore[arg-type]
+    host = Machine(
+        nodes=(Node(memory=16 * MiB + low + normal, cpus=4),), pci_hole=4 * GiB - 16 * MiB - low, disks={"d": stick}
+    )
+    dd = Task(stream=Stream(kind="writer", params={"size": written, "accesses": written // PAGE}), memory=(FILE,))
+    policy = {"dirty_limits": Variant(variant=limits)}
+    return run(
+        Cell(kernel="3.1", machine=host, vm=Sysctl(dirty_ratio=40), policy=policy, tasks={"dd": dd}), check=False
+    )
+
+
+@pytest.mark.parametrize("writepage", ["writes", "ignores"])
+def test_reclaim_writes_nothing_where_no_zone_fills_with_dirty_pages(writepage):
+    """Whether the file system writes the pages that kswapd hands it, or only counts as having been asked."""
+    before, after = (copied_to_a_stick(limits, writepage).metrics for limits in ("none", "per-zone"))
+    assert before["nr_vmscan_write"] > 1000 and after["nr_vmscan_write"] == 0
+    assert after["pgscan_kswapd"] == after["pgsteal_kswapd"], "all that kswapd meets is clean"
+    assert after["elapsed_ns"] < 1.01 * before["elapsed_ns"]

@@ -29,7 +29,7 @@ from model.description import (
     Task,
     Variant,
 )
-from model.units import PAGE, KiB, MiB
+from model.units import PAGE, GiB, KiB, MiB
 from model.workloads import open_stream
 from tests.model.cells import ERAS, GENERATIONS, run, with_swap
 
@@ -54,7 +54,8 @@ def machines(draw: Any) -> Machine:
     distance = tuple(tuple(10 if i == j else far for j in range(len(nodes))) for i in range(len(nodes)))
     kind = draw(st.sampled_from(["none", "zram", "partition", "nbd", "nfs", "iscsi"]))
     parts = with_swap(kind, draw(st.sampled_from([MiB, 8 * MiB, 64 * MiB])))
-    return Machine(nodes=nodes, distance=distance, **{"disks": {"d": Disk()}, **parts})
+    hole = draw(st.sampled_from([0, 4 * GiB - 24 * MiB]))  # zones: DMA alone, or 16 MiB of it, 8 of DMA32, Normal
+    return Machine(nodes=nodes, distance=distance, pci_hole=hole, **{"disks": {"d": Disk()}, **parts})
 
 
 @st.composite

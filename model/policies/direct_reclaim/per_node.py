@@ -2,16 +2,18 @@
 
 Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
 forced if it was refused, then ignoring memory.low if that held reclaim back. A task that falls asleep on the way
-(`reclaim_throttle`) gives up, and goes on from there when it calls again.
+(`reclaim_throttle`) gives up, and goes on from there when it calls again. An allocation is out of memory after sixteen
+rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
 """
 
 from model.jit import caller, hook, kernel
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.suspend import resume, suspend
-from model.mm.vmscan import DIRECT, begin, shrink_node, soft_limits_first
-from model.mm.zones import HIGHEST
+from model.mm.swap import nr_swap_pages
+from model.mm.vmscan import DIRECT, begin, reclaimable_pages, shrink_node, soft_limits_first
+from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES
 
-SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 6.18"
+SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
 SCOPE = "node"
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
@@ -101,6 +103,18 @@ def direct_reclaim(m, nid, highest_zoneidx, task):
     if m.clock.blocked_until:
         suspend(m, DIRECT, task)
     return got
+
+
+@hook
+def retry_zone(m, nid, fruitless):
+    home = m.nodes[nid]
+    for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
+        z = home.zonelist[i]
+        zone = m.zones[z]
+        available = zone.nr_free + reclaimable_pages(m, z, nr_swap_pages(m))
+        if m.clock.mask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
+            return z + 1
+    return 0
 
 
 @hook

@@ -2,7 +2,7 @@
 
 A zone marked unreclaimable is skipped except at the first priority. Once more than 48 pages were scanned the flushers
 are woken. A task that falls asleep between two passes (`reclaim_throttle`) gives up, and goes on from there when it
-calls again.
+calls again. An allocation is out of memory once reclaim freed nothing and kswapd has given up every zone.
 """
 
 from model.jit import caller, hook, kernel
@@ -14,10 +14,11 @@ from model.mm.writeback import wakeup_flushers
 from model.mm.zones import HIGHEST
 from model.policies.direct_reclaim.per_node import first_zone
 
-SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"
+SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, all_unreclaimable; mm/page_alloc.c: should_alloc_retry, 3.1"
 SCOPE = "zone"
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
+throttle_node = caller("throttle_node")
 throttle_pass = caller("throttle_pass")
 
 
@@ -34,9 +35,7 @@ def zones_pass(m, nid, highest_zoneidx):
             continue
         sc.node, sc.zone, sc.at = zone.node, z, i + 1
         soft_limits_first(m, DIRECT)
-        scanned = sc.nr_scanned
         shrink_node(m, DIRECT)
-        zone.pages_scanned += sc.nr_scanned - scanned
         if m.clock.blocked_until:
             return
 
@@ -80,12 +79,19 @@ def hopeless(m, nid, highest_zoneidx):
 def direct_reclaim(m, nid, highest_zoneidx, task):
     begin(m, DIRECT, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, highest_zoneidx)
     resume(m, DIRECT, task)
-    got = try_to_free(m, nid, highest_zoneidx)
+    if m.sc[DIRECT].writeout:
+        throttle_node(m, DIRECT)  # it has slept over too much writeback, and looks again
+    got = 0 if m.clock.blocked_until else try_to_free(m, nid, highest_zoneidx)
     if m.clock.blocked_until:
         suspend(m, DIRECT, task)
     elif got == 0 and not hopeless(m, nid, highest_zoneidx):
         return 1  # nobody is killed as long as there is a zone left to try
     return got
+
+
+@hook
+def retry_zone(m, nid, fruitless):
+    return 0 if fruitless else first_zone(m, nid, HIGHEST) + 1
 
 
 @hook

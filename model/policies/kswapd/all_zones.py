@@ -44,6 +44,7 @@ next_group = caller("next_group")
 shrink_slab = caller("shrink_slab")
 shrink_slab_pass = caller("shrink_slab_pass")
 throttle_kswapd = caller("throttle_kswapd")
+throttle_node = caller("throttle_node")
 
 
 @kernel
@@ -104,7 +105,6 @@ def end_zone(m, nid):
     zone = m.zones[node.kswapd_zone]
     end_node(m, nid)
     nr_slab = shrink_slab_pass(m, nid)
-    zone.pages_scanned += sc.nr_scanned
     if sc.nr_reclaimed:
         zone.pages_scanned = zone.all_unreclaimable = 0
     elif nr_slab == 0 and zone.pages_scanned >= 6 * reclaimable_pages(m, node.kswapd_zone, sc.swap_available):
@@ -183,6 +183,10 @@ def begin_pass(m, nid):
 @hook
 def kswapd_step(m, nid):
     node = m.nodes[nid]
+    if m.sc[nid].writeout:
+        throttle_node(m, nid)
+    if m.clock.blocked_until:
+        return 1
     if node.kswapd_phase == NAP:
         node.kswapd_priority = DEF_PRIORITY
         if highest_low_zone(m, nid) < 0:
@@ -213,6 +217,8 @@ def next_lruvec(m, nid):
             begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, node.kswapd_zone))
             return
         end_zone(m, nid)
+        if m.clock.blocked_until:
+            return
     while node.kswapd_zone <= node.kswapd_last:
         if begin_zone(m, nid):
             return

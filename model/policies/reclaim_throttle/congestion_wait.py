@@ -1,13 +1,17 @@
 """Between two passes in trouble every reclaimer sleeps a tenth of a second, whether a disk is busy or not (to 2.6.35).
 
 Trouble is priority 9 and below, with anything scanned at all. The sleep ends early when a full queue has room again.
+Reclaimers also sleep after each zone while too much is under writeback, and before an allocation tries again.
 """
 
 from model.jit import hook
 from model.mm.state import DEF_PRIORITY
-from model.mm.throttle import congestion_wait
+from model.mm.throttle import FIFTIETH_NS, TENTH_NS, congestion_wait, throttle_vm_writeout
 
-SOURCE = "mm/vmscan.c: do_try_to_free_pages, balance_pgdat; mm/backing-dev.c: congestion_wait, 2.6.35"
+SOURCE = (
+    "mm/vmscan.c: do_try_to_free_pages, balance_pgdat; mm/backing-dev.c: congestion_wait; mm/page-writeback.c: "
+    "throttle_vm_writeout; mm/page_alloc.c: __alloc_pages_slowpath, 2.6.35"
+)
 
 
 @hook
@@ -17,6 +21,7 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
+    throttle_vm_writeout(m, s, False)
     return 0
 
 
@@ -24,11 +29,17 @@ def throttle_node(m, s):
 def throttle_pass(m, s, zone):
     sc = m.sc[s]
     if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
-        congestion_wait(m)
+        congestion_wait(m, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_kswapd(m, nid):
-    congestion_wait(m)
+    congestion_wait(m, TENTH_NS)
+    return 0
+
+
+@hook
+def throttle_retry(m, zone, fruitless):
+    congestion_wait(m, FIFTIETH_NS)
     return 0

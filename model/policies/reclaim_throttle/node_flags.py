@@ -2,17 +2,36 @@
 
 kswapd sleeps when it meets pages that it had marked to be freed once written, still being written, while all else was
 too: pages come round faster than disks clean them. Direct reclaimers sleep only while a queue is full and the mark of
-full queues is set; blk-mq marks no queue, so since 5.0 they hardly ever do.
+full queues is set; blk-mq marks no queue, so since 5.0 they hardly ever do. An allocation that came to nothing waits a
+tenth of a second before it tries again while more than half of what is reclaimable waits to be written (4.7); before,
+everybody slept after a zone while too much was under writeback (`writeout`).
 """
 
 from model.jit import hook, kernel
-from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK, ZONE_CONGESTED, congestion_wait, wait_iff_congested
+from model.mm.swap import nr_swap_pages
+from model.mm.throttle import (
+    FIFTIETH_NS,
+    TAIL_LRU_DIRTY,
+    TENTH_NS,
+    UNDER_WRITEBACK,
+    ZONE_CONGESTED,
+    congestion_wait,
+    throttle_vm_writeout,
+    wait_iff_congested,
+)
+from model.mm.vmscan import reclaimable_pages
 from model.registry import AXES
 
-SOURCE = "mm/vmscan.c: shrink_inactive_list, 3.15; shrink_node, 4.19 and 5.15"
+SOURCE = (
+    "mm/vmscan.c: shrink_inactive_list, 3.15; shrink_node, 4.19 and 5.15; mm/page_alloc.c: should_reclaim_retry, 4.19; "
+    "mm/page-writeback.c: throttle_vm_writeout, 3.15"
+)
 PARAMS = {
     "by_batch": (False, "", "marks and sleeps follow each batch of 32 pages, not a whole node's lists (to 4.16)",
                  "mm/vmscan.c: shrink_inactive_list, 3.15"),
+    "writeout": (False, "", "reclaimers sleep after a zone while more is under writeback than 1.1 times the dirty "
+                 "threshold (to 4.8); allocations only wait for full queues before they try again (to 4.6)",
+                 "mm/page-writeback.c: throttle_vm_writeout; mm/page_alloc.c: __alloc_pages_slowpath, 3.15"),
 }  # fmt: skip
 AXIS = list(AXES).index("reclaim_throttle")
 
@@ -30,9 +49,9 @@ def mark_and_sleep(m, s, stat):
         if stat.unqueued_dirty and stat.unqueued_dirty == (stat.taken if m.params[AXIS, 0] else stat.file):
             zone.reclaim_flags |= TAIL_LRU_DIRTY
         if stat.immediate:
-            congestion_wait(m)
+            congestion_wait(m, TENTH_NS)
     if not sc.kswapd:
-        wait_iff_congested(m, sc.zone)
+        wait_iff_congested(m, sc.zone, TENTH_NS)
 
 
 @hook
@@ -46,6 +65,8 @@ def throttle_batch(m, s):
 def throttle_node(m, s):
     if not m.params[AXIS, 0]:
         mark_and_sleep(m, s, m.sc[s].node_stat)
+    if m.params[AXIS, 1]:
+        throttle_vm_writeout(m, s, True)
     return 0
 
 
@@ -56,4 +77,15 @@ def throttle_pass(m, s, zone):
 
 @hook
 def throttle_kswapd(m, nid):
+    return 0
+
+
+@hook
+def throttle_retry(m, zone, fruitless):
+    if m.params[AXIS, 1]:
+        wait_iff_congested(m, zone, FIFTIETH_NS)
+        return 0
+    pending = m.zones[zone].nr_file_dirty + m.zones[zone].nr_writeback
+    if fruitless and 2 * pending > reclaimable_pages(m, zone, nr_swap_pages(m)):
+        congestion_wait(m, TENTH_NS)
     return 0

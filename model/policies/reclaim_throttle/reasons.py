@@ -94,3 +94,8 @@ def throttle_pass(m, s, zone):
 @hook
 def throttle_kswapd(m, nid):
     return 0
+
+
+@hook
+def throttle_retry(m, zone, fruitless):
+    return 0

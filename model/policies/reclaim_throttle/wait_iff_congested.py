@@ -2,16 +2,27 @@
 
 A zone is marked when all dirty pages of a batch were refused by full queues, until it is balanced. kswapd still sleeps
 between passes in trouble, unless a zone is below its min watermark. Since 3.2 (`batch`) also after a batch of which too
-many pages were already being written: all of them at priority 12, half at 11, a quarter at 10, any at 6.
+many pages were already being written: all of them at priority 12, half at 11, a quarter at 10, any at 6. Everybody
+sleeps after a zone while more is under writeback, swap included, than 1.1 times the dirty threshold.
 """
 
 from model.jit import hook, kernel
 from model.mm.state import DEF_PRIORITY
-from model.mm.throttle import ZONE_CONGESTED, congestion_wait, wait_iff_congested
+from model.mm.throttle import (
+    FIFTIETH_NS,
+    TENTH_NS,
+    ZONE_CONGESTED,
+    congestion_wait,
+    throttle_vm_writeout,
+    wait_iff_congested,
+)
 from model.mm.zones import watermark_ok
 from model.registry import AXES
 
-SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, balance_pgdat; mm/backing-dev.c, 3.1 and 3.4"
+SOURCE = (
+    "mm/vmscan.c: shrink_page_list, shrink_inactive_list, balance_pgdat; mm/backing-dev.c; mm/page-writeback.c: "
+    "throttle_vm_writeout; mm/page_alloc.c: __alloc_pages_slowpath, 3.1 and 3.4"
+)
 PARAMS = {
     "batch": (True, "", "sleep after a batch of pages under writeback (since 3.2)",
               "mm/vmscan.c: shrink_inactive_list, 3.4"),
@@ -25,12 +36,13 @@ def throttle_batch(m, s):
     if sc.memcg == 0 and stat.late_dirty and stat.late_dirty == stat.late_congested:
         m.zones[sc.zone].reclaim_flags |= ZONE_CONGESTED
     if m.params[AXIS, 0] and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
-        wait_iff_congested(m, sc.zone)
+        wait_iff_congested(m, sc.zone, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_node(m, s):
+    throttle_vm_writeout(m, s, False)
     return 0
 
 
@@ -38,7 +50,13 @@ def throttle_node(m, s):
 def throttle_pass(m, s, zone):
     sc = m.sc[s]
     if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
-        wait_iff_congested(m, zone)
+        wait_iff_congested(m, zone, TENTH_NS)
+    return 0
+
+
+@hook
+def throttle_retry(m, zone, fruitless):
+    wait_iff_congested(m, zone, FIFTIETH_NS)
     return 0
 
 
@@ -57,5 +75,5 @@ def throttle_kswapd(m, nid):
     if zone_below_min(m, nid):
         m.vm.kswapd_skip_congestion_wait += 1
     else:
-        congestion_wait(m)
+        congestion_wait(m, TENTH_NS)
     return 0
