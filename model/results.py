@@ -98,7 +98,8 @@ def metrics(built: Built) -> dict[str, int | float | str]:
         found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
     found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
     found |= of_nodes(built) | _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built)
-    found |= call_latencies(built) | _fairness(built)
+    found |= call_latencies(built)
+    found |= _fairness(built)
     found |= dict(zip(SAMPLED, _gauges(built), strict=True))
     return found
 
