@@ -14,7 +14,7 @@ from model.units import GBIT_S, MB_S, PAGE, US, GiB, MiB, S
 from tests.fidelity.published import Compared, Metrics, Published, compare, side_by_side
 
 RUN = 60 * S  # simulated; the published runs took minutes
-SHORT = 30 * S  # the same where there are ten disks or a server
+SHORT = 30 * S  # the same where there are ten disks
 NOISE = 0.02  # published changes up to this are within what such runs differ by
 KINDS = {
     "usb": {"d": Disk(kind="usb")},
@@ -44,7 +44,7 @@ class SetUp:
         """So many dd on every disk they can use, before and after the series."""
         disks = KINDS[self.disks]
         own = {member for disk in disks.values() for member in disk.members} | {disk.server for disk in disks.values()}
-        size = max(GiB, min(64 * GiB, 160 * GiB // writers))
+        size = max(GiB, min(16 * GiB, 40 * GiB // writers))  # none ends before its run
         stream = Stream(kind="writer", params={"size": size, "accesses": size // PAGE})
         dd = {
             f"dd-{name}": Task(count=writers, stream=stream, memory=(Region(kind="file", access="read", disk=name),))
@@ -59,7 +59,7 @@ class SetUp:
             ),
             tasks=dd,
             vm=Sysctl(dirty_bytes=self.limit * MiB, dirty_background_bytes=self.limit * MiB // 2),
-            duration=SHORT if self.disks in ("ten", "raid", "nfs") else RUN,
+            duration=SHORT if self.disks in ("ten", "raid") else RUN,
         )  # fmt: skip
         return before, replace(before, policy={"dirty_throttling": Variant(variant="io-less")})
 
