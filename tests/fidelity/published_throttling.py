@@ -131,7 +131,7 @@ def figures() -> Iterator[Published]:
             yield Published(
                 case=case, quantity=f"MB/s, {writers} dd", before=before, after=after,
                 cells=setup.cells(int(writers)), value=written, digits=1,
-                missing=MISSING[setup],
+                missing=ALLOCATION if writers == "1" and setup.disks != "nfs" else MISSING[setup],
             )  # fmt: skip
 
 
