@@ -158,6 +158,6 @@ def copied_to_a_stick(limits: str, writepage: str, scale: int = 8) -> Run:
 def test_reclaim_writes_nothing_where_no_zone_fills_with_dirty_pages(writepage):
     """Whether the file system writes the pages that kswapd hands it, or only counts as having been asked."""
     before, after = (copied_to_a_stick(limits, writepage).metrics for limits in ("none", "per-zone"))
-    assert before["nr_vmscan_write"] > 1000 and after["nr_vmscan_write"] == 0
+    assert before["nr_vmscan_write"] > 100 and after["nr_vmscan_write"] == 0
     assert after["pgscan_kswapd"] == after["pgsteal_kswapd"], "all that kswapd meets is clean"
     assert after["elapsed_ns"] < 1.01 * before["elapsed_ns"]
