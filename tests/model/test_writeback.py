@@ -113,11 +113,12 @@ def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
     wakeup_flushers(m, 0)
     while not disk.first_waiter:
         flusher_step(m, 0)
-    assert int(disk.nr_allocated) == 128
+    assert int(disk.nr_allocated) == 127 + 32, "who fills the queue may take a batch"
     left = int(m.vm.nr_dirty)
-    m.clock.now = int(built.memory.table("io")["at"][0])
-    finish_writes(m)
-    assert int(disk.nr_allocated) == 127 and int(disk.first_waiter) == 0, "woken"
+    while disk.first_waiter:
+        m.clock.now = int(built.memory.table("io")["at"][0])
+        finish_writes(m)
+    assert int(disk.nr_allocated) == 127, "woken when there is room"
     flusher_step(m, 0)
     assert int(m.vm.nr_dirty) < left and int(disk.nr_allocated) == 128
 
@@ -348,7 +349,7 @@ def test_a_file_that_fsync_cleaned_is_young_when_it_becomes_dirty_again():
     assert late.metrics["nr_written"] == 100
 
 
-@pytest.mark.parametrize(("era", "kind", "limit"), [("3.1", "generic", 128), ("6.18", "sata-ssd", 8)])
+@pytest.mark.parametrize(("era", "kind", "limit"), [("3.1", "generic", 127 + 32), ("6.18", "sata-ssd", 8)])
 def test_flash_has_a_limit_of_requests_too(era, kind, limit):
     built = dirty_files(era, 20_000, disk=Disk(kind=kind, write_latency=MS))
     m = built.memory.m
