@@ -29,7 +29,7 @@ class ImportClosureLocator(UserProvidedCacheLocator):
         return self._stamp
 
     def get_cache_path(self) -> str:
-        return str(Path(super().get_cache_path()) / self._stamp[:16])
+        return str(Path(super().get_cache_path()) / f"{Path(self._py_file).stem}-{self._stamp[:16]}")
 
     def ensure_cache_path(self) -> None:
         super().ensure_cache_path()
@@ -39,10 +39,10 @@ class ImportClosureLocator(UserProvidedCacheLocator):
 @cache
 def _forget_others(directory: Path) -> None:
     """Remove what other versions of the directory's module compiled more than a day ago."""
+    module = directory.name.rpartition("-")[0]
     for other in directory.parent.iterdir():
+        if other == directory or other.name.rpartition("-")[0] != module:
+            continue
         with suppress(FileNotFoundError):  # somebody else was faster
-            if other != directory and other.stat().st_mtime < time.time() - KEPT_SECONDS:
-                if other.is_dir():
-                    shutil.rmtree(other, ignore_errors=True)
-                else:
-                    other.unlink()
+            if other.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)

@@ -34,7 +34,9 @@ def test_what_other_versions_compiled_is_forgotten_after_a_day(module):
     old = Path(located(module, "A = 1\n").get_cache_path())
     (old / "kernel.nbc").write_bytes(b"code")
     young = Path(located(module, "A = 2\n").get_cache_path())
-    os.utime(old, (0, time.time() - KEPT_SECONDS - 60))
+    neighbour = Path(located(module.with_name("module_of_mine.py"), "A = 1\n").get_cache_path())
+    for directory in (old, neighbour):
+        os.utime(directory, (0, time.time() - KEPT_SECONDS - 60))
     _forget_others.cache_clear()
     located(module, "A = 3\n")
-    assert not old.exists() and young.exists()
+    assert not old.exists() and young.exists() and neighbour.exists()
