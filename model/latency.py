@@ -4,6 +4,7 @@ import numpy as np
 
 from model.layout import LATENCY_BUCKETS
 from model.machine import Built
+from model.place_tasks import task_rows
 
 CALLS = ("read", "write", "fault", "fsync")  # in the order of model/mm/calls.py
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -30,10 +31,9 @@ def percentile(counts: np.ndarray, share: float) -> int:
 def call_latencies(built: Built) -> dict[str, int]:
     """`<call>_calls` and percentiles of the calls that tasks made: of all, and of each (copies of one together)."""
     counts = built.memory.table("latencies")["calls"].astype(np.int64)
-    names = np.array([name.split(".")[0] for name in built.tasks])
     found = _of("", counts.sum(axis=0))
-    for name in built.cell.tasks:
-        found |= _of(f"task.{name}.", counts[names == name].sum(axis=0))
+    for name, rows in task_rows(built.cell).items():
+        found |= _of(f"task.{name}.", counts[rows].sum(axis=0))
     return found
 
 

@@ -27,6 +27,15 @@ def expand(cell: Cell) -> dict[str, Task]:
     return tasks
 
 
+def task_rows(cell: Cell) -> dict[str, slice]:
+    """The rows of every task of the cell among the expanded ones."""
+    rows, first = {}, 0
+    for name, task in cell.tasks.items():
+        rows[name] = slice(first, first + task.count)
+        first += task.count
+    return rows
+
+
 def region_pages(task: Task, footprint: int) -> list[int]:
     """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
     sizes = [_own_size(region) for region in task.memory]

@@ -20,6 +20,7 @@ from model.latency import call_latencies
 from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
+from model.place_tasks import task_rows
 from model.units import PAGE
 
 SAMPLED = (
@@ -124,11 +125,10 @@ def _disks(built: Built) -> dict[str, int]:
 def _fairness(built: Built) -> dict[str, float]:
     """How unlike the rates are at which the copies of a task go on: (largest - smallest) / mean; the widest of all."""
     tasks, found = built.memory.table("tasks"), dict[str, float]()
-    names = np.array([name.split(".")[0] for name in built.tasks])
-    for name, task in built.cell.tasks.items():
+    for name, rows in task_rows(built.cell).items():
+        task = built.cell.tasks[name]
         if task.count > 1:
-            copies_of = tasks[names == name]
-            rates = copies_of["stat"]["accesses"] / np.maximum(copies_of["time"] - task.start, 1)
+            rates = tasks[rows]["stat"]["accesses"] / np.maximum(tasks[rows]["time"] - task.start, 1)
             found[f"task.{name}.rate_spread_ratio"] = float((rates.max() - rates.min()) / max(rates.mean(), 1e-30))
     return found | ({"rate_spread_ratio": max(found.values())} if found else {})
 

@@ -23,10 +23,10 @@ KINDS = {
     "disk and stick": {"d": Disk(kind="hdd", read_bandwidth=60 * MB_S, size=500 * GiB), "u": Disk(kind="usb")},
     "two": {f"d{i}": Disk(kind="hdd", read_bandwidth=90 * MB_S, size=500 * GiB) for i in range(2)},
     "ten": {f"d{i}": Disk(kind="hdd", read_bandwidth=70 * MB_S, size=500 * GiB) for i in range(10)},
-}  # what one writer reached in the table is the rate of its disk
+}  # what one writer reached in the table is the rate of its disk, the server's too
 MEMBERS = {f"m{i}": Disk(kind="hdd", read_bandwidth=70 * MB_S, size=500 * GiB) for i in range(10)}
 KINDS["raid"] = {**MEMBERS, "d": Disk(kind="stripe", members=tuple(MEMBERS))}
-KINDS["nfs"] = {"server": Disk(kind="hdd", read_bandwidth=95 * MB_S, size=500 * GiB)}
+KINDS["nfs"] = {"server": Disk(kind="hdd", read_bandwidth=45 * MB_S, size=500 * GiB)}
 KINDS["nfs"]["d"] = Disk(kind="nfs", link="lan", server="server")
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.api import simulate
 from model.build import Built
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Sysctl, Variant
+from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task, Variant
 from model.latency import bounds, percentile
 from model.layout import LATENCY_BUCKETS
 from model.mm.balance_dirty import picked_up
@@ -92,6 +93,14 @@ def spread(form: str) -> float:
 def test_ten_equal_writers_get_equal_shares_where_nobody_writes_himself():
     assert spread("position-control") < 0.1
     assert spread("io-less") < 0.1
+
+
+def test_copies_are_counted_together_whatever_dots_their_names_have():
+    stream = Stream(kind="writer", params={"size": MiB, "accesses": 256})
+    tasks = {f"dd.{n}": Task(count=n, stream=stream, memory=(FILE,)) for n in (1, 3)}
+    found = simulate(Cell(kernel="6.18", machine=machine(64, disks={"d": Disk()}), tasks=tasks)).metrics
+    assert found["task.dd.1.write_calls"] == 256 and found["task.dd.3.write_calls"] == 768
+    assert "task.dd.3.rate_spread_ratio" in found and "task.dd.1.rate_spread_ratio" not in found
 
 
 @pytest.mark.parametrize("hz", [100, 250, 1000])
