@@ -1,8 +1,8 @@
 """Where compiled kernels are cached, and when a cached kernel is stale.
 
-Numba's own cache compares only the file that defines a kernel, so editing a callee would silently run old code. The
-locator below stamps a kernel with the contents of every project file its module imports, directly or not. Compile
-flags are not part of numba's cache key either, so the directory is named after them.
+Numba's own cache compares only the file that defines a kernel, so editing a callee would silently run old code. A
+kernel's stamp covers the contents of every project file its module imports, directly or not (`model.cache_locator`).
+Compile flags are not part of numba's cache key either, so the directory is named after them.
 """
 
 import ast

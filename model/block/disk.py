@@ -61,33 +61,32 @@ def _read_over(m, disk, now, count, block):
 
 
 @kernel
-def read_pages(m, disk, now, count, block):
-    """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
-    if m.disks[disk].kind == DISK_NFS:
-        return _read_over(m, disk, now, count, block)
-    if m.disks[disk].kind != DISK_STRIPE:
-        return _read(m, disk, now, count, block)
-    done = now
+def _serve_pages(m, disk, now, count, block, write):
+    """When adjacent pages that somebody waits for are read or written; a stripe's when the last of its members is."""
+    done, kind = now, m.disks[disk].kind
     while count > 0:
-        member, place, unit = stripe_unit(m, disk, block)
-        part = min(count, unit)
-        done = max(done, _read(m, member, now, part, place))
+        member, place, part = disk, block, count
+        if kind == DISK_STRIPE:
+            member, place, unit = stripe_unit(m, disk, block)
+            part = min(count, unit)
+        ended = _write(m, member, now, part, place) if write else _read(m, member, now, part, place)
+        done = max(done, ended)
         block, count = block + part, count - part
     return done
 
 
 @kernel
+def read_pages(m, disk, now, count, block):
+    """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
+    if m.disks[disk].kind == DISK_NFS:
+        return _read_over(m, disk, now, count, block)
+    return _serve_pages(m, disk, now, count, block, False)
+
+
+@kernel
 def write_pages(m, disk, now, count, block):
     """When `count` adjacent pages submitted at `now`, which somebody waits for, have been written."""
-    if m.disks[disk].kind != DISK_STRIPE:
-        return _write(m, disk, now, count, block)
-    done = now
-    while count > 0:
-        member, place, unit = stripe_unit(m, disk, block)
-        part = min(count, unit)
-        done = max(done, _write(m, member, now, part, place))
-        block, count = block + part, count - part
-    return done
+    return _serve_pages(m, disk, now, count, block, True)
 
 
 @kernel

@@ -7,6 +7,7 @@ there are invisible to the watermarks. Nothing here reclaims.
 
 from model.jit import frames, kernel
 from model.layout import MAX_ORDER, MIGRATETYPES, NONE
+from model.mm.links import link_head, unlink_row
 from model.mm.lists import panic
 from model.mm.state import BAD_BUDDY, BAD_FREE, FREE, KERNEL, MOVABLE, PCP, PLACES
 
@@ -77,46 +78,25 @@ def free_block(m, z, pfn, order, mt):
 
 @kernel
 def _pcp_push(m, cpu, z, pfn):
-    f, pcp = frames(m), m.pcps[cpu, z]
-    f[pfn].prev, f[pfn].next, f[pfn].state = NONE, pcp.head, PCP
-    if pcp.head == NONE:
-        pcp.tail = pfn
-    else:
-        f[pcp.head].prev = pfn
-    pcp.head = pfn
-    pcp.n += 1
+    link_head(frames(m), m.pcps[cpu, z], pfn)
+    frames(m)[pfn].state = PCP
 
 
 @kernel
-def _pcp_pop(m, cpu, z):
-    f, pcp = frames(m), m.pcps[cpu, z]
-    pfn = pcp.head
-    pcp.head = f[pfn].next
-    if pcp.head == NONE:
-        pcp.tail = NONE
-    else:
-        f[pcp.head].prev = NONE
-    pcp.n -= 1
-    f[pfn].state = 0
+def _pcp_take(m, cpu, z, pfn):
+    unlink_row(frames(m), m.pcps[cpu, z], pfn)
+    frames(m)[pfn].state = 0
     return pfn
 
 
 @kernel
 def drain_pcp(m, cpu, z, count):
     """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
-    f, pcp = frames(m), m.pcps[cpu, z]
+    pcp = m.pcps[cpu, z]
     m.clock.now += m.cfg.buddy
     m.zones[z].all_unreclaimable = m.zones[z].pages_scanned = 0  # to 3.11: pages come back after all
     for _ in range(min(count, pcp.n)):
-        pfn = pcp.tail
-        pcp.tail = f[pfn].prev
-        if pcp.tail == NONE:
-            pcp.head = NONE
-        else:
-            f[pcp.tail].next = NONE
-        pcp.n -= 1
-        f[pfn].state = 0
-        free_block(m, z, pfn, 0, MOVABLE)
+        free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0, MOVABLE)
 
 
 @kernel
@@ -140,7 +120,7 @@ def rmqueue(m, cpu, z):
             _pcp_push(m, cpu, z, pfn)
         if pcp.n == 0:
             return NONE
-    return _pcp_pop(m, cpu, z)
+    return _pcp_take(m, cpu, z, pcp.head)
 
 
 @kernel
