@@ -181,7 +181,8 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
     cfg.readahead_by_order = int(era.readahead_by_order)
     cfg.start_all, cfg.fixed_chunk = int(era.start_all), int(era.fixed_chunk)
-    cfg.counts_unstable, cfg.plug_requests = int(era.counts_unstable), era.plug_requests
+    cfg.counts_unstable, cfg.commits_visits = int(era.counts_unstable), int(era.commits_visits)
+    cfg.plug_requests = era.plug_requests
     m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
     m.clock.next_flush = 2 * S
     costs = machine.costs

@@ -8,6 +8,7 @@ from model.build import Built
 from model.layout import NONE
 from model.mm import state
 from model.mm.inodes import B_DIRTY, B_MORE_IO, WRITING
+from model.mm.nfs import COMMIT
 
 
 def violations(built: Built) -> list[str]:
@@ -72,7 +73,7 @@ def _unstable(built: Built) -> np.ndarray:
     for number in _uncommitted(built):
         found[files["wb"][rows[number].file]] += rows[number].count
     for number in built.memory.table("io")["what"][: int(built.memory.m.clock.nr_io)]:
-        if number >= 0 and rows[number].passed and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS:
+        if number >= 0 and rows[number].passed == COMMIT and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS:
             found[files["wb"][rows[number].file]] += rows[number].pages
     return found
 

@@ -27,7 +27,8 @@ class Era:
     `plug_requests`: requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT; 32 since 5.16);
     `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
     not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0);
-    `counts_unstable`: pages that a file server has not committed are not counted as under writeback (to 5.8).
+    `counts_unstable`: pages that a file server has not committed are not counted as under writeback (to 5.8);
+    `commits_visits`: to a file server, a COMMIT follows when the calls of a flusher's visit are answered (4.13).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Era:
     fixed_chunk: bool = False
     plug_requests: int = 32
     counts_unstable: bool = False
+    commits_visits: bool = True
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -107,6 +109,7 @@ ERAS = {
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
+            commits_visits=False,
             plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
@@ -138,6 +141,7 @@ ERAS = {
             max_sectors_kib=512,
             start_all=False,
             counts_unstable=True,
+            commits_visits=False,
             plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,

@@ -148,8 +148,8 @@ REGION = row(  # `start`: first page-table word; `first`: first page of the task
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
-    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8", sparse="i8",
-    foreign_winner="i8", foreign_time="i8", foreign_history="i8",
+    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8", newest_call="i8",
+    sparse="i8", foreign_winner="i8", foreign_time="i8", foreign_history="i8",
 )  # fmt: skip
 # Where a direct reclaimer that sleeps goes on (model/mm/suspend.py). `active` 0: nowhere.
 SUSPENDED = row(
@@ -273,7 +273,7 @@ CONFIG = row(
     nr_bdis="i8", nr_wbs="i8", bdi_min_ratio="i8", totalreserve="i8", ratelimit_pages="i8", cgroup_writeback="i8",
     dirty_ratio="i8", dirty_background_ratio="i8", dirty_bytes="i8", dirty_background_bytes="i8",
     dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8", balance_dirty="i8", dirty_page="i8",
-    start_all="i8", fixed_chunk="i8", counts_unstable="i8", plug_requests="i8",
+    start_all="i8", fixed_chunk="i8", counts_unstable="i8", commits_visits="i8", plug_requests="i8",
     dirty_anon="i8", dirty_reserve_of_free="i8", dirty_units="i8", flexible_proportions="i8", pos_clamp="i8",
     floor_in_share="i8", bw_on_completion="i8", timer_wheel="i8", background_by_device="i8",
 )  # fmt: skip

@@ -8,7 +8,7 @@ nfs_congestion_kb are on their way, until fewer than three quarters are; flusher
 from model.block.completions import announce
 from model.block.server import serve
 from model.block.wait import wake_for_request
-from model.jit import kernel
+from model.jit import files, kernel, requests
 from model.mm.wait_queue import CONGESTION, wake_all
 
 WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
@@ -24,6 +24,7 @@ def send_write(m, disk, number, count):
     d.nr_allocated += count
     if d.nr_allocated >= d.congestion_on:
         d.congested = 1
+    files(m)[requests(m)[number].file].newest_call = number + 1
     sent = serve(m, line.server_out, m.clock.now, line.page_ps * count // 1000)
     announce(m, number, sent + line.rtt)
 

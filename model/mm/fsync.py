@@ -43,7 +43,7 @@ def _write(m, t, file):
 def _written(m, t, file):
     """Whether every page of the file has been met that is not under writeback; if not the task rests."""
     task, f = tasks(m)[t], files(m)[file]
-    commit(m, file)
+    commit(m, file, m.clock.now)
     while f.nr_writeback and task.fsync_at < f.start + f.npages:
         pfn = cache(m)[task.fsync_at] - 1
         if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:

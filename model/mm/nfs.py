@@ -1,8 +1,8 @@
 """Pages a file server has but may still lose: they stay under writeback until a COMMIT (fs/nfs/write.c).
 
 COMMIT makes the server write what it has of the file to its disk, and cleans many pages at once. The flusher sends one
-when more than half of a file's pages wait for it. To 5.8 the kernel counts such pages as unstable and not as under
-writeback.
+when more than half of a file's pages wait for it; since 4.13 one follows as soon as all calls of a visit to the file
+are answered. To 5.8 the kernel counts such pages as unstable and not as under writeback.
 """
 
 from model.block.completions import announce
@@ -13,7 +13,7 @@ from model.jit import files, kernel, requests, wbs
 from model.layout import NONE
 from model.mm.dirty import mark_inode_dirty
 
-CALL, COMMIT = 0, 1  # what of a request `passed` says has been answered
+CALL, COMMIT, LAST_CALL = 0, 1, 2  # what `passed` says a request is; a visit's last call is followed by a COMMIT
 
 
 @kernel
@@ -28,44 +28,32 @@ def _count_unstable(m, file, pages):
 
 
 @kernel
-def answered(m, number, at):
-    """The server has answered: False, and the pages wait for a COMMIT, or True when this was the answer to one."""
+def _keep(m, f, number):
+    """The server has the pages of a request: they wait for a COMMIT with the file's others."""
     r = requests(m)[number]
-    f = files(m)[r.file]
-    if r.passed == COMMIT:
-        pages = 0
-        while number != NONE:
-            pages += requests(m)[number].count
-            number = requests(m)[number].chain
-        _count_unstable(m, r.file, -pages)
-        return True
-    end_call(m, r.disk, r.count, at)
-    f.nr_commit += r.count
-    _count_unstable(m, r.file, r.count)
-    mark_inode_dirty(m, r.file)
+    r.passed = CALL
     if f.commit_head == 0:
         f.commit_head = number + 1
-        return False
+        return
     first = requests(m)[f.commit_head - 1]
     last = requests(m)[first.last]
     if last.first + last.count == r.first and last.block + last.count == r.block:
         last.count += r.count
         free_request(m, number)
-        return False
+        return
     last.chain = number
     first.last = number
-    return False
 
 
 @kernel
-def commit(m, file):
-    """Send a COMMIT for all that waits for one: the server's disk writes it, run by run."""
+def commit(m, file, at):
+    """Send a COMMIT at time `at` for all that waits for one: the server's disk writes it, run by run."""
     f = files(m)[file]
     if f.commit_head == 0:
         return
     head, d = f.commit_head - 1, m.disks[f.disk]
     line = m.links[d.link]
-    asked = m.clock.now + line.rtt // 2
+    asked = at + line.rtt // 2
     number, done, pages = head, asked, 0
     while number != NONE:
         r = requests(m)[number]
@@ -80,8 +68,38 @@ def commit(m, file):
 
 
 @kernel
-def commit_if_worth(m, file):
-    """What the flusher does when it has visited a file: COMMIT if more than half of its pages wait for one."""
+def answered(m, number, at):
+    """The server has answered: False, and the pages wait for a COMMIT, or True when this was the answer to one."""
+    r = requests(m)[number]
+    f = files(m)[r.file]
+    if r.passed == COMMIT:
+        pages = 0
+        while number != NONE:
+            pages += requests(m)[number].count
+            number = requests(m)[number].chain
+        _count_unstable(m, r.file, -pages)
+        return True
+    file, visited = r.file, r.passed == LAST_CALL
+    end_call(m, r.disk, r.count, at)
+    if f.newest_call == number + 1:
+        f.newest_call = 0
+    f.nr_commit += r.count
+    _count_unstable(m, file, r.count)
+    mark_inode_dirty(m, file)
+    _keep(m, f, number)
+    if visited:
+        commit(m, file, at)
+    return False
+
+
+@kernel
+def end_visit(m, file):
+    """What the flusher does about COMMIT when it has visited a file (nfs_write_inode; nfs_writepages since 4.13)."""
     f = files(m)[file]
-    if f.nr_commit > (f.nr_dirty + f.nr_writeback) >> 1:
-        commit(m, file)
+    if not m.cfg.commits_visits:
+        if f.nr_commit > (f.nr_dirty + f.nr_writeback) >> 1:
+            commit(m, file, m.clock.now)
+    elif f.newest_call:
+        requests(m)[f.newest_call - 1].passed = LAST_CALL
+    else:
+        commit(m, file, m.clock.now)

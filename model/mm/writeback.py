@@ -31,7 +31,7 @@ from model.mm.inodes import (
     move_expired,
     redirty_tail,
 )
-from model.mm.nfs import commit_if_worth
+from model.mm.nfs import end_visit
 from model.mm.page_writeback import over_bg_thresh
 from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, WRITEBACK
 from model.mm.timers import jiffies
@@ -152,7 +152,7 @@ def _put_inode(m, job):
     file, written = job.inode, job.chunk - job.nr_to_write
     f = files(m)[file]
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
-    commit_if_worth(m, file)
+    end_visit(m, file)
     clean = _requeue(m, job, file)
     if m.cfg.cgroup_writeback:
         owner = owner_by_majority(m, job, file)
