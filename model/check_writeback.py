@@ -73,7 +73,11 @@ def _unstable(built: Built) -> np.ndarray:
     for number in _uncommitted(built):
         found[files["wb"][rows[number].file]] += rows[number].count
     for number in built.memory.table("io")["what"][: int(built.memory.m.clock.nr_io)]:
-        if number >= 0 and rows[number].passed == COMMIT and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS:
+        if (
+            number >= 0
+            and rows[number].passed == COMMIT
+            and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS
+        ):
             found[files["wb"][rows[number].file]] += rows[number].pages
     return found
 
