@@ -55,11 +55,12 @@ def _draw(figure: Figure, runs: Runs, x: str, words: Words) -> Any:
     scales = [scale_for(name, [float(np.nanmax(np.abs(row[name]))) for row in runs.rows]) for name in (x, figure.y)]
     if figure.rate:
         scales[1] = Scale(scales[1].factor, f"{scales[1].unit}/s", scales[1].decimals)
+    lines = [key[0] for key in runs.keys((figure.line,))] if figure.line else [""]
     panels = [(across, down) for down in grid[1] for across in grid[0]]
     for i, key in enumerate(panels):
         ax = axs[divmod(i, shape[1])]
         chosen = dict(zip(facets, key, strict=False))
-        _panel(ax, figure, runs.where(dict(chosen)), x, words, scales)
+        _panel(ax, figure, runs.where(dict(chosen)), lines, x, words, scales)
         if chosen:
             ax.set_title(fitted(words.choice(chosen), panel_width(figure.width, shape[1])))
     for i in range(len(panels), shape[0] * shape[1]):
@@ -72,17 +73,21 @@ def _draw(figure: Figure, runs: Runs, x: str, words: Words) -> Any:
     return canvas
 
 
-def _panel(ax: Any, figure: Figure, runs: Runs, x: str, words: Words, scales: list[Scale]) -> None:
-    lines = [key[0] for key in runs.keys((figure.line,))] if figure.line else [""]
+def _panel(
+    ax: Any, figure: Figure, runs: Runs, lines: list[str], x: str, words: Words, scales: list[Scale]
+) -> None:
+    """One panel; `lines` are those of the whole figure, so that a line looks alike wherever it occurs."""
     for i, line in enumerate(lines):
         rows = runs.where({figure.line: line}).rows if figure.line else runs.rows
+        every = (i * GRID // (8 * max(1, len(lines))), GRID // 8)
+        style = {"color": colour(i), "linestyle": dash(i), "marker": marker(i), "markevery": every, "markersize": 3.5}
+        style |= {"label": words.label(line) if line else "", "markeredgewidth": 0}
         if not rows:
+            ax.plot([], [], **style)  # the legend is made from any panel
             continue
         at, curves = resample(rows, x, figure.y, figure.rate)
         at, curves = at / scales[0].factor, curves / scales[1].factor
-        every = (i * GRID // (8 * max(1, len(lines))), GRID // 8)
-        style = {"color": colour(i), "linestyle": dash(i), "marker": marker(i), "markevery": every, "markersize": 3.5}
-        ax.plot(at, curves.mean(axis=0), label=words.label(line) if line else "", markeredgewidth=0, **style)
+        ax.plot(at, curves.mean(axis=0), **style)
         if len(rows) > 1:
             ax.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=colour(i), alpha=0.2, linewidth=0)
     if "x" in figure.log:

@@ -174,6 +174,19 @@ def test_long_words_are_broken_where_names_join():
     assert figures.fitted("mode = bind", 3) == "mode =\N{NO-BREAK SPACE}bind"
 
 
+def test_a_line_looks_alike_in_every_panel_and_is_in_the_legend(results: Path, monkeypatch: pytest.MonkeyPatch):
+    series, canvases = load_series(results / "series.parquet", {"time_ns", "pgscan_kswapd"}), []
+    first = AXES[MACHINE][0]
+    rest = [row for row in series.rows if (row[MACHINE], row[MODE]) != (first, "local")]
+    monkeypatch.setattr("runner.series_figure.save", lambda canvas, stem: canvases.append(canvas) or [])
+    figures.draw(FIGURES["series"], ReportBlock(), Runs(series.axes, []), Runs(series.axes, rest), results / "figures")
+    colours = [{line.get_label(): line.get_color() for line in ax.lines} for ax in canvases[0].axes if ax.lines]
+    assert len(colours) == 3 and len(set(colours[0].values())) == 3
+    assert colours[0] == colours[1] == colours[2]
+    assert [text.get_text() for text in canvases[0].legends[0].get_texts()] == list(AXES[MODE])
+    assert len(canvases[0].axes[0].lines[0].get_xdata()) == 0 < len(canvases[0].axes[1].lines[0].get_xdata())
+
+
 def test_a_series_figure_without_series_is_refused(results: Path):
     with pytest.raises(ValueError, match="no cell has a series"):
         figures.draw(FIGURES["series"], ReportBlock(), Runs({}, []), None, results)
