@@ -10,7 +10,7 @@ from model.description import Cell, Task, Variant
 from model.jit import HOOKS, Hook, bind
 from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import fault, limits, page_alloc, rmap, shrink_list, slab_lookup, soft_limit, two_lists
+from model.mm import fault, limits, page_alloc, page_io, rmap, shrink_list, slab_lookup, soft_limit, two_lists
 from model.mm.memcg_lru import online_all
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
 from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
@@ -33,6 +33,7 @@ CORE_HOOKS = (
     page_alloc.kernel_frame,
     fault.access,
     soft_limit.soft_limit_reclaim,
+    page_io.finish_writes,
 )
 # For lruvecs with an active and an inactive list, and for limits since 3.9; other variants define their own.
 DEFAULT_HOOKS = (

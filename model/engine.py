@@ -19,7 +19,6 @@ from model.mm.fsync import fsync
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import oom_kill
-from model.mm.page_io import finish_writes
 from model.mm.pageout import still_waits, unplug_now
 from model.mm.pressure import stalled_ns
 from model.mm.state import (
@@ -45,6 +44,7 @@ access = caller("access")
 idle_step = caller("idle_step")
 proactive_step = caller("proactive_step")
 over_high = caller("over_high")
+finish_writes = caller("finish_writes")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
 
 

@@ -9,17 +9,43 @@ report broken invariants through `panic` and the engine stops at its next step.
 import ctypes
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, config, from_dtype, njit, types
+from numba import cfunc, config, from_dtype, types
 from numba.core import cgutils
+from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from model.layout import BIG, MACHINE, MAX_HOOKS
 
-kernel = njit(cache=True, _nrt=False)
+
+class Kernel(CPUDispatcher):
+    """A compiled kernel. A call from another widens integers and flags to 64 bits: one version, whoever calls."""
+
+    def get_call_template(self, args, kws):
+        """The signature for these argument types, for numba's type inference."""
+        _, args = self._compiler.fold_argument_types(args, kws)
+        return super().get_call_template(tuple(map(_widened, args)), {})
+
+
+def _widened(kind: types.Type) -> types.Type:
+    kind = types.unliteral(kind)
+    whole = isinstance(kind, types.Boolean) or (isinstance(kind, types.Integer) and (kind.signed or kind.bitwidth < 64))
+    return types.int64 if whole else kind
+
+
+def kernel(fn: Callable[..., object]) -> Callable[..., Any]:
+    """Compile `fn(m, ...)` when it is first called or another kernel that calls it is compiled."""
+    if config.DISABLE_JIT:
+        return fn
+    made = Kernel(fn, targetoptions={"nopython": True, "_nrt": False, "boundscheck": None})
+    made.enable_caching()
+    return made
+
+
 M = from_dtype(MACHINE)
 
 # The hook table: name -> number of integer arguments after the machine. Every hook answers with an integer.
@@ -31,6 +57,7 @@ HOOKS = {
     "charged_frame": 1,  # (task): a frame, or NONE
     "kernel_frame": 1,  # (task): a frame, or NONE
     "access": 4,  # (task, region, page, operation): OK or OUT_OF_MEMORY
+    "finish_writes": 0,  # (): pages whose writes have ended by now
     "soft_limit_reclaim": 3,  # (node, zone, for kswapd): pages reclaimed from groups over their soft limits
     "slab_frame": 2,  # (task, group to charge, NO_GROUP for none): a frame for slab objects, or NONE
     "slab_access": 4,  # (task, region, object, operation): OK or OUT_OF_MEMORY

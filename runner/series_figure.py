@@ -73,9 +73,7 @@ def _draw(figure: Figure, runs: Runs, x: str, words: Words) -> Any:
     return canvas
 
 
-def _panel(
-    ax: Any, figure: Figure, runs: Runs, lines: list[str], x: str, words: Words, scales: list[Scale]
-) -> None:
+def _panel(ax: Any, figure: Figure, runs: Runs, lines: list[str], x: str, words: Words, scales: list[Scale]) -> None:
     """One panel; `lines` are those of the whole figure, so that a line looks alike wherever it occurs."""
     for i, line in enumerate(lines):
         rows = runs.where({figure.line: line}).rows if figure.line else runs.rows

@@ -3,7 +3,7 @@
 from model.block.disk import next_finished
 from model.block.request import free_request
 from model.block.wait import wake_for_file
-from model.jit import cache, files, frames, kernel, requests, swapcache
+from model.jit import cache, files, frames, hook, kernel, requests, swapcache
 from model.layout import NONE
 from model.mm.dirty import count_writeback, end_write
 from model.mm.lru import rotate_reclaimable
@@ -31,7 +31,7 @@ def end_run(m, number, failed, at):
         wake_for_file(m, r.file, at)
 
 
-@kernel
+@hook
 def finish_writes(m):
     """Apply every write that has ended by now; pages written."""
     written = 0

@@ -1,10 +1,11 @@
 """Sleeping until writes end: the next one, or a page's own (folio_wait_writeback)."""
 
 from model.block.completions import next_completion
-from model.jit import frames, kernel
-from model.mm.page_io import finish_writes
+from model.jit import caller, frames, kernel
 from model.mm.pageout import unplug_all
 from model.mm.state import WRITEBACK
+
+finish_writes = caller("finish_writes")
 
 
 @kernel

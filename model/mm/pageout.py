@@ -10,13 +10,14 @@ every request; a task, whose reclaim is done in one go, lets the time pass on th
 
 from model.block.completions import next_completion
 from model.block.disk import full_queue, submit_remote_write, submit_write, write_congested
-from model.jit import files, frames, kernel, tasks
+from model.jit import caller, files, frames, kernel, tasks
 from model.layout import MAX_NODES, NONE, PLUG_PAGES
 from model.mm.dirty import count_writeback
 from model.mm.extents import block_of, pages_in_place
-from model.mm.page_io import finish_writes
 from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
+
+finish_writes = caller("finish_writes")
 
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
 REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment

@@ -4,12 +4,12 @@ from model.jit import caller, frames, kernel
 from model.layout import NONE
 from model.mm.lists import list_of, push_head, unlink
 from model.mm.lru import lruvec_of_frame
-from model.mm.page_io import finish_writes
 from model.mm.pageout import unplug
 from model.mm.shrink_list import count_scan
 from model.mm.state import ACTIVE, HELD, ISOLATED, LRU, QUEUED, SWAP_CLUSTER_MAX
 from model.mm.vmscan import DIRECT, begin
 
+finish_writes = caller("finish_writes")
 shrink_batch = caller("shrink_batch")
 HIGHEST_ZONE = 3
 

@@ -12,7 +12,6 @@ from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
 from model.mm.lru import lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
-from model.mm.page_io import finish_writes
 from model.mm.pageout import write_out
 from model.mm.reclaim_stat import add_stat, clear_stat
 from model.mm.rmap import unmap
@@ -38,6 +37,7 @@ from model.mm.state import (
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 from model.mm.victims import page_event
 
+finish_writes = caller("finish_writes")
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")

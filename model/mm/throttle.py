@@ -6,13 +6,14 @@ tenth of a second on a wait queue; disks, flushers and everybody else go on mean
 
 from model.actors import NEVER
 from model.block.completions import next_completion
-from model.jit import actors, kernel, sleepers, tasks, wb_domains
+from model.jit import actors, caller, kernel, sleepers, tasks, wb_domains
 from model.layout import MAX_NODES, NONE
-from model.mm.page_io import finish_writes
 from model.mm.page_writeback import global_dirtyable, limits_of
 from model.mm.pageout import unplug_all
 from model.mm.wait_queue import CONGESTED, CONGESTION, REASONS, WRITEBACK, finish_wait, sleep_on
 from model.mm.writeback import flusher_step
+
+finish_writes = caller("finish_writes")
 
 TENTH_NS, FIFTIETH_NS = 100_000_000, 20_000_000  # HZ/10, HZ/50
 ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags, of a node on its first zone

@@ -14,14 +14,13 @@ from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling,
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
-from model.mm.page_io import finish_writes
 from model.mm.pageout import may_write_to_queue
 from model.mm.state import KILLED, RUNNABLE
 from model.mm.vmscan import DIRECT
 from model.mm.writeback import flusher_step, wakeup_flushers
 from model.units import MS, PAGE, KiB, MiB, S
+from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task
-from tests.model.cells import machine, machine_of, one, reads, run, sampled, with_swap, writes
 
 FEW = settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FILE = Region(kind="file", access="read", disk="d")
@@ -72,7 +71,7 @@ def visits(built: Built) -> list[tuple[int, int]]:
         else:
             found.append((int(wb.job.inode), written))
         m.clock.now += 2 * MS
-        finish_writes(m)
+        call(built, "finish_writes")
 
 
 def test_files_take_turns_in_chunks_of_4_mib():
@@ -92,7 +91,7 @@ def test_a_file_is_gone_on_with_where_its_writing_stopped():
     assert int(file.writeback_index) == 3000 and int(file.on) == 0 and int(file.nr_dirty) == 0
     m = built.memory.m
     m.clock.now += S
-    finish_writes(m)
+    call(built, "finish_writes")
     for pfn in (5, 2999):
         set_dirty(m, pfn, 0)
     file.writeback_index = 2500
@@ -119,7 +118,7 @@ def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
     left = int(m.vm.nr_dirty)
     while disk.first_waiter:
         m.clock.now = int(built.memory.table("io")["at"][0])
-        finish_writes(m)
+        call(built, "finish_writes")
     assert int(disk.nr_allocated) == 127, "woken when there is room"
     flusher_step(m, 0)
     assert int(m.vm.nr_dirty) < left and int(disk.nr_allocated) == 128
@@ -367,5 +366,5 @@ def test_flash_has_a_limit_of_requests_too(era, kind, limit):
     assert int(m.disks[0].nr_allocated) == int(m.clock.nr_requests) == limit
     assert bool(m.disks[0].congested) == (era == "3.1")
     m.clock.now += MS * 10
-    finish_writes(m)
+    call(built, "finish_writes")
     assert int(m.disks[0].first_waiter) == 0 and int(m.disks[0].nr_allocated) < limit
