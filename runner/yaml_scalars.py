@@ -34,14 +34,24 @@ def octal(text: str) -> Trap:
     return Trap(f"`{text}` has a leading zero, which YAML 1.1 reads as octal", f'write {decimal}, or "{text}" for text')
 
 
+def leading_zero(text: str) -> Trap:
+    """`01.5`: a number for YAML 1.1, text for YAML 1.2."""
+    sign, digits = ("-" if text[0] == "-" else ""), text.lstrip("+-0")
+    full = sign + ("0" if digits[0] == "." else "") + digits + ("0" if digits[-1] == "." else "")
+    fix = f'write {full}, or "{text}" for text'
+    return Trap(f"`{text}` has a leading zero, which YAML versions read differently", fix)
+
+
 def sexagesimal(text: str) -> Trap:
     """`1:30`: ninety for YAML 1.1."""
     return Trap(f"`{text}` is a base-60 number in YAML 1.1", f'write a quantity such as 90s, or "{text}" for text')
 
 
 def underscores(text: str) -> Trap:
-    """`1_000`: a number for YAML 1.1, text for YAML 1.2."""
-    return Trap(f"`{text}` has underscores, which YAML versions read differently", f"write {text.replace('_', '')}")
+    """`1_000`, `0._5`: a number for YAML 1.1, text for YAML 1.2."""
+    digits = text.replace("_", "")
+    full = bare_point(digits).fix.removeprefix("write ") if digits[0] == "." or digits[-1] == "." else digits
+    return Trap(f"`{text}` has underscores, which YAML versions read differently", f"write {full}")
 
 
 def based(text: str) -> Trap:
@@ -91,8 +101,9 @@ TRAPS = (
     (re.compile(r"(?i:null)"), nothing),
     (re.compile(r"[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F][0-9a-fA-F_]*|[-+]?0o[0-7]+|[-+]?0b[01_]*[01][01_]*"), based),
     (re.compile(r"[-+]?0[0-9]+"), octal),
+    (re.compile(r"[-+]?0[0-9]+\.[0-9]*"), leading_zero),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), sexagesimal),
-    (re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?"), underscores),
+    (re.compile(r"[-+]?(?=[^_]*_)([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?"), underscores),
     (re.compile(r"[-+]?[0-9]+\.?[0-9]*[eE][-+]?[0-9]+|[-+]?\.[0-9]+[eE][-+]?[0-9]+"), exponent),
     (re.compile(r"[-+]?\.[0-9]+|[-+]?[0-9]+\."), bare_point),
     (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), date),

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner import units
@@ -85,7 +85,19 @@ def test_an_accepted_word_means_the_same_to_pyyaml():
     assert [plain(word) for word in words] == [yaml.safe_load(word) for word in words]
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [("1_000", "1000"), ("0._", "0.0"), (".5_0", "0.50"), ("-1_.", "-1.0"), ("01.5", "1.5"), ("-00.", "-0.0")],
+)
+def test_numbers_to_some_readers_only_are_refused_with_what_to_write(text: str, fix: str):
+    read = plain(text)
+    assert isinstance(read, Trap) and read.fix.startswith(f"write {fix}")
+    assert yaml.safe_load(text) == plain(fix)
+
+
 @given(st.from_regex(r"[-+0-9._:xobeEnaiyYNOf~]{1,8}", fullmatch=True))
+@example("0._")
+@example("01.5")
 def test_no_word_is_read_in_two_ways(text: str):
     """A word is either refused, or text for both readers, or the same value for both."""
     read = plain(text)
