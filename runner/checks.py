@@ -148,6 +148,11 @@ class MachineCheck:
             self.fault(f"the swap partition `{name}` lies on no disk", "add `disk: <name>`", *here)
         if area.kind in NETWORK and area.link is None:
             self.fault(f"swap over {area.kind} needs a link", "add `link: <name>`", *here)
+        if area.disk in self.machine.disks and self.machine.disks[area.disk].kind == "nfs":
+            self.fault(
+                f"`{area.disk}` is a mount from a file server, which holds files only",
+                f"a disk, or swap over it: kind: nfs, link: {self.machine.disks[area.disk].link}", *here, "disk",
+            )  # fmt: skip
         if area.kind == "zram" and area.disk is not None:
             self.fault("zram lies in memory, not on a disk", "leave `disk` out", *here, "disk")
         if area.kind not in NETWORK and area.link is not None:

@@ -169,6 +169,7 @@ CASES = [
     Case("{cpus: 4, memory: 1GiB}", "{cpus: -1, memory: 1GiB}", "cannot have -1 CPUs"),
     Case("{cpus: 4, memory: 1GiB}", "{cpus: 4}", "`memory` is required"),
     Case("disk: ssd, size: 4GiB", "size: 4GiB", "lies on no disk"),
+    Case("read_latency: 94us", "kind: nfs, link: lan", "a mount from a file server, which holds files only", 14),
     Case("disk: ssd, size: 4GiB", "disk: sdd, size: 4GiB", "did you mean `ssd`?"),
     Case("disk: ssd, size: 4GiB", "disk: ssd, size: 4TiB", "larger than its disk"),
     Case("disk: ssd, size: 4GiB", "disk: ssd, link: lan, size: 4GiB", "uses no link"),
