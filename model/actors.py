@@ -1,10 +1,10 @@
-"""When each actor runs next: a tournament tree over the clocks of tasks, kswapds, flushers and other daemons.
+"""When each actor runs next: a tournament tree over the times of tasks, kswapds, flushers and other daemons.
 
 A leaf holds the time at which an actor wants to run, NEVER while it rests; an inner node holds the smaller of its two
-children. Slots are numbered tasks first, then one kswapd a node, then one flusher a disk; the lower slot wins a tie.
+children. The lower of two slots wins a tie.
 """
 
-from model.jit import actors, kernel
+from model.jit import kernel, runqueue
 
 NEVER = 1 << 62
 
@@ -12,7 +12,7 @@ NEVER = 1 << 62
 @kernel
 def schedule(m, slot, at):
     """Actor `slot` wants to run at time `at` (ns; NEVER: not until somebody wakes it)."""
-    tree, i = actors(m), m.cfg.actor_leaves + slot
+    tree, i = runqueue(m), m.cfg.actor_leaves + slot
     tree[i] = at
     while i > 1:
         i >>= 1
@@ -25,7 +25,7 @@ def schedule(m, slot, at):
 @kernel
 def earliest(m):
     """(slot of the actor that runs next, its time, the time of the one after it)."""
-    tree, i, second = actors(m), 1, NEVER
+    tree, i, second = runqueue(m), 1, NEVER
     while i < m.cfg.actor_leaves:
         left = 2 * i
         if tree[left] == tree[i]:

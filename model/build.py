@@ -4,15 +4,28 @@ from collections.abc import Mapping
 from hashlib import sha256
 from types import ModuleType
 
-from model import numa, registry
-from model.actors import NEVER, schedule
+from model import engine, numa, registry
+from model.core import sleep
 from model.description import Cell, Task, Variant
 from model.jit import HOOKS, Hook, bind
 from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
 from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import fault, limits, page_alloc, page_io, rmap, shrink_list, slab_lookup, soft_limit, two_lists
+from model.mm import (
+    fault,
+    limits,
+    page_alloc,
+    page_io,
+    rmap,
+    shrink_list,
+    slab_lookup,
+    soft_limit,
+    two_lists,
+    writeback,
+)
 from model.mm.memcg_lru import online_all
+from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
+from model.place_actors import place_actors, place_on_cpus
 from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
 from model.place_devices import place_devices, place_wbs
 from model.place_nodes import place_lruvecs, place_nodes
@@ -34,6 +47,11 @@ CORE_HOOKS = (
     fault.access,
     soft_limit.soft_limit_reclaim,
     page_io.finish_writes,
+    sleep.actor_life,
+    engine.task_turn,
+    engine.scanner,
+    engine.controller,
+    writeback.flusher,
 )
 # For lruvecs with an active and an inactive list, and for limits since 3.9; other variants define their own.
 DEFAULT_HOOKS = (
@@ -74,6 +92,7 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_slab(built, modules["shrinker"], spaces)
     place_tasks(built, tasks, pages, files, spaces)
     place_writeback(built, modules["dirty_throttling"])
+    place_on_cpus(built)
     _hooks(built, modules)
     return built
 
@@ -88,7 +107,7 @@ def table_rows(
     slots = sum(target.size // PAGE for target in cell.machine.swap.values())
     frames = sum(node.memory for node in cell.machine.nodes) // PAGE
     cpus, lruvecs = sum(node.cpus for node in cell.machine.nodes), groups * len(numa.zones_of(cell.machine))
-    actors = len(tasks) + 2 * len(cell.machine.nodes) + wb_count(cell, groups) + 2
+    actors = actor_count(cell, tasks, groups)
     watched = int(bool(registry.load("idle", cell.policy["idle"]).SCANNERS))
     generations = lruvecs if generational(cell) else 0
     return {
@@ -96,7 +115,8 @@ def table_rows(
         "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
         "on_disk": (cache // 64 + 1) * any(file.sparse for file in files.values()),
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
-        "waiting": power_of_two(actors), "batches": power_of_two(actors), "sleepers": power_of_two(actors),
+        "actors": actors, "spare_stacks": actors, "batches": actors, "plugs": actors, "jobs": actors,
+        "scans": 2 * actors, "dtcs": 2 * actors, "page_waits": PAGE_WAIT_TABLE_SIZE,
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
@@ -107,10 +127,15 @@ def table_rows(
         "slot_used": slots * watched, "tried": frames * watched, "far": groups * watched, "stalled_before": len(tasks),
         "damon_regions": 2 * _most_regions(cell, len(tasks)),
         "idle_stats": groups * len(cell.machine.nodes) * watched,
-        "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "actors": 2 * power_of_two(actors),
+        "stream": len(tasks) * _chunk(tasks), "missed": record_misses, "runqueue": 2 * power_of_two(actors),
         "lrugens": generations, "bloom": generations * BLOOM_BYTES,
         "tlb": ptes if cell.machine.tlb_flush is not None else 0,
     }  # fmt: skip
+
+
+def actor_count(cell: Cell, tasks: Mapping[str, Task], groups: int) -> int:
+    """Tasks and daemons of the cell's machine; see `place_actors`."""
+    return len(tasks) + 2 * len(cell.machine.nodes) + wb_count(cell, groups) + 2
 
 
 def generational(cell: Cell) -> int:
@@ -162,19 +187,12 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
     cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
-    cfg.actor_leaves = len(built.memory.table("actors")) // 2
-    cfg.kswapd_slot = len(built.tasks)
-    cfg.flusher_slot = cfg.kswapd_slot + cfg.nr_nodes
-    cfg.idle_slot = cfg.flusher_slot + cfg.nr_wbs
     scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
-    cfg.proactive_slot = cfg.idle_slot + scanners
     m.damon.rng, m.clock.memcg_rng = _seed(cell, "damon"), _seed(cell, "memcg-lru")
     cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
     if configure := getattr(modules["idle"], "configure", None):
         configure(cfg, cell.policy["idle"].params)
-    built.memory.table("actors")[:] = NEVER
-    for slot in range(int(cfg.idle_slot), int(cfg.proactive_slot) + modules["proactive"].CONTROLLERS):
-        schedule(m, slot, 0)
+    place_actors(built, modules["kswapd"].kswapd, scanners, modules["proactive"].CONTROLLERS)
     era = registry.eras()[cell.kernel]
     cfg.tlb_batched, cfg.mapped_counts_twice = int(era.tlb_batched), int(era.mapped_counts_twice)
     cfg.activates_in_batch = int(era.activates_in_batch)

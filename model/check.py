@@ -10,6 +10,8 @@ from model.build import Built
 from model.layout import MAX_GENS, MAX_ORDER, MEMCG_BINS, MEMCG_GENS, MIGRATETYPES, NONE
 from model.mm import state
 
+USER = state.LRU | state.BATCHED | state.ISOLATED  # where a page of a task or file is
+
 
 class Violation(AssertionError):
     """A conservation law does not hold; the message names it."""
@@ -218,7 +220,8 @@ def _batches(built: Built, seen: np.ndarray) -> None:
 
 
 def _kernel(built: Built, seen: np.ndarray) -> None:
-    seen[(built.memory.table("frames")["state"] & state.KERNEL) != 0] += 1
+    """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
+    seen[(built.memory.table("frames")["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0] += 1
 
 
 def _mappings(built: Built) -> None:
@@ -248,7 +251,7 @@ def _mappings(built: Built) -> None:
 
 def _caches(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    filed = frames[((frames["state"] & (state.LRU | state.BATCHED)) != 0) & ((frames["state"] & state.ANON) == 0)]
+    filed = frames[((frames["state"] & USER) != 0) & ((frames["state"] & state.ANON) == 0)]
     swapped = int(((frames["state"] & state.SWAPCACHE) != 0).sum())
     for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
         entries = built.memory.table(name)
@@ -273,7 +276,7 @@ def _caches(built: Built) -> None:
 
 def _charges(built: Built) -> None:
     m, frames, rows = built.memory.m, built.memory.table("frames"), built.memory.table("memcgs")
-    live = frames[(frames["state"] & (state.LRU | state.BATCHED)) != 0]
+    live = frames[((frames["state"] & USER) != 0) | (((frames["state"] & state.NEW) != 0) & (frames["memcg"] >= 0))]
     own = np.bincount(live["memcg"], minlength=len(rows)) + rows["kmem"]
     for cpu in m.cpus[: int(m.cfg.nr_cpus)]:
         np.add.at(own, cpu.stock_memcg, cpu.stock)

@@ -117,10 +117,20 @@ def _waiting(built: Built) -> list[int]:
     return found
 
 
+def _rows(rows: np.ndarray, number: int) -> int:
+    """How many rows a request has."""
+    count = 0
+    while number != NONE and count <= len(rows):
+        count, number = count + 1, int(rows[number].chain)
+    return count
+
+
 def _requests(built: Built) -> Iterator[str]:
     """Every page under writeback is in exactly one request, or still in the plug of a reclaimer."""
     m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
     announced = built.memory.table("io")["what"][: int(m.clock.nr_io)]
+    reads = [int(number) for number in announced[announced >= 0] if rows[number].read]
+    announced = announced[~np.isin(announced, reads)]
     loose = [int(head) - 1 for head in built.memory.table("files")["commit_head"] if head]
     seen, used = np.zeros(len(frames), dtype=np.int8), 0
     for head in [*announced[announced >= 0].tolist(), *_waiting(built), *loose]:
@@ -132,10 +142,11 @@ def _requests(built: Built) -> Iterator[str]:
             pages, used, number = pages + int(row.count), used + 1, int(row.chain)
         if pages != rows[head].pages and head not in loose:
             yield f"a request counts {rows[head].pages} pages, has {pages}"
-    for s in range(len(m.sc)):
-        seen[m.sc[s].plugged[: int(m.sc[s].nr_plugged)]] += 1
+    for plug in built.memory.table("plugs"):
+        seen[plug.pages[: int(plug.n)]] += 1
     if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():
         yield f"frame {int(np.argmax(seen != ((frames['state'] & state.WRITEBACK) != 0)))} is in {seen.max()} requests"
+    used += sum(_rows(rows, head) for head in reads)
     if used != m.clock.nr_requests:
         yield f"{m.clock.nr_requests} requests are counted, {used} are in flight"
 
@@ -151,9 +162,7 @@ def _inodes(built: Built) -> Iterator[str]:
                 file, n = int(files[file].next), n + 1
             if n != wb.inodes[which]["n"]:
                 yield "a list of dirty files miscounts"
-        if wb.job.inode != NONE:
-            listed[int(wb.job.inode)] = WRITING
-    for inode in built.memory.table("tasks")["job"]["inode"]:
+    for inode in built.memory.table("jobs")["inode"]:
         if inode != NONE:
             listed[int(inode)] = WRITING
     for file, row in enumerate(files):

@@ -1,28 +1,26 @@
-"""The loop: the actor whose clock is earliest does a bounded piece of work.
+"""The loop: the actor whose time has come first runs, on a stack of its own, until it sleeps or its turn ends.
 
-Actors are tasks, one kswapd a node, one flusher a disk. A task consumes events from its stream buffer: accesses that
-its page table can serve only set bits and cost latency (`hits`); the first one it cannot serve enters the kernel
-(`fault.access`). The loop returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
+Actors are tasks and daemons. A task consumes events from its stream buffer: accesses that its page table can serve only
+set bits and cost latency (`hits`); the first one it cannot serve enters the kernel (`fault.access`), which may sleep
+anywhere. The loop returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
 """
 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
+from model.core.sleep import current, resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from model.jit import caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
-from model.layout import NONE
-from model.mm.balance_dirty import after_access, go_on, leave_to_others
-from model.mm.calls import CALL_FSYNC, call_begins, call_ends
+from model.jit import caller, files, hook, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
+from model.mm.balance_dirty import after_access, leave_to_others
+from model.mm.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from model.mm.exit import exit_mm
 from model.mm.filemap import file_at
 from model.mm.fsync import fsync
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
-from model.mm.oom import oom_kill
-from model.mm.pageout import still_waits, unplug_now
+from model.mm.oom import die, send_sigkill
 from model.mm.pressure import stalled_ns
 from model.mm.state import (
-    BLOCKED,
     DONE,
     KILLED,
     NEED_EVENTS,
@@ -32,14 +30,13 @@ from model.mm.state import (
     PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
+    REGION_READ,
+    REGION_SLAB,
     RUNNABLE,
     STUCK,
 )
-from model.mm.throttle import awake
 from model.mm.truth import note_access, stamp
-from model.mm.writeback import flusher_step
 
-kswapd_step = caller("kswapd_step")
 access = caller("access")
 idle_step = caller("idle_step")
 proactive_step = caller("proactive_step")
@@ -124,8 +121,66 @@ def book_channels(m, t):
 
 
 @kernel
+def call_kind(m, region, op):
+    """What a latency counts as, -1: as nothing (slab objects)."""
+    kind = regions(m)[region].kind
+    if kind == REGION_SLAB:
+        return -1
+    if kind == REGION_READ:
+        return CALL_WRITE if op else CALL_READ
+    return CALL_FAULT
+
+
+@kernel
+def serve_access(m, t, region, argument, op):
+    """An access that the task's page table could not serve, throttling included; False when the task has died."""
+    task, entered, stalls = tasks(m)[t], m.clock.now, stalled_ns(m, t)
+    served = access(m, t, region, argument, op)
+    if served == OUT_OF_MEMORY:
+        if not task.killed:
+            send_sigkill(m, t)
+        return False
+    if m.cfg.tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
+        tlb(m)[task.pte_start + argument] = 1  # the access is tried again
+    if m.cfg.idle_tracking:
+        note_access(m, region, argument)
+    if task.over_high:
+        over_high(m, t, 0)
+    slept = current(m).slept
+    after_access(m, t)
+    slept = current(m).slept - slept
+    task.stat.fault_ns += m.clock.now - entered - slept - (stalled_ns(m, t) - stalls)
+    kind = call_kind(m, region, op)
+    if kind >= 0:
+        count_call(m, t, kind, entered)
+    m.clock.now += task.think
+    task.stat.accesses += 1
+    m.clock.accesses += 1
+    return True
+
+
+@kernel
+def sync_file(m, t, region, page):
+    """fsync of the file that the region has at `page`."""
+    r, entered = regions(m)[region], m.clock.now
+    index = files(m)[r.file].start + r.file_offset + page - r.first
+    fsync(m, t, file_at(m, region, index))
+    count_call(m, t, CALL_FSYNC, entered)
+
+
+@kernel
+def region_at(m, t, page):
+    """The region that holds page `page` of task `t`."""
+    region = tasks(m)[t].first_region
+    last = region + tasks(m)[t].nr_regions - 1
+    while region < last and page >= regions(m)[region + 1].first:
+        region += 1
+    return region
+
+
+@kernel
 def enter_kernel(m, t):
-    """Serve the event at the task's position that its page table could not; 0 when the task was killed or rests."""
+    """Serve the event at the task's position that its page table could not; the task may die of it."""
     task = tasks(m)[t]
     event = stream(m)[t * m.cfg.chunk + task.pos]
     op, argument = event >> OP_SHIFT, event & ARG_MASK
@@ -133,64 +188,20 @@ def enter_kernel(m, t):
         flush_tlb(m, t)
     if op == COMPUTE:
         m.clock.now += argument
-        task.pos += 1
-        return 1
-    if op == EXIT:
+    elif op == EXIT:
         exit_mm(m, t)
         leave_to_others(m, t)
-        task.pos += 1
-        return 1
-    if op == REGISTER:
+    elif op == REGISTER:
         m.clock.now += argument
         m.clock.shrinkers_busy_until = m.clock.now
-        task.pos += 1
-        return 1
-    region = task.first_region
-    last = region + task.nr_regions - 1
-    while region < last and argument >= regions(m)[region + 1].first:
-        region += 1
-    if op == FSYNC:
-        return sync_file(m, t, region, argument)
-    entered, stalls = m.clock.now, stalled_ns(m, t)
-    m.clock.may_block = 1
-    served = access(m, t, region, argument, op)
-    m.clock.may_block = 0
-    if served == OUT_OF_MEMORY and m.clock.blocked_until:
-        task.stat.fault_ns += m.clock.now - entered - (stalled_ns(m, t) - stalls)
-        return 0
-    task.suspended.active = 0
-    if served == OUT_OF_MEMORY:
-        oom_kill(m, t)
-        return 0
-    if m.cfg.tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
-        tlb(m)[task.pte_start + argument] = 1  # the access is tried again
-    if m.cfg.idle_tracking:
-        note_access(m, region, argument)
-    if task.over_high:
-        over_high(m, t, 0)
-    after_access(m, t)
-    task.stat.fault_ns += m.clock.now - entered - (stalled_ns(m, t) - stalls)
-    if task.throttled and task.state == RUNNABLE:
-        task.wake_at += task.think
-    else:
-        m.clock.now += task.think
+    elif op == FSYNC:
+        sync_file(m, t, region_at(m, t, argument), argument)
+    elif not serve_access(m, t, region_at(m, t, argument), argument, op):
+        die(m, t)
+        return
     task.pos += 1
-    task.stat.accesses += 1
-    m.clock.accesses += 1
-    return 1
-
-
-@kernel
-def sync_file(m, t, region, page):
-    """fsync of the file that the region has at `page`; 0 while the task rests."""
-    r = regions(m)[region]
-    index = files(m)[r.file].start + r.file_offset + page - r.first
-    call_begins(m, t, CALL_FSYNC)
-    if not fsync(m, t, file_at(m, region, index)):
-        return 0
-    call_ends(m, t)
-    tasks(m)[t].pos += 1
-    return 1
+    if task.killed:
+        die(m, t)
 
 
 @kernel
@@ -206,93 +217,76 @@ def event_limit(m, t):
 
 
 @kernel
-def run_task(m, t, until):
-    """Task `t` works until its clock reaches `until`, its buffer is empty, or a sample is due."""
+def run_events(m, t):
+    """Task `t` works until its turn is over, its buffer is empty, a sample is due, or it is dead."""
     task = tasks(m)[t]
     group = memcgs(m)[task.memcg]
-    m.clock.cpu, m.clock.task, m.clock.now, m.clock.nofs = task.cpu, t, task.time, task.nofs
-    awake(m, t)
-    if task.throttled:
-        go_on(m, t)
-    while not task.throttled and m.clock.now < until and task.pos < task.filled and m.clock.broken == 0:
+    while m.clock.now < m.clock.turn_ends and task.pos < task.filled and m.clock.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
         limit, before = event_limit(m, t), task.stat.accesses
         if m.cfg.tlb_flush:
-            hits_cached(m, t, until, limit)
+            hits_cached(m, t, m.clock.turn_ends, limit)
         elif m.cfg.idle_tracking:
-            hits_watched(m, t, until, limit)
+            hits_watched(m, t, m.clock.turn_ends, limit)
         else:
-            hits(m, t, until, limit)
-        if task.pos < limit and m.clock.now < until and not enter_kernel(m, t):
-            break
+            hits(m, t, m.clock.turn_ends, limit)
+        if task.pos < limit and m.clock.now < m.clock.turn_ends:
+            enter_kernel(m, t)
+            if task.state == KILLED:
+                break
         group.accesses += task.stat.accesses - before
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
             break
-        if next_completion(m) <= m.clock.now or m.clock.wake or m.clock.blocked_until:
+        if next_completion(m) <= m.clock.now or m.clock.wake:
             break
+
+
+@hook
+def task_turn(m, t):
+    """A task's turn, from where its last one ended."""
+    task = tasks(m)[t]
+    run_events(m, t)
     book_channels(m, t)
-    asleep = task.throttled and task.state == RUNNABLE
-    task.time = max(m.clock.now, m.clock.blocked_until, task.wake_at if asleep else 0)
-    if task.state == RUNNABLE and task.pos >= task.filled and not task.throttled:
+    task.time = m.clock.now
+    if task.state == RUNNABLE and task.pos >= task.filled:
         task.state = DONE if task.exhausted else NEED_EVENTS
     if task.state == DONE or task.state == KILLED:
         m.clock.tasks_left -= 1
         leave_to_others(m, t)
         schedule(m, t, NEVER)
-    elif task.state != BLOCKED:
+    else:
         schedule(m, t, task.time)
+    return 0
 
 
-@kernel
-def run_kswapd(m, nid):
-    """One bounded piece of work of the node's kswapd, on its own clock."""
-    node = m.nodes[nid]
-    m.clock.cpu, m.clock.task, m.clock.now = node.daemon_cpu, NONE, node.kswapd_at
-    started = m.clock.now
-    awake(m, m.cfg.kswapd_slot + nid)
-    m.clock.may_block = 1
-    if not still_waits(m, nid):
-        kswapd_step(m, nid)
-    if node.kswapd_run != 1 and m.sc[nid].plug_waits:
-        unplug_now(m, nid)
-    m.clock.may_block = 0
-    if node.kswapd_run == 1:
-        node.vm.kswapd_ns += m.clock.now - started
-        node.kswapd_at = max(m.clock.now, m.clock.blocked_until)
-    schedule(m, m.cfg.kswapd_slot + nid, node.kswapd_at if node.kswapd_run else NEVER)
+@hook
+def scanner(m, number):
+    """A scanner of accessed bits: works, sleeps until its next round, for ever."""
+    while True:
+        started = m.clock.now - current(m).slept
+        at = idle_step(m, number)
+        m.vm.idle_scan_ns += m.clock.now - current(m).slept - started
+        sleep_until(m, at)
+    return 0
 
 
-@kernel
-def run_flusher(m, w):
-    """One request of a flusher, on its own clock."""
-    m.clock.cpu, m.clock.task = 0, NONE
-    flusher_step(m, w)
-
-
-@kernel
-def run_idle(m, slot):
-    """One bounded piece of work of an idle page scanner, on its own clock."""
-    m.clock.cpu, m.clock.task = 0, NONE
-    started, resume = m.clock.now, idle_step(m, slot - m.cfg.idle_slot)
-    m.vm.idle_scan_ns += m.clock.now - started
-    schedule(m, slot, max(resume, m.clock.now))
-
-
-@kernel
-def run_proactive(m, slot):
-    """One decision of a proactive reclaimer in user space, and the reclaim it asks for."""
-    m.clock.cpu, m.clock.task = 0, NONE
-    started, resume = m.clock.now, proactive_step(m, slot - m.cfg.proactive_slot)
-    m.vm.proactive_ns += m.clock.now - started
-    schedule(m, slot, max(resume, m.clock.now))
+@hook
+def controller(m, number):
+    """A proactive reclaimer in user space: decides, has memory reclaimed, sleeps, for ever."""
+    while True:
+        started = m.clock.now - current(m).slept
+        at = proactive_step(m, number)
+        m.vm.proactive_ns += m.clock.now - current(m).slept - started
+        sleep_until(m, at)
+    return 0
 
 
 @kernel
 def run(m):
     """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `clock.actor` the task that wants events.
 
-    PASS_OVER comes after every kswapd run when the cell is checked.
+    PASS_OVER comes when a kswapd goes to sleep, if the cell is checked.
     """
     idle = 0
     while m.clock.broken == 0:
@@ -309,23 +303,16 @@ def run(m):
             m.clock.now = next_completion(m)
             finish_writes(m)
             continue
-        m.clock.actor, m.clock.now, m.clock.wake, m.clock.nofs, m.clock.blocked_until = who, first, 0, 0, 0
+        m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)
-        if who >= m.cfg.proactive_slot:
-            run_proactive(m, who)
-        elif who >= m.cfg.idle_slot:
-            run_idle(m, who)
-        elif who >= m.cfg.flusher_slot:
-            run_flusher(m, who - m.cfg.flusher_slot)
-        elif who >= m.cfg.kswapd_slot:
-            run_kswapd(m, who - m.cfg.kswapd_slot)
-            if m.cfg.check and m.nodes[who - m.cfg.kswapd_slot].kswapd_run != 1:
-                return PASS_OVER
-        elif tasks(m)[who].state == NEED_EVENTS:
+        if who < m.cfg.nr_tasks and tasks(m)[who].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
-        else:
-            run_task(m, who, min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration))
+        m.clock.turn_ends = min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration)
+        resume(m, who)
+        if m.clock.pass_over:
+            m.clock.pass_over = 0
+            return PASS_OVER
         idle = idle + 1 if m.clock.now == first else 0
         if idle > 1_000_000:
             panic(m, STUCK, who)

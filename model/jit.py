@@ -54,13 +54,19 @@ HOOKS = {
     "shrink_inactive": 4,  # (sc, lruvec, list, pages to scan): pages reclaimed
     "shrink_active": 4,  # (sc, lruvec, list, pages to scan): 0
     "shrink_batch": 1,  # (sc): pages freed of those isolated in sc.batch
-    "charged_frame": 1,  # (task): a frame, or NONE
-    "kernel_frame": 1,  # (task): a frame, or NONE
+    "charged_frame": 2,  # (task, GFP flags): a frame, or NONE
+    "kernel_frame": 2,  # (task, GFP flags): a frame, or NONE
     "access": 4,  # (task, region, page, operation): OK or OUT_OF_MEMORY
     "finish_writes": 0,  # (): pages whose writes have ended by now
-    "soft_limit_reclaim": 3,  # (node, zone, for kswapd): pages reclaimed from groups over their soft limits
+    "soft_limit_reclaim": 1,  # (sc): groups over their soft limits give first, adding to what sc reclaimed and scanned; 0
     "slab_frame": 2,  # (task, group to charge, NO_GROUP for none): a frame for slab objects, or NONE
     "slab_access": 4,  # (task, region, object, operation): OK or OUT_OF_MEMORY
+    # core: what actors do on stacks of their own; 0
+    "actor_life": 1,  # (actor): what it does, once
+    "task_turn": 1,  # (task): runs until its turn ends
+    "flusher": 1,  # (wb): writes what is dirty, for ever
+    "scanner": 1,  # (scanner): idle_step, for ever
+    "controller": 1,  # (controller): proactive_step, for ever
     # axis lru; the first four have defaults for lruvecs with an active and an inactive list
     "lruvec_begin": 1,  # (sc): start on sc.lruvec; 1 = there is something to do
     "lruvec_round": 1,  # (sc): one bounded piece of work on it, adding to sc.round_reclaimed; 1 = there is more
@@ -80,17 +86,17 @@ HOOKS = {
     "age_nonresident": 1,  # (lruvec): a page was activated
     "end_reclaim": 1,  # (sc): a direct or memcg reclaim call ends
     # axis kswapd
-    "kswapd_step": 1,  # (node): the next bounded piece of work
+    "kswapd": 1,  # (node): the daemon: sleeps, balances the node, for ever
     "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
     # axis direct_reclaim
-    "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
-    "retry_zone": 2,  # (node, fruitless rounds): zone + 1 for whose sake an allocation tries again, 0: out of memory
+    "direct_reclaim": 3,  # (node, GFP flags, allowed nodes): pages reclaimed
+    "retry_zone": 3,  # (node, fruitless rounds, allowed nodes): zone + 1 for whose sake to try again, 0: out of memory
     "memcg_reclaim": 4,  # (memcg, pages wanted, swappiness or -1, 1 = user space asks): pages reclaimed
     # axis reclaim_writeback
     "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
     "meet_writeback": 2,  # (frame, sc): and with one that is being written: KEEP, ACTIVATE, or RECLAIM_PAGE: waited for
     "all_dirty": 1,  # (sc): every page of a batch was dirty and none was being written
-    # axis reclaim_throttle: sleeps, which may leave `clock.blocked_until` set; 0
+    # axis reclaim_throttle: may sleep; 0
     "throttle_batch": 1,  # (sc): after a batch from an inactive list
     "throttle_node": 1,  # (sc): after the lruvecs of a node (or zone) were shrunk at one priority
     "throttle_pass": 2,  # (sc, zone the caller prefers): after a direct reclaimer's pass at one priority
@@ -103,8 +109,7 @@ HOOKS = {
     "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
     "limit_reclaim": 2,  # (memcg, pages wanted): pages reclaimed because a charge found the group at its limit
     # axis dirty_throttling
-    "balance_dirty_pages_ratelimited": 1,  # (task): it dirtied a page of task.balance_wb; until when it sleeps, or 0
-    "balance_dirty_pages": 1,  # (task): its sleep in dirty throttling is over; until when it sleeps again, or 0
+    "balance_dirty_pages_ratelimited": 1,  # (task): it dirtied a page of task.balance_wb; it may sleep; 0
     "update_bandwidth": 2,  # (wb, jiffy the flusher's work began): some was submitted; 0
     # axis dirty_limits
     "dirty_ok": 1,  # (zone): 1 = dirty pages are within its limit, a page for write() may come from it
@@ -116,7 +121,7 @@ HOOKS = {
     # axis proactive
     "proactive_step": 1,  # (controller): the same for a controller in user space
     # axis swap_readahead
-    "swap_window": 3,  # (region, page, slot): pages to read around a swap-in, itself included
+    "swap_window": 3,  # (region, page, slot): where to read around a swap-in, and how many pages (swap.window)
 }
 HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
 assert len(HOOKS) <= MAX_HOOKS
@@ -140,6 +145,11 @@ class Hook:
             _python_hooks[id(self.fn)] = self.fn
             return id(self.fn)
         return self._compiled.address
+
+
+def python_hook(address: int) -> Callable[..., int]:
+    """The function whose address a hook gave, where kernels run as plain Python."""
+    return _python_hooks[address]
 
 
 def hook(fn: Callable[..., int]) -> Hook:
@@ -280,8 +290,13 @@ regions = accessor("regions")
 files = accessor("files")
 servers = accessor("servers")
 stat_pending = accessor("stat_pending")
+runqueue = accessor("runqueue")
 actors = accessor("actors")
-sleepers = accessor("sleepers")
+spare_stacks = accessor("spare_stacks")
+scans = accessor("scans")
+plugs = accessor("plugs")
+dtcs = accessor("dtcs")
+jobs = accessor("jobs")
 idle_age = accessor("idle_age")
 last_touch = accessor("last_touch")
 idle_stats = accessor("idle_stats")
@@ -304,7 +319,7 @@ tried = accessor("tried")
 far = accessor("far")
 stalled_before = accessor("stalled_before")
 dirty_tags = accessor("dirty_tags")
-waiting = accessor("waiting")
+page_waits = accessor("page_waits")
 batches = accessor("batches")
 wbs = accessor("wbs")
 wb_domains = accessor("wb_domains")

@@ -20,12 +20,10 @@ MAX_SWAPS, MAX_HOOKS = 8, 64
 MAX_BDIS = 64
 LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
-MAX_SC = MAX_NODES + 2  # scan controls: one a kswapd, one for whoever reclaims directly, one for soft limits
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 # MGLRU isolates up to 64 pages at once, the two-list LRU 32.
 LRU_BATCH, SCAN_BATCH, PRIORITIES = 31, 64, 13
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
-MAX_QUEUES = 1 + 3 * MAX_NODES  # wait queues: congestion, and a node's reclaim_throttle by reason
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 MEMCG_GENS, MEMCG_BINS = 3, 8  # lists of groups on a node: MEMCG_NR_GENS, MEMCG_NR_BINS
 CHUNK, SMALL_CHUNK, MANY_TASKS = 1 << 16, 1 << 10, 256  # events of a stream held; less each when tasks are many
@@ -44,8 +42,9 @@ def row(**fields) -> np.dtype:
 
 
 # One physical page. `owner`: page-table index (anonymous) or page-cache index (file). `slot`: swap slot + 1, or the
-# order of a free block. `mapcount`: page-table words that point here.
-FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2")
+# order of a free block. `mapcount`: page-table words that point here; `pins`: references held by code in the kernel.
+FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2",
+            pins="i2", order="i1", kind="i1")  # fmt: skip
 
 FREE_AREA = row(head="i4", nr_free="i4")
 PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
@@ -56,12 +55,12 @@ ZONE = row(
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 LIST = row(head="i4", tail="i4", n="i8")
+WAIT_QUEUE = row(first="i4", last="i4")  # actors + 1 that wait for something, 0: nobody (model/core/sleep.py)
 NODE = row(  # `memcg_*`: groups by generation (sequence number modulo 3) and bin, links in LRUGEN
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
     present="i8", reclaiming="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
-    kswapd_run="i8", kswapd_phase="i8", kswapd_failures="i8", kswapd_zone="i8", kswapd_at="i8",
-    kswapd_priority="i8", kswapd_reclaimed="i8", kswapd_pass="i8", kswapd_met="i8", kswapd_zonelast="i8",
-    kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
+    reclaim_wait=(WAIT_QUEUE, (3,)), kswapd_wait=WAIT_QUEUE,
+    kswapd_failures="i8", kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     memcg_seq="i8", memcg_nr=("i8", (MEMCG_GENS,)), memcg_lists=(LIST, (MEMCG_GENS, MEMCG_BINS)),
     vm=row(**dict.fromkeys(NODE_COUNTERS, "i8")),
@@ -123,7 +122,7 @@ SC = row(
     cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
-    node="i8", zone="i8", stall_lock="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT, at="i8", total_scanned="i8",
+    node="i8", zone="i8", nodemask="i8", stall_lock="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT,
     generation="i8",
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
@@ -132,8 +131,7 @@ SC = row(
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
-    ignore_references="i8", writeout="i8", nr_plugged="i8", plug_requests="i8", plug_run="i8", plug_waits="i8",
-    plugged=("i4", (PLUG_PAGES,)),
+    ignore_references="i8",
     batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
 )  # fmt: skip
 CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate=("i4", (LRU_BATCH,)),
@@ -141,23 +139,28 @@ CPU = row(node="i8", n="i8", pfn=("i4", (LRU_BATCH,)), n_activate="i8", activate
           bdp_ratelimits="i8", dirty_leaks="i8")  # fmt: skip
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
-    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8", ra_done="i8",
+    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
     prev_page="i8", mmap_miss="i8",
     swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8", file_pages="i8",
 )  # fmt: skip
 FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
-    writeback_index="i8", error="i8", first_waiter="i8", commit_head="i8", nr_commit="i8", newest_call="i8",
+    writeback_index="i8", error="i8", written=WAIT_QUEUE, commit_head="i8", nr_commit="i8", newest_call="i8",
     sparse="i8", foreign_winner="i8", foreign_time="i8", foreign_history="i8",
 )  # fmt: skip
-# Where a direct reclaimer that sleeps goes on (model/mm/suspend.py). `active` 0: nowhere.
-SUSPENDED = row(
-    active="i8", nid="i8", mask="i8", priority="i8", at="i8", nr_reclaimed="i8", nr_scanned="i8",
-    total_scanned="i8", full_walk="i8", partial="i8", force_deactivate="i8", skipped_deactivate="i8",
-    low_reclaim="i8", low_skipped="i8", fruitless="i8", writeout="i8",
+# A task or daemon. `sp`: its stack pointer while it sleeps; `stack`: row of its stack + 1, 0 while it is between two turns;
+# `entry`, `index`: what it does, for which of them; `since`, `slept`: when it last fell asleep, how long it has slept in
+# all (ns); `next`, `prev`, `waits`: its place in a wait queue. The rest is what the kernel keeps on task_struct.
+ACTOR = row(
+    sp="i8", stack="i8", done="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", slept="i8", waits="i8",
+    next="i4", prev="i4", nofs="i8", in_lru_fault="i8", backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8",
 )  # fmt: skip
-SLEEPER = row(queue="i4", next="i4", why="i4", since="i8")  # an actor on a wait queue (row + 1 throughout), or awake
+# An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest.
+PLUG = row(n="i8", requests="i8", run="i8", pages=("i4", (PLUG_PAGES,)))
+STACKS = row(  # see model/core/stacks.py; `spare`: how many of the rows of `spare_stacks` are stacks free to take
+    switch="i8", prepare="i8", entry="i8", main="i8", low="i8", stride="i8", bytes="i8", spare="i8", running="i8",
+)  # fmt: skip
 # The file at hand of whoever writes dirty pages, and where in it: between slots `index` and `stop`.
 # `own` to `candidate_pages`: pages written so far by the group they belong to (model/mm/foreign.py).
 JOB = row(
@@ -169,14 +172,10 @@ TASK = row(
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", tlb_until="i8", suspended=SUSPENDED, fsync="i8", fsync_at="i8", fsync_began="i8",
+    nofs="i8", tlb_until="i8", killed="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
-    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `throttled`: where balance_dirty_pages goes on.
-    # `bdp_*`, `pause`, `write_chunk`, `pages_written`: its call; `wake_at`: when it goes on (ns); `redirtied`: pages of
-    # this event that were dirty already; `call`, `call_began`: why and since when it is in the kernel (mm/calls.py).
-    balance_wb="i8", throttled="i8", wake_at="i8", bdp_wb="i8", pages_dirtied="i8", bdp_exceeded="i8", bdp_began="i8",
-    pause="i8", write_chunk="i8", pages_written="i8", redirtied="i8", dirties_events="i8",
-    dirties_period="i8", call="i8", call_began="i8", job=JOB, dirtier_wrote="i8", dirtier_began="i8",
+    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of this event that were dirty already.
+    balance_wb="i8", redirtied="i8", dirties_events="i8", dirties_period="i8",
     stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip
 # A backing device. `min_ratio`, `max_ratio` in 1/10000 percent (BDI_RATIO_SCALE). Its wbs are adjacent rows.
@@ -188,9 +187,8 @@ WB = row(
     bw_time_stamp="i8", dirtied_stamp="i8", written_stamp="i8", write_bandwidth="i8", avg_write_bandwidth="i8",
     dirty_ratelimit="i8", balanced_dirty_ratelimit="i8", dirty_exceeded="i8", events="i8", period="i8",
     memcg_events="i8", memcg_period="i8", writeback_inodes="i8", bw_due="i8",
-    # its flusher: dirty files by list (see model/mm/inodes.py), the round, the work, the pass, the file at hand
-    inodes=(LIST, (4,)), running="i8", stage="i8", asked="i8", last_periodic="i8", work="i8", left="i8",
-    work_began="i8", in_pass="i8", wrote="i8", pass_began="i8", job=JOB, dirty_sleep="i8",
+    # its flusher: dirty files by list (see model/mm/inodes.py), where it rests, what it is asked for and does
+    inodes=(LIST, (4,)), dwork=WAIT_QUEUE, asked="i8", last_periodic="i8", work="i8", dirty_sleep="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
@@ -218,7 +216,7 @@ DISK = row(
     read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
     channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
     link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
-    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", most_writes=("i8", (3,)),
+    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", nr_plugged="i8", most_writes=("i8", (3,)),
     congestion_on="i8", congestion_off="i8",
     queue=LIST, drive_head="i8", nr_drive="i8", nr_allocated="i8",
     congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
@@ -227,13 +225,13 @@ DISK = row(
     open_used=("i8", (OPEN_BLOCKS,)),
     seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
     busy_ns="i8", wait_ns="i8", write_errors="i8",
-    first_waiter="i8", last_waiter="i8", batching="i8", full="i8",
+    room=WAIT_QUEUE, batching="i8", full="i8",
 )  # fmt: skip
 BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
 LINK = row(server_out="i8", server_in="i8", rtt="i8", page_ps="i8")
 REQUEST = row(  # see model/block/request.py
     disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
-    chain="i4", last="i4", passed="i4", failed="i4",
+    chain="i4", last="i4", passed="i4", failed="i4", read="i4",
 )  # fmt: skip
 IO = row(at="i8", seq="i8", what="i8")
 SCANNER = row(pos="i8", part="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # who looks at accessed bits
@@ -255,7 +253,7 @@ DAMON = row(  # one monitoring context with at most one scheme; `left`: sampling
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
     nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8",
-    idle_slot="i8", proactive_slot="i8", nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
+    nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
     swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
     stocks="i8", protection="i8", lruvec_visit="i8",
@@ -277,12 +275,11 @@ CONFIG = row(
     dirty_anon="i8", dirty_reserve_of_free="i8", dirty_units="i8", flexible_proportions="i8", pos_clamp="i8",
     floor_in_share="i8", bw_on_completion="i8", timer_wheel="i8", background_by_device="i8",
 )  # fmt: skip
-CLOCK = row(now="i8", until="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
+CLOCK = row(now="i8", turn_ends="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",
-            next_flush="i8", cpu="i8", task="i8", mask="i8", wake="i8", window_start="i8", broken="i8",
-            broken_arg="i8", oom="i8", tasks_left="i8", over_limit="i8", samples="i8", rng="i8",
-            in_fault="i8", may_block="i8", blocked_until="i8", writing_to="i8", soft_order="i8", nofs="i8",
-            reclaimed_slab="i8", shrinking="i8", shrinkers_busy_until="i8",
+            next_flush="i8", cpu="i8", task="i8", wake="i8", pass_over="i8", broken="i8",
+            broken_arg="i8", oom="i8", tasks_left="i8", soft_order="i8",
+            shrinkers_busy_until="i8",
             memcg_rng="i8")  # fmt: skip
 
 BIG = {  # name -> element type
@@ -290,8 +287,8 @@ BIG = {  # name -> element type
     "swapmap": np.dtype("i2"), "stream": np.dtype("i8"), "missed": np.dtype("i1"), "section": np.dtype("i1"),
     "ptpage": np.dtype("i4"), "xanode": np.dtype("i1"), "io": IO, "requests": REQUEST,
     "lruvecs": LRUVEC, "memcgs": MEMCG, "tasks": TASK,
-    "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "actors": np.dtype("i8"),
-    "sleepers": SLEEPER,
+    "regions": REGION, "files": FILE, "servers": SERVER, "stat_pending": np.dtype("i4"), "runqueue": np.dtype("i8"),
+    "actors": ACTOR, "spare_stacks": np.dtype("i4"), "scans": SC, "plugs": PLUG, "dtcs": DTC, "jobs": JOB,
     "idle_age": np.dtype("u1"), "last_touch": np.dtype("i4"), "idle_stats": IDLE_STATS,
     "iters": ITER,
     "lrugens": LRUGEN, "bloom": np.dtype("u1"),
@@ -300,7 +297,7 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
-    "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "waiting": np.dtype("i4"), "batches": BATCH,
+    "page_waits": WAIT_QUEUE, "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "batches": BATCH,
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
     "tlb": np.dtype("u1"),
 }  # fmt: skip
@@ -309,10 +306,10 @@ MACHINE = row(
     cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
     params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
-    wait_heads=("i4", (MAX_QUEUES,)), sc=(SC, (MAX_SC,)),
+    stacks=STACKS, congestion=WAIT_QUEUE,
     scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,
     swaps=(SWAP, (MAX_SWAPS,)), disks=(DISK, (64,)),
-    links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP, dtcs=(DTC, (2,)),
+    links=(LINK, (64,)), bdis=(BDI, (MAX_BDIS,)), vm_completions=PROP, vm_dirties=PROP,
 )  # fmt: skip
 
 

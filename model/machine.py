@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from model.core.stacks import Stacks
 from model.description import Cell
 from model.layout import Memory
 
@@ -20,6 +21,7 @@ class Built:
     cgroups: list[str] = field(default_factory=list)
     disks: list[str] = field(default_factory=list)
     swaps: list[str] = field(default_factory=list)
+    stacks: Stacks | None = None
 
 
 class Servers:

@@ -67,7 +67,7 @@ def place_wbs(built: Built) -> None:
         each = len(wbs) // len(built.disks)
         m.bdis[d].first_disk, m.bdis[d].nr_disks, m.bdis[d].first_wb, m.bdis[d].nr_wbs = d, 1, d * each, each
         own = wbs[d * each : (d + 1) * each]
-        own["bdi"], own["memcg"], own["job"]["inode"] = d, range(each), NONE
+        own["bdi"], own["memcg"] = d, range(each)
         own["inodes"]["head"] = own["inodes"]["tail"] = NONE
 
 

@@ -3,7 +3,6 @@
 from types import ModuleType
 
 from model.description import Cell
-from model.layout import NONE
 from model.machine import Built
 from model.mm.dirty_pause import POLL_THRESH
 from model.mm.page_writeback import dirtyable, old_ratelimit, ratelimit, thresholds
@@ -29,7 +28,7 @@ def place_writeback(built: Built, throttling: ModuleType) -> None:
     _devices(built)
     _estimates(built, rules)
     tasks = built.memory.table("tasks")
-    tasks["nr_dirtied_pause"], tasks["call"], tasks["job"]["inode"] = POLL_THRESH, -1, NONE
+    tasks["nr_dirtied_pause"] = POLL_THRESH
 
 
 def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:

@@ -165,11 +165,18 @@ def next_finished(m, now):
 
 
 @kernel
+def member_at(m, disk, block):
+    """The disk that serves a block: the member of a stripe, else the disk itself."""
+    return stripe_unit(m, disk, block)[0] if m.disks[disk].kind == DISK_STRIPE else disk
+
+
+@kernel
 def _no_room(m, disk, purpose, slot):
     d = m.disks[disk]
+    taken = d.nr_allocated + d.nr_plugged
     if slot != NONE and d.batching:
-        return d.nr_allocated + 1 >= d.nr_requests and not may_take(m, disk, slot)
-    return d.nr_allocated >= d.most_writes[purpose]
+        return taken + 1 >= d.nr_requests and not may_take(m, disk, slot)
+    return taken >= d.most_writes[purpose]
 
 
 @kernel

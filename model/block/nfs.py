@@ -9,7 +9,7 @@ from model.block.completions import announce
 from model.block.server import serve
 from model.block.wait import wake_for_request
 from model.jit import files, kernel, requests
-from model.mm.wait_queue import CONGESTION, wake_all
+from model.mm.wait_queue import clear_bdi_congested
 
 WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
 
@@ -36,5 +36,5 @@ def end_call(m, disk, count, at):
     d.nr_allocated -= count
     if d.nr_allocated < d.congestion_on - (d.congestion_on >> 2):
         d.congested = 0
-        wake_all(m, CONGESTION)
+        clear_bdi_congested(m, at)
         wake_for_request(m, disk, at)

@@ -14,7 +14,7 @@ from model.jit import kernel, requests
 from model.layout import NONE
 from model.mm.links import link_after, link_head, unlink_row
 from model.mm.state import IO_URGENT
-from model.mm.wait_queue import CONGESTION, wake_all
+from model.mm.wait_queue import clear_bdi_congested
 
 
 @kernel
@@ -143,7 +143,7 @@ def end_request(m, disk, at):
     d.nr_allocated -= 1
     if d.congested and d.nr_allocated < d.congestion_off:
         d.congested = 0
-        wake_all(m, CONGESTION)
+        clear_bdi_congested(m, at)
     if d.depth:
         free_for_next(m, disk, at)
     if d.nr_allocated < d.most_writes[IO_URGENT]:

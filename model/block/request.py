@@ -27,7 +27,7 @@ def new_request(m, disk, file, first, count, block):
     r = requests(m)[number]
     r.disk, r.file, r.first, r.count, r.block = disk, file, first, count, block
     r.pages, r.chain, r.last, r.next, r.prev = count, NONE, number, NONE, NONE
-    r.submitted, r.passed, r.failed = clock.now, 0, 0
+    r.submitted, r.passed, r.failed, r.read = clock.now, 0, 0, 0
     clock.nr_requests += 1
     return number
 

@@ -9,7 +9,7 @@ from model.jit import frames, kernel
 from model.layout import MAX_ORDER, MIGRATETYPES, NONE
 from model.mm.links import link_head, unlink_row
 from model.mm.lists import panic
-from model.mm.state import BAD_BUDDY, BAD_FREE, FREE, KERNEL, MOVABLE, PCP, PLACES
+from model.mm.state import BAD_BUDDY, BAD_FREE, FREE, KERNEL, MOVABLE, NEW, PCP, PLACES
 
 
 @kernel
@@ -127,7 +127,7 @@ def rmqueue(m, cpu, z):
 def free_frame(m, cpu, pfn):
     """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark."""
     f = frames(m)
-    if f[pfn].state & PLACES & ~KERNEL or f[pfn].mapcount:
+    if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount:
         panic(m, BAD_FREE, pfn)
         return
     z = f[pfn].zone

@@ -1,10 +1,10 @@
 """What users wait for: calls and page faults from entry to return, sleeps included; histograms by task and kind."""
 
-from model.jit import kernel, latencies, tasks
+from model.jit import kernel, latencies
 from model.layout import LATENCY_BUCKETS
 from model.mm.integers import ilog2
 
-NO_CALL, CALL_READ, CALL_WRITE, CALL_FAULT, CALL_FSYNC = -1, 0, 1, 2, 3
+CALL_READ, CALL_WRITE, CALL_FAULT, CALL_FSYNC = 0, 1, 2, 3
 
 
 @kernel
@@ -17,17 +17,6 @@ def bucket_of(ns):
 
 
 @kernel
-def call_begins(m, t, call):
-    """Task `t` enters the kernel; of a call that is tried again after a sleep the first time counts."""
-    task = tasks(m)[t]
-    if task.call == NO_CALL:
-        task.call, task.call_began = call, m.clock.now
-
-
-@kernel
-def call_ends(m, t):
-    """Task `t` comes back from its call, if it is in one."""
-    task = tasks(m)[t]
-    if task.call != NO_CALL:
-        latencies(m)[t].calls[task.call, bucket_of(m.clock.now - task.call_began)] += 1
-        task.call = NO_CALL
+def count_call(m, t, call, began):
+    """Task `t` comes back from a call that it entered at time `began`."""
+    latencies(m)[t].calls[call, bucket_of(m.clock.now - began)] += 1

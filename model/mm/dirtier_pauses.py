@@ -1,16 +1,16 @@
-"""What the forms of dirty throttling before 3.2 share: per-CPU call rule, a task's own limit, writing, naps.
+"""What the forms of dirty throttling before 3.2 share: per-CPU call rule, a task's own limit, writing.
 
 A dirtier over its limit writes pages of the device itself; only when that was not enough, it sleeps and looks again.
 """
 
+from model.core.sleep import current
 from model.jit import kernel, tasks, wbs
-from model.mm.balance_dirty import AGAIN, EXCEEDED_RATELIMIT, LEAVE, WRITING, begin_call
-from model.mm.page_writeback import look_at_machine, look_at_wb, nr_reclaimable
+from model.mm.balance_dirty import EXCEEDED_RATELIMIT
+from model.mm.page_writeback import dtc, look_at_machine, look_at_wb, nr_reclaimable
 from model.mm.wb_fraction import floating_denominator, floating_norm
-from model.mm.writeback import start_background, write_for_dirtier
+from model.mm.writeback import start_background, writeback_inodes_wb
 
 TASK_LIMIT_FRACTION = 8
-WAITS = -1  # write_for_dirtier: the task is on a queue's wait list
 
 
 @kernel
@@ -39,49 +39,47 @@ def task_limit(m, t, wb_thresh):
 
 
 @kernel
-def enter(m, t):
-    """Whether task `t` has to throttle now: its CPU has dirtied enough pages; how much it writes is then set."""
-    task, cpu = tasks(m)[t], m.cpus[m.clock.cpu]
+def pages_to_answer_for(m, t):
+    """Pages dirtied on task `t`'s CPU since somebody there last throttled, 0 while they are too few to do so."""
+    cpu = m.cpus[m.clock.cpu]
     count_dirties(m, t)
-    w = task.balance_wb - 1
+    w = tasks(m)[t].balance_wb - 1
     ratelimit = EXCEEDED_RATELIMIT if wbs(m)[w].dirty_exceeded else m.cfg.ratelimit_pages
     if cpu.bdp_ratelimits < ratelimit:
-        return False
-    begin_call(m, t, w, cpu.bdp_ratelimits)
-    task.write_chunk = max(cpu.bdp_ratelimits, m.cfg.ratelimit_pages) * 3 // 2
-    task.pages_written, task.pause, cpu.bdp_ratelimits = 0, 1, 0
-    return True
+        return 0
+    pages, cpu.bdp_ratelimits = cpu.bdp_ratelimits, 0
+    m.vm.balance_dirty_pages += 1
+    return pages
 
 
 @kernel
-def look_again(m, t):
+def write_chunk(m, pages):
+    """How many pages who dirtied so many has to write: half as many again (sync_writeback_pages)."""
+    return max(pages, m.cfg.ratelimit_pages) * 3 // 2
+
+
+@kernel
+def look(m, t, w):
     """See what is dirty; (whether throttling begins, the task's limit on the wb)."""
     m.clock.now += m.cfg.balance_dirty
     look_at_machine(m)
-    look_at_wb(m, 0, tasks(m)[t].bdp_wb)
-    d = m.dtcs[0]
+    look_at_wb(m, 0, w)
+    d = dtc(m, 0)
     return d.dirty > (d.thresh + d.bg_thresh) // 2, task_limit(m, t, d.wb_thresh)
 
 
 @kernel
-def write_out(m, t):
-    """Go on writing pages of the wb; False while the task waits for a free request."""
-    task = tasks(m)[t]
-    written = write_for_dirtier(m, t, task.bdp_wb, task.write_chunk)
-    if written == WAITS:
-        task.throttled = WRITING
-        return False
-    task.pages_written += written
-    task.stat.dirtier_written += written
-    return True
+def write_out(m, t, w, chunk):
+    """Write pages of the wb; how many."""
+    stat, slept = tasks(m)[t].stat, current(m).slept
+    written = writeback_inodes_wb(m, w, chunk)
+    stat.stall_queue_ns += current(m).slept - slept
+    stat.dirtier_written += written
+    return written
 
 
 @kernel
-def leave(m, t):
+def leave(m, w):
     """The task goes on; background writeback starts when there is reason for it."""
-    if nr_reclaimable(m) > m.dtcs[0].bg_thresh:
-        start_background(m, tasks(m)[t].bdp_wb)
-    return 0
-
-
-__all__ = ["AGAIN", "LEAVE", "WRITING", "enter", "leave", "look_again", "write_out"]
+    if nr_reclaimable(m) > dtc(m, 0).bg_thresh:
+        start_background(m, w)

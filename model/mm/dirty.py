@@ -24,7 +24,7 @@ def mark_inode_dirty(m, file):
     f = files(m)[file]
     if f.on:
         return
-    resting = not has_dirty_io(m, f.wb) and not wbs(m)[f.wb].running
+    resting = wbs(m)[f.wb].dwork.first and not has_dirty_io(m, f.wb)
     f.dirtied_when = m.clock.now
     add_inode(m, file, B_DIRTY)
     if resting and m.cfg.dirty_writeback_centisecs:

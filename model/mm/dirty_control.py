@@ -1,9 +1,9 @@
 """Position control in a running machine: what a call sees, the ratio that follows, and the estimates every 200 ms."""
 
-from model.jit import kernel, tasks, wb_domains, wbs
+from model.jit import kernel, wb_domains, wbs
 from model.mm.dirty_ratelimit import next_ratelimit, position_ratio
 from model.mm.integers import ilog2
-from model.mm.page_writeback import look_at_group, look_at_machine, look_at_wb
+from model.mm.page_writeback import dtc, look_at_group, look_at_machine, look_at_wb
 from model.mm.timers import jiffies
 from model.mm.wb_bandwidth import interval, next_bandwidth, next_limit
 
@@ -18,7 +18,7 @@ def stat_error(m):
 
 @kernel
 def look(m, w):
-    """Fill in `m.dtcs[0]` for the machine and, for a group's wb, `m.dtcs[1]` for its group; how many of them."""
+    """Look at the machine and, for a group's wb, at its group; how many domains that are."""
     group = wbs(m)[w].memcg
     look_at_machine(m)
     look_at_wb(m, 0, w)
@@ -32,14 +32,14 @@ def look(m, w):
 @kernel
 def hard_limit(m, i):
     """The dirty limit of domain `i` of the call: it follows a falling threshold slowly."""
-    d = m.dtcs[i]
+    d = dtc(m, i)
     return max(d.thresh, wb_domains(m)[d.domain].dirty_limit)
 
 
 @kernel
 def position(m, i, w):
     """The position ratio in domain `i` of the call."""
-    d, bdi = m.dtcs[i], m.bdis[wbs(m)[w].bdi]
+    d, bdi = dtc(m, i), m.bdis[wbs(m)[w].bdi]
     d.pos_ratio = position_ratio(
         d.thresh, d.bg_thresh, hard_limit(m, i), d.dirty, d.wb_thresh, d.wb_bg_thresh, d.wb_dirty,
         wbs(m)[w].avg_write_bandwidth, m.cfg.pos_clamp, not m.cfg.floor_in_share, bdi.strictlimit,
@@ -50,14 +50,14 @@ def position(m, i, w):
 @kernel
 def exceeded(m, i, strict):
     """Whether the wb is over its share of a domain that is over its threshold, too (3.3 on)."""
-    d = m.dtcs[i]
+    d = dtc(m, i)
     return d.wb_dirty > d.wb_thresh and (d.dirty > d.thresh or strict)
 
 
 @kernel
 def update_limit(m, i):
     """Let the dirty limit of domain `i` of the call follow its threshold, once in 200 ms."""
-    d, now = m.dtcs[i], jiffies(m)
+    d, now = dtc(m, i), jiffies(m)
     domain = wb_domains(m)[d.domain]
     if now - domain.dirty_limit_tstamp >= interval(m.cfg.hz):
         domain.dirty_limit, domain.dirty_limit_tstamp = next_limit(domain.dirty_limit, d.thresh, d.dirty), now
@@ -66,7 +66,7 @@ def update_limit(m, i):
 @kernel
 def update_ratelimit(m, i, w, elapsed, capped):
     """The base rate by what domain `i` of the call says (wb_update_dirty_ratelimit)."""
-    d, wb = m.dtcs[i], wbs(m)[w]
+    d, wb = dtc(m, i), wbs(m)[w]
     dirty, setpoint = d.dirty, ((d.thresh + d.bg_thresh) // 2 + hard_limit(m, i)) // 2
     if m.bdis[wb.bdi].strictlimit:
         dirty, setpoint = d.wb_dirty, (d.wb_thresh + d.wb_bg_thresh) // 2
@@ -141,9 +141,9 @@ def flusher_estimate(m, w, began):
 
 
 @kernel
-def dirtier_estimate(m, w, domains, rates, capped):
-    """A dirtier asks: let limits, rates (where there are any) and the bandwidth follow when it is time."""
-    elapsed = estimate_due(m, w, tasks(m)[m.clock.task].bdp_began)
+def dirtier_estimate(m, w, began, domains, rates, capped):
+    """A dirtier that came at jiffy `began` asks: let limits, rates (where there are any) and the bandwidth follow when it is time."""
+    elapsed = estimate_due(m, w, began)
     if elapsed:
         for i in range(domains):
             update_limit(m, i)

@@ -8,6 +8,8 @@ from model.mm.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
 from model.mm.memcontrol import uncharge
 from model.mm.state import (
     DIRTY,
+    ISOLATED,
+    LOCKED,
     LRU,
     NOBODY,
     PTE_DIRTY,
@@ -25,10 +27,10 @@ from model.mm.victims import page_event
 
 @kernel
 def _free_anon(m, pfn):
-    """Free an anonymous frame wherever it is; one under writeback stays in the swap cache until reclaim meets it."""
+    """Free an anonymous frame wherever it is; one that is being read, written or reclaimed stays until reclaim meets it."""
     page = frames(m)[pfn]
     page.mapcount = 0
-    if page.state & WRITEBACK:
+    if page.state & (WRITEBACK | LOCKED | ISOLATED):
         page.owner = NOBODY
         return
     if page.state & LRU:

@@ -1,9 +1,10 @@
 """A touch that the page table cannot serve: first touch, swap-in, file mapping, write protection (mm/memory.c).
 
-Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in place. A fault's own time is booked on the
-task; waiting for a device moves the task's clock to the moment the data is there.
+Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in place. Whoever needs a page that is still on
+its way from a device sleeps until it is there.
 """
 
+from model.core.sleep import current
 from model.events import WRITE
 from model.jit import (
     cache,
@@ -21,20 +22,22 @@ from model.jit import (
     tasks,
 )
 from model.layout import NONE
-from model.mm.buddy import free_frame
-from model.mm.calls import CALL_FAULT, call_begins
 from model.mm.far_memory import note_swap_in
-from model.mm.filemap import dirty, mmap_readahead, read_again, read_or_write, use_marked, wait_until
+from model.mm.filemap import dirty, discard, mmap_readahead, read_or_write, read_page, use_marked, wait_for_data
+from model.mm.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL
 from model.mm.lists import panic
 from model.mm.lru import lru_add
-from model.mm.memcontrol import stat_updated, uncharge
+from model.mm.memcontrol import stat_updated
+from model.mm.page_wait import wait_on_page_locked
+from model.mm.read_io import await_read, read_sent
 from model.mm.state import (
     ACTIVE,
     ADVICE_NORMAL,
     ADVICE_RANDOM,
     ANON,
     BAD_EVENT,
-    HELD,
+    LOCKED,
+    NEW,
     OK,
     OUT_OF_MEMORY,
     PTE_DIRTY,
@@ -52,7 +55,7 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
-from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full
+from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full, window_first, window_pages
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -61,6 +64,7 @@ slab_access = caller("slab_access")
 new_anon_active = caller("new_anon_active")
 swap_window = caller("swap_window")
 PTES_PER_TABLE_SHIFT = 9
+AGAIN = 2  # the slot's page is in the swap cache after all
 
 
 @kernel
@@ -79,7 +83,7 @@ def ensure_table(m, t, at):
     table = ptpage(m)
     if table[at >> PTES_PER_TABLE_SHIFT]:
         return 1
-    pfn = kernel_frame(m, t)
+    pfn = kernel_frame(m, t, GFP_KERNEL)
     if pfn == NONE:
         return 0
     table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
@@ -88,9 +92,7 @@ def ensure_table(m, t, at):
 
 @kernel
 def major(m, t):
-    """Book a fault that had to read: the access is a miss. Once, however often the task slept over its memory."""
-    if tasks(m)[t].suspended.active:
-        return
+    """Book a fault that had to read: the access is a miss."""
     m.vm.pgmajfault += 1
     tasks(m)[t].stat.major_faults += 1
     tasks(m)[t].stat.misses += 1
@@ -101,11 +103,11 @@ def major(m, t):
 @kernel
 def new_anon_frame(m, t, at):
     """A charged frame for anonymous page-table word `at`, not yet on a list; NONE when out of memory."""
-    pfn = charged_frame(m, t)
+    pfn = charged_frame(m, t, GFP_HIGHUSER_MOVABLE)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
-    page.state, page.owner = ANON, at
+    page.state, page.owner = ANON | NEW, at
     stat_updated(m, page.memcg, 1)
     return pfn
 
@@ -129,10 +131,13 @@ def first_touch(m, t, at, write):
 @kernel
 def swap_in_direct(m, t, at, slot, write):
     """From a synchronous device: no swap cache, and the slot is free at once."""
-    shadow = swapcache(m)[slot]
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
+    shadow = swapcache(m)[slot]
+    if shadow > 0:  # read by somebody else's readahead while this task slept for memory
+        discard(m, pfn)
+        return AGAIN
     major(m, t)
     if shadow < 0:
         refault(m, pfn, shadow)
@@ -150,16 +155,16 @@ def swap_in_direct(m, t, at, slot, write):
 
 @kernel
 def read_slot(m, t, slot, at):
-    """Start reading one slot into a new page of the swap cache; its frame, or NONE when out of memory."""
-    shadow = swapcache(m)[slot]
+    """A new page of the swap cache for a slot, locked until it is read; its frame, or NONE when out of memory.
+
+    NONE, too, when meanwhile the slot was freed (its task was killed to make room) or somebody else has read it.
+    """
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return NONE
-    page = frames(m)[pfn]
-    if swapmap(m)[slot] == 0:  # it belonged to a task that was killed to make room for this page
-        uncharge(m, page.memcg)
-        page.state = 0
-        free_frame(m, m.clock.cpu, pfn)
+    shadow, page = swapcache(m)[slot], frames(m)[pfn]
+    if swapmap(m)[slot] == 0 or shadow > 0:
+        discard(m, pfn)
         return NONE
     page.slot = slot + 1
     page.state |= SWAPCACHE
@@ -169,48 +174,79 @@ def read_slot(m, t, slot, at):
     if m.cfg.idle_tracking:
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
+    await_read(m, pfn)
     m.vm.pswpin += 1
     return pfn
 
 
 @kernel
-def read_around(m, t, region, at, slot):
-    """Swap readahead: swapped-out neighbours of the faulting page by address or of its slot. Time it is read.
-
-    Neighbours of the slot are one request with it; those by address lie anywhere and follow it one by one.
-    """
-    r, table, entries, used = regions(m)[region], pte(m), swapcache(m), swapmap(m)
-    count = swap_window(m, region, at, slot)
-    first, fresh = m.clock.window_start, 0
-    done = read_in(m, slot, 1) if m.cfg.swap_by_vma else 0
-    for i in range(first, first + count):
-        if m.cfg.swap_by_vma:
-            if i == at or i < r.start or i >= r.start + r.npages or table[i] == 0 or table[i] & PTE_PRESENT:
-                continue
-            neighbour, owner = (table[i] >> PTE_SHIFT) - 1, i
-        else:
-            neighbour, owner = i, NONE
-            if i == slot or used[i] == 0:
-                continue
+def _neighbours_by_address(m, t, region, at, slot, first, end):
+    """Read swapped-out neighbours of page-table word `at`; they lie anywhere and follow it one by one."""
+    r, table, entries = regions(m)[region], pte(m), swapcache(m)
+    read_sent(m, NONE, slot, slot + 1, read_in(m, slot, 1))
+    for i in range(max(first, r.start), min(end, r.start + r.npages)):
+        if i == at or table[i] == 0 or table[i] & PTE_PRESENT:
+            continue
+        neighbour = (table[i] >> PTE_SHIFT) - 1
         if entries[neighbour] > 0:
             continue
-        pfn = read_slot(m, t, neighbour, owner)
+        pfn = read_slot(m, t, neighbour, i)
+        if pfn == NONE:
+            return
+        frames(m)[pfn].state |= READAHEAD
+        m.vm.swap_ra += 1
+        read_sent(m, NONE, neighbour, neighbour + 1, read_in(m, neighbour, 1))
+
+
+@kernel
+def _neighbours_by_slot(m, t, slot, first, end):
+    """Read the neighbours of a slot in one request with it."""
+    entries, used, fresh = swapcache(m), swapmap(m), 0
+    for i in range(first, end):
+        if i == slot or used[i] == 0 or entries[i] > 0:
+            continue
+        pfn = read_slot(m, t, i, NONE)
         if pfn == NONE:
             break
         frames(m)[pfn].state |= READAHEAD
         m.vm.swap_ra += 1
         fresh += 1
-        if m.cfg.swap_by_vma:
-            read_in(m, neighbour, 1)
-    return done if m.cfg.swap_by_vma else read_in(m, slot, 1 + fresh)
+    read_sent(m, NONE, first, end, read_in(m, slot, 1 + fresh))
+
+
+@kernel
+def read_around(m, t, region, at, slot):
+    """Read a slot, and swapped-out neighbours of the faulting page by address or of its slot."""
+    window = swap_window(m, region, at, slot)
+    first = window_first(window)
+    end = first + window_pages(window)
+    if m.cfg.swap_by_vma:
+        _neighbours_by_address(m, t, region, at, slot, first, end)
+    else:
+        _neighbours_by_slot(m, t, slot, first, end)
+
+
+@kernel
+def _read_from_swap(m, t, region, at, slot):
+    """The faulting page and its neighbours are on their way into the swap cache; 0 when out of memory."""
+    pfn = read_slot(m, t, slot, at)
+    if pfn == NONE:
+        return swapcache(m)[slot] > 0
+    major(m, t)
+    frames(m)[pfn].pins += 1
+    read_around(m, t, region, at, slot)
+    frames(m)[pfn].pins -= 1
+    return True
 
 
 @kernel
 def swap_in(m, t, region, at, slot, write):
-    """An anonymous page that was swapped out comes back, from the swap cache if it is still there."""
+    """An anonymous page that was swapped out comes back, from the swap cache if it is still there (do_swap_page)."""
     entries, f = swapcache(m), frames(m)
     if m.swaps[area_of(m, slot)].kind == SWAP_ZRAM and entries[slot] <= 0:
-        return swap_in_direct(m, t, at, slot, write)
+        served = swap_in_direct(m, t, at, slot, write)
+        if served != AGAIN:
+            return served
     m.clock.now += m.cfg.swap_path
     if entries[slot] > 0:
         pfn = entries[slot] - 1
@@ -219,16 +255,11 @@ def swap_in(m, t, region, at, slot, write):
             f[pfn].state &= ~READAHEAD
             m.vm.swap_ra_hit += 1
             regions(m)[region].swap_hits += 1
-    else:
-        pfn = read_slot(m, t, slot, at)
-        if pfn == NONE:
-            return OUT_OF_MEMORY
-        major(m, t)
-        f[pfn].state |= HELD
-        done = read_around(m, t, region, at, slot)
-        f[pfn].state &= ~HELD
-        tasks(m)[t].stat.stall_swap_ns += max(0, done - m.clock.now)
-        m.clock.now = max(m.clock.now, done)
+    elif not _read_from_swap(m, t, region, at, slot):
+        return OUT_OF_MEMORY
+    pfn = entries[slot] - 1
+    if f[pfn].state & LOCKED:
+        tasks(m)[t].stat.stall_swap_ns += wait_on_page_locked(m, pfn)
     f[pfn].owner = at
     if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
         free_swapcache(m, pfn)
@@ -265,7 +296,7 @@ def fault_around(m, region, at, index):
     found = 0
     for i in range(first, end):
         pfn = entries[index + i - at] - 1
-        if pfn < 0 or f[pfn].state & READAHEAD:
+        if pfn < 0 or f[pfn].state & (READAHEAD | LOCKED):
             continue
         found += 1 if not f[pfn].state & WORKINGSET else 0
         if table[i]:
@@ -286,13 +317,14 @@ def find_or_read(m, t, region, at, index):
     r, entries = regions(m)[region], cache(m)
     if entries[index] <= 0:
         major(m, t)
-        wait_until(m, t, mmap_readahead(m, t, region, r.file, index))
-        return 3 if read_again(m, t, r.file, index) else 0
+        mmap_readahead(m, t, region, r.file, index)
+        return 3 if read_page(m, t, r.file, index) else 0
     tasks(m)[t].stat.minor_faults += 1
-    if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
-        return 1
-    r.mmap_miss = max(0, r.mmap_miss - 1)
-    return 1 + use_marked(m, t, region, r.file, index, entries[index] - 1, r.readahead)
+    marked = 0
+    if r.readahead > 1 and r.advice != ADVICE_RANDOM:
+        r.mmap_miss = max(0, r.mmap_miss - 1)
+        marked = use_marked(m, t, region, r.file, index, entries[index] - 1, r.readahead)
+    return 1 + (marked | wait_for_data(m, t, index))
 
 
 @kernel
@@ -322,6 +354,24 @@ def map_file(m, t, region, at, index, write):
     return OK
 
 
+@kernel
+def handle_mm_fault(m, t, region, at, index, write):
+    """A page fault at page-table word `at`; `index`: its slot in the page cache where a file is mapped."""
+    kind = regions(m)[region].kind
+    m.vm.pgfault += 1
+    stat_updated(m, tasks(m)[t].memcg, 1)
+    if not ensure_table(m, t, at):
+        return OUT_OF_MEMORY
+    word = pte(m)[at]
+    if word & PTE_PRESENT:
+        return write_protected(m, t, region, at)
+    if kind == REGION_MMAP:
+        return map_file(m, t, region, at, index, write)
+    if word:
+        return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
+    return first_touch(m, t, at, write)
+
+
 @hook
 def access(m, t, region, page, write):
     """Serve one access of task `t` to page `page` of its address space that its page table could not."""
@@ -333,8 +383,6 @@ def access(m, t, region, page, write):
         return OK
     at = r.start + page - r.first
     index = files(m)[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
-    # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
-    m.clock.in_fault = 1 if m.cfg.lru_gen and r.kind != REGION_READ and r.advice == ADVICE_NORMAL else 0
     if r.kind == REGION_READ:
         absent = read_or_write(m, t, region, index, write)
         if absent > 0:
@@ -342,16 +390,8 @@ def access(m, t, region, page, write):
             if m.cfg.record_misses:
                 missed(m)[m.clock.accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
-    call_begins(m, t, CALL_FAULT)
-    m.vm.pgfault += 0 if tasks(m)[t].suspended.active else 1
-    stat_updated(m, tasks(m)[t].memcg, 1)
-    if not ensure_table(m, t, at):
-        return OUT_OF_MEMORY
-    word = pte(m)[at]
-    if word & PTE_PRESENT:
-        return write_protected(m, t, region, at)
-    if r.kind == REGION_MMAP:
-        return map_file(m, t, region, at, index, write)
-    if word:
-        return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
-    return first_touch(m, t, at, write)
+    # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
+    current(m).in_lru_fault = 1 if m.cfg.lru_gen and r.advice == ADVICE_NORMAL else 0
+    served = handle_mm_fault(m, t, region, at, index, write)
+    current(m).in_lru_fault = 0
+    return served

@@ -5,21 +5,25 @@ evicted from it. Readahead state belongs to the region (an open file).
 """
 
 from model.block.disk import read_pages
+from model.core.sleep import current, sleep_until
 from model.jit import cache, caller, files, frames, kernel, memcgs, on_disk, regions, tasks, xanode
 from model.layout import NONE
 from model.mm.buddy import free_frame
-from model.mm.calls import CALL_READ, CALL_WRITE, call_begins
 from model.mm.dirty import set_dirty
 from model.mm.extents import block_of
+from model.mm.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL, WRITE
 from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import kmem_group, stat_updated, uncharge
-from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, HELD, READAHEAD, WRITEBACK
+from model.mm.page_wait import wait_on_page_locked
+from model.mm.read_io import await_read, read_sent
+from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, LOCKED, READAHEAD, WRITEBACK
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
 kernel_frame = caller("kernel_frame")
 XARRAY_NODE_BYTES = 584  # struct xa_node (576) and its object's cgroup pointer (8)
 MMAP_LOTSAMISS = 100
+EXISTS = NONE - 1  # EEXIST
 
 
 @kernel
@@ -27,7 +31,7 @@ def charge_bytes(m, t, nbytes):
     """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
     group = memcgs(m)[kmem_group(m, t)]
     while group.kmem_stock < nbytes:
-        if kernel_frame(m, t) == NONE:
+        if kernel_frame(m, t, GFP_KERNEL) == NONE:
             return 0
         group.kmem_stock += 4096
     group.kmem_stock -= nbytes
@@ -35,28 +39,39 @@ def charge_bytes(m, t, nbytes):
 
 
 @kernel
-def add_to_cache(m, t, file, index, for_write):
+def discard(m, pfn):
+    """Give back a charged page for which there is no use after all."""
+    uncharge(m, frames(m)[pfn].memcg)
+    frames(m)[pfn].state = 0
+    free_frame(m, m.clock.cpu, pfn)
+
+
+@kernel
+def add_to_cache(m, t, file, index, gfp):
     """A new page-cache page at slot `index` of `file`, on its way to the lists; NONE when out of memory.
 
-    A page that comes back is tested for refault, unless it is about to be overwritten (filemap_add_folio).
+    EXISTS when somebody else has added one while this task slept for memory. A page that comes back is tested for
+    refault, unless it is about to be overwritten (filemap_add_folio).
     """
     entries = cache(m)
-    pfn = charged_frame(m, t)
+    pfn = charged_frame(m, t, gfp)
     if pfn == NONE:
         return NONE
-    if not xanode(m)[index >> 6]:
+    if entries[index] <= 0 and not xanode(m)[index >> 6]:
         if not charge_bytes(m, t, XARRAY_NODE_BYTES):
-            uncharge(m, tasks(m)[t].memcg)
-            free_frame(m, m.clock.cpu, pfn)
+            discard(m, pfn)
             return NONE
         xanode(m)[index >> 6] = 1
+    if entries[index] > 0:
+        discard(m, pfn)
+        return EXISTS
     page, shadow = frames(m)[pfn], entries[index]
     page.owner, page.slot = index, file
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
     m.zones[page.zone].nr_file += 1
     stat_updated(m, page.memcg, 4)
-    if shadow < 0 and not for_write:
+    if shadow < 0 and not gfp & WRITE:
         refault(m, pfn, shadow)
     lru_add(m, pfn)
     return pfn
@@ -75,63 +90,62 @@ def add_run(m, t, file, first, end, mark, stop):
     The page at slot `mark` gets the readahead mark. It stops when memory runs out, and, if `stop`, at a page that is
     cached already, which is noticed only when the page meant to take its place has been charged.
     """
-    entries, f = cache(m), frames(m)
-    fresh = 0
+    entries, f, fresh = cache(m), frames(m), 0
     for index in range(first, end):
-        if entries[index] > 0:
-            if not stop:
-                continue
-            pfn = charged_frame(m, t)
-            if pfn != NONE:
-                uncharge(m, tasks(m)[t].memcg)
-                free_frame(m, m.clock.cpu, pfn)
-            return fresh, index
-        pfn = add_to_cache(m, t, file, index, False)
-        if pfn == NONE:
+        if entries[index] > 0 and not stop:
+            continue
+        pfn = add_to_cache(m, t, file, index, GFP_HIGHUSER_MOVABLE)
+        if pfn == EXISTS and not stop:
+            continue
+        if pfn >= EXISTS:
             return fresh, index if stop else end
-        fresh += 0 if in_hole(m, file, index) else 1
+        if not in_hole(m, file, index):
+            fresh += 1
+            await_read(m, pfn)
         if index == mark:
             f[pfn].state |= READAHEAD
     return fresh, end
 
 
 @kernel
-def submit_read(m, file, index, fresh):
-    """Read `fresh` new pages of the file, from slot `index` on, in one request; when the data is there."""
+def submit_read(m, file, index, end, fresh):
+    """Read `fresh` new pages of the file, from slot `index` on and before `end`, in one request."""
     disk = files(m)[file].disk
     m.vm.readahead += max(0, fresh - 1)
-    if fresh == 0 or disk == NONE:
-        return m.clock.now
-    m.vm.pgpgin += fresh
-    m.clock.now += m.cfg.io_path
-    return read_pages(m, disk, m.clock.now, fresh, block_of(m, file, index))
+    if fresh == 0:
+        return
+    done = m.clock.now
+    if disk != NONE:
+        m.vm.pgpgin += fresh
+        m.clock.now += m.cfg.io_path
+        done = read_pages(m, disk, m.clock.now, fresh, block_of(m, file, index))
+    read_sent(m, file, index, end, done)
 
 
 @kernel
 def read_one(m, t, file, index):
-    """Read the page at slot `index` alone; when the data is there."""
-    return submit_read(m, file, index, add_run(m, t, file, index, index + 1, NONE, False)[0])
+    """Read the page at slot `index` alone."""
+    submit_read(m, file, index, index + 1, add_run(m, t, file, index, index + 1, NONE, False)[0])
 
 
 @kernel
 def read_window(m, t, region, file):
-    """Bring the region's readahead window into the cache; when the data is there (page_cache_ra_order).
+    """Bring the region's readahead window into the cache (page_cache_ra_order).
 
-    The region remembers that as `ra_done`. The page `ra_async` before its end gets the readahead mark. A file whose
-    folios may be large is first filled up to a page that is cached already, then the rest is (do_page_cache_ra).
+    The page `ra_async` before its end gets the readahead mark. A file whose folios may be large is first filled up to a
+    page that is cached already, then the rest is (do_page_cache_ra).
     """
     r = regions(m)[region]
-    eof = files(m)[file].start + files(m)[file].npages
-    index, end, fresh = r.ra_start, r.ra_start + r.ra_count, 0
+    eof, start = files(m)[file].start + files(m)[file].npages, r.ra_start
+    index, end, fresh, ahead = start, r.ra_start + r.ra_count, 0, r.ra_async
     if m.cfg.readahead_by_order:
-        fresh, index = add_run(m, t, file, index, min(end, eof), end - r.ra_async, True)
+        fresh, index = add_run(m, t, file, index, min(end, eof), end - ahead, True)
         if index == min(end, eof):
-            r.ra_done = submit_read(m, file, r.ra_start, fresh)
-            return r.ra_done
+            submit_read(m, file, start, index, fresh)
+            return
     last = min(end, eof)
-    mark = last - r.ra_async if r.ra_async <= last - index else NONE
-    r.ra_done = submit_read(m, file, r.ra_start, fresh + add_run(m, t, file, index, last, mark, False)[0])
-    return r.ra_done
+    mark = last - ahead if ahead <= last - index else NONE
+    submit_read(m, file, start, last, fresh + add_run(m, t, file, index, last, mark, False)[0])
 
 
 @kernel
@@ -179,26 +193,26 @@ def next_absent(m, file, index, most):
 
 @kernel
 def sync_readahead(m, t, region, file, index, wanted):
-    """The page at `index` is absent, `wanted` pages are asked for: read a window (page_cache_sync_ra).
-
-    Returns when the data is there.
-    """
+    """The page at `index` is absent, `wanted` pages are asked for: read a window (page_cache_sync_ra)."""
     r, start = regions(m)[region], files(m)[file].start
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
-        return read_one(m, t, file, index)
+        read_one(m, t, file, index)
+        return
     r.ra_start, r.ra_order = index, 0
     if index == start or 1 <= index - r.prev_page <= 2:
         r.ra_count = initial_window(wanted, r.readahead)
         r.ra_async = r.ra_count - wanted if r.ra_count > wanted else r.ra_count >> 1
-        return read_window(m, t, region, file)
+        read_window(m, t, region, file)
+        return
     run = run_before(m, file, index, r.readahead)
     if run <= wanted:
         end = min(index + wanted, start + files(m)[file].npages)
-        return submit_read(m, file, index, add_run(m, t, file, index, end, NONE, False)[0])
+        submit_read(m, file, index, end, add_run(m, t, file, index, end, NONE, False)[0])
+        return
     if index - run == start:
         run *= 2
     r.ra_count, r.ra_async = min(run + wanted, r.readahead), 1
-    return read_window(m, t, region, file)
+    read_window(m, t, region, file)
 
 
 @kernel
@@ -243,47 +257,60 @@ def mmap_readahead(m, t, region, file, index):
     """A mapped page is absent: read around it, or one page when readahead does not pay (do_sync_mmap_readahead)."""
     r = regions(m)[region]
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
-        return read_one(m, t, file, index)
+        read_one(m, t, file, index)
+        return
     if r.advice == ADVICE_SEQUENTIAL:
-        return sync_readahead(m, t, region, file, index, r.readahead)
+        sync_readahead(m, t, region, file, index, r.readahead)
+        return
     r.mmap_miss = min(r.mmap_miss + 1, 10 * MMAP_LOTSAMISS)
     if r.mmap_miss > MMAP_LOTSAMISS:
-        return read_one(m, t, file, index)
+        read_one(m, t, file, index)
+        return
     r.ra_start, r.ra_order = max(files(m)[file].start, index - r.readahead // 2), 0
     r.ra_count, r.ra_async = r.readahead, r.readahead // 4
-    return read_window(m, t, region, file)
+    read_window(m, t, region, file)
 
 
 @kernel
 def use_marked(m, t, region, file, index, pfn, wanted):
-    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one.
-
-    The page's own window may still be on its way: the task waits for it then.
-    """
-    page, due = frames(m)[pfn], regions(m)[region].ra_done
+    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one."""
+    page = frames(m)[pfn]
     if not page.state & READAHEAD or page.state & WRITEBACK:
         return 0
-    page.state = (page.state & ~READAHEAD) | HELD
+    page.state &= ~READAHEAD
+    page.pins += 1
     async_readahead(m, t, region, file, index, wanted)
-    page.state &= ~HELD
-    wait_until(m, t, due)
+    page.pins -= 1
+    return 1
+
+
+@kernel
+def wait_for_data(m, t, index):
+    """Task `t` sleeps until the cached page at slot `index` has been read; 1 when it had to."""
+    pfn = cache(m)[index] - 1
+    if not frames(m)[pfn].state & LOCKED:
+        return 0
+    tasks(m)[t].stat.stall_file_ns += wait_on_page_locked(m, pfn)
     return 1
 
 
 @kernel
 def wait_until(m, t, done):
-    """Task `t` sleeps until its file data is there."""
+    """Task `t` sleeps until what it reads past the page cache is there."""
     if done > m.clock.now:
         tasks(m)[t].stat.stall_file_ns += done - m.clock.now
-        m.clock.now = done
+        sleep_until(m, done)
 
 
 @kernel
-def read_again(m, t, file, index):
-    """Readahead under pressure may already have lost the page it was for: read it alone. 0 = out of memory."""
+def read_page(m, t, file, index):
+    """Readahead may have ended before the page it was for: read it alone then, and wait. 0 = out of memory."""
     if cache(m)[index] <= 0:
-        wait_until(m, t, read_one(m, t, file, index))
-    return cache(m)[index] > 0
+        read_one(m, t, file, index)
+    if cache(m)[index] <= 0:
+        return 0
+    wait_for_data(m, t, index)
+    return 1
 
 
 @kernel
@@ -307,34 +334,36 @@ def file_at(m, region, index):
 
 
 @kernel
+def _new_for_write(m, t, file, index):
+    """A page that write() fills whole, nothing of it read; 0 = out of memory."""
+    me, disk = current(m), files(m)[file].disk
+    me.backing_dev = disk + 1 if disk != NONE else 0
+    added = add_to_cache(m, t, file, index, GFP_HIGHUSER_MOVABLE | (WRITE if disk != NONE else 0))
+    me.backing_dev = 0
+    return added != NONE
+
+
+@kernel
 def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
-    call_begins(m, t, CALL_WRITE if write else CALL_READ)
     m.clock.now += m.cfg.syscall + m.cfg.copy_page
     absent = entries[index] <= 0
-    if absent:
-        if write:
-            disk = files(m)[file].disk
-            m.clock.writing_to = disk + 1 if disk != NONE else 0
-            added = add_to_cache(m, t, file, index, True)
-            m.clock.writing_to = 0
-            if added == NONE:
-                return -1
-        else:
-            wait_until(m, t, sync_readahead(m, t, region, file, index, 1))
-            if not read_again(m, t, file, index):
-                return -1
+    if absent and write:
+        if not _new_for_write(m, t, file, index):
+            return -1
+    elif absent:
+        sync_readahead(m, t, region, file, index, 1)
+        if not read_page(m, t, file, index):
+            return -1
+    elif not write:
+        use_marked(m, t, region, file, index, entries[index] - 1, 1)
+    wait_for_data(m, t, index)
     pfn = entries[index] - 1
-    if not write:
-        if not absent:
-            use_marked(m, t, region, file, index, pfn, 1)
-        if index != r.prev_page:
-            mark_accessed(m, pfn)
-    else:
+    if write:
         dirty(m, pfn, file)
-        if absent:
-            mark_accessed(m, pfn)
+    if absent if write else index != r.prev_page:
+        mark_accessed(m, pfn)
     r.prev_page = index
     return 1 if absent else 0

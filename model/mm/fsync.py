@@ -5,8 +5,8 @@ modelled.
 """
 
 from model.block.batching import count_request
-from model.block.disk import full_queue
-from model.block.wait import wait_for_file, wait_for_request
+from model.block.get_request import get_request
+from model.block.wait import wait_for_file
 from model.jit import cache, files, frames, kernel, tasks
 from model.layout import NONE
 from model.mm.dirty import next_dirty
@@ -15,62 +15,49 @@ from model.mm.nfs import commit
 from model.mm.state import IO_NORMAL, WRITEBACK
 from model.mm.writeback import submit_run
 
-WRITE, WAIT = 1, 2
-
 
 @kernel
-def _write(m, t, file):
-    """Send requests for all that is dirty; False when the task has to wait for room or for a page being written."""
-    task, f = tasks(m)[t], files(m)[file]
-    stop = f.start + f.npages
+def write_range(m, file):
+    """Send requests for all that is dirty in the file, page by page in order."""
+    f = files(m)[file]
+    index, stop = f.start, f.start + f.npages
     while True:
-        index = next_dirty(m, task.fsync_at, stop, 0)
+        index = next_dirty(m, index, stop, 0)
         if index == NONE:
-            return True
-        task.fsync_at = index
+            return
         if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
-            wait_for_file(m, file, t)
-            return False
-        full = full_queue(m, f.disk, IO_NORMAL, t)
-        if full != NONE:
-            wait_for_request(m, full, t)
-            return False
-        task.fsync_at = index + submit_run(m, file, index, stop - index)
-        count_request(m, t)
+            wait_for_file(m, file)
+            continue
+        get_request(m, f.disk, IO_NORMAL, m.clock.actor)
+        index += submit_run(m, file, index, stop - index)
+        count_request(m, m.clock.actor)
 
 
 @kernel
-def _written(m, t, file):
-    """Whether every page of the file has been met that is not under writeback; if not the task rests."""
-    task, f = tasks(m)[t], files(m)[file]
+def wait_range(m, file):
+    """Wait for every page of the file that is under writeback."""
+    f = files(m)[file]
+    index = f.start
     commit(m, file, m.clock.now)
-    while f.nr_writeback and task.fsync_at < f.start + f.npages:
-        pfn = cache(m)[task.fsync_at] - 1
+    while f.nr_writeback and index < f.start + f.npages:
+        pfn = cache(m)[index] - 1
         if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:
-            wait_for_file(m, file, t)
-            return False
-        task.fsync_at += 1
-    return True
+            wait_for_file(m, file)
+            commit(m, file, m.clock.now)
+        else:
+            index += 1
 
 
 @kernel
 def fsync(m, t, file):
-    """One step of task `t`'s fsync; True when it is done, False when the task rests until it can go on."""
-    task, f = tasks(m)[t], files(m)[file]
-    if task.fsync == 0:
-        m.clock.now += m.cfg.syscall
-        task.fsync, task.fsync_at, task.fsync_began = WRITE, f.start, m.clock.now
-    if task.fsync == WRITE:
-        if not _write(m, t, file):
-            return False
-        task.fsync, task.fsync_at = WAIT, f.start
-    if not _written(m, t, file):
-        return False
+    """Task `t` has the file written and waits for it; a write error since the last time is told once."""
+    f, stat, began = files(m)[file], tasks(m)[t].stat, m.clock.now + m.cfg.syscall
+    m.clock.now = began
+    write_range(m, file)
+    wait_range(m, file)
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)
-    task.fsync = 0
-    task.stat.fsyncs += 1
-    task.stat.stall_fsync_ns += m.clock.now - task.fsync_began
-    task.stat.fsync_errors += 1 if f.error else 0
+    stat.fsyncs += 1
+    stat.stall_fsync_ns += m.clock.now - began
+    stat.fsync_errors += 1 if f.error else 0
     f.error = 0
-    return True

@@ -4,7 +4,7 @@ Source: inc_max_seq, inc_min_seq, try_to_inc_min_seq of mm/vmscan.c, 6.1 and 6.1
 """
 
 from model.block.server import hold
-from model.jit import frames, kernel, lrugens, lruvecs
+from model.jit import frames, kernel, lrugens, lruvecs, scans
 from model.layout import MAX_GENS, ZONES_PER_NODE
 from model.mm.gen_control import carry_over
 from model.mm.gen_walk import walk_group
@@ -66,8 +66,8 @@ def inc_min_seq(m, s, lv, kind, swappiness):
                 g.protected[kind, tier_from(m, file_refs(m, state), state & WORKINGSET)] += 1
             moved += 1
             if moved % MAX_LRU_BATCH == 0:
-                m.sc[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * MAX_LRU_BATCH)
-    m.sc[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * (moved % MAX_LRU_BATCH))
+                scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * MAX_LRU_BATCH)
+    scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * (moved % MAX_LRU_BATCH))
     carry_over(m, lv, kind)
     g.min_seq[kind] += 1
 
@@ -97,7 +97,7 @@ def age(m, s, lv, swappiness, walk, nonleaf_young):
     """Look for what was used, then begin a new generation (try_to_inc_max_seq)."""
     started = m.clock.now
     if walk:
-        m.sc[s].mm_walk = 1
+        scans(m)[s].mm_walk = 1
         walk_group(m, lv, swappiness, nonleaf_young)
     m.vm.lru_gen_walk_ns += m.clock.now - started
     inc_max_seq(m, s, lv, swappiness)

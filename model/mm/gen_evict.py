@@ -4,7 +4,7 @@ Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.
 """
 
 from model.block.server import hold
-from model.jit import caller, frames, kernel, lrugens, lruvecs
+from model.jit import caller, frames, kernel, lrugens, lruvecs, scans
 from model.layout import MAX_GENS, NONE, ZONES_PER_NODE
 from model.mm.gen_age import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from model.mm.gen_control import cheaper_kind, limit_against, tier_limit
@@ -24,7 +24,7 @@ from model.mm.gens import (
     tier_from,
 )
 from model.mm.memcontrol import stat_updated
-from model.mm.shrink_list import count_scan
+from model.mm.shrink_list import count_scan, freed_meanwhile
 from model.mm.state import (
     ACTIVE,
     ANON,
@@ -39,7 +39,6 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
-from model.mm.throttle import catch_up
 
 shrink_batch = caller("shrink_batch")
 
@@ -61,7 +60,7 @@ def _protect(m, lv, pfn, kind, tier):
 @kernel
 def sort(m, s, lv, pfn, kind, limit):
     """Send a page of the oldest list where it belongs; 1 when it does not stay to be evicted (sort_folio)."""
-    page, sc, g = frames(m)[pfn], m.sc[s], lrugens(m)[lv]
+    page, sc, g = frames(m)[pfn], scans(m)[s], lrugens(m)[lv]
     state, gen = page.state, gen_of(page.state)
     tier = tier_from(m, file_refs(m, state), state & WORKINGSET)
     if gen != g.min_seq[kind] % MAX_GENS:
@@ -85,7 +84,7 @@ def sort(m, s, lv, pfn, kind, limit):
 @kernel
 def _may_isolate(m, s, pfn):
     """Until 6.14 a pass that may not unmap or write passed over the pages that would need it."""
-    page, sc = frames(m)[pfn], m.sc[s]
+    page, sc = frames(m)[pfn], scans(m)[s]
     if m.cfg.lru_gen == TWO_TOUCH:
         return True
     if page.mapcount and not sc.may_unmap:
@@ -96,7 +95,7 @@ def _may_isolate(m, s, pfn):
 @kernel
 def _isolate(m, s, lv, pfn):
     """Take a page off its list into the batch (isolate_folio)."""
-    page, sc = frames(m)[pfn], m.sc[s]
+    page, sc = frames(m)[pfn], scans(m)[s]
     gone = RECLAIM
     if m.cfg.lru_gen == ONE_TOUCH:
         gone |= REFERENCED
@@ -112,7 +111,7 @@ def _isolate(m, s, lv, pfn):
 @kernel
 def scan(m, s, lv, kind, limit, nr_to_scan):
     """Sort and isolate up to 64 pages of the oldest generation of a kind; pages looked at, 0 without progress."""
-    sc, g = m.sc[s], lrugens(m)[lv]
+    sc, g = scans(m)[s], lrugens(m)[lv]
     if nr_gens(m, lv, kind) == MIN_GENS:
         return 0
     remaining = min(nr_to_scan, MAX_LRU_BATCH) if m.cfg.lru_gen == TWO_TOUCH else MAX_LRU_BATCH
@@ -156,7 +155,7 @@ def _first_kind(m, lv, swappiness):
 @kernel
 def isolate(m, s, lv, swappiness, nr_to_scan):
     """Fill the batch from the kind to evict, else from the other one: (kind, pages looked at)."""
-    m.sc[s].nr_taken = 0
+    scans(m)[s].nr_taken = 0
     first, limit = _first_kind(m, lv, swappiness), -1
     kind = first & 1
     if first >= 2 and m.cfg.lru_gen == ONE_TOUCH:  # then the other kind's first tier is the measure
@@ -190,14 +189,14 @@ def _rejected(m, s, lv, pfn, kind, retried):
     if retried or state & (ACTIVE | REFERENCED | DIRTY | WRITEBACK) or page.mapcount:
         page.state = (state & ~(REFS_MASK | REFERENCED | WORKINGSET)) | ACTIVE
         return 0
-    m.sc[s].nr_scanned -= 1
+    scans(m)[s].nr_scanned -= 1
     return 1
 
 
 @kernel
 def _put_back(m, s, lv, kind, retried):
     """Return rejected pages to the generations they belong in, oldest first; pages left in the batch for a retry."""
-    sc, f, left = m.sc[s], frames(m), 0
+    sc, f, left = scans(m)[s], frames(m), 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn == NONE:
@@ -206,7 +205,8 @@ def _put_back(m, s, lv, kind, retried):
             left += 1
             continue
         f[pfn].state &= ~ISOLATED
-        gen_add(m, lv, pfn, False)
+        if not freed_meanwhile(m, pfn):
+            gen_add(m, lv, pfn, False)
         sc.batch[i] = NONE
     sc.stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * (sc.nr_taken - left))
     return left
@@ -215,9 +215,8 @@ def _put_back(m, s, lv, kind, retried):
 @kernel
 def evict(m, s, swappiness, nr_to_scan):
     """Evict up to 64 pages of the current lruvec; pages looked at, 0 when eviction cannot go on (evict_folios)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     lv = sc.lruvec
-    catch_up(m)
     kind, scanned = isolate(m, s, lv, swappiness, nr_to_scan)
     scanned += try_to_inc_min_seq(m, lv, swappiness)
     if evictable_min_seq(m, lv, swappiness) + MIN_GENS > lrugens(m)[lv].max_seq:

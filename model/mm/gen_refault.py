@@ -3,6 +3,7 @@
 The shadow's 40 bits of age hold the number of the generation that was the oldest and two bits of file accesses.
 """
 
+from model.core.sleep import current
 from model.jit import frames, hook, kernel, lrugens
 from model.layout import MAX_GENS
 from model.mm.gens import file_refs, kind_of, tier_from
@@ -63,11 +64,11 @@ def refault(m, pfn, shadow):
     refs = (token & 3) + (workingset if one_touch else 1)
     lrugens(m)[lv].refaulted[kind, tier_from(m, refs, workingset)] += 1
     if one_touch:
-        if m.clock.in_fault or refs >= 3:
+        if current(m).in_lru_fault or refs >= 3:
             page.state |= REFS_MASK | WORKINGSET
             _count_refault(m, kind, 0, 1)
         return 0
-    if m.clock.in_fault:
+    if current(m).in_lru_fault:
         _count_refault(m, kind, 1, 0)
     if workingset:
         page.state |= WORKINGSET

@@ -1,6 +1,6 @@
 """How much a lruvec with generations holds, and when reclaim may leave it (get_swappiness, should_abort_scan)."""
 
-from model.jit import kernel, lrugens, lruvecs, memcgs
+from model.jit import kernel, lrugens, lruvecs, memcgs, scans
 from model.layout import MAX_GENS, ZONES_PER_NODE
 from model.mm.gens import MIN_LRU_BATCH, kinds
 from model.mm.memcontrol import room_for_swap
@@ -12,7 +12,7 @@ from model.mm.zones import watermark_ok
 @kernel
 def swappiness_of(m, s, lv):
     """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left (get_swappiness)."""
-    memcg, given = lruvecs(m)[lv].memcg, m.sc[s].given_swappiness
+    memcg, given = lruvecs(m)[lv].memcg, scans(m)[s].given_swappiness
     if nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg):
         return 0
     own = memcgs(m)[memcg].swappiness if given < 0 else given
@@ -40,7 +40,7 @@ def evictable(m, lv, swappiness):
 @kernel
 def all_zones_safe(m, s, margin):
     """Whether every zone in reach of the caller has what its watermark asks for, and `margin` pages more."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     node = m.nodes[sc.node]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         zone = m.zones[z]
@@ -57,7 +57,7 @@ def all_zones_safe(m, s, margin):
 @kernel
 def enough(m, s):
     """Whether the lruvec may be left before its share is scanned (should_abort_scan)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     reclaimed = sc.nr_reclaimed + sc.round_reclaimed
     if m.cfg.lru_gen == TWO_TOUCH:
         if sc.memcg:

@@ -7,7 +7,7 @@ it is: hardware would also set it for words that stay young.
 Source: walk_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18.
 """
 
-from model.jit import bloom, frames, kernel, lrugens, lruvecs, memcgs, pte, ptpage, regions, tasks
+from model.jit import bloom, frames, kernel, lrugens, lruvecs, memcgs, pte, ptpage, regions, scans, tasks
 from model.layout import BLOOM_BYTES, MAX_GENS, NONE
 from model.mm.gens import MIN_LRU_BATCH, SWAPPINESS_ANON_ONLY, gen_of, set_gen, update_gen
 from model.mm.lists import lruvec_of
@@ -231,7 +231,7 @@ def look_around(m, s, region, at):
     words, f = pte(m), frames(m)
     page = f[pte_frame(words[at])]
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
-    seq, walking, young, hot = lrugens(m)[lv].max_seq, m.sc[s].mm_walk, 0, 0
+    seq, walking, young, hot = lrugens(m)[lv].max_seq, scans(m)[s].mm_walk, 0, 0
     first, last = _window(m, region, at)
     for i in range(first, last):
         word = words[i]

@@ -1,11 +1,13 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
-from model.jit import caller, hook, kernel, memcgs, tasks
+from model.core.sleep import sleep_until
+from model.jit import caller, hook, kernel, memcgs, scans, tasks
 from model.mm.lru import lru_add_drain_all
 from model.mm.memcontrol import (
     EVENT_HIGH,
     EVENT_MAX,
     EVENT_OOM,
+    NO_GROUP,
     STAT_BATCH,
     charge_pages,
     consume_stock,
@@ -14,10 +16,9 @@ from model.mm.memcontrol import (
     over_high_group,
     try_charge_batch,
 )
-from model.mm.mempolicy import ALL_NODES
 from model.mm.oom import out_of_memory
 from model.mm.state import SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT
+from model.mm.vmscan import own_scan
 from model.mm.zones import MAX_RECLAIM_RETRIES
 
 memcg_reclaim = caller("memcg_reclaim")
@@ -32,34 +33,41 @@ ITS_OWN = -1  # swappiness: the group's or the machine's
 @kernel
 def _reclaim(m, t, memcg, pages):
     """Task `t` reclaims for a group over its limit; pages reclaimed."""
-    m.clock.mask = ALL_NODES
     got = memcg_reclaim(m, memcg, pages, ITS_OWN, 0)
-    tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
+    tasks(m)[t].stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
     return got
 
 
 @kernel
-def _charged(m, t, memcg, pages):
-    """Afterwards: charges beyond somebody's memory.high are a debt the task works off (done_restock)."""
+def _note_over_high(m, t, memcg, pages):
+    """Charges beyond somebody's memory.high are a debt the task works off (done_restock)."""
     if over_high_group(m, memcg):
         tasks(m)[t].over_high += pages
-        if tasks(m)[t].over_high > STAT_BATCH:
-            over_high(m, t, 1)
+
+
+@kernel
+def throttle_over_high(m, t):
+    """A charge has been put to use: a task with much debt works it off before it leaves the kernel."""
+    if tasks(m)[t].over_high > STAT_BATCH:
+        over_high(m, t, 1)
 
 
 @kernel
 def _charge_at_limit(m, t, memcg):
     """Reclaim, drain stocks, kill until one page fits; 0 when task `t` itself is to be killed."""
     retries, drained = m.cfg.charge_retries, False
-    m.clock.mask = ALL_NODES
-    while not charge_pages(m, memcg, 1):
-        over = m.clock.over_limit
+    while True:
+        over = charge_pages(m, memcg, 1)
+        if over == NO_GROUP:
+            return 1
+        if tasks(m)[t].killed:
+            return 0
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
         got = at_limit(m, over, 1)
-        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
-        if charge_pages(m, memcg, 1):
-            break
+        tasks(m)[t].stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
+        if charge_pages(m, memcg, 1) == NO_GROUP:
+            return 1
         if not drained:
             drain_all_stocks(m, over)
             drained = True
@@ -70,7 +78,6 @@ def _charge_at_limit(m, t, memcg):
             if not out_of_memory(m, t, over):
                 return 0
             retries = m.cfg.charge_retries
-    return 1
 
 
 @hook
@@ -94,7 +101,7 @@ def charge(m, t, memcg):
             return 0
         tasks(m)[t].stat.stall_memcg_ns += m.clock.now - entered
         pages = 1
-    _charged(m, t, memcg, pages)
+    _note_over_high(m, t, memcg, pages)
     return 1
 
 
@@ -160,7 +167,7 @@ def reclaim_and_sleep(m, t):
         if ticks <= m.cfg.hz // 100:
             break
         if got == 0 and retries == 0:
-            m.clock.now += ticks * (SECOND_NS // m.cfg.hz)
+            sleep_until(m, m.clock.now + ticks * (SECOND_NS // m.cfg.hz))
             break
         if got == 0:
             retries -= 1
@@ -179,7 +186,6 @@ def proactive_reclaim(m, memcg, pages, swappiness):
     while total < pages:
         if retries == 0:
             lru_add_drain_all(m)
-        m.clock.mask = ALL_NODES
         got = memcg_reclaim(m, memcg, (pages - total) // 4, swappiness, 1)
         if got == 0:
             if retries == 0:

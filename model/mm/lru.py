@@ -4,6 +4,7 @@ A page joins its list only when its CPU's batch is full or reclaim on that CPU d
 it. Activation of a page already on a list goes through a second batch.
 """
 
+from model.core.sleep import current
 from model.jit import caller, frames, kernel, lruvecs
 from model.mm.gens import count_access
 from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
@@ -14,6 +15,7 @@ from model.mm.state import (
     BATCHED,
     IDLE,
     LRU,
+    NEW,
     QUEUED,
     RECLAIM,
     REFERENCED,
@@ -92,7 +94,8 @@ def lru_add(m, pfn):
     """Queue a new page for its list; the batch drains when it is full."""
     cpu = m.cpus[m.clock.cpu]
     # A page that a fault brings in starts active under the multi-generational LRU (folio_add_lru).
-    frames(m)[pfn].state |= BATCHED | (ACTIVE if m.clock.in_fault else 0)
+    page = frames(m)[pfn]
+    page.state = (page.state & ~NEW) | BATCHED | (ACTIVE if current(m).in_lru_fault else 0)
     cpu.pfn[cpu.n] = pfn
     cpu.n += 1
     if cpu.n >= m.cfg.lru_batch:

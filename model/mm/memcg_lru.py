@@ -7,7 +7,7 @@ one, so that concurrent walks rarely meet.
 Source: lru_gen_rotate_memcg, lru_gen_online_memcg, lru_gen_soft_reclaim, shrink_many of mm/vmscan.c, 6.18.
 """
 
-from model.jit import kernel, lrugens, lruvecs, memcgs
+from model.jit import kernel, lrugens, lruvecs, memcgs, scans
 from model.layout import MEMCG_BINS, MEMCG_GENS, NONE
 from model.mm.lehmer import following
 from model.mm.links import link_head, link_tail, unlink_row
@@ -82,7 +82,7 @@ def soft_reclaim(m, memcg, nid):
 @kernel
 def _settle(m, s, lv):
     """The group of lruvec `lv`, or of the first one after it that the walk comes to; -1 when it has been all round."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     node = m.nodes[sc.node]
     while lv == NONE:
         sc.memcg_bin = (sc.memcg_bin + 1) % MEMCG_BINS
@@ -95,7 +95,7 @@ def _settle(m, s, lv):
 @kernel
 def begin_walk(m, s):
     """Start on the old generation of the node, at a random bin; the first group, -1 for none."""
-    sc, node = m.sc[s], m.nodes[m.sc[s].node]
+    sc, node = scans(m)[s], m.nodes[scans(m)[s].node]
     sc.memcg_gen = node.memcg_seq % MEMCG_GENS
     sc.memcg_bin = sc.memcg_first_bin = random_bin(m)
     return _settle(m, s, node.memcg_lists[sc.memcg_gen, sc.memcg_bin].head)
@@ -108,7 +108,7 @@ def go_on(m, s, lv, event):
     The walk steps on before the group moves, so one sent to the tail of its own bin is met again. Somebody else may
     have moved it meanwhile: to another generation, and the bin is begun again; to another bin, and the walk follows.
     """
-    sc, table = m.sc[s], lrugens(m)
+    sc, table = scans(m)[s], lrugens(m)
     raced, after = table[lv].memcg_gen != sc.memcg_gen, table[lv].next
     if event != NOP:
         rotate(m, lv, event)

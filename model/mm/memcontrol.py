@@ -11,6 +11,7 @@ from model.mm.state import BAD_CHARGE
 
 STAT_BATCH = 64  # updates a CPU keeps to itself (MEMCG_CHARGE_BATCH)
 FLUSH_NS = 2_000_000_000  # FLUSH_TIME
+NO_GROUP = -1
 
 
 EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL = 0, 1, 2, 3, 4
@@ -128,20 +129,19 @@ def _add_usage(m, at, pages):
 
 @kernel
 def charge_pages(m, memcg, pages):
-    """Add `pages` to the group and its ancestors; 0, with nothing charged, when one of them has no room for them."""
+    """Add `pages` to the group and its ancestors: NO_GROUP, or the one without room for them, nothing charged then."""
     table, at = memcgs(m), memcg
     while True:
         if table[at].usage + pages > table[at].limit:
-            m.clock.over_limit = at
             undo = memcg
             while undo != at:
                 _add_usage(m, undo, -pages)
                 undo = table[undo].parent
-            return 0
+            return at
         _add_usage(m, at, pages)
         at = table[at].parent
         if at == 0:
-            return 1
+            return NO_GROUP
 
 
 @kernel
@@ -241,14 +241,11 @@ def drain_all_stocks(m, memcg):
 
 @kernel
 def try_charge_batch(m, memcg):
-    """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0.
-
-    0 when not even one fits: `clock.over_limit` is then the group, this one or an ancestor, that has no room.
-    """
-    if charge_pages(m, memcg, m.cfg.charge_batch):
+    """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0."""
+    if charge_pages(m, memcg, m.cfg.charge_batch) == NO_GROUP:
         refill_stock(m, memcg, m.cfg.charge_batch - 1)
         return m.cfg.charge_batch
-    return charge_pages(m, memcg, 1)
+    return 1 if charge_pages(m, memcg, 1) == NO_GROUP else 0
 
 
 @kernel

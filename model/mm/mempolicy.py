@@ -18,10 +18,9 @@ def next_node(mask, node):
 
 
 @kernel
-def preferred_node(m, t):
-    """Node whose zonelist the allocation walks; leaves the allowed nodes in `clock.mask` and moves interleave state."""
+def policy_node(m, t):
+    """Node whose zonelist the task's next allocation walks; moves interleave state."""
     task = tasks(m)[t]
-    m.clock.mask = task.mask if task.mode == MODE_BIND else ALL_NODES
     if task.mode == MODE_PREFERRED:
         return task.home
     if task.mode == MODE_INTERLEAVE:
@@ -34,6 +33,12 @@ def preferred_node(m, t):
         task.il_weight -= 1
         return task.il_node
     return task.node
+
+
+@kernel
+def policy_nodemask(m, t):
+    """Nodes that may serve the task's allocations."""
+    return tasks(m)[t].mask if tasks(m)[t].mode == MODE_BIND else ALL_NODES
 
 
 @kernel

@@ -1,8 +1,9 @@
 """Reclaiming on the local node before going to the next one (zone_reclaim_mode; zone_reclaim until 4.7)."""
 
-from model.jit import kernel
+from model.jit import kernel, scans
 from model.mm.state import SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT, begin, shrink_node
+from model.mm.vmscan import begin, own_scan, shrink_node
+from model.mm.zones import HIGHEST
 
 RECLAIM_WRITE, RECLAIM_UNMAP = 2, 4
 RECLAIM_DISTANCE = 30
@@ -30,13 +31,14 @@ def node_reclaim(m, z):
         return 0
     if node.cpus and nid != m.cpus[m.clock.cpu].node:
         return 0
-    begin(m, DIRECT, 0, PRIORITY, SWAP_CLUSTER_MAX, 3)
-    sc = m.sc[DIRECT]
+    s = own_scan(m)
+    begin(m, s, 0, PRIORITY, SWAP_CLUSTER_MAX, HIGHEST)
+    sc = scans(m)[s]
     sc.may_unmap = 1 if m.cfg.zone_reclaim_mode & RECLAIM_UNMAP else 0
     sc.may_writepage = 1 if m.cfg.zone_reclaim_mode & RECLAIM_WRITE else 0
     sc.node, sc.zone = nid, z
     while sc.priority >= 0:
-        shrink_node(m, DIRECT)
+        shrink_node(m, s)
         if sc.nr_reclaimed >= 1:
             break
         sc.priority -= 1

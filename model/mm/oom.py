@@ -1,11 +1,14 @@
 """The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
 
 from model.actors import NEVER, schedule
+from model.core.sleep import sleep_until, sleeps, wake_actor
 from model.jit import kernel, memcgs, pte, ptpage, tasks
 from model.mm.exit import exit_mm
 from model.mm.memcontrol import EVENT_OOM_KILL, event
 from model.mm.state import DONE, KILLED, MODE_BIND
+from model.mm.timers import SECOND
 
+NOBODY = -1
 TABLE_SHIFT = 9  # page-table words a table page holds
 
 
@@ -35,10 +38,15 @@ def eligible(m, t, other, over):
 
 @kernel
 def victim(m, t, over):
-    """The worst of the tasks whose death may help task `t` to memory of group `over`; the first of equals."""
+    """The worst of the tasks whose death may help task `t` to memory of group `over`; the first of equals.
+
+    NOBODY while one of them is dying already: it has yet to give back what it has.
+    """
     worst, most = t, 0
     for other in range(m.cfg.nr_tasks):
         if eligible(m, t, other, over):
+            if tasks(m)[other].killed:
+                return NOBODY
             points = badness(m, other)
             if points > most:
                 worst, most = other, points
@@ -46,33 +54,49 @@ def victim(m, t, over):
 
 
 @kernel
-def oom_kill(m, t):
-    """Kill task `t` and free what it maps."""
-    m.vm.oom_kill += 1
-    event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
-    m.clock.oom += 1
+def die(m, t):
+    """A killed task ends: what it maps is freed."""
     exit_mm(m, t)
     tasks(m)[t].state = KILLED
 
 
 @kernel
-def out_of_memory(m, t, over):
-    """Task `t` found nothing to reclaim in group `over`: 1 when another task was killed for it, 0 when it must die."""
-    dying = victim(m, t, over)
-    if dying == t:
-        return 0
-    _kill_another(m, dying)
-    return 1
+def send_sigkill(m, t):
+    """Kill task `t`: it dies on its way out of the kernel, at once where it is not in it."""
+    m.vm.oom_kill += 1
+    event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
+    m.clock.oom += 1
+    tasks(m)[t].killed = 1
 
 
 @kernel
 def _kill_another(m, t):
-    """Kill task `t`, which is not running just now."""
+    """Kill task `t`, which is not running just now; one that sleeps in the kernel wakes up to leave it."""
+    send_sigkill(m, t)
+    if sleeps(m, t):
+        wake_actor(m, t, m.clock.now)
+        return
     if tasks(m)[t].state != DONE:
         tasks(m)[t].time = max(tasks(m)[t].time, m.clock.now)
         m.clock.tasks_left -= 1
         schedule(m, t, NEVER)
-    oom_kill(m, t)
+    die(m, t)
+
+
+@kernel
+def out_of_memory(m, t, over):
+    """Task `t` found nothing to reclaim in group `over`: 1 when it may try again, 0 when it must die.
+
+    Another task is killed for it, or it sleeps for a tick while one is dying (schedule_timeout_uninterruptible).
+    """
+    dying = victim(m, t, over)
+    if dying == t or tasks(m)[t].killed:
+        return 0
+    if dying == NOBODY:
+        sleep_until(m, m.clock.now + SECOND // m.cfg.hz)
+    else:
+        _kill_another(m, dying)
+    return 1
 
 
 @kernel
@@ -80,7 +104,7 @@ def kill_largest(m):
     """No task in particular asked for memory: kill the one whose death frees most."""
     worst, most = -1, 0
     for t in range(m.cfg.nr_tasks):
-        points = badness(m, t) if tasks(m)[t].state != KILLED else 0
+        points = badness(m, t) if tasks(m)[t].state != KILLED and not tasks(m)[t].killed else 0
         if points > most:
             worst, most = t, points
     if worst >= 0:

@@ -1,46 +1,70 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from model.jit import caller, frames, hook, kernel, memcgs, tasks
+from model.core.sleep import cond_resched
+from model.jit import caller, frames, hook, kernel, memcgs, scans, tasks
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
+from model.mm.gfp import (
+    ATOMIC,
+    DIRECT_RECLAIM,
+    GFP_HIGHUSER_MOVABLE,
+    HIGH,
+    KSWAPD_RECLAIM,
+    MEMALLOC,
+    NORETRY,
+    THISNODE,
+    WRITE,
+    gfp_zone,
+)
 from model.mm.idle import forget
-from model.mm.limits import charge
-from model.mm.memcontrol import kmem_group, uncharge
-from model.mm.mempolicy import ALL_NODES, interleaves, preferred_node
+from model.mm.limits import charge, throttle_over_high
+from model.mm.lists import panic
+from model.mm.memcontrol import NO_GROUP, kmem_group, uncharge
+from model.mm.mempolicy import interleaves, policy_node, policy_nodemask
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
-from model.mm.state import KERNEL, MODE_PREFERRED_MANY, SLAB
-from model.mm.suspend import AFRESH, MIDWAY
+from model.mm.state import BAD_ORDER, KERNEL, MODE_PREFERRED_MANY, NEW, SLAB
 from model.mm.victims import page_event
-from model.mm.vmscan import DIRECT
-from model.mm.zones import HIGHEST, wake_kswapd, watermark_ok
+from model.mm.vmscan import own_scan
+from model.mm.zones import wake_kswapd, watermark_ok
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
 throttle_retry = caller("throttle_retry")
 dirty_ok = caller("dirty_ok")
-LOW, MIN = 0, 1
-NO_GROUP = -1
+LOW, MIN, NO_WATERMARKS = 0, 1, 2
 
 
 @kernel
-def _walk(m, nid, level):
-    """A frame from the first zone of node `nid`'s zonelist that stays above its low (or min) watermark, or NONE.
+def _mark_of(zone, gfp, level):
+    """The watermark an allocation must leave: urgent ones may go below min by half, then by a quarter of the rest."""
+    if level == LOW:
+        return zone.wmark_low
+    mark = zone.wmark_min
+    if gfp & HIGH:
+        mark -= mark // 2
+    if gfp & ATOMIC:
+        mark -= mark // 4
+    return mark
+
+
+@kernel
+def get_page_from_freelist(m, gfp, nid, nodemask, level):
+    """A frame from the first allowed zone of node `nid`'s zonelist that stays above its mark, or NONE.
 
     At the low watermark a page for write() (__GFP_WRITE) comes from a zone within its dirty limit only.
     """
-    home, cpu = m.nodes[nid], m.clock.cpu
+    home, cpu, highest = m.nodes[nid], m.clock.cpu, gfp_zone(gfp)
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         zone = m.zones[z]
-        if not m.clock.mask >> zone.node & 1:
+        if zone.kind > highest or not nodemask >> zone.node & 1:
             continue
-        if level == LOW and m.clock.writing_to and not dirty_ok(m, z):
+        if level == LOW and gfp & WRITE and not dirty_ok(m, z):
             continue
-        mark = zone.wmark_low if level == LOW else zone.wmark_min
-        ok = watermark_ok(m, z, mark, HIGHEST)
-        if not ok and m.cfg.zone_reclaim_mode and home.distance[zone.node] <= RECLAIM_DISTANCE:
-            ok = node_reclaim(m, z) and watermark_ok(m, z, mark, HIGHEST)
+        ok = level == NO_WATERMARKS or watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
+        if not ok and m.cfg.zone_reclaim_mode and home.distance[zone.node] <= RECLAIM_DISTANCE and gfp & DIRECT_RECLAIM:
+            ok = node_reclaim(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if ok:
             pfn = rmqueue(m, cpu, z)
             if pfn != NONE:
@@ -50,61 +74,89 @@ def _walk(m, nid, level):
 
 
 @kernel
-def _wake_kswapds(m, nid):
+def wake_all_kswapds(m, gfp, nid, nodemask):
+    """Wake the daemons of the allowed nodes."""
     home, seen = m.nodes[nid], 0
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         node = m.zones[z].node
-        if m.clock.mask >> node & 1 and not seen >> node & 1:
+        if nodemask >> node & 1 and not seen >> node & 1 and m.zones[z].kind <= gfp_zone(gfp):
             seen |= 1 << node
-            wake_kswapd(m, z, HIGHEST)
+            wake_kswapd(m, z, gfp_zone(gfp))
 
 
 @kernel
-def _slow_path(m, t, nid):
-    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then, or asleep."""
-    _wake_kswapds(m, nid)
-    paused = tasks(m)[t].suspended
-    pfn = NONE if paused.active else _walk(m, nid, MIN)
-    fruitless = paused.fruitless if paused.active else 0
-    while pfn == NONE:
-        m.vm.allocstall += 0 if paused.active == MIDWAY else 1
-        entered = m.clock.now
-        got = direct_reclaim(m, nid, HIGHEST, t)
-        tasks(m)[t].stat.stall_lock_ns += m.sc[DIRECT].stall_lock
-        tasks(m)[t].stat.stall_alloc_ns += m.clock.now - entered
-        if m.clock.blocked_until:
-            paused.nid, paused.mask, paused.fruitless = nid, m.clock.mask, fruitless
-            return NONE
-        pfn = _walk(m, nid, MIN)
-        if pfn == NONE and got:
-            for z in range(m.cfg.nr_zones):
-                drain_all_pcps(m, z)
-            pfn = _walk(m, nid, MIN)
+def _reclaim_directly(m, gfp, nid, nodemask):
+    """Reclaim in the allocating task and look again; (frame or NONE, pages reclaimed)."""
+    stat, entered = tasks(m)[m.clock.task].stat, m.clock.now
+    m.vm.allocstall += 1
+    got = direct_reclaim(m, nid, gfp, nodemask)
+    stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
+    stat.stall_alloc_ns += m.clock.now - entered
+    pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
+    if pfn == NONE and got:
+        for z in range(m.cfg.nr_zones):
+            drain_all_pcps(m, z)
+        pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
+    if got:
+        for node in range(m.cfg.nr_nodes):
+            m.nodes[node].kswapd_failures = 0
+    return pfn, got
+
+
+@kernel
+def alloc_pages_slowpath(m, gfp, nid, nodemask):
+    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then."""
+    if gfp & KSWAPD_RECLAIM:
+        wake_all_kswapds(m, gfp, nid, nodemask)
+    pfn, fruitless = get_page_from_freelist(m, gfp, nid, nodemask, NO_WATERMARKS if gfp & MEMALLOC else MIN), 0
+    while pfn == NONE and gfp & DIRECT_RECLAIM:
+        pfn, got = _reclaim_directly(m, gfp, nid, nodemask)
+        if tasks(m)[m.clock.task].killed or (gfp & NORETRY and pfn == NONE):
+            return pfn
         fruitless = 0 if got else fruitless + 1
-        if got:
-            for node in range(m.cfg.nr_nodes):
-                m.nodes[node].kswapd_failures = 0
-        _wake_kswapds(m, nid)
-        again = retry_zone(m, nid, fruitless)
+        wake_all_kswapds(m, gfp, nid, nodemask)
+        again = retry_zone(m, nid, fruitless, nodemask)
         if pfn != NONE or not again:
-            break
+            return pfn
+        entered = m.clock.now
         throttle_retry(m, again - 1, fruitless)
-        if m.clock.may_block:  # others go on before the next attempt (cond_resched)
-            paused.active, paused.nid, paused.mask, paused.fruitless = AFRESH, nid, m.clock.mask, fruitless
-            m.clock.blocked_until = max(m.clock.now, m.clock.blocked_until)
-            return NONE
-    paused.active = 0
+        tasks(m)[m.clock.task].stat.stall_alloc_ns += m.clock.now - entered
+        cond_resched(m)
     return pfn
 
 
 @kernel
-def _numa_statistics(m, t, nid, pfn):
+def alloc_pages(m, gfp, order, nid, nodemask):
+    """2^order adjacent frames that no list holds (NEW), node `nid` preferred; the first one, or NONE (__alloc_pages).
+
+    `gfp` says what may be done for it: sleep, reclaim, go below watermarks. Only order 0 is served so far.
+    """
+    if order:
+        panic(m, BAD_ORDER, order)
+        return NONE
+    allowed = nodemask & 1 << nid if gfp & THISNODE else nodemask
+    pfn = get_page_from_freelist(m, gfp, nid, allowed, LOW)
+    if pfn == NONE:
+        pfn = alloc_pages_slowpath(m, gfp, nid, allowed)
+    if pfn == NONE:
+        return NONE
+    m.vm.pgalloc += 1
+    page = frames(m)[pfn]
+    page.slot = page.mapcount = 0
+    page.state, page.memcg = NEW, NO_GROUP
+    if m.cfg.idle_tracking:
+        forget(m, pfn)
+    return pfn
+
+
+@kernel
+def _numa_statistics(m, t, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node."""
     got, wanted = frames(m)[pfn].node, nid
     home = m.nodes[nid]
     for i in range(home.nr_zonelist):
-        if m.clock.mask >> m.zones[home.zonelist[i]].node & 1:
+        if nodemask >> m.zones[home.zonelist[i]].node & 1:
             wanted = m.zones[home.zonelist[i]].node
             break
     if got == wanted:
@@ -121,64 +173,40 @@ def _numa_statistics(m, t, nid, pfn):
 
 
 @kernel
-def _fast_path(m, t, nid):
-    """A frame from a zone above its low watermark, where the task's policy wants it, or NONE."""
-    if tasks(m)[t].mode == MODE_PREFERRED_MANY:
-        m.clock.mask = tasks(m)[t].mask
-        pfn = _walk(m, nid, LOW)
-        if pfn != NONE:
-            return pfn
-        m.clock.mask = ALL_NODES
-    return _walk(m, nid, LOW)
-
-
-@kernel
-def alloc_frame(m, t):
-    """A frame for a user page of task `t`, placed by its policy.
-
-    NONE when the machine is out of memory, or when the task fell asleep over it (`clock.blocked_until`); the next call
-    for it then goes on where this one stopped.
-    """
-    if m.clock.blocked_until:
-        return NONE
-    pfn, paused = NONE, tasks(m)[t].suspended
-    if paused.active:
-        nid, m.clock.mask = paused.nid, paused.mask
-    else:
-        nid = preferred_node(m, t)
-        pfn = _fast_path(m, t, nid)
-    if pfn == NONE:
-        pfn = _slow_path(m, t, nid)
-    while pfn == NONE and m.clock.blocked_until == 0 and out_of_memory(m, t, 0):
-        pfn = _slow_path(m, t, nid)
-    if pfn == NONE:
-        return NONE
-    _numa_statistics(m, t, nid, pfn)
-    m.vm.pgalloc += 1
-    page = frames(m)[pfn]
-    page.state = page.slot = page.mapcount = 0
-    page.memcg = tasks(m)[t].memcg
-    if m.cfg.idle_tracking:
-        forget(m, pfn)
+def alloc_user_page(m, t, gfp):
+    """A frame for a user page of task `t`, placed by its policy, whoever has to be killed for it; NONE: the task itself."""
+    nid, nodemask, pfn = policy_node(m, t), policy_nodemask(m, t), NONE
+    if tasks(m)[t].mode == MODE_PREFERRED_MANY:  # on these nodes if that takes no reclaim (alloc_pages_preferred_many)
+        nodemask = tasks(m)[t].mask
+        pfn = alloc_pages(m, gfp & ~DIRECT_RECLAIM, 0, nid, nodemask)
+    while pfn == NONE:
+        nodemask = policy_nodemask(m, t)
+        pfn = alloc_pages(m, gfp, 0, nid, nodemask)
+        if pfn == NONE and (tasks(m)[t].killed or not out_of_memory(m, t, 0)):
+            return NONE
+    _numa_statistics(m, t, nid, nodemask, pfn)
     return pfn
 
 
 @hook
-def charged_frame(m, t):
+def charged_frame(m, t, gfp):
     """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of it."""
-    pfn = alloc_frame(m, t)
-    if pfn != NONE and not charge(m, t, tasks(m)[t].memcg):
+    pfn, memcg = alloc_user_page(m, t, gfp), tasks(m)[t].memcg
+    if pfn == NONE:
+        return NONE
+    if not charge(m, t, memcg):
         free_frame(m, m.clock.cpu, pfn)
         return NONE
-    if pfn != NONE:
-        page_event(m, frames(m)[pfn].memcg, frames(m)[pfn].zone)
+    frames(m)[pfn].memcg = memcg
+    page_event(m, memcg, frames(m)[pfn].zone)
+    throttle_over_high(m, t)
     return pfn
 
 
 @hook
 def slab_frame(m, t, memcg):
     """A frame for slab objects, placed like a user page, charged to `memcg` (NO_GROUP: to nobody); NONE without one."""
-    pfn = alloc_frame(m, t)
+    pfn = alloc_user_page(m, t, GFP_HIGHUSER_MOVABLE)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
@@ -188,11 +216,12 @@ def slab_frame(m, t, memcg):
             return NONE
         memcgs(m)[memcg].kmem += 1
     page.state, page.memcg = KERNEL | SLAB, max(memcg, 0)
+    throttle_over_high(m, t)
     return pfn
 
 
 @hook
-def kernel_frame(m, t):
+def kernel_frame(m, t, gfp):
     """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
     memcg, node = kmem_group(m, t), tasks(m)[t].node
     if not charge(m, t, memcg):
@@ -208,4 +237,5 @@ def kernel_frame(m, t):
     m.vm.pgalloc += 1
     frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, memcg
     memcgs(m)[memcg].kmem += 1
+    throttle_over_high(m, t)
     return pfn

@@ -3,11 +3,12 @@
 from model.block.disk import next_finished
 from model.block.request import free_request
 from model.block.wait import wake_for_file
-from model.jit import cache, files, frames, hook, kernel, requests, swapcache
+from model.jit import cache, frames, hook, kernel, requests, swapcache
 from model.layout import NONE
 from model.mm.dirty import count_writeback, end_write
 from model.mm.lru import rotate_reclaimable
 from model.mm.nfs import answered
+from model.mm.read_io import end_read
 from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
 from model.mm.wait_queue import count_written
 
@@ -24,10 +25,10 @@ def end_run(m, number, failed, at):
             f[pfn].state = (f[pfn].state & ~WRITEBACK) | (DIRTY if failed else 0)
         else:
             end_write(m, pfn, failed)
-        count_written(m, pfn)
+        count_written(m, pfn, at)
         if f[pfn].state & RECLAIM:
             rotate_reclaimable(m, pfn)
-    if r.file != NONE and files(m)[r.file].first_waiter:
+    if r.file != NONE:
         wake_for_file(m, r.file, at)
 
 
@@ -39,11 +40,13 @@ def finish_writes(m):
         number, at = next_finished(m, m.clock.now)
         if number == NONE:
             return written
+        if requests(m)[number].read:
+            end_read(m, number, at)
+            continue
         disk = requests(m)[number].disk
         file = requests(m)[number].file
         if disk != NONE and m.disks[disk].kind == DISK_NFS and not answered(m, number, at):
-            if files(m)[file].first_waiter:
-                wake_for_file(m, file, at)
+            wake_for_file(m, file, at)
             continue
         written += requests(m)[number].pages
         failed = requests(m)[number].failed

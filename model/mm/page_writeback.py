@@ -1,6 +1,6 @@
 """How many pages may be dirty: thresholds of the machine, of groups and of backing devices (mm/page-writeback.c)."""
 
-from model.jit import kernel, lruvecs, memcgs, wb_domains, wbs
+from model.jit import dtcs, kernel, lruvecs, memcgs, wb_domains, wbs
 from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_ANON, INACTIVE_FILE
 from model.mm.wb_domain import share
 from model.units import PAGE
@@ -113,9 +113,15 @@ def nr_reclaimable(m):
 
 
 @kernel
+def dtc(m, i):
+    """What the running actor sees of domain `i`: 0 the machine, 1 a group (struct dirty_throttle_control)."""
+    return dtcs(m)[2 * m.clock.actor + i]
+
+
+@kernel
 def look_at_machine(m):
     """Fill in the machine's side of what a call of balance_dirty_pages sees (domain_dirty_limits)."""
-    d = m.dtcs[0]
+    d = dtc(m, 0)
     d.domain, d.avail = 0, global_dirtyable(m)
     d.dirty = nr_reclaimable(m) + m.vm.nr_writeback
     d.thresh, d.bg_thresh = limits_of(m, d.avail)
@@ -153,7 +159,7 @@ def headroom(m, g):
 @kernel
 def look_at_group(m, g):
     """The same for group `g`: what it may dirty is its page cache and the clean cache of others it could displace."""
-    d, machine, cfg = m.dtcs[1], m.dtcs[0], m.cfg
+    d, machine, cfg = dtc(m, 1), dtc(m, 0), m.cfg
     domain, pages = wb_domains(m)[g], group_file_pages(m, g)
     d.domain, d.dirty = g, domain.nr_dirty + domain.nr_writeback
     clean = pages - min(pages, d.dirty)
@@ -169,7 +175,7 @@ def look_at_group(m, g):
 @kernel
 def look_at_wb(m, i, w):
     """Fill in the wb's part of domain `i` of what a call sees: its share and its own dirty pages (wb_dirty_limits)."""
-    d, wb = m.dtcs[i], wbs(m)[w]
+    d, wb = dtc(m, i), wbs(m)[w]
     d.wb_thresh = share(m, w, d.domain, d.dirty, d.thresh)
     d.wb_bg_thresh = d.wb_thresh * d.bg_thresh // d.thresh if d.thresh else 0
     d.wb_dirty = wb.nr_reclaimable + wb.nr_writeback
@@ -182,7 +188,7 @@ def over_bg_thresh(m, w):
     Since 3.2 also when the wb alone is over its share, which is next to nothing for one that has long been idle.
     """
     look_at_machine(m)
-    wb, d = wbs(m)[w], m.dtcs[0]
+    wb, d = wbs(m)[w], dtc(m, 0)
     if nr_reclaimable(m) > d.bg_thresh:
         return True
     if not m.cfg.background_by_device:
@@ -192,6 +198,6 @@ def over_bg_thresh(m, w):
     if not wb.memcg:
         return False
     look_at_group(m, wb.memcg)
-    d = m.dtcs[1]
+    d = dtc(m, 1)
     nr_dirty = wb_domains(m)[wb.memcg].nr_dirty
     return nr_dirty > d.bg_thresh or wb.nr_reclaimable > share(m, w, wb.memcg, d.dirty, d.bg_thresh)

@@ -2,22 +2,19 @@
 
 The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests (16 to 5.15) wait in it, or
 when the next request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their
-list before their writes end.
-
-Where a queue is full, kswapd sleeps with the rest in its plug (`plug_waits`: since when) and looks again at the end of
-every request; a task, whose reclaim is done in one go, lets the time pass on the spot.
+list before their writes end. Room in the disk's queue is asked for when a request is begun: where there is none, the
+reclaimer sleeps, its plug emptied.
 """
 
-from model.block.completions import next_completion
-from model.block.disk import full_queue, submit_remote_write, submit_write, write_congested
-from model.jit import caller, files, frames, kernel, tasks
-from model.layout import MAX_NODES, NONE, PLUG_PAGES
+from model.block.disk import full_queue, member_at, submit_remote_write, submit_write, write_congested
+from model.block.get_request import get_request
+from model.core.sleep import current
+from model.jit import files, frames, kernel, plugs, scans, tasks
+from model.layout import NONE, PLUG_PAGES
 from model.mm.dirty import count_writeback
 from model.mm.extents import block_of, pages_in_place
 from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
-
-finish_writes = caller("finish_writes")
 
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
 REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
@@ -40,149 +37,88 @@ def may_write_to_queue(m, s, disk):
 
     Asked for files alone: swap has a backing_dev_info of its own, which no queue ever marks congested.
     """
-    return m.sc[s].kswapd or not write_congested(m, disk) or m.clock.writing_to == disk + 1
+    return scans(m)[s].kswapd or not write_congested(m, disk) or current(m).backing_dev == disk + 1
 
 
 @kernel
-def _wait_for_room(m, s, disk):
-    """The reclaimer sleeps until the disk's queue takes a request (get_request)."""
-    began = m.clock.now
-    purpose = IO_URGENT if m.sc[s].kswapd else IO_NORMAL
-    while full_queue(m, disk, purpose, NONE) != NONE and m.clock.nr_io:
-        m.clock.now = max(m.clock.now, next_completion(m))
-        finish_writes(m)
-    m.vm.reclaim_queue_ns += m.clock.now - began
-    if m.clock.task != NONE:
-        tasks(m)[m.clock.task].stat.stall_request_ns += m.clock.now - began
-
-
-@kernel
-def _send(m, s, pfn, count):
-    """Submit one request for `count` pages from the frame's place on."""
+def _place_of(m, pfn):
+    """(disk whose queue takes the page, block there); NONE for swap areas without one."""
     page = frames(m)[pfn]
     if not page.state & ANON:
-        _wait_for_room(m, s, files(m)[page.slot].disk)
+        disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
+        return member_at(m, disk, block), block
+    a = m.swaps[area_of(m, page.slot - 1)]
+    block = a.first_block + page.slot - 1 - a.first
+    return member_at(m, a.disk, block) if a.kind == SWAP_PARTITION else NONE, block
+
+
+@kernel
+def _send(m, pfn, count):
+    """Submit one request for `count` pages from the frame's place on; room for it was asked for."""
+    page, queue = frames(m)[pfn], _place_of(m, pfn)[0]
+    if queue != NONE:
+        m.disks[queue].nr_plugged -= 1
+    if not page.state & ANON:
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
     slot = page.slot - 1
     a = m.swaps[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_PARTITION:
-        _wait_for_room(m, s, a.disk)
         submit_write(m, a.disk, NONE, slot, count, block)
     else:
         submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)
 
 
 @kernel
-def _disk_of(m, pfn):
-    """The disk whose queue takes the page, NONE if its swap area has none."""
-    page = frames(m)[pfn]
-    if not page.state & ANON:
-        return files(m)[page.slot].disk
-    a = m.swaps[area_of(m, page.slot - 1)]
-    return a.disk if a.kind == SWAP_PARTITION else NONE
+def _get_request(m, disk):
+    """Sleep until the disk's queue has room for one more request of the running reclaimer."""
+    t, began = current(m).task, m.clock.now
+    purpose = IO_URGENT if t == NONE else IO_NORMAL
+    if full_queue(m, disk, purpose, NONE) != NONE:
+        unplug(m)
+        get_request(m, disk, purpose, NONE)
+    m.disks[disk].nr_plugged += 1
+    m.vm.reclaim_queue_ns += m.clock.now - began
+    if t != NONE:
+        tasks(m)[t].stat.stall_request_ns += m.clock.now - began
 
 
 @kernel
-def _must_wait(m, s, pfn):
-    """Whether the plug is that of the running kswapd and the queue for its next page is full."""
-    if s >= MAX_NODES or not m.clock.may_block or m.clock.actor != m.cfg.kswapd_slot + s or m.clock.nr_io == 0:
-        return False
-    disk = _disk_of(m, pfn)
-    return disk != NONE and full_queue(m, disk, IO_URGENT, NONE) != NONE
-
-
-@kernel
-def _keep_rest(m, s, first):
-    """kswapd sleeps until a request ends, with its plugged pages from the one at `first` on."""
-    sc = m.sc[s]
-    for i in range(first, sc.nr_plugged):
-        sc.plugged[i - first] = sc.plugged[i]
-    sc.nr_plugged -= first
-    sc.plug_requests = sc.plug_run = 0
-    sc.plug_waits = m.clock.now
-    m.clock.blocked_until = max(m.clock.blocked_until, next_completion(m))
-
-
-@kernel
-def _stop_waiting(m, s):
-    """Book the time since kswapd met a full queue; whether it had."""
-    sc = m.sc[s]
-    waited = sc.plug_waits
-    if waited:
-        m.vm.reclaim_queue_ns += max(0, m.clock.now - waited)
-        sc.plug_waits = 0
-    return waited > 0
-
-
-@kernel
-def still_waits(m, s):
-    """kswapd `s` runs again: it sends what is left in its plug. Whether a queue is still full."""
-    if _stop_waiting(m, s):
-        unplug(m, s)
-    return m.sc[s].plug_waits > 0
-
-
-@kernel
-def unplug(m, s):
-    """Send what waits in the plug of scan control `s` to the disks (blk_finish_plug), or till a queue is full."""
-    sc, first = m.sc[s], 0
-    while first < sc.nr_plugged:
-        if _must_wait(m, s, sc.plugged[first]):
-            _keep_rest(m, s, first)
-            return
+def unplug(m):
+    """Send what waits in the running actor's plug to the disks (blk_finish_plug)."""
+    p, first = plugs(m)[m.clock.actor], 0
+    while first < p.n:
         count = 1
         while (
             count < REQUEST_PAGES
-            and first + count < sc.nr_plugged
-            and adjacent(m, sc.plugged[first + count - 1], sc.plugged[first + count])
+            and first + count < p.n
+            and adjacent(m, p.pages[first + count - 1], p.pages[first + count])
         ):
             count += 1
-        _send(m, s, sc.plugged[first], count)
+        _send(m, p.pages[first], count)
         first += count
-    sc.nr_plugged = sc.plug_requests = sc.plug_run = 0
+    p.n = p.requests = p.run = 0
 
 
 @kernel
-def unplug_now(m, s):
-    """The same with nobody going to sleep in between: time passes on the spot."""
-    if _stop_waiting(m, s) and m.clock.actor == m.cfg.kswapd_slot + s:
-        m.clock.blocked_until = 0
-    may_block, m.clock.may_block = m.clock.may_block, 0
-    unplug(m, s)
-    m.clock.may_block = may_block
+def plug(m, pfn):
+    """Put a page under writeback into the running actor's plug; it may sleep until there is room for its request."""
+    p = plugs(m)[m.clock.actor]
+    if not (p.n and p.run < REQUEST_PAGES and adjacent(m, p.pages[p.n - 1], pfn)):
+        if p.requests >= m.cfg.plug_requests or p.run >= FULL_PAGES or p.n > PLUG_PAGES - REQUEST_PAGES:
+            unplug(m)
+        queue = _place_of(m, pfn)[0]
+        if queue != NONE:
+            _get_request(m, queue)
+        p.requests, p.run = p.requests + 1, 0
+    p.pages[p.n] = pfn
+    p.n += 1
+    p.run += 1
 
 
 @kernel
-def unplug_all(m):
-    """Somebody sleeps until a write ends: nothing may wait in a plug."""
-    for nid in range(m.cfg.nr_nodes):
-        if m.sc[nid].nr_plugged:
-            unplug_now(m, nid)
-    if m.sc[MAX_NODES].nr_plugged:
-        unplug(m, MAX_NODES)
-
-
-@kernel
-def plug(m, s, pfn):
-    """Put a page under writeback into the plug of scan control `s`."""
-    sc = m.sc[s]
-    n = sc.nr_plugged
-    if not (n and sc.plug_run < REQUEST_PAGES and adjacent(m, sc.plugged[n - 1], pfn)):
-        if sc.plug_requests >= m.cfg.plug_requests or sc.plug_run >= FULL_PAGES:
-            unplug(m, s)
-        sc.plug_requests, sc.plug_run = sc.plug_requests + 1, 0
-    if sc.nr_plugged == PLUG_PAGES:
-        unplug_now(m, s)
-        sc.plug_requests = 1
-    sc.plugged[sc.nr_plugged] = pfn
-    sc.nr_plugged += 1
-    sc.plug_run += 1
-
-
-@kernel
-def write_out(m, s, pfn):
+def write_out(m, pfn):
     """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback.
 
     Swap over NFS has no block device, so no plug.
@@ -199,7 +135,7 @@ def write_out(m, s, pfn):
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, 1)
     if a.kind == SWAP_NFS:
-        _send(m, s, pfn, 1)
+        _send(m, pfn, 1)
     else:
-        plug(m, s, pfn)
+        plug(m, pfn)
     return 0

@@ -4,7 +4,7 @@ A group's settings hold only as far as its parents' do: what reclaim respects is
 groups it visits, and stays behind in `emin` and `elow`.
 """
 
-from model.jit import kernel, memcgs
+from model.jit import kernel, memcgs, scans
 from model.mm.memcontrol import EVENT_LOW, event
 from model.mm.state import SWAP_CLUSTER_MAX
 
@@ -44,7 +44,7 @@ def calculate_protection(m, root, memcg, recursive):
 @kernel
 def below_protection(m, s, memcg):
     """Whether reclaim `s` must pass the group over: below its min; below its low, unless nothing else is left."""
-    sc, group = m.sc[s], memcgs(m)[memcg]
+    sc, group = scans(m)[s], memcgs(m)[memcg]
     if memcg == 0 or memcg == sc.memcg:
         return False
     if group.usage <= group.emin:
@@ -60,7 +60,7 @@ def below_protection(m, s, memcg):
 @kernel
 def protect(m, s, memcg, recursive):
     """Protection since 5.4: 0 = pass the group over; else the share of it to leave alone is in `sc.protection`."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     calculate_protection(m, sc.memcg, memcg, recursive)
     if below_protection(m, s, memcg):
         return 0
@@ -71,7 +71,7 @@ def protect(m, s, memcg, recursive):
 @kernel
 def proportional(m, s, memcg):
     """Note how much of a group that is scanned is protected: by memory.low unless nothing else is left, else by min."""
-    sc, group = m.sc[s], memcgs(m)[memcg]
+    sc, group = scans(m)[s], memcgs(m)[memcg]
     if memcg != 0 and memcg != sc.memcg and (group.emin or group.elow):
         sc.protection = group.emin
         if not sc.low_reclaim and group.elow > group.emin:
@@ -82,7 +82,7 @@ def proportional(m, s, memcg):
 @kernel
 def unprotected(m, s, size):
     """What of a list of `size` pages counts towards the scan target: less the more of the group is protected."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.protection == 0:
         return size
     return max(size - size * sc.protection // (sc.usage + 1), SWAP_CLUSTER_MAX)

@@ -1,15 +1,14 @@
 """Reclaiming pages that somebody has picked, whatever their place on the lists (reclaim_pages of mm/vmscan.c)."""
 
-from model.jit import caller, frames, kernel
+from model.jit import caller, frames, kernel, scans
 from model.layout import NONE
 from model.mm.lists import list_of, push_head, unlink
 from model.mm.lru import lruvec_of_frame
 from model.mm.pageout import unplug
 from model.mm.shrink_list import count_scan
-from model.mm.state import ACTIVE, HELD, ISOLATED, LRU, QUEUED, SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT, begin
+from model.mm.state import ACTIVE, ISOLATED, LOCKED, LRU, QUEUED, SWAP_CLUSTER_MAX
+from model.mm.vmscan import begin, own_scan
 
-finish_writes = caller("finish_writes")
 shrink_batch = caller("shrink_batch")
 HIGHEST_ZONE = 3
 
@@ -17,35 +16,34 @@ HIGHEST_ZONE = 3
 @kernel
 def begin_pick(m):
     """Start picking pages."""
-    begin(m, DIRECT, 0, 0, SWAP_CLUSTER_MAX, HIGHEST_ZONE)
-    sc = m.sc[DIRECT]
+    begin(m, own_scan(m), 0, 0, SWAP_CLUSTER_MAX, HIGHEST_ZONE)
+    sc = scans(m)[own_scan(m)]
     sc.ignore_references, sc.proactive, sc.nr_taken = 1, 1, 0
 
 
 @kernel
 def _book(m, pfn, scanned, reclaimed):
     """Count a picked page; the kernel itself counts none of these, here they are `pgscan_proactive` and so on."""
-    count_scan(m, DIRECT, lruvec_of_frame(m, pfn), list_of(frames(m)[pfn].state & ~ACTIVE), scanned, reclaimed)
+    count_scan(m, own_scan(m), lruvec_of_frame(m, pfn), list_of(frames(m)[pfn].state & ~ACTIVE), scanned, reclaimed)
 
 
 @kernel
 def reclaim_picked(m):
     """Reclaim what was picked so far without asking for references; pages freed. The rest returns to its lists."""
-    sc = m.sc[DIRECT]
+    sc = scans(m)[own_scan(m)]
     if sc.nr_taken == 0:
         return 0
-    finish_writes(m)
     m.clock.now += m.cfg.scan_page * sc.nr_taken
     for i in range(sc.nr_taken):
         _book(m, sc.batch[i], 1, 1)
-    freed = shrink_batch(m, DIRECT)
+    freed = shrink_batch(m, own_scan(m))
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn != NONE:
             _book(m, pfn, 0, -1)
             frames(m)[pfn].state &= ~ISOLATED
             push_head(m, lruvec_of_frame(m, pfn), list_of(frames(m)[pfn].state), pfn)
-    unplug(m, DIRECT)
+    unplug(m)
     sc.nr_taken = 0
     return freed
 
@@ -53,8 +51,8 @@ def reclaim_picked(m):
 @kernel
 def pick(m, pfn):
     """Isolate a page for reclaim, inactive whatever it was; pages freed meanwhile, because a batch was full."""
-    page, sc = frames(m)[pfn], m.sc[DIRECT]
-    if not page.state & LRU or page.state & (QUEUED | HELD):
+    page, sc = frames(m)[pfn], scans(m)[own_scan(m)]
+    if not page.state & LRU or page.state & (QUEUED | LOCKED) or page.pins:
         return 0
     unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
     page.state = (page.state & ~ACTIVE) | ISOLATED

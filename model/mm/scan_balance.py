@@ -1,6 +1,6 @@
 """How much of each list to scan: what get_scan_count and shrink_lruvec share over the eras (mm/vmscan.c)."""
 
-from model.jit import kernel, lruvecs
+from model.jit import kernel, lruvecs, scans
 from model.mm.state import DEF_PRIORITY
 
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
@@ -22,7 +22,7 @@ def node_pages(m, nid):
 @kernel
 def cannot_swap(m, s):
     """Whether anonymous pages are out of reach: no swap, or a group whose swappiness is 0."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     return not sc.may_swap or (sc.memcg and sc.swappiness == 0)
 
 
@@ -58,7 +58,7 @@ def cost_pressure(swappiness, anon_cost, file_cost):
 @kernel
 def share_out(m, s, lru, how, size, fraction, denominator):
     """Set the scan target of one list from its `size` at the present priority."""
-    sc, file = m.sc[s], lru >= 2
+    sc, file = scans(m)[s], lru >= 2
     if how == FRACT:
         size = size * fraction // denominator
     elif (how == ANON_ONLY and file) or (how == FILE_ONLY and not file):
@@ -69,14 +69,14 @@ def share_out(m, s, lru, how, size, fraction, denominator):
 @kernel
 def in_full_at_first(m, s):
     """Whether a direct reclaimer scans its whole target: at the first priority, except for a group's limit."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     return 1 if sc.memcg == 0 and not sc.kswapd and sc.priority == DEF_PRIORITY else 0
 
 
 @kernel
 def cut_in_proportion(m, s):
     """The target is met: drop the kind with less left to scan, leave of the other what the same share would be."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     anon, file = sc.nr[0] + sc.nr[1], sc.nr[2] + sc.nr[3]
     if file > anon:
         small, left = 0, anon * 100 // (sc.targets[0] + sc.targets[1] + 1)
@@ -92,7 +92,7 @@ def cut_in_proportion(m, s):
 @kernel
 def stop_or_cut(m, s):
     """After a round that met the target: 1 when a kind has nothing left, else 0 after the cut."""
-    nr = m.sc[s].nr
+    nr = scans(m)[s].nr
     if nr[0] + nr[1] == 0 or nr[2] + nr[3] == 0:
         return 1
     cut_in_proportion(m, s)

@@ -5,7 +5,7 @@
 
 from model.block.disk import write_congested
 from model.block.server import hold
-from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, pte, swapcache
+from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, pte, scans, swapcache
 from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.far_memory import note_swap_out
@@ -21,9 +21,9 @@ from model.mm.state import (
     ANON,
     BAD_HOOK,
     DIRTY,
-    HELD,
     ISOLATED,
     KEEP,
+    LOCKED,
     NOBODY,
     PTE_SHIFT,
     QUEUED,
@@ -37,7 +37,6 @@ from model.mm.state import (
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 from model.mm.victims import page_event
 
-finish_writes = caller("finish_writes")
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")
@@ -55,7 +54,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
 
     Pages of zones above `sc.highest_zoneidx` are skipped and go to the head.
     """
-    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
+    f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
     sc.nr_taken = 0
     scanned = skipped = 0
     while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
@@ -76,14 +75,14 @@ def isolate(m, s, lv, lru, nr_to_scan):
 @kernel
 def note_scanned(m, s, lv, scanned):
     """Count what was scanned for the machine since pages last came free: a zone is given up by that (to 4.7)."""
-    if m.sc[s].memcg == 0:
+    if scans(m)[s].memcg == 0:
         m.zones[lruvecs(m)[lv].zone].pages_scanned += scanned
 
 
 @kernel
 def fetch(m, s):
     """Look at what the batch's pages will be judged by, all at once: the host's cache misses overlap."""
-    f, table, entries, sc, words = frames(m), pte(m), cache(m), m.sc[s], 0
+    f, table, entries, sc, words = frames(m), pte(m), cache(m), scans(m)[s], 0
     for i in range(sc.nr_taken):
         page = f[sc.batch[i]]
         if page.state & ANON:
@@ -94,15 +93,28 @@ def fetch(m, s):
 
 
 @kernel
+def freed_meanwhile(m, pfn):
+    """Free a page whose task ended while it was isolated; whether it was one."""
+    page = frames(m)[pfn]
+    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE:
+        return False
+    uncharge(m, page.memcg)
+    page.state = 0
+    free_frame(m, m.clock.cpu, pfn)
+    return True
+
+
+@kernel
 def put_back(m, s, lv):
     """Return the pages of the batch that are still isolated to the lists their state names, oldest first."""
-    f, sc = frames(m), m.sc[s]
+    f, sc = frames(m), scans(m)[s]
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn == NONE:
             continue
         f[pfn].state &= ~ISOLATED
-        push_head(m, lv, list_of(f[pfn].state), pfn)
+        if not freed_meanwhile(m, pfn):
+            push_head(m, lv, list_of(f[pfn].state), pfn)
 
 
 @kernel
@@ -148,14 +160,14 @@ def _activate(m, s, pfn):
     if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
         free_swapcache(m, pfn)
     page.state |= ACTIVE
-    m.sc[s].nr_activate[0 if page.state & ANON else 1] += 1
+    scans(m)[s].nr_activate[0 if page.state & ANON else 1] += 1
     m.vm.pgactivate += 1
 
 
 @kernel
 def _meet(m, s, pfn):
     """Count whether a file page is dirty, waits to be written, is written (folio_check_dirty_writeback)."""
-    page, stat = frames(m)[pfn], m.sc[s].batch_stat
+    page, stat = frames(m)[pfn], scans(m)[s].batch_stat
     if page.state & ANON:
         return
     stat.file += 1
@@ -181,7 +193,7 @@ def _past_writeback(m, s, pfn):
 @kernel
 def _verdict(m, s, pfn):
     """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE."""
-    if m.sc[s].ignore_references:
+    if scans(m)[s].ignore_references:
         return RECLAIM_PAGE
     young = page_referenced(m, pfn, s)
     verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
@@ -195,8 +207,8 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now."""
     page = frames(m)[pfn]
-    result = write_out(m, s, pfn)
-    m.sc[s].nr_pageout += 1
+    result = write_out(m, pfn)
+    scans(m)[s].nr_pageout += 1
     stat_updated(m, page.memcg, 1)
     return result
 
@@ -204,8 +216,8 @@ def _pageout_anon(m, s, pfn):
 @kernel
 def _reclaim_one(m, s, pfn):
     """Decide on one isolated page and act on it: 1 when its frame was freed."""
-    sc, page = m.sc[s], frames(m)[pfn]
-    if page.state & (QUEUED | HELD) or (page.mapcount and not sc.may_unmap):
+    sc, page = scans(m)[s], frames(m)[pfn]
+    if page.state & (QUEUED | LOCKED) or page.pins or (page.mapcount and not sc.may_unmap):
         return 0
     _meet(m, s, pfn)
     if page.state & WRITEBACK and not _past_writeback(m, s, pfn):
@@ -243,7 +255,7 @@ def _reclaim_one(m, s, pfn):
 @kernel
 def count_scan(m, s, lv, lru, scanned, reclaimed):
     """Book a batch from an inactive list under the kernel's counters."""
-    sc, vm, node = m.sc[s], m.vm, m.nodes[lruvecs(m)[lv].node].vm
+    sc, vm, node = scans(m)[s], m.vm, m.nodes[lruvecs(m)[lv].node].vm
     if sc.kswapd:
         vm.pgscan_kswapd += scanned
         vm.pgsteal_kswapd += reclaimed
@@ -270,7 +282,7 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
 
 @kernel
 def _shrink_batch(m, s):
-    sc, reclaimed = m.sc[s], 0
+    sc, reclaimed = scans(m)[s], 0
     sc.nr_pageout = sc.nr_unmapped = 0
     clear_stat(sc.batch_stat)
     sc.batch_stat.taken = sc.nr_taken
@@ -301,8 +313,7 @@ def shrink_batch(m, s):
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
-    sc, vec = m.sc[s], lruvecs(m)[lv]
-    finish_writes(m)
+    sc, vec = scans(m)[s], lruvecs(m)[lv]
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     note_scanned(m, s, lv, scanned)
@@ -334,7 +345,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
 
     Only referenced executable file mappings stay active; a reference is otherwise just forgotten.
     """
-    f, sc, vec = frames(m), m.sc[s], lruvecs(m)[lv]
+    f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
     lru_add_drain(m, m.clock.cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     note_scanned(m, s, lv, scanned)

@@ -4,12 +4,13 @@ A shrinker serves one cache, or the caches of a superblock. Its deferred work is
 cache are aware of them. A scan answers STOP when the caller may not enter file systems.
 """
 
-from model.jit import deferred, kernel, objects, shrinkers, slab_caches, slab_unused, tasks
+from model.core.sleep import current
+from model.jit import deferred, kernel, objects, scans, shrinkers, slab_caches, slab_unused, tasks
 from model.layout import NONE
 from model.mm.list_lru import REFERENCED, list_at, remove, rotate
 from model.mm.slab import release
 from model.mm.state import SWAP_CLUSTER_MAX
-from model.mm.vmscan import DIRECT, reclaimable_pages
+from model.mm.vmscan import reclaimable_pages
 
 STOP = -1
 
@@ -91,7 +92,7 @@ def scan(m, s, h, node, group, nr, at_least):
     (1 since 4.0), in the order of the caches: dentries before the inodes that they pin (super_cache_scan).
     """
     sh = shrinkers(m)[h]
-    if sh.filesystem and not m.sc[s].may_enter_fs:
+    if sh.filesystem and not scans(m)[s].may_enter_fs:
         sh.refused += 1
         m.vm.shrink_refused += 1
         return STOP
@@ -136,7 +137,7 @@ def batches_to_the_end(m, s, h, node, group, total, objects_freeable):
         if got == STOP:
             break
         freed += got
-        book(m, m.sc[s].node, nr)
+        book(m, scans(m)[s].node, nr)
         total -= nr
         scanned += nr
     return freed, scanned
@@ -167,23 +168,23 @@ def rwsem_taken(m):
 @kernel
 def begin_slab(m):
     """Slab pages freed from now on are the shrinkers' work (current->reclaim_state)."""
-    m.clock.reclaimed_slab, m.clock.shrinking = 0, 1
+    current(m).reclaimed_slab, current(m).in_shrinker = 0, 1
 
 
 @kernel
 def flush_reclaim_state(m, s):
     """Slab pages count as reclaimed for reclaim of the whole machine, not for a group's limit."""
-    if m.sc[s].memcg == 0:
-        m.sc[s].nr_reclaimed += m.clock.reclaimed_slab
-    m.vm.slab_pages_freed += m.clock.reclaimed_slab
-    m.clock.shrinking = 0
+    if scans(m)[s].memcg == 0:
+        scans(m)[s].nr_reclaimed += current(m).reclaimed_slab
+    m.vm.slab_pages_freed += current(m).reclaimed_slab
+    current(m).in_shrinker = 0
 
 
 @kernel
 def node_under_pressure(m, s):
     """The node that a whole pass of reclaim works for: kswapd's own, or that of the reclaiming task."""
-    if s != DIRECT:
-        return s
+    if scans(m)[s].kswapd:
+        return scans(m)[s].node
     return m.cpus[m.clock.cpu].node if m.clock.task == NONE else tasks(m)[m.clock.task].node
 
 
@@ -202,10 +203,11 @@ def scanned_share(scanned, lru_pages, seeks, objects_freeable):
 @kernel
 def pages_in_pass(m, s):
     """Reclaimable pages of the zones a pass covers: every zone for a task, for kswapd its node's up to the last low."""
-    sc, first, end = m.sc[s], 0, m.cfg.nr_zones
-    if s != DIRECT:
-        first = m.nodes[s].first_zone
-        end = m.nodes[s].kswapd_last + 1 if m.cfg.zone_lruvecs else first + m.nodes[s].nr_zones
+    sc, first, end = scans(m)[s], 0, m.cfg.nr_zones
+    if sc.kswapd:
+        node = m.nodes[sc.node]
+        first = node.first_zone
+        end = node.kswapd_last + 1 if m.cfg.zone_lruvecs else first + node.nr_zones
     total = 0
     for z in range(first, end):
         total += reclaimable_pages(m, z, sc.swap_available)

@@ -5,6 +5,7 @@ groups (4.5 to 5.8), of its group; new objects take the first partial page. The 
 objects. Until 5.8 whole pages are charged; since 5.9 groups share pages and are charged by the byte.
 """
 
+from model.core.sleep import current
 from model.jit import caller, frames, kernel, memcgs, objects, slab_caches, slab_partial, spaces, tasks
 from model.layout import NONE
 from model.mm.buddy import free_frame
@@ -12,8 +13,7 @@ from model.mm.limits import charge
 from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.list_lru import LISTED, PINNING, cache_of, list_of_object, put, remove
 from model.mm.lists import panic
-from model.mm.memcontrol import uncharge, uncharge_pages
-from model.mm.page_alloc import NO_GROUP
+from model.mm.memcontrol import NO_GROUP, uncharge, uncharge_pages
 from model.mm.state import BAD_OBJECT
 from model.units import PAGE
 
@@ -89,8 +89,8 @@ def free_slab(m, c, pfn):
     slab_caches(m)[c].nr_pages -= 1
     slab_caches(m)[c].freed_pages += 1
     m.nodes[page.node].vm.nr_slab_pages -= 1
-    m.nodes[page.node].vm.slab_pages_freed_here += m.clock.shrinking
-    m.clock.reclaimed_slab += 1
+    m.nodes[page.node].vm.slab_pages_freed_here += current(m).in_shrinker
+    current(m).reclaimed_slab += 1
     page.state = page.owner = page.slot = 0
     free_frame(m, m.clock.cpu, pfn)
 

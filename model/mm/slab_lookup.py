@@ -1,6 +1,7 @@
 """What a task does with slab objects: look one up, make it when it is not there, free it (fs/dcache.c, fs/inode.c)."""
 
 from model.block.disk import read_pages
+from model.core.sleep import current
 from model.events import FREE, WRITE
 from model.jit import frames, hook, kernel, missed, objects, regions, slab_caches, spaces, tasks
 from model.layout import NONE
@@ -98,7 +99,7 @@ def slab_access(m, t, region, number, operation):
     if operation == FREE:
         remove_object(m, i)
         return OK
-    m.clock.nofs = 1 if operation == WRITE else tasks(m)[t].nofs
+    current(m).nofs = 1 if operation == WRITE else tasks(m)[t].nofs
     answer = look_up(m, t, s, i, operation == WRITE)
-    m.clock.nofs = tasks(m)[t].nofs
+    current(m).nofs = tasks(m)[t].nofs
     return answer

@@ -7,12 +7,12 @@ wants 32 pages may take thousands from one group: the over-reclaim the soft limi
 Source: mem_cgroup_soft_limit_reclaim, mem_cgroup_hierarchical_reclaim (3.1), mem_cgroup_soft_reclaim (since 3.2).
 """
 
-from model.jit import hook, kernel, memcgs
+from model.jit import hook, kernel, memcgs, scans
 from model.mm.lists import lruvec_of
 from model.mm.soft_tree import excess_of, insert, remove, take_largest
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.victims import next_by_css, reclaimable
-from model.mm.vmscan import SOFT, begin, shrink_lruvec
+from model.mm.vmscan import begin, shrink_lruvec
 from model.mm.zones import HIGHEST
 
 MAX_ROUNDS = 100  # MEM_CGROUP_MAX_RECLAIM_LOOPS
@@ -32,19 +32,21 @@ def _next_victim(m, root):
 
 
 @kernel
-def _shrink(m, memcg, nid, z, kswapd):
+def _shrink(m, caller, memcg):
     """Shrink one group's lruvec at priority 0 until 32 pages are reclaimed (mem_cgroup_shrink_node_zone)."""
-    begin(m, SOFT, memcg, 0, SWAP_CLUSTER_MAX, HIGHEST)
-    sc = m.sc[SOFT]
-    sc.kswapd, sc.node, sc.zone, sc.group = kswapd, nid, z, memcg
-    shrink_lruvec(m, SOFT, lruvec_of(m, memcg, nid, z))
+    s, outer = caller + 1, scans(m)[caller]
+    begin(m, s, memcg, 0, SWAP_CLUSTER_MAX, HIGHEST)
+    sc = scans(m)[s]
+    sc.kswapd, sc.node, sc.zone, sc.group = outer.kswapd, outer.node, outer.zone, memcg
+    shrink_lruvec(m, s, lruvec_of(m, memcg, sc.node, sc.zone))
     m.vm.soft_scan += sc.nr_scanned
     m.vm.soft_steal += sc.nr_reclaimed
+    outer.nr_scanned += sc.nr_scanned
     return sc.nr_reclaimed
 
 
 @kernel
-def shrink_hierarchy(m, root, nid, z, kswapd):
+def shrink_hierarchy(m, caller, root):
     """Shrink a group and its descendants in turn until a quarter of the excess is gone; pages reclaimed."""
     excess, total, rounds = excess_of(m, root), 0, 0
     while True:
@@ -56,21 +58,21 @@ def shrink_hierarchy(m, root, nid, z, kswapd):
                 return total
         if victim < 0 or not reclaimable(m, victim):
             continue
-        total += _shrink(m, victim, nid, z, kswapd)
+        total += _shrink(m, caller, victim)
         if excess_of(m, root) == 0:
             return total
 
 
 @hook
-def soft_limit_reclaim(m, nid, z, kswapd):
-    """Reclaim from the groups furthest over their soft limits until one gives something; pages reclaimed."""
+def soft_limit_reclaim(m, s):
+    """Reclaim from the groups furthest over their soft limits until one gives something, on behalf of control `s`."""
+    nid, z = scans(m)[s].node, scans(m)[s].zone
     reclaimed, empty, memcg, following = 0, 0, -1, -1
-    scanned = m.vm.soft_scan
     while reclaimed == 0:
         memcg = following if following >= 0 else take_largest(m, nid, z)
         if memcg < 0:
             break
-        reclaimed = shrink_hierarchy(m, memcg, nid, z, kswapd)
+        reclaimed = shrink_hierarchy(m, s, memcg)
         following = -1 if reclaimed else take_largest(m, nid, z)
         lv = lruvec_of(m, memcg, nid, z)
         remove(m, lv)
@@ -78,5 +80,5 @@ def soft_limit_reclaim(m, nid, z, kswapd):
         empty += 1
         if reclaimed == 0 and (following < 0 or empty > MAX_EMPTY):
             break
-    m.sc[SOFT].nr_scanned = m.vm.soft_scan - scanned
-    return reclaimed
+    scans(m)[s].nr_reclaimed += reclaimed
+    return 0

@@ -1,7 +1,7 @@
 """Codes shared by the mechanisms: frame states, lists, reclaim verdicts, region kinds, placement modes."""
 
 # Frame state bits. Exactly one of FREE (head of a free block), PCP, LRU, BATCHED (in a CPU's lru_add batch), ISOLATED
-# (held by reclaim within one step), KERNEL says where a frame is; interior frames of a free block have none.
+# (held by a reclaimer), KERNEL, NEW says where a frame is; interior frames of a free block have none.
 LRU, ACTIVE, REFERENCED, WORKINGSET, DIRTY, WRITEBACK, RECLAIM = 1, 2, 4, 8, 16, 32, 64
 ANON, SWAPCACHE, ISOLATED, FREE, PCP, READAHEAD, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 4096, 8192, 16384
 QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: reclaim must keep it
@@ -12,8 +12,11 @@ YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as o
 # page stands in, which lags behind its generation until eviction sorts it (2 bits).
 GEN_SHIFT, REFS_SHIFT, HOME_SHIFT = 17, 20, 24
 GEN_MASK, REFS_MASK, HOME_MASK = 7 << GEN_SHIFT, 3 << REFS_SHIFT, 3 << HOME_SHIFT
+LOCKED = 1 << 27  # being read: whoever needs the page waits for it, reclaim passes it over
+UNSENT = 1 << 28  # a LOCKED page whose read request has not been made yet
+NEW = 1 << 29  # allocated, on its way to a list or its use in the kernel
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
-PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
+PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
 
@@ -55,6 +58,8 @@ BROKEN = {
     10: "a swap slot was freed twice",
     11: "an event asks for what its region cannot do",
     12: "a slab object or its list is not where it should be",
+    14: "an allocation of an order that is not served",
+    13: "kernel code that must not sleep went to sleep",
 }
 BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
-BAD_SLOT, BAD_EVENT, BAD_OBJECT = 10, 11, 12
+BAD_SLOT, BAD_EVENT, BAD_OBJECT, ASLEEP_IN_INTERRUPT, BAD_ORDER = 10, 11, 12, 13, 14

@@ -21,6 +21,8 @@ from model.mm.state import (
 )
 from model.units import PAGE
 
+WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
+
 
 @kernel
 def _free_cluster(m, area):
@@ -176,6 +178,24 @@ def read_in(m, slot, count):
     if a.kind == SWAP_PARTITION:
         return read_pages(m, a.disk, m.clock.now + m.cfg.io_path, count, block)
     return remote_read(m, a.link, a.disk, m.clock.now + m.cfg.io_path + a.in_ns, count, block)
+
+
+@kernel
+def window(first, pages):
+    """What `swap_window` answers: where to read around a fault, and how many pages."""
+    return first << WINDOW_SHIFT | pages
+
+
+@kernel
+def window_first(answer):
+    """The first page-table word (or slot) of a window."""
+    return answer >> WINDOW_SHIFT
+
+
+@kernel
+def window_pages(answer):
+    """How many a window has."""
+    return answer & (1 << WINDOW_SHIFT) - 1
 
 
 @kernel

@@ -3,7 +3,7 @@
 A round scans at most 32 pages of each list. The scan control keeps what is left.
 """
 
-from model.jit import caller, hook, kernel
+from model.jit import caller, hook, kernel, scans
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
 
 scan_count = caller("scan_count")
@@ -17,14 +17,14 @@ may_shrink_active = caller("may_shrink_active")
 @kernel
 def pages_left(m, s):
     """Whether the lruvec needs another round: leftover active anon alone does not keep it going."""
-    nr = m.sc[s].nr
+    nr = scans(m)[s].nr
     return 1 if nr[0] > 0 or nr[2] > 0 or nr[3] > 0 else 0
 
 
 @hook
 def lruvec_begin(m, s):
     """How many pages of each list to scan at the present priority; 1 when there are any."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     scan_count(m, s)
     for lru in range(4):
         sc.targets[lru] = sc.nr[lru]
@@ -34,9 +34,9 @@ def lruvec_begin(m, s):
 @hook
 def lruvec_round(m, s):
     """Scan up to 32 pages of each list of the current lruvec; 1 when there should be another round."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     for lru in range(4):
-        if sc.nr[lru] == 0 or m.clock.blocked_until:
+        if sc.nr[lru] == 0:
             continue
         count = min(sc.nr[lru], SWAP_CLUSTER_MAX)
         sc.nr[lru] -= count
@@ -51,5 +51,5 @@ def lruvec_round(m, s):
 def lruvec_end(m, s):
     """Age the lruvec's active anonymous pages a little if the inactive list runs low."""
     if age_anon(m, s):
-        shrink_active(m, s, m.sc[s].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+        shrink_active(m, s, scans(m)[s].lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
     return 0

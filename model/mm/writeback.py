@@ -1,16 +1,16 @@
 """Flushers: which dirty files are written when, how much of each at a time (fs/fs-writeback.c).
 
-A flusher (one a wb) is an actor. Woken, it does what reclaim asked for, then what has been dirty for thirty seconds,
+A flusher (one a wb) is a daemon. Woken, it does what reclaim asked for, then what has been dirty for thirty seconds,
 then what lies beyond the background threshold, and rests; while anything is dirty it looks again every five seconds.
-Files are visited one after the other, a chunk of each. One step sends one request; a full queue puts the flusher to
-sleep until a request is free. Thresholds are looked at again after every pass of a tenth of a second.
+Files are visited one after the other, a chunk of each. A full queue puts the flusher to sleep until a request is free.
+Thresholds are looked at again after every pass of a tenth of a second.
 """
 
-from model.actors import NEVER, schedule
 from model.block.batching import count_request
-from model.block.disk import full_queue, submit_write
-from model.block.wait import wait_for_request
-from model.jit import cache, caller, files, kernel, tasks, wb_domains, wbs
+from model.block.disk import submit_write
+from model.block.get_request import get_request
+from model.core.sleep import FOREVER, cond_resched, wait, wake
+from model.jit import cache, caller, files, hook, jobs, kernel, wb_domains, wbs
 from model.layout import NONE
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.dirty_control import estimate_start
@@ -48,11 +48,7 @@ RECENT_NS = 1_000_000_000  # HZ
 @kernel
 def wake_flusher(m, w):
     """Start the flusher if it rests (wb_wakeup)."""
-    wb = wbs(m)[w]
-    if not wb.running:
-        wb.running = 1
-        schedule(m, m.cfg.flusher_slot + w, m.clock.now + m.cfg.kswapd_wake)
-        m.clock.wake = 1
+    wake(m, wbs(m)[w].dwork, 1, m.clock.now + m.cfg.kswapd_wake)
 
 
 @kernel
@@ -92,75 +88,12 @@ def flush_foreign(m, memcg):
 
 
 @kernel
-def _next_work(m, w):
-    """Start the next piece of work of this round (wb_do_writeback); False: the round is over."""
-    wb = wbs(m)[w]
-    wb.left, wb.in_pass, wb.work_began = EVERYTHING, 0, jiffies(m)
-    if wb.asked > 0:
-        wb.work, wb.left, wb.asked = ASKED, wb.asked, 0
-        return True
-    interval = m.cfg.dirty_writeback_centisecs * CENTISECOND
-    if wb.stage < PERIODIC:
-        wb.stage = PERIODIC
-        if interval and m.clock.now >= wb.last_periodic + interval:
-            wb.last_periodic = m.clock.now
-            wb.work, wb.left = PERIODIC, m.vm.nr_dirty + m.cfg.nr_files
-            return True
-    if wb.stage < BACKGROUND:
-        wb.stage = BACKGROUND
-        if over_bg_thresh(m, w):
-            wb.work = BACKGROUND
-            return True
-    return False
-
-
-@kernel
-def _finished(m, w):
-    """Whether the present work is done or has to yield (the tests at the top of wb_writeback's loop)."""
-    wb = wbs(m)[w]
-    if wb.left <= 0 or (wb.work != ASKED and wb.asked > 0):
-        return True
-    return wb.work == BACKGROUND and not over_bg_thresh(m, w)
-
-
-@kernel
 def chunk_size(m, w, left):
     """Pages to write of one file before the next one's turn, of `left` in all (writeback_chunk_size; 1024 to 3.0)."""
     if m.cfg.fixed_chunk:
         return min(MIN_WRITEBACK_PAGES, left)
     pages = min(wbs(m)[w].avg_write_bandwidth // 2, wb_domains(m)[0].dirty_limit // 8, left)
     return (pages + MIN_WRITEBACK_PAGES) // MIN_WRITEBACK_PAGES * MIN_WRITEBACK_PAGES
-
-
-@kernel
-def _take_inode(m, w, job, left):
-    """Turn to the next file of the wb's pass, from where its writing stopped last (range_cyclic)."""
-    file = wbs(m)[w].inodes[B_IO].head
-    f = files(m)[file]
-    del_inode(m, file)
-    f.on = WRITING
-    estimate_start(m, w)
-    job.inode, job.chunk = file, chunk_size(m, w, left)
-    job.nr_to_write = job.chunk
-    job.index, job.stop, job.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
-    begin_count(job, f)
-
-
-@kernel
-def _put_inode(m, job):
-    """Done with a file for now: where it goes; (pages written, 1 when it is clean)."""
-    file, written = job.inode, job.chunk - job.nr_to_write
-    f = files(m)[file]
-    f.writeback_index, f.on, job.inode = job.index, 0, NONE
-    end_visit(m, file)
-    clean = _requeue(m, job, file)
-    if m.cfg.cgroup_writeback:
-        owner = owner_by_majority(m, job, file)
-        if owner != wbs(m)[f.wb].memcg:
-            switch_wb(m, file, owner)
-            if f.on:
-                wake_flusher(m, f.wb)
-    return written, clean
 
 
 @kernel
@@ -213,94 +146,132 @@ def submit_run(m, file, index, most):
 
 
 @kernel
-def _write_some(m, job, slot, purpose):
-    """Send one request of the file at hand: the pages, 0 when it has no more, -1 when actor `slot` waits for room."""
-    index = _next_index(m, job) if job.nr_to_write > 0 else NONE
-    if index == NONE:
-        return 0
-    disk = files(m)[job.inode].disk
-    full = full_queue(m, disk, purpose, slot)
-    if full != NONE:
-        wait_for_request(m, full, slot)
-        return -1
-    count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
-    if m.cfg.cgroup_writeback:
-        count_owners(m, job, index, count)
-    count_request(m, slot)
-    job.nr_to_write -= count
-    job.index = index + count
-    return count
+def write_cache_pages(m, job, w):
+    """Write dirty pages of the file at hand, a request at a time, until the chunk is done or there are no more.
 
-
-@kernel
-def write_for_dirtier(m, t, w, pages):
-    """Task `t` writes so many pages of the wb's files itself (writeback_inodes_wb): how many it wrote in the end.
-
-    -1 when it rests until the queue has room; the next call goes on. Files at which the flusher is are left to it.
+    `w`: the wb whose flusher this is, NONE: a dirtier at work for it.
     """
-    task, lists = tasks(m)[t], wbs(m)[w].inodes
-    job = task.job
-    if job.inode == NONE:
-        task.dirtier_wrote, task.dirtier_began = 0, m.clock.now
-        if lists[B_IO].n == 0:
-            move_expired(m, w, m.clock.now)
-    while True:
-        if job.inode != NONE:
-            sent = _write_some(m, job, t, IO_NORMAL)
-            if sent > 0:
-                continue
-            if sent < 0:
-                return -1
-            task.dirtier_wrote += _put_inode(m, job)[0]
-        over = m.clock.now - task.dirtier_began > PASS_NS or task.dirtier_wrote >= pages
-        if lists[B_IO].n == 0 or (task.dirtier_wrote and over):
-            return task.dirtier_wrote
-        _take_inode(m, w, job, pages - task.dirtier_wrote)
+    disk = files(m)[job.inode].disk
+    while job.nr_to_write > 0:
+        index = _next_index(m, job)
+        if index == NONE:
+            return
+        get_request(m, disk, IO_NORMAL if w == NONE else _purpose(m, w), m.clock.actor)
+        count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
+        if m.cfg.cgroup_writeback:
+            count_owners(m, job, index, count)
+        count_request(m, m.clock.actor)
+        job.nr_to_write -= count
+        job.index = index + count
+        cond_resched(m)
 
 
 @kernel
-def _next_inode(m, w):
-    """Go on with the pass, or begin or end one (wb_writeback, writeback_sb_inodes)."""
+def writeback_single_inode(m, w, left, by_flusher):
+    """Write a chunk of the next file of the wb, from where its writing stopped last (range_cyclic).
+
+    (pages written, 1 when the file is clean).
+    """
+    job, file = jobs(m)[m.clock.actor], wbs(m)[w].inodes[B_IO].head
+    f = files(m)[file]
+    del_inode(m, file)
+    f.on = WRITING
+    estimate_start(m, w)
+    chunk = chunk_size(m, w, left)
+    job.inode, job.nr_to_write = file, chunk
+    job.index, job.stop, job.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
+    begin_count(job, f)
+    write_cache_pages(m, job, w if by_flusher else NONE)
+    f.writeback_index, f.on, job.inode = job.index, 0, NONE
+    end_visit(m, file)
+    clean = _requeue(m, job, file)
+    if m.cfg.cgroup_writeback:
+        owner = owner_by_majority(m, job, file)
+        if owner != wbs(m)[f.wb].memcg:
+            switch_wb(m, file, owner)
+            if f.on:
+                wake_flusher(m, f.wb)
+    return chunk - job.nr_to_write, clean
+
+
+@kernel
+def writeback_inodes_wb(m, w, pages):
+    """The running task writes so many pages of the wb's files itself; how many it wrote in the end.
+
+    Files at which the flusher is are left to it.
+    """
+    lists, written, began = wbs(m)[w].inodes, 0, m.clock.now
+    if lists[B_IO].n == 0:
+        move_expired(m, w, began)
+    while lists[B_IO].n and not (written and (m.clock.now - began > PASS_NS or written >= pages)):
+        written += writeback_single_inode(m, w, pages - written, False)[0]
+    return written
+
+
+@kernel
+def writeback_sb_inodes(m, w, left, work_began):
+    """One pass of a flusher over the files queued for it; (pages written, the same and files found clean)."""
+    lists, written, progress, began = wbs(m)[w].inodes, 0, 0, m.clock.now
+    while lists[B_IO].n and not (progress and (m.clock.now - began > PASS_NS or written >= left)):
+        pages, clean = writeback_single_inode(m, w, left - written, True)
+        written += pages
+        progress += pages + clean
+        update_bandwidth(m, w, work_began)
+    return written, progress
+
+
+@kernel
+def _may_go_on(m, w, left):
+    """Whether there is reason to go on with the work at hand and nothing more urgent to do."""
     wb = wbs(m)[w]
-    if not wb.in_pass:
-        if _finished(m, w):
-            wb.work = IDLE
-            return
+    if left <= 0 or (wb.work != ASKED and wb.asked > 0):
+        return False
+    return wb.work != BACKGROUND or over_bg_thresh(m, w)
+
+
+@kernel
+def wb_writeback(m, w, work, pages):
+    """Write up to `pages`: what was asked for, what is old, or all beyond the background threshold."""
+    wb, left, began = wbs(m)[w], pages, jiffies(m)
+    wb.work = work
+    while _may_go_on(m, w, left):
         if wb.inodes[B_IO].n == 0:
             expired = m.clock.now - m.cfg.dirty_expire_centisecs * CENTISECOND
-            move_expired(m, w, expired if wb.work == PERIODIC else m.clock.now)
-        wb.in_pass, wb.wrote, wb.pass_began = 1, 0, m.clock.now
-    over = wb.wrote and (m.clock.now - wb.pass_began > PASS_NS or wb.left <= 0)
-    if wb.inodes[B_IO].n and not over:
-        _take_inode(m, w, wb.job, wb.left)
-        return
-    wb.in_pass = 0
-    if wb.wrote == 0 and wb.inodes[B_MORE_IO].n == 0:
-        wb.work = IDLE
+            move_expired(m, w, expired if work == PERIODIC else m.clock.now)
+        written, progress = writeback_sb_inodes(m, w, left, began)
+        left -= written
+        if progress == 0 and wb.inodes[B_MORE_IO].n == 0:
+            break
+    wb.work = IDLE
 
 
 @kernel
-def flusher_step(m, w):
-    """Send one request, or find that there is nothing to send; when the flusher goes on is on its clock."""
-    wb, slot = wbs(m)[w], m.cfg.flusher_slot + w
-    if not wb.running:
-        wb.running, wb.stage = 1, IDLE
+def _do_what_was_asked(m, w):
+    wb = wbs(m)[w]
+    while wb.asked > 0:
+        pages, wb.asked = wb.asked, 0
+        wb_writeback(m, w, ASKED, pages)
+
+
+@kernel
+def wb_do_writeback(m, w):
+    """One round: what was asked for comes first, between the other kinds of work, too."""
+    wb, interval = wbs(m)[w], m.cfg.dirty_writeback_centisecs * CENTISECOND
+    _do_what_was_asked(m, w)
+    if interval and m.clock.now >= wb.last_periodic + interval:
+        wb.last_periodic = m.clock.now
+        wb_writeback(m, w, PERIODIC, m.vm.nr_dirty + m.cfg.nr_files)
+        _do_what_was_asked(m, w)
+    if over_bg_thresh(m, w):
+        wb_writeback(m, w, BACKGROUND, EVERYTHING)
+        _do_what_was_asked(m, w)
+
+
+@hook
+def flusher(m, w):
+    """The daemon of a wb (wb_workfn)."""
+    wb = wbs(m)[w]
     while True:
-        if wb.job.inode != NONE:
-            sent = _write_some(m, wb.job, slot, _purpose(m, w))
-            if sent > 0:
-                schedule(m, slot, m.clock.now)
-                return
-            if sent < 0:
-                return
-            written, clean = _put_inode(m, wb.job)
-            wb.left -= written
-            wb.wrote += written + clean
-            update_bandwidth(m, w, wb.work_began)
-        elif wb.work != IDLE:
-            _next_inode(m, w)
-        elif not _next_work(m, w):
-            wb.running = wb.stage = 0
-            waits = has_dirty_io(m, w) and m.cfg.dirty_writeback_centisecs
-            schedule(m, slot, m.clock.now + m.cfg.dirty_writeback_centisecs * CENTISECOND if waits else NEVER)
-            return
+        looks_again = has_dirty_io(m, w) and m.cfg.dirty_writeback_centisecs
+        wait(m, wb.dwork, m.cfg.dirty_writeback_centisecs * CENTISECOND if looks_again else FOREVER)
+        wb_do_writeback(m, w)

@@ -1,16 +1,15 @@
 """Direct and limit reclaim since 4.8: one pass per node and priority, 12 down to 0, until 32 pages are reclaimed.
 
 Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
-forced if it was refused, then ignoring memory.low if that held reclaim back. A task that falls asleep on the way
-(`reclaim_throttle`) gives up, and goes on from there when it calls again. An allocation is out of memory after sixteen
+forced if it was refused, then ignoring memory.low if that held reclaim back. An allocation is out of memory after sixteen
 rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
 """
 
-from model.jit import caller, hook, kernel
+from model.jit import caller, hook, kernel, scans
+from model.mm.gfp import FS, gfp_zone
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
-from model.mm.suspend import resume, suspend
 from model.mm.swap import nr_swap_pages
-from model.mm.vmscan import DIRECT, begin, reclaimable_pages, shrink_node, soft_limits_first
+from model.mm.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
@@ -21,68 +20,71 @@ throttle_pass = caller("throttle_pass")
 
 
 @kernel
-def first_zone(m, nid, highest_zoneidx):
-    """The zone the caller prefers: the first of its zonelist it may use."""
+def allowed(m, s, z):
+    """Whether the caller of the reclaim may use the zone."""
+    zone, sc = m.zones[z], scans(m)[s]
+    return zone.kind <= sc.highest_zoneidx and sc.nodemask >> zone.node & 1
+
+
+@kernel
+def first_zone(m, nid, highest_zoneidx, nodemask):
+    """The zone a caller prefers: the first of node `nid`'s zonelist it may use."""
     home = m.nodes[nid]
     for i in range(home.nr_zonelist):
-        if m.zones[home.zonelist[i]].kind <= highest_zoneidx and m.clock.mask >> m.zones[home.zonelist[i]].node & 1:
+        zone = m.zones[home.zonelist[i]]
+        if zone.kind <= highest_zoneidx and nodemask >> zone.node & 1:
             return home.zonelist[i]
     return home.zonelist[0]
 
 
 @kernel
-def nodes_pass(m, nid, highest_zoneidx):
-    """One priority: shrink each node of the zonelist once, in its order, from position `sc.at` on."""
-    seen, home, sc = 0, m.nodes[nid], m.sc[DIRECT]
+def shrink_zones(m, s, nid):
+    """One priority: shrink each node of the zonelist once, in its order."""
+    seen, home, sc = 0, m.nodes[nid], scans(m)[s]
     for i in range(home.nr_zonelist):
-        z = home.zonelist[i]
-        node = m.zones[z].node
-        if m.zones[z].kind > highest_zoneidx or seen >> node & 1 or not m.clock.mask >> node & 1:
+        node = m.zones[home.zonelist[i]].node
+        if seen >> node & 1 or not allowed(m, s, home.zonelist[i]):
             continue
         seen |= 1 << node
-        if i < sc.at:
-            continue
-        sc.at = i + 1
         sc.node, sc.zone = node, m.nodes[node].first_zone
-        soft_limits_first(m, DIRECT)
-        shrink_node(m, DIRECT)
-        if m.clock.blocked_until:
-            return
+        soft_limits_first(m, s)
+        shrink_node(m, s)
 
 
 @kernel
-def all_priorities(m, nid, highest_zoneidx):
-    """From the present priority down to 0 until the target is met, or until the task falls asleep; pages reclaimed."""
-    sc = m.sc[DIRECT]
-    while True:
-        if sc.at == 0:
-            sc.nr_scanned = 0
-        nodes_pass(m, nid, highest_zoneidx)
-        if m.clock.blocked_until:
-            return sc.nr_reclaimed
-        shrink_slab_pass(m, DIRECT)
-        throttle_pass(m, DIRECT, first_zone(m, nid, highest_zoneidx))
-        if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
-            break
-        sc.priority, sc.at = sc.priority - 1, 0
-        if m.clock.blocked_until:
-            return sc.nr_reclaimed
-    seen, home = 0, m.nodes[nid]
+def end_on_every_node(m, s, nid):
+    """A round of priorities is over on every node of the zonelist."""
+    seen, home, sc = 0, m.nodes[nid], scans(m)[s]
     for i in range(home.nr_zonelist):
         sc.node, sc.zone = m.zones[home.zonelist[i]].node, home.zonelist[i]
         if not seen >> sc.node & 1:
             seen |= 1 << sc.node
-            end_reclaim(m, DIRECT)
+            end_reclaim(m, s)
+
+
+@kernel
+def all_priorities(m, s, nid):
+    """From priority 12 down to 0 until the target is met; pages reclaimed."""
+    sc = scans(m)[s]
+    while True:
+        sc.nr_scanned = 0
+        shrink_zones(m, s, nid)
+        shrink_slab_pass(m, s)
+        throttle_pass(m, s, first_zone(m, nid, sc.highest_zoneidx, sc.nodemask))
+        if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
+            break
+        sc.priority -= 1
+    end_on_every_node(m, s, nid)
     return sc.nr_reclaimed
 
 
 @kernel
-def try_to_free(m, nid, highest_zoneidx):
+def do_try_to_free_pages(m, s, nid):
     """Reclaim as the scan control says, and again with fewer scruples while nothing comes of it; pages reclaimed."""
-    sc = m.sc[DIRECT]
+    sc = scans(m)[s]
     while True:
-        got = all_priorities(m, nid, highest_zoneidx)
-        if got or m.clock.blocked_until:
+        got = all_priorities(m, s, nid)
+        if got:
             return got
         if sc.partial and not sc.full_walk:
             sc.full_walk, sc.partial = 1, 0
@@ -92,36 +94,47 @@ def try_to_free(m, nid, highest_zoneidx):
             sc.force_deactivate, sc.low_reclaim, sc.low_skipped = 0, 1, 0
         else:
             return 0
-        sc.priority, sc.at = DEF_PRIORITY, 0
+        sc.priority = DEF_PRIORITY
+
+
+@kernel
+def begin_direct(m, gfp, nodemask):
+    """A reclaim call by the running task for the whole machine; its scan control."""
+    s = own_scan(m)
+    begin(m, s, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, gfp_zone(gfp))
+    scans(m)[s].nodemask = nodemask
+    if not gfp & FS:
+        scans(m)[s].may_enter_fs = 0
+    return s
+
+
+@kernel
+def begin_for_group(m, memcg, want, swappiness, proactive):
+    """A reclaim call by the running task or controller for a group; its scan control."""
+    s = own_scan(m)
+    begin(m, s, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
+    scans(m)[s].given_swappiness, scans(m)[s].proactive = swappiness, proactive
+    return s
 
 
 @hook
-def direct_reclaim(m, nid, highest_zoneidx, task):
-    begin(m, DIRECT, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, highest_zoneidx)
-    resume(m, DIRECT, task)
-    got = try_to_free(m, nid, highest_zoneidx)
-    if m.clock.blocked_until:
-        suspend(m, DIRECT, task)
-    return got
+def direct_reclaim(m, nid, gfp, nodemask):
+    return do_try_to_free_pages(m, begin_direct(m, gfp, nodemask), nid)
 
 
 @hook
-def retry_zone(m, nid, fruitless):
+def retry_zone(m, nid, fruitless, nodemask):
     home = m.nodes[nid]
     for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
         z = home.zonelist[i]
         zone = m.zones[z]
         available = zone.nr_free + reclaimable_pages(m, z, nr_swap_pages(m))
-        if m.clock.mask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
+        if nodemask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
             return z + 1
     return 0
 
 
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
-    may_block, m.clock.may_block = m.clock.may_block, 0
-    begin(m, DIRECT, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
-    m.sc[DIRECT].given_swappiness, m.sc[DIRECT].proactive = swappiness, proactive
-    got = try_to_free(m, m.cpus[m.clock.cpu].node, HIGHEST)
-    m.clock.may_block = may_block
-    return got
+    s = begin_for_group(m, memcg, want, swappiness, proactive)
+    return do_try_to_free_pages(m, s, m.cpus[m.clock.cpu].node)

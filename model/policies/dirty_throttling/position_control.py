@@ -6,18 +6,10 @@ of dirtiers. With cgroup writeback the domain (machine or group) with the lower 
 """
 
 from model.jit import hook, kernel, tasks, wbs
-from model.mm.balance_dirty import (
-    AGAIN,
-    LEAVE,
-    begin_call,
-    mark_exceeded,
-    pages_to_call,
-    picked_up,
-    sleep,
-)
+from model.mm.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, picked_up
 from model.mm.dirty_control import dirtier_estimate, exceeded, flusher_estimate, look, position, stat_error
 from model.mm.dirty_pause import max_pause, min_pause, poll_interval
-from model.mm.page_writeback import nr_reclaimable
+from model.mm.page_writeback import dtc, nr_reclaimable
 from model.mm.timers import jiffies
 from model.mm.writeback import flush_foreign, start_background
 from model.registry import AXES
@@ -44,7 +36,7 @@ RULES = {"reserve": True, "background_by_device": True}
 @kernel
 def freerun(m, i, strict):
     """(whether domain `i` of the call is below the level where throttling begins, pages until the next call if so)."""
-    d = m.dtcs[i]
+    d = dtc(m, i)
     dirty, thresh, background = d.dirty, d.thresh, d.bg_thresh
     if strict:
         dirty, thresh, background = d.wb_dirty, d.wb_thresh, d.wb_bg_thresh
@@ -65,81 +57,70 @@ def free_run(m, t, domains, strict):
 
 
 @kernel
-def carry_forward(m, t, pause, period):
+def carry_forward(m, t, pause, period, pages):
     """The pause is not worth sleeping: what it would have been counts next time."""
     task = tasks(m)[t]
     if pause < -m.cfg.hz:
         task.dirty_paused_when, task.nr_dirtied = jiffies(m), 0
     elif period:
         task.dirty_paused_when, task.nr_dirtied = task.dirty_paused_when + period, 0
-    elif task.nr_dirtied_pause <= task.pages_dirtied:
-        task.nr_dirtied_pause += task.pages_dirtied
+    elif task.nr_dirtied_pause <= pages:
+        task.nr_dirtied_pause += pages
 
 
 @kernel
-def governing(m, w, domains):
-    """The domain of the call with the lower position ratio; estimates are brought up to date on the way."""
+def governing(m, w, began, domains):
+    """(the domain of the call with the lower position ratio, whether any is exceeded); estimates follow on the way."""
     strict, over, least = m.bdis[wbs(m)[w].bdi].strictlimit, False, 0
     for i in range(domains):
         over |= exceeded(m, i, strict)
-        if position(m, i, w) < m.dtcs[least].pos_ratio:
+        if position(m, i, w) < dtc(m, least).pos_ratio:
             least = i
-    tasks(m)[m.clock.task].bdp_exceeded = over
     mark_exceeded(m, w, over)
-    dirtier_estimate(m, w, domains, True, True)
-    return least
+    dirtier_estimate(m, w, began, domains, True, True)
+    return least, over
 
 
 @kernel
-def pause_by_rate(m, t, w, i):
-    """Sleep for what the pages take at the task's rate, less the time since the last pause; until when, or 0."""
-    task, wb, now = tasks(m)[t], wbs(m)[w], jiffies(m)
-    rate = wb.dirty_ratelimit * m.dtcs[i].pos_ratio >> 10
-    longest = max_pause(m.dtcs[i].wb_dirty, wb.avg_write_bandwidth, m.cfg.hz)
-    shortest, pages, _ = min_pause(wb.avg_write_bandwidth, wb.dirty_ratelimit, rate, longest, m.cfg.hz)
+def pause_by_rate(m, t, w, i, pages):
+    """Sleep for what the pages take at the task's rate, less the time since the last pause; whether to look again."""
+    task, wb, now, d = tasks(m)[t], wbs(m)[w], jiffies(m), dtc(m, i)
+    rate = wb.dirty_ratelimit * d.pos_ratio >> 10
+    longest = max_pause(d.wb_dirty, wb.avg_write_bandwidth, m.cfg.hz)
+    shortest, next_pages, _ = min_pause(wb.avg_write_bandwidth, wb.dirty_ratelimit, rate, longest, m.cfg.hz)
     pause = longest
     if rate:
-        period = m.cfg.hz * task.pages_dirtied // rate
+        period = m.cfg.hz * pages // rate
         pause = period - (now - task.dirty_paused_when if task.dirty_paused_when else 0)
         if pause < shortest:
-            carry_forward(m, t, pause, period)
-            return 0
+            carry_forward(m, t, pause, period, pages)
+            return False
         if pause > longest:
             now += min(pause - longest, longest)
             pause = longest
-    task.dirty_paused_when, task.nr_dirtied, task.nr_dirtied_pause = now + pause, 0, pages
-    return sleep(m, t, pause, LEAVE if rate or m.dtcs[i].wb_dirty <= stat_error(m) else AGAIN)
+    task.dirty_paused_when, task.nr_dirtied, task.nr_dirtied_pause = now + pause, 0, next_pages
+    pause_dirtier(m, t, w, pause)
+    return not rate and d.wb_dirty > stat_error(m) and not task.killed
 
 
 @kernel
-def turn(m, t):
-    """One turn of the loop in balance_dirty_pages; until when the task sleeps, or 0."""
-    task = tasks(m)[t]
-    w = task.bdp_wb
-    m.clock.now += m.cfg.balance_dirty
-    domains = look(m, w)
-    if nr_reclaimable(m) > m.dtcs[0].bg_thresh:
+def balance_dirty_pages(m, t, w, pages):
+    """Task `t` has dirtied so many pages of the wb: it sleeps as its rate says, again while it may not write at all."""
+    began, over, again = jiffies(m), False, True
+    while again:
+        m.clock.now += m.cfg.balance_dirty
+        domains = look(m, w)
+        if nr_reclaimable(m) > dtc(m, 0).bg_thresh:
+            start_background(m, w)
+        if free_run(m, t, domains, m.bdis[wbs(m)[w].bdi].strictlimit):
+            break
         start_background(m, w)
-    if free_run(m, t, domains, m.bdis[wbs(m)[w].bdi].strictlimit):
-        return leave(m, t)
-    start_background(m, w)
-    if m.cfg.cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
-        flush_foreign(m, wbs(m)[w].memcg)
-    until = pause_by_rate(m, t, w, governing(m, w, domains))
-    return until if until else leave(m, t)
-
-
-@kernel
-def leave(m, t):
-    """The task goes on."""
-    if not tasks(m)[t].bdp_exceeded:
-        wbs(m)[tasks(m)[t].bdp_wb].dirty_exceeded = 0
-    return 0
-
-
-@hook
-def balance_dirty_pages(m, t):
-    return leave(m, t) if tasks(m)[t].throttled == LEAVE else turn(m, t)
+        if m.cfg.cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
+            flush_foreign(m, wbs(m)[w].memcg)
+        least, over = governing(m, w, began, domains)
+        again = pause_by_rate(m, t, w, least, pages)
+    if not over:
+        wbs(m)[w].dirty_exceeded = 0
 
 
 @hook
@@ -148,10 +129,10 @@ def balance_dirty_pages_ratelimited(m, t):
     w = task.balance_wb - 1
     ratelimit = pages_to_call(m, t, w)
     picked_up(m, t, ratelimit)
-    if task.nr_dirtied < ratelimit:
-        return 0
-    begin_call(m, t, w, task.nr_dirtied)
-    return turn(m, t)
+    if task.nr_dirtied >= ratelimit:
+        m.vm.balance_dirty_pages += 1
+        balance_dirty_pages(m, t, w, task.nr_dirtied)
+    return 0
 
 
 @hook

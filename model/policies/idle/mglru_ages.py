@@ -6,7 +6,7 @@ aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's ow
 lru: mglru.
 """
 
-from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, tasks
+from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, scans, tasks
 from model.layout import MAX_GENS, NONE
 from model.mm.gen_age import age
 from model.mm.gens import gen_of
@@ -15,7 +15,7 @@ from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
 from model.mm.state import LRU
 from model.mm.truth import judge, judgement_due
-from model.mm.vmscan import DIRECT, begin
+from model.mm.vmscan import begin, own_scan
 from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/mm/multigen_lru.rst, 6.18"
@@ -65,10 +65,10 @@ def idle_step(m, node):
     if seen.pos == 0:
         seen.started = m.clock.now
         m.clock.now += m.cfg.kswapd_wake
-    begin(m, DIRECT, seen.pos, 0, 0, 3)
-    m.sc[DIRECT].node, m.sc[DIRECT].zone = node, m.nodes[node].first_zone
+    begin(m, own_scan(m), seen.pos, 0, 0, 3)
+    scans(m)[own_scan(m)].node, scans(m)[own_scan(m)].zone = node, m.nodes[node].first_zone
     forget_walks(m, seen.pos, node)
-    age(m, DIRECT, lruvec_of(m, seen.pos, node, m.nodes[node].first_zone), SWAPPINESS, 1, 1)
+    age(m, own_scan(m), lruvec_of(m, seen.pos, node, m.nodes[node].first_zone), SWAPPINESS, 1, 1)
     seen.pos += 1
     if seen.pos < m.cfg.nr_memcgs:
         return m.clock.now

@@ -5,34 +5,20 @@ watermarks, and the priority falls when a pass scanned less than that or reclaim
 the daemon gives up until direct reclaim makes progress.
 """
 
-from model.jit import caller, hook, kernel
+from model.core.sleep import FOREVER, cond_resched, current, wait
+from model.jit import caller, hook, kernel, scans
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import clear_flags
-from model.mm.vmscan import (
-    begin,
-    begin_lruvec,
-    come_to,
-    end_node,
-    finish_lruvec,
-    more_rounds,
-    shrink_round,
-    soft_limits_first,
-    to_shrink,
-)
+from model.mm.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
-START, PASS, LRUVEC, NAP = 0, 1, 2, 3
 NAP_NS = 100_000_000  # HZ/10
-prepare_scan = caller("prepare_scan")
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
-first_group = caller("first_group")
-next_group = caller("next_group")
-shrink_slab = caller("shrink_slab")
 shrink_slab_pass = caller("shrink_slab_pass")
 
 
@@ -56,95 +42,86 @@ def kswapd_needed(m, z, highest_zoneidx):
 
 
 @kernel
-def start_pass(m, nid):
-    """Set the target of a pass at the present priority and let inactive anonymous lists that run low grow."""
-    node, target = m.nodes[nid], 0
-    for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        target += max(m.zones[z].wmark_high, SWAP_CLUSTER_MAX)
-    begin(m, nid, 0, node.kswapd_priority, target, node.highest_zoneidx)
-    sc = m.sc[nid]
-    sc.node, sc.zone = nid, node.first_zone
+def age_active_anon(m, s, nid):
+    """Let inactive anonymous lists that run low grow (kswapd_age_node)."""
+    sc, first = scans(m)[s], m.nodes[nid].first_zone
     for memcg in range(m.cfg.nr_memcgs):
-        sc.lruvec = lruvec_of(m, memcg, nid, node.first_zone)
+        sc.lruvec = lruvec_of(m, memcg, nid, first)
         if m.cfg.total_swap and not m.cfg.lru_gen:
             come_to(m)
-        if age_anon(m, nid):
-            shrink_active(m, nid, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
-    soft_limits_first(m, nid)
+        if age_anon(m, s):
+            shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+
+
+@kernel
+def kswapd_shrink_node(m, s, nid):
+    """One pass over the node at the present priority; whether that was a high enough one for it."""
+    sc, node, target = scans(m)[s], m.nodes[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        target += max(m.zones[z].wmark_high, SWAP_CLUSTER_MAX)
+    begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.highest_zoneidx)
+    age_active_anon(m, s, nid)
+    soft_limits_first(m, s)
     sc.nr_scanned = 0
-    prepare_scan(m, nid)
-    to_shrink(m, nid, first_group(m, nid))
+    shrink_node(m, s)
+    shrink_slab_pass(m, s)
+    return sc.nr_scanned >= sc.nr_to_reclaim or sc.nr_reclaimed >= sc.nr_to_reclaim
 
 
 @kernel
-def end_pass(m, nid):
-    """Lower the priority if the pass did not reach its target; 0 when the run is over."""
-    node, sc = m.nodes[nid], m.sc[nid]
-    end_node(m, nid)
-    shrink_slab_pass(m, nid)
-    node.kswapd_reclaimed += sc.nr_reclaimed
-    if (sc.nr_scanned < sc.nr_to_reclaim and sc.nr_reclaimed < sc.nr_to_reclaim) or sc.nr_reclaimed == 0:
-        node.kswapd_priority -= 1
-    return node.kswapd_priority >= 1
-
-
-@kernel
-def end_run(m, nid):
-    """The run is over: count a failure if it reclaimed nothing, then nap or sleep."""
-    node = m.nodes[nid]
-    end_reclaim(m, nid)
-    if node.kswapd_reclaimed:
+def balance_pgdat(m, nid):
+    """Reclaim on the node until a zone is balanced or priority 1 has been tried; count a run that gave nothing."""
+    s, node, reclaimed = own_scan(m), m.nodes[nid], 0
+    sc = scans(m)[s]
+    m.vm.pageoutrun += 1
+    sc.priority = DEF_PRIORITY
+    cond_resched(m)
+    while sc.priority >= 1 and not balanced(m, nid, node.highest_zoneidx):
+        enough = kswapd_shrink_node(m, s, nid)
+        reclaimed += sc.nr_reclaimed
+        if not enough or sc.nr_reclaimed == 0:
+            sc.priority -= 1
+        cond_resched(m)
+    end_reclaim(m, s)
+    if reclaimed:
         node.kswapd_failures = 0
     elif not balanced(m, nid, node.highest_zoneidx):
         node.kswapd_failures += 1
-    if balanced(m, nid, node.highest_zoneidx):
-        clear_flags(m, nid)
-        node.kswapd_run, node.kswapd_phase, node.kswapd_at = 2, NAP, m.clock.now + NAP_NS
-    elif node.kswapd_failures >= MAX_RECLAIM_RETRIES:
-        node.kswapd_run = 0
-    else:
-        m.vm.kswapd_high_wmark_hit_quickly += 1
-        node.kswapd_phase = START
-
-
-@hook
-def kswapd_step(m, nid):
-    node = m.nodes[nid]
-    if node.kswapd_phase == NAP:
-        if balanced(m, nid, node.highest_zoneidx):
-            node.kswapd_run = 0
-        else:
-            m.vm.kswapd_high_wmark_hit_quickly += 1
-            node.kswapd_run, node.kswapd_phase = 1, START
-    elif node.kswapd_phase == START:
-        m.vm.pageoutrun += 1
-        node.kswapd_priority, node.kswapd_reclaimed, node.kswapd_phase = DEF_PRIORITY, 0, PASS
-    elif node.kswapd_phase == PASS:
-        if balanced(m, nid, node.highest_zoneidx):
-            end_run(m, nid)
-        else:
-            start_pass(m, nid)
-            node.kswapd_phase = LRUVEC
-            if m.sc[nid].group >= 0:
-                begin_lruvec(m, nid, lruvec_of(m, m.sc[nid].group, nid, node.first_zone))
-    elif m.sc[nid].group >= 0 and more_rounds(m, nid) and shrink_round(m, nid):
-        return 1
-    elif not another_group(m, nid):
-        node.kswapd_phase = PASS
-        if not end_pass(m, nid):
-            end_run(m, nid)
-    return 1
 
 
 @kernel
-def another_group(m, nid):
-    """Finish the current group's lruvec and start on the next one's; 0 when the walk over groups is done."""
-    sc = m.sc[nid]
-    if sc.group < 0:
-        return 0
-    finish_lruvec(m, nid)
-    shrink_slab(m, nid, sc.group)
-    if to_shrink(m, nid, next_group(m, nid, sc.group)) < 0:
-        return 0
-    begin_lruvec(m, nid, lruvec_of(m, sc.group, nid, m.nodes[nid].first_zone))
-    return 1
+def prepare_kswapd_sleep(m, nid):
+    """Whether there is nothing to do, or nothing that could be done."""
+    node = m.nodes[nid]
+    if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
+        return True
+    if balanced(m, nid, node.highest_zoneidx):
+        clear_flags(m, nid)
+        return True
+    return False
+
+
+@kernel
+def kswapd_try_to_sleep(m, nid):
+    """A nap first, and sleep when the node is still balanced after it; else work on at once."""
+    node, undisturbed = m.nodes[nid], True
+    if prepare_kswapd_sleep(m, nid):
+        undisturbed = wait(m, node.kswapd_wait, NAP_NS) >= NAP_NS
+    if undisturbed and prepare_kswapd_sleep(m, nid):
+        m.clock.pass_over = m.cfg.check
+        wait(m, node.kswapd_wait, FOREVER)
+    elif undisturbed:
+        m.vm.kswapd_high_wmark_hit_quickly += 1
+    else:
+        m.vm.kswapd_low_wmark_hit_quickly += 1
+
+
+@hook
+def kswapd(m, nid):
+    node = m.nodes[nid]
+    wait(m, node.kswapd_wait, FOREVER)
+    while True:
+        began = m.clock.now - current(m).slept
+        balance_pgdat(m, nid)
+        node.vm.kswapd_ns += m.clock.now - current(m).slept - began
+        kswapd_try_to_sleep(m, nid)

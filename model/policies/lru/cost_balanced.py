@@ -6,7 +6,7 @@ reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded t
 (`file_workingset`) anonymous pages still start active, are activated at one sighting, and leave no shadow.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, memcgs
+from model.jit import frames, hook, kernel, lruvecs, memcgs, scans
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -67,14 +67,14 @@ FOLD, IO_ONLY, FILE_WORKINGSET, SCAN_ON = 0, 1, 2, 3
 @kernel
 def target_size(m, s, lru):
     """Size of a list in the subtree being reclaimed, as statistics have it."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     return lru_size(m, lruvec_of(m, sc.memcg, sc.node, sc.zone), lru)
 
 
 @kernel
 def target_activated(m, s, kind):
     """Refaults activated so far in the subtree being reclaimed, as statistics have them (kind 0 anon, 1 file)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     vec = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     return vec.seen_activated[kind] if sc.memcg else vec.activated[kind]
 
@@ -86,7 +86,7 @@ def new_anon_active(m):
 
 @hook
 def prepare_scan(m, s):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if m.params[LRU_AXIS, FOLD]:
         read_stat(m, sc.memcg)
     target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
@@ -111,7 +111,7 @@ def prepare_scan(m, s):
 @kernel
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count decides it."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if cannot_swap(m, s):
         return FILE_ONLY
     if sc.swappiness == SWAPPINESS_ANON_ONLY:
@@ -125,7 +125,7 @@ def balance(m, s):
 
 @hook
 def scan_count(m, s):
-    sc, how = m.sc[s], balance(m, s)
+    sc, how = scans(m)[s], balance(m, s)
     ap, fp = cost_pressure(sc.swappiness, sc.anon_cost, sc.file_cost)
     for lru in range(4):
         size = unprotected(m, s, lruvecs(m)[sc.lruvec].lists[lru].n) >> sc.priority
@@ -136,7 +136,7 @@ def scan_count(m, s):
 
 @hook
 def may_shrink_active(m, s, file):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if not (sc.may_deactivate >> file) & 1:
         sc.skipped_deactivate = 1
         return 0
@@ -146,7 +146,7 @@ def may_shrink_active(m, s, file):
 @hook
 def after_round(m, s):
     """Once the target is met: finish the kind with less left, and scan the other only in proportion."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
         return 0
     sc.scan_adjusted = m.params[LRU_AXIS, SCAN_ON]
@@ -155,7 +155,7 @@ def after_round(m, s):
 
 @hook
 def age_anon(m, s):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if m.cfg.total_swap == 0:
         return 0
     inactive, active = lru_size(m, sc.lruvec, 0), lru_size(m, sc.lruvec, 1)
@@ -214,7 +214,7 @@ def age_nonresident(m, lv):
 
 @hook
 def evict(m, pfn, s):
-    page, sc = frames(m)[pfn], m.sc[s]
+    page, sc = frames(m)[pfn], scans(m)[s]
     if page.state & ANON and m.params[LRU_AXIS, FILE_WORKINGSET]:
         return 0
     lv = lruvec_of(m, sc.memcg, page.node, page.zone)
@@ -264,7 +264,7 @@ def refault(m, pfn, shadow):
 @hook
 def end_reclaim(m, s):
     """Remember how many refaults had been activated, to see next time whether the workingset is changing."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     for kind in range(2):
         target.snapshot[kind] = target_activated(m, s, kind)

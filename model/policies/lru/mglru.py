@@ -6,7 +6,7 @@ through files are kept by tiers, and a controller that watches refaults decides 
 or file pages, are evicted first. `two_touch` chooses the state of 6.14 and later; else it is 6.1 with its stable fixes.
 """
 
-from model.jit import hook, kernel, lrugens, lruvecs, memcgs
+from model.jit import hook, kernel, lrugens, lruvecs, memcgs, scans
 from model.layout import MAX_GENS
 from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
@@ -82,7 +82,7 @@ def _age(m, s, lv, swappiness):
 @kernel
 def nr_to_scan(m, s, swappiness):
     """Pages to scan at the present priority; 0: nothing to evict, -1: the lruvec was aged instead (get_nr_to_scan)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     lv = sc.lruvec
     wanted = evictable(m, lv, swappiness)
     if m.cfg.lru_gen == TWO_TOUCH:
@@ -105,7 +105,7 @@ def nr_to_scan(m, s, swappiness):
 
 @hook
 def lruvec_begin(m, s):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     sc.scanned = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
     sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, 1 if sc.kswapd or sc.proactive else 0
     lru_add_drain(m, m.clock.cpu)
@@ -115,7 +115,7 @@ def lruvec_begin(m, s):
 @hook
 def lruvec_round(m, s):
     """Evict one batch of the current lruvec, or age it; 1 when there is more to do."""
-    sc, swappiness = m.sc[s], swappiness_of(m, s, m.sc[s].lruvec)
+    sc, swappiness = scans(m)[s], swappiness_of(m, s, scans(m)[s].lruvec)
     wanted = nr_to_scan(m, s, swappiness)
     sc.aged = 1 if wanted < 0 else 0
     if wanted <= 0:
@@ -132,7 +132,7 @@ def lruvec_round(m, s):
 @hook
 def lruvec_end(m, s):
     """Wake the flushers when all file pages met were dirty and nobody was writing them; nothing did in 6.1."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if m.cfg.lru_gen == TWO_TOUCH and sc.unqueued_dirty and sc.unqueued_dirty == sc.file_taken:
         wakeup_flushers(m, 0)
     return 0
@@ -141,7 +141,7 @@ def lruvec_end(m, s):
 @kernel
 def set_initial_priority(m, s):
     """The daemon starts a run at the priority at which its target is met in one pass (6.3)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if m.cfg.lru_gen == ONE_TOUCH or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
         return
     node, reclaimable = m.nodes[sc.node], 0
@@ -169,7 +169,7 @@ def bits(n):
 @kernel
 def _old_enough(m, s, lv, swappiness):
     """Whether eviction would find something older than `min_ttl_ms` (lruvec_is_reclaimable)."""
-    g, sc, group = lrugens(m)[lv], m.sc[s], memcgs(m)[lruvecs(m)[lv].memcg]
+    g, sc, group = lrugens(m)[lv], scans(m)[s], memcgs(m)[lruvecs(m)[lv].memcg]
     if m.cfg.lru_gen == TWO_TOUCH and group.emin and group.usage <= group.emin:
         return False
     oldest = g.min_seq[1] if m.cfg.lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
@@ -184,7 +184,7 @@ def age_anon(m, s):
 
     After the last group: when all that is left is too young, kill instead of thrashing (lru_gen_age_node).
     """
-    sc = m.sc[s]
+    sc = scans(m)[s]
     lv = sc.lruvec
     memcg = lruvecs(m)[lv].memcg
     if memcg == 0:
@@ -208,7 +208,7 @@ def age_anon(m, s):
 
 @hook
 def end_reclaim(m, s):
-    m.sc[s].need_aging = 0
+    scans(m)[s].need_aging = 0
     return 0
 
 

@@ -6,7 +6,7 @@ keeping, without bound. Nothing remembers evicted pages. Lumpy reclaim takes a p
 order 1 and more, which the model does not make; with order 0 it does nothing.
 """
 
-from model.jit import frames, hook, kernel, lruvecs
+from model.jit import frames, hook, kernel, lruvecs, scans
 from model.mm.inactive_ratio import isqrt
 from model.mm.references import look_twice
 from model.mm.scan_balance import ANON_ONLY, FILE_ONLY, FRACT, rotation_pressure, share_out
@@ -60,7 +60,7 @@ def inactive_anon_is_low(m, lv):
 
 @hook
 def may_shrink_active(m, s, file):
-    lv = m.sc[s].lruvec
+    lv = scans(m)[s].lruvec
     if file:
         return 1 if total(m, lv, 3) > total(m, lv, 2) else 0
     return 1 if m.cfg.total_swap and inactive_anon_is_low(m, lv) else 0
@@ -69,7 +69,7 @@ def may_shrink_active(m, s, file):
 @kernel
 def balance(m, s):
     """Which kinds to scan: file pages without swap, anonymous ones when file and free pages are below high."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if not sc.may_swap:
         return FILE_ONLY
     vec = lruvecs(m)[sc.lruvec]
@@ -84,7 +84,7 @@ def scan_count(m, s):
 
     Since reclaim walks groups, short lists are many, and kswapd rounds up only in a zone it had given up (3.3).
     """
-    sc, how = m.sc[s], balance(m, s)
+    sc, how = scans(m)[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
     rounds_up = m.cfg.double_lru or m.cfg.nr_memcgs == 1 or m.zones[vec.zone].all_unreclaimable
     ap = fp = denominator = 1
@@ -104,13 +104,13 @@ def scan_count(m, s):
 
 @hook
 def after_round(m, s):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     return 1 if sc.round_reclaimed >= sc.nr_to_reclaim and sc.priority < DEF_PRIORITY else 0
 
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, m.sc[s].lruvec) else 0
+    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
 
 
 @hook

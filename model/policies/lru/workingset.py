@@ -5,7 +5,7 @@ its group's active file list is long is activated at once, and after such refaul
 deactivation until the next reclaim. Anonymous pages start active and leave no shadow.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, memcgs
+from model.jit import frames, hook, kernel, lruvecs, memcgs, scans
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -51,21 +51,21 @@ def activations(m, memcg):
 @hook
 def may_shrink_active(m, s, file):
     """inactive_list_is_low; after activated refaults an active file list is always too long."""
-    vec = lruvecs(m)[m.sc[s].lruvec]
+    vec = lruvecs(m)[scans(m)[s].lruvec]
     if file and vec.snapshot[1] != activations(m, vec.memcg):
         return 1 if vec.lists[3].n > 0 else 0
-    return 1 if (file or m.cfg.total_swap) and low(m, m.sc[s].lruvec, file) else 0
+    return 1 if (file or m.cfg.total_swap) and low(m, scans(m)[s].lruvec, file) else 0
 
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and low(m, m.sc[s].lruvec, 0) else 0
+    return 1 if m.cfg.total_swap and low(m, scans(m)[s].lruvec, 0) else 0
 
 
 @kernel
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count decides it."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     vec = lruvecs(m)[sc.lruvec]
     if cannot_swap(m, s):
         return FILE_ONLY
@@ -80,7 +80,7 @@ def balance(m, s):
 
 @hook
 def scan_count(m, s):
-    sc, how = m.sc[s], balance(m, s)
+    sc, how = scans(m)[s], balance(m, s)
     ap = fp = denominator = 1
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
@@ -95,7 +95,7 @@ def scan_count(m, s):
 @hook
 def after_round(m, s):
     """With enough pages the rest is cut once, in proportion, and scanned whatever it gives."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
         return 0
     sc.scan_adjusted = 1
@@ -138,7 +138,7 @@ def refault(m, pfn, shadow):
 @hook
 def end_reclaim(m, s):
     """Remember how many refaults had been activated in every group in scope (snapshot_refaults)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     for memcg in range(sc.memcg, memcgs(m)[sc.memcg].end):
         lruvecs(m)[lruvec_of(m, memcg, sc.node, sc.zone)].snapshot[1] = activations(m, memcg)
     return 0

@@ -9,7 +9,7 @@ New is the memory of evicted file pages: one that comes back sooner than the zon
 stayed with that list's frames, so it is activated at once. Time is counted for the zone, not for groups.
 """
 
-from model.jit import frames, hook, kernel, lruvecs
+from model.jit import frames, hook, kernel, lruvecs, scans
 from model.mm.inactive_ratio import isqrt
 from model.mm.lists import lruvec_of
 from model.mm.references import look_twice
@@ -62,7 +62,7 @@ def inactive_file_is_low(m, lv):
 
 @hook
 def may_shrink_active(m, s, file):
-    lv = m.sc[s].lruvec
+    lv = scans(m)[s].lruvec
     if file:
         return 1 if inactive_file_is_low(m, lv) else 0
     return 1 if m.cfg.total_swap and inactive_anon_is_low(m, lv) else 0
@@ -70,13 +70,13 @@ def may_shrink_active(m, s, file):
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, m.sc[s].lruvec) else 0
+    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
 
 
 @kernel
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count decides it."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     zone = m.zones[lruvecs(m)[sc.lruvec].zone]
     if cannot_swap(m, s):
         return FILE_ONLY
@@ -90,7 +90,7 @@ def balance(m, s):
 @hook
 def scan_count(m, s):
     """Limit reclaim, and kswapd in a zone given up, scan at least a batch before it is shared out."""
-    sc, how = m.sc[s], balance(m, s)
+    sc, how = scans(m)[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
     sc.scan_adjusted = 0
     ap = fp = denominator = 1
@@ -109,7 +109,7 @@ def scan_count(m, s):
 @hook
 def after_round(m, s):
     """With enough pages a direct reclaimer stops; others cut the rest once, in proportion, and scan it."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
         return 0
     if sc.memcg == 0 and not sc.kswapd:

@@ -5,7 +5,7 @@ zone's list only. A group at its limit takes victims from its hierarchy in css i
 room or it has met itself twice.
 """
 
-from model.jit import caller, hook, memcgs
+from model.jit import caller, hook, memcgs, scans
 from model.mm.limits import ITS_OWN
 from model.mm.memcontrol import drain_all_stocks
 from model.mm.state import SWAP_CLUSTER_MAX
@@ -26,7 +26,7 @@ memcg_reclaim = caller("memcg_reclaim")
 
 @hook
 def first_group(m, s):
-    return m.sc[s].memcg
+    return scans(m)[s].memcg
 
 
 @hook

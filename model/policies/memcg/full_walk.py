@@ -4,7 +4,7 @@ Protection is proportional: the scan target of a group shrinks with the share of
 protect. A task whose group stays over memory.high is put to sleep.
 """
 
-from model.jit import hook
+from model.jit import hook, scans
 from model.mm.limits import reclaim_and_sleep
 from model.mm.memcg_iter import after
 from model.mm.protection import protect
@@ -23,7 +23,7 @@ MEMCG_AXIS = 8  # row of this axis in m.params
 
 @hook
 def first_group(m, s):
-    return m.sc[s].memcg
+    return scans(m)[s].memcg
 
 
 @hook

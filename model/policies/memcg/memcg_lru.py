@@ -6,7 +6,7 @@ others stay old and are met again. Reclaim below a limit walks the subtree as `s
 memory.min is passed over, one below memory.low until its second turn, one over its soft limit comes first.
 """
 
-from model.jit import hook, kernel, lrugens, memcgs
+from model.jit import hook, kernel, lrugens, memcgs, scans
 from model.mm.gen_scan import enough, evictable, swappiness_of
 from model.mm.memcg_iter import begin_shared, choose_walk, next_shared
 from model.mm.memcg_lru import NOP, TAIL, YOUNG, begin_walk, go_on, rotate
@@ -34,7 +34,7 @@ __all__ = ["over_high"]
 
 @hook
 def first_group(m, s):
-    sc, recursive = m.sc[s], m.params[MEMCG_AXIS, 0]
+    sc, recursive = scans(m)[s], m.params[MEMCG_AXIS, 0]
     choose_walk(m, s)
     if sc.memcg:
         return begin_shared(m, s)
@@ -47,7 +47,7 @@ def first_group(m, s):
 @hook
 def may_shrink(m, s, memcg):
     """Direct reclaim goes by the protection that kswapd worked out last."""
-    sc, group = m.sc[s], memcgs(m)[memcg]
+    sc, group = scans(m)[s], memcgs(m)[memcg]
     sc.memcg_event, sc.aged = SHRINK, 0
     if sc.memcg:
         return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if m.cfg.protection else 1
@@ -67,7 +67,7 @@ def may_shrink(m, s, memcg):
 @kernel
 def outcome(m, s, lv):
     """What becomes of a group that reclaim has visited (the return value of shrink_one)."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.memcg_event != SHRINK:
         return sc.memcg_event
     if sc.aged:
@@ -79,7 +79,7 @@ def outcome(m, s, lv):
 
 @hook
 def next_group(m, s, memcg):
-    sc, lv = m.sc[s], lruvec_at(m, s, memcg)
+    sc, lv = scans(m)[s], lruvec_at(m, s, memcg)
     if sc.memcg == 0:
         stop = enough(m, s)
         following = go_on(m, s, lv, outcome(m, s, lv))

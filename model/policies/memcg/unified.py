@@ -4,7 +4,7 @@ Global reclaim, by kswapd or directly, shares one round over all groups with who
 priority. Limit reclaim shrinks one group a pass, the next in turn, and goes on at the next priority.
 """
 
-from model.jit import caller, hook, memcgs
+from model.jit import caller, hook, memcgs, scans
 from model.mm.limits import ITS_OWN
 from model.mm.memcg_iter import follow, iterator, join
 from model.mm.memcontrol import drain_all_stocks
@@ -26,12 +26,12 @@ MAX_LOOPS = 100  # MEM_CGROUP_MAX_RECLAIM_LOOPS
 
 @hook
 def first_group(m, s):
-    return join(m, s, iterator(m, s, m.sc[s].priority))
+    return join(m, s, iterator(m, s, scans(m)[s].priority))
 
 
 @hook
 def next_group(m, s, memcg):
-    return -1 if m.sc[s].memcg else follow(m, s, iterator(m, s, m.sc[s].priority))
+    return -1 if scans(m)[s].memcg else follow(m, s, iterator(m, s, scans(m)[s].priority))
 
 
 @hook

@@ -5,7 +5,7 @@ As `unified`, but limit reclaim stops a round only when it has what it wants. me
 group over memory.high reclaims; nothing slows its tasks down beyond that.
 """
 
-from model.jit import hook, memcgs
+from model.jit import hook, memcgs, scans
 from model.mm.limits import reclaim_high
 from model.mm.memcg_iter import follow, iterator, join
 from model.mm.protection import below_protection
@@ -18,12 +18,12 @@ PARAMS = {
 
 @hook
 def first_group(m, s):
-    return join(m, s, iterator(m, s, m.sc[s].priority))
+    return join(m, s, iterator(m, s, scans(m)[s].priority))
 
 
 @hook
 def next_group(m, s, memcg):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.memcg and sc.nr_reclaimed >= sc.nr_to_reclaim:
         return -1
     return follow(m, s, iterator(m, s, sc.priority))
@@ -36,7 +36,7 @@ def may_shrink(m, s, memcg):
         return 1
     group, above = memcgs(m)[memcg], memcgs(m)[memcgs(m)[memcg].parent]
     group.emin, group.elow = group.memory_min, group.memory_low
-    if group.parent != m.sc[s].memcg and memcg != m.sc[s].memcg:
+    if group.parent != scans(m)[s].memcg and memcg != scans(m)[s].memcg:
         group.emin, group.elow = min(group.emin, above.emin), min(group.elow, above.elow)
         if group.emin and group.min_usage:
             group.emin = min(group.emin, above.emin * group.min_usage // above.children_min)

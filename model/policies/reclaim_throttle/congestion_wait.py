@@ -4,7 +4,7 @@ Trouble is priority 9 and below, with anything scanned at all. The sleep ends ea
 Reclaimers also sleep after each zone while too much is under writeback, and before an allocation tries again.
 """
 
-from model.jit import hook
+from model.jit import hook, scans
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import FIFTIETH_NS, TENTH_NS, congestion_wait, throttle_vm_writeout
 
@@ -21,25 +21,25 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
-    throttle_vm_writeout(m, s, False)
+    throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, False)
     return 0
 
 
 @hook
 def throttle_pass(m, s, zone):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
-        congestion_wait(m, TENTH_NS)
+        congestion_wait(m, sc.node, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_kswapd(m, nid):
-    congestion_wait(m, TENTH_NS)
+    congestion_wait(m, nid, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_retry(m, zone, fruitless):
-    congestion_wait(m, FIFTIETH_NS)
+    congestion_wait(m, m.zones[zone].node, FIFTIETH_NS)
     return 0

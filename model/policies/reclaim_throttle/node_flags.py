@@ -7,7 +7,7 @@ tenth of a second before it tries again while more than half of what is reclaima
 everybody slept after a zone while too much was under writeback (`writeout`).
 """
 
-from model.jit import hook, kernel
+from model.jit import hook, kernel, scans
 from model.mm.swap import nr_swap_pages
 from model.mm.throttle import (
     FIFTIETH_NS,
@@ -39,7 +39,7 @@ AXIS = list(AXES).index("reclaim_throttle")
 @kernel
 def mark_and_sleep(m, s, stat):
     """Mark the zone (the node's first zone) by what was scanned, and sleep if that says so."""
-    sc = m.sc[s]
+    sc = scans(m)[s]
     zone = m.zones[sc.zone]
     if stat.writeback and stat.writeback == stat.taken:
         zone.reclaim_flags |= UNDER_WRITEBACK
@@ -49,7 +49,7 @@ def mark_and_sleep(m, s, stat):
         if stat.unqueued_dirty and stat.unqueued_dirty == (stat.taken if m.params[AXIS, 0] else stat.file):
             zone.reclaim_flags |= TAIL_LRU_DIRTY
         if stat.immediate:
-            congestion_wait(m, TENTH_NS)
+            congestion_wait(m, sc.node, TENTH_NS)
     if not sc.kswapd:
         wait_iff_congested(m, sc.zone, TENTH_NS)
 
@@ -57,16 +57,16 @@ def mark_and_sleep(m, s, stat):
 @hook
 def throttle_batch(m, s):
     if m.params[AXIS, 0]:
-        mark_and_sleep(m, s, m.sc[s].batch_stat)
+        mark_and_sleep(m, s, scans(m)[s].batch_stat)
     return 0
 
 
 @hook
 def throttle_node(m, s):
     if not m.params[AXIS, 0]:
-        mark_and_sleep(m, s, m.sc[s].node_stat)
+        mark_and_sleep(m, s, scans(m)[s].node_stat)
     if m.params[AXIS, 1]:
-        throttle_vm_writeout(m, s, True)
+        throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, True)
     return 0
 
 
@@ -87,5 +87,5 @@ def throttle_retry(m, zone, fruitless):
         return 0
     pending = m.zones[zone].nr_file_dirty + m.zones[zone].nr_writeback
     if fruitless and 2 * pending > reclaimable_pages(m, zone, nr_swap_pages(m)):
-        congestion_wait(m, TENTH_NS)
+        congestion_wait(m, m.zones[zone].node, TENTH_NS)
     return 0

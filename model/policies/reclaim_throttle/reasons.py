@@ -8,11 +8,12 @@ nothing down to priority 1. Both take one tick, and are skipped while little of 
 to be written; and a direct reclaimer that found all dirty pages being written waits for them as kswapd does.
 """
 
-from model.jit import hook, kernel
+from model.core.sleep import ALL, wake
+from model.jit import hook, kernel, scans
 from model.mm.state import DEF_PRIORITY
-from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, sleep
+from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, throttled
 from model.mm.vmscan import reclaimable_pages
-from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK, throttle_queue, wake_all
+from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK
 from model.mm.zones import MAX_RECLAIM_RETRIES
 from model.registry import AXES
 
@@ -41,18 +42,11 @@ def skipped(m, nid):
 @kernel
 def throttle(m, nid, reason):
     """Sleep for a reason on a node (reclaim_throttle)."""
-    node = m.nodes[nid]
-    if reason == WRITEBACK:
-        node.nr_throttled += 1
-        if node.nr_throttled == 1:
-            node.reclaim_start = node.throttled_written
-    elif not m.params[AXIS, 0] and skipped(m, nid):
+    if reason != WRITEBACK and not m.params[AXIS, 0] and skipped(m, nid):
         return
     m.vm.mm_vmscan_throttled += 1
     brief = SECOND_NS // 2 if m.params[AXIS, 0] else SECOND_NS // m.cfg.hz
-    sleep(m, throttle_queue(nid, reason), TENTH_NS if reason == WRITEBACK else brief)
-    if reason == WRITEBACK and not m.clock.may_block:
-        node.nr_throttled -= 1
+    throttled(m, nid, reason, TENTH_NS if reason == WRITEBACK else brief)
 
 
 @hook
@@ -62,7 +56,7 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
-    sc, stat = m.sc[s], m.sc[s].node_stat
+    sc, stat = scans(m)[s], scans(m)[s].node_stat
     zone = m.zones[m.nodes[sc.node].first_zone]
     if sc.kswapd:
         if stat.writeback and stat.writeback == stat.taken:
@@ -80,9 +74,9 @@ def throttle_node(m, s):
 
 @hook
 def throttle_pass(m, s, zone):
-    sc, nid = m.sc[s], m.zones[zone].node
+    sc, nid = scans(m)[s], m.zones[zone].node
     if sc.nr_reclaimed > sc.nr_scanned >> 3:
-        wake_all(m, throttle_queue(nid, NOPROGRESS))
+        wake(m, m.nodes[nid].reclaim_wait[NOPROGRESS], ALL, m.clock.now)
     elif m.params[AXIS, 0]:
         if sc.priority < DEF_PRIORITY - 2:
             throttle(m, nid, NOPROGRESS)

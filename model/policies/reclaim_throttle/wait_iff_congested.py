@@ -6,7 +6,7 @@ many pages were already being written: all of them at priority 12, half at 11, a
 sleeps after a zone while more is under writeback, swap included, than 1.1 times the dirty threshold.
 """
 
-from model.jit import hook, kernel
+from model.jit import hook, kernel, scans
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import (
     FIFTIETH_NS,
@@ -32,7 +32,7 @@ AXIS = list(AXES).index("reclaim_throttle")
 
 @hook
 def throttle_batch(m, s):
-    sc, stat = m.sc[s], m.sc[s].batch_stat
+    sc, stat = scans(m)[s], scans(m)[s].batch_stat
     if sc.memcg == 0 and stat.late_dirty and stat.late_dirty == stat.late_congested:
         m.zones[sc.zone].reclaim_flags |= ZONE_CONGESTED
     if m.params[AXIS, 0] and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
@@ -42,13 +42,13 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
-    throttle_vm_writeout(m, s, False)
+    throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, False)
     return 0
 
 
 @hook
 def throttle_pass(m, s, zone):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
         wait_iff_congested(m, zone, TENTH_NS)
     return 0
@@ -75,5 +75,5 @@ def throttle_kswapd(m, nid):
     if zone_below_min(m, nid):
         m.vm.kswapd_skip_congestion_wait += 1
     else:
-        congestion_wait(m, TENTH_NS)
+        congestion_wait(m, nid, TENTH_NS)
     return 0

@@ -6,7 +6,7 @@ do not add to a full queue, except that of the disk they are writing to. What co
 page that is being written already stays where it is.
 """
 
-from model.jit import files, frames, hook, kernel
+from model.jit import files, frames, hook, kernel, scans
 from model.mm.dirty import start_write
 from model.mm.pageout import may_write_to_queue, plug
 from model.mm.state import KEEP, RECLAIM, WRITEPAGE_KSWAPD, WRITEPAGE_WRITES
@@ -17,26 +17,26 @@ SOURCE = "mm/vmscan.c: may_write_to_queue, pageout, shrink_page_list, 3.1"
 @kernel
 def write_page(m, s, pfn):
     """Ask the file system to write one dirty page, to be reclaimed as soon as that is done (pageout)."""
-    stat, disk = m.sc[s].batch_stat, files(m)[frames(m)[pfn].slot].disk
+    stat, disk = scans(m)[s].batch_stat, files(m)[frames(m)[pfn].slot].disk
     if not may_write_to_queue(m, s, disk):
         stat.late_congested += 1
         return
     reply = m.disks[disk].writepage
     m.vm.nr_vmscan_write += 1
-    if m.sc[s].kswapd:
+    if scans(m)[s].kswapd:
         m.vm.writepage_file_kswapd += 1
     else:
         m.vm.writepage_file_direct += 1
-    if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and m.sc[s].kswapd):
+    if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and scans(m)[s].kswapd):
         m.clock.now += m.cfg.io_path
         start_write(m, pfn)
         frames(m)[pfn].state |= RECLAIM
-        plug(m, s, pfn)
+        plug(m, pfn)
 
 
 @hook
 def pageout_file(m, pfn, s):
-    if m.sc[s].may_enter_fs:
+    if scans(m)[s].may_enter_fs:
         write_page(m, s, pfn)
     return KEEP
 

@@ -5,9 +5,10 @@ nothing but dirty pages in a batch. A limited group is then throttled until 33 w
 throttles its writers before it is full (cgroup v1).
 """
 
-from model.jit import frames, hook
-from model.mm.state import ACTIVATE, RECLAIM, RECLAIM_PAGE, SWAP_CLUSTER_MAX
-from model.mm.throttle import TENTH_NS, let_disks_work
+from model.jit import frames, hook, scans
+from model.mm.state import ACTIVATE, RECLAIM, RECLAIM_PAGE
+from model.mm.throttle import TENTH_NS, throttled
+from model.mm.wait_queue import WRITEBACK
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.second_visit import waited_for
 
@@ -38,6 +39,6 @@ def meet_writeback(m, pfn, s):
 @hook
 def all_dirty(m, s):
     wakeup_flushers(m, 0)
-    if m.sc[s].memcg and m.params[AXIS, 0]:
-        let_disks_work(m, m.clock.now + TENTH_NS, SWAP_CLUSTER_MAX)
+    if scans(m)[s].memcg and m.params[AXIS, 0]:
+        throttled(m, scans(m)[s].node, WRITEBACK, TENTH_NS)
     return 0

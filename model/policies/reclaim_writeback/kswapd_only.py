@@ -4,7 +4,7 @@ A marked page is reclaimed as soon as the flusher has written it. Pages under wr
 over them (`reclaim_throttle`).
 """
 
-from model.jit import frames, hook
+from model.jit import frames, hook, scans
 from model.mm.state import KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
 from model.registry import AXES
@@ -20,7 +20,7 @@ __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
 
 @hook
 def pageout_file(m, pfn, s):
-    sc = m.sc[s]
+    sc = scans(m)[s]
     if sc.kswapd and sc.priority <= m.params[AXIS, 0]:
         write_page(m, s, pfn)
         return KEEP
@@ -31,5 +31,5 @@ def pageout_file(m, pfn, s):
 
 @hook
 def meet_writeback(m, pfn, s):
-    m.sc[s].batch_stat.writeback += 1
+    scans(m)[s].batch_stat.writeback += 1
     return KEEP

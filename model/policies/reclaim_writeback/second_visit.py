@@ -9,7 +9,7 @@ kswapd takes note of marked pages that it meets still being written; a limited g
 nothing else to slow it down.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import frames, hook, kernel, scans
 from model.mm.page_wait import wait_on_writeback
 from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
@@ -33,7 +33,7 @@ def out_of_the_way(m):
 
 @hook
 def pageout_file(m, pfn, s):
-    sc, page = m.sc[s], frames(m)[pfn]
+    sc, page = scans(m)[s], frames(m)[pfn]
     marked = m.zones[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
     if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
         write_page(m, s, pfn)
@@ -46,7 +46,7 @@ def pageout_file(m, pfn, s):
 @kernel
 def waited_for(m, s, pfn):
     """Reclaim meets a page under writeback: True when it has waited for the write to end."""
-    sc, page = m.sc[s], frames(m)[pfn]
+    sc, page = scans(m)[s], frames(m)[pfn]
     if sc.kswapd and page.state & RECLAIM and m.zones[sc.zone].reclaim_flags & UNDER_WRITEBACK:
         sc.batch_stat.immediate += 1
         return False

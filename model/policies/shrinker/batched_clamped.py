@@ -5,7 +5,7 @@ quarter of the cache) may use at most half the cache of what others left undone;
 batches of 1024 that splits its requests between dentries and inodes.
 """
 
-from model.jit import deferred, hook, kernel, shrinkers
+from model.jit import deferred, hook, kernel, scans, shrinkers
 from model.mm.shrinker import (
     begin_slab,
     flush_reclaim_state,
@@ -38,12 +38,12 @@ def total_scan(nr, delta, max_pass):
 
 @hook
 def shrink_slab_pass(m, s):
-    if m.sc[s].memcg or m.cfg.nr_shrinkers == 0:
+    if scans(m)[s].memcg or m.cfg.nr_shrinkers == 0:
         return 0
     if rwsem_taken(m):
         return 1
     begin_slab(m)
-    freed, scanned, node = 0, pages_scanned(m.sc[s].nr_scanned), node_under_pressure(m, s)
+    freed, scanned, node = 0, pages_scanned(scans(m)[s].nr_scanned), node_under_pressure(m, s)
     lru_pages = pages_in_pass(m, s)
     for h in range(m.cfg.nr_shrinkers):
         max_pass, at = freeable_in_hundreds(m, h), shrinkers(m)[h].deferred

@@ -6,7 +6,7 @@ Deferred work is per node, shared by all groups. Caches that are not node-aware 
 any node's reclaim then shrinks.
 """
 
-from model.jit import deferred, hook, kernel, lruvecs, shrinkers
+from model.jit import deferred, hook, kernel, lruvecs, scans, shrinkers
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -30,10 +30,10 @@ ZERO_SEEKS = False
 @kernel
 def eligible_pages(m, s, group):
     """Pages of the group on the node that this reclaim may scan; anonymous ones count while there is swap space."""
-    node, total = m.nodes[m.sc[s].node], 0
+    node, total = m.nodes[scans(m)[s].node], 0
     for z in range(node.first_zone, node.first_zone + (node.nr_zones if m.cfg.zone_lruvecs else 1)):
         lists = lruvecs(m)[group * m.cfg.nr_zones + z].lists
-        total += lists[2].n + lists[3].n + (lists[0].n + lists[1].n if m.sc[s].may_swap else 0)
+        total += lists[2].n + lists[3].n + (lists[0].n + lists[1].n if scans(m)[s].may_swap else 0)
     return total
 
 
@@ -42,7 +42,7 @@ def shrink_slab(m, s, group):
     if m.cfg.nr_shrinkers == 0 or rwsem_taken(m):
         return 0
     begin_slab(m)
-    sc, freed = m.sc[s], 0
+    sc, freed = scans(m)[s], 0
     scanned, eligible = pages_scanned(sc.nr_scanned - sc.lruvec_scanned), eligible_pages(m, s, group)
     for h in range(m.cfg.nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0

@@ -5,7 +5,7 @@ gone (5.0), so a cache smaller than 2^priority is left alone at that priority. `
 each time. What is put off is capped at twice the cache. Since 6.7 a file system that comes or goes stops nobody.
 """
 
-from model.jit import deferred, hook, kernel, shrinkers
+from model.jit import deferred, hook, kernel, scans, shrinkers
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -50,7 +50,7 @@ def shrink_slab(m, s, group):
     if m.cfg.nr_shrinkers == 0 or (not m.params[SHRINKER_AXIS, 0] and rwsem_taken(m)):
         return 0
     begin_slab(m)
-    sc, freed = m.sc[s], 0
+    sc, freed = scans(m)[s], 0
     for h in range(m.cfg.nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
         if nr_freeable == 0:

@@ -5,7 +5,7 @@ Page lists no longer matter: freeable objects >> priority, times 4 / seeks. The 
 shared by all groups, clamped as in 3.1 when it is used; what the clamp cut off is kept.
 """
 
-from model.jit import deferred, hook, kernel, shrinkers
+from model.jit import deferred, hook, kernel, scans, shrinkers
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -37,7 +37,7 @@ def shrink_slab(m, s, group):
     if m.cfg.nr_shrinkers == 0 or rwsem_taken(m):
         return 0
     begin_slab(m)
-    sc, freed = m.sc[s], 0
+    sc, freed = scans(m)[s], 0
     for h in range(m.cfg.nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
         if nr_freeable == 0:

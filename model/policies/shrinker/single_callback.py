@@ -6,7 +6,7 @@ and written without a lock: callers that overlap within `race_window` of simulat
 before, so two do the same work, or one overwrites what the other put back.
 """
 
-from model.jit import deferred, hook, kernel, shrinkers
+from model.jit import deferred, hook, kernel, scans, shrinkers
 from model.mm.shrinker import (
     begin_slab,
     flush_reclaim_state,
@@ -69,12 +69,12 @@ def add_back(m, h, left):
 
 @hook
 def shrink_slab_pass(m, s):
-    if m.sc[s].memcg or m.cfg.nr_shrinkers == 0:
+    if scans(m)[s].memcg or m.cfg.nr_shrinkers == 0:
         return 0
     if rwsem_taken(m):
         return 1
     begin_slab(m)
-    freed, scanned, node = 0, pages_scanned(m.sc[s].nr_scanned), node_under_pressure(m, s)
+    freed, scanned, node = 0, pages_scanned(scans(m)[s].nr_scanned), node_under_pressure(m, s)
     lru_pages = pages_in_pass(m, s)
     for h in range(m.cfg.nr_shrinkers):
         max_pass = freeable_in_hundreds(m, h)

@@ -5,6 +5,7 @@ without hits one page, or two when the fault is next to the previous one.
 """
 
 from model.jit import hook, kernel, regions
+from model.mm.swap import window as answer
 
 SOURCE = "mm/swap_state.c: __swapin_nr_pages, swap_vma_ra_win, 6.18"
 BY_VMA = True
@@ -34,5 +35,4 @@ def swap_window(m, region, at, slot):
     r.swap_hits, r.swap_win = 0, count
     first = at if forward else at - count + 1 if backward else at - (count - 1) // 2
     r.swap_prev = at
-    m.clock.window_start = first
-    return count
+    return answer(first, count)

@@ -5,6 +5,7 @@ areas together, the model by region.
 """
 
 from model.jit import hook, regions
+from model.mm.swap import window as answer
 from model.policies.swap_readahead.adaptive import window
 
 SOURCE = "mm/swap_state.c: swapin_nr_pages, swapin_readahead, 3.15"
@@ -17,5 +18,4 @@ def swap_window(m, region, at, slot):
     adjacent = slot == r.swap_prev + 1 or slot == r.swap_prev - 1
     count = window(r.swap_hits, adjacent, r.swap_win, 1 << m.cfg.page_cluster)
     r.swap_hits, r.swap_win, r.swap_prev = 0, count, slot
-    m.clock.window_start = slot & ~(count - 1)
-    return count
+    return answer(slot & ~(count - 1), count)

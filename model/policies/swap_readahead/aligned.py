@@ -1,6 +1,7 @@
 """Swap readahead of 3.1: the aligned block of 1 << page_cluster slots around the faulting one, used slots only."""
 
 from model.jit import hook
+from model.mm.swap import window as answer
 
 SOURCE = "mm/swapfile.c: valid_swaphandles, 3.1"
 BY_VMA = False
@@ -9,5 +10,4 @@ BY_VMA = False
 @hook
 def swap_window(m, region, at, slot):
     count = 1 << m.cfg.page_cluster
-    m.clock.window_start = slot - slot % count
-    return count
+    return answer(slot - slot % count, count)

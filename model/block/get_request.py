@@ -1,0 +1,17 @@
+"""Having a request of a disk's queue, asleep until there is one (get_request of block/blk-core.c, blk_mq_get_tag)."""
+
+from model.block.disk import full_queue
+from model.block.wait import wait_for_request
+from model.jit import kernel
+from model.layout import NONE
+
+
+@kernel
+def get_request(m, disk, purpose, slot):
+    """Sleep until the disk, or every member of a stripe, has room for a write; how long (ns). `slot`: see full_queue."""
+    began = m.clock.now
+    full = full_queue(m, disk, purpose, slot)
+    while full != NONE:
+        wait_for_request(m, full)
+        full = full_queue(m, disk, purpose, slot)
+    return m.clock.now - began

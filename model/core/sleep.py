@@ -1,0 +1,139 @@
+"""How an actor sleeps: in the middle of kernel code, wherever the kernel itself would (kernel/sched/wait.c).
+
+An actor (a task, a daemon) runs on a stack of its own from the moment it enters until it is done; while it sleeps there,
+others run. The engine resumes whose time has come first. Who waits for something to happen joins a wait queue, a row
+`first`, `last` of whatever it is that happens: `wait`; whoever makes it happen calls `wake`. A queue of zeros is empty.
+"""
+
+from model.actors import NEVER, schedule
+from model.core.switching import call_entry, fresh_stack, switch_back, switch_to
+from model.jit import actors, hook, kernel, spare_stacks
+from model.mm.lists import panic
+from model.mm.state import ASLEEP_IN_INTERRUPT
+
+FOREVER = NEVER
+ALL = 1 << 31
+
+
+@kernel
+def current(m):
+    """The actor that runs now: its row."""
+    return actors(m)[m.clock.actor]
+
+
+@hook
+def actor_life(m, who):
+    """What runs on an actor's stack: what the actor does, once; then the stack is free for another."""
+    row = actors(m)[who]
+    call_entry(m, row.entry, row.index)
+    row.done = 1
+    switch_back(m, who)
+    return 0
+
+
+@kernel
+def resume(m, who):
+    """Let actor `who` run until it sleeps or is done; it begins anew where it did not sleep."""
+    row = actors(m)[who]
+    m.clock.actor, m.clock.cpu, m.clock.task = who, row.cpu, row.task
+    if row.stack == 0:
+        m.stacks.spare -= 1
+        row.stack, row.done = spare_stacks(m)[m.stacks.spare] + 1, 0
+        fresh_stack(m, who, row.stack - 1)
+    m.stacks.running = 1
+    switch_to(m, who)
+    m.stacks.running = 0
+    if row.done:
+        spare_stacks(m)[m.stacks.spare] = row.stack - 1
+        m.stacks.spare += 1
+        row.stack = 0
+
+
+@kernel
+def sleeps(m, who):
+    """Whether actor `who` is in the middle of something."""
+    return actors(m)[who].stack > 0
+
+
+@kernel
+def _go_to_sleep(m):
+    """Others run until the running actor's time comes, which somebody else may bring forward."""
+    if not m.stacks.running:  # nobody's stack: a completion's, which must not wait
+        panic(m, ASLEEP_IN_INTERRUPT, m.clock.actor)
+        return
+    who, began = m.clock.actor, m.clock.now
+    actors(m)[who].since = began
+    switch_back(m, who)
+    actors(m)[who].slept += m.clock.now - began
+
+
+@kernel
+def sleep_until(m, at):
+    """The running actor sleeps until time `at` (ns), at least until the others have caught up with it."""
+    schedule(m, m.clock.actor, max(at, m.clock.now))
+    _go_to_sleep(m)
+
+
+@kernel
+def cond_resched(m):
+    """Those whose time has come meanwhile run first."""
+    sleep_until(m, m.clock.now)
+
+
+@kernel
+def _join(m, queue, who):
+    row = actors(m)[who]
+    row.next, row.prev, row.waits = 0, queue.last, 1
+    if queue.last:
+        actors(m)[queue.last - 1].next = who + 1
+    else:
+        queue.first = who + 1
+    queue.last = who + 1
+
+
+@kernel
+def _leave(m, queue, who):
+    row = actors(m)[who]
+    if row.prev:
+        actors(m)[row.prev - 1].next = row.next
+    else:
+        queue.first = row.next
+    if row.next:
+        actors(m)[row.next - 1].prev = row.prev
+    else:
+        queue.last = row.prev
+    row.next = row.prev = row.waits = 0
+
+
+@kernel
+def wait(m, queue, timeout):
+    """The running actor sleeps until it is woken, for `timeout` ns at most; how long it slept (ns).
+
+    It may be woken for another reason than the queue's (a signal), so whoever needs to know looks again.
+    """
+    who, began = m.clock.actor, m.clock.now
+    _join(m, queue, who)
+    schedule(m, who, NEVER if timeout >= FOREVER else began + timeout)
+    _go_to_sleep(m)
+    if actors(m)[who].waits:
+        _leave(m, queue, who)
+    return m.clock.now - began
+
+
+@kernel
+def wake_actor(m, who, at):
+    """Actor `who` runs at time `at`, or when it fell asleep if that is later: the waker's clock may lag behind."""
+    schedule(m, who, max(at, actors(m)[who].since))
+    m.clock.wake = 1
+
+
+@kernel
+def wake(m, queue, most, at):
+    """Up to `most` of those who wait in a queue run at time `at`, who has waited longest first; how many."""
+    woken = 0
+    while queue.first and woken < most:
+        who = queue.first - 1
+        _leave(m, queue, who)
+        wake_actor(m, who, at)
+        woken += 1
+    return woken
