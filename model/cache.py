@@ -15,6 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent  # the directory that holds model/
 
 
+def directory() -> Path:
+    """Where compiled kernels are kept, whatever numba was told: it reads its settings once, perhaps before ours."""
+    return Path(os.environ["NUMBA_CACHE_DIR"])
+
+
 def configure() -> None:
     """Point numba at our cache directory and locator, unless the user already chose."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))

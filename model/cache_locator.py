@@ -9,7 +9,7 @@ from pathlib import Path
 
 from numba.core.caching import UserProvidedCacheLocator
 
-from model.cache import stamp
+from model.cache import directory, stamp
 
 KEPT_SECONDS = 86_400  # what other versions of a module compiled stays for a day, should they still be running
 
@@ -23,7 +23,13 @@ class ImportClosureLocator(UserProvidedCacheLocator):
 
     def __init__(self, py_func: Callable[..., object], py_file: str) -> None:
         super().__init__(py_func, py_file)
+        self._cache_path = str(directory() / self.get_suitable_cache_subpath(py_file))
         self._stamp = stamp(Path(py_file).resolve())
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., object], py_file: str) -> "ImportClosureLocator | None":
+        """The locator of a function, also when numba was told of no directory."""
+        return super(UserProvidedCacheLocator, cls).from_function(py_func, py_file)
 
     def get_source_stamp(self) -> str:
         return self._stamp

@@ -13,40 +13,22 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, config, from_dtype, types
+from numba import config, from_dtype, types
 from numba.core import cgutils
-from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from model.layout import BIG, MACHINE, MAX_HOOKS
+from model.lean import Kernel, callback, name_type, short_names
 
-
-class Kernel(CPUDispatcher):
-    """A compiled kernel. A call from another widens integers and flags to 64 bits: one version, whoever calls."""
-
-    def get_call_template(self, args, kws):
-        """The signature for these argument types, for numba's type inference."""
-        _, args = self._compiler.fold_argument_types(args, kws)
-        return super().get_call_template(tuple(map(_widened, args)), {})
-
-
-def _widened(kind: types.Type) -> types.Type:
-    kind = types.unliteral(kind)
-    whole = isinstance(kind, types.Boolean) or (isinstance(kind, types.Integer) and (kind.signed or kind.bitwidth < 64))
-    return types.int64 if whole else kind
+short_names()
+M = name_type(from_dtype(MACHINE), "M")
 
 
 def kernel(fn: Callable[..., object]) -> Callable[..., Any]:
     """Compile `fn(m, ...)` when it is first called or another kernel that calls it is compiled."""
-    if config.DISABLE_JIT:
-        return fn
-    made = Kernel(fn, targetoptions={"nopython": True, "_nrt": False, "boundscheck": None})
-    made.enable_caching()
-    return made
+    return fn if config.DISABLE_JIT else Kernel(fn)
 
-
-M = from_dtype(MACHINE)
 
 # The hook table: name -> number of integer arguments after the machine. Every hook answers with an integer.
 HOOKS = {
@@ -136,7 +118,7 @@ class Hook:
 
     @cached_property
     def _compiled(self):
-        return cfunc(types.int64(M, *[types.int64] * HOOKS[self.name]), cache=True, _nrt=False)(self.fn)
+        return callback(types.int64(M, *[types.int64] * HOOKS[self.name]), self.fn)
 
     @property
     def address(self) -> int:

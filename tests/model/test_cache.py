@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-from numba import config
 
 from model.cache_locator import KEPT_SECONDS, ImportClosureLocator, _forget_others
 
@@ -18,7 +17,7 @@ def located(source: Path, text: str) -> ImportClosureLocator:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     return tmp_path / "module.py"
 
 
