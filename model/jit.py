@@ -40,7 +40,7 @@ HOOKS = {
     "kernel_frame": 2,  # (task, GFP flags): a frame, or NONE
     "access": 4,  # (task, region, page, operation): OK or OUT_OF_MEMORY
     "finish_writes": 0,  # (): pages whose writes have ended by now
-    "soft_limit_reclaim": 1,  # (sc): groups over their soft limits give first, adding to what sc reclaimed and scanned; 0
+    "soft_limit_reclaim": 1,  # (sc): groups over their soft limits give first, into sc.nr_reclaimed, nr_scanned; 0
     "slab_frame": 2,  # (task, group to charge, NO_GROUP for none): a frame for slab objects, or NONE
     "slab_access": 4,  # (task, region, object, operation): OK or OUT_OF_MEMORY
     # core: what actors do on stacks of their own; 0

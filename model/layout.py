@@ -149,9 +149,9 @@ FILE = row(
     writeback_index="i8", error="i8", written=WAIT_QUEUE, commit_head="i8", nr_commit="i8", newest_call="i8",
     sparse="i8", foreign_winner="i8", foreign_time="i8", foreign_history="i8",
 )  # fmt: skip
-# A task or daemon. `sp`: its stack pointer while it sleeps; `stack`: row of its stack + 1, 0 while it is between two turns;
-# `entry`, `index`: what it does, for which of them; `since`, `slept`: when it last fell asleep, how long it has slept in
-# all (ns); `next`, `prev`, `waits`: its place in a wait queue. The rest is what the kernel keeps on task_struct.
+# A task or daemon. `sp`: its stack pointer while it sleeps; `stack`: row of its stack + 1, 0 between two turns;
+# `entry`, `index`: what it does, for which of them; `since`, `slept`: when it last fell asleep, how long it has slept
+# (ns); `next`, `prev`, `waits`: its place in a wait queue. The rest is what the kernel keeps on task_struct.
 ACTOR = row(
     sp="i8", stack="i8", done="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", slept="i8", waits="i8",
     next="i4", prev="i4", nofs="i8", in_lru_fault="i8", backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8",
@@ -174,7 +174,7 @@ TASK = row(
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
     nofs="i8", tlb_until="i8", killed="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
-    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of this event that were dirty already.
+    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of it that were dirty already.
     balance_wb="i8", redirtied="i8", dirties_events="i8", dirties_period="i8",
     stat=row(**dict.fromkeys(TASK_COUNTERS, "i8")),
 )  # fmt: skip

@@ -26,9 +26,12 @@ def place_actors(built: Built, kswapd: Hook, scanners: int, controllers: int) ->
     built.memory.table("spare_stacks")[:] = range(len(rows) - 1, -1, -1)
     who = 0
     for what, count, start in (
-        (task_turn, len(built.tasks), None), (kswapd, int(m.cfg.nr_nodes), AT_BOOT), (flusher, int(m.cfg.nr_wbs), AT_BOOT),
-        (scanner, scanners, 0), (controller, controllers, 0),
-    ):  # fmt: skip
+        (task_turn, len(built.tasks), None),
+        (kswapd, int(m.cfg.nr_nodes), AT_BOOT),
+        (flusher, int(m.cfg.nr_wbs), AT_BOOT),
+        (scanner, scanners, 0),
+        (controller, controllers, 0),
+    ):
         for index in range(count):
             row = rows[who]
             row.entry, row.index, row.task = what.address, index, NONE

@@ -1,4 +1,6 @@
-"""Having a request of a disk's queue, asleep until there is one (get_request of block/blk-core.c, blk_mq_get_tag)."""
+"""Having a request of a disk's queue, asleep until there is one (get_request of block/blk-core.c, blk_mq_get_tag).
+
+`slot` is the actor that may have a batch to take, or NONE; see `full_queue`."""
 
 from model.block.disk import full_queue
 from model.block.wait import wait_for_request
@@ -8,7 +10,7 @@ from model.layout import NONE
 
 @kernel
 def get_request(m, disk, purpose, slot):
-    """Sleep until the disk, or every member of a stripe, has room for a write; how long (ns). `slot`: see full_queue."""
+    """Sleep until the disk, or every member of a stripe, has room for a write; how long (ns)."""
     began = m.clock.now
     full = full_queue(m, disk, purpose, slot)
     while full != NONE:

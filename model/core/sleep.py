@@ -1,8 +1,8 @@
 """How an actor sleeps: in the middle of kernel code, wherever the kernel itself would (kernel/sched/wait.c).
 
-An actor (a task, a daemon) runs on a stack of its own from the moment it enters until it is done; while it sleeps there,
-others run. The engine resumes whose time has come first. Who waits for something to happen joins a wait queue, a row
-`first`, `last` of whatever it is that happens: `wait`; whoever makes it happen calls `wake`. A queue of zeros is empty.
+An actor (a task, a daemon) runs on a stack of its own from the moment it begins until it is done; while it sleeps
+there, others run, and the engine resumes whose time has come first. Who waits for something to happen joins its wait
+queue, a row `first`, `last`; whoever makes it happen calls `wake`. A queue of zeros is empty.
 """
 
 from model.actors import NEVER, schedule

@@ -23,27 +23,37 @@ FULL = b"mmrun: the stack of a simulated actor is full; please report this with 
 _PROT_NONE, _SIGSEGV, _SA_SIGINFO, _SA_ONSTACK, _ALTERNATE_BYTES = 0, 11, 4, 0x08000000, 1 << 16
 
 # switch(i64* from, i64* to): leave the present stack, its pointer in *from, for the one whose pointer is in *to.
-# prepare(i64* sp, i64 low, i64 bytes, i64 entry, i64 m, i64 who): a stack that will call entry(m, who), never returning.
-_X86_64 = r"""
+# prepare(i64* sp, i64 low, i64 bytes, i64 entry, i64 m, i64 who): a stack that will call entry(m, who), for good.
+_ROUTINES = r"""
 define void @stack_switch(ptr %from, ptr %to) naked noinline {
-  call void asm sideeffect "pushq %rbp\0Apushq %rbx\0Apushq %r12\0Apushq %r13\0Apushq %r14\0Apushq %r15\0Amovq %rsp, (%rdi)\0Amovq (%rsi), %rsp\0Apopq %r15\0Apopq %r14\0Apopq %r13\0Apopq %r12\0Apopq %rbx\0Apopq %rbp\0Aretq", ""()
+  call void asm sideeffect "SWITCH", ""()
   unreachable
 }
 define void @stack_start() naked noinline {
-  call void asm sideeffect "movq %r12, %rdi\0Amovq %r13, %rsi\0Axorl %ebp, %ebp\0Acallq *%r14\0Aud2", ""()
+  call void asm sideeffect "START", ""()
   unreachable
 }
 """
-_AARCH64 = r"""
-define void @stack_switch(ptr %from, ptr %to) naked noinline {
-  call void asm sideeffect "sub sp, sp, #160\0Astp x19, x20, [sp]\0Astp x21, x22, [sp, #16]\0Astp x23, x24, [sp, #32]\0Astp x25, x26, [sp, #48]\0Astp x27, x28, [sp, #64]\0Astp x29, x30, [sp, #80]\0Astp d8, d9, [sp, #96]\0Astp d10, d11, [sp, #112]\0Astp d12, d13, [sp, #128]\0Astp d14, d15, [sp, #144]\0Amov x9, sp\0Astr x9, [x0]\0Aldr x9, [x1]\0Amov sp, x9\0Aldp x19, x20, [sp]\0Aldp x21, x22, [sp, #16]\0Aldp x23, x24, [sp, #32]\0Aldp x25, x26, [sp, #48]\0Aldp x27, x28, [sp, #64]\0Aldp x29, x30, [sp, #80]\0Aldp d8, d9, [sp, #96]\0Aldp d10, d11, [sp, #112]\0Aldp d12, d13, [sp, #128]\0Aldp d14, d15, [sp, #144]\0Aadd sp, sp, #160\0Aret", ""()
-  unreachable
+_X86_64 = {
+    "SWITCH": """
+        pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
+        movq %rsp, (%rdi); movq (%rsi), %rsp
+        popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp; retq""",
+    "START": "movq %r12, %rdi; movq %r13, %rsi; xorl %ebp, %ebp; callq *%r14; ud2",
 }
-define void @stack_start() naked noinline {
-  call void asm sideeffect "mov x0, x19\0Amov x1, x20\0Amov x29, xzr\0Ablr x21\0Abrk #1", ""()
-  unreachable
+_AARCH64 = {
+    "SWITCH": """
+        sub sp, sp, #160
+        stp x19, x20, [sp]; stp x21, x22, [sp, #16]; stp x23, x24, [sp, #32]
+        stp x25, x26, [sp, #48]; stp x27, x28, [sp, #64]; stp x29, x30, [sp, #80]
+        stp d8, d9, [sp, #96]; stp d10, d11, [sp, #112]; stp d12, d13, [sp, #128]; stp d14, d15, [sp, #144]
+        mov x9, sp; str x9, [x0]; ldr x9, [x1]; mov sp, x9
+        ldp x19, x20, [sp]; ldp x21, x22, [sp, #16]; ldp x23, x24, [sp, #32]
+        ldp x25, x26, [sp, #48]; ldp x27, x28, [sp, #64]; ldp x29, x30, [sp, #80]
+        ldp d8, d9, [sp, #96]; ldp d10, d11, [sp, #112]; ldp d12, d13, [sp, #128]; ldp d14, d15, [sp, #144]
+        add sp, sp, #160; ret""",
+    "START": "mov x0, x19; mov x1, x20; mov x29, xzr; blr x21; brk #1",
 }
-"""
 _PREPARE = r"""
 define void @stack_prepare(ptr %sp, i64 %low, i64 %bytes, i64 %entry, i64 %m, i64 %who) {
   %end = add i64 %low, %bytes
@@ -110,7 +120,8 @@ define void @stack_prepare(ptr %sp, i64 %low, i64 %bytes, i64 %entry, i64 %m, i6
   %m.up = lshr i64 %m, 32
   %m1 = trunc i64 %m.up to i32
   %w = trunc i64 %who to i32
-  call void (ptr, ptr, i32, ...) @makecontext(ptr %context, ptr @stack_start, i32 5, i32 %e0, i32 %e1, i32 %m0, i32 %m1, i32 %w)
+  call void (ptr, ptr, i32, ...) @makecontext(ptr %context, ptr @stack_start, i32 5, i32 %e0, i32 %e1,
+    i32 %m0, i32 %m1, i32 %w)
   ret void
 }
 """
@@ -157,13 +168,16 @@ pass:
 
 def assembly(machine: str) -> str:
     """LLVM's text of the routines for a machine as `platform.machine()` names it; libc's where there are none."""
-    known = {"x86_64": _X86_64, "AMD64": _X86_64, "aarch64": _AARCH64, "arm64": _AARCH64}.get(machine)
-    if known is None:
+    name = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    if name not in _FRAMES:
         return _LIBC.replace("CONTEXT", str(CONTEXT_BYTES))
-    prepare = _PREPARE
-    for name, value in _FRAMES["x86_64" if known is _X86_64 else "aarch64"].items():
-        prepare = prepare.replace(name, str(value))
-    return known + prepare
+    routines, prepare = _ROUTINES, _PREPARE
+    for place, lines in (_X86_64 if name == "x86_64" else _AARCH64).items():
+        steps = [step.strip() for line in lines.splitlines() for step in line.split(";") if step.strip()]
+        routines = routines.replace(place, "\\0A".join(steps))
+    for place, value in _FRAMES[name].items():
+        prepare = prepare.replace(place, str(value))
+    return routines + prepare
 
 
 class Routines:

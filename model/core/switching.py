@@ -14,7 +14,7 @@ from model.jit import M, actors, kernel, python_hook
 from model.layout import ACTOR, MACHINE
 
 _STACKS = MACHINE.fields["stacks"][1]  # type: ignore[index]
-_SP = ACTOR.fields["sp"][1]  # type: ignore[index]
+_SP, _ACTOR_BYTES = ACTOR.fields["sp"][1], ACTOR.itemsize  # type: ignore[index]
 
 
 def _word(builder, m, name: str):
@@ -104,7 +104,7 @@ else:
     @kernel
     def _place(m, who):
         """Address where actor `who` keeps its stack pointer."""
-        return m.table.actors + who * ACTOR.itemsize + _SP
+        return m.table.actors + who * _ACTOR_BYTES + _SP
 
     @kernel
     def fresh_stack(m, who, stack):

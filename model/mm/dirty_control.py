@@ -142,7 +142,7 @@ def flusher_estimate(m, w, began):
 
 @kernel
 def dirtier_estimate(m, w, began, domains, rates, capped):
-    """A dirtier that came at jiffy `began` asks: let limits, rates (where there are any) and the bandwidth follow when it is time."""
+    """A dirtier that came at jiffy `began` asks: let limits, rates (if any) and the bandwidth follow when due."""
     elapsed = estimate_due(m, w, began)
     if elapsed:
         for i in range(domains):

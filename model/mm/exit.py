@@ -27,7 +27,7 @@ from model.mm.victims import page_event
 
 @kernel
 def _free_anon(m, pfn):
-    """Free an anonymous frame wherever it is; one that is being read, written or reclaimed stays until reclaim meets it."""
+    """Free an anonymous frame; one that is being read, written or reclaimed stays until reclaim is done with it."""
     page = frames(m)[pfn]
     page.mapcount = 0
     if page.state & (WRITEBACK | LOCKED | ISOLATED):

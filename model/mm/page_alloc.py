@@ -174,7 +174,7 @@ def _numa_statistics(m, t, nid, nodemask, pfn):
 
 @kernel
 def alloc_user_page(m, t, gfp):
-    """A frame for a user page of task `t`, placed by its policy, whoever has to be killed for it; NONE: the task itself."""
+    """A frame for a user page of task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself."""
     nid, nodemask, pfn = policy_node(m, t), policy_nodemask(m, t), NONE
     if tasks(m)[t].mode == MODE_PREFERRED_MANY:  # on these nodes if that takes no reclaim (alloc_pages_preferred_many)
         nodemask = tasks(m)[t].mask

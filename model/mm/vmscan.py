@@ -1,6 +1,6 @@
 """Shrinking a node or zone lruvec by lruvec, in rounds (shrink_node, shrink_lruvec of mm/vmscan.c).
 
-What a round is depends on the kind of lists (`two_lists`, `policies/lru/mglru`). After each of them others get their turn.
+What a round is depends on the kind of lists (`two_lists`, `policies/lru/mglru`). After each others get their turn.
 Every actor has scan controls of its own: one for its reclaim, one for soft limit reclaim inside that.
 """
 

@@ -1,8 +1,8 @@
 """Direct and limit reclaim since 4.8: one pass per node and priority, 12 down to 0, until 32 pages are reclaimed.
 
 Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
-forced if it was refused, then ignoring memory.low if that held reclaim back. An allocation is out of memory after sixteen
-rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
+forced if it was refused, then ignoring memory.low if that held reclaim back. An allocation is out of memory after
+sixteen rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
 """
 
 from model.jit import caller, hook, kernel, scans

@@ -149,7 +149,6 @@ def set_initial_priority(m, s):
         reclaimable += m.zones[z].nr_lru[2] + (m.zones[z].nr_lru[0] if nr_swap_pages(m) else 0)
     priority = bits(reclaimable) - 1 - bits(sc.nr_to_reclaim - 1)
     sc.priority = max(DEF_PRIORITY // 2, min(priority, DEF_PRIORITY))
-    node.kswapd_priority = sc.priority
 
 
 @hook
