@@ -8,6 +8,7 @@ from model.layout import NONE
 from model.mm.dirty import count_writeback, end_write
 from model.mm.lru import rotate_reclaimable
 from model.mm.nfs import answered
+from model.mm.page_wait import wake_page
 from model.mm.read_io import end_read
 from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
 from model.mm.wait_queue import count_written
@@ -25,6 +26,7 @@ def end_run(m, number, failed, at):
             f[pfn].state = (f[pfn].state & ~WRITEBACK) | (DIRTY if failed else 0)
         else:
             end_write(m, pfn, failed)
+        wake_page(m, pfn, at)
         count_written(m, pfn, at)
         if f[pfn].state & RECLAIM:
             rotate_reclaimable(m, pfn)

@@ -10,7 +10,7 @@ nothing else to slow it down.
 """
 
 from model.jit import frames, hook, kernel, scans
-from model.mm.page_wait import wait_on_writeback
+from model.mm.page_wait import wait_on_page_writeback
 from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
 from model.mm.writeback import wakeup_flushers
@@ -54,7 +54,7 @@ def waited_for(m, s, pfn):
         page.state |= RECLAIM
         sc.batch_stat.writeback += 1
         return False
-    wait_on_writeback(m, pfn)
+    wait_on_page_writeback(m, pfn)
     return True
 
 
