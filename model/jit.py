@@ -2,8 +2,8 @@
 
 No allocation and no reference counting inside kernels; every kernel is cached under the stamp of its import closure
 (`model.cache`). A hook is a C function pointer kept in the machine record, like a member of a kernel `*_operations`
-struct: swapping a policy changes an address and recompiles nothing. Exceptions do not cross such a call, so kernels
-report broken invariants through `panic` and the engine stops at its next step.
+struct: swapping a policy changes an address and recompiles nothing. Exceptions do not cross such a call: one in a hook
+stops the machine at the engine's next step (`model.guard`), as `panic` does where an invariant is broken.
 """
 
 import ctypes
@@ -19,7 +19,9 @@ from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from model.layout import BIG, MACHINE, MAX_HOOKS
+from model.guard import HookCompiler, KernelCompiler, compiled, field_address, functions, interpreted
+from model.hooks import HOOK_INDEX, HOOKS
+from model.layout import BIG, MACHINE
 
 
 class Kernel(CPUDispatcher):
@@ -41,85 +43,15 @@ def kernel(fn: Callable[..., object]) -> Callable[..., Any]:
     """Compile `fn(m, ...)` when it is first called or another kernel that calls it is compiled."""
     if config.DISABLE_JIT:
         return fn
-    made = Kernel(fn, targetoptions={"nopython": True, "_nrt": False, "boundscheck": None})
+    made = Kernel(
+        fn, targetoptions={"nopython": True, "_nrt": False, "boundscheck": None}, pipeline_class=KernelCompiler
+    )
     made.enable_caching()
     return made
 
 
 M = from_dtype(MACHINE)
 
-# The hook table: name -> number of integer arguments after the machine. Every hook answers with an integer.
-HOOKS = {
-    # core: bound once, called through the table so that numba compiles each of them once and not into every caller
-    "shrink_inactive": 4,  # (sc, lruvec, list, pages to scan): pages reclaimed
-    "shrink_active": 4,  # (sc, lruvec, list, pages to scan): 0
-    "shrink_batch": 1,  # (sc): pages freed of those isolated in sc.batch
-    "charged_frame": 1,  # (task): a frame, or NONE
-    "kernel_frame": 1,  # (task): a frame, or NONE
-    "access": 4,  # (task, region, page, operation): OK or OUT_OF_MEMORY
-    "finish_writes": 0,  # (): pages whose writes have ended by now
-    "soft_limit_reclaim": 3,  # (node, zone, for kswapd): pages reclaimed from groups over their soft limits
-    "slab_frame": 2,  # (task, group to charge, NO_GROUP for none): a frame for slab objects, or NONE
-    "slab_access": 4,  # (task, region, object, operation): OK or OUT_OF_MEMORY
-    # axis lru; the first four have defaults for lruvecs with an active and an inactive list
-    "lruvec_begin": 1,  # (sc): start on sc.lruvec; 1 = there is something to do
-    "lruvec_round": 1,  # (sc): one bounded piece of work on it, adding to sc.round_reclaimed; 1 = there is more
-    "lruvec_end": 1,  # (sc): done with it for this pass
-    "page_referenced": 2,  # (frame, sc): young words that map it, cleared; plus 1 << 16 for an executable mapping
-    "new_anon_active": 0,  # 1 = a fresh anonymous page starts on the active list
-    "prepare_scan": 1,  # (sc): what may be deactivated, cache_trim and costs, before a node or zone is shrunk
-    "scan_count": 1,  # (sc): how much of each list to scan, into sc.nr
-    "after_round": 1,  # (sc): 1 = enough, stop shrinking this lruvec
-    "age_anon": 1,  # (sc): 1 = shrink one batch of active anon after the lruvec
-    "may_shrink_active": 2,  # (sc, file): 1 = the active list may be scanned
-    "check_references": 3,  # (frame, young page-table words, executable mapping): RECLAIM .. ACTIVATE
-    "note_inactive": 5,  # (lruvec, file, scanned, reclaimed, paged out): after a batch from an inactive list
-    "note_active": 4,  # (lruvec, file, young, rotated): after a batch from an active list
-    "refault": 2,  # (frame, shadow): a page comes back that was evicted before
-    "evict": 2,  # (frame, sc): the shadow to leave behind, 0 = none
-    "age_nonresident": 1,  # (lruvec): a page was activated
-    "end_reclaim": 1,  # (sc): a direct or memcg reclaim call ends
-    # axis kswapd
-    "kswapd_step": 1,  # (node): the next bounded piece of work
-    "kswapd_needed": 2,  # (zone, highest zone index): 1 = an allocation that left the zone low should wake the daemon
-    # axis direct_reclaim
-    "direct_reclaim": 3,  # (node, highest zone index, task): pages reclaimed
-    "retry_zone": 2,  # (node, fruitless rounds): zone + 1 for whose sake an allocation tries again, 0: out of memory
-    "memcg_reclaim": 4,  # (memcg, pages wanted, swappiness or -1, 1 = user space asks): pages reclaimed
-    # axis reclaim_writeback
-    "pageout_file": 2,  # (frame, sc): what reclaim does with a dirty file page: KEEP or ACTIVATE
-    "meet_writeback": 2,  # (frame, sc): and with one that is being written: KEEP, ACTIVATE, or RECLAIM_PAGE: waited for
-    "all_dirty": 1,  # (sc): every page of a batch was dirty and none was being written
-    # axis reclaim_throttle: sleeps, which may leave `clock.blocked_until` set; 0
-    "throttle_batch": 1,  # (sc): after a batch from an inactive list
-    "throttle_node": 1,  # (sc): after the lruvecs of a node (or zone) were shrunk at one priority
-    "throttle_pass": 2,  # (sc, zone the caller prefers): after a direct reclaimer's pass at one priority
-    "throttle_kswapd": 1,  # (node): between two passes of kswapd in trouble
-    "throttle_retry": 2,  # (zone, fruitless rounds): before an allocation tries again
-    # axis memcg
-    "first_group": 1,  # (sc): the group whose lruvec is shrunk first, -1 = none
-    "next_group": 2,  # (sc, group): the one after it, -1 = the walk is over
-    "may_shrink": 2,  # (sc, group): 0 = it is protected, pass it over; how much of it is protected into sc.protection
-    "over_high": 2,  # (task, 1 = still inside the kernel): what follows from charges beyond memory.high; 0
-    "limit_reclaim": 2,  # (memcg, pages wanted): pages reclaimed because a charge found the group at its limit
-    # axis dirty_throttling
-    "balance_dirty_pages_ratelimited": 1,  # (task): it dirtied a page of task.balance_wb; until when it sleeps, or 0
-    "balance_dirty_pages": 1,  # (task): its sleep in dirty throttling is over; until when it sleeps again, or 0
-    "update_bandwidth": 2,  # (wb, jiffy the flusher's work began): some was submitted; 0
-    # axis dirty_limits
-    "dirty_ok": 1,  # (zone): 1 = dirty pages are within its limit, a page for write() may come from it
-    # axis shrinker
-    "shrink_slab": 2,  # (sc, group): objects freed, after the group's lruvec on the node (or zone) was shrunk
-    "shrink_slab_pass": 1,  # (sc): the same, after one priority: of a task's zonelist, of kswapd's zone or node
-    # axis idle
-    "idle_step": 1,  # (scanner): the next bounded piece of work, time passing on clock.now; when to go on (ns)
-    # axis proactive
-    "proactive_step": 1,  # (controller): the same for a controller in user space
-    # axis swap_readahead
-    "swap_window": 3,  # (region, page, slot): pages to read around a swap-in, itself included
-}
-HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
-assert len(HOOKS) <= MAX_HOOKS
 _python_hooks: dict[int, Callable[..., int]] = {}
 
 
@@ -131,14 +63,17 @@ class Hook:
 
     @cached_property
     def _compiled(self):
-        return cfunc(types.int64(M, *[types.int64] * HOOKS[self.name]), cache=True, _nrt=False)(self.fn)
+        signature = types.int64(M, *[types.int64] * HOOKS[self.name])
+        make = cfunc(signature, cache=True, pipeline_class=HookCompiler, _nrt=False)
+        return compiled(self.fn, lambda: make(self.fn))
 
     @property
     def address(self) -> int:
         """What the hook table holds for it."""
         if config.DISABLE_JIT:
-            _python_hooks[id(self.fn)] = self.fn
+            _python_hooks[id(self.fn)] = interpreted(self.fn)
             return id(self.fn)
+        functions[self._compiled.address] = self.fn
         return self._compiled.address
 
 
@@ -152,18 +87,6 @@ def hook(fn: Callable[..., int]) -> Hook:
 def bind(record: np.recarray, implementation: Hook) -> None:
     """Enter a hook in the table of the machine in `record`."""
     record.hooks[0, HOOK_INDEX[implementation.name]] = implementation.address
-
-
-def _field(builder, record, *path: str):
-    """LLVM pointer to the 64-bit field at `path` of the machine record."""
-    offset, dtype = 0, MACHINE
-    for name in path:
-        assert dtype.fields is not None
-        dtype, shift = dtype.fields[name][:2]
-        offset += shift
-    base = builder.bitcast(record, cgutils.voidptr_t)
-    return builder.bitcast(builder.gep(base, [cgutils.intp_t(offset)]), cgutils.int64_t.as_pointer()
-                           if hasattr(cgutils, "int64_t") else ir.IntType(64).as_pointer())  # fmt: skip
 
 
 def caller(name: str):
@@ -180,7 +103,7 @@ def caller(name: str):
 
     def codegen(context, builder, sig, args):
         record = builder.bitcast(args[0], cgutils.voidptr_t)
-        base = _field(builder, args[0], "hooks")
+        base = field_address(builder, args[0], "hooks")
         address = builder.load(builder.gep(base, [ir.IntType(32)(HOOK_INDEX[name])]))
         kind = ir.FunctionType(i64, [cgutils.voidptr_t] + [i64] * arity)
         return builder.call(builder.inttoptr(address, kind.as_pointer()), [record, *args[1:]])
@@ -247,8 +170,8 @@ def accessor(name: str):
     @intrinsic
     def view(typingctx, m):
         def codegen(context, builder, sig, args):
-            address = builder.load(_field(builder, args[0], "table", name))
-            count = builder.load(_field(builder, args[0], "rows", name))
+            address = builder.load(field_address(builder, args[0], "table", name))
+            count = builder.load(field_address(builder, args[0], "rows", name))
             array = make_array(array_type)(context, builder)
             size = cgutils.intp_t(dtype.itemsize)
             data = builder.inttoptr(address, array.data.type)

@@ -13,6 +13,27 @@ YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as o
 GEN_SHIFT, REFS_SHIFT, HOME_SHIFT = 17, 20, 24
 GEN_MASK, REFS_MASK, HOME_MASK = 7 << GEN_SHIFT, 3 << REFS_SHIFT, 3 << HOME_SHIFT
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
+FRAME_FLAGS = {
+    "LRU": LRU, "ACTIVE": ACTIVE, "REFERENCED": REFERENCED, "WORKINGSET": WORKINGSET, "DIRTY": DIRTY,
+    "WRITEBACK": WRITEBACK, "RECLAIM": RECLAIM, "ANON": ANON, "SWAPCACHE": SWAPCACHE, "ISOLATED": ISOLATED,
+    "FREE": FREE, "PCP": PCP, "READAHEAD": READAHEAD, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
+    "HELD": HELD, "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
+}  # fmt: skip
+FRAME_BITS = 31  # of FRAME.state in model/layout.py, without its sign
+
+
+def check_flags(flags: dict[str, int]) -> None:
+    """ValueError when two frame flags share a bit, or one does not fit the field that holds them."""
+    taken = 0
+    for name, mask in flags.items():
+        if mask >> FRAME_BITS:
+            raise ValueError(f"the frame flag {name} needs more than the {FRAME_BITS} bits of FRAME.state: widen it")
+        if mask & taken:
+            raise ValueError(f"the frame flag {name} has bits of another, see FRAME_FLAGS")
+        taken |= mask
+
+
+check_flags(FRAME_FLAGS)
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
@@ -46,7 +67,7 @@ BROKEN = {
     1: "a list is longer than its count says",
     2: "a frame was taken from a list it is not on",
     3: "a free block overlaps another",
-    4: "a hook answered out of range",
+    4: "check_references answered what is none of RECLAIM_PAGE, RECLAIM_CLEAN, KEEP and ACTIVATE",
     5: "a frame was freed while still mapped or cached",
     6: "more requests in flight than the table holds",
     7: "a charge went below zero",
@@ -55,6 +76,7 @@ BROKEN = {
     10: "a swap slot was freed twice",
     11: "an event asks for what its region cannot do",
     12: "a slab object or its list is not where it should be",
+    13: "a hook raised an exception",
 }
-BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
-BAD_SLOT, BAD_EVENT, BAD_OBJECT = 10, 11, 12
+BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_CHECK_REFERENCES, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
+BAD_SLOT, BAD_EVENT, BAD_OBJECT, HOOK_RAISED = 10, 11, 12, 13

@@ -5,13 +5,13 @@ written half as much again as it dirtied, when too little is dirty, or (3.1) aft
 """
 
 from model.actors import NEVER
+from model.hooks import AXES
 from model.jit import hook, kernel, tasks, wb_domains, wbs
 from model.mm.balance_dirty import sleep
 from model.mm.dirtier_pauses import AGAIN, LEAVE, WRITING, enter, leave, look_again, write_out
 from model.mm.dirty_control import dirtier_estimate, flusher_estimate
 from model.mm.dirty_pause import longest_pause
 from model.mm.timers import jiffies
-from model.registry import AXES
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.0 and 3.1"
 PARAMS = {

@@ -9,6 +9,7 @@ A task's address space is one target without gaps: its mappings are laid end to 
 kernel finds between the two biggest gaps are one, and there is no layout to update.
 """
 
+from model.hooks import AXES
 from model.jit import damon_regions, frames, hook, idle_age, kernel, pte
 from model.mm.damon import (
     add_targets,
@@ -26,7 +27,6 @@ from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import any_young, clear_young, pte_frame
 from model.mm.state import IDLE, LRU, PTE_PRESENT, PTE_YOUNG, REFERENCED, YOUNG
 from model.mm.truth import judge, judgement_due
-from model.registry import AXES
 from model.units import PAGE
 
 SOURCE = "mm/damon/core.c, paddr.c, vaddr.c, reclaim.c, 7.0"

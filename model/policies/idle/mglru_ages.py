@@ -6,6 +6,7 @@ aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's ow
 lru: mglru.
 """
 
+from model.hooks import AXES
 from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, tasks
 from model.layout import MAX_GENS, NONE
 from model.mm.gen_age import age
@@ -16,7 +17,6 @@ from model.mm.lru import lruvec_of_frame
 from model.mm.state import LRU
 from model.mm.truth import judge, judgement_due
 from model.mm.vmscan import DIRECT, begin
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/mm/multigen_lru.rst, 6.18"
 SCANNERS = "node"

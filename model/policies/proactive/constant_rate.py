@@ -1,9 +1,9 @@
 """Ask every group for the same number of pages a second, whatever it costs: what controllers have to beat."""
 
+from model.hooks import AXES
 from model.jit import hook
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target
-from model.registry import AXES
 
 SOURCE = "a loop over memory.reclaim, 5.19"
 CONTROLLERS = 1

@@ -6,12 +6,12 @@ pages older than it are compressed. A share of the pages does not compress: thos
 are written again. Ages come from the idle scanner (kstaled, or the bitmap's loop); swap should be zram.
 """
 
+from model.hooks import AXES
 from model.jit import far, frames, hook, idle_age, kernel, tried
 from model.mm.far_memory import decide
 from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import look_at_words
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_DIRTY
-from model.registry import AXES
 
 SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale Computers, ASPLOS 2019"
 CONTROLLERS = 1

@@ -4,10 +4,10 @@ Every interval a group is asked for current * ratio * max(0, 1 - some / threshol
 the interval (share of time some task stalls; approximated from stall counters, see model/mm/pressure.py).
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, memcgs
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target, senpai_pages, some_ppm
-from model.registry import AXES
 
 SOURCE = "Weiner et al., TMO: Transparent Memory Offloading in Datacenters, ASPLOS 2022"
 CONTROLLERS = 1

@@ -8,13 +8,13 @@ nothing down to priority 1. Both take one tick, and are skipped while little of 
 to be written; and a direct reclaimer that found all dirty pages being written waits for them as kswapd does.
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, sleep
 from model.mm.vmscan import reclaimable_pages
 from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK, throttle_queue, wake_all
 from model.mm.zones import MAX_RECLAIM_RETRIES
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: reclaim_throttle, skip_throttle_noprogress, consider_reclaim_throttle, shrink_node, 6.18"
 PARAMS = {

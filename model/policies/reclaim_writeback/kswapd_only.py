@@ -4,10 +4,10 @@ A marked page is reclaimed as soon as the flusher has written it. Pages under wr
 over them (`reclaim_throttle`).
 """
 
+from model.hooks import AXES
 from model.jit import frames, hook
 from model.mm.state import KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
 PARAMS = {
