@@ -169,7 +169,7 @@ class _Reader:
             case ast.Attribute():
                 return self.attribute(node)
             case ast.Subscript(value=value, slice=index):
-                return self.element(self.kinds(value), index)
+                return self.element(node, self.kinds(value), index)
             case ast.Call():
                 return self.call(node)
             case ast.IfExp(test=test, body=one, orelse=other):
@@ -198,15 +198,15 @@ class _Reader:
 
     def of_field(self, node: ast.expr, base: Kinds, name: str) -> Kinds:
         """Field `name` of what `base` may be; a fault when none of them has it."""
-        having = [(kind, kind.dtype.fields[name][0]) for kind in base if kind.dtype.fields and name in kind.dtype.fields]
+        having = [(kind, fields[name][0]) for kind in base if (fields := kind.dtype.fields) and name in fields]
         if having:
             return frozenset().union(*(kind_of(dtype, kind.dimensions) for kind, dtype in having))
         if name not in OF_ARRAYS or not any(kind.dimensions for kind in base):
-            fields = sorted({known for kind in base for known in kind.dtype.names or ()})
-            near = difflib.get_close_matches(name, fields, n=2, cutoff=0.6)
+            listed = sorted({known for kind in base for known in kind.dtype.names or ()})
+            near = difflib.get_close_matches(name, listed, n=2, cutoff=0.6)
             fix = "did you mean " + " or ".join(f"`{each}`" for each in near) + "?" if near else ""
             what = ast.unparse(node.value) if isinstance(node, ast.Attribute | ast.Subscript) else ast.unparse(node)
-            known = f"fields: {', '.join(fields[:24])}{', ...' * (len(fields) > 24)}" if fields else "it is no record"
+            known = f"fields: {', '.join(listed[:24])}{', ...' * (len(listed) > 24)}" if listed else "it is no record"
             self.fault(node, f"`{what}` has no field `{name}`", fix or known)
         return NOTHING
 
@@ -215,7 +215,7 @@ class _Reader:
         found = self.known.source.find(node.id) if isinstance(node, ast.Name) else None
         return found is not None and isinstance(found.node, ast.Import | ast.ImportFrom | ast.ClassDef)
 
-    def element(self, base: Kinds, index: ast.expr) -> Kinds:
+    def element(self, node: ast.expr, base: Kinds, index: ast.expr) -> Kinds:
         """What one element (or a slice) of an array is, or a record's field by name."""
         self.kinds(index)
         found: set[Kind] = set()
@@ -223,8 +223,7 @@ class _Reader:
         singles = sum(not isinstance(each, ast.Slice) for each in indexes)
         for kind in base:
             if isinstance(index, ast.Constant) and isinstance(index.value, str):
-                fields = kind.dtype.fields or {}
-                found |= kind_of(fields[index.value][0], kind.dimensions) if index.value in fields else NOTHING
+                found |= self.of_field(node, frozenset([kind]), index.value)
             elif kind.dimensions:
                 found |= kind_of(kind.dtype, max(0, kind.dimensions - singles))
         return frozenset(found)

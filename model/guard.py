@@ -31,7 +31,7 @@ from model.hooks import HOOK_INDEX, TABLE
 from model.layout import MACHINE
 from model.mm.state import BAD_CHECK_REFERENCES, BROKEN, HOOK_RAISED
 
-LIBRARIES = tuple(Path(package.__file__).parent for package in (numba, np))
+LIBRARIES = tuple(Path(path) for package in (numba, np) for path in package.__path__)
 functions: dict[int, Callable[..., int]] = {}
 """The Python function behind each entry that a hook table may hold."""
 
@@ -88,21 +88,18 @@ class _HookLower(_Lower):
     """Lowers a hook; its C entry reports an exception to the machine instead of printing it."""
 
     def create_cfunc_wrapper(self):
-        context, fndesc = self.context, self.fndesc
+        context, fndesc, i64 = self.context, self.fndesc, ir.IntType(64)
         name = self.func_ir.func_id.func_name
         module = context.create_module("cfunc_wrapper")
         kind = context.call_conv.get_function_type(fndesc.restype, fndesc.argtypes)
         body = ir.Function(module, kind, fndesc.llvm_func_name)
         arguments = [context.get_value_type(argument) for argument in fndesc.argtypes]
-        entry = ir.Function(
-            module, ir.FunctionType(context.get_value_type(fndesc.restype), arguments), fndesc.llvm_cfunc_wrapper_name
-        )
+        entry = ir.Function(module, ir.FunctionType(i64, arguments), fndesc.llvm_cfunc_wrapper_name)
         builder = ir.IRBuilder(entry.append_basic_block("entry"))
         status, answer = context.call_conv.call_function(
             builder, body, fndesc.restype, fndesc.argtypes, entry.args, attrs=("noinline",)
         )
         with builder.if_then(status.is_error, likely=False):
-            i64 = ir.IntType(64)
             broken = field_address(builder, entry.args[0], "clock", "broken")
             with builder.if_then(builder.icmp_signed("==", builder.load(broken), i64(0))):
                 builder.store(i64(HOOK_RAISED), broken)
@@ -110,7 +107,7 @@ class _HookLower(_Lower):
                 described = builder.ptrtoint(status.excinfoptr, i64)
                 builder.store(described, field_address(builder, entry.args[0], "clock", "raised"))
             builder.ret(i64(TABLE[name].failed))
-        builder.ret(answer)
+        builder.ret(answer if answer.type == i64 else i64(TABLE[name].failed))  # of another type: it always raises
         self.library.add_ir_module(module)
 
 
@@ -160,9 +157,10 @@ def interpreted(fn: Callable[..., int]) -> Callable[..., int]:
     return guarded
 
 
-def told(error: BaseException, fn: Callable[..., object] | None = None) -> str:
-    """An exception in one line, with the innermost place in code of the project or the user, and the hook `fn`."""
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(frame.filename)]
+def told(error: BaseException, fn: Callable[..., object] | None = None, file: str = "") -> str:
+    """An exception in one line, with the innermost place in `file`, or in any of the project or user, and the hook."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__)
+            if (frame.filename == file if file else _is_ours(frame.filename))]  # fmt: skip
     place = f"{short(ours[-1].filename)}:{ours[-1].lineno}" if ours else ""
     return _sentence(place, type(error).__name__, str(error), fn)
 
@@ -173,10 +171,11 @@ def compiled(fn: Callable[..., int], compile_it: Callable[[], Any]) -> Any:
         return compile_it()
     except (NumbaError, TypeError, ValueError, KeyError) as error:
         loc = getattr(error, "loc", None)
-        line = loc.line if loc is not None and loc.filename == fn.__code__.co_filename else fn.__code__.co_firstlineno
+        place = f"{short(loc.filename)}:{loc.line}" if loc is not None and _is_ours(loc.filename) else _defined(fn)
         lines = [text.strip() for text in str(error).splitlines()]
         words = next((text for text in lines if text and not text.startswith("Failed in")), "")
-        place = f"{short(fn.__code__.co_filename)}:{line}"
+        if words.startswith("NRT required"):
+            words = "kernels allocate nothing: no lists, no text, exceptions with constant words only"
         raise ModelError(_sentence(place, type(error).__name__, f"cannot be compiled: {words}", fn)) from error
 
 

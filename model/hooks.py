@@ -53,8 +53,8 @@ class Spec(NamedTuple):
 
 def _of(axis: str, *specs: tuple[str, str, str] | tuple[str, str, str, int], default: bool = False) -> dict[str, Spec]:
     return {
-        name: Spec(axis, tuple(arguments.split()), answer, *rest, default=default)
-        for name, arguments, answer, *rest in specs
+        spec[0]: Spec(axis, tuple(spec[1].split()), spec[2], spec[3] if len(spec) == 4 else 0, default)
+        for spec in specs
     }
 
 

@@ -8,6 +8,7 @@ stops the machine at the engine's next step (`model.guard`), as `panic` does whe
 
 import ctypes
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -80,7 +81,7 @@ class Hook:
 def hook(fn: Callable[..., int]) -> Hook:
     """Mark `fn(m, ...)` as an implementation of the hook of the same name; KeyError if there is no such hook."""
     if fn.__name__ not in HOOKS:
-        raise KeyError(f"{fn.__name__} is not a hook: {', '.join(HOOKS)}")
+        raise KeyError(f"{fn.__name__} is not a hook; near it: {get_close_matches(fn.__name__, HOOKS) or 'none'}")
     return Hook(fn)
 
 

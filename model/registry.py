@@ -112,7 +112,7 @@ def load(axis: str, variant: Variant) -> ModuleType:
     except Exception as error:
         from model.guard import ModelError, told
 
-        raise ModelError(f"{told(error)}; {info.path} cannot be imported") from error
+        raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
     return module
 
 

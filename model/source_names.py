@@ -62,7 +62,7 @@ class Module:
         """The names that `import *` brings."""
         listed = self.bound.get("__all__")
         if listed and isinstance(listed.node, ast.Assign) and isinstance(listed.node.value, ast.List | ast.Tuple):
-            return [part.value for part in listed.node.value.elts if isinstance(part, ast.Constant)]
+            return [str(part.value) for part in listed.node.value.elts if isinstance(part, ast.Constant)]
         return [name for name in self.bound if not name.startswith("_")]
 
     def find(self, name: str) -> Bound | None:

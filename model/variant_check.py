@@ -1,7 +1,7 @@
 """What the text of a variant's file shows to be wrong, before anything of it is imported or compiled.
 
-Declarations (`model.variant_file`), hooks (known, of this axis, with their arguments, answering on every path), names that
-nobody defines, and fields that no table has (`model.field_check`).
+Declarations (`model.variant_file`), hooks (known, of this axis, with their arguments, answering on every path), names
+that nobody defines, and fields that no table has (`model.field_check`).
 """
 
 import ast
@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from model.eras import ERAS
 from model.hooks import CONSTANTS, CORE, HOOKS, TABLE, signature
 from model.source_names import Module, module
 from model.variant_file import Declared, Fault, declared
+
 
 def faults(axis: str, path: str) -> list[Fault]:
     """Every fault that the text of the variant file at `path` shows, in order."""
@@ -31,6 +33,7 @@ def _faults(axis: str, path: Path, _stamp: int) -> tuple[Fault, ...]:
         if not any(isinstance(node, ast.Name) and node.id == "YARDSTICK" for node in _targets(found.tree)):
             _completeness(found, source, axis)
         _undefined(found, source)
+        _raises(found, source)
         from model.field_check import Program
 
         found.faults += Program().check([source])
@@ -178,11 +181,12 @@ def _completeness(found: Declared, source: Module, axis: str) -> None:
         return
     hooks = [name for name, spec in TABLE.items() if spec.axis == axis and not spec.default]
     if missing := [name for name in hooks if name not in source.bound]:
-        example = next(iter(sorted(file.stem for file in (Path(__file__).parent / "policies" / axis).glob("[a-z]*.py"))))
+        example = ERAS["6.18"].policy[axis].replace("-", "_")
         take = f"define them, or take another variant's: from model.policies.{axis}.{example} import ..."
         found.fault(None, f"the file defines no {' and no '.join(f'`{name}`' for name in missing)}", take)
+    own = {target.id for target in _targets(source.tree) if isinstance(target, ast.Name)}
     for name in CONSTANTS.get(axis, ()):
-        if name not in source.bound:
+        if name not in (own if name == "SCOPE" else source.bound):  # SCOPE is read without following imports
             others = ' ("zone" or "node")' if name == "SCOPE" else ""
             found.fault(None, f"variants of `{axis}` define {name}, this file does not", f"write {name}{others}")
 
@@ -202,6 +206,21 @@ def _undefined(found: Declared, source: Module) -> None:
             for part in ast.walk(node):
                 if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id not in known:
                     found.fault(part, f"nothing is called `{part.id}`", _near(part.id, {*source.bound, *local}))
+
+
+def _raises(found: Declared, source: Module) -> None:
+    """Exceptions in kernels and hooks whose words are not constant, which compiled code would have to allocate."""
+    for node in (*source.decorated("hook"), *source.decorated("kernel")):
+        for part in ast.walk(node):
+            match part:
+                case ast.Raise(exc=ast.Call(args=words)):
+                    words = list(words)
+                case ast.Assert(msg=ast.expr() as message):
+                    words = [message]
+                case _:
+                    continue
+            if not all(isinstance(word, ast.Constant) for word in words):
+                found.fault(part, "an exception with words that are not constant", "kernels allocate nothing")
 
 
 def _near(name: str, known: Iterable[str]) -> str:

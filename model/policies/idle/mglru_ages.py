@@ -22,7 +22,13 @@ SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/m
 SCANNERS = "node"
 NEEDS = "generations"
 PARAMS = {
-    "interval_ms": (120_000, "ms", "time between two agings", "as the scan period of kstaled"),
+    "interval_ms": (
+        120_000,
+        "ms",
+        "time between two agings",
+        "as the scan period of kstaled",
+        (1, 4_294_967_295, "0 would start again and again in no time; an unsigned int"),
+    ),
 }
 AXIS = list(AXES).index("idle")
 SWAPPINESS = 200  # both kinds age, as a write to lru_gen without a last argument does

@@ -7,7 +7,15 @@ from model.mm.pressure import is_target
 
 SOURCE = "a loop over memory.reclaim, 5.19"
 CONTROLLERS = 1
-PARAMS = {"pages_per_s": (64, "pages/s", "pages asked of every group", "arbitrary")}
+PARAMS = {
+    "pages_per_s": (
+        64,
+        "pages/s",
+        "pages asked of every group",
+        "arbitrary",
+        (0, 17_179_869_184, "64 TiB, the largest machine"),
+    )
+}
 AXIS = list(AXES).index("proactive")
 SECOND = 1_000_000_000
 

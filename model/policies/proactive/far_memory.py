@@ -17,11 +17,41 @@ SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale C
 CONTROLLERS = 1
 NEEDS = "ages"
 PARAMS = {
-    "slo": (200, "1/100000 a minute", "promotions a minute the working set may suffer", "0.2 % a minute"),
-    "percentile": (98, "%", "of the past minutes' best thresholds", "K is tuned there; estimate"),
-    "warmup_minutes": (10, "minutes", "time a group is left alone at first", "S is tuned there; estimate"),
-    "incompressible": (31, "%", "pages that do not compress below 73 %", "31 % of cold memory (from memory)"),
-    "minute_ms": (60_000, "ms", "time between two decisions", "one minute"),
+    "slo": (
+        200,
+        "1/100000 a minute",
+        "promotions a minute the working set may suffer",
+        "0.2 % a minute",
+        (0, 100_000, "a share"),
+    ),
+    "percentile": (
+        98,
+        "%",
+        "of the past minutes' best thresholds",
+        "K is tuned there; estimate",
+        (0, 100, "a percentile"),
+    ),
+    "warmup_minutes": (
+        10,
+        "minutes",
+        "time a group is left alone at first",
+        "S is tuned there; estimate",
+        (0, 525_600, "a year"),
+    ),
+    "incompressible": (
+        31,
+        "%",
+        "pages that do not compress below 73 %",
+        "31 % of cold memory (from memory)",
+        (0, 100, "a share"),
+    ),
+    "minute_ms": (
+        60_000,
+        "ms",
+        "time between two decisions",
+        "one minute",
+        (1, 86_400_000, "0 would decide again and again in no time; a day"),
+    ),
 }
 AXIS = list(AXES).index("proactive")
 SLO, SHARE, WARMUP, INCOMPRESSIBLE, MINUTE = range(5)

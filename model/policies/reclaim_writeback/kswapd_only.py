@@ -12,7 +12,8 @@ from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
 PARAMS = {
     "priority": (9, "", "kswapd writes at this priority of its scan and below; -1: never, as the last patch proposed",
-                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011"),
+                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011",
+                 (-1, 12, "a scan begins at DEF_PRIORITY, 12")),
 }  # fmt: skip
 AXIS = list(AXES).index("reclaim_writeback")
 __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
