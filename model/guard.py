@@ -143,7 +143,9 @@ class HookCompiler(KernelCompiler):
 
 
 def interpreted(fn: Callable[..., int]) -> Callable[..., int]:
-    """The hook `fn` for pure-Python mode, where the exception itself stops the run."""
+    """The hook `fn` for pure-Python mode, entered as `id(fn)`: the exception itself stops the run."""
+
+    functions[id(fn)] = fn
 
     @wraps(fn)
     def guarded(*arguments):

@@ -13,6 +13,7 @@ from typing import Any
 
 from model import registry, workloads
 from model.description import Cell, Stream
+from model.hooks import CORE, TABLE, signature
 from model.param_rules import Param
 from runner import axes, sweep, units
 from runner.experiment import File, Replicates
@@ -84,7 +85,7 @@ def look_up(name: str) -> list[Entry]:
 def entries() -> dict[str, Entry]:
     """Every entry by full name; configuration keys come last and do not hide others."""
     found: dict[str, Entry] = {}
-    for entry in (*policies(), *eras(), *streams(), *machines(), *topics(), *metrics(), *keys()):
+    for entry in (*policies(), *hooks(), *eras(), *streams(), *machines(), *topics(), *metrics(), *keys()):
         found.setdefault(entry.name, entry)
     return found
 
@@ -116,6 +117,14 @@ def policies() -> Iterator[Entry]:
                     where, "policy parameter", param.doc, param.unit, str(param.default), param.source,
                     possible(key, param, info),
                 )  # fmt: skip
+
+
+def hooks() -> Iterator[Entry]:
+    """The hooks that variants define."""
+    for name, spec in TABLE.items():
+        if spec.axis != CORE:
+            kept = "\nvariants that define none keep the default" if spec.default else ""
+            yield Entry(name, "policy hook", f"{signature(name)}: {spec.answer}\naxis: {spec.axis}{kept}")
 
 
 def possible(key: str, param: Param, info: registry.VariantInfo) -> str:

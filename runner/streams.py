@@ -159,8 +159,12 @@ def outside(item: Item, problems: Problems) -> str | None:
     """The absolute path of an outside variant file."""
     if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
         path = item.place.file.parent / item.value
-        if path.is_file():
-            return str(path.resolve())
+        try:
+            if path.is_file():
+                return str(path.resolve())
+        except OSError as error:  # a path that no file system takes
+            problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
+            return None
         problems.add(item.place, f"no file `{path}`", "the path is relative to this file")
     else:
         problems.add(item.place, "the path of a Python file is expected", "the path is relative to this file")

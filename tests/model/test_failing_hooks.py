@@ -92,6 +92,9 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
         assert said[7] == "answered 0"
 
 
+RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident"}  # may not be called in any cell
+
+
 @pytest.fixture(scope="module")
 def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """What was said in each kernel's cell when each hook raised; "" is the run in which none did."""
@@ -110,10 +113,10 @@ def test_cells_in_which_nothing_raises_go_through(raised: dict[str, dict[str, st
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_whichever_hook_raises_the_machine_stops(name: str, raised: dict[str, dict[str, str]]):
-    """With the exception's line; every hook is called in one of the cells at least."""
+    """With the exception's line. Nearly all are called in one of the cells, the rest is asked once."""
     line = 4 + 3 * list(HOOKS).index(name)
     said = [text for text in raised[name].values() if text]
-    assert said, "no cell calls it"
+    assert said and ("asked" in raised[name]) <= (name in RARE)
     for text in said:
         assert re.match(rf".*raising\.py:{line}: ValueError: on purpose \(hook {name}\b", text), text
 
