@@ -23,18 +23,6 @@ AXES = {
     "dirty_throttling": "how writers are held back when too much of memory is dirty",
     "dirty_limits": "how many dirty pages a zone or node may hold before pages for write() come from elsewhere",
 }
-# What the builder reads from a variant's file besides its hooks and parameters, by axis.
-CONSTANTS = {
-    "lru": ("SCOPE",),
-    "zonelist": ("ZONE_ORDER", "charge", "weight"),
-    "watermarks": ("MIN_FREE_CEILING_KB", "gap"),
-    "pcp": ("CHARGE_BATCH", "LRU_BATCH", "STOCKS", "sizes"),
-    "swap_readahead": ("BY_VMA",),
-    "shrinker": ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
-    "idle": ("SCANNERS",),
-    "proactive": ("CONTROLLERS",),
-    "dirty_throttling": ("RULES",),
-}
 MAX_PARAMS = 32  # of one variant: what its row in the machine record holds
 CORE = ""  # the axis of hooks that no variant defines
 NO_FRAME = (1 << 31) - 1  # NONE of model/layout.py, which imports numpy

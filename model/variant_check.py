@@ -12,9 +12,24 @@ from functools import cache
 from pathlib import Path
 
 from model.eras import ERAS
-from model.hooks import CONSTANTS, CORE, HOOKS, TABLE, signature
+from model.hooks import CORE, HOOKS, TABLE, signature
 from model.source_names import Module, module
 from model.variant_file import Declared, Fault, declared
+
+# What the builder and the registry read from a variant's file besides its hooks and parameters, by axis.
+CONSTANTS = {
+    "lru": ("SCOPE",),
+    "kswapd": ("SCOPE",),
+    "direct_reclaim": ("SCOPE",),
+    "zonelist": ("ZONE_ORDER", "charge", "weight"),
+    "watermarks": ("MIN_FREE_CEILING_KB", "gap"),
+    "pcp": ("CHARGE_BATCH", "LRU_BATCH", "STOCKS", "sizes"),
+    "swap_readahead": ("BY_VMA",),
+    "shrinker": ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
+    "idle": ("SCANNERS",),
+    "proactive": ("CONTROLLERS",),
+    "dirty_throttling": ("RULES",),
+}
 
 
 def faults(axis: str, path: str) -> list[Fault]:

@@ -45,7 +45,7 @@ PARAMS = {
         "us",
         "aggregation interval",
         "default of damo and of the modules: 100 ms",
-        (1, 86_400_000_000, "damon_set_attrs counts 0 as 1; a day"),
+        (1, 86_400_000_000, "no less than the sampling interval, which is not 0; a day"),
     ),
     "min_regions": (
         10,
@@ -66,7 +66,7 @@ PARAMS = {
         "1/10000",
         "share of the possible access events to tune intervals to; 0: fixed",
         "6.15; 400 suggested",
-        (0, 10_000, "damon_set_attrs: a share in 1/10000"),
+        (0, 10_000, "a share in 1/10000"),
     ),
     "pageout": (False, "", "whether a scheme pages out what is cold", "DAMON_RECLAIM, 5.16"),
     "min_age_ms": (
