@@ -22,6 +22,7 @@ from model.mm import (
     two_lists,
     writeback,
 )
+from model.mm.buddy import PAGEBLOCK_ORDER
 from model.mm.memcg_lru import online_all
 from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
@@ -117,6 +118,7 @@ def table_rows(
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
         "actors": actors, "spare_stacks": actors, "batches": actors, "plugs": actors, "jobs": actors,
         "scans": 2 * actors, "dtcs": 2 * actors, "page_waits": PAGE_WAIT_TABLE_SIZE,
+        "pageblocks": (frames >> PAGEBLOCK_ORDER) + 1,
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
