@@ -254,7 +254,7 @@ DAMON = row(  # one monitoring context with at most one scheme; `left`: sampling
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
-    nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8",
+    nr_files="i8", chunk="i8", actor_leaves="i8",
     nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
     swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
