@@ -20,10 +20,15 @@ def directory() -> Path:
     return Path(os.environ["NUMBA_CACHE_DIR"])
 
 
+def checked() -> str:
+    """Whether kernels are compiled with array bounds checks, as a word; machine code depends on it."""
+    return "checked" if os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0") else "plain"
+
+
 def configure() -> None:
     """Point numba at our cache directory and locator, unless the user already chose."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    flags = "checked" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "plain"
+    flags = checked()
     os.environ.setdefault("NUMBA_CACHE_DIR", str(base / "mmrun" / f"kernels-{flags}"))
     os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "model.cache_locator.ImportClosureLocator")
 

@@ -1,0 +1,138 @@
+"""The library of everything that is built in, and small ones of what is not."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from model.cache import ROOT, checked
+from model.jit import Hook, Kernel
+from model.layout import MACHINE
+from model.library import place
+from model.library.key import digest, dtype_digest, key, name, standard
+from model.library.link import RAISED, c_name, link
+from model.library.load import Image, Library
+from model.library.machine import LEVELS, Target, here, runs_here, versions
+from model.library.schedule import Root, Say, complete, reachable
+from model.library.sources import all_sources, own_sources
+from model.library.store import Store
+
+ENTRIES = {  # kernels that the model's Python calls, by module, and the types of what it passes
+    "model.engine": {"run": "M"},
+    "model.actors": {"schedule": "Mii"},
+    "model.mm.memcg_lru": {"online_all": "M"},
+    "model.mm.buddy": {"free_blocks": "MiAint64,2C;"},
+}
+KERNELS = ("model.block", "model.mm", "model.policies")  # packages of kernels
+SHIPPED = ROOT / "model" / "library" / "shipped"
+"""Libraries that came with the package, one a level of CPU."""
+
+
+def quiet(text: str) -> None:
+    """Tell nobody."""
+
+
+def import_all() -> list[ModuleType]:
+    """Every module with kernels of the model."""
+    names = [*ENTRIES, "model.build"]
+    for package in KERNELS:
+        paths = [str(ROOT / package.replace(".", "/"))]
+        names += [found.name for found in pkgutil.walk_packages(paths, f"{package}.")]
+    return [importlib.import_module(found) for found in dict.fromkeys(names)]
+
+
+def roots() -> list[Root]:
+    """What the library of everything built in shows: every hook, and what Python calls."""
+    modules = import_all()
+    hooks = {value for module in modules for value in vars(module).values() if isinstance(value, Hook)}
+    shown: list[Root] = [(of, standard(of)) for of in sorted(hooks, key=name)]
+    for module, kernels in ENTRIES.items():
+        shown += [(getattr(sys.modules[module], one), arguments) for one, arguments in kernels.items()]
+    return shown
+
+
+def is_entry(of: Kernel | Hook, arguments: str) -> bool:
+    """Whether the library of everything built in shows it."""
+    if not of.fn.__module__.startswith("model."):
+        return False
+    if isinstance(of, Hook):
+        return True
+    return ENTRIES.get(of.fn.__module__, {}).get(of.fn.__name__) == arguments
+
+
+def ingredients(of: Iterable[Kernel | Hook]) -> str:
+    """Digest of what the machine code of these kernels and of all they name depends on."""
+    parts = sorted(f"{name(one)} {key(one)}" for one in reachable(of))
+    return digest("\n".join([*parts, dtype_digest(MACHINE), versions(), checked(), own_sources()]))
+
+
+def file_of(wanted: list[Root], target: Target) -> Path:
+    """Where the library of these roots is, or will be."""
+    shown = " ".join(f"{name(of)}({arguments})" for of, arguments in wanted)
+    which = digest(f"{shown} {ingredients(of for of, _ in wanted)} {target.text}")
+    return place.objects() / f"code-{which}"
+
+
+def make(wanted: list[Root], target: Target, say: Say) -> Image:
+    """Compile what is missing and link."""
+    store = Store()
+    if complete(store, wanted, say):
+        store.closure(wanted)  # marks them as in use
+        store.save()
+    entries = store.closure(wanted)
+    say(f"linking {len(entries)} kernels")
+    symbols = {f"{name(of)}({arguments})" for of, arguments in wanted}
+    code = link(entries.values(), symbols, target)
+    results = {symbol: entries[symbol].result for symbol in symbols}
+    results |= {c_name(symbol): "i" for symbol in symbols if symbol.startswith("hook ")} | {RAISED: ""}
+    return Image(code, results)
+
+
+def obtain(wanted: list[Root], target: Target, say: Say = quiet) -> Image:
+    """The library of these roots, from disk where it is there."""
+    path = file_of(wanted, target)
+    found: Image | None = place.read(path)
+    if found is None:
+        with place.locked(path.name, "kernels"):
+            found = place.read(path)
+            if found is None:
+                found = make(wanted, target, say)
+                place.write(path, found)
+    return found
+
+
+def main_key(target: str) -> str:
+    """What names the library of everything built in: no module has to be imported to tell."""
+    return digest(f"{all_sources()} {versions()} {checked()} {target}")
+
+
+def main_image(say: Say = quiet) -> Image:
+    """The library of everything built in: shipped, from disk, or made now."""
+    for level in LEVELS:
+        found: Image | None = place.read(SHIPPED / f"{level}-{main_key(level)}") if runs_here(level) else None
+        if found is not None:
+            return found
+    path = place.objects() / f"main-{main_key(here().text)}"
+    found = place.read(path)
+    if found is None:
+        with place.locked(path.name, "kernels"):
+            found = place.read(path)
+            if found is None:
+                found = obtain(roots(), here(), say)
+                place.write(path, found)
+    return found
+
+
+def ready() -> bool:
+    """Whether nothing has to be compiled for what is built in."""
+    paths = [SHIPPED / f"{level}-{main_key(level)}" for level in LEVELS if runs_here(level)]
+    return any(path.exists() for path in [*paths, place.objects() / f"main-{main_key(here().text)}"])
+
+
+@cache
+def main_library() -> Library:
+    """The library of everything built in, in this process."""
+    return Library(main_image())

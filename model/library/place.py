@@ -1,0 +1,78 @@
+"""Where the library's files are, who may write them, and when old ones go."""
+
+import fcntl
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from model.cache import directory
+
+KEPT_SECONDS = 86_400  # what nobody has used for a day goes
+
+
+def objects() -> Path:
+    """The directory of finished libraries and of what they are made from."""
+    return directory() / "library"
+
+
+def read(path: Path) -> Any:
+    """What `write` left there, None where there is nothing whole."""
+    try:
+        data = path.read_bytes()
+        if time.time() - path.stat().st_mtime > KEPT_SECONDS / 24:
+            path.touch()
+        return pickle.loads(data)
+    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, TypeError):
+        return None
+
+
+def write(path: Path, what: Any) -> None:
+    """Put it there in one step: readers see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pickle.dump(what, file, protocol=5)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    forget()
+
+
+def forget() -> None:
+    """Remove what has not been used for a day."""
+    oldest = time.time() - KEPT_SECONDS
+    for path in objects().rglob("*"):
+        with suppress(OSError):  # somebody else was faster
+            if path.is_file() and path.suffix != ".lock" and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+@contextmanager
+def locked(name: str, what: str) -> Iterator[bool]:
+    """Be the only process at `name`; true where another one had to be waited for, which is said on stderr."""
+    folder = objects()
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "a+", encoding="utf-8") as lock:
+        waited = False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            owner = lock.read().strip() or "another process"
+            print(f"mmrun: waiting for {owner}, which compiles {what} ({folder})", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            waited = True
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        yield waited
