@@ -8,6 +8,7 @@ step and is raised where Python called; kernels report broken invariants through
 """
 
 import ctypes
+import importlib
 import os
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -26,6 +27,7 @@ class Kernel:
 
     def __init__(self, fn: Callable[..., object]) -> None:
         self.fn = self.__wrapped__ = fn
+        self.memo: dict[str, Any] = {}  # what the library has found out about it
         self.__name__, self.__qualname__, self.__module__ = fn.__name__, fn.__qualname__, fn.__module__
         self.__doc__ = fn.__doc__
 
@@ -128,6 +130,7 @@ class Hook:
 
     def __init__(self, fn: Callable[..., int]) -> None:
         self.fn, self.name = fn, fn.__name__
+        self.memo: dict[str, Any] = {}
 
     @cached_property
     def _compiled(self) -> int:
@@ -154,6 +157,25 @@ def hook(fn: Callable[..., int]) -> Hook:
 def bind(record: np.recarray, implementation: Hook) -> None:
     """Enter a hook in the table of the machine in `record`."""
     record.hooks[0, HOOK_INDEX[implementation.name]] = implementation.address
+
+
+class Intrinsic:
+    """A function of kernels written in LLVM's terms: numba's intrinsic `name` in `module`, imported when compiling."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    @property
+    def _numba_type_(self) -> Any:
+        from model.library import intrinsics
+
+        return intrinsics.type_of(getattr(importlib.import_module(self.module), self.name))
+
+
+def intrinsic(module: str, name: str, interpreted: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's intrinsic `name` in `module` for kernels; `interpreted` takes its place where kernels are plain Python."""
+    found: Any = interpreted if INTERPRETED else Intrinsic(module, name)
+    return found
 
 
 def offset_of(*path: str) -> int:

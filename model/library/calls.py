@@ -4,30 +4,30 @@ from typing import Any
 
 from model.jit import Hook, Kernel
 from model.library import codes, main
-from model.library.key import standard
 from model.library.entry import symbol
-from model.library.key import name
+from model.library.key import name, standard
 from model.library.link import c_name
 from model.library.load import Function, Library
 from model.library.machine import here
+from model.library.schedule import Root
 
-_functions: dict[tuple[Kernel, str], Function] = {}
 _libraries: dict[str, Library] = {}
 
 
 def call(of: Kernel, args: tuple[Any, ...]) -> Any:
     """Call a kernel from Python."""
     code = codes.of_values(args)
-    function = _functions.get((of, code)) if code or not args else None
+    function = of.memo.get(f"called with {code}") if code or not args else None
     if function is None:
-        function = _functions[of, code] = _function(of, code, args)
+        function = of.memo[f"called with {code}"] = _function(of, code, args)
     return function(*args)
 
 
 def address(of: Hook) -> int:
     """The address of a hook's C entry."""
-    library = _library(of, standard(of))
-    return library.address(c_name(symbol(name(of), standard(of))))
+    arguments = standard(of)
+    library = main.main_library() if main.is_entry(of, arguments) else _library(main.siblings(of))
+    return library.address(c_name(symbol(name(of), arguments)))
 
 
 def _function(of: Kernel, code: str, args: tuple[Any, ...]) -> Function:
@@ -35,14 +35,12 @@ def _function(of: Kernel, code: str, args: tuple[Any, ...]) -> Function:
         from model.library import frontend
 
         code = frontend.codes_of(frontend.types_of_values(args))
-    return _library(of, code).function(symbol(name(of), code), code)
+    library = main.main_library() if main.is_entry(of, code) else _library([(of, code)])
+    return library.function(symbol(name(of), code), code)
 
 
-def _library(of: Kernel | Hook, arguments: str) -> Library:
-    """The library that shows it: the one of everything built in, or a small one of its own."""
-    if main.is_entry(of, arguments):
-        return main.main_library()
-    wanted = [(of, arguments)]
+def _library(wanted: list[Root]) -> Library:
+    """A library of these roots alone."""
     path = str(main.file_of(wanted, here()))
     if path not in _libraries:
         _libraries[path] = Library(main.obtain(wanted, here()))

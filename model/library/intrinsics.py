@@ -23,7 +23,8 @@ def _load(builder: Any, record: Any, offset: int) -> Any:
     return builder.load(builder.bitcast(place, I64.as_pointer()))
 
 
-def _typed(made: Any) -> Any:
+def type_of(made: Any) -> Any:
+    """Numba's type of an intrinsic."""
     from numba.core.registry import cpu_target
 
     cpu_target.typing_context.refresh()
@@ -52,7 +53,7 @@ def type_of_caller(name: str, offset: int, arity: int) -> Any:
     )
     definition = definitions[arity]
     definition.__name__ = f"call_{name}"
-    return _typed(intrinsic(definition))
+    return type_of(intrinsic(definition))
 
 
 @cache
@@ -72,4 +73,4 @@ def type_of_accessor(name: str, dtype: np.dtype, address: int, rows: int) -> Any
         return array_type(M), codegen
 
     view.__name__ = f"table_{name}"
-    return _typed(intrinsic(view))
+    return type_of(intrinsic(view))

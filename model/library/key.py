@@ -7,17 +7,18 @@ table. Text around the code, line numbers and names of files are no part of it. 
 
 import builtins
 import hashlib
+import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from model.cache import stamp
-from model.jit import HOOKS, Accessor, Caller, Hook, Kernel
+from model.jit import HOOKS, Accessor, Caller, Hook, Intrinsic, Kernel
 from model.layout import MACHINE
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
@@ -26,6 +27,22 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 def digest(text: str | bytes) -> str:
     """A short name for a text, as good as the text."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:24]
+
+
+Result = TypeVar("Result")
+
+
+def remembered(find: Callable[[Kernel | Hook], Result]) -> Callable[[Kernel | Hook], Result]:
+    """Keep what a function finds out about a kernel with the kernel, so that it goes with it."""
+
+    @wraps(find)
+    def found(of: Kernel | Hook) -> Result:
+        if find.__name__ not in of.memo:
+            of.memo[find.__name__] = find(of)
+        result: Result = of.memo[find.__name__]
+        return result
+
+    return found
 
 
 @cache
@@ -47,7 +64,7 @@ def dtype_digest(dtype: np.dtype) -> str:
     return digest(dtype_text(dtype))
 
 
-@cache
+@remembered
 def name(of: Kernel | Hook) -> str:
     """What a kernel or hook is called in a library; kernels that differ in what they close over differ in name."""
     fn = of.fn
@@ -64,7 +81,7 @@ def standard(of: Kernel | Hook) -> str:
     return "M" * first + "i" * (code.co_argcount - first)
 
 
-@cache
+@remembered
 def key(of: Kernel | Hook) -> str:
     """Digest of what the kernel's own code depends on."""
     fn = of.fn
@@ -81,7 +98,7 @@ def version(of: Kernel | Hook, arguments: str) -> str:
     return digest(f"{key(of)} {arguments} {dtype_digest(MACHINE) if 'M' in arguments else ''}")
 
 
-@cache
+@remembered
 def callees(of: Kernel | Hook) -> dict[str, Kernel]:
     """The kernels it refers to, by name."""
     fn = of.fn
@@ -130,7 +147,9 @@ def _constant(value: object) -> str:
 
 def _stamp(module: str) -> str:
     """Hash of everything the module's file imports of the project; nothing for modules without a file."""
-    file = getattr(sys.modules.get(module), "__file__", None)
+    known = sys.modules.get(module)
+    spec = importlib.util.find_spec(module) if known is None else None
+    file = spec.origin if spec is not None else getattr(known, "__file__", None)
     return stamp(Path(file).resolve()) if file and file.endswith(".py") else ""
 
 
@@ -149,6 +168,8 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
             return f"table {dtype_digest(value.dtype)} at {value.address}, {value.rows}"
         case tuple() | list():
             return f"{type(value).__name__}({','.join(_value(item, fn) for item in value)})"
+        case Intrinsic():
+            return f"intrinsic {value.module} {value.name} {_stamp(value.module)}"
         case np.ndarray():
             return f"array {value.dtype.str} {value.shape} {digest(value.tobytes())}"
         case np.dtype():

@@ -17,7 +17,7 @@ from model.library.link import RAISED, c_name, link
 from model.library.load import Image, Library
 from model.library.machine import LEVELS, Target, here, runs_here, versions
 from model.library.schedule import Root, Say, complete, reachable
-from model.library.sources import all_sources, own_sources
+from model.library.sources import all_sources, front_sources, link_sources
 from model.library.store import Store
 
 ENTRIES = {  # kernels that the model's Python calls, by module, and the types of what it passes
@@ -25,6 +25,8 @@ ENTRIES = {  # kernels that the model's Python calls, by module, and the types o
     "model.actors": {"schedule": "Mii"},
     "model.mm.memcg_lru": {"online_all": "M"},
     "model.mm.buddy": {"free_blocks": "MiAint64,2C;"},
+    "model.mm.page_writeback": {"dirtyable": "iiiii", "thresholds": "iiiiii", "ratelimit": "ii", "old_ratelimit": "ii"},
+    "model.mm.wb_fraction": {"period_shift": "i"},
 }
 KERNELS = ("model.block", "model.mm", "model.policies")  # packages of kernels
 SHIPPED = ROOT / "model" / "library" / "shipped"
@@ -54,6 +56,13 @@ def roots() -> list[Root]:
     return shown
 
 
+def siblings(of: Hook) -> list[Root]:
+    """The hooks of the file that defines it: they are bound together."""
+    found = vars(sys.modules[of.fn.__module__]).values() if of.fn.__module__ in sys.modules else ()
+    hooks = [value for value in found if isinstance(value, Hook) and value.fn.__module__ == of.fn.__module__]
+    return [(one, standard(one)) for one in sorted(hooks if of in hooks else [of], key=name)]
+
+
 def is_entry(of: Kernel | Hook, arguments: str) -> bool:
     """Whether the library of everything built in shows it."""
     if not of.fn.__module__.startswith("model."):
@@ -66,7 +75,7 @@ def is_entry(of: Kernel | Hook, arguments: str) -> bool:
 def ingredients(of: Iterable[Kernel | Hook]) -> str:
     """Digest of what the machine code of these kernels and of all they name depends on."""
     parts = sorted(f"{name(one)} {key(one)}" for one in reachable(of))
-    return digest("\n".join([*parts, dtype_digest(MACHINE), versions(), checked(), own_sources()]))
+    return digest("\n".join([*parts, dtype_digest(MACHINE), versions(), checked(), front_sources(), link_sources()]))
 
 
 def file_of(wanted: list[Root], target: Target) -> Path:

@@ -14,9 +14,15 @@ def all_sources() -> str:
 
 
 @cache
-def own_sources() -> str:
-    """Of what makes kernels into machine code."""
-    return _digest([*sorted((ROOT / "model/library").glob("*.py")), ROOT / "model/jit.py"])
+def front_sources() -> str:
+    """Of what makes kernels into IR."""
+    return _digest([ROOT / f"model/library/{name}.py" for name in ("codes", "entry", "frontend", "intrinsics", "key")])
+
+
+@cache
+def link_sources() -> str:
+    """Of what makes machine code of IR."""
+    return _digest([ROOT / f"model/library/{name}.py" for name in ("link", "load", "machine")])
 
 
 def _digest(files: list[Path]) -> str:

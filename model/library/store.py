@@ -11,13 +11,13 @@ from model.library import place
 from model.library.entry import Entry, Use
 from model.library.key import callees, digest, name, standard, version
 from model.library.machine import versions
-from model.library.sources import own_sources
+from model.library.sources import front_sources
 
 
 @cache
 def front_path() -> Path:
     """The file of all front-end results of these versions of interpreter, packages and of this package."""
-    return place.objects() / f"front-{digest(f'{versions()} {checked()} {own_sources()}')}"
+    return place.objects() / f"front-{digest(f'{versions()} {checked()} {front_sources()}')}"
 
 
 class Store:
