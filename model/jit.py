@@ -173,7 +173,7 @@ class Intrinsic:
 
 
 def intrinsic(module: str, name: str, interpreted: Callable[..., Any]) -> Callable[..., Any]:
-    """Numba's intrinsic `name` in `module` for kernels; `interpreted` takes its place where kernels are plain Python."""
+    """Numba's intrinsic `name` in `module`; `interpreted` takes its place where kernels are plain Python."""
     found: Any = interpreted if INTERPRETED else Intrinsic(module, name)
     return found
 

@@ -1,8 +1,8 @@
 """Types of arguments and results as short codes, the same whether read from a value or from numba's type.
 
-M the machine, i and u 64 bits with and without sign, f a double, b a flag, n nothing; A.. an array by element type,
-dimensions and layout, R.. a row, (..) a tuple; ?.. something else by the digest of numba's name for it. Integers of
-other widths and flags count as i: calls widen them (not as elements of arrays).
+M the machine, i and u 64 bits with and without sign, f a double, b a flag, n nothing, N.. a number of another width;
+A.. an array by element type, dimensions and layout, R.. a row, (..) a tuple; ?.. something else by the digest of
+numba's name for it. Arguments that are narrow integers or flags count as i: calls widen them.
 """
 
 import re
@@ -24,6 +24,8 @@ def of_type(kind: Any) -> str:
 
     if str(kind) in SIMPLE:
         return SIMPLE[str(kind)]
+    if isinstance(kind, types.Integer | types.Float) and not isinstance(kind, types.Literal):
+        return f"N{kind};"
     if isinstance(kind, types.Record):
         dtype = kind.dtype
         return "M" if dtype_digest(dtype) == dtype_digest(MACHINE) else f"R{dtype_digest(dtype)};"
@@ -72,7 +74,7 @@ def _of_dtype(dtype: np.dtype) -> str:
 
 def split(arguments: str) -> list[str]:
     """The codes of single arguments."""
-    return re.findall(r"[AR?][^;]*;|.", arguments)
+    return re.findall(r"[ANR?][^;]*;|.", arguments)
 
 
 def dimensions(code: str) -> int:

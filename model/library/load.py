@@ -24,8 +24,13 @@ class Image:
     results: dict[str, str]
 
 
+_loaded: list["Library"] = []
+_raised: list[ctypes.c_void_p] = []
+"""Where each library notes the exception of a hook: the hook may be of another one than the kernel Python called."""
+
+
 class Library:
-    """Machine code in this process."""
+    """Machine code in this process, for as long as the process lives: hook tables hold its addresses."""
 
     def __init__(self, image: Image) -> None:
         machine = here().machine()
@@ -33,7 +38,8 @@ class Library:
         self.engine.add_object_file(llvm.ObjectFileRef.from_data(image.code))
         self.engine.finalize_object()
         self.results = image.results
-        self.raised = ctypes.c_void_p.from_address(self.engine.get_global_value_address(RAISED))
+        _loaded.append(self)
+        _raised.append(ctypes.c_void_p.from_address(self.engine.get_global_value_address(RAISED)))
 
     def address(self, symbol: str) -> int:
         """Where the code of a symbol is; KeyError if the library does not show it."""
@@ -42,17 +48,17 @@ class Library:
 
     def function(self, symbol: str, arguments: str) -> "Function":
         """What Python can call."""
-        return Function(self.address(symbol), arguments, self.results[symbol], self.raised)
+        return Function(self.address(symbol), arguments, self.results[symbol])
 
 
 class Function:
     """A kernel as numba compiles them: pointers to result and exception, then the arguments; answers a status."""
 
-    def __init__(self, address: int, arguments: str, result: str, raised: ctypes.c_void_p) -> None:
+    def __init__(self, address: int, arguments: str, result: str) -> None:
         self.passed = [_passed(code) for code in split(arguments)]
         kinds = [kind for _, passed in self.passed for kind in passed]
         self.call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)(address)
-        self.result, self.raised = _result(result), raised
+        self.result = _result(result)
 
     def __call__(self, *values: Any) -> Any:
         answer, described = self.result(), ctypes.c_void_p()
@@ -62,9 +68,10 @@ class Function:
         status = self.call(ctypes.addressof(answer), ctypes.addressof(described), *passed)
         if status not in NO_ERROR:
             raise _exception(described.value, status)
-        if self.raised.value:
-            what, self.raised.value = self.raised.value, None
-            raise _exception(what, 1)
+        for cell in _raised:
+            if cell.value:
+                what, cell.value = cell.value, None
+                raise _exception(what, 1)
         return _plain(answer)
 
 
@@ -111,8 +118,10 @@ def _passed(code: str) -> tuple[Any, list[Any]]:
 def _result(code: str) -> Any:
     """The C type of a result."""
     if code.startswith("("):
-        fields = [(f"f{i}", _RESULTS[inner]) for i, inner in enumerate(code[1:-1])]
+        fields = [(f"f{i}", _result(inner)) for i, inner in enumerate(split(code[1:-1]))]
         return type("Tuple", (ctypes.Structure,), {"_fields_": fields})
+    if code.startswith("N"):
+        return np.ctypeslib.as_ctypes_type(np.dtype(code[1:-1]))
     if code not in _RESULTS:
         raise TypeError(f"Python cannot take a result of type {code}")
     return _RESULTS[code]

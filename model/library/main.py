@@ -15,7 +15,7 @@ from model.library import place
 from model.library.key import digest, dtype_digest, key, name, standard
 from model.library.link import RAISED, c_name, link
 from model.library.load import Image, Library
-from model.library.machine import LEVELS, Target, here, runs_here, versions
+from model.library.machine import LEVELS, Target, here, runs_here, shipped, versions
 from model.library.schedule import Root, Say, complete, reachable
 from model.library.sources import all_sources, front_sources, link_sources
 from model.library.store import Store
@@ -105,7 +105,7 @@ def obtain(wanted: list[Root], target: Target, say: Say = quiet) -> Image:
     path = file_of(wanted, target)
     found: Image | None = place.read(path)
     if found is None:
-        with place.locked(path.name, "kernels"):
+        with place.locked(path.name, place.on_stderr if say is quiet else say):
             found = place.read(path)
             if found is None:
                 found = make(wanted, target, say)
@@ -113,32 +113,48 @@ def obtain(wanted: list[Root], target: Target, say: Say = quiet) -> Image:
     return found
 
 
-def main_key(target: str) -> str:
-    """What names the library of everything built in: no module has to be imported to tell."""
-    return digest(f"{all_sources()} {versions()} {checked()} {target}")
+def main_path() -> Path:
+    """Where the library of everything built in is, or will be. No module has to be imported to tell."""
+    return place.objects() / f"main-{digest(f'{all_sources()} {versions()} {checked()} {here().text}')}"
+
+
+def shipped_path(level: str) -> Path:
+    """Where it is for a level of CPU, if it came with the package: made of the very sources that are here.
+
+    Versions are no part of its name: machine code needs neither numba nor numpy.
+    """
+    return SHIPPED / f"{level}-{digest(f'{all_sources()} {checked()} {level}')}"
 
 
 def main_image(say: Say = quiet) -> Image:
     """The library of everything built in: shipped, from disk, or made now."""
-    for level in LEVELS:
-        found: Image | None = place.read(SHIPPED / f"{level}-{main_key(level)}") if runs_here(level) else None
-        if found is not None:
-            return found
-    path = place.objects() / f"main-{main_key(here().text)}"
-    found = place.read(path)
+    found: Image | None = next(filter(None, map(place.read, _on_disk())), None)
     if found is None:
-        with place.locked(path.name, "kernels"):
-            found = place.read(path)
+        with place.locked(main_path().name, place.on_stderr if say is quiet else say):
+            found = place.read(main_path())
             if found is None:
                 found = obtain(roots(), here(), say)
-                place.write(path, found)
+                place.write(main_path(), found)
     return found
+
+
+def _on_disk() -> list[Path]:
+    paths = [*(shipped_path(level) for level in LEVELS if runs_here(level)), main_path()]
+    return [path for path in paths if path.exists()]
 
 
 def ready() -> bool:
     """Whether nothing has to be compiled for what is built in."""
-    paths = [SHIPPED / f"{level}-{main_key(level)}" for level in LEVELS if runs_here(level)]
-    return any(path.exists() for path in [*paths, place.objects() / f"main-{main_key(here().text)}"])
+    return bool(_on_disk())
+
+
+def ship(level: str, say: Say = quiet) -> Path:
+    """Make the library of everything built in for a level of CPU, as a file that goes with the package."""
+    image = obtain(roots(), shipped(level), say)
+    for old in SHIPPED.glob(f"{level}-*"):
+        old.unlink()
+    place.write(shipped_path(level), image)
+    return shipped_path(level)
 
 
 @cache

@@ -6,7 +6,7 @@ import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,23 +56,25 @@ def forget() -> None:
                 path.unlink()
 
 
+def on_stderr(text: str) -> None:
+    """Tell whoever runs this process."""
+    print(f"mmrun: {text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def locked(name: str, what: str) -> Iterator[bool]:
-    """Be the only process at `name`; true where another one had to be waited for, which is said on stderr."""
+def locked(name: str, say: Callable[[str], None] = on_stderr) -> Iterator[None]:
+    """Be the only process at `name`. `say` is told when another one has to be waited for."""
     folder = objects()
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "a+", encoding="utf-8") as lock:
-        waited = False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            owner = lock.read().strip() or "another process"
-            print(f"mmrun: waiting for {owner}, which compiles {what} ({folder})", file=sys.stderr, flush=True)
+            say(f"waiting for {lock.read().strip() or 'another process'}, which compiles the same kernels in {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
-            waited = True
         lock.seek(0)
         lock.truncate()
         lock.write(f"process {os.getpid()}")
         lock.flush()
-        yield waited
+        yield

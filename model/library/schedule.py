@@ -10,7 +10,7 @@ from typing import Any
 
 from model.cache import ROOT
 from model.jit import Hook, Kernel
-from model.library.key import callees, name, standard
+from model.library.key import callees, name
 from model.library.store import Store
 from model.library.worker import Answer, Task, compile_names
 

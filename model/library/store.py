@@ -69,7 +69,7 @@ class Store:
         """Keep the entries, with those that others have added meanwhile, without those nobody has used for a day."""
         today = int(time.time() // place.KEPT_SECONDS)
         used = {entry.version for entry in self.known.values() if entry is not None}
-        with place.locked("front", "kernels"):
+        with place.locked("front"):
             kept: dict[str, tuple[int, Entry]] = place.read(front_path()) or {}
             kept |= {version: (today, entry) for version, entry in self.entries.items()
                      if version in used or version not in kept}  # fmt: skip

@@ -72,4 +72,3 @@ def serve(connection: int) -> None:
             pipe.send(compile_names(known, pipe.recv()))
         except (EOFError, OSError):
             return
-
