@@ -17,11 +17,16 @@ from model.library.key import digest, dtype_digest
 SIMPLE = {"int64": "i", "uint64": "u", "float64": "f", "bool": "b", "none": "n"}
 
 
+def _types() -> Any:
+    from numba.core import types
+
+    return types
+
+
 @cache
 def of_type(kind: Any) -> str:
     """The code of one of numba's types."""
-    from numba.core import types
-
+    types = _types()
     if str(kind) in SIMPLE:
         return SIMPLE[str(kind)]
     if isinstance(kind, types.Integer | types.Float) and not isinstance(kind, types.Literal):
@@ -45,20 +50,17 @@ def of_values(values: tuple[Any, ...]) -> str:
 
 
 def _of_value(value: Any) -> str:
-    match value:
-        case bool() | int() | np.bool_():
-            return "i"
-        case float() | np.float64():
-            return "f"
-        case np.uint64():
-            return "u"
-        case np.integer():
-            return "i"
-        case np.void():
-            return _of_dtype(value.dtype)
-        case np.ndarray() if value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
-            inner = value.dtype.name if value.dtype.fields is None else dtype_digest(value.dtype)
-            return f"A{inner},{value.ndim}C{'' if value.flags.writeable else 'r'};"
+    if isinstance(value, bool | int):
+        return "i"
+    if isinstance(value, float):
+        return "f"
+    if isinstance(value, np.void):
+        return _of_dtype(value.dtype)
+    if isinstance(value, np.generic) and value.dtype.kind in "biu":
+        return "u" if value.dtype == np.uint64 else "i"
+    if isinstance(value, np.ndarray) and value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
+        inner = value.dtype.name if value.dtype.fields is None else dtype_digest(value.dtype)
+        return f"A{inner},{value.ndim}C{'' if value.flags.writeable else 'r'};"
     return ""
 
 
@@ -85,8 +87,8 @@ def dimensions(code: str) -> int:
 def to_type(code: str) -> Any:
     """Numba's type for a code; ValueError where a code does not say enough."""
     from numba import from_dtype
-    from numba.core import types
 
+    types = _types()
     simple: dict[str, Any] = {"i": types.int64, "u": types.uint64, "f": types.float64, "b": types.boolean}
     if code in simple:
         return simple[code]

@@ -182,8 +182,8 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
             return f"class {value.__module__}.{value.__qualname__}"
         case _ if isinstance(value, PLAIN):
             return f"{type(value).__name__} {value!r}"
-        case _ if getattr(builtins, getattr(value, "__name__", ""), None) is value:
-            return f"builtin {value.__name__}"
+        case _ if getattr(builtins, getattr(value, "__name__", ""), type) is value:
+            return f"builtin {getattr(value, '__name__', '')}"
     home = getattr(value, "__module__", None) or fn.__module__
     text = f"{type(value).__qualname__} {getattr(value, '__qualname__', '')}"
     return f"{text} of {home} {_stamp(home)} {_stamp(fn.__module__)}"

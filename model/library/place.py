@@ -39,6 +39,7 @@ def write(path: Path, what: Any) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             pickle.dump(what, file, protocol=5)
+            os.fchmod(file.fileno(), 0o644)
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
