@@ -14,7 +14,7 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One kernel, typed and lowered; `module` is its IR as compressed bitcode.
+    """One kernel, typed and lowered; `module` is its IR as bitcode.
 
     Types are written as short codes (`model.library.codes`). `restype` is numba's own result type, pickled, for
     callers that are compiled later.

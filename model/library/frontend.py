@@ -5,7 +5,6 @@ Here a callee is only declared. This is the one file that relies on numba's insi
 """
 
 import pickle
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -187,7 +186,7 @@ class Front:
             result = made.signature.return_type
             self.made.append(Entry(
                 name(of), arguments, version(of, arguments), codes.of_type(result), pickle.dumps(result),
-                tuple(sorted(self.uses[-1])), zlib.compress(gathered.module(title).as_bitcode(), 6),
+                tuple(sorted(self.uses[-1])), gathered.module(title).as_bitcode(),
             ))  # fmt: skip
         return result
 

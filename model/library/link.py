@@ -4,7 +4,6 @@ Everything is internal but the entries: hooks, and what Python calls. So callees
 functions that nobody calls any more are gone.
 """
 
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +29,7 @@ def link(entries: Iterable[Entry], exported: set[str], target: Target) -> bytes:
     whole.data_layout = str(machine.target_data)
     hooks = []
     for entry in entries:
-        module = llvm.parse_bitcode(zlib.decompress(entry.module))
+        module = llvm.parse_bitcode(entry.module)
         module.triple, module.data_layout = whole.triple, whole.data_layout
         whole.link_in(module)
         if entry.name.startswith("hook "):

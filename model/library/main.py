@@ -114,7 +114,7 @@ def obtain(wanted: list[Root], target: Target, say: Say = quiet) -> Image:
 
 
 def main_path() -> Path:
-    """Where the library of everything built in is, or will be. No module has to be imported to tell."""
+    """The file that names the library of everything built in. No module has to be imported to tell."""
     return place.objects() / f"main-{digest(f'{all_sources()} {versions()} {checked()} {here().text}')}"
 
 
@@ -126,26 +126,30 @@ def shipped_path(level: str) -> Path:
     return SHIPPED / f"{level}-{digest(f'{all_sources()} {checked()} {level}')}"
 
 
+def _on_disk() -> Image | None:
+    for level in LEVELS:
+        if runs_here(level) and (image := place.read(shipped_path(level))) is not None:
+            return image
+    named: str | None = place.read(main_path())
+    return None if named is None else place.read(place.objects() / named)
+
+
 def main_image(say: Say = quiet) -> Image:
     """The library of everything built in: shipped, from disk, or made now."""
-    found: Image | None = next(filter(None, map(place.read, _on_disk())), None)
+    found = _on_disk()
     if found is None:
         with place.locked(main_path().name, place.on_stderr if say is quiet else say):
-            found = place.read(main_path())
+            found = _on_disk()
             if found is None:
-                found = obtain(roots(), here(), say)
-                place.write(main_path(), found)
+                wanted = roots()
+                found = obtain(wanted, here(), say)
+                place.write(main_path(), file_of(wanted, here()).name)
     return found
-
-
-def _on_disk() -> list[Path]:
-    paths = [*(shipped_path(level) for level in LEVELS if runs_here(level)), main_path()]
-    return [path for path in paths if path.exists()]
 
 
 def ready() -> bool:
     """Whether nothing has to be compiled for what is built in."""
-    return bool(_on_disk())
+    return _on_disk() is not None
 
 
 def ship(level: str, say: Say = quiet) -> Path:

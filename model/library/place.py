@@ -6,6 +6,7 @@ import pickle
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,8 +28,8 @@ def read(path: Path) -> Any:
         data = path.read_bytes()
         if time.time() - path.stat().st_mtime > KEPT_SECONDS / 24:
             path.touch()
-        return pickle.loads(data)
-    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, TypeError):
+        return pickle.loads(zlib.decompress(data))
+    except (OSError, zlib.error, pickle.UnpicklingError, AttributeError, ImportError):
         return None
 
 
@@ -38,7 +39,7 @@ def write(path: Path, what: Any) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
-            pickle.dump(what, file, protocol=5)
+            file.write(zlib.compress(pickle.dumps(what, protocol=5), 6))
             os.fchmod(file.fileno(), 0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -53,7 +54,7 @@ def forget() -> None:
     oldest = time.time() - KEPT_SECONDS
     for path in objects().rglob("*"):
         with suppress(OSError):  # somebody else was faster
-            if path.is_file() and path.suffix != ".lock" and path.stat().st_mtime < oldest:
+            if path.is_file() and path.stat().st_mtime < oldest:
                 path.unlink()
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from model.cache import checked
@@ -14,7 +13,6 @@ from model.library.machine import versions
 from model.library.sources import front_sources
 
 
-@cache
 def front_path() -> Path:
     """The file of all front-end results of these versions of interpreter, packages and of this package."""
     return place.objects() / f"front-{digest(f'{versions()} {checked()} {front_sources()}')}"
