@@ -1,9 +1,9 @@
 """Where compiled kernels are cached, and what a source file of the project depends on.
 
-The model's own kernels are one library (`model.library`). What numba compiles and caches itself, readers of traces, goes
-to the same directory under a stamp that covers the contents of every project file its module imports, directly or not
-(`model.cache_locator`): numba would compare the function's own file only. Compile flags are not part of numba's cache
-key either, so the directory is named after them.
+The model's own kernels are one library (`model.library`). What numba compiles and caches itself, readers of traces,
+goes to the same directory under a stamp that covers the contents of every project file its module imports, directly or
+not (`model.cache_locator`): numba would compare the function's own file only. Compile flags are not part of numba's
+cache key either, so the directory is named after them.
 """
 
 import ast

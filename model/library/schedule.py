@@ -16,6 +16,7 @@ from model.library.worker import Answer, Task, compile_names
 
 FEW = 30  # kernels that are not worth starting processes for
 BATCH = 8  # kernels a worker is given at once
+MOST_WORKERS = 16  # each holds numba and the model in memory
 Root = tuple[Kernel | Hook, str]
 Say = Callable[[str], None]
 
@@ -109,7 +110,7 @@ def _in_processes(store: Store, wanted: list[Kernel | Hook], say: Say) -> None:
     """Compile the kernels, each after those it calls."""
     waits = {one: {callee for callee in callees(one).values() if callee in set(wanted)} for one in wanted}
     facts, total, done = store.facts(), len(wanted), 0
-    workers = [_Worker() for _ in range(min(cores(), len(wanted) // BATCH + 1))]
+    workers = [_Worker() for _ in range(min(cores(), MOST_WORKERS, len(wanted) // BATCH + 1))]
     by_name = {name(one): one for one in wanted}
     busy: dict[Any, _Worker] = {}
     try:

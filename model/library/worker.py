@@ -4,6 +4,7 @@ It reads tasks from a connection and answers each with the entries it made, or w
 """
 
 import gc
+import signal
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ def compile_names(known: dict[str, Kernel | Hook], task: Task) -> Answer:
 
 def serve(connection: int) -> None:
     """Do tasks until the connection, an inherited file descriptor, is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     gc.disable()  # a seventh of the time; what numba leaves behind for one kernel is small
     pipe = Connection(connection)
     known = index()

@@ -259,7 +259,7 @@ def test_half_a_file_is_no_file(tmp_path: Path):
     path = place.objects() / "front-x"
     place.write(path, {"a": b"x" * 1000})
     assert place.read(path) == {"a": b"x" * 1000}
-    path.write_bytes(path.read_bytes()[:500])
+    path.write_bytes(path.read_bytes()[:-5])
     assert place.read(path) is None
 
 
