@@ -21,7 +21,7 @@ from numba.core.runtime.nrt import rtsys
 from model.jit import Hook, Kernel
 from model.library import codes
 from model.library.entry import Entry, Use, symbol
-from model.library.key import name, version
+from model.library.key import callees, name, version
 
 types: Any = numba_types  # what they hold is not typed
 OPTIONS = {"nopython": True, "_nrt": False, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -148,7 +148,7 @@ class Front:
 
     def __init__(self) -> None:
         self.facts: Facts = {}
-        self.made: list[Entry] = []
+        self.made: dict[tuple[Kernel | Hook, str], Entry] = {}
         self.results: dict[tuple[Kernel | Hook, str], Any] = {}
         self.dispatchers: dict[Kernel, _Dispatcher] = {}
         self.uses: list[set[Use]] = []
@@ -162,12 +162,23 @@ class Front:
         return result
 
     def result(self, of: Kernel | Hook, args: tuple[Any, ...]) -> Any:
-        """The result type of a kernel, compiled for these argument types if need be."""
+        """The result type of a kernel, compiled for these argument types unless it was or is known."""
         which = of, codes_of(args)
-        if which not in self.results:
+        if which not in self.made:
             known = self.facts.get(version(*which))
-            self.results[which] = pickle.loads(known) if known else self._make(of, args)
+            self.results[which] = self._make(of, args) if known is None else pickle.loads(known)
         return self.results[which]
+
+    def made_for(self, of: Kernel | Hook, arguments: str) -> list[Entry]:
+        """Entries made here of a kernel and of all it calls, but for those that are known from elsewhere."""
+        found: dict[tuple[Kernel | Hook, str], Entry] = {}
+        todo: list[tuple[Kernel | Hook, str]] = [(of, arguments)]
+        while todo:
+            which = todo.pop()
+            if which in self.made and version(*which) not in self.facts and which not in found:
+                found[which] = self.made[which]
+                todo += [(callees(which[0])[use.name], use.arguments) for use in self.made[which].uses]
+        return list(found.values())
 
     def _make(self, of: Kernel | Hook, args: tuple[Any, ...]) -> Any:
         arguments = codes_of(args)
@@ -184,10 +195,10 @@ class Front:
                 pipeline_class=partial(_Compiler, funcdesc.qualifying_prefix(fn.__module__, fn.__qualname__), title),
             )  # fmt: skip
             result = made.signature.return_type
-            self.made.append(Entry(
+            self.made[of, arguments] = Entry(
                 name(of), arguments, version(of, arguments), codes.of_type(result), pickle.dumps(result),
                 tuple(sorted(self.uses[-1])), gathered.module(title).as_bitcode(),
-            ))  # fmt: skip
+            )  # fmt: skip
         return result
 
     @contextmanager
@@ -223,15 +234,11 @@ def type_of_kernel(of: Kernel) -> Any:
 
 
 def compile_entries(of: Kernel | Hook, args: tuple[Any, ...], facts: Facts) -> list[Entry]:
-    """Entries of the kernel for these argument types and of whatever had to be compiled with it.
-
-    `facts`: kernels that are compiled already. An entry is given once in the life of a process.
-    """
+    """Entries of the kernel for these argument types and of whatever it calls that `facts` does not know."""
     _prepare()
-    front.facts |= facts
-    front.made = []
+    front.facts = facts
     front.result(of, args)
-    return front.made
+    return front.made_for(of, codes_of(args))
 
 
 def types_of_values(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -85,7 +85,7 @@ def standard(of: Kernel | Hook) -> str:
 def key(of: Kernel | Hook) -> str:
     """Digest of what the kernel's own code depends on."""
     fn = of.fn
-    parts = [name(of), _code(fn.__code__, fn.__doc__), repr(fn.__defaults__)]
+    parts = [name(of), _code(fn.__code__, fn.__doc__), repr((fn.__defaults__, fn.__kwdefaults__))]
     parts += _cells(fn)
     parts += [f"{found}={_value(value, fn)}" for found, value in referred(fn)]
     if isinstance(of, Hook):
@@ -178,7 +178,7 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
             return f"{value.dtype.str} {value!r}"
         case types.ModuleType():
             return f"module {value.__name__}"
-        case type():
+        case type() if value.__module__.split(".")[0] in ("builtins", "numpy"):
             return f"class {value.__module__}.{value.__qualname__}"
         case _ if isinstance(value, PLAIN):
             return f"{type(value).__name__} {value!r}"

@@ -50,17 +50,18 @@ def compile_names(known: dict[str, Kernel | Hook], task: Task) -> Answer:
     """Do one task."""
     from model.library import frontend
 
-    entries: list[Entry] = []
+    entries: dict[str, Entry] = {}
     failed: dict[str, str] = {}
     for one in task.names:
-        of = known[one]
+        of, arguments = known[one], standard(known[one])
+        facts = task.facts | {entry.version: entry.restype for entry in entries.values() if entry.restype}
         try:
-            entries += frontend.compile_entries(of, frontend.types_of(standard(of)), task.facts)
+            made = frontend.compile_entries(of, frontend.types_of(arguments), facts)
         except Exception as error:  # of numba or of the kernel: whoever needs the kernel will see it again
             failed[one] = f"{type(error).__name__}: {error}"
-            entries += frontend.front.made
-            entries.append(Entry(one, standard(of), version(of, standard(of)), "", b"", (), b""))
-    return Answer(entries, failed)
+            made = [Entry(one, arguments, version(of, arguments), "", b"", (), b"")]
+        entries |= {entry.version: entry for entry in made}
+    return Answer(list(entries.values()), failed)
 
 
 def serve(connection: int) -> None:
@@ -69,8 +70,13 @@ def serve(connection: int) -> None:
     gc.disable()  # a seventh of the time; what numba leaves behind for one kernel is small
     pipe = Connection(connection)
     known = index()
+    facts: dict[str, bytes] = {}
     while True:
         try:
-            pipe.send(compile_names(known, pipe.recv()))
+            task = pipe.recv()
+            facts |= task.facts
+            answer = compile_names(known, task._replace(facts=facts))
+            pipe.send(answer)
+            facts |= {entry.version: entry.restype for entry in answer.entries if entry.restype}
         except (EOFError, OSError):
             return

@@ -101,6 +101,15 @@ def test_a_moved_field_of_a_row_is_where_kernels_look():
     assert reader(second)(memory.m, 2) == 3
 
 
+def test_a_kernel_in_a_module_that_kernels_name_by_the_module(tmp_path: Path):
+    """A constant taken as `module.NAME` counts by its value, too."""
+    text = "from model.jit import kernel\n\n@kernel\ndef at(x):\n    return x + other.LOW\n"
+    found = [
+        module(tmp_path, "user", text, other=module(tmp_path, "other", f"LOW = {low}\n")).at(1) for low in (1, 2, 1)
+    ]
+    assert found == [2, 3, 2]
+
+
 def test_what_a_kernel_closes_over_is_part_of_it():
     def made(by: int):
         @kernel
