@@ -37,7 +37,7 @@ def first_compile() -> Row:
         child = run_child(python(COMPILE), {"NUMBA_CACHE_DIR": empty})
         size = sum(file.stat().st_size for file in Path(empty).rglob("*") if file.is_file())
     return Row(
-        "start", "first-ever compile, all eras", child.cpu_s, "CPU s", child.cpu_s, "s", floor=120, aim=40,
+        "start", "first-ever compile, all eras", child.cpu_s, "CPU s", child.cpu_s, "s", floor=60, aim=45,
         higher=False, note=f"{size / 1e6:.0f} MB of cache",
     )  # fmt: skip
 

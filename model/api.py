@@ -163,12 +163,24 @@ def fingerprint(cell: Cell | None = None) -> str:
 
 
 def warm(cell: Cell | None = None, progress: Callable[[str], None] | None = None) -> float:
-    """Compile every kernel that `cell` (or any era) needs, into the cache; seconds it took."""
+    """Compile what is built in and, for a `cell` with variants of its own, those; seconds it took.
+
+    Machine code is kept in files: where it is there already, this takes milliseconds. `progress` is told sentences.
+    """
     from model import warmup
+    from model.jit import INTERPRETED
+    from model.library import main
 
     started = time.perf_counter()
-    for name, small in warmup.cells(cell):
-        if progress:
-            progress(f"compiling kernels for {name}")
-        simulate(small)
+    if not INTERPRETED:
+        main.main_image(progress or main.quiet)
+    if cell is not None:
+        simulate(warmup.small(cell))
     return time.perf_counter() - started
+
+
+def compiled() -> bool:
+    """Whether what is built in has been compiled on this machine, or came compiled."""
+    from model.library import main
+
+    return main.ready()

@@ -1,8 +1,9 @@
-"""Where compiled kernels are cached, and when a cached kernel is stale.
+"""Where compiled kernels are cached, and what a source file of the project depends on.
 
-Numba's own cache compares only the file that defines a kernel, so editing a callee would silently run old code. A
-kernel's stamp covers the contents of every project file its module imports, directly or not (`model.cache_locator`).
-Compile flags are not part of numba's cache key either, so the directory is named after them.
+The model's own kernels are one library (`model.library`). What numba compiles and caches itself, readers of traces,
+goes to the same directory under a stamp that covers the contents of every project file its module imports, directly or
+not (`model.cache_locator`): numba would compare the function's own file only. Compile flags are not part of numba's
+cache key either, so the directory is named after them.
 """
 
 import ast
@@ -20,10 +21,15 @@ def directory() -> Path:
     return Path(os.environ["NUMBA_CACHE_DIR"])
 
 
+def checked() -> str:
+    """Whether kernels are compiled with array bounds checks, as a word; machine code depends on it."""
+    return "checked" if os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0") else "plain"
+
+
 def configure() -> None:
     """Point numba at our cache directory and locator, unless the user already chose."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    flags = "checked" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "plain"
+    flags = checked()
     os.environ.setdefault("NUMBA_CACHE_DIR", str(base / "mmrun" / f"kernels-{flags}"))
     os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "model.cache_locator.ImportClosureLocator")
 

@@ -1,39 +1,58 @@
-"""How kernels are compiled, how they reach the big tables, how they call policy hooks.
+"""How kernels are written: the decorators, the hook table, and the big tables.
 
-No allocation and no reference counting inside kernels; every kernel is cached under the stamp of its import closure
-(`model.cache`). A hook is a C function pointer kept in the machine record, like a member of a kernel `*_operations`
-struct: swapping a policy changes an address and recompiles nothing. Exceptions do not cross such a call: one in a hook
-stops the machine at the engine's next step (`model.guard`), as `panic` does where an invariant is broken.
+No allocation and no reference counting inside kernels. Nothing here compiles, or imports numba: what is decorated is
+noted, and `model.library` finds or makes its machine code when it is first needed. A hook is a C function pointer
+kept in the machine record, like a member of a kernel `*_operations` struct: swapping a policy changes an address and
+recompiles nothing. Exceptions do not cross such a call: one in a hook stops the machine at the engine's next step
+(`model.guard`), as `panic` does where an invariant is broken.
 """
 
 import ctypes
+import importlib
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import config, from_dtype, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
-from model.guard import compiled, field_address, functions, interpreted
+from model.guard import compiled, functions, interpreted
 from model.hooks import HOOK_INDEX, HOOKS
 from model.layout import BIG, MACHINE
-from model.lean import Kernel, callback, name_type, short_names
 
-short_names()
-M = name_type(from_dtype(MACHINE), "M")
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+"""Whether kernels are plain Python: numba's own switch, under which numbers stay the same."""
+
+
+class Kernel:
+    """A function that is compiled when something needs it: Python that calls it, or another kernel."""
+
+    def __init__(self, fn: Callable[..., object]) -> None:
+        self.fn = self.__wrapped__ = fn
+        self.memo: dict[str, Any] = {}  # what the library has found out about it
+        self.__name__, self.__qualname__, self.__module__ = fn.__name__, fn.__qualname__, fn.__module__
+        self.__doc__ = fn.__doc__
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it from Python."""
+        from model.library import calls
+
+        return calls.call(self, args)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What a kernel that calls it sees."""
+        from model.library import frontend
+
+        return frontend.type_of_kernel(self)
 
 
 def kernel(fn: Callable[..., object]) -> Callable[..., Any]:
-    """Compile `fn(m, ...)` when it is first called or another kernel that calls it is compiled."""
-    return fn if config.DISABLE_JIT else Kernel(fn)
+    """Compile `fn(m, ...)` when Python calls it or something that calls it is compiled."""
+    return fn if INTERPRETED else Kernel(fn)
 
 
-_python_hooks: dict[int, Callable[..., int]] = {}
 _python_hooks: dict[int, Callable[..., int]] = {}
 
 
@@ -42,20 +61,22 @@ class Hook:
 
     def __init__(self, fn: Callable[..., int]) -> None:
         self.fn, self.name, self.per = fn, fn.__name__, ""
+        self.memo: dict[str, Any] = {}
 
     @cached_property
-    def _compiled(self):
-        signature = types.int64(M, *[types.int64] * HOOKS[self.name])
-        return compiled(self.fn, lambda: callback(signature, self.fn))
+    def _compiled(self) -> int:
+        from model.library import calls
+
+        return compiled(self.fn, lambda: calls.address(self))
 
     @property
     def address(self) -> int:
         """What the hook table holds for it."""
-        if config.DISABLE_JIT:
+        if INTERPRETED:
             _python_hooks[id(self.fn)] = interpreted(self.fn)
             return id(self.fn)
-        functions[self._compiled.address] = self.fn
-        return self._compiled.address
+        functions[self._compiled] = self.fn
+        return self._compiled
 
 
 def python_hook(address: int) -> Callable[..., int]:
@@ -75,98 +96,85 @@ def bind(record: np.recarray, implementation: Hook) -> None:
     record.hooks[0, HOOK_INDEX[implementation.name]] = implementation.address
 
 
-def caller(name: str):
+class Intrinsic:
+    """A function of kernels written in LLVM's terms: numba's intrinsic `name` in `module`, imported when compiling."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    @property
+    def _numba_type_(self) -> Any:
+        from model.library import intrinsics
+
+        return intrinsics.type_of(getattr(importlib.import_module(self.module), self.name))
+
+
+def intrinsic(module: str, name: str, interpreted: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's intrinsic `name` in `module`; `interpreted` takes its place where kernels are plain Python."""
+    found: Any = interpreted if INTERPRETED else Intrinsic(module, name)
+    return found
+
+
+def offset_of(*path: str) -> int:
+    """Bytes from the start of the machine record to the field at `path`."""
+    offset, dtype = 0, MACHINE
+    for name in path:
+        assert dtype.fields is not None
+        dtype, shift = dtype.fields[name][:2]
+        offset += shift
+    return offset
+
+
+class Caller:
+    """The kernel-side function that calls a hook through the machine's table."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.arity = name, HOOKS[name]
+        self.offset = offset_of("hooks") + 8 * HOOK_INDEX[name]
+
+    @property
+    def _numba_type_(self) -> Any:
+        from model.library import intrinsics
+
+        return intrinsics.type_of_caller(self.name, self.offset, self.arity)
+
+
+def caller(name: str) -> Callable[..., Any]:
     """The kernel-side function `name(m, ...)` that calls the hook through the machine's table."""
-    arity = HOOKS[name]
-    if config.DISABLE_JIT:
 
-        def call_python(m, *args):
-            return _python_hooks[int(m.hooks[HOOK_INDEX[name]])](m, *args)
+    def call_python(m, *args):
+        return _python_hooks[int(m.hooks[HOOK_INDEX[name]])](m, *args)
 
-        return call_python
-
-    i64 = ir.IntType(64)
-
-    def codegen(context, builder, sig, args):
-        record = builder.bitcast(args[0], cgutils.voidptr_t)
-        base = field_address(builder, args[0], "hooks")
-        address = builder.load(builder.gep(base, [ir.IntType(32)(HOOK_INDEX[name])]))
-        kind = ir.FunctionType(i64, [cgutils.voidptr_t] + [i64] * arity)
-        return builder.call(builder.inttoptr(address, kind.as_pointer()), [record, *args[1:]])
-
-    # An intrinsic's arity is read from its definition, so there is one definition an arity.
-    if arity == 0:
-
-        @intrinsic
-        def call0(typingctx, m):
-            return types.int64(M), codegen
-
-        return call0
-    if arity == 1:
-
-        @intrinsic
-        def call1(typingctx, m, a):
-            return types.int64(M, types.int64), codegen
-
-        return call1
-    if arity == 2:
-
-        @intrinsic
-        def call2(typingctx, m, a, b):
-            return types.int64(M, types.int64, types.int64), codegen
-
-        return call2
-    if arity == 3:
-
-        @intrinsic
-        def call3(typingctx, m, a, b, c):
-            return types.int64(M, *[types.int64] * 3), codegen
-
-        return call3
-    if arity == 4:
-
-        @intrinsic
-        def call4(typingctx, m, a, b, c, d):
-            return types.int64(M, *[types.int64] * 4), codegen
-
-        return call4
-
-    @intrinsic
-    def call5(typingctx, m, a, b, c, d, e):
-        return types.int64(M, *[types.int64] * 5), codegen
-
-    return call5
+    found: Any = call_python if INTERPRETED else Caller(name)
+    return found
 
 
-def accessor(name: str):
-    """The function `table(m)` that gives the big table `name` as an array, inside kernels and in plain Python."""
+class Accessor:
+    """The kernel-side function `table(m)` of a big table: its element type, and where its address and size stand."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.dtype = name, BIG[name]
+        self.address, self.rows = offset_of("table", name), offset_of("rows", name)
+
+    @property
+    def _numba_type_(self) -> Any:
+        from model.library import intrinsics
+
+        return intrinsics.type_of_accessor(self.name, self.dtype, self.address, self.rows)
+
+
+def accessor(name: str) -> Callable[..., Any]:
+    """The function `table(m)` that gives the big table `name` as an array inside kernels."""
     dtype = BIG[name]
-    if config.DISABLE_JIT:
 
-        @lru_cache(16)
-        def at(address, rows):
-            buffer = (ctypes.c_ubyte * (rows * dtype.itemsize)).from_address(address)
-            raw = np.frombuffer(buffer, dtype=dtype)
-            return raw.view(np.recarray) if dtype.names else raw
+    @lru_cache(16)
+    def at(address, rows):
+        buffer = (ctypes.c_ubyte * (rows * dtype.itemsize)).from_address(address)
+        raw = np.frombuffer(buffer, dtype=dtype)
+        return raw.view(np.recarray) if dtype.names else raw
 
-        return lambda m: at(int(m.table[name]), int(m.rows[name]))
-
-    array_type = types.Array(from_dtype(dtype), 1, "C")
-
-    @intrinsic
-    def view(typingctx, m):
-        def codegen(context, builder, sig, args):
-            address = builder.load(field_address(builder, args[0], "table", name))
-            count = builder.load(field_address(builder, args[0], "rows", name))
-            array = make_array(array_type)(context, builder)
-            size = cgutils.intp_t(dtype.itemsize)
-            data = builder.inttoptr(address, array.data.type)
-            populate_array(array, data=data, shape=[count], strides=[size], itemsize=size, meminfo=None)
-            return array._getvalue()
-
-        return array_type(M), codegen
-
-    return view
+    found: Any = (lambda m: at(int(m.table[name]), int(m.rows[name]))) if INTERPRETED else Accessor(name)
+    return found
 
 
 frames = accessor("frames")

@@ -1,4 +1,4 @@
-"""Small cells that between them make every kernel of an era compile."""
+"""Small cells: of every era, or with the policies of a given one, so that what it needs compiles."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,16 +8,18 @@ from model.eras import ERAS
 from model.units import PAGE, MiB
 
 
-def cells(cell: Cell | None = None) -> Iterator[tuple[str, Cell]]:
-    """(name, tiny cell) pairs: the policies of `cell`, or those of every era."""
-    if cell is not None:
-        small = _small(cell.kernel)
-        if cell.slab:
-            small = replace(small, slab=cell.slab, tasks=small.tasks | {"slab": _walker(cell)})
-        yield cell.kernel, replace(small, policy=cell.policy)
-        return
+def cells() -> Iterator[tuple[str, Cell]]:
+    """A tiny cell of every era, with its name."""
     for era in ERAS:
         yield era, _small(era)
+
+
+def small(cell: Cell) -> Cell:
+    """A tiny cell with the policies of `cell`."""
+    tiny = _small(cell.kernel)
+    if cell.slab:
+        tiny = replace(tiny, slab=cell.slab, tasks=tiny.tasks | {"slab": _walker(cell)})
+    return replace(tiny, policy=cell.policy)
 
 
 def _walker(cell: Cell) -> Task:

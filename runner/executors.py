@@ -3,7 +3,6 @@
 Both yield groups of finished cells as they come, in any order; closing the generator stops what still runs.
 """
 
-import importlib
 import os
 import time
 from collections.abc import Generator, Iterator
@@ -14,7 +13,7 @@ from runner.batches import Queue
 from runner.head_start import HeadStart
 from runner.ray_cluster import Cluster
 from runner.ray_pool import RayPool
-from runner.warm import representatives
+from runner.warm import representatives, warm_once
 from runner.work import Finished, message, run_job
 
 TICK = 0.2  # seconds between looks at several sources
@@ -33,8 +32,8 @@ class Watch(Protocol):
 
 
 def local(queue: Queue, api: str, watch: Watch) -> Generator[list[Finished], None, None]:
-    """One cell after the other in this process; kernels compile as they are met."""
-    importlib.import_module(api)
+    """One cell after the other in this process."""
+    warm_once(api, representatives(job.cell for job in queue.pending), watch.say)
     while queue:
         batch = queue.take_one()
         watch.running(1)

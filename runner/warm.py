@@ -1,10 +1,9 @@
 """Compiling the model's kernels once per machine, before cells fan out.
 
-Numba keeps compiled kernels in files that all processes of a machine share. Whoever comes first compiles under a lock
-and leaves a mark named by the model's fingerprint; the others find the mark, or wait at the lock.
+Machine code is kept in files that all processes of a machine share; whoever comes second to the same code waits for
+the first (`model.library.place`). A mark named by the model's fingerprint saves looking.
 """
 
-import fcntl
 import hashlib
 import importlib
 import os
@@ -31,9 +30,13 @@ def mark(api: str, cells: Iterable[Cell]) -> Path:
 
 
 def fresh() -> bool:
-    """Whether some cells' kernels have been compiled since the model or numba last changed."""
-    stamp = kernel_cache() / ("model-" + code(importlib.import_module("model.api")))
-    return stamp.exists()
+    """Whether what is built in is compiled."""
+    return bool(importlib.import_module("model.api").compiled())
+
+
+def prepare(say: Callable[[str], None]) -> float:
+    """Compile what is built in; seconds it took."""
+    return float(importlib.import_module("model.api").warm(None, say))
 
 
 def code(module: Any) -> str:
@@ -60,13 +63,8 @@ def warm_once(api: str, cells: list[Cell], say: Callable[[str], None] | None = N
     done = mark(api, cells)
     if done.exists():
         return 0.0
+    module = importlib.import_module(api)
+    seconds = sum(module.warm(cell, say) for cell in representatives(cells))
     done.parent.mkdir(parents=True, exist_ok=True)
-    with open(done.parent / "warm.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists():
-            return 0.0
-        module = importlib.import_module(api)
-        seconds = sum(module.warm(cell, say) for cell in representatives(cells))
-        done.touch()
-        (done.parent / f"model-{code(module)}").touch()
-        return float(seconds)
+    done.touch()
+    return float(seconds)

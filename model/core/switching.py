@@ -5,118 +5,70 @@ See `model.core.stacks` for the machine routines behind them.
 
 from typing import Any
 
-from llvmlite import ir
-from numba import config, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from model.jit import INTERPRETED, actors, intrinsic, kernel, python_hook
+from model.layout import ACTOR
 
-from model.jit import M, actors, kernel, python_hook
-from model.layout import ACTOR, MACHINE
-
-_STACKS = MACHINE.fields["stacks"][1]  # type: ignore[index]
 _SP, _ACTOR_BYTES = ACTOR.fields["sp"][1], ACTOR.itemsize  # type: ignore[index]
+_asleep: dict[tuple[int, int], Any] = {}
 
 
-def _word(builder, m, name: str):
-    """Pointer to a field of `m.stacks`."""
-    offset = _STACKS + MACHINE["stacks"].fields[name][1]
-    return builder.add(builder.ptrtoint(m, cgutils.intp_t), cgutils.intp_t(offset))
-
-
-def _load(builder, m, name: str):
-    return builder.load(builder.inttoptr(_word(builder, m, name), cgutils.intp_t.as_pointer()))
-
-
-if config.DISABLE_JIT:
+def _greenlets() -> Any:
     try:
-        from greenlet import getcurrent, greenlet
+        import greenlet
     except ImportError as missing:
         raise ImportError("kernels as plain Python sleep in greenlets: pip install greenlet") from missing
+    return greenlet
 
-    _asleep: dict[tuple[int, int], Any] = {}
 
-    def call_entry(m, entry, index):
-        """Call what the actor does."""
-        return python_hook(int(entry))(m, int(index))
+def _call_entry(m, entry, index):
+    return python_hook(int(entry))(m, int(index))
 
-    def fresh_stack(m, who, stack):
-        """Make a stack on which the actor begins."""
-        life = python_hook(int(m.stacks.entry))
-        _asleep[int(m.stacks.low), int(who)] = greenlet(lambda: life(m, int(who)))
 
-    def switch_to(m, who):
-        """Leave the engine's stack for the actor's."""
-        _asleep[int(m.stacks.low), int(who)].switch()
+def _fresh_greenlet(m, who, stack):
+    life = python_hook(int(m.stacks.entry))
+    _asleep[int(m.stacks.low), int(who)] = _greenlets().greenlet(lambda: life(m, int(who)))
 
-    def switch_back(m, who):
-        """Leave the actor's stack for the engine's."""
-        if actors(m)[who].done:
-            del _asleep[int(m.stacks.low), int(who)]
-            return
-        getcurrent().parent.switch()
 
-else:
+def _to_greenlet(m, who):
+    _asleep[int(m.stacks.low), int(who)].switch()
 
-    @intrinsic
-    def call_entry(typingctx, m, entry, index):
-        """Call what the actor does: the function of the machine and a number at an address."""
-        i64 = ir.IntType(64)
 
-        def codegen(context, builder, sig, args):
-            kind = ir.FunctionType(i64, [cgutils.voidptr_t, i64])
-            m = builder.bitcast(args[0], cgutils.voidptr_t)
-            return builder.call(builder.inttoptr(args[1], kind.as_pointer()), [m, args[2]])
+def _from_greenlet(m, who):
+    if actors(m)[who].done:
+        del _asleep[int(m.stacks.low), int(who)]
+    else:
+        _greenlets().getcurrent().parent.switch()
 
-        return types.int64(M, types.int64, types.int64), codegen
 
-    @intrinsic
-    def _switch(typingctx, m, place, out):
-        """Change stacks between the engine's and the one whose pointer is kept at address `place`."""
-        i64 = ir.IntType(64)
+call_entry = intrinsic("model.core.switching_ir", "call_entry", _call_entry)
+_switch = intrinsic("model.core.switching_ir", "switch", _call_entry)
+_prepare = intrinsic("model.core.switching_ir", "prepare", _call_entry)
 
-        def codegen(context, builder, sig, args):
-            kind = ir.FunctionType(ir.VoidType(), [i64, i64])
-            routine = builder.inttoptr(_load(builder, args[0], "switch"), kind.as_pointer())
-            engine = _word(builder, args[0], "main")
-            outwards = builder.icmp_signed("!=", args[2], i64(0))
-            origin = builder.select(outwards, engine, args[1])
-            target = builder.select(outwards, args[1], engine)
-            builder.call(routine, [origin, target])
-            return context.get_dummy_value()
 
-        return types.none(M, types.int64, types.int64), codegen
+@kernel
+def _place(m, who):
+    """Address where actor `who` keeps its stack pointer."""
+    return m.table.actors + who * _ACTOR_BYTES + _SP
 
-    @intrinsic
-    def _prepare(typingctx, m, place, low, who):
-        """Make the stack at `low` one that begins the actor's life, its pointer at address `place`."""
-        i64 = ir.IntType(64)
 
-        def codegen(context, builder, sig, args):
-            kind = ir.FunctionType(ir.VoidType(), [i64] * 6)
-            routine = builder.inttoptr(_load(builder, args[0], "prepare"), kind.as_pointer())
-            m = builder.ptrtoint(args[0], i64)
-            entry, size = _load(builder, args[0], "entry"), _load(builder, args[0], "bytes")
-            builder.call(routine, [args[1], args[2], size, entry, m, args[3]])
-            return context.get_dummy_value()
+@kernel
+def _fresh_stack(m, who, stack):
+    """Make a stack on which the actor begins."""
+    _prepare(m, _place(m, who), m.stacks.low + stack * m.stacks.stride, who)
 
-        return types.none(M, types.int64, types.int64, types.int64), codegen
 
-    @kernel
-    def _place(m, who):
-        """Address where actor `who` keeps its stack pointer."""
-        return m.table.actors + who * _ACTOR_BYTES + _SP
+@kernel
+def _switch_to(m, who):
+    """Leave the engine's stack for the actor's."""
+    _switch(m, _place(m, who), 1)
 
-    @kernel
-    def fresh_stack(m, who, stack):
-        """Make a stack on which the actor begins."""
-        _prepare(m, _place(m, who), m.stacks.low + stack * m.stacks.stride, who)
 
-    @kernel
-    def switch_to(m, who):
-        """Leave the engine's stack for the actor's."""
-        _switch(m, _place(m, who), 1)
+@kernel
+def _switch_back(m, who):
+    """Leave the actor's stack for the engine's."""
+    _switch(m, _place(m, who), 0)
 
-    @kernel
-    def switch_back(m, who):
-        """Leave the actor's stack for the engine's."""
-        _switch(m, _place(m, who), 0)
+
+fresh_stack = _fresh_greenlet if INTERPRETED else _fresh_stack
+switch_to = _to_greenlet if INTERPRETED else _switch_to
+switch_back = _from_greenlet if INTERPRETED else _switch_back

@@ -4,11 +4,7 @@ Which page is touched next is known long before; whether it hits is not, and a m
 costs tens of nanoseconds. Asking a few accesses ahead makes it wait for the first-level cache instead.
 """
 
-from llvmlite import ir
-from numba import config, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np import arrayobj
+from model.jit import intrinsic
 
 AHEAD = 16  # accesses; about what memory takes, at a few nanoseconds an access
 
@@ -17,22 +13,4 @@ def _no_prefetch(table, index):
     """Nothing to ask for outside compiled code."""
 
 
-@intrinsic
-def _prefetch(typingctx, table, index):
-    if not (isinstance(table, types.Array) and table.ndim == 1):
-        return None
-
-    def codegen(context, builder, sig, args):
-        array = arrayobj.make_array(sig.args[0])(context, builder, args[0])
-        place = cgutils.get_item_pointer(context, builder, sig.args[0], array, [args[1]])
-        i32 = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, i32, i32, i32])
-        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        for_writing, keep_in_all_levels, data = i32(1), i32(3), i32(1)
-        builder.call(hint, [builder.bitcast(place, cgutils.voidptr_t), for_writing, keep_in_all_levels, data])
-        return context.get_dummy_value()
-
-    return types.none(table, types.int64), codegen
-
-
-prefetch = _no_prefetch if config.DISABLE_JIT else _prefetch
+prefetch = intrinsic("model.yardstick.prefetch_ir", "prefetch", _no_prefetch)

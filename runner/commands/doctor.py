@@ -1,6 +1,7 @@
 """`mmrun doctor`: whether this machine has what mmrun needs."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,8 +27,11 @@ def command(
     address: Annotated[str | None, typer.Option(help="host:port of a Ray cluster to look at.")] = None,
     start_ray: Annotated[bool, typer.Option("--ray/--no-ray", help="Start or join Ray, to see that it works.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
+    compile_now: Annotated[bool, typer.Option("--compile", help="Compile the kernels now, if they are not.")] = False,
 ) -> None:
     """Look at versions, Ray, disk, kernel cache and valgrind; exit 3 when something needed is missing."""
+    if compile_now:
+        compile_kernels()
     findings: list[Finding] = []
     for finding in look(address, start_ray):
         findings.append(finding)
@@ -38,6 +42,13 @@ def command(
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(3)
+
+
+def compile_kernels() -> None:
+    """Make this machine ready, telling on stderr how it goes."""
+    from runner.warm import prepare
+
+    prepare(lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def look(address: str | None, start_ray: bool) -> Iterator[Finding]:
@@ -54,7 +65,6 @@ def look(address: str | None, start_ray: bool) -> Iterator[Finding]:
 def python() -> Finding:
     """The interpreter."""
     import platform
-    import sys
 
     text = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
     return Finding("python", sys.version_info >= (3, 11), text)

@@ -143,9 +143,10 @@ def test_a_held_directory_and_a_client_address_are_environment(config, tmp_path,
 def test_doctor_finds_what_is_missing(monkeypatch, capsys):
     from runner.commands import doctor
 
-    assert main(["doctor", "--no-ray", "--json"]) == 0
+    assert main(["doctor", "--no-ray", "--json", "--compile"]) == 0
     found = {item["name"]: item for item in json.loads(capsys.readouterr().out)}
     assert found["numba"]["ok"] and "free" in found["disk"]["text"] and "MiB" in found["kernel cache"]["text"]
+    assert "kernels of this model are compiled" in found["kernel cache"]["text"]
     monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no-such-package"))
     assert main(["doctor", "--no-ray"]) == 3
     assert "pip install no-such-package" in capsys.readouterr().out
