@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from model.actors import NEVER, schedule
 from model.core.actor import PER
-from model.core.sleep import actor_life
 from model.core.stacks import Stacks, routines
+from model.hooks import HOOK_INDEX
 from model.jit import Hook
 from model.layout import NONE
 from model.machine import Built
@@ -20,13 +20,14 @@ def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers
     m.cfg.actor_leaves = len(built.memory.table("runqueue")) // 2
     built.memory.table("runqueue")[:] = NEVER
     built.memory.table("jobs")["inode"] = NONE
-    does = {hook.per: hook for hook in hooks}
+    entries = built.memory.record.hooks[0]
+    does = {hook.per: hook.name for hook in hooks}
     counts = (len(built.tasks), int(m.cfg.nr_nodes), int(m.cfg.nr_wbs), scanners, controllers)
     who = 0
     for per, count in zip(PER, counts, strict=True):
         for index in range(count):
             row = rows[who]
-            row.entry, row.index, row.task = does[per].address, index, NONE
+            row.entry, row.index, row.task = entries[HOOK_INDEX[does[per]]], index, NONE
             if per == "task":
                 row.cpu, row.task, row.nofs = tasks[index].cpu, index, tasks[index].nofs
                 schedule(m, who, int(tasks[index].time))
@@ -41,7 +42,8 @@ def place_stacks(built: Built) -> None:
     m, count = built.memory.m, len(built.memory.table("actors"))
     built.stacks = stacks = Stacks(count)
     code = routines()
-    m.stacks.switch, m.stacks.prepare, m.stacks.entry = code.switch, code.prepare, actor_life.address
+    m.stacks.switch, m.stacks.prepare = code.switch, code.prepare
+    m.stacks.entry = built.memory.record.hooks[0, HOOK_INDEX["actor_life"]]
     m.stacks.low, m.stacks.stride, m.stacks.bytes = stacks.low, stacks.stride, stacks.bytes
     m.stacks.main, m.stacks.spare = stacks.context, count
     built.memory.table("spare_stacks")[:] = range(count - 1, -1, -1)

@@ -213,7 +213,9 @@ def test_an_exception_in_an_outside_hook_stops_a_built_in_run(tmp_path: Path):
     cell.policy["lru"] = Variant(variant="raises", file=str(path))
     cell.tasks["t"].stream.params["size"] = 64 << 20
     cell.tasks["t"].stream.params["accesses"] = 20_000
-    with pytest.raises(AssertionError, match="never so many"):
+    with pytest.raises(
+        api.ModelError, match=r"raises\.py:\d+: AssertionError: never so many \(hook prepare_scan of lru"
+    ):
         api.simulate(cell)
 
 

@@ -16,7 +16,7 @@ from runner.cli import main
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""First in, first out, with a parameter and a kernel of its own."""
 
-from model.jit import frames, hook, kernel
+from model.jit import frames, hook, kernel, scans
 from model.mm.state import ACTIVE, KEEP, RECLAIM_PAGE
 from model.policies.lru.cost_balanced import *  # noqa: F403
 
@@ -34,7 +34,7 @@ def is_active(m, pfn):
 
 @hook
 def check_references(m, pfn, young, executable):
-    sc = m.sc[0]
+    sc = scans(m)[0]
     for n in range(4):
         if sc.nr[n] and is_active(m, pfn):
             return KEEP
@@ -69,7 +69,7 @@ CASES = [
     Case(HEAD, HEAD.replace(", executable", ""), "takes 3 arguments, the hook has 4; write def check_references(m, f"),
     Case(HEAD, HEAD.replace("executable", "*rest"), "the hook has 4 plain ones"),
     Case(HEAD, HEAD.replace("executable", "executable=0"), "the hook has 4 plain ones"),
-    Case(HEAD, "def kswapd_step(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
+    Case(HEAD, "def kswapd(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
     Case(HEAD, "def shrink_batch(m, s):", "a hook of the core, which no variant replaces"),
     Case("    while True:", "    while young:", "ends without an answer on some path", 20),
     Case("        young += 1", "        break", "ends without an answer on some path", 20),
@@ -84,7 +84,7 @@ CASES = [
     # fields and names
     Case("page.state & ACTIVE", "page.stat & ACTIVE", "`page` has no field `stat`; did you mean `state`"),
     Case("sc.nr[n] and", "sc.n[n] and", "`sc` has no field `n`"),
-    Case("sc = m.sc[0]", "sc = m.scc[0]", "`m` has no field `scc`; did you mean `sc`"),
+    Case("sc = scans(m)[0]", "sc = m.clok", "`m` has no field `clok`; did you mean `clock`"),
     Case("sc.nr[n] and", "m.zones[n].wmark_hihg and", "has no field `wmark_hihg`; did you mean `wmark_high`"),
     Case("sc.nr[n] and", "frames(m)[n].nxt and", "`frames(m)[n]` has no field `nxt`; did you mean `next`"),
     Case("sc.nr[n] and", "m.nodes[0].vm.pgscan_kswap and", "has no field `pgscan_kswap`; did you mean `pgscan`"),

@@ -165,6 +165,7 @@ def kswapd_try_to_sleep(m, nid):
 
 @actor(per="node")
 def kswapd(m, nid):
+    """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
     node = m.nodes[nid]
     wait(m, node.kswapd_wait, FOREVER)
     while True:
