@@ -13,7 +13,7 @@ from model.jit import offset_of
 from model.library.entry import Entry
 from model.library.machine import Target, prepare
 
-LEVEL = 3  # of optimisation; as quick to compile as 2, and hits are a tenth faster
+LEVEL = 3  # of optimisation; takes as long as 2, and nothing measured was slower
 RAISED = "raised"
 """The exception of a hook, as numba describes it, until Python has seen it."""
 RAISED_IN_HOOK = -1
