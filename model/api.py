@@ -14,14 +14,11 @@ from model import registry, results, workloads
 from model.build import Built, build, expand
 from model.cache import ROOT
 from model.description import Cell
+from model.guard import ModelError, told, why_broken
 from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, OBJECT, PAGE_CGROUP, SMALL_CHUNK
-from model.mm.state import BROKEN, RUNNABLE
+from model.mm.state import RUNNABLE
 from model.units import PAGE
 from model.yardstick import cell as measure
-
-
-class ModelError(RuntimeError):
-    """A broken invariant: the run's numbers would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +57,11 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     m, samples = built.memory.m, results.Samples(built)
     m.cfg.check = int(check)
     while True:
-        why = engine.run(m)
+        why = _run(m)
+        if m.clock.broken:
+            raise ModelError(f"{why_broken(m)}, {int(m.clock.accesses)} accesses in")
         if check:
             conservation.verify(built)
-        if why == engine.BROKEN:
-            raise ModelError(
-                f"{BROKEN[int(m.clock.broken)]} (at {int(m.clock.broken_arg)}, {int(m.clock.accesses)} accesses in)"
-            )
         if why == engine.WANT_EVENTS:
             feed.refill(int(m.clock.actor))
         elif why == engine.SAMPLE_DUE:
@@ -75,6 +70,18 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             break
     misses = built.memory.table("missed")[: int(m.clock.accesses)].astype(bool) if record_misses else None
     return Outcome(results.metrics(built), samples.series(), misses)
+
+
+def _run(m: np.record) -> int:
+    """Let the engine run; an exception of a kernel becomes a ModelError that says where it was raised."""
+    from model import engine
+
+    try:
+        return engine.run(m)
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(told(error)) from error
 
 
 class _Feed:

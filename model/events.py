@@ -22,6 +22,12 @@ FSYNC = 6  # argument: page of a file region: fsync(2) of its file
 REGISTER = 4  # argument: ns for which a file system that comes or goes holds shrinker_rwsem for writing
 
 
+def check_argument(value: int, what: str) -> None:
+    """ValueError unless `value` fits the bits of an event that hold its argument."""
+    if not 0 <= value <= ARG_MASK:
+        raise ValueError(f"{what} is {value}: an event holds 0 to {ARG_MASK}, which are {OP_SHIFT} bits")
+
+
 def touches(pages: "np.ndarray", write: "np.ndarray") -> "np.ndarray":
     """Events that read (`write` false) or write the given pages; both arrays have one entry an event."""
     import numpy as np
@@ -44,7 +50,8 @@ def exits() -> "np.ndarray":
 
 
 def compute(ns: int) -> "np.ndarray":
-    """One event: `ns` nanoseconds of computation."""
+    """One event: `ns` nanoseconds of computation; ValueError beyond the 18 minutes that an event holds."""
     import numpy as np
 
+    check_argument(ns, "time of computation in ns")
     return np.array([ns | (COMPUTE << OP_SHIFT)], dtype=np.int64)

@@ -11,12 +11,13 @@ import mmap
 import numpy as np
 
 from model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from model.hooks import AXES, HOOKS, MAX_PARAMS
 
 MAX_NODES, ZONES_PER_NODE, MAX_CPUS = 16, 4, 256
 MAX_ZONES = MAX_NODES * ZONES_PER_NODE
 MAX_ORDER, MIGRATETYPES = 11, 6
 MAX_MEMCGS, MAX_TASKS = 1 << 14, 1 << 14  # what a shadow entry can name; an arbitrary bound
-MAX_SWAPS, MAX_HOOKS = 8, 64
+MAX_SWAPS = 8
 MAX_BDIS = 64
 LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
@@ -278,7 +279,7 @@ CONFIG = row(
 CLOCK = row(now="i8", turn_ends="i8", accesses="i8", io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8",
             nr_requests="i8", actor="i8", next_sample="i8",
             next_flush="i8", cpu="i8", task="i8", wake="i8", pass_over="i8", broken="i8",
-            broken_arg="i8", oom="i8", tasks_left="i8", soft_order="i8",
+            broken_arg="i8", raised="i8", oom="i8", tasks_left="i8", soft_order="i8",
             shrinkers_busy_until="i8",
             memcg_rng="i8")  # fmt: skip
 
@@ -303,8 +304,8 @@ BIG = {  # name -> element type
 }  # fmt: skip
 
 MACHINE = row(
-    cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (MAX_HOOKS,)),
-    params=("i8", (16, 16)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
+    cfg=CONFIG, clock=CLOCK, vm=row(**dict.fromkeys(VM_COUNTERS, "i8")), hooks=("i8", (len(HOOKS),)),
+    params=("i8", (len(AXES), MAX_PARAMS)), table=row(**dict.fromkeys(BIG, "i8")), rows=row(**dict.fromkeys(BIG, "i8")),
     zones=(ZONE, (MAX_ZONES,)), nodes=(NODE, (MAX_NODES,)), pcps=(PCP, (MAX_CPUS, MAX_ZONES)), cpus=(CPU, (MAX_CPUS,)),
     stacks=STACKS, congestion=WAIT_QUEUE,
     scanners=(SCANNER, (MAX_NODES,)), damon=DAMON, kreclaimd=SCANNER,

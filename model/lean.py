@@ -10,10 +10,11 @@ from typing import Any
 
 from numba.core import caching, ccallback
 from numba.core import types as numba_types
-from numba.core.compiler import Compiler
+from numba.core.compiler import CompilerBase
 from numba.core.registry import CPUDispatcher
 
 from model.cache_locator import ImportClosureLocator
+from model.guard import HookCompiler, KernelCompiler
 
 types: Any = numba_types  # what they hold is not typed
 INNER = {"nopython": True, "_nrt": False, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -44,11 +45,19 @@ def _named(name: str) -> Any:
     return getattr(model.jit, name)
 
 
-class _Compiler(Compiler):
+class _Unannotated(CompilerBase):
     """Without the text of type annotations, which would be nine tenths of the cache."""
 
     def _compile_core(self):
         return super()._compile_core()._replace(type_annotation="")
+
+
+class _Compiler(_Unannotated, KernelCompiler):
+    pass
+
+
+class _HookCompiler(_Unannotated, HookCompiler):
+    pass
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):
@@ -95,7 +104,7 @@ class Kernel(_Dispatcher):
 def callback(signature: Any, fn: Callable[..., int]) -> Any:
     """A compiled C function pointer for `fn`."""
     made: Any = ccallback.CFunc(
-        fn, (signature.args, signature.return_type), {}, {"_nrt": False}, pipeline_class=_Compiler
+        fn, (signature.args, signature.return_type), {}, {"_nrt": False}, pipeline_class=_HookCompiler
     )
     made._cache = _Cache(fn)
     made.compile()

@@ -1,11 +1,10 @@
 """Which policy axes, variants and kernel eras exist, and what a cell's choice of them resolves to.
 
-A variant is a Python file: its docstring says what it is, `SOURCE` where it comes from, `PARAMS` its parameters
-(name -> `(default, unit, meaning, source)`). The registry reads these without importing the file, so that checking a
-configuration compiles nothing. `load` imports the file to bind its hooks.
+A variant is a Python file: its docstring says what it is, `SOURCE` where it comes from, `PARAMS` its parameters and
+`RELATIONS` what must hold between them (`model.variant_file`). The registry reads these without importing the file, so
+that checking a configuration compiles nothing. `load` imports the file to bind its hooks.
 """
 
-import ast
 import difflib
 import hashlib
 import importlib
@@ -15,40 +14,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from model.description import Cell, Sysctl, Variant
 from model.eras import ERAS, Era
+from model.hooks import AXES
+from model.param_rules import Param, Relation, refusals
+from model.variant_file import declared
 
 POLICIES = Path(__file__).parent / "policies"
-
-AXES = {
-    "lru": "page replacement: which pages of a lruvec are scanned, kept, activated, reclaimed",
-    "kswapd": "background reclaim: when a node is balanced, how its daemon works towards that",
-    "direct_reclaim": "reclaim by the allocating or charging task itself",
-    "reclaim_writeback": "what reclaim does with the dirty file pages it meets",
-    "watermarks": "free-page levels at which reclaim starts and stops",
-    "zonelist": "order in which zones are tried when one is full",
-    "pcp": "sizes of the per-CPU free lists and page batches",
-    "swap_readahead": "which swap slots are read around a faulting one",
-    "memcg": "memory controller: which groups reclaim visits, in which order, and what protects them",
-    "shrinker": "slab shrinkers: how many objects of a cache a reclaim call asks for",
-    "idle": "idle page tracking: who looks at accessed bits, how often",
-    "proactive": "proactive reclaim: controllers that shrink groups before there is pressure",
-    "reclaim_throttle": "when reclaimers sleep because what they meet is still being written, and for how long",
-    "dirty_throttling": "how writers are held back when too much of memory is dirty",
-    "dirty_limits": "how many dirty pages a zone or node may hold before pages for write() come from elsewhere",
-}
-
-
-@dataclass(frozen=True)
-class Param:
-    """A parameter of a variant: its default, unit, meaning and where the default comes from."""
-
-    default: int | float | str | bool
-    unit: str
-    doc: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +34,8 @@ class VariantInfo:
     source: str
     params: dict[str, Param]
     path: Path
+    relations: tuple[Relation, ...] = ()
+    """What must hold between its parameters."""
     keeps: str = ""
     """What it knows about pages that another axis' variant may need: `ages`, `generations`."""
     needs: str = ""
@@ -112,20 +87,14 @@ def _built_in(axis: str, name: str) -> VariantInfo:
 
 @cache
 def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a Python file: {error}") from error
-    found: dict[str, Any] = {"PARAMS": {}, "SOURCE": "", "SCOPE": "", "KEEPS": "", "NEEDS": ""}
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value) if target in found:
-                found[target] = ast.literal_eval(value)
-    doc = ast.get_docstring(tree)
-    if not doc:
-        raise ValueError(f"{path}: a variant's file starts with a docstring that says what it is")
-    params = {key: Param(*spec) for key, spec in found["PARAMS"].items()}
-    return VariantInfo(name, axis, doc, found["SOURCE"], params, path, found["KEEPS"], found["NEEDS"], found["SCOPE"])
+    found = declared(path)
+    if found.faults:
+        first = min(found.faults)
+        fix = f" ({first.fix})" if first.fix else ""
+        raise ValueError(f"{path}:{first.line}:{first.column}: {first.message}{fix}")
+    source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
+    relations = tuple(found.relations)
+    return VariantInfo(name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope)
 
 
 def load(axis: str, variant: Variant) -> ModuleType:
@@ -138,7 +107,12 @@ def load(axis: str, variant: Variant) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where numba looks for it when it loads the file's kernels from its cache
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        from model.guard import ModelError, told
+
+        raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
     return module
 
 
@@ -200,12 +174,11 @@ def _era_choice(kernel: str, axis: str) -> Variant:
 
 def _fill(axis: str, variant: Variant) -> Variant:
     info = variant_info(axis, variant.variant, variant.file)
-    for name, value in variant.params.items():
+    for name in variant.params:
         if name not in info.params:
             raise ValueError(_unknown(f"parameter of {axis}/{variant.variant}", name, info.params))
-        wanted = type(info.params[name].default)
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            raise ValueError(f"{axis}/{variant.variant}: {name} is of type {wanted.__name__}, got {value!r}")
+    for refusal in refusals(info.params, info.relations, variant.params):
+        raise ValueError(f"{axis}/{variant.variant}: {refusal}")
     return replace(
         variant, params={name: variant.params.get(name, param.default) for name, param in info.params.items()}
     )

@@ -66,8 +66,9 @@ def read_axis(name: str, place: Place, item: Item, problems: Problems) -> Axis |
         return None
     if not known or not distinct(name, levels, problems):
         return None
-    if not levels:
+    if not levels and not item.items:
         problems.add(item.place, f"axis `{name}` has no values", "name at least one")
+    if not levels:
         return None
     return Axis(name, place, tuple(levels))
 

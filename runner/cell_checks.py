@@ -41,16 +41,17 @@ class CellCheck:
         assert parts.machine is not None and parts.kernel is not None
         self.machine: Machine = parts.machine
         self.era = registry.eras()[parts.kernel]
+        self.sound = True
 
-    def run(self) -> None:
-        """Check everything."""
+    def run(self) -> bool:
+        """Check everything; whether there was no fault, here or where parts were looked at before."""
         self.names("tasks", MAX_TASKS)
         self.names("cgroups", MAX_CGROUPS)
-        count = sum(task.count for task in (self.parts.tasks or {}).values())
-        if count > MAX_TASKS:
+        counts = [task.count for task in (self.parts.tasks or {}).values()]
+        if (count := sum(counts)) > MAX_TASKS and max(counts) <= MAX_TASKS:
             self.fault(f"{count} tasks", f"at most {MAX_TASKS}, counted with their `count`", "tasks")
-        groups = sum(group.count for group in (self.parts.cgroups or {}).values())
-        if groups > MAX_CGROUPS:
+        counts = [group.count for group in (self.parts.cgroups or {}).values()]
+        if (groups := sum(counts)) > MAX_CGROUPS and max(counts) <= MAX_CGROUPS:
             self.fault(f"{groups} cgroups", f"at most {MAX_CGROUPS}, counted with their `count`", "cgroups")
         self.once("vm", self.parts.vm, self.sysctl)
         for name, group in (self.parts.cgroups or {}).items():
@@ -60,14 +61,20 @@ class CellCheck:
         for name, task in (self.parts.tasks or {}).items():
             self.once(("task", name), task, partial(self.task, name, task))
         self.limits()
+        return self.sound
 
     def once(self, kind: Any, part: Any, look: Callable[[], None]) -> None:
         key = ("check", kind, id(part), id(self.machine), id(self.parts.cgroups), self.era.name)
         if key not in self.memory:
-            self.memory[key] = (None, (part, self.machine, self.parts.cgroups))
+            before, self.sound = self.sound, True
             look()
+            self.memory[key] = (self.sound, (part, self.machine, self.parts.cgroups))
+            self.sound = self.sound and before
+        elif not self.memory[key][0]:
+            self.sound = False
 
     def fault(self, message: str, fix: str, *path: str | int) -> None:
+        self.sound = False
         self.note(place_of(self.tree, *path), message, fix)
 
     def limits(self) -> None:

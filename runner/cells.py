@@ -76,9 +76,8 @@ class Cells:
         parts = self.parts(tree)
         if not parts.whole():
             return None
-        before = len(self.seen)
-        CellCheck(parts, tree, lambda place, message, fix: self.note(place, message, fix, row), self.memory).run()
-        if len(self.seen) > before:
+        check = CellCheck(parts, tree, lambda place, message, fix: self.note(place, message, fix, row), self.memory)
+        if not check.run():
             return None
         cell = Cell(**vars(parts))
         try:

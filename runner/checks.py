@@ -73,8 +73,8 @@ class MachineCheck:
         if len(matrix) != count:
             self.fault(f"the distance matrix has {len(matrix)} rows for {count} nodes", "one row a node", "distance")
         for i, row in enumerate(matrix):
-            if len(row) != len(matrix):
-                what = f"row {i} of the distance matrix has {len(row)} entries for {len(matrix)} rows"
+            if len(row) != max(count, len(matrix)):
+                what = f"row {i} of the distance matrix has {len(row)} entries for {max(count, len(matrix))} nodes"
                 self.fault(what, "the matrix is square", "distance", i)
             for j, value in enumerate(row):
                 if i == j and value != 10:
@@ -151,7 +151,8 @@ class MachineCheck:
         if area.disk in self.machine.disks and self.machine.disks[area.disk].kind == "nfs":
             self.fault(
                 f"`{area.disk}` is a mount from a file server, which holds files only",
-                f"a disk, or swap over it: kind: nfs, link: {self.machine.disks[area.disk].link}", *here, "disk",
+                f"a disk, or swap over it: kind: nfs, link: {self.machine.disks[area.disk].link or '<name>'}",
+                *here, "disk",
             )  # fmt: skip
         if area.kind == "zram" and area.disk is not None:
             self.fault("zram lies in memory, not on a disk", "leave `disk` out", *here, "disk")

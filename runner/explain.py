@@ -13,6 +13,8 @@ from typing import Any
 
 from model import registry, workloads
 from model.description import Cell, Stream
+from model.hooks import CORE, TABLE, signature
+from model.param_rules import Param
 from runner import axes, sweep, units
 from runner.experiment import File, Replicates
 from runner.fields import arms, docs, hints, quantity
@@ -37,10 +39,11 @@ class Entry:
     unit: str = ""
     default: str = ""
     source: str = ""
+    range: str = ""
 
     def __str__(self) -> str:
         head = f"{self.name}: {self.kind}"
-        facts = [("unit", self.unit), ("default", self.default), ("source", self.source)]
+        facts = [("unit", self.unit), ("default", self.default), ("range", self.range), ("source", self.source)]
         lines = [head, *wrapped(self.text), *(f"  {label}: {value}" for label, value in facts if value)]
         return "\n".join(lines)
 
@@ -82,7 +85,7 @@ def look_up(name: str) -> list[Entry]:
 def entries() -> dict[str, Entry]:
     """Every entry by full name; configuration keys come last and do not hide others."""
     found: dict[str, Entry] = {}
-    for entry in (*policies(), *eras(), *streams(), *machines(), *topics(), *metrics(), *keys()):
+    for entry in (*policies(), *hooks(), *eras(), *streams(), *machines(), *topics(), *metrics(), *keys()):
         found.setdefault(entry.name, entry)
     return found
 
@@ -110,12 +113,34 @@ def policies() -> Iterator[Entry]:
             yield Entry(f"{axis}/{name}", "policy variant", info.doc + parameters(info), source=info.source)
             for key, param in info.params.items():
                 where = f"{axis}/{name}.{key}"
-                yield Entry(where, "policy parameter", param.doc, param.unit, str(param.default), param.source)
+                yield Entry(
+                    where, "policy parameter", param.doc, param.unit, str(param.default), param.source,
+                    possible(key, param, info),
+                )  # fmt: skip
+
+
+def hooks() -> Iterator[Entry]:
+    """The hooks that variants define."""
+    for name, spec in TABLE.items():
+        if spec.axis != CORE:
+            kept = "\nvariants that define none keep the default" if spec.default else ""
+            yield Entry(name, "policy hook", f"{signature(name)}: {spec.answer}\naxis: {spec.axis}{kept}")
+
+
+def possible(key: str, param: Param, info: registry.VariantInfo) -> str:
+    """What a parameter may be, who refuses the rest, and how it stands to others."""
+    bounds = ": ".join(filter(None, [param.range_text(), param.why])) if param.range_text() else ""
+    return "; ".join([bounds] * bool(bounds) + [f"{each.text}: {each.why}" for each in info.relations
+                                                if key in each.names])  # fmt: skip
 
 
 def parameters(info: registry.VariantInfo) -> str:
-    """The parameters of a variant, one line each."""
-    lines = [f"  {key}: {param.doc} [{param.default} {param.unit}]" for key, param in info.params.items()]
+    """The parameters of a variant, one line each, and what must hold between them."""
+    lines = [
+        f"  {key}: {param.doc} [{param.default} {param.unit}{'; ' * bool(param.range_text())}{param.range_text()}]"
+        for key, param in info.params.items()
+    ]
+    lines += [f"  {each.text}: {each.why}" for each in info.relations]
     return "\n".join(["\nparameters:", *lines]) if lines else ""
 
 

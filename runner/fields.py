@@ -134,11 +134,13 @@ class Reader:
     shares_everywhere: bool = False
     hooks: dict[type, Hook] = dataclasses.field(default_factory=dict)
     found: dict[Dotted, Item] = dataclasses.field(default_factory=dict)
+    refused: list[Dotted] = dataclasses.field(default_factory=list)
+    misspelt: set[Dotted] = dataclasses.field(default_factory=set)
 
     def read(self, item: Item, kind: type[T]) -> T | None:
         """The value of type `kind` that the item describes, or None with the reasons in `problems`."""
         before = len(self.problems)
-        self.found = {}
+        self.found, self.refused, self.misspelt = {}, [], set()
         plain = self.plain(item, kind, ())
         try:
             value = build(plain, kind)
@@ -163,7 +165,7 @@ class Reader:
         kinds = arms(hint)
         unit = next((unit for kind in kinds if (unit := quantity(kind))), None)
         if unit and isinstance(item, Scalar):
-            return self.amount(item, unit, share or self.shares_everywhere)
+            return self.amount(item, unit, path, share or self.shares_everywhere)
         for kind in kinds:
             origin, args = typing.get_origin(kind), typing.get_args(kind)
             if origin is None and kind in self.hooks:
@@ -187,14 +189,17 @@ class Reader:
         result = {}
         for key, part in item.items.items():
             if key not in known:
-                self.problems.add(item.keys[key], f"unknown key `{key}`", suggest(key, known))
+                fix = suggest(key, known)
+                self.problems.add(item.keys[key], f"unknown key `{key}`", fix)
+                self.misspelt |= {(*path, name) for name in known if f"did you mean `{name}`?" == fix}
             elif not is_null(part):
                 result[key] = self.plain(part, known[key], (*path, key), (kind.__name__, key) in SHARES)
         return result
 
-    def amount(self, item: Scalar, unit: str, share: bool) -> int | float:
-        """A quantity as a number of its unit; 0 where it was refused."""
+    def amount(self, item: Scalar, unit: str, path: Dotted, share: bool) -> int | float:
+        """A quantity as a number of its unit; 0 where it was refused, of which nothing must follow."""
         if item.value is REFUSED:
+            self.refused.append(path)
             return 0
         try:
             if unit == "ratio":
@@ -204,6 +209,7 @@ class Reader:
             return units.parse(item.value, unit)
         except units.UnitError as error:
             self.problems.add(item.place, str(error), error.fix)
+            self.refused.append(path)
             return 0
 
     def report(self, errors: list[Any]) -> None:
@@ -213,6 +219,11 @@ class Reader:
             item = self.found[path]
             unmeant = branch and branch.startswith("tuple") != isinstance(self.found[chosen], Sequence)
             if unmeant or (isinstance(item, Scalar) and item.value is REFUSED):
+                continue
+            if error["type"] in MISSING and (*path, error["loc"][-1]) in self.misspelt:
+                continue
+            # A dataclass's own check of its values together, some of which stand for values that were refused.
+            if error["type"] == "value_error" and any(each[: len(path)] == path for each in self.refused):
                 continue
             self.problems.add(item.place, *explain(error, item))
 
@@ -228,6 +239,7 @@ class Reader:
         return path, branch, chosen
 
 
+MISSING = ("missing", "missing_keyword_only_argument", "missing_argument")
 BRANCHES = ("tuple", "literal", "int", "str", "float", "bool", "dict")
 WANTED = {
     "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
@@ -239,7 +251,7 @@ WANTED = {
 def explain(error: dict[str, Any], item: Item) -> tuple[str, str]:
     """Message and fix of one of Pydantic's errors about `item`."""
     kind = error["type"]
-    if kind in ("missing", "missing_keyword_only_argument", "missing_argument"):
+    if kind in MISSING:
         return f"`{error['loc'][-1]}` is required", f"add `{error['loc'][-1]}: ...`"
     if kind == "literal_error":
         choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")

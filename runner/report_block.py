@@ -232,6 +232,8 @@ def _axis_list_problems(places: Mapping[str, tuple[str, ...]], axes: Collection[
 
 def _left_out(where: Where, used: set[str], axes: Collection[str], place: str) -> Iterator[Problem]:
     """Axes that would be averaged over in silence: neither shown nor fixed to one label nor of one label."""
+    if any(name not in axes for name in (*used, *where)):
+        return  # a name that is no axis was refused, and nobody knows which axis it stands for
     for axis in axes:
         single = isinstance(axes, Mapping) and len(axes[axis]) == 1
         if axis not in used and not single and len(as_tuple(where.get(axis, ()))) != 1:

@@ -7,11 +7,12 @@ from typing import Any
 
 from model import registry, workloads
 from model.description import Variant
+from model.param_rules import Param, refusals
 from runner import units
 from runner.fields import Reader, hints
 from runner.library import locate
-from runner.problems import Problems, suggest
-from runner.trees import is_null, replace_key, to_plain, without
+from runner.problems import Place, Problems, suggest
+from runner.trees import is_null, place_of, replace_key, to_plain, without
 from runner.yaml_nodes import Item, Mapping, Scalar
 from runner.yaml_scalars import REFUSED
 
@@ -47,6 +48,11 @@ class Streams:
         below = Reader(self.problems, reader.memory, shares_everywhere=True)
         value = below.read(params, wanted)
         if value is None:
+            return NO_STREAM
+        try:
+            workloads.check_footprint(kind, value)
+        except ValueError as error:
+            self.problems.add(params.place, str(error), "a smaller size")
             return NO_STREAM
         return {"kind": kind, "params": dataclasses.asdict(value)}
 
@@ -125,7 +131,7 @@ def read_variant(axis: str, item: Item, problems: Problems) -> Variant | None:
     path = None
     if file is not None:
         path = outside(file, problems)
-        if path is None:
+        if path is None or not sound(axis, path, problems):
             return None
     elif name.value not in registry.variants(axis):
         problems.add(name.place, f"`{axis}` has no variant `{name.text}`", suggest(name.text, registry.variants(axis)))
@@ -139,12 +145,26 @@ def read_variant(axis: str, item: Item, problems: Problems) -> Variant | None:
     return Variant(variant=str(name.value), file=path, params=values)
 
 
+def sound(axis: str, path: str, problems: Problems) -> bool:
+    """Whether an outside variant's file is free of the faults that its text shows; notes those it has."""
+    from model.variant_check import faults
+
+    found = faults(axis, path)
+    for fault in found:
+        problems.add(Place(Path(path), fault.line, fault.column), fault.message, fault.fix)
+    return not found
+
+
 def outside(item: Item, problems: Problems) -> str | None:
     """The absolute path of an outside variant file."""
     if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
         path = item.place.file.parent / item.value
-        if path.is_file():
-            return str(path.resolve())
+        try:
+            if path.is_file():
+                return str(path.resolve())
+        except OSError as error:  # a path that no file system takes
+            problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
+            return None
         problems.add(item.place, f"no file `{path}`", "the path is relative to this file")
     else:
         problems.add(item.place, "the path of a Python file is expected", "the path is relative to this file")
@@ -152,8 +172,9 @@ def outside(item: Item, problems: Problems) -> str | None:
 
 
 def read_params(info: registry.VariantInfo, item: Mapping, problems: Problems) -> dict[str, int | float | str | bool]:
-    """The parameters given for a variant, each of its default's type and within its bounds."""
-    values: dict[str, int | float | str | bool] = {}
+    """The parameters given for a variant: each of its default's type and within its range, all in their relations."""
+    values: dict[str, Any] = {}
+    before = len(problems)
     for name, part in item.items.items():
         if name not in info.params:
             what = f"`{info.axis}/{info.name}` has no parameter `{name}`"
@@ -163,22 +184,14 @@ def read_params(info: registry.VariantInfo, item: Mapping, problems: Problems) -
                 values[name] = read_param(info.params[name], part)
             except units.UnitError as error:
                 problems.add(part.place, f"{name}: {error}", error.fix)
+    relations = info.relations if len(problems) == before else ()  # of what was refused nothing follows
+    for refusal in refusals(info.params, relations, values):
+        given = next(name for name in reversed(refusal.names) if name in values)
+        problems.add(place_of(item, given), refusal.message, refusal.fix)
     return values
 
 
-def read_param(param: registry.Param, item: Item) -> int | float | str | bool:
-    """One parameter; `UnitError` says what is wrong."""
+def read_param(param: Param, item: Item) -> Any:
+    """The value of one parameter, quantities in their base unit; `UnitError` says why it is none."""
     value = to_plain(item)
-    if param.unit in ("bytes", "ns", "bytes/s"):
-        return units.parse(value, param.unit)
-    wanted = type(param.default)
-    example = f"the default is {param.default}" + (f", in {param.unit}" if param.unit else "")
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not wanted:
-        what = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[wanted]
-        raise units.UnitError(f"{what} is expected, found {units.name(value)}", example)
-    low, high = getattr(param, "low", None), getattr(param, "high", None)
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise units.UnitError(f"{value} is outside {low} to {high}", example)
-    return value
+    return units.parse(value, param.unit) if param.unit in ("bytes", "ns", "bytes/s") else value

@@ -19,7 +19,7 @@ from model.mm.state import (
     ACTIVATE,
     ACTIVE,
     ANON,
-    BAD_HOOK,
+    BAD_CHECK_REFERENCES,
     DIRTY,
     ISOLATED,
     KEEP,
@@ -198,7 +198,7 @@ def _verdict(m, s, pfn):
     young = page_referenced(m, pfn, s)
     verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
     if verdict < RECLAIM_PAGE or verdict > ACTIVATE:
-        panic(m, BAD_HOOK, pfn)
+        panic(m, BAD_CHECK_REFERENCES, pfn)
         return KEEP
     return verdict
 

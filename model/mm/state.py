@@ -5,7 +5,6 @@
 LRU, ACTIVE, REFERENCED, WORKINGSET, DIRTY, WRITEBACK, RECLAIM = 1, 2, 4, 8, 16, 32, 64
 ANON, SWAPCACHE, ISOLATED, FREE, PCP, READAHEAD, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 4096, 8192, 16384
 QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: reclaim must keep it
-HELD = 65536  # somebody in the kernel uses the page just now and holds a reference
 IDLE = 1 << 22  # a scanner found or made it idle, and nobody has used it since (page_idle)
 YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as one reference (page_young)
 # Multi-generational LRU: generation + 1 (3 bits), accesses through files beyond the first (2 bits), and the list the
@@ -16,6 +15,28 @@ LOCKED = 1 << 27  # being read: whoever needs the page waits for it, reclaim pas
 UNSENT = 1 << 28  # a LOCKED page whose read request has not been made yet
 NEW = 1 << 29  # allocated, on its way to a list or its use in the kernel
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
+FRAME_FLAGS = {
+    "LRU": LRU, "ACTIVE": ACTIVE, "REFERENCED": REFERENCED, "WORKINGSET": WORKINGSET, "DIRTY": DIRTY,
+    "WRITEBACK": WRITEBACK, "RECLAIM": RECLAIM, "ANON": ANON, "SWAPCACHE": SWAPCACHE, "ISOLATED": ISOLATED,
+    "FREE": FREE, "PCP": PCP, "READAHEAD": READAHEAD, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
+    "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
+    "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW,
+}  # fmt: skip
+FRAME_BITS = 31  # of FRAME.state in model/layout.py, without its sign
+
+
+def check_flags(flags: dict[str, int]) -> None:
+    """ValueError when two frame flags share a bit, or one does not fit the field that holds them."""
+    taken = 0
+    for name, mask in flags.items():
+        if mask >> FRAME_BITS:
+            raise ValueError(f"the frame flag {name} needs more than the {FRAME_BITS} bits of FRAME.state: widen it")
+        if mask & taken:
+            raise ValueError(f"the frame flag {name} has bits of another, see FRAME_FLAGS")
+        taken |= mask
+
+
+check_flags(FRAME_FLAGS)
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
@@ -49,7 +70,7 @@ BROKEN = {
     1: "a list is longer than its count says",
     2: "a frame was taken from a list it is not on",
     3: "a free block overlaps another",
-    4: "a hook answered out of range",
+    4: "check_references answered what is none of RECLAIM_PAGE, RECLAIM_CLEAN, KEEP and ACTIVATE",
     5: "a frame was freed while still mapped or cached",
     6: "more requests in flight than the table holds",
     7: "a charge went below zero",
@@ -58,8 +79,9 @@ BROKEN = {
     10: "a swap slot was freed twice",
     11: "an event asks for what its region cannot do",
     12: "a slab object or its list is not where it should be",
-    14: "an allocation of an order that is not served",
-    13: "kernel code that must not sleep went to sleep",
+    13: "a hook raised an exception",
+    14: "kernel code that must not sleep went to sleep",
+    15: "an allocation of an order that is not served",
 }
-BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_HOOK, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
-BAD_SLOT, BAD_EVENT, BAD_OBJECT, ASLEEP_IN_INTERRUPT, BAD_ORDER = 10, 11, 12, 13, 14
+BAD_LIST, BAD_STATE, BAD_BUDDY, BAD_CHECK_REFERENCES, BAD_FREE, BAD_IO, BAD_CHARGE, BAD_PTE, STUCK = range(1, 10)
+BAD_SLOT, BAD_EVENT, BAD_OBJECT, HOOK_RAISED, ASLEEP_IN_INTERRUPT, BAD_ORDER = 10, 11, 12, 13, 14, 15

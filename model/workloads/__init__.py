@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from model.events import check_argument
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -64,6 +66,13 @@ def make_params(kind: str, values: Mapping[str, Any]) -> Any:
         raise ValueError(f"workload {kind!r}: {str(error).partition(') ')[2] or error}") from error
 
 
+def check_footprint(kind: str, params: Any) -> int:
+    """Pages (or objects) that a stream of generator `kind` uses; ValueError when events cannot number so many."""
+    found = module(kind).footprint(params)
+    check_argument(found, f"number of pages or objects of the workload {kind}")
+    return found
+
+
 def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:
     """Open what a task runs; `traces` holds open traces by path, others are opened from their files.
 
@@ -75,5 +84,6 @@ def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[s
         from model.trace import open_trace
 
         trace = (traces or {}).get(params.path) or open_trace(params.path)
+        check_argument(trace.npages, f"number of pages of {params.path}")
         return Opened(generator.play(trace, params), trace.npages)
-    return Opened(generator.events(params, rng), generator.footprint(params))
+    return Opened(generator.events(params, rng), check_footprint(stream.kind, params))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from model.events import FREE, OP_SHIFT, REGISTER, touches
+from model.events import FREE, OP_SHIFT, REGISTER, check_argument, touches
 from model.units import Nanoseconds
 from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, permutation, spans
 
@@ -45,6 +45,7 @@ class Params:
             raise ValueError(f"pattern is walk or zipf, not {self.pattern!r}")
         if self.mount_every < 0 or self.mount_hold < 0:
             raise ValueError("mount_every and mount_hold cannot be negative")
+        check_argument(self.mount_hold, "mount_hold in ns")
 
 
 def footprint(params: Params) -> int:

@@ -155,7 +155,7 @@ def test_its_parameters_reach_its_hooks(tmp_path: Path):
     path = written(tmp_path)
     assert api.simulate(cell(outside(path, verdict=2), 3000)).metrics["outcome"] == "oom"
     assert registry.variant_info("lru", "fifo", str(path)).params["verdict"].default == 0
-    with pytest.raises(ValueError, match="of type int"):
+    with pytest.raises(ValueError, match="verdict is a whole number, not 'keep'"):
         registry.resolve(cell(Variant(variant="fifo", file=str(path), params={"verdict": "keep"})))
 
 
@@ -164,7 +164,7 @@ def test_its_parameters_reach_its_hooks(tmp_path: Path):
     [
         ("SOURCE = 'x'\n", "docstring"),
         ('"""Doc."""\nif:\n', "not a Python file"),
-        ('"""Nothing."""\nSCOPE = "node"\n', "defines the hooks"),
+        ('"""Nothing."""\nSOURCE = "x"\nSCOPE = "node"\n', "defines the hooks"),
     ],
 )
 def test_a_file_that_is_no_variant_is_refused(tmp_path: Path, text: str, words: str):

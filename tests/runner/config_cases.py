@@ -243,6 +243,7 @@ CASES = [
     Case("pcp: batch-15", "pcq: batch-15", "did you mean `pcp`"),
     Case("pcp: batch-15", "pcp: {variant: batch-15, size: 3}", "has no parameter `size`"),
     Case("pcp: batch-15", "pcp: {variant: mine, file: mine.py}", "no file"),
+    Case("pcp: batch-15", f"pcp: {{variant: mine, file: {'a' * 5000}.py}}", "no file"),
     Case("pcp: batch-15", "pcp: [batch-15]", "a variant of `pcp` is expected"),
     # replicates, sweep, report
     Case("replicates: 2", "replicates: 0", "0 replicates"),

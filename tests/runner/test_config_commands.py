@@ -93,7 +93,7 @@ def test_everything_that_can_be_named_is_explained(capsys: pytest.CaptureFixture
     [("swappiness", "0-200"), ("vm.swappiness", "0-200"), ("lru", "policy axis"), ("pgscan_kswapd", "kernel counter"),
      ("machine.nodes.memory", "unit: bytes"), ("zipf.exponent", "stream parameter"), ("6.18", "kernel era"),
      ("cxl", "CXL"), ("sweep", "product"), ("machine.disks.seek_track", "default: 800us"),
-     ("node0.numa_hit", "numa_hit")],
+     ("node0.numa_hit", "numa_hit"), ("check_references", "check_references(m, frame, young, executable)")],
 )  # fmt: skip
 def test_explain(name: str, words: str, capsys: pytest.CaptureFixture[str]):
     assert main(["explain", name]) == 0

@@ -51,6 +51,40 @@ def test_malformed(case: Case, folder: Path, capsys: pytest.CaptureFixture[str])
     assert all(len(match["message"]) > 12 for match in found)
 
 
+TWO_FAULTS = {  # what is changed is wrong twice over, or something elsewhere in the file refers to what is gone
+    "name: demo", "seed: 7\nvm: {}", "vm: 60", "vm: [60]", "kind: nfs", "kind: nfs, link: wan",
+    "vm.swappines: [0, 60]", "vm.swappiness.deep: [0, 60]", "experiment: &x [*x]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.new.splitlines()[0][:50] if case.new else "removed")
+def test_what_is_refused_starts_no_second_complaint(case: Case, folder: Path, capsys: pytest.CaptureFixture[str]):
+    config = folder / "bad.yaml"
+    config.write_text(case.text())
+    *errors, _ = check(config, capsys)[1].splitlines()
+    assert (len(errors) == 1) == (case.new not in TWO_FAULTS), errors
+
+
+REFUSED = [
+    ("size: 60%, accesses: 1000", "size: 150%, accesses: 1000", ["more than the whole"]),
+    ("size: 60%, accesses: 1000", "size: 010, accesses: 1000", ["octal"]),
+    ("size: 60%, accesses: 1000", "size: 64, accesses: no", ["has no unit", "truth value"]),
+    ("kind: loop, size: 64MiB", "kind: phases, size: 64MiB, working_set: 200%, phase: 9", ["more than the whole"]),
+    ("kind: loop, size: 64MiB", "kind: metadata, objects: 9, mount_hold: 5", ["has no unit"]),
+    ("max: 50%", "max: 150%, min: 5GiB", ["more than the whole"]),
+    ("size: 4GiB}", "size: 4G}", ["unknown unit"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), REFUSED)
+def test_nothing_follows_from_a_refused_quantity(
+    old: str, new: str, words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Not even from those that a dataclass compares with others, or finds too small."""
+    *errors, _ = check(write(folder, bad=Case(old, new, "").text()), capsys)[1].splitlines()
+    assert len(errors) == len(words) and all(any(word in error for error in errors) for word in words), errors
+
+
 def write(folder: Path, **files: str | bytes) -> Path:
     """Write files called `<name>.yaml`; the path of the first."""
     for name, content in files.items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from model import registry
 from model.description import SwapTarget
 from model.units import GiB, MiB
 from runner.library import experiments, machine_names
@@ -130,12 +131,13 @@ def test_identity_is_of_meaning_not_of_spelling(tmp_path: Path):
 
 def test_an_outside_variant_counts_by_its_contents(tmp_path: Path):
     text = BASE + "policy: {pcp: {variant: mine, file: mine.py}}\n"
-    (tmp_path / "mine.py").write_text('"""A variant."""\n')
+    text_of_variant = registry.variant_info("pcp", "batch-63").path.read_text()
+    (tmp_path / "mine.py").write_text(text_of_variant)
     first = keys(plan(tmp_path, text))
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "mine.py").write_text('"""A variant."""\n')
+    (tmp_path / "elsewhere" / "mine.py").write_text(text_of_variant)
     assert keys(plan(tmp_path / "elsewhere", text)) == first
-    (tmp_path / "mine.py").write_text('"""Another variant."""\n')
+    (tmp_path / "mine.py").write_text(text_of_variant + "# another\n")
     assert keys(plan(tmp_path, text)) != first
 
 

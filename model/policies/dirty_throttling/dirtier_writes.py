@@ -4,6 +4,7 @@ Its limit is the device's share of the threshold, less up to an eighth for who d
 written half as much again as it dirtied, when too little is dirty, or (3.1) after 200 ms when nearly so.
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, tasks, wb_domains, wbs
 from model.mm.balance_dirty import pause_dirtier
 from model.mm.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
@@ -11,7 +12,6 @@ from model.mm.dirty_control import dirtier_estimate, flusher_estimate
 from model.mm.dirty_pause import longest_pause
 from model.mm.page_writeback import dtc
 from model.mm.timers import jiffies
-from model.registry import AXES
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.0 and 3.1"
 PARAMS = {

@@ -5,6 +5,7 @@ calls counts as slept, pauses too short to matter are carried forward, and the l
 of dirtiers. With cgroup writeback the domain (machine or group) with the lower ratio governs.
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, tasks, wbs
 from model.mm.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, picked_up
 from model.mm.dirty_control import dirtier_estimate, exceeded, flusher_estimate, look, position, stat_error
@@ -12,7 +13,6 @@ from model.mm.dirty_pause import max_pause, min_pause, poll_interval
 from model.mm.page_writeback import dtc, nr_reclaimable
 from model.mm.timers import jiffies
 from model.mm.writeback import flush_foreign, start_background
-from model.registry import AXES
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.3 to 6.18"
 PARAMS = {

@@ -9,6 +9,7 @@ A task's address space is one target without gaps: its mappings are laid end to 
 kernel finds between the two biggest gaps are one, and there is no layout to update.
 """
 
+from model.hooks import AXES
 from model.jit import damon_regions, frames, hook, idle_age, kernel, pte
 from model.mm.damon import (
     add_targets,
@@ -26,33 +27,104 @@ from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import any_young, clear_young, pte_frame
 from model.mm.state import IDLE, LRU, PTE_PRESENT, PTE_YOUNG, REFERENCED, YOUNG
 from model.mm.truth import judge, judgement_due
-from model.registry import AXES
 from model.units import PAGE
 
 SOURCE = "mm/damon/core.c, paddr.c, vaddr.c, reclaim.c, 7.0"
 SCANNERS = "machine"
 PARAMS = {
     "by_task": (False, "", "regions of tasks' address spaces (vaddr) instead of physical memory (paddr)", "mm/damon"),
-    "sample_us": (5_000, "us", "sampling interval", "default of damo and of the modules: 5 ms"),
-    "aggr_us": (100_000, "us", "aggregation interval", "default of damo and of the modules: 100 ms"),
-    "min_regions": (10, "regions", "least number of regions a target starts with", "default: 10"),
-    "max_regions": (1_000, "regions", "bound on the number of regions", "default: 1000"),
+    "sample_us": (
+        5_000,
+        "us",
+        "sampling interval",
+        "default of damo and of the modules: 5 ms",
+        (1, 3_600_000_000, "damon_set_attrs counts 0 as 1; an hour"),
+    ),
+    "aggr_us": (
+        100_000,
+        "us",
+        "aggregation interval",
+        "default of damo and of the modules: 100 ms",
+        (1, 86_400_000_000, "no less than the sampling interval, which is not 0; a day"),
+    ),
+    "min_regions": (
+        10,
+        "regions",
+        "least number of regions a target starts with",
+        "default: 10",
+        (3, 1_000_000, "damon_set_attrs refuses fewer than 3; the table of regions is made to measure"),
+    ),
+    "max_regions": (
+        1_000,
+        "regions",
+        "bound on the number of regions",
+        "default: 1000",
+        (3, 1_000_000, "damon_set_attrs refuses fewer than 3; the table of regions is made to measure"),
+    ),
     "tune_bp": (
         0,
         "1/10000",
         "share of the possible access events to tune intervals to; 0: fixed",
         "6.15; 400 suggested",
+        (0, 10_000, "a share in 1/10000"),
     ),
     "pageout": (False, "", "whether a scheme pages out what is cold", "DAMON_RECLAIM, 5.16"),
-    "min_age_ms": (120_000, "ms", "least time without access for pageout", "DAMON_RECLAIM: 120 s"),
-    "quota_ms": (10, "ms", "CPU time the scheme may use a reset interval; 0: no limit", "DAMON_RECLAIM: 10 ms"),
-    "quota_mib": (128, "MiB", "memory it may handle a reset interval; 0: no limit", "DAMON_RECLAIM: 128 MiB"),
-    "reset_ms": (1_000, "ms", "reset interval of the quota", "DAMON_RECLAIM: 1 s"),
-    "wmark_high": (500, "per mille", "free memory beyond which the scheme rests; 1000: never", "DAMON_RECLAIM: 500"),
-    "wmark_mid": (400, "per mille", "free memory below which it starts", "DAMON_RECLAIM: 400"),
-    "wmark_low": (200, "per mille", "free memory below which it leaves the field to reclaim", "DAMON_RECLAIM: 200"),
-    "wmark_ms": (5_000, "ms", "time between two looks at the watermarks while it rests", "DAMON_RECLAIM: 5 s"),
+    "min_age_ms": (
+        120_000,
+        "ms",
+        "least time without access for pageout",
+        "DAMON_RECLAIM: 120 s",
+        (0, 4_294_967_295, "a region's age in the kernel is an unsigned int"),
+    ),
+    "quota_ms": (
+        10,
+        "ms",
+        "CPU time the scheme may use a reset interval; 0: no limit",
+        "DAMON_RECLAIM: 10 ms",
+        (0, 3_600_000, "an hour"),
+    ),
+    "quota_mib": (
+        128,
+        "MiB",
+        "memory it may handle a reset interval; 0: no limit",
+        "DAMON_RECLAIM: 128 MiB",
+        (0, 67_108_864, "64 TiB, the largest machine"),
+    ),
+    "reset_ms": (
+        1_000,
+        "ms",
+        "reset interval of the quota",
+        "DAMON_RECLAIM: 1 s",
+        (0, 86_400_000, "0: a fresh quota every time; a day"),
+    ),
+    "wmark_high": (
+        500,
+        "per mille",
+        "free memory beyond which the scheme rests; 1000: never",
+        "DAMON_RECLAIM: 500",
+        (0, 1_000, "per mille"),
+    ),
+    "wmark_mid": (400, "per mille", "free memory below which it starts", "DAMON_RECLAIM: 400", (0, 1_000, "per mille")),
+    "wmark_low": (
+        200,
+        "per mille",
+        "free memory below which it leaves the field to reclaim",
+        "DAMON_RECLAIM: 200",
+        (0, 1_000, "per mille"),
+    ),
+    "wmark_ms": (
+        5_000,
+        "ms",
+        "time between two looks at the watermarks while it rests",
+        "DAMON_RECLAIM: 5 s",
+        (1, 86_400_000, "0 would look again and again in no time; a day"),
+    ),
 }
+RELATIONS = [
+    ("sample_us <= aggr_us", "damon_set_attrs refuses sampling that is rarer than aggregation"),
+    ("min_regions <= max_regions", "damon_set_attrs refuses a least number above the bound"),
+    ("wmark_low <= wmark_mid <= wmark_high", "damos_wmark_wait_us: the scheme works between low and mid, up to high"),
+]
 AXIS = list(AXES).index("idle")
 (BY_TASK, SAMPLE, AGGR, MIN_REGIONS, MAX_REGIONS, TUNE, PAGEOUT, MIN_AGE, QUOTA_MS, QUOTA_MIB, RESET, HIGH, MID, LOW,
  WMARK) = range(15)  # fmt: skip

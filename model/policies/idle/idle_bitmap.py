@@ -15,7 +15,13 @@ SOURCE = "mm/page_idle.c, 4.3 and later; Documentation/admin-guide/mm/idle_page_
 SCANNERS = "machine"
 KEEPS = "ages"
 PARAMS = {
-    "interval_ms": (300_000, "ms", "wait between marking and reading", "default of idlememstat: 300 s"),
+    "interval_ms": (
+        300_000,
+        "ms",
+        "wait between marking and reading",
+        "default of idlememstat: 300 s",
+        (1, 4_294_967_295, "0 would start again and again in no time; an unsigned int"),
+    ),
 }
 WORD = 64
 WRITE, READ = 0, 1

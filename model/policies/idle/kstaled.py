@@ -15,7 +15,13 @@ SOURCE = "M. Lespinasse, V2: idle page tracking / working set estimation, patche
 SCANNERS = "machine"
 KEEPS = "ages"
 PARAMS = {
-    "scan_ms": (120_000, "ms", "time for one walk over memory (scan_seconds; less than one goes at once)", "typical"),
+    "scan_ms": (
+        120_000,
+        "ms",
+        "time for one walk over memory (scan_seconds; less than one goes at once)",
+        "typical",
+        (1, 4_294_967_295, "0 would start again and again in no time; an unsigned int"),
+    ),
     "young_flag": (True, "", "whether a young bit taken from reclaim is remembered for it", "PG_young, 2011"),
 }
 SECOND, BATCH = 1_000_000_000, 64

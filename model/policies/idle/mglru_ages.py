@@ -6,6 +6,7 @@ aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's ow
 lru: mglru.
 """
 
+from model.hooks import AXES
 from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, scans, tasks
 from model.layout import MAX_GENS, NONE
 from model.mm.gen_age import age
@@ -16,13 +17,18 @@ from model.mm.lru import lruvec_of_frame
 from model.mm.state import LRU
 from model.mm.truth import judge, judgement_due
 from model.mm.vmscan import begin, own_scan
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/mm/multigen_lru.rst, 6.18"
 SCANNERS = "node"
 NEEDS = "generations"
 PARAMS = {
-    "interval_ms": (120_000, "ms", "time between two agings", "as the scan period of kstaled"),
+    "interval_ms": (
+        120_000,
+        "ms",
+        "time between two agings",
+        "as the scan period of kstaled",
+        (1, 4_294_967_295, "0 would start again and again in no time; an unsigned int"),
+    ),
 }
 AXIS = list(AXES).index("idle")
 SWAPPINESS = 200  # both kinds age, as a write to lru_gen without a last argument does

@@ -55,6 +55,7 @@ PARAMS = {
         "ms",
         "kswapd kills the largest task rather than evict generations younger than this",
         "lru_gen/min_ttl_ms",
+        (0, 4_294_967_295, "min_ttl_ms_store reads an unsigned int"),
     ),
 }
 __all__ = ["check_references", "evict", "page_referenced", "refault"]

@@ -18,7 +18,8 @@ __all__ = ["may_shrink", "over_high"]
 DOUBLE_LRU = True
 PARAMS = {
     "page_cgroup_bytes": (
-        32, "B", "memory beside every frame: flags, group, list links", "struct page_cgroup, 3.1; 40 up to 2.6.38"
+        32, "B", "memory beside every frame: flags, group, list links", "struct page_cgroup, 3.1; 40 up to 2.6.38",
+        (0, 256, "a sixteenth of all memory"),
     ),
 }  # fmt: skip
 memcg_reclaim = caller("memcg_reclaim")

@@ -16,6 +16,7 @@ PARAMS = {
         "B",
         "memory beside every frame: flags and group",
         "struct page_cgroup, 3.3; 0 since 3.19",
+        (0, 256, "a sixteenth of all memory"),
     )
 }
 memcg_reclaim = caller("memcg_reclaim")

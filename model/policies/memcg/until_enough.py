@@ -12,7 +12,13 @@ from model.mm.protection import below_protection
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mem_cgroup_protected, mm/vmscan.c: shrink_node, 4.19"
 PARAMS = {
-    "page_cgroup_bytes": (0, "B", "memory beside every frame: flags and group", "struct page_cgroup: 16 until 3.18")
+    "page_cgroup_bytes": (
+        0,
+        "B",
+        "memory beside every frame: flags and group",
+        "struct page_cgroup: 16 until 3.18",
+        (0, 256, "a sixteenth of all memory"),
+    )
 }
 
 

@@ -1,13 +1,21 @@
 """Ask every group for the same number of pages a second, whatever it costs: what controllers have to beat."""
 
+from model.hooks import AXES
 from model.jit import hook
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target
-from model.registry import AXES
 
 SOURCE = "a loop over memory.reclaim, 5.19"
 CONTROLLERS = 1
-PARAMS = {"pages_per_s": (64, "pages/s", "pages asked of every group", "arbitrary")}
+PARAMS = {
+    "pages_per_s": (
+        64,
+        "pages/s",
+        "pages asked of every group",
+        "arbitrary",
+        (0, 17_179_869_184, "64 TiB, the largest machine"),
+    )
+}
 AXIS = list(AXES).index("proactive")
 SECOND = 1_000_000_000
 

@@ -6,22 +6,52 @@ pages older than it are compressed. A share of the pages does not compress: thos
 are written again. Ages come from the idle scanner (kstaled, or the bitmap's loop); swap should be zram.
 """
 
+from model.hooks import AXES
 from model.jit import far, frames, hook, idle_age, kernel, tried
 from model.mm.far_memory import decide
 from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import look_at_words
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_DIRTY
-from model.registry import AXES
 
 SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale Computers, ASPLOS 2019"
 CONTROLLERS = 1
 NEEDS = "ages"
 PARAMS = {
-    "slo": (200, "1/100000 a minute", "promotions a minute the working set may suffer", "0.2 % a minute"),
-    "percentile": (98, "%", "of the past minutes' best thresholds", "K is tuned there; estimate"),
-    "warmup_minutes": (10, "minutes", "time a group is left alone at first", "S is tuned there; estimate"),
-    "incompressible": (31, "%", "pages that do not compress below 73 %", "31 % of cold memory (from memory)"),
-    "minute_ms": (60_000, "ms", "time between two decisions", "one minute"),
+    "slo": (
+        200,
+        "1/100000 a minute",
+        "promotions a minute the working set may suffer",
+        "0.2 % a minute",
+        (0, 100_000, "a share"),
+    ),
+    "percentile": (
+        98,
+        "%",
+        "of the past minutes' best thresholds",
+        "K is tuned there; estimate",
+        (0, 100, "a percentile"),
+    ),
+    "warmup_minutes": (
+        10,
+        "minutes",
+        "time a group is left alone at first",
+        "S is tuned there; estimate",
+        (0, 525_600, "a year"),
+    ),
+    "incompressible": (
+        31,
+        "%",
+        "pages that do not compress below 73 %",
+        "31 % of cold memory (from memory)",
+        (0, 100, "a share"),
+    ),
+    "minute_ms": (
+        60_000,
+        "ms",
+        "time between two decisions",
+        "one minute",
+        (1, 86_400_000, "0 would decide again and again in no time; a day"),
+    ),
 }
 AXIS = list(AXES).index("proactive")
 SLO, SHARE, WARMUP, INCOMPRESSIBLE, MINUTE = range(5)

@@ -4,17 +4,35 @@ Every interval a group is asked for current * ratio * max(0, 1 - some / threshol
 the interval (share of time some task stalls; approximated from stall counters, see model/mm/pressure.py).
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, memcgs
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target, senpai_pages, some_ppm
-from model.registry import AXES
 
 SOURCE = "Weiner et al., TMO: Transparent Memory Offloading in Datacenters, ASPLOS 2022"
 CONTROLLERS = 1
 PARAMS = {
-    "interval_ms": (6_000, "ms", "time between two decisions", "TMO: 6 s (from memory)"),
-    "ratio_ppm": (500, "1/1000000", "share of the group asked for without pressure", "TMO: 0.0005 (from memory)"),
-    "threshold_ppm": (1_000, "1/1000000", "pressure at which it stops asking", "TMO: 0.1 % (from memory)"),
+    "interval_ms": (
+        6_000,
+        "ms",
+        "time between two decisions",
+        "TMO: 6 s (from memory)",
+        (1, 86_400_000, "0 would decide again and again in no time; a day"),
+    ),
+    "ratio_ppm": (
+        500,
+        "1/1000000",
+        "share of the group asked for without pressure",
+        "TMO: 0.0005 (from memory)",
+        (0, 1_000_000, "a share"),
+    ),
+    "threshold_ppm": (
+        1_000,
+        "1/1000000",
+        "pressure at which it stops asking",
+        "TMO: 0.1 % (from memory)",
+        (1, 1_000_000, "what is asked for is divided by it; a share"),
+    ),
 }
 AXIS = list(AXES).index("proactive")
 

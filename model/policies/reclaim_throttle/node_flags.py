@@ -7,6 +7,7 @@ tenth of a second before it tries again while more than half of what is reclaima
 everybody slept after a zone while too much was under writeback (`writeout`).
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, scans
 from model.mm.swap import nr_swap_pages
 from model.mm.throttle import (
@@ -20,7 +21,6 @@ from model.mm.throttle import (
     wait_iff_congested,
 )
 from model.mm.vmscan import reclaimable_pages
-from model.registry import AXES
 
 SOURCE = (
     "mm/vmscan.c: shrink_inactive_list, 3.15; shrink_node, 4.19 and 5.15; mm/page_alloc.c: should_reclaim_retry, 4.19; "

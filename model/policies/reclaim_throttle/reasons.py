@@ -9,13 +9,13 @@ to be written; and a direct reclaimer that found all dirty pages being written w
 """
 
 from model.core.sleep import ALL, wake
+from model.hooks import AXES
 from model.jit import hook, kernel, scans
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, throttled
 from model.mm.vmscan import reclaimable_pages
 from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK
 from model.mm.zones import MAX_RECLAIM_RETRIES
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: reclaim_throttle, skip_throttle_noprogress, consider_reclaim_throttle, shrink_node, 6.18"
 PARAMS = {

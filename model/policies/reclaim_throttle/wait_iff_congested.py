@@ -6,6 +6,7 @@ many pages were already being written: all of them at priority 12, half at 11, a
 sleeps after a zone while more is under writeback, swap included, than 1.1 times the dirty threshold.
 """
 
+from model.hooks import AXES
 from model.jit import hook, kernel, scans
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import (
@@ -17,7 +18,6 @@ from model.mm.throttle import (
     wait_iff_congested,
 )
 from model.mm.zones import watermark_ok
-from model.registry import AXES
 
 SOURCE = (
     "mm/vmscan.c: shrink_page_list, shrink_inactive_list, balance_pgdat; mm/backing-dev.c; mm/page-writeback.c: "

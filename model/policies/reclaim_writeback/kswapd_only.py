@@ -4,15 +4,16 @@ A marked page is reclaimed as soon as the flusher has written it. Pages under wr
 over them (`reclaim_throttle`).
 """
 
+from model.hooks import AXES
 from model.jit import frames, hook, scans
 from model.mm.state import KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
 PARAMS = {
     "priority": (9, "", "kswapd writes at this priority of its scan and below; -1: never, as the last patch proposed",
-                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011"),
+                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011",
+                 (-1, 12, "a scan begins at DEF_PRIORITY, 12")),
 }  # fmt: skip
 AXIS = list(AXES).index("reclaim_writeback")
 __all__ = ["all_dirty", "meet_writeback", "pageout_file"]

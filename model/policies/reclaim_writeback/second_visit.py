@@ -9,13 +9,13 @@ kswapd takes note of marked pages that it meets still being written; a limited g
 nothing else to slow it down.
 """
 
+from model.hooks import AXES
 from model.jit import frames, hook, kernel, scans
 from model.mm.page_wait import wait_on_page_writeback
 from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.any_reclaimer import write_page
-from model.registry import AXES
 
 SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, 3.15, 4.19 and 6.1"
 PARAMS = {

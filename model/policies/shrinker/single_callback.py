@@ -25,7 +25,8 @@ BY_NODE = BY_GROUP = SUPERBLOCKS = ZERO_SEEKS = False
 MARKS_NEW = True
 PARAMS = {
     "race_window": (200, "ns", "time from loading the count to storing it, in which another caller is not seen",
-                    "estimate: two transfers of a contended cache line"),
+                    "estimate: two transfers of a contended cache line",
+                    (0, 1_000_000_000, "a second")),
 }  # fmt: skip
 SHRINKER_AXIS = 9  # row of this axis in m.params
 

@@ -1,0 +1,84 @@
+"""Every field that a kernel of ours names exists: a misspelt one anywhere is found by reading, before anything runs."""
+
+import ast
+import random
+from pathlib import Path
+
+import pytest
+
+from model.field_check import Program, compiled
+from model.source_names import Module, module
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = [
+    *(path for part in ("mm", "block", "policies") for path in sorted((ROOT / "model" / part).rglob("*.py"))),
+    ROOT / "model" / "engine.py",
+    ROOT / "model" / "actors.py",
+]
+
+
+def of(path: Path) -> Module:
+    found = module(str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__"))
+    assert found is not None
+    return found
+
+
+KERNELS = [source for source in map(of, FILES) if any(compiled(source))]
+
+
+def told(sources: list[Module], strict: bool = True) -> list[str]:
+    return [f"{source.path}:{fault.line}: {fault.message}" for source, fault in Program(strict).faults(sources)]
+
+
+def test_every_field_in_our_kernels_exists_and_is_known_to_be_one():
+    """Strictly: what a name with fields stands for is known everywhere, so nothing goes by unseen."""
+    assert not told(KERNELS)
+    assert sum(1 for source in KERNELS for _ in compiled(source)) > 900
+
+
+def fields_of(source: Module) -> list[ast.Attribute]:
+    return [node for kernel in compiled(source) for node in ast.walk(kernel) if isinstance(node, ast.Attribute)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_misspelt_field_is_found_wherever_it_is(seed: int):
+    """One field in some kernel gets a letter more; the line of its fault is reported, and no other."""
+    rng = random.Random(seed)
+    source = rng.choice([source for source in KERNELS if fields_of(source)])
+    spoilt = Module(source.name, source.path, ast.parse(source.path.read_text(encoding="utf-8")))
+    chosen = rng.choice(fields_of(spoilt))
+    chosen.attr += "q"
+    found = told([*(other for other in KERNELS if other is not source), spoilt], strict=False)
+    assert found and all(f"{source.path}:{chosen.end_lineno}: " in text and chosen.attr in text for text in found)
+
+
+SNIPPET = '''"""A kernel."""
+
+from model.jit import frames, kernel, lruvecs, tasks
+
+
+@kernel
+def helper(links, at):
+    return links[at].nexxt
+
+
+@kernel
+def first(m, t):
+    task, zone = tasks(m)[t], m.zones[0]
+    page = frames(m)[zone.start]
+    if page.ownr:
+        task.memgc = 1
+    for node in m.nodes:
+        node.cpu += 1
+    lst = lruvecs(m)[0].lists[1] if t else lruvecs(m)[1].lists[2]
+    lst.haed += helper(frames(m), 3)
+    return m.cfg["hertz"]
+'''
+
+
+def test_fields_of_locals_parameters_loops_and_choices(tmp_path: Path):
+    source = Module("snippet", tmp_path / "snippet.py", ast.parse(SNIPPET))
+    found = {fault.line: fault.message for fault in Program().check([source])}
+    assert {line: text.split("`")[-2] for line, text in found.items()} == {
+        8: "nexxt", 15: "ownr", 16: "memgc", 18: "cpu", 20: "haed", 21: "hertz",
+    }  # fmt: skip
