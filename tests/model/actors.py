@@ -20,9 +20,8 @@ I64 = ir.IntType(64)
 
 def life(fn: Callable[..., int]) -> Hook:
     """What an actor does: `fn(m, number)`, compiled as the hooks of that shape are."""
-    made = Hook(fn)
-    made.name = "actor_life"
-    return made
+    fn.__name__ = "actor_life"
+    return Hook(fn)
 
 
 @intrinsic
@@ -85,17 +84,11 @@ class Entered:
 
     def go_on(self, at: int | None = None) -> int:
         """Let it run, at time `at`, until it sleeps or is done; `until`."""
-        m = self.built.memory.m
-        if at is not None:
-            m.clock.now = at
-        if not self.built.memory.table("actors")[self.who].stack:
-            schedule(m, self.who, NEVER)
-        resume(m, self.who)
-        return self.until
+        return go_on(self.built, self.who, at)
 
     @property
     def until(self) -> int:
-        return due(self.built, self.who) if sleeps(self.built.memory.m, self.who) else 0
+        return asleep_until(self.built, self.who)
 
     @property
     def answer(self) -> int:
@@ -109,6 +102,22 @@ class Entered:
             assert self.until < FOREVER, "nobody will wake it"
             self.go_on(max(self.until, int(self.built.memory.m.clock.now)))
         return self.answer
+
+
+def go_on(built: Built, who: int, at: int | None = None) -> int:
+    """Let an actor run, at time `at`, until it sleeps or is done: when it wants to go on (ns), 0: it is done."""
+    m = built.memory.m
+    if at is not None:
+        m.clock.now = at
+    if not built.memory.table("actors")[who].stack:
+        schedule(m, who, NEVER)
+    resume(m, who)
+    return asleep_until(built, who)
+
+
+def asleep_until(built: Built, who: int) -> int:
+    """When actor `who`, in the middle of something, wants to go on (ns); 0: it is not in the middle of anything."""
+    return due(built, who) if sleeps(built.memory.m, who) else 0
 
 
 def due(built: Built, who: int) -> int:
