@@ -56,18 +56,20 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
     m, samples = built.memory.m, results.Samples(built)
     m.cfg.check = int(check)
-    while True:
-        why = _run(m)
-        if m.clock.broken:
-            raise ModelError(f"{why_broken(m)}, {int(m.clock.accesses)} accesses in")
-        if check:
-            conservation.verify(built)
-        if why == engine.WANT_EVENTS:
-            feed.refill(int(m.clock.actor))
-        elif why == engine.SAMPLE_DUE:
-            samples.take()
-        elif why != engine.PASS_OVER:
-            break
+    assert built.stacks is not None
+    with built.stacks.watched():
+        while True:
+            why = _run(m)
+            if m.clock.broken:
+                raise ModelError(f"{why_broken(m)}, {int(m.clock.accesses)} accesses in")
+            if check:
+                conservation.verify(built)
+            if why == engine.WANT_EVENTS:
+                feed.refill(int(m.clock.actor))
+            elif why == engine.SAMPLE_DUE:
+                samples.take()
+            elif why != engine.PASS_OVER:
+                break
     misses = built.memory.table("missed")[: int(m.clock.accesses)].astype(bool) if record_misses else None
     return Outcome(results.metrics(built), samples.series(), misses)
 

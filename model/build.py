@@ -22,10 +22,11 @@ from model.mm import (
     two_lists,
     writeback,
 )
+from model.mm.buddy import PAGEBLOCK_ORDER
 from model.mm.memcg_lru import online_all
 from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
-from model.place_actors import place_actors, place_on_cpus
+from model.place_actors import place_actors
 from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
 from model.place_devices import place_devices, place_wbs
 from model.place_nodes import place_lruvecs, place_nodes
@@ -92,8 +93,8 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_slab(built, modules["shrinker"], spaces)
     place_tasks(built, tasks, pages, files, spaces)
     place_writeback(built, modules["dirty_throttling"])
-    place_on_cpus(built)
-    _hooks(built, modules)
+    hooks = _hooks(built, modules)
+    place_actors(built, hooks, _scanners(built, modules), modules["proactive"].CONTROLLERS)
     return built
 
 
@@ -117,6 +118,7 @@ def table_rows(
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
         "actors": actors, "spare_stacks": actors, "batches": actors, "plugs": actors, "jobs": actors,
         "scans": 2 * actors, "dtcs": 2 * actors, "page_waits": PAGE_WAIT_TABLE_SIZE,
+        "pageblocks": (frames >> PAGEBLOCK_ORDER) + 1,
         "swapcache": slots, "swapmap": slots, "io": MAX_IO,
         "requests": MAX_IO,
         "lruvecs": lruvecs, "memcgs": groups, "stat_pending": groups * cpus, "servers": OTHER_SERVERS + lruvecs,
@@ -187,12 +189,10 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     cfg.record_misses = 1 if record_misses else 0
     cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
-    scanners = {"": 0, "node": int(cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
     m.damon.rng, m.clock.memcg_rng = _seed(cell, "damon"), _seed(cell, "memcg-lru")
-    cfg.idle_tracking, cfg.cold_after = int(scanners > 0), cell.sampling.cold_after
+    cfg.idle_tracking, cfg.cold_after = int(_scanners(built, modules) > 0), cell.sampling.cold_after
     if configure := getattr(modules["idle"], "configure", None):
         configure(cfg, cell.policy["idle"].params)
-    place_actors(built, modules["kswapd"].kswapd, scanners, modules["proactive"].CONTROLLERS)
     era = registry.eras()[cell.kernel]
     cfg.tlb_batched, cfg.mapped_counts_twice = int(era.tlb_batched), int(era.mapped_counts_twice)
     cfg.activates_in_batch = int(era.activates_in_batch)
@@ -219,8 +219,13 @@ def _seed(cell: Cell, stream: str) -> int:
     return 1 + int.from_bytes(sha256(f"{cell.seed}\0{stream}\0{cell.replicate}".encode()).digest()[:4]) % (2**31 - 2)
 
 
-def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:
-    """Enter every hook an axis' variant defines; a hook nobody defines would be a mistake in the registry."""
+def _scanners(built: Built, modules: Mapping[str, ModuleType]) -> int:
+    """How many scanners of accessed bits there are."""
+    return {"": 0, "node": int(built.memory.m.cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
+
+
+def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> list[Hook]:
+    """Enter every hook an axis' variant defines, and give them; one that nobody defines is the registry's mistake."""
     slab = SLAB_HOOKS if built.cell.slab else ()
     found = {hook.name: hook for hook in (*CORE_HOOKS, *DEFAULT_HOOKS, *slab)}
     for axis, module in modules.items():
@@ -232,3 +237,4 @@ def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> None:
         raise ValueError(f"no variant of this cell defines the hooks {', '.join(missing)}")
     for implementation in found.values():
         bind(built.memory.record, implementation)
+    return list(found.values())

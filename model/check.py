@@ -29,6 +29,7 @@ def verify(built: Built) -> None:
     _list_sizes(built)
     _batches(built, seen)
     _kernel(built, seen)
+    _kinds(built)
     _require((seen == 1).all(), lambda: f"frame {int(np.argmax(seen != 1))} is in {int(seen[seen != 1][0])} places")
     _mappings(built)
     _caches(built)
@@ -64,7 +65,7 @@ def _free_blocks(built: Built, seen: np.ndarray) -> None:
                 for pfn in _chain(frames, int(area.head), int(area.nr_free)):
                     seen[pfn : pfn + (1 << order)] += 1
                     free += 1 << order
-                    _require(frames["state"][pfn] == state.FREE and frames["slot"][pfn] == order,
+                    _require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
         _require(
             free == m.zones[z].nr_free, lambda z=z, free=free: f"zone {z} counts {m.zones[z].nr_free} free, has {free}"
@@ -222,6 +223,27 @@ def _batches(built: Built, seen: np.ndarray) -> None:
 def _kernel(built: Built, seen: np.ndarray) -> None:
     """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
     seen[(built.memory.table("frames")["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0] += 1
+
+
+def _kinds(built: Built) -> None:
+    """What a frame says it is used for is what it is used for."""
+    frames = built.memory.table("frames")
+    states = frames["state"]
+    user, anon, kernel = (states & USER) != 0, (states & state.ANON) != 0, (states & state.KERNEL) != 0
+    for kind, expected in (
+        (state.FREE_BLOCK, (states & state.FREE) != 0),
+        (state.PER_CPU, (states & state.PCP) != 0),
+        (state.ANON_PAGE, user & anon),
+        (state.FILE_PAGE, user & ~anon),
+        (state.SLAB_PAGE, (states & state.SLAB) != 0),
+    ):
+        wrong = np.flatnonzero((frames["kind"] == kind) != expected)
+        wrong = wrong[(states[wrong] & state.NEW) == 0]
+        _require(len(wrong) == 0, lambda kind=kind, wrong=wrong: f"frame {wrong[0]} is of kind {kind} or not, wrongly")
+    used = np.isin(
+        frames["kind"], (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE)
+    )
+    _require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")
 
 
 def _mappings(built: Built) -> None:

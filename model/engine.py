@@ -8,9 +8,11 @@ anywhere. The loop returns to Python when a stream buffer is empty, a sample is 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
+from model.core.actor import actor
 from model.core.sleep import current, resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from model.jit import caller, files, hook, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
+from model.jit import actors, caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
+from model.layout import NONE
 from model.mm.balance_dirty import after_access, leave_to_others
 from model.mm.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from model.mm.exit import exit_mm
@@ -242,7 +244,7 @@ def run_events(m, t):
             break
 
 
-@hook
+@actor(per="task")
 def task_turn(m, t):
     """A task's turn, from where its last one ended."""
     task = tasks(m)[t]
@@ -260,7 +262,7 @@ def task_turn(m, t):
     return 0
 
 
-@hook
+@actor(per="scanner")
 def scanner(m, number):
     """A scanner of accessed bits: works, sleeps until its next round, for ever."""
     while True:
@@ -271,7 +273,7 @@ def scanner(m, number):
     return 0
 
 
-@hook
+@actor(per="controller")
 def controller(m, number):
     """A proactive reclaimer in user space: decides, has memory reclaimed, sleeps, for ever."""
     while True:
@@ -306,7 +308,8 @@ def run(m):
         m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)
-        if who < m.cfg.nr_tasks and tasks(m)[who].state == NEED_EVENTS and not sleeps(m, who):
+        t = actors(m)[who].task
+        if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
         m.clock.turn_ends = min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration)
         resume(m, who)

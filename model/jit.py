@@ -41,7 +41,7 @@ class Hook:
     """A function that can stand in the hook table; compiled when its address is first asked for."""
 
     def __init__(self, fn: Callable[..., int]) -> None:
-        self.fn, self.name = fn, fn.__name__
+        self.fn, self.name, self.per = fn, fn.__name__, ""
 
     @cached_property
     def _compiled(self):
@@ -219,6 +219,7 @@ far = accessor("far")
 stalled_before = accessor("stalled_before")
 dirty_tags = accessor("dirty_tags")
 page_waits = accessor("page_waits")
+pageblocks = accessor("pageblocks")
 batches = accessor("batches")
 wbs = accessor("wbs")
 wb_domains = accessor("wb_domains")

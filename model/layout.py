@@ -42,8 +42,9 @@ def row(**fields) -> np.dtype:
     )
 
 
-# One physical page. `owner`: page-table index (anonymous) or page-cache index (file). `slot`: swap slot + 1, or the
-# order of a free block. `mapcount`: page-table words that point here; `pins`: references held by code in the kernel.
+# One physical page. `owner`: page-table index (anonymous) or page-cache index (file). `slot`: swap slot + 1, or file.
+# `kind`: what it is used for; `order`: of the free block that begins here. `mapcount`: page-table words that point
+# here; `pins`: references held by code in the kernel.
 FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2",
             pins="i2", order="i1", kind="i1")  # fmt: skip
 
@@ -254,7 +255,7 @@ DAMON = row(  # one monitoring context with at most one scheme; `left`: sampling
 
 CONFIG = row(
     nr_frames="i8", nr_nodes="i8", nr_zones="i8", nr_cpus="i8", nr_memcgs="i8", nr_tasks="i8", nr_regions="i8",
-    nr_files="i8", chunk="i8", actor_leaves="i8", kswapd_slot="i8", flusher_slot="i8",
+    nr_files="i8", chunk="i8", actor_leaves="i8",
     nr_swaps="i8", nr_disks="i8", nr_servers="i8", zone_lruvecs="i8",
     swappiness="i8",
     zone_reclaim_mode="i8", page_cluster="i8", min_unmapped_ratio="i8", hz="i8", lru_batch="i8", charge_batch="i8",
@@ -299,7 +300,8 @@ BIG = {  # name -> element type
     "shrinkers": SHRINKER, "deferred": np.dtype("i8"),
     "damon_regions": DAMON_REGION, "slot_used": np.dtype("i4"), "tried": np.dtype("u1"), "far": FAR,
     "stalled_before": np.dtype("i8"),
-    "page_waits": WAIT_QUEUE, "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "batches": BATCH,
+    "page_waits": WAIT_QUEUE, "pageblocks": np.dtype("i1"),
+    "dirty_tags": np.dtype("i1"), "on_disk": np.dtype("i8"), "batches": BATCH,
     "wbs": WB, "wb_domains": WB_DOMAIN, "latencies": LATENCY,
     "tlb": np.dtype("u1"),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from model.layout import NONE
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import buddy
 from model.mm.gens import MIN_GENS
-from model.mm.state import KERNEL
+from model.mm.state import BOOT_PAGE, KERNEL, MOVABLE
 from model.place_cgroups import page_cgroup_pages
 from model.units import PAGE
 
@@ -18,6 +18,7 @@ from model.units import PAGE
 def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Servers) -> None:
     """Fill the rows of nodes, CPUs and zones; every frame starts free."""
     machine, m = built.cell.machine, built.memory.m
+    built.memory.table("pageblocks")[:] = MOVABLE
     zones, distance, latency = numa.zones_of(machine), numa.distances(machine), numa.latencies(machine)
     orders = numa.fallback_nodes(machine, modules["zonelist"])
     by_zone = modules["zonelist"].ZONE_ORDER and numa.zone_order_wanted(machine, built.cell.vm.numa_zonelist_order)
@@ -83,7 +84,7 @@ def _fill(built: Built, z: int, reserved: int) -> None:
     m, zone = built.memory.m, built.memory.m.zones[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
     own = built.memory.table("frames")[int(zone.start) : start]
-    own["state"], own["zone"], own["node"] = KERNEL, z, zone.node
+    own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
     blocks = []
     while start < end:
         order = layout.MAX_ORDER - 1

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model import layout, numa, registry
-from model.actors import schedule
 from model.description import Cell, Machine, Region, Task
 from model.layout import NONE
 from model.machine import Built
@@ -139,7 +138,6 @@ def place_tasks(
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), state.NEED_EVENTS
-        schedule(m, t, task.start)
         _policy(row, task, cell.machine)
         first = 0
         for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):

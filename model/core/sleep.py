@@ -121,6 +121,13 @@ def wait(m, queue, timeout):
 
 
 @kernel
+def set_timeout(m, queue, at):
+    """Who has waited longest in a queue wakes at time `at` at the latest."""
+    if queue.first:
+        schedule(m, queue.first - 1, at)
+
+
+@kernel
 def wake_actor(m, who, at):
     """Actor `who` runs at time `at`, or when it fell asleep if that is later: the waker's clock may lag behind."""
     schedule(m, who, max(at, actors(m)[who].since))

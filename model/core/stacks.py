@@ -11,6 +11,8 @@ import mmap
 import platform
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -229,12 +231,18 @@ class Stacks:
                     f"no room for the stacks of {count} tasks and daemons: raise vm.max_map_count beyond {2 * count}",
                 )
 
-    def watch(self) -> None:
-        """From now on a fault in a guard page of these stacks is told as what it is; call on the engine's thread."""
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within, a fault in a guard page of these stacks is told as what it is; enter it on the engine's thread."""
         found = routines()
-        found.value("low").value, found.value("high").value = self.start, self.end
+        low, high = found.value("low"), found.value("high")
         found.value("stride").value, found.value("guard").value = self.stride, GUARD_BYTES
+        low.value, high.value = self.start, self.end
         _watch_faults(found)
+        try:
+            yield
+        finally:
+            low.value = high.value = 0
 
 
 class _Sigaction(ctypes.Structure):

@@ -5,18 +5,32 @@ its buddy (`pfn ^ 1 << order`) on free. Order-0 pages pass through per-CPU lists
 there are invisible to the watermarks. Nothing here reclaims.
 """
 
-from model.jit import frames, kernel
+from model.jit import frames, kernel, pageblocks
 from model.layout import MAX_ORDER, MIGRATETYPES, NONE
 from model.mm.links import link_head, unlink_row
 from model.mm.lists import panic
-from model.mm.state import BAD_BUDDY, BAD_FREE, FREE, KERNEL, MOVABLE, NEW, PCP, PLACES
+from model.mm.state import (
+    BAD_BUDDY,
+    BAD_FREE,
+    FREE,
+    FREE_BLOCK,
+    KERNEL,
+    KERNEL_PAGE,
+    MOVABLE,
+    NEW,
+    PCP,
+    PER_CPU,
+    PLACES,
+)
+
+PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
 
 
 @kernel
 def _push_block(m, z, order, mt, pfn):
     f, area = frames(m), m.zones[z].areas[order, mt]
-    f[pfn].prev, f[pfn].next, f[pfn].slot, f[pfn].state = NONE, area.head, order, FREE
-    f[pfn].zone, f[pfn].owner = z, mt
+    f[pfn].prev, f[pfn].next, f[pfn].order, f[pfn].state = NONE, area.head, order, FREE
+    f[pfn].zone, f[pfn].owner, f[pfn].kind = z, mt, FREE_BLOCK
     if area.head != NONE:
         f[area.head].prev = pfn
     area.head = pfn
@@ -26,7 +40,7 @@ def _push_block(m, z, order, mt, pfn):
 @kernel
 def _take_block(m, z, order, mt, pfn):
     f, area = frames(m), m.zones[z].areas[order, mt]
-    if not f[pfn].state & FREE or f[pfn].slot != order:
+    if not f[pfn].state & FREE or f[pfn].order != order:
         panic(m, BAD_BUDDY, pfn)
         return
     before, after = f[pfn].prev, f[pfn].next
@@ -37,7 +51,7 @@ def _take_block(m, z, order, mt, pfn):
     if after != NONE:
         f[after].prev = before
     area.nr_free -= 1
-    f[pfn].state = 0
+    f[pfn].state = f[pfn].kind = 0
 
 
 @kernel
@@ -59,16 +73,16 @@ def alloc_block(m, z, order, mt):
 
 
 @kernel
-def free_block(m, z, pfn, order, mt):
-    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies."""
-    f, zone = frames(m), m.zones[z]
+def free_block(m, z, pfn, order):
+    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies, to its pageblock's type."""
+    f, zone, mt = frames(m), m.zones[z], pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
     zone.nr_free += 1 << order
     end = zone.start + zone.span
     while order < MAX_ORDER - 1:
         other = pfn ^ (1 << order)
         if other < zone.start or other + (1 << order) > end:
             break
-        if not f[other].state & FREE or f[other].slot != order:
+        if not f[other].state & FREE or f[other].order != order:
             break
         _take_block(m, z, order, f[other].owner, other)
         pfn = min(pfn, other)
@@ -79,13 +93,13 @@ def free_block(m, z, pfn, order, mt):
 @kernel
 def _pcp_push(m, cpu, z, pfn):
     link_head(frames(m), m.pcps[cpu, z], pfn)
-    frames(m)[pfn].state = PCP
+    frames(m)[pfn].state, frames(m)[pfn].kind = PCP, PER_CPU
 
 
 @kernel
 def _pcp_take(m, cpu, z, pfn):
     unlink_row(frames(m), m.pcps[cpu, z], pfn)
-    frames(m)[pfn].state = 0
+    frames(m)[pfn].state = frames(m)[pfn].kind = 0
     return pfn
 
 
@@ -96,7 +110,7 @@ def drain_pcp(m, cpu, z, count):
     m.clock.now += m.cfg.buddy
     m.zones[z].all_unreclaimable = m.zones[z].pages_scanned = 0  # to 3.11: pages come back after all
     for _ in range(min(count, pcp.n)):
-        free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0, MOVABLE)
+        free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0)
 
 
 @kernel
@@ -146,6 +160,7 @@ def alloc_reserve(m, node):
         pfn = alloc_block(m, z, 0, MOVABLE)
         if pfn != NONE:
             f[pfn].state, f[pfn].zone, f[pfn].node, f[pfn].mapcount = KERNEL, z, node, 0
+            f[pfn].kind = KERNEL_PAGE
             return pfn
     return NONE
 
@@ -154,4 +169,4 @@ def alloc_reserve(m, node):
 def free_blocks(m, z, blocks):
     """Give blocks, rows of (first frame, order), to the zone at boot; the last one is handed out first."""
     for i in range(len(blocks)):
-        free_block(m, z, blocks[i, 0], blocks[i, 1], MOVABLE)
+        free_block(m, z, blocks[i, 0], blocks[i, 1])

@@ -4,7 +4,7 @@
 flusher passes over clean stretches.
 """
 
-from model.actors import schedule
+from model.core.sleep import set_timeout
 from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, on_disk, pte, regions, tasks, wb_domains, wbs
 from model.layout import NONE
 from model.mm.foreign_dirty import track_foreign_dirty
@@ -24,11 +24,11 @@ def mark_inode_dirty(m, file):
     f = files(m)[file]
     if f.on:
         return
-    resting = wbs(m)[f.wb].dwork.first and not has_dirty_io(m, f.wb)
+    resting = not has_dirty_io(m, f.wb)
     f.dirtied_when = m.clock.now
     add_inode(m, file, B_DIRTY)
     if resting and m.cfg.dirty_writeback_centisecs:
-        schedule(m, m.cfg.flusher_slot + f.wb, m.clock.now + m.cfg.dirty_writeback_centisecs * CENTISECOND)
+        set_timeout(m, wbs(m)[f.wb].dwork, m.clock.now + m.cfg.dirty_writeback_centisecs * CENTISECOND)
 
 
 @kernel

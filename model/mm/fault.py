@@ -35,11 +35,13 @@ from model.mm.state import (
     ADVICE_NORMAL,
     ADVICE_RANDOM,
     ANON,
+    ANON_PAGE,
     BAD_EVENT,
     LOCKED,
     NEW,
     OK,
     OUT_OF_MEMORY,
+    PAGE_TABLE,
     PTE_DIRTY,
     PTE_PRESENT,
     PTE_SHIFT,
@@ -87,6 +89,7 @@ def ensure_table(m, t, at):
     if pfn == NONE:
         return 0
     table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
+    frames(m)[pfn].kind = PAGE_TABLE
     return 1
 
 
@@ -107,7 +110,7 @@ def new_anon_frame(m, t, at):
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
-    page.state, page.owner = ANON | NEW, at
+    page.state, page.owner, page.kind = ANON | NEW, at, ANON_PAGE
     stat_updated(m, page.memcg, 1)
     return pfn
 

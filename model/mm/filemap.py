@@ -16,7 +16,7 @@ from model.mm.lru import lru_add, mark_accessed
 from model.mm.memcontrol import kmem_group, stat_updated, uncharge
 from model.mm.page_wait import wait_on_page_locked
 from model.mm.read_io import await_read, read_sent
-from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, LOCKED, READAHEAD, WRITEBACK
+from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -66,7 +66,7 @@ def add_to_cache(m, t, file, index, gfp):
         discard(m, pfn)
         return EXISTS
     page, shadow = frames(m)[pfn], entries[index]
-    page.owner, page.slot = index, file
+    page.owner, page.slot, page.kind = index, file, FILE_PAGE
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
     m.zones[page.zone].nr_file += 1

@@ -23,7 +23,7 @@ from model.mm.memcontrol import NO_GROUP, kmem_group, uncharge
 from model.mm.mempolicy import interleaves, policy_node, policy_nodemask
 from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
-from model.mm.state import BAD_ORDER, KERNEL, MODE_PREFERRED_MANY, NEW, SLAB
+from model.mm.state import BAD_ORDER, KERNEL, MODE_PREFERRED_MANY, NEW, SLAB, SLAB_PAGE
 from model.mm.victims import page_event
 from model.mm.vmscan import own_scan
 from model.mm.zones import wake_kswapd, watermark_ok
@@ -215,7 +215,7 @@ def slab_frame(m, t, memcg):
             free_frame(m, m.clock.cpu, pfn)
             return NONE
         memcgs(m)[memcg].kmem += 1
-    page.state, page.memcg = KERNEL | SLAB, max(memcg, 0)
+    page.state, page.memcg, page.kind = KERNEL | SLAB, max(memcg, 0), SLAB_PAGE
     throttle_over_high(m, t)
     return pfn
 

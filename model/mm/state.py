@@ -39,6 +39,9 @@ def check_flags(flags: dict[str, int]) -> None:
 check_flags(FRAME_FLAGS)
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 
+# What a frame is used for (FRAME.kind), one thing at a time; inside a free block and on their way frames have none.
+NO_KIND, FREE_BLOCK, PER_CPU, ANON_PAGE, FILE_PAGE, SLAB_PAGE, PAGE_TABLE, KERNEL_PAGE, ZRAM_PAGE, BOOT_PAGE = range(10)
+
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
 
 # Verdicts on a page at the tail of an inactive list (enum folio_references).

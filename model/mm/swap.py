@@ -18,6 +18,7 @@ from model.mm.state import (
     SWAP_PARTITION,
     SWAP_ZRAM,
     SWAPCACHE,
+    ZRAM_PAGE,
 )
 from model.units import PAGE
 
@@ -139,7 +140,7 @@ def _zram_store(m, area):
         if pfn == NONE:
             return 0
         frames(m)[pfn].next = a.pool
-        frames(m)[pfn].state = KERNEL
+        frames(m)[pfn].state, frames(m)[pfn].kind = KERNEL, ZRAM_PAGE
         a.pool = pfn
         a.pool_frames += 1
         m.vm.pgalloc += 1

@@ -9,8 +9,9 @@ Thresholds are looked at again after every pass of a tenth of a second.
 from model.block.batching import count_request
 from model.block.disk import submit_write
 from model.block.get_request import get_request
+from model.core.actor import actor
 from model.core.sleep import FOREVER, cond_resched, wait, wake
-from model.jit import cache, caller, files, hook, jobs, kernel, wb_domains, wbs
+from model.jit import cache, caller, files, jobs, kernel, wb_domains, wbs
 from model.layout import NONE
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.dirty_control import estimate_start
@@ -267,7 +268,7 @@ def wb_do_writeback(m, w):
         _do_what_was_asked(m, w)
 
 
-@hook
+@actor(per="wb")
 def flusher(m, w):
     """The daemon of a wb (wb_workfn)."""
     wb = wbs(m)[w]

@@ -7,6 +7,7 @@ priority 12 while a zone is still below high; between passes from priority 9 dow
 met, and the daemon does not sleep between passes.
 """
 
+from model.core.actor import actor
 from model.core.sleep import FOREVER, cond_resched, current, wait
 from model.jit import caller, hook, kernel, scans
 from model.mm.lists import lruvec_of
@@ -162,7 +163,7 @@ def kswapd_try_to_sleep(m, nid):
         wait(m, node.kswapd_wait, FOREVER)
 
 
-@hook
+@actor(per="node")
 def kswapd(m, nid):
     node = m.nodes[nid]
     wait(m, node.kswapd_wait, FOREVER)

@@ -5,6 +5,7 @@ watermarks, and the priority falls when a pass scanned less than that or reclaim
 the daemon gives up until direct reclaim makes progress.
 """
 
+from model.core.actor import actor
 from model.core.sleep import FOREVER, cond_resched, current, wait
 from model.jit import caller, hook, kernel, scans
 from model.mm.lists import lruvec_of
@@ -116,7 +117,7 @@ def kswapd_try_to_sleep(m, nid):
         m.vm.kswapd_low_wmark_hit_quickly += 1
 
 
-@hook
+@actor(per="node")
 def kswapd(m, nid):
     node = m.nodes[nid]
     wait(m, node.kswapd_wait, FOREVER)

@@ -1,0 +1,82 @@
+"""Sleep and wake in the middle of kernel code: what it costs with how many actors, and what their stacks take."""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks.measure import Row
+from model.build import Built, build
+from model.core.sleep import resume, sleep_until
+from model.core.stacks import Stacks
+from model.description import Cell, Machine, Node, Region, Stream, Task
+from model.jit import actors, hook, kernel
+from model.registry import resolve
+from model.units import MiB
+
+ROUNDS = 1_000_000
+
+
+@kernel
+def _three_deep(m, x):
+    sleep_until(m, m.clock.now + 10 + x)
+    return x + 1
+
+
+@kernel
+def _two_deep(m, x):
+    return _three_deep(m, x) + m.clock.actor % 2
+
+
+@hook
+def controller(m, number):
+    """Sleep again and again, three calls deep, with locals that must survive it."""
+    slept = 0
+    while True:
+        slept += _two_deep(m, slept % 7)
+        actors(m)[m.clock.actor].index = slept
+    return slept
+
+
+@kernel
+def _rounds(m, count, rounds):
+    """Let `count` actors run in turn until each sleeps again, `rounds` times in all."""
+    for i in range(rounds):
+        resume(m, i % count)
+
+
+def sleeping(count: int) -> Built:
+    """A machine whose `count` tasks do nothing but sleep."""
+    task = Task(stream=Stream(kind="loop", params={"size": 4096, "accesses": 1}), memory=(Region(),), count=count)
+    cell = resolve(Cell(kernel="6.18", machine=Machine(nodes=(Node(memory=64 * MiB),)), tasks={"t": task}))
+    names = ["t"] if count == 1 else [f"t.{i}" for i in range(count)]
+    built = build(cell, dict.fromkeys(names, 1))
+    built.memory.table("actors")["entry"][:count] = controller.address
+    return built
+
+
+def resident(stacks: Stacks) -> float:
+    """Megabytes of the stacks that are in memory."""
+    total, inside = 0, False
+    with open("/proc/self/smaps", encoding="ascii") as lines:
+        for line in lines:
+            word = line.split(None, 1)[0]
+            if not word.endswith(":"):
+                inside = stacks.start <= int(word.partition("-")[0], 16) < stacks.end
+            elif inside and word == "Rss:":
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """One actor, a thousand, ten thousand."""
+    rounds = ROUNDS // 10 if quick else ROUNDS
+    for count, floor, aim in ((1, 50.0, 20.0), (1_000, 50.0, 20.0), (10_000, None, None)):
+        built = sleeping(count)
+        _rounds(built.memory.m, count, 2 * count)
+        start = time.process_time()
+        _rounds(built.memory.m, count, rounds)
+        assert built.stacks
+        ns = (time.process_time() - start) * 1e9 / rounds
+        yield Row(
+            "sleep", f"sleep and wake in the middle of kernel code, {count:,} actors", ns, "ns", ns, "ns",
+            floor=floor, aim=aim, higher=False, note=f"{resident(built.stacks):.1f} MB of stacks in memory",
+        )  # fmt: skip
