@@ -126,7 +126,7 @@ def _rows(rows: np.ndarray, number: int) -> int:
 
 
 def _requests(built: Built) -> Iterator[str]:
-    """Every page under writeback is in exactly one request, or still in the plug of a reclaimer."""
+    """Every page under writeback is in exactly one request, or its reclaimer has yet to send that."""
     m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
     announced = built.memory.table("io")["what"][: int(m.clock.nr_io)]
     reads = [int(number) for number in announced[announced >= 0] if rows[number].read]
@@ -144,6 +144,7 @@ def _requests(built: Built) -> Iterator[str]:
             yield f"a request counts {rows[head].pages} pages, has {pages}"
     for plug in built.memory.table("plugs"):
         seen[plug.pages[: int(plug.n)]] += 1
+        seen[int(plug.waits) - 1] += int(plug.waits > 0)
     if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():
         yield f"frame {int(np.argmax(seen != ((frames['state'] & state.WRITEBACK) != 0)))} is in {seen.max()} requests"
     used += sum(_rows(rows, head) for head in reads)

@@ -158,8 +158,9 @@ ACTOR = row(
     sp="i8", stack="i8", done="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", slept="i8", waits="i8",
     next="i4", prev="i4", nofs="i8", in_lru_fault="i8", backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8",
 )  # fmt: skip
-# An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest.
-PLUG = row(n="i8", requests="i8", run="i8", pages=("i4", (PLUG_PAGES,)))
+# An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest. `waits`: frame + 1 for
+# whose request there is no room yet.
+PLUG = row(n="i8", requests="i8", run="i8", waits="i8", pages=("i4", (PLUG_PAGES,)))
 STACKS = row(  # see model/core/stacks.py; `spare`: how many of the rows of `spare_stacks` are stacks free to take
     switch="i8", prepare="i8", entry="i8", main="i8", low="i8", stride="i8", bytes="i8", spare="i8", running="i8",
 )  # fmt: skip

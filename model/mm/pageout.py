@@ -110,7 +110,9 @@ def plug(m, pfn):
             unplug(m)
         queue = _place_of(m, pfn)[0]
         if queue != NONE:
+            p.waits = pfn + 1
             _get_request(m, queue)
+            p.waits = 0
         p.requests, p.run = p.requests + 1, 0
     p.pages[p.n] = pfn
     p.n += 1

@@ -142,10 +142,12 @@ def machine_of(cell: Cell, pages: int = 64) -> Built:
 
 
 def call(built: Built, hook: str, *args: int) -> int:
-    """Call a hook through the machine's table, as kernels do."""
+    """Call a hook that does not sleep through the machine's table, as kernels do."""
     kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * HOOKS[hook])
     address = int(built.memory.m.hooks[HOOK_INDEX[hook]])
-    return int(kind(address)(built.memory.record.ctypes.data, *args))
+    answer = int(kind(address)(built.memory.record.ctypes.data, *args))
+    assert built.memory.m.clock.broken == 0, state.BROKEN[int(built.memory.m.clock.broken)]
+    return answer
 
 
 def mapped_frame(built: Built, page: int, task: int = 0) -> int | None:

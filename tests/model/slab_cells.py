@@ -8,9 +8,9 @@ from model.build import Built
 from model.check_slab import violations
 from model.description import Cell, Disk, Machine, Node, Region, SlabCache, Variant
 from model.events import FREE, OP_SHIFT
-from model.layout import MAX_NODES as DIRECT
 from model.layout import NONE
 from model.mm.list_lru import REFERENCED
+from tests.model.actors import own_scan_of
 from tests.model.cells import Run, call, given, reads, run
 
 CACHED = 4000  # pages of page cache
@@ -83,16 +83,16 @@ def press(
     actor: int = 0,
 ) -> int:
     """One call of the shrinkers, as reclaim of a node makes it at a priority after scanning pages; objects freed."""
-    m = done.m
-    sc = m.sc[DIRECT]
+    m, s = done.m, own_scan_of(actor)
+    sc = done.built.memory.table("scans")[s]
     sc.memcg, sc.priority, sc.node, sc.zone = 0, priority, node, m.nodes[node].first_zone
     sc.nr_scanned, sc.lruvec_scanned, sc.may_enter_fs = scanned, 0, int(not nofs)
     m.clock.actor, m.clock.cpu, m.clock.task = actor, int(m.nodes[node].daemon_cpu), NONE
     before = int(m.vm.slab_objects_freed)
     if variant in ("single-callback", "batched-clamped"):
-        call(done.built, "shrink_slab_pass", DIRECT)
+        call(done.built, "shrink_slab_pass", s)
     else:
-        call(done.built, "shrink_slab", DIRECT, group)
+        call(done.built, "shrink_slab", s, group)
     assert not violations(done.built)
     return int(m.vm.slab_objects_freed) - before
 

@@ -10,10 +10,12 @@ from model.block.hdd import page_ps, seek_ns
 from model.block.request import free_request
 from model.block.wait import wait_for_request
 from model.build import Built
+from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Region
 from model.layout import NONE
 from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
 from model.units import MS, PAGE, GiB, KiB, MiB, S
+from tests.model.actors import Entered, life
 from tests.model.cells import given, machine, machine_of, one, reads, run, writes
 
 HDD = Disk(kind="hdd")
@@ -168,11 +170,18 @@ def taken(m, slot: int) -> int:
     return int(m.disks[0].nr_allocated) - n
 
 
+@life
+def ask(m, disk):
+    """Sleep until the disk's queue has room."""
+    wait_for_request(m, disk)
+    return 0
+
+
 def test_requests_of_a_full_queue_go_in_batches():
     m = with_disks(d=HDD)
     assert [taken(m, slot) for slot in (0, 1, 0)] == [127 + 32, 0, 0]
-    wait_for_request(m, 0, 1)
-    while m.disks[0].first_waiter:
+    assert Entered(KEPT[-1], 1, ask).until == FOREVER
+    while m.disks[0].room.first:
         drain(m, int(next_completion(m)))
     assert (int(m.disks[0].nr_allocated), taken(m, 1), taken(m, 0)) == (127, 32, 0)
     tags = with_disks("6.18", d=HDD)

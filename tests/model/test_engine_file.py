@@ -7,7 +7,7 @@ import pytest
 
 from model.description import Cell, Cgroup, Disk, Region
 from model.mm import state
-from model.units import PAGE, KiB, MiB
+from model.units import MS, PAGE, KiB, MiB
 from tests.model.cells import ERAS, Run, given, machine, mapped_frame, one, reads, run, sampled, writes
 
 HOST = machine(16, disks={"d": Disk()})
@@ -173,7 +173,9 @@ def test_who_writes_dirty_pages_under_reclaim():
     Since 6.2 a limited group waits for the flusher before it meets a dirty page a second time.
     """
     group = {"cgroups": {"g": Cgroup(max=MiB)}}
-    found = {era: run(one(era, HOST, MAPPED, **group), writes(range(1500))).metrics for era in ("3.1", "6.1", "6.18")}
+    # A write of its own for every page: a flusher that reclaim has woken waits for the full queue, reclaim does not.
+    host, pieces = machine(16, disks={"d": Disk(write_latency=MS)}), replace(READ, fragment=PAGE)
+    found = {era: run(one(era, host, pieces, **group), writes(range(1500))).metrics for era in ("3.1", "6.1", "6.18")}
     assert found["3.1"]["nr_vmscan_write"] > 0 == found["3.1"]["nr_vmscan_immediate_reclaim"]
     assert found["6.1"]["nr_vmscan_immediate_reclaim"] > 0 == found["6.1"]["nr_vmscan_write"]
     assert found["6.1"]["pgrotated"] > 0 < found["6.1"]["nr_written"]

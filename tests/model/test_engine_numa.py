@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.core.sleep import FOREVER
 from model.description import Cell, Mempolicy, Node, Region, Sysctl
 from model.units import GB_S, MiB
+from tests.model.actors import due, kswapd_of, waiting
 from tests.model.cells import ERAS, READ, ZRAM, given, machine, one, reads, run, sampled, writes
 
 TWO = machine(16, 16)
@@ -146,9 +148,12 @@ def test_node_reclaim_is_not_for_the_nodes_of_others():
 
 
 def watch(built) -> tuple[int, int, int, int]:
+    """(0 while kswapd sleeps, 1 while it works, 2 while it naps; free pages, low, high)."""
     m = built.memory.m
     zone = m.zones[int(m.cfg.nr_zones) - 1]
-    return int(m.nodes[0].kswapd_run), int(zone.nr_free), int(zone.wmark_low), int(zone.wmark_high)
+    daemon = kswapd_of(built)
+    doing = 1 if not waiting(built, m.nodes[0].kswapd_wait) else 0 if due(built, daemon) == FOREVER else 2
+    return doing, int(zone.nr_free), int(zone.wmark_low), int(zone.wmark_high)
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -11,14 +11,16 @@ from model.build import Built
 from model.description import Cell, Cgroup, Machine, Node, Region, Stream, Task
 from model.mm.limits import high_delay, overage, proactive_reclaim
 from model.mm.memcg_iter import follow, iterator, join
-from model.mm.memcontrol import charge_pages, fold, lru_size, refill_stock, uncharge_pages
+from model.mm.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_stock, uncharge_pages
 from model.mm.oom import badness, victim
 from model.mm.protection import calculate_protection, effective_protection, unprotected
-from model.mm.vmscan import DIRECT, begin
+from model.mm.vmscan import begin
 from model.units import PAGE, MiB
+from tests.model.actors import own_scan_of
 from tests.model.cells import FILE, given, machine, machine_of, one, reads, run, writes
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
+DIRECT, OTHER = own_scan_of(0), own_scan_of(1)
 BARE = Region(kind="file", readahead=0, fault_around=PAGE)
 
 
@@ -55,7 +57,7 @@ def test_protection_of_a_tree_worked_out_by_hand():
     )
     m, rows = built.memory.m, built.memory.table("memcgs")
     assert built.cgroups == ["", "a", "b", "c", "g"]
-    assert charge_pages(m, 2, 90) and charge_pages(m, 3, 60)
+    assert charge_pages(m, 2, 90) == charge_pages(m, 3, 60) == NO_GROUP
     assert (rows["usage"][1], rows["children_min"][1], rows["children_low"][1]) == (150, 140, 20)
     for memcg in (1, 2, 3):
         calculate_protection(m, 0, memcg, False)
@@ -72,8 +74,8 @@ def test_protection_of_a_tree_worked_out_by_hand():
 )  # fmt: skip
 def test_scan_target_shrinks_with_protection(size, protection, usage, expected):
     built = groups()
-    m = built.memory.m
-    m.sc[DIRECT].protection, m.sc[DIRECT].usage = protection, usage
+    m, sc = built.memory.m, built.memory.table("scans")[DIRECT]
+    sc.protection, sc.usage = protection, usage
     assert unprotected(m, DIRECT, size) == expected
 
 
@@ -127,10 +129,8 @@ def test_charges_add_up_in_every_tree(tree, steps):
                 own[g] -= back
             continue
         full = [a for a in line(g) if total(a) + pages > rows[a].limit]
-        assert charge_pages(m, g, pages) == (not full)
-        if full:
-            assert m.clock.over_limit == full[0]
-        else:
+        assert charge_pages(m, g, pages) == (full[0] if full else NO_GROUP)
+        if not full:
             own[g] += pages
     assert all(rows[g].usage == total(g) <= rows[g].limit for g in range(1, len(rows)))
     check._protection(rows)
@@ -159,13 +159,15 @@ def test_reclaimers_share_one_round():
     """Two of them alternate: together they see each group once, and both end when the round does."""
     built = groups(a=Cgroup(), b=Cgroup(), c=Cgroup())
     m = built.memory.m
-    begin(m, 0, 0, 12, 32, 3)
+    begin(m, OTHER, 0, 12, 32, 3)
     begin(m, DIRECT, 0, 12, 32, 3)
-    at, seen = iterator(m, 0, 0), []
-    seen += [join(m, 0, at), join(m, DIRECT, at), follow(m, 0, at), follow(m, DIRECT, at), follow(m, 0, at)]
+    at, seen = iterator(m, OTHER, 0), []
+    seen += [join(m, OTHER, at), join(m, DIRECT, at)]
+    seen += [follow(m, OTHER, at), follow(m, DIRECT, at), follow(m, OTHER, at)]
     assert seen == [0, 1, 2, 3, 4]
-    assert follow(m, DIRECT, at) == -1 and follow(m, 0, at) == -1
-    assert join(m, DIRECT, at) == 0 and m.sc[DIRECT].generation == m.sc[0].generation + 1
+    assert follow(m, DIRECT, at) == -1 and follow(m, OTHER, at) == -1
+    generation = built.memory.table("scans")["generation"]
+    assert join(m, DIRECT, at) == 0 and generation[DIRECT] == generation[OTHER] + 1
 
 
 def test_a_cpu_holds_charges_of_seven_groups():

@@ -11,12 +11,13 @@ from model.description import Cell, Cgroup, Disk, Region, Variant
 from model.events import exits
 from model.layout import NONE
 from model.mm import soft_tree, state, victims
+from model.mm.gfp import GFP_HIGHUSER_MOVABLE
 from model.mm.mempolicy import ALL_NODES
 from model.units import KiB, MiB
+from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import (
     ANON,
     ZRAM,
-    call,
     given,
     machine,
     machine_of,
@@ -175,6 +176,14 @@ def test_the_largest_entered_excess_goes_first_and_the_last_entered_among_equals
     assert soft_tree.take_largest(m, 0, 0) == -1, "no longer over its limit, whatever was entered"
 
 
+def soft_limit_reclaim(built: Built, zone: int) -> int:
+    """What one call takes on behalf of a task's reclaim of a zone."""
+    sc = built.memory.table("scans")[own_scan_of(0)]
+    sc.node, sc.zone, sc.kswapd, sc.nr_reclaimed = 0, zone, 0, 0
+    Entered(built, 0, "soft_limit_reclaim", own_scan_of(0)).to_the_end()
+    return int(sc.nr_reclaimed)
+
+
 @pytest.mark.parametrize(
     ("kernel", "pages", "taken"), [("3.1", 3000, 736), ("3.3", 3000, 736), ("3.1", 15000, 3200), ("3.3", 15000, 3232)]
 )
@@ -188,7 +197,7 @@ def test_one_call_takes_a_quarter_of_the_excess_or_a_hundred_rounds(kernel, page
     soft_tree.update_tree(m, 1, 1)
     lists = built.memory.table("lruvecs")[1 * 2 + 1].lists
     assert int(lists[2].n) > taken
-    assert call(built, "soft_limit_reclaim", 0, 1, 0) == taken
+    assert soft_limit_reclaim(built, 1) == taken
     assert taken - 32 < excess // 4 <= taken or taken >= 3200
     assert int(m.vm.soft_steal) == taken and int(m.vm.pgsteal_direct) == taken
     check.verify(built)
@@ -200,7 +209,7 @@ def test_two_groups_that_give_nothing_end_the_call():
     rows[1].usage, rows[2].usage = 150, 160
     for memcg in (1, 2):
         soft_tree.update_tree(built.memory.m, memcg, 0)
-    assert call(built, "soft_limit_reclaim", 0, 0, 1) == 0
+    assert soft_limit_reclaim(built, 0) == 0
     rows[1].usage = rows[2].usage = 0
 
 
@@ -246,10 +255,9 @@ def test_a_page_of_another_group_does_not_belong_on_the_list(double):
 def one_call(kernel: str, groups: dict[str, Cgroup]) -> int:
     """What a single direct reclaim call for 32 pages takes from a machine that holds two groups' pages."""
     built = run(pair(kernel, machine(128), region=READ, groups=groups), {x: reads(range(3000)) for x in "ab"}).built
-    built.memory.m.clock.mask = ALL_NODES
     if built.memory.m.cfg.soft_limits:
         soft_tree.update_tree(built.memory.m, 1, 1)
-    return call(built, "direct_reclaim", 0, 3, 0)
+    return Entered(built, 0, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, ALL_NODES).to_the_end()
 
 
 @pytest.mark.parametrize("kernel", ["3.1", "3.3", "6.18"])

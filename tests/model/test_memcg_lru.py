@@ -12,15 +12,19 @@ from model import check, registry
 from model.build import Built
 from model.description import Cell, Cgroup, Region, Variant
 from model.layout import MEMCG_BINS, MEMCG_GENS, NONE
+from model.mm.gfp import GFP_HIGHUSER_MOVABLE
 from model.mm.memcg_lru import HEAD, NOP, OLD, TAIL, YOUNG, begin_walk, go_on, rotate, soft_reclaim
 from model.mm.state import DEF_PRIORITY
-from model.mm.vmscan import DIRECT, begin
+from model.mm.vmscan import begin
 from model.mm.zones import HIGHEST
 from model.policies.memcg.memcg_lru import SHRINK, outcome
 from model.units import PAGE, MiB
+from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import ANON, ZRAM, call, given, machine, machine_of, one, reads, run, sampled, writes
 
 ERA = "6.18+mglru"
+TASK = 0
+DIRECT = own_scan_of(TASK)
 UNAHEAD = Region(kind="file", access="read", readahead=0)
 
 
@@ -113,7 +117,7 @@ def walk(built: Built, event: int = NOP) -> list[int]:
     """Groups a walk meets when the same happens to each of them."""
     m, met = built.memory.m, []
     begin(m, DIRECT, 0, DEF_PRIORITY, 32, HIGHEST)
-    m.sc[DIRECT].node = 0
+    built.memory.table("scans")[DIRECT].node = 0
     group = begin_walk(m, DIRECT)
     while group >= 0:
         met.append(group)
@@ -143,7 +147,7 @@ def test_a_walk_begins_its_bin_again_when_its_group_was_moved_away():
         to_bin(built, 3)
         rotate(m, lv, TAIL)
     to_bin(built, 3)
-    m.sc[DIRECT].node = 0
+    built.memory.table("scans")[DIRECT].node = 0
     assert begin_walk(m, DIRECT) == 1
     rotate(m, first, YOUNG)  # by somebody else
     assert go_on(m, DIRECT, first, NOP) == 2 and go_on(m, DIRECT, second, NOP) == 3
@@ -176,7 +180,8 @@ def test_what_a_visit_at_priority_12_leads_to(event, aged, pages, segment, expec
     built = groups()
     m, lv = built.memory.m, lv_of(built, "g0")
     begin(m, DIRECT, 0, DEF_PRIORITY, 32, HIGHEST)
-    m.sc[DIRECT].memcg_event, m.sc[DIRECT].aged = event, aged
+    sc = built.memory.table("scans")[DIRECT]
+    sc.memcg_event, sc.aged = event, aged
     g = built.memory.table("lrugens")[lv]
     g.pages[0, 1, 0], g.memcg_seg = pages, segment
     assert outcome(m, DIRECT, lv) == expected
@@ -200,9 +205,10 @@ def test_protection_passes_a_group_over_and_low_only_once(usage, emin, elow, seg
     row.usage, row.emin, row.elow = usage, emin, elow
     built.memory.table("lrugens")[lv_of(built, "p")].memcg_seg = segment
     begin(m, DIRECT, 0, DEF_PRIORITY, 32, HIGHEST)
-    m.sc[DIRECT].node = m.sc[DIRECT].zone = 0
+    sc = built.memory.table("scans")[DIRECT]
+    sc.node = sc.zone = 0
     assert call(built, "may_shrink", DIRECT, memcg) == shrinks
-    assert m.sc[DIRECT].memcg_event == event and row.events_low == low_events
+    assert sc.memcg_event == event and row.events_low == low_events
 
 
 def test_it_needs_generations():
@@ -234,11 +240,10 @@ def test_a_walk_of_direct_reclaim_meets_no_group_more_than_twice():
     cell, streams = crowd(10, 300, 400)
     built = run(cell, streams, check=False).built
     m = built.memory.m
-    m.clock.mask = 1
     for _ in range(20):
         visits = int(m.vm.memcg_visits)
-        got = call(built, "direct_reclaim", 0, HIGHEST, 0)
-        walks = DEF_PRIORITY + 1 - int(m.sc[DIRECT].priority)
+        got = Entered(built, TASK, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, 1).to_the_end()
+        walks = DEF_PRIORITY + 1 - int(built.memory.table("scans")[DIRECT].priority)
         assert got >= 32 and m.vm.memcg_visits - visits <= 2 * 11 * walks
     check.verify(built)
 
@@ -247,12 +252,12 @@ def test_a_group_large_enough_for_the_first_priority_is_all_that_a_reclaimer_vis
     cell = one(ERA, machine(640), UNAHEAD, cgroups={"g": Cgroup(), **{f"small{i}": Cgroup() for i in range(50)}})
     built = run(cell, reads(np.arange(33 << DEF_PRIORITY)), check=False).built
     m, lv = built.memory.m, lv_of(built, "g")
-    m.clock.mask = 1
     for _ in range(3):
         soft_reclaim(m, built.cgroups.index("g"), 0)
         to_bin(built, (place(built, lv)[1]))
         visits = int(m.vm.memcg_visits)
-        assert call(built, "direct_reclaim", 0, HIGHEST, 0) in (32, 33) and m.vm.memcg_visits - visits == 1
+        got = Entered(built, TASK, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, 1).to_the_end()
+        assert got in (32, 33) and m.vm.memcg_visits - visits == 1
 
 
 def test_limit_reclaim_that_ages_a_group_makes_it_young_for_the_machine():

@@ -5,12 +5,27 @@ import pytest
 
 from model.description import Cgroup, Disk, Region
 from model.layout import PLUG_PAGES
-from model.mm.pageout import FULL_PAGES, REQUEST_PAGES, plug, unplug, unplug_all
+from model.mm.pageout import FULL_PAGES, REQUEST_PAGES, plug, unplug
 from model.mm.state import ANON, SWAPCACHE, WRITEBACK
 from model.units import KiB, MiB
+from tests.model.actors import Entered, life
 from tests.model.cells import machine, machine_of, one, reads, run, with_swap, writes
 
-DIRECT = 16
+TASK = 0
+
+
+@life
+def put(m, pfn):
+    """The running task's reclaim writes a page."""
+    plug(m, pfn)
+    return 0
+
+
+@life
+def sleep_over_it(m, number):
+    """The running task's reclaim sends what it has."""
+    unplug(m)
+    return 0
 
 
 def plugged(slots: list[int], era: str = "6.18") -> tuple[list[int], int]:
@@ -22,9 +37,9 @@ def plugged(slots: list[int], era: str = "6.18") -> tuple[list[int], int]:
     for pfn, slot in enumerate(slots):
         frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
         before = pages_in_flight(built), int(m.disks[0].writes)
-        plug(m, DIRECT, pfn)
+        assert Entered(built, TASK, put, pfn).until == 0
         sizes += sent(built, *before)
-    return sizes, int(m.sc[DIRECT].nr_plugged)
+    return sizes, int(built.memory.table("plugs")[TASK].n)
 
 
 def sent(built, pages: int, requests: int) -> list[int]:
@@ -63,15 +78,17 @@ def test_a_plug_never_overflows():
     assert max(sizes) <= REQUEST_PAGES
 
 
-@pytest.mark.parametrize("send", [lambda m: unplug(m, DIRECT), unplug_all])
-def test_unplugging_sends_everything_in_order(send):
+def test_unplugging_sends_everything_in_order():
     built = machine_of(one("6.18", machine(16, **with_swap("partition", 64 * MiB))))
     m, frames = built.memory.m, built.memory.table("frames")
     for pfn, slot in enumerate([5, 6, 7, 100, 101]):
         frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
-        plug(m, DIRECT, pfn)
-    send(m)
-    assert (int(m.disks[0].writes), pages_in_flight(built), int(m.sc[DIRECT].nr_plugged)) == (2, 5, 0)
+        Entered(built, TASK, put, pfn)
+    plug_of_it = built.memory.table("plugs")[TASK]
+    assert (int(m.disks[0].nr_plugged), int(plug_of_it.requests)) == (2, 2)
+    Entered(built, TASK, sleep_over_it)
+    assert (int(m.disks[0].writes), pages_in_flight(built), int(plug_of_it.n)) == (2, 5, 0)
+    assert (int(m.disks[0].nr_plugged), int(plug_of_it.requests)) == (0, 0)
     ends = built.memory.table("io")["at"][:2]
     assert len(set(ends.tolist())) == 2
 

@@ -3,9 +3,15 @@
 import pytest
 
 from model import registry
+from model.core.sleep import FOREVER
 from model.description import Variant
 from model.mm import shadow
 from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
+from model.mm.swap import window as window_of
+from model.mm.swap import window_first, window_pages
+from model.policies.kswapd import all_zones, any_zone
+from model.policies.kswapd.any_zone import NAP_NS
+from tests.model.actors import Entered, begin_anew, kswapd_of, life
 from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one
 
 OLD, NEW = ("3.1", "3.15", "4.19", "5.8"), ("5.15", "6.18")
@@ -130,14 +136,13 @@ def test_before_4_20_a_refault_is_not_known_to_be_of_the_workingset(era):
 def scan(era: str, sizes: list[int], priority: int, **fields) -> list[int]:
     """What scan_count puts into sc.nr for a global scan of a lruvec with lists of these sizes."""
     built = machine_of(one(era, machine(16, swap=ZRAM)))
-    m = built.memory.m
-    sc = m.sc[16]
+    sc = built.memory.table("scans")[0]
     sc.priority, sc.may_swap, sc.swappiness, sc.kswapd = priority, 1, 60, 0
     for lru, size in enumerate(sizes):
         built.memory.table("lruvecs")[0].lists[lru].n = size
     for name, value in fields.items():
         setattr(sc, name, value)
-    call(built, "scan_count", 16)
+    call(built, "scan_count", 0)
     return [int(n) for n in sc.nr]
 
 
@@ -190,12 +195,12 @@ def test_scan_counts_by_rotation_since_3_5(era):
 def recent(era: str, scanned: list[int], rotated: list[int], sizes: list[int]):
     """recent_scanned and recent_rotated after a global scan count at priority 12."""
     built = machine_of(one(era, machine(16, swap=ZRAM)))
-    vec, sc = built.memory.table("lruvecs")[0], built.memory.m.sc[16]
+    vec, sc = built.memory.table("lruvecs")[0], built.memory.table("scans")[0]
     sc.priority, sc.may_swap, sc.swappiness, sc.kswapd = 12, 1, 60, 0
     for lru, size in enumerate(sizes):
         vec.lists[lru].n = size
     vec.recent_scanned[:], vec.recent_rotated[:] = scanned, rotated
-    call(built, "scan_count", 16)
+    call(built, "scan_count", 0)
     return [*map(int, vec.recent_scanned)], [*map(int, vec.recent_rotated)]
 
 
@@ -210,9 +215,9 @@ def test_what_was_scanned_counts_half_when_it_exceeds_a_quarter_of_the_lists(era
 def test_3_1_does_not_halve_what_it_does_not_look_at():
     assert recent("3.1", [10, 10], [1, 1], [0, 0, 0, 0]) == ([5, 5], [0, 0])
     built = machine_of(one("3.1", machine(16)))
-    vec, sc = built.memory.table("lruvecs")[0], built.memory.m.sc[16]
+    vec, sc = built.memory.table("lruvecs")[0], built.memory.table("scans")[0]
     sc.priority, sc.may_swap, vec.recent_scanned[1] = 12, 0, 10
-    call(built, "scan_count", 16)
+    call(built, "scan_count", 0)
     assert vec.recent_scanned[1] == 10, "without swap there is nothing to balance"
 
 
@@ -220,11 +225,11 @@ def rounds(era: str, nr: list[int], targets: list[int], reclaimed: int, memcg: i
     """(answer, sc.nr) of after_round twice in a row, `reclaimed` of 32 wanted pages in."""
     policy = {"lru": Variant(variant=registry.eras()[era].policy["lru"], params=params)} if params else {}
     built = machine_of(one(era, machine(16, swap=ZRAM), policy=policy))
-    sc = built.memory.m.sc[16]
+    sc = built.memory.table("scans")[0]
     sc.memcg, sc.priority, sc.nr_to_reclaim, sc.round_reclaimed, sc.kswapd = memcg, 12, 32, reclaimed, 0
-    call(built, "scan_count", 16)
+    call(built, "scan_count", 0)
     sc.nr[:], sc.targets[:] = nr, targets
-    answers = [call(built, "after_round", 16), call(built, "after_round", 16)]
+    answers = [call(built, "after_round", 0), call(built, "after_round", 0)]
     return answers, [int(n) for n in sc.nr]
 
 
@@ -276,14 +281,13 @@ def test_costs_grow_by_io_and_rotation_and_halve_beyond_a_quarter_of_the_lists(
 def test_the_active_anon_list_is_left_alone_without_swap(era):
     built = machine_of(one(era, machine(16)))
     built.memory.table("lruvecs")[0].lists[1].n = 100
-    assert call(built, "age_anon", 16) == 0
+    assert call(built, "age_anon", 0) == 0
 
 
 def test_aligned_swap_readahead_reads_the_block_around_the_slot():
     built = machine_of(one("3.1", machine(16, swap=ZRAM)))
     for slot, first in ((0, 0), (7, 0), (8, 8), (21, 16)):
-        assert call(built, "swap_window", 0, 5, slot) == 8
-        assert built.memory.m.clock.window_start == first
+        assert call(built, "swap_window", 0, 5, slot) == window_of(first, 8)
 
 
 def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faults():
@@ -292,7 +296,8 @@ def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faul
 
     def window(at: int, hits: int) -> tuple[int, int]:
         region.swap_hits = hits
-        return call(built, "swap_window", 0, at, 99), int(built.memory.m.clock.window_start)
+        answer = call(built, "swap_window", 0, at, 99)
+        return window_pages(answer), window_first(answer)
 
     assert window(20, 0) == (1, 20)
     assert window(21, 0) == (2, 21), "adjacent upwards: the window begins here"
@@ -303,16 +308,38 @@ def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faul
     assert window(30, 0)[0] == 2 and window(50, 0)[0] == 1
 
 
+@life
+def node_daemon(m, nid):
+    """What kswapd does between two runs, since 4.8."""
+    any_zone.kswapd_try_to_sleep(m, nid)
+    return 0
+
+
+@life
+def zone_daemon(m, nid):
+    """The same before."""
+    all_zones.kswapd_try_to_sleep(m, nid)
+    return 0
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
     built = machine_of(one(era, machine(64)))
     zones, node = built.memory.m.zones, built.memory.m.nodes[0]
 
+    daemon = kswapd_of(built)
+
     def sleeps() -> bool:
-        """Whether the daemon, at the end of its nap, goes to sleep instead of starting over."""
-        node.kswapd_run, node.kswapd_phase = 2, 3
-        call(built, "kswapd_step", 0)
-        return int(node.kswapd_run) == 0
+        """Whether the daemon, at the end of its nap if it takes one, goes to sleep instead of starting over."""
+        nap = Entered(built, daemon, zone_daemon if era in ("3.1", "3.15") else node_daemon, 0)
+        if nap.until:
+            assert nap.until - built.memory.m.clock.now == NAP_NS
+            nap.go_on(nap.until)
+        if nap.until:
+            assert nap.until == FOREVER
+            begin_anew(built, daemon, node.kswapd_wait)
+            return True
+        return False
 
     assert sleeps()
     zones[1].nr_free = zones[1].wmark_high

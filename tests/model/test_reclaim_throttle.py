@@ -2,42 +2,65 @@
 
 import pytest
 
+from model.block.wait import wake_for_request
 from model.build import Built
+from model.core.sleep import ALL, wake
 from model.description import Cell, Disk, Region, Stream, Task, Variant
-from model.layout import MAX_NODES
-from model.layout import MAX_NODES as DIRECT
-from model.mm.pageout import still_waits, unplug
-from model.mm.state import ACTIVATE, DIRTY, KEEP, KILLED, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
+from model.jit import caller
+from model.mm.oom import kill_largest
+from model.mm.state import ACTIVATE, DIRTY, KEEP, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
 from model.mm.state import WRITEBACK as BEING_WRITTEN
-from model.mm.suspend import AFRESH
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
-from model.mm.wait_queue import CONGESTION, NOPROGRESS, WRITEBACK, count_written, throttle_queue, wake_all
+from model.mm.vmscan import own_scan
+from model.mm.wait_queue import NOPROGRESS, WRITEBACK, clear_bdi_congested, count_written
 from model.units import MS, PAGE, GiB
-from tests.model.cells import ERAS, call, machine, machine_of, one, reads, run, writes
+from tests.model.actors import Entered, begin_anew, due, kswapd_of, life, own_scan_of, waiting
+from tests.model.cells import ERAS, machine, machine_of, one, reads, run, writes
 
 HDD = {"d": Disk(kind="hdd", size=16 * GiB)}
+DIRECT, KSWAPD = 0, 1  # task 0; the actor after it, kswapd of node 0
+throttle_batch, throttle_node = caller("throttle_batch"), caller("throttle_node")
+
+
+@life
+def after_a_batch(m, number):
+    """What a reclaimer does after a batch and after a node."""
+    throttle_batch(m, own_scan(m))
+    throttle_node(m, own_scan(m))
+    return 0
 
 
 def host(era: str, disks: dict[str, Disk] | None = None, policy: dict[str, Variant] | None = None) -> Built:
-    """A machine before its first event; whoever asks is its kswapd, at time one second."""
+    """A machine before its first event, at time one second."""
     cell = one(era, machine(64, disks=disks or HDD), Region(kind="file", disk="d"), policy=policy or {})
     built = machine_of(cell)
-    clock = built.memory.m.clock
-    clock.now, clock.actor, clock.may_block = 10**9, built.memory.m.cfg.kswapd_slot, 1
+    assert kswapd_of(built) == KSWAPD
+    built.memory.m.clock.now = 10**9
     return built
 
 
-def met(built: Built, s: int = 0, priority: int = 12, **stat: int) -> int:
+def scan(built: Built, who: int, **fields: int):
+    """The scan control of an actor's reclaim for the whole machine."""
+    sc = built.memory.table("scans")[own_scan_of(who)]
+    sc.node, sc.zone, sc.memcg, sc.kswapd, sc.may_enter_fs = 0, 0, 0, int(who == KSWAPD), 1
+    for name, value in fields.items():
+        sc[name] = value
+    return sc
+
+
+def met(built: Built, who: int = KSWAPD, priority: int = 12, **stat: int) -> int:
     """Until when a batch with these counts puts the reclaimer to sleep; 0: not at all."""
-    sc = built.memory.m.sc[s]
-    sc.priority, sc.node, sc.zone, sc.memcg, sc.kswapd = priority, 0, 0, 0, int(s < MAX_NODES)
+    sc = scan(built, who, priority=priority)
     for name in ("taken", "file", "dirty", "unqueued_dirty", "congested", "writeback", "immediate"):
         sc.batch_stat[name] = sc.node_stat[name] = stat.get(name, 0)
     sc.batch_stat["late_dirty"], sc.batch_stat["late_congested"] = stat.get("late_dirty", 0), stat.get("full", 0)
-    built.memory.m.clock.blocked_until = 0
-    call(built, "throttle_batch", s)
-    call(built, "throttle_node", s)
-    return int(built.memory.m.clock.blocked_until)
+    return Entered(built, who, after_a_batch).until
+
+
+def after_a_pass(built: Built, who: int, **fields: int) -> int:
+    """The same after a pass at one priority."""
+    scan(built, who, **fields)
+    return Entered(built, who, "throttle_pass", own_scan_of(who), 0).until
 
 
 @pytest.mark.parametrize(
@@ -54,77 +77,72 @@ def test_a_full_queue_and_a_marked_zone_are_both_needed():
     built = host("3.3")
     m = built.memory.m
     every = {"taken": 32, "writeback": 32}
-    assert met(built, 0, **every) == 0
+    assert met(built, **every) == 0
     m.disks[0].congested = 1
-    assert met(built, 0, **every) == 0, "no batch was refused by a full queue yet"
-    assert met(built, 0, late_dirty=4, full=4, **every) == 10**9 + TENTH_NS
+    assert met(built, **every) == 0, "no batch was refused by a full queue yet"
+    assert met(built, late_dirty=4, full=4, **every) == 10**9 + TENTH_NS
     assert m.zones[0].reclaim_flags == ZONE_CONGESTED
-    wake_all(m, CONGESTION)
-    assert m.nodes[0].kswapd_at == 10**9, "a queue with room wakes it"
+    clear_bdi_congested(m, 10**9 + MS)
+    assert due(built, KSWAPD) == 10**9 + MS, "a queue with room wakes it"
 
 
 def test_marks_of_a_node_and_what_they_lead_to():
     built = host("4.19")
     zone = built.memory.m.zones[0]
-    assert met(built, 0, taken=64, file=64, dirty=64, unqueued_dirty=63) == 0 and zone.reclaim_flags == 0
-    assert met(built, 0, taken=64, file=64, dirty=64, unqueued_dirty=64) == 0
+    assert met(built, taken=64, file=64, dirty=64, unqueued_dirty=63) == 0 and zone.reclaim_flags == 0
+    assert met(built, taken=64, file=64, dirty=64, unqueued_dirty=64) == 0
     assert zone.reclaim_flags == TAIL_LRU_DIRTY
-    assert met(built, 0, taken=64, file=64, dirty=64, writeback=64) == 0
+    assert met(built, taken=64, file=64, dirty=64, writeback=64) == 0
     assert zone.reclaim_flags & UNDER_WRITEBACK
-    assert met(built, 0, taken=64, file=64, dirty=64, immediate=1) == 10**9 + TENTH_NS
+    assert met(built, taken=64, file=64, dirty=64, immediate=1) == 10**9 + TENTH_NS
 
 
 def test_thirty_two_pages_a_sleeper_end_a_wait_for_writeback():
     built = host("6.18")
     m = built.memory.m
-    assert met(built, 0, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
+    assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
     node = m.nodes[0]
-    assert node.nr_throttled == 1 and m.wait_heads[throttle_queue(0, WRITEBACK)] == m.cfg.kswapd_slot + 1
+    queue = node.reclaim_wait[WRITEBACK]
+    assert node.nr_throttled == 1 and waiting(built, queue) == [KSWAPD]
     m.clock.now += 7 * MS
     for _ in range(32):
-        count_written(m, 5)
-    assert m.wait_heads[throttle_queue(0, WRITEBACK)]
-    count_written(m, 5)
-    assert m.wait_heads[throttle_queue(0, WRITEBACK)] == 0 and node.kswapd_at == 10**9 + 7 * MS
+        count_written(m, 5, int(m.clock.now))
+    assert waiting(built, queue) == [KSWAPD] and due(built, KSWAPD) == 10**9 + TENTH_NS
+    count_written(m, 5, int(m.clock.now))
+    assert waiting(built, queue) == [] and due(built, KSWAPD) == 10**9 + 7 * MS
 
 
 def test_as_posted_want_of_progress_took_half_a_second_from_priority_nine_down():
     built = host("6.18", policy={"reclaim_throttle": Variant(variant="reasons", params={"as_posted": True})})
-    m = built.memory.m
-    sc = m.sc[DIRECT]
-    m.clock.actor, sc.memcg, sc.nr_scanned, sc.nr_reclaimed, sc.priority = 0, 0, 100, 12, 10
-    call(built, "throttle_pass", DIRECT, 0)
-    assert m.clock.blocked_until == 0
-    sc.priority = 9
-    call(built, "throttle_pass", DIRECT, 0)
-    assert m.clock.blocked_until == 10**9 + 5 * TENTH_NS, "an eighth of what was scanned would be enough"
+    found = {"nr_scanned": 100, "nr_reclaimed": 12}
+    assert after_a_pass(built, DIRECT, priority=10, **found) == 0
+    until = after_a_pass(built, DIRECT, priority=9, **found)
+    assert until == 10**9 + 5 * TENTH_NS, "an eighth of what was scanned would be enough"
 
 
 def test_nobody_wakes_before_falling_asleep():
     """The clock of who wakes may be behind the sleeper's, which reclaimed in one go."""
     built = host("6.18")
     m = built.memory.m
-    met(built, 0, taken=64, file=64, immediate=1)
+    assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
     m.clock.now -= 3 * MS
-    wake_all(m, throttle_queue(0, WRITEBACK))
-    assert m.nodes[0].kswapd_at == 10**9
+    wake(m, m.nodes[0].reclaim_wait[WRITEBACK], ALL, int(m.clock.now))
+    assert due(built, KSWAPD) == 10**9
 
 
 def test_no_progress_takes_a_tick_while_most_of_what_is_reclaimable_waits_to_be_written():
     built = host("6.18")
     m = built.memory.m
-    sc, zone = m.sc[DIRECT], m.zones[0]
-    m.clock.actor = 0
-    sc.priority, sc.nr_reclaimed, sc.nr_scanned, sc.memcg = 1, 0, 100, 0
+    zone, queue = m.zones[0], m.nodes[0].reclaim_wait[NOPROGRESS]
+    fruitless = {"priority": 1, "nr_reclaimed": 0, "nr_scanned": 100}
     zone.nr_lru[2], zone.nr_file_dirty, zone.nr_writeback = 1000, 300, 200
-    call(built, "throttle_pass", DIRECT, 0)
-    assert m.clock.blocked_until == 0, "half of it is clean"
+    assert after_a_pass(built, DIRECT, **fruitless) == 0, "half of it is clean"
     zone.nr_writeback = 201
-    call(built, "throttle_pass", DIRECT, 0)
-    assert m.clock.blocked_until == 10**9 + 10**9 // m.cfg.hz
-    m.clock.blocked_until, sc.nr_reclaimed = 0, 13
-    call(built, "throttle_pass", DIRECT, 0)
-    assert m.clock.blocked_until == 0 and not m.wait_heads[throttle_queue(0, NOPROGRESS)], "progress wakes them all"
+    assert after_a_pass(built, DIRECT, **fruitless) == 10**9 + 10**9 // m.cfg.hz
+    assert waiting(built, queue) == [DIRECT]
+    m.clock.now += 1000
+    assert after_a_pass(built, KSWAPD, **{**fruitless, "nr_reclaimed": 13}) == 0
+    assert waiting(built, queue) == [] and due(built, DIRECT) == 10**9 + 1000, "progress wakes them all"
 
 
 def stores(era: str, tasks: int = 4, pages: int = 8000, disks: dict[str, Disk] | None = None) -> Cell:
@@ -147,7 +165,7 @@ def test_stores_faster_than_the_disk_end_well(era):
 
 def asked(
     era: str,
-    s: int,
+    who: int,
     priority: int = 12,
     state: int = 0,
     flags: int = 0,
@@ -155,35 +173,42 @@ def asked(
     **disk: int,
 ) -> tuple[bool, int, Built]:
     """Reclaim meets a dirty page of a file: (whether it is written, the verdict, the machine)."""
-    region = Region(kind="file", access="read", disk="d")
-    built = run(one(era, machine(64, disks=HDD), region, policy=policy or {}), writes([0])).built
-    m, pfn = built.memory.m, int(built.memory.table("cache")[0]) - 1
-    page, sc = built.memory.table("frames")[pfn], m.sc[s]
-    sc.kswapd, sc.priority, sc.zone, sc.memcg, sc.may_enter_fs = int(s < MAX_NODES), priority, 0, 0, 1
+    built, (pfn,) = with_dirty_pages(era, who, [0], policy)
+    m, page = built.memory.m, built.memory.table("frames")[pfn]
     page.state |= state
     m.zones[0].reclaim_flags = flags
     for name, value in disk.items():
         m.disks[0][name] = value
-    assert page.state & (DIRTY | BEING_WRITTEN) == DIRTY
-    verdict = call(built, "pageout_file", pfn, s)
-    return bool(page.state & BEING_WRITTEN), verdict, built
+    scan(built, who, priority=priority)
+    reclaim = Entered(built, who, "pageout_file", pfn, own_scan_of(who))
+    return bool(page.state & BEING_WRITTEN), reclaim.answer, built
 
 
-KSWAPD = 0
+def with_dirty_pages(
+    era: str, who: int, pages: list[int], policy: dict[str, Variant] | None = None
+) -> tuple[Built, list[int]]:
+    """A machine after a task has written pages of a file, and their frames; `who` does nothing."""
+    region = Region(kind="file", access="read", disk="d")
+    built = run(one(era, machine(64, disks=HDD), region, policy=policy or {}), writes(pages)).built
+    if who == KSWAPD:
+        begin_anew(built, who, built.memory.m.nodes[0].kswapd_wait)
+    found = [int(built.memory.table("cache")[page]) - 1 for page in pages]
+    assert all(state & (DIRTY | BEING_WRITTEN) == DIRTY for state in built.memory.table("frames")["state"][found])
+    return built, found
 
 
 def test_in_3_1_everybody_writes_unless_the_queue_is_full():
     assert asked("3.1", DIRECT)[:2] == (True, KEEP) and asked("3.1", KSWAPD)[0]
     written, verdict, built = asked("3.1", DIRECT, congested=1)
     assert (written, verdict) == (False, KEEP) and built.memory.m.vm.nr_vmscan_write == 0
-    assert built.memory.m.sc[DIRECT].batch_stat.late_congested == 1
+    assert scan(built, DIRECT).batch_stat.late_congested == 1
     assert asked("3.1", KSWAPD, congested=1)[0]
 
 
 @pytest.mark.parametrize(("reply", "direct", "kswapd"), [(WRITEPAGE_KSWAPD, 0, 1), (WRITEPAGE_IGNORES, 0, 0)])
 def test_file_systems_answer_as_they_like_and_are_counted_all_the_same(reply, direct, kswapd):
-    for s, writes_it in ((DIRECT, direct), (KSWAPD, kswapd)):
-        written, _, built = asked("3.1", s, writepage=reply)
+    for who, writes_it in ((DIRECT, direct), (KSWAPD, kswapd)):
+        written, _, built = asked("3.1", who, writepage=reply)
         assert written == writes_it and built.memory.m.vm.nr_vmscan_write == 1
 
 
@@ -199,26 +224,30 @@ def test_the_last_patch_of_2011_kept_kswapd_from_writing_too():
 
 
 def test_who_asked_for_a_page_to_be_written_is_counted():
-    for s, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
-        vm = asked("3.1", s)[2].memory.m.vm
+    for who, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
+        vm = asked("3.1", who)[2].memory.m.vm
         assert (int(vm.writepage_file_kswapd), int(vm.writepage_file_direct)) == counts
 
 
-def test_kswapd_sleeps_over_a_full_queue_with_the_rest_of_its_plug():
-    built = asked("3.1", KSWAPD)[2]
-    m, sc = built.memory.m, built.memory.m.sc[0]
-    room, now = int(m.disks[0].nr_allocated), int(m.clock.now)
-    m.clock.actor, m.clock.may_block, m.clock.blocked_until = m.cfg.kswapd_slot, 1, 0
-    m.disks[0].nr_allocated, m.clock.nr_io = 1 << 20, 1  # full, and something in flight
-    built.memory.table("io")[0].at = now + 5 * MS
-    unplug(m, 0)
-    assert sc.nr_plugged == 1 and m.clock.blocked_until == now + 5 * MS
-    m.clock.now += 5 * MS
-    assert still_waits(m, 0)
-    m.disks[0].nr_allocated, m.clock.nr_io = room, 0
-    m.clock.now += 2 * MS
-    assert not still_waits(m, 0) and sc.nr_plugged == 0 and m.disks[0].nr_allocated > room
-    assert m.vm.reclaim_queue_ns == 7 * MS
+def test_kswapd_sends_what_is_in_its_plug_and_sleeps_over_a_full_queue():
+    built, (first, second) = with_dirty_pages("3.1", KSWAPD, [0, 9])
+    m, plug, disk = built.memory.m, built.memory.table("plugs")[KSWAPD], built.memory.m.disks[0]
+    room, now, page = int(disk.nr_allocated), int(m.clock.now), built.memory.table("frames")[second]
+    scan(built, KSWAPD, priority=12)
+    assert Entered(built, KSWAPD, "pageout_file", first, own_scan_of(KSWAPD)).answer == KEEP
+    assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (1, 1, room)
+    disk.nr_allocated = 1 << 20
+    reclaim = Entered(built, KSWAPD, "pageout_file", second, own_scan_of(KSWAPD))
+    assert reclaim.until and waiting(built, disk.room) == [KSWAPD]
+    assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (0, 0, (1 << 20) + 1), "nothing waits with it"
+    asleep = int(m.clock.now)
+    wake_for_request(m, 0, asleep + 5 * MS)
+    assert reclaim.go_on(asleep + 5 * MS) and waiting(built, disk.room) == [KSWAPD], "it looks again"
+    disk.nr_allocated = room
+    wake_for_request(m, 0, asleep + 7 * MS)
+    assert reclaim.go_on(asleep + 7 * MS) == 0 and reclaim.answer == KEEP and page.state & BEING_WRITTEN
+    assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (1, 1, room)
+    assert m.vm.reclaim_queue_ns == 7 * MS and asleep - now < MS
 
 
 def test_since_4_11_kswapd_writes_what_it_meets_twice_on_a_node_full_of_dirty_pages():
@@ -233,17 +262,22 @@ def test_in_6_18_nobody_writes():
     assert asked("6.18", KSWAPD, 1, state=RECLAIM, flags=TAIL_LRU_DIRTY)[:2] == (False, ACTIVATE)
 
 
-def test_a_sleeper_that_is_killed_stays_dead():
+def test_a_sleeper_that_is_killed_wakes_once_and_leaves_its_queue():
     built = host("6.18")
     m = built.memory.m
-    m.clock.actor = 0
-    built.memory.table("tasks")[0].suspended.active = AFRESH
-    assert met(built, 0, taken=64, file=64, immediate=1)
-    built.memory.table("tasks")[0].state = KILLED
-    leaf = int(m.cfg.actor_leaves)
-    before = int(built.memory.table("actors")[leaf])
-    wake_all(m, throttle_queue(0, WRITEBACK))
-    assert int(built.memory.table("actors")[leaf]) == before
+    zone, queue = m.zones[0], m.nodes[0].reclaim_wait[NOPROGRESS]
+    zone.nr_lru[2], zone.nr_file_dirty = 1000, 600
+    scan(built, DIRECT, priority=1, nr_reclaimed=0, nr_scanned=100)
+    reclaim = Entered(built, DIRECT, "throttle_pass", own_scan_of(DIRECT), 0)
+    assert reclaim.until == 10**9 + 10**9 // m.cfg.hz and waiting(built, queue) == [DIRECT]
+    built.memory.table("pte")[0] = 1  # it has something to lose
+    m.clock.now += 1000
+    kill_largest(m)
+    assert m.vm.oom_kill == 1 and due(built, DIRECT) == 10**9 + 1000
+    assert reclaim.go_on(10**9 + 1000) == 0 and waiting(built, queue) == []
+    before = due(built, DIRECT)
+    wake(m, queue, ALL, 10**9 + 2000)
+    assert due(built, DIRECT) == before
 
 
 def test_reads_alone_never_sleep():

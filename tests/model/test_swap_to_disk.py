@@ -4,12 +4,14 @@ import pytest
 
 from model.build import Built
 from model.description import Cell, Disk, Machine, Node, Region, Stream, SwapTarget, Task
-from model.layout import MAX_NODES as DIRECT
 from model.mm.state import ACTIVE_ANON, INACTIVE_ANON
 from model.mm.throttle import TENTH_NS
 from model.units import GiB, MiB
+from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import call, machine_of, run
 
+TASK = 0
+DIRECT = own_scan_of(TASK)
 ALL = ["3.1", "3.3", "3.15", "4.19", "6.18"]
 
 
@@ -38,9 +40,15 @@ def test_with_no_swap_or_too_little_somebody_is_killed(era, swap):
 def host(era: str) -> Built:
     """A machine before its first event; task 0 is about to reclaim, at time one second."""
     built = machine_of(swapping(era, 1))
-    clock = built.memory.m.clock
-    clock.now, clock.actor, clock.may_block = 10**9, 0, 1
+    built.memory.m.clock.now = 10**9
     return built
+
+
+def throttled(built: Built, hook: str, *args: int) -> Entered:
+    """Task 0 asks whether it has to sleep."""
+    sc = built.memory.table("scans")[DIRECT]
+    sc.zone, sc.may_enter_fs = 0, 1
+    return Entered(built, TASK, hook, *args)
 
 
 @pytest.mark.parametrize(("era", "sleeps"), [("3.1", True), ("3.3", True), ("3.15", True), ("4.19", False)])
@@ -51,28 +59,26 @@ def test_more_than_a_tenth_above_the_threshold_under_writeback_puts_reclaimers_t
     m.zones[0].nr_free, m.zones[0].nr_lru[ACTIVE_ANON] = 1000, 2000
     m.cfg.totalreserve = 0
     dirtyable = 3001 if era in ("3.1", "3.3") else 1001
-    m.sc[DIRECT].zone, m.sc[DIRECT].may_enter_fs = 0, 1
     built.memory.table("wb_domains")[0].dirty_limit = 0
     m.vm.nr_writeback = dirtyable // 5 + dirtyable // 5 // 10
-    call(built, "throttle_node", DIRECT)
-    assert m.clock.blocked_until == 0
+    assert throttled(built, "throttle_node", DIRECT).until == 0
     m.vm.nr_writeback += 1
-    call(built, "throttle_node", DIRECT)
-    assert m.clock.blocked_until == (10**9 + TENTH_NS if sleeps else 0)
-    assert m.sc[DIRECT].writeout == sleeps, "it looks again when it wakes"
+    reclaim = throttled(built, "throttle_node", DIRECT)
+    assert reclaim.until == (10**9 + TENTH_NS if sleeps else 0)
+    if sleeps:
+        assert reclaim.go_on(10**9 + TENTH_NS) == 10**9 + 2 * TENTH_NS, "it looks again when it wakes"
+        m.vm.nr_writeback -= 1
+        assert reclaim.go_on(10**9 + 2 * TENTH_NS) == 0
 
 
 def test_the_smoothed_limit_counts_since_3_5():
     built = host("3.15")
     m = built.memory.m
-    m.sc[DIRECT].zone, m.sc[DIRECT].may_enter_fs = 0, 1
     built.memory.table("wb_domains")[0].dirty_limit = 3000
     m.vm.nr_writeback = 3300
-    call(built, "throttle_node", DIRECT)
-    assert m.clock.blocked_until == 0
+    assert throttled(built, "throttle_node", DIRECT).until == 0
     m.vm.nr_writeback = 3301
-    call(built, "throttle_node", DIRECT)
-    assert m.clock.blocked_until
+    assert throttled(built, "throttle_node", DIRECT).until
 
 
 @pytest.mark.parametrize(("era", "sleeps"), [("4.19", True), ("6.18", False)])
@@ -81,38 +87,33 @@ def test_an_allocation_waits_while_half_of_what_is_reclaimable_is_being_written(
     built = host(era)
     m = built.memory.m
     m.zones[0].nr_lru[ACTIVE_ANON], m.zones[0].nr_writeback = 1000, 500
-    call(built, "throttle_retry", 0, 1)
-    assert m.clock.blocked_until == 0
+    assert throttled(built, "throttle_retry", 0, 1).until == 0
     m.zones[0].nr_writeback = 501
-    call(built, "throttle_retry", 0, 0)
-    assert m.clock.blocked_until == 0, "the last round gave something"
-    call(built, "throttle_retry", 0, 1)
-    assert m.clock.blocked_until == (10**9 + TENTH_NS if sleeps else 0)
+    assert throttled(built, "throttle_retry", 0, 0).until == 0, "the last round gave something"
+    assert throttled(built, "throttle_retry", 0, 1).until == (10**9 + TENTH_NS if sleeps else 0)
 
 
 def test_an_allocation_tries_again_while_reclaim_could_lift_a_zone_above_min():
     built = host("4.19")
-    zone, m = built.memory.m.zones[0], built.memory.m
-    m.clock.mask = 1
+    zone = built.memory.m.zones[0]
     zone.nr_free, zone.nr_lru[ACTIVE_ANON] = 0, int(zone.wmark_min) + int(zone.reserve[3]) + 1
-    assert [call(built, "retry_zone", 0, fruitless) for fruitless in (0, 1, 16, 17)] == [1, 1, 1, 0]
+    assert [call(built, "retry_zone", 0, fruitless, 1) for fruitless in (0, 1, 16, 17)] == [1, 1, 1, 0]
     zone.nr_lru[ACTIVE_ANON] -= 1
-    assert call(built, "retry_zone", 0, 0) == 0
+    assert call(built, "retry_zone", 0, 0, 1) == 0
     old = host("3.1")
-    old.memory.m.clock.mask = 1
-    assert [call(old, "retry_zone", 0, fruitless) for fruitless in (0, 1)] == [1, 0]
+    assert [call(old, "retry_zone", 0, fruitless, 1) for fruitless in (0, 1)] == [1, 0]
 
 
 def test_what_is_scanned_counts_once_a_page_and_on_every_list():
     """zone->pages_scanned: a mapped page is one page here, though sc->nr_scanned counts it twice."""
     built = run(swapping("3.1", 1, accesses=200)).built
     m = built.memory.m
-    zone, sc = m.zones[0], m.sc[DIRECT]
+    zone, sc = m.zones[0], built.memory.table("scans")[DIRECT]
     sc.memcg, sc.nr_scanned, sc.zone, sc.kswapd, zone.pages_scanned = 0, 0, 0, 0, 0
-    call(built, "shrink_active", DIRECT, 0, ACTIVE_ANON, 20)
+    Entered(built, TASK, "shrink_active", DIRECT, 0, ACTIVE_ANON, 20).to_the_end()
     assert zone.pages_scanned == 20
-    call(built, "shrink_inactive", DIRECT, 0, INACTIVE_ANON, 10)
+    Entered(built, TASK, "shrink_inactive", DIRECT, 0, INACTIVE_ANON, 10).to_the_end()
     assert (zone.pages_scanned, sc.nr_scanned) == (30, 20)
     sc.memcg = 1
-    call(built, "shrink_inactive", DIRECT, 0, INACTIVE_ANON, 10)
+    Entered(built, TASK, "shrink_inactive", DIRECT, 0, INACTIVE_ANON, 10).to_the_end()
     assert zone.pages_scanned == 30, "a group's reclaim says nothing about the zone"

@@ -8,17 +8,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import check_writeback
+from model.block.get_request import get_request
 from model.block.wait import wait_for_request, wake_for_request
 from model.build import Built
+from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
+from model.layout import NONE
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
+from model.mm.oom import kill_largest
 from model.mm.pageout import may_write_to_queue
-from model.mm.state import KILLED, RUNNABLE
-from model.mm.vmscan import DIRECT
-from model.mm.writeback import flusher_step, wakeup_flushers
+from model.mm.state import IO_NORMAL
+from model.mm.writeback import wakeup_flushers
 from model.units import MS, PAGE, KiB, MiB, S
+from tests.model.actors import Entered, due, go_on, kswapd_of, life, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task
 
@@ -55,21 +59,37 @@ def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
     return built
 
 
+def woken_flusher(built: Built) -> int:
+    """The actor that is the flusher of the first wb, asked to write everything."""
+    who = int(built.memory.m.cfg.flusher_slot)
+    if not built.memory.table("actors")[who].stack:
+        go_on(built, who)  # it rests
+    wakeup_flushers(built.memory.m, 0)
+    return who
+
+
+def written(built: Built, who: int) -> tuple[int, int]:
+    """(file, pages) of the next request that the flusher makes, 0 pages when it rests or waits."""
+    before = int(built.memory.m.vm.nr_dirty)
+    go_on(built, who)
+    return int(built.memory.table("jobs")[who].inode), before - int(built.memory.m.vm.nr_dirty)
+
+
 def visits(built: Built) -> list[tuple[int, int]]:
     """(file, pages) of each visit of the flusher until it rests."""
-    m, wb = built.memory.m, built.memory.table("wbs")[0]
-    found: list[tuple[int, int]] = []
-    wakeup_flushers(m, 0)
+    m, found, left = built.memory.m, [], -1
+    who = woken_flusher(built)
+    job = built.memory.table("jobs")[who]
     while True:
-        before = int(m.vm.nr_dirty)
-        flusher_step(m, 0)
-        written = before - int(m.vm.nr_dirty)
-        if written == 0:
+        file, pages = written(built, who)
+        if pages == 0:
+            assert waiting(built, built.memory.table("wbs")[0].dwork) == [who]
             return found
-        if found and found[-1][0] == wb.job.inode and wb.job.chunk - wb.job.nr_to_write > written:
-            found[-1] = (int(wb.job.inode), found[-1][1] + written)
+        if found and found[-1][0] == file and left - pages == job.nr_to_write:
+            found[-1] = (file, found[-1][1] + pages)
         else:
-            found.append((int(wb.job.inode), written))
+            found.append((file, pages))
+        left = int(job.nr_to_write)
         m.clock.now += 2 * MS
         call(built, "finish_writes")
 
@@ -96,11 +116,10 @@ def test_a_file_is_gone_on_with_where_its_writing_stopped():
         set_dirty(m, pfn, 0)
     file.writeback_index = 2500
     m.clock.now += S
-    wakeup_flushers(m, 0)
-    flusher_step(m, 0)
-    wb = built.memory.table("wbs")[0]
-    assert int(m.vm.nr_dirty) == 1 and int(wb.job.index) == 3000, "from where it stopped"
-    flusher_step(m, 0)
+    who = woken_flusher(built)
+    assert written(built, who) == (0, 1)
+    assert built.memory.table("jobs")[who].index == 3000, "from where it stopped"
+    assert written(built, who) == (0, 1)
     assert int(m.vm.nr_dirty) == 0, "then around the end"
 
 
@@ -109,30 +128,28 @@ def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
     m, disk = built.memory.m, built.memory.m.disks[0]
     built.memory.table("wbs")[0].avg_write_bandwidth = 1 << 20
     built.memory.table("wb_domains")[0].dirty_limit = 1 << 24
-    wakeup_flushers(m, 0)
+    who = woken_flusher(built)
     for _ in range(200):
-        if not disk.first_waiter:
-            flusher_step(m, 0)
-    assert disk.first_waiter
+        if not waiting(built, disk.room):
+            go_on(built, who)
+    assert waiting(built, disk.room) == [who] and due(built, who) == FOREVER
     assert int(disk.nr_allocated) == 127 + 32, "who fills the queue may take a batch"
     left = int(m.vm.nr_dirty)
-    while disk.first_waiter:
+    while waiting(built, disk.room):
         m.clock.now = int(built.memory.table("io")["at"][0])
         call(built, "finish_writes")
-    assert int(disk.nr_allocated) == 127, "woken when there is room"
-    flusher_step(m, 0)
+    assert int(disk.nr_allocated) == 127 and due(built, who) == m.clock.now, "woken when there is room"
+    go_on(built, who)
     assert int(m.vm.nr_dirty) < left and int(disk.nr_allocated) == 128
 
 
 def test_files_wait_their_turn_on_lists():
     built = dirty_files("3.0", 2000, 2000)
-    wb, m = built.memory.table("wbs")[0], built.memory.m
+    wb = built.memory.table("wbs")[0]
     assert int(wb.inodes[B_DIRTY]["n"]) == 2
-    wakeup_flushers(m, 0)
-    for _ in range(4):
-        flusher_step(m, 0)
-    flusher_step(m, 0)
-    assert int(wb.job.inode) == 1 and int(wb.inodes[B_MORE_IO]["n"]) == 1 and int(wb.inodes[B_MORE_IO]["head"]) == 0
+    who, more = woken_flusher(built), wb.inodes[B_MORE_IO]
+    assert [written(built, who)[0] for _ in range(5)] == [0, 0, 0, 0, 1]
+    assert int(more["n"]) == 1 and int(more["head"]) == 0
 
 
 @pytest.mark.parametrize("era", ["3.1", "6.18"])
@@ -300,11 +317,14 @@ def test_the_check_sees_a_lost_page():
 
 def test_direct_reclaim_leaves_a_congested_queue_alone():
     """3.1: kswapd writes all the same (PF_SWAPWRITE)."""
-    m = dirty_files("3.1", 10, disk=Disk(kind="hdd")).memory.m
-    m.sc[0].kswapd = 1
-    assert may_write_to_queue(m, 0, 0) and may_write_to_queue(m, DIRECT, 0)
+    built = dirty_files("3.1", 10, disk=Disk(kind="hdd"))
+    m, task, daemon = built.memory.m, own_scan_of(0), own_scan_of(kswapd_of(built))
+    built.memory.table("scans")[daemon].kswapd = 1
+    assert may_write_to_queue(m, daemon, 0) and may_write_to_queue(m, task, 0)
     m.disks[0].congested = 1
-    assert may_write_to_queue(m, 0, 0) and not may_write_to_queue(m, DIRECT, 0)
+    assert may_write_to_queue(m, daemon, 0) and not may_write_to_queue(m, task, 0)
+    built.memory.table("actors")[0].backing_dev = 1
+    assert may_write_to_queue(m, task, 0), "it is in write() to a file there"
 
 
 def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it():
@@ -322,27 +342,47 @@ def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it():
     assert done.metrics["stall_request_ns"] < done.metrics["stall_alloc_ns"]
 
 
-def test_a_task_that_is_killed_in_its_sleep_wakes_nobody():
-    """Two tasks wait for the queue; the first is killed there: the second gets the request."""
+@life
+def take_request(m, disk):
+    """The running task wants a request."""
+    get_request(m, disk, IO_NORMAL, NONE)
+    m.disks[disk].nr_allocated += 1
+    return 0
+
+
+@life
+def look_once(m, disk):
+    """The running task waits for room, and needs no request when it wakes."""
+    wait_for_request(m, disk)
+    return 0
+
+
+def test_a_task_that_is_killed_in_its_sleep_takes_nobodys_turn():
+    """Two tasks wait for the queue; the first is killed there: it wakes for nothing, the second gets the request."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
-    m, tasks = built.memory.m, built.memory.table("tasks")
-    for t in (0, 1):
-        wait_for_request(m, 0, t)
-    tasks[0].state = KILLED
-    m.disks[0].nr_allocated = 1
+    m, disk = built.memory.m, built.memory.m.disks[0]
+    limit = int(disk.nr_requests)
+    disk.nr_allocated = 1 << 20
+    first, second = (Entered(built, t, take_request, 0) for t in (0, 1))
+    assert waiting(built, disk.room) == [0, 1] and first.until == second.until == FOREVER
+    built.memory.table("pte")[int(built.memory.table("tasks")[0].pte_start)] = 1  # it has something to lose
+    kill_largest(m)
+    assert built.memory.table("tasks")["killed"].tolist() == [1, 0] and first.until == 0 + m.clock.now
+    assert first.go_on() == FOREVER and waiting(built, disk.room) == [1, 0]
+    disk.nr_allocated = limit - 1
     wake_for_request(m, 0, 7)
-    assert tasks["state"].tolist() == [KILLED, RUNNABLE] and int(tasks[1].time) == 7
-    assert int(m.disks[0].first_waiter) == int(m.disks[0].last_waiter) == 0
+    assert second.until == 7 and second.go_on(7) == 0 and waiting(built, disk.room) == [0]
+    disk.nr_allocated = limit - 1
+    wake_for_request(m, 0, 9)
+    assert first.until == 9 and first.go_on(9) == 0 and waiting(built, disk.room) == []
 
 
 def test_an_empty_queue_wakes_everybody():
     """Who is woken may need no request any more: nobody may be left asleep then."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
-    m, tasks = built.memory.m, built.memory.table("tasks")
-    for t in (0, 1):
-        wait_for_request(m, 0, t)
-    wake_for_request(m, 0, 7)
-    assert tasks["state"].tolist() == [RUNNABLE, RUNNABLE]
+    both = [Entered(built, t, look_once, 0) for t in (0, 1)]
+    wake_for_request(built.memory.m, 0, 7)
+    assert [task.until for task in both] == [7, 7] and waiting(built, built.memory.m.disks[0].room) == []
 
 
 def test_a_file_that_fsync_cleaned_is_young_when_it_becomes_dirty_again():
@@ -360,11 +400,11 @@ def test_flash_has_a_limit_of_requests_too(era, kind, limit):
     built = dirty_files(era, 20_000, disk=Disk(kind=kind, write_latency=MS))
     m = built.memory.m
     built.memory.table("files")[0].extent = 1  # one page a request
-    wakeup_flushers(m, 0)
-    while not m.disks[0].first_waiter:
-        flusher_step(m, 0)
+    who, room = woken_flusher(built), m.disks[0].room
+    while not waiting(built, room):
+        go_on(built, who)
     assert int(m.disks[0].nr_allocated) == int(m.clock.nr_requests) == limit
     assert bool(m.disks[0].congested) == (era == "3.1")
     m.clock.now += MS * 10
     call(built, "finish_writes")
-    assert int(m.disks[0].first_waiter) == 0 and int(m.disks[0].nr_allocated) < limit
+    assert not waiting(built, room) and int(m.disks[0].nr_allocated) < limit

@@ -1,0 +1,153 @@
+"""Hooks and kernels run by an actor on a stack of its own, as the engine runs them: they may sleep there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from model.actors import NEVER, schedule
+from model.build import Built
+from model.core.sleep import ALL, FOREVER, resume, sleeps, wake
+from model.jit import HOOK_INDEX, HOOKS, Hook, M
+
+ARGUMENTS = 5
+I64 = ir.IntType(64)
+
+
+def life(fn: Callable[..., int]) -> Hook:
+    """What an actor does: `fn(m, number)`, compiled as the hooks of that shape are."""
+    fn.__name__ = "actor_life"
+    return Hook(fn)
+
+
+@intrinsic
+def _word(typingctx, address):
+    """The integer at an address."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(builder.inttoptr(args[0], I64.as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _put(typingctx, address, value):
+    """Write an integer to an address."""
+
+    def codegen(context, builder, sig, args):
+        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _call(typingctx, m, entry, a, b, c, d, e):
+    """Call a hook at an address; one that takes fewer arguments does not see the last ones."""
+
+    def codegen(context, builder, sig, args):
+        kind = ir.FunctionType(I64, [cgutils.voidptr_t] + [I64] * ARGUMENTS)
+        m = builder.bitcast(args[0], cgutils.voidptr_t)
+        return builder.call(builder.inttoptr(args[1], kind.as_pointer()), [m, *args[2:]])
+
+    return types.int64(M, *[types.int64] * (1 + ARGUMENTS)), codegen
+
+
+@life
+def call_hook(m, at):
+    """Call the hook whose address and arguments stand at address `at`, and leave there what it answered."""
+    a, b, c = _word(at + 8), _word(at + 16), _word(at + 24)
+    _put(at, _call(m, _word(at), a, b, c, _word(at + 32), _word(at + 40)))
+    return 0
+
+
+class Entered:
+    """Actor `who` has called a hook; `until`: when it wants to go on (ns), 0: it is done."""
+
+    def __init__(self, built: Built, who: int, what: str | Hook, *args: int) -> None:
+        self.built, self.who = built, who
+        row = built.memory.table("actors")[who]
+        assert row.stack == 0, "the actor is in the middle of something"
+        if isinstance(what, Hook):
+            row.entry, row.index = what.address, args[0] if args else 0
+        else:
+            assert len(args) == HOOKS[what]
+            self.words = np.zeros(1 + ARGUMENTS, dtype=np.int64)
+            self.words[0] = built.memory.m.hooks[HOOK_INDEX[what]]
+            self.words[1 : 1 + len(args)] = args
+            row.entry, row.index = call_hook.address, self.words.ctypes.data
+        self.go_on()
+
+    def go_on(self, at: int | None = None) -> int:
+        """Let it run, at time `at`, until it sleeps or is done; `until`."""
+        return go_on(self.built, self.who, at)
+
+    @property
+    def until(self) -> int:
+        return asleep_until(self.built, self.who)
+
+    @property
+    def answer(self) -> int:
+        """What the hook answered."""
+        assert not self.until
+        return int(self.words[0])
+
+    def to_the_end(self) -> int:
+        """Time passes until it is done, while nobody else does anything; the hook's answer."""
+        while self.until:
+            assert self.until < FOREVER, "nobody will wake it"
+            self.go_on(max(self.until, int(self.built.memory.m.clock.now)))
+        return self.answer
+
+
+def go_on(built: Built, who: int, at: int | None = None) -> int:
+    """Let an actor run, at time `at`, until it sleeps or is done: when it wants to go on (ns), 0: it is done."""
+    m = built.memory.m
+    if at is not None:
+        m.clock.now = at
+    if not built.memory.table("actors")[who].stack:
+        schedule(m, who, NEVER)
+    resume(m, who)
+    return asleep_until(built, who)
+
+
+def asleep_until(built: Built, who: int) -> int:
+    """When actor `who`, in the middle of something, wants to go on (ns); 0: it is not in the middle of anything."""
+    return due(built, who) if sleeps(built.memory.m, who) else 0
+
+
+def due(built: Built, who: int) -> int:
+    """When actor `who` wants to run next (ns)."""
+    return int(built.memory.table("runqueue")[int(built.memory.m.cfg.actor_leaves) + who])
+
+
+def waiting(built: Built, queue: Any) -> list[int]:
+    """Actors that wait in a queue, who has waited longest first."""
+    found, at = [], int(queue.first)
+    while at:
+        found.append(at - 1)
+        at = int(built.memory.table("actors")[at - 1].next)
+    assert (found[-1] + 1 if found else 0) == int(queue.last)
+    return found
+
+
+def begin_anew(built: Built, who: int, queue: Any) -> None:
+    """An actor that sleeps in a queue forgets what it was at."""
+    m = built.memory.m
+    assert who in waiting(built, queue)
+    wake(m, queue, ALL, int(m.clock.now))
+    built.memory.table("actors")[who].stack = 0
+
+
+def kswapd_of(built: Built, nid: int = 0) -> int:
+    """The actor that is a node's kswapd."""
+    return int(built.memory.m.cfg.kswapd_slot) + nid
+
+
+def own_scan_of(who: int) -> int:
+    """The scan control of an actor's reclaim."""
+    return 2 * who
