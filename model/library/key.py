@@ -71,7 +71,7 @@ def name(of: Kernel | Hook) -> str:
     """What a kernel or hook is called in a library; kernels that differ in what they close over differ in name."""
     fn = of.fn
     mark = "" if not fn.__closure__ else "#" + digest("".join(_cells(fn)))[:8]
-    return f"{'hook ' if isinstance(of, Hook) else ''}{fn.__module__}.{fn.__qualname__}{mark}"
+    return f"{f'hook {of.name} ' if isinstance(of, Hook) else ''}{fn.__module__}.{fn.__qualname__}{mark}"
 
 
 def standard(of: Kernel | Hook) -> str:

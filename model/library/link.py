@@ -60,7 +60,7 @@ def c_entry(hook: Entry) -> str:
 
     An exception cannot cross that call: the machine is stopped and told of it, the answer ends the loops that asked.
     """
-    arity, of = len(hook.arguments) - 1, hook.name.rpartition(".")[2]
+    arity, of = len(hook.arguments) - 1, hook.name.split()[1]
     kinds = ", ".join(["ptr"] * 3 + ["i64"] * arity)
     taken = ", ".join(["ptr %m", *(f"i64 %a{i}" for i in range(arity))])
     return f'''

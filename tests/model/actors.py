@@ -4,18 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from model.actors import NEVER, schedule
 from model.build import Built
 from model.core.sleep import ALL, FOREVER, resume, sleeps, wake
-from model.jit import HOOK_INDEX, HOOKS, Hook, M
+from model.hooks import HOOK_INDEX, HOOKS
+from model.jit import Hook, intrinsic
 
 ARGUMENTS = 5
-I64 = ir.IntType(64)
 
 
 def life(fn: Callable[..., int]) -> Hook:
@@ -24,37 +20,13 @@ def life(fn: Callable[..., int]) -> Hook:
     return Hook(fn)
 
 
-@intrinsic
-def _word(typingctx, address):
-    """The integer at an address."""
-
-    def codegen(context, builder, sig, args):
-        return builder.load(builder.inttoptr(args[0], I64.as_pointer()))
-
-    return types.int64(types.int64), codegen
+def _compiled_only(*_: int) -> int:
+    raise AssertionError("these tests run compiled kernels")
 
 
-@intrinsic
-def _put(typingctx, address, value):
-    """Write an integer to an address."""
-
-    def codegen(context, builder, sig, args):
-        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
-        return context.get_dummy_value()
-
-    return types.none(types.int64, types.int64), codegen
-
-
-@intrinsic
-def _call(typingctx, m, entry, a, b, c, d, e):
-    """Call a hook at an address; one that takes fewer arguments does not see the last ones."""
-
-    def codegen(context, builder, sig, args):
-        kind = ir.FunctionType(I64, [cgutils.voidptr_t] + [I64] * ARGUMENTS)
-        m = builder.bitcast(args[0], cgutils.voidptr_t)
-        return builder.call(builder.inttoptr(args[1], kind.as_pointer()), [m, *args[2:]])
-
-    return types.int64(M, *[types.int64] * (1 + ARGUMENTS)), codegen
+_word = intrinsic("tests.model.actors_ir", "word", _compiled_only)
+_put = intrinsic("tests.model.actors_ir", "put", _compiled_only)
+_call = intrinsic("tests.model.actors_ir", "call", _compiled_only)
 
 
 @life
@@ -145,7 +117,7 @@ def begin_anew(built: Built, who: int, queue: Any) -> None:
 
 def kswapd_of(built: Built, nid: int = 0) -> int:
     """The actor that is a node's kswapd."""
-    return int(built.memory.m.cfg.kswapd_slot) + nid
+    return int(built.memory.m.cfg.nr_tasks) + nid
 
 
 def own_scan_of(who: int) -> int:

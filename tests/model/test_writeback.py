@@ -61,7 +61,7 @@ def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
 
 def woken_flusher(built: Built) -> int:
     """The actor that is the flusher of the first wb, asked to write everything."""
-    who = int(built.memory.m.cfg.flusher_slot)
+    who = int(built.memory.m.cfg.nr_tasks + built.memory.m.cfg.nr_nodes)
     if not built.memory.table("actors")[who].stack:
         go_on(built, who)  # it rests
     wakeup_flushers(built.memory.m, 0)
