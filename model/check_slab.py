@@ -5,7 +5,7 @@ import numpy as np
 from model.build import Built
 from model.layout import NONE
 from model.mm import state
-from model.mm.list_lru import LISTED, PINNING
+from model.mm.list_lru import BUSY, LISTED, PINNING
 from model.units import PAGE
 
 
@@ -98,7 +98,7 @@ def _lists(built: Built) -> list[str]:
 
 
 def _pins(built: Built) -> list[str]:
-    """Who is pinned knows by how many; an idle object of a cache that shrinks is on a list."""
+    """Who is pinned knows by how many; an idle object of a cache that shrinks is on a list, unless it is being made."""
     rows, spaces = built.memory.table("objects"), built.memory.table("spaces")
     alive, live, of = _objects(built)
     pinning = (live["marks"] & PINNING) != 0
@@ -107,6 +107,7 @@ def _pins(built: Built) -> list[str]:
     if not (pins == rows["pins"] * (rows["page"] > 0)).all():
         return ["an object is pinned by others than it knows"]
     idle = (live["pins"] == 0) & (built.memory.table("slab_caches")["reclaimable"][of] == 1)
+    idle &= live["marks"] & BUSY == 0
     if not (live["marks"][idle] & LISTED).all():
         return ["an idle object is on no list"]
     return []

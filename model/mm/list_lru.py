@@ -10,6 +10,7 @@ from model.mm.lists import panic
 from model.mm.state import BAD_OBJECT
 
 REFERENCED, LISTED, PINNING = 1, 2, 4
+BUSY = 8  # somebody makes it, perhaps asleep, or reads what is to be in it (I_NEW): others wait
 
 
 @kernel

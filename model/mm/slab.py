@@ -11,7 +11,7 @@ from model.layout import NONE
 from model.mm.buddy import free_frame
 from model.mm.limits import charge
 from model.mm.links import link_head, link_tail, unlink_row
-from model.mm.list_lru import LISTED, PINNING, cache_of, list_of_object, put, remove
+from model.mm.list_lru import BUSY, LISTED, PINNING, cache_of, list_of_object, put, remove
 from model.mm.lists import panic
 from model.mm.memcontrol import NO_GROUP, uncharge, uncharge_pages
 from model.mm.state import BAD_OBJECT
@@ -115,7 +115,7 @@ def alloc_object(m, t, s, i):
     page.slot += 1
     if page.slot == cache.per_page:
         unlink_partial(m, lst, pfn)
-    o.page, o.space, o.memcg, o.marks, o.pins = pfn + 1, s, group, 0, 0
+    o.page, o.space, o.memcg, o.marks, o.pins = pfn + 1, s, group, o.marks & BUSY, 0
     cache.nr_objects += 1
     cache.created += 1
     m.clock.now += m.cfg.slab_object_alloc

@@ -1,14 +1,32 @@
-"""What a task does with slab objects: look one up, make it when it is not there, free it (fs/dcache.c, fs/inode.c)."""
+"""What a task does with slab objects: look one up, make it when it is not there, free it (fs/dcache.c, fs/inode.c).
+
+Whoever makes an object may sleep over it, for memory or for its block; others that want it wait meanwhile.
+"""
 
 from model.block.disk import read_pages
-from model.core.sleep import current
+from model.core.sleep import ALL, FOREVER, current, wait, wake
 from model.events import FREE, WRITE
-from model.jit import frames, hook, kernel, missed, objects, regions, slab_caches, spaces, tasks
+from model.jit import frames, hook, kernel, missed, objects, page_waits, regions, slab_caches, spaces, tasks
 from model.layout import NONE
 from model.mm.filemap import wait_until
-from model.mm.list_lru import PINNING, cache_of, put
+from model.mm.list_lru import BUSY, PINNING, cache_of, put
+from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.slab import alloc_object, release
 from model.mm.state import OK, OUT_OF_MEMORY
+
+
+@kernel
+def wait_on_new(m, i):
+    """Sleep while somebody makes object `i` (wait_on_new_inode)."""
+    while objects(m)[i].marks & BUSY:
+        wait(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], FOREVER)
+
+
+@kernel
+def unlock_new(m, i):
+    """Object `i` has been made, or will not be (unlock_new_inode)."""
+    objects(m)[i].marks &= ~BUSY
+    wake(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], ALL, m.clock.now)
 
 
 @kernel
@@ -23,18 +41,28 @@ def read_object(m, t, s, i):
 
 
 @kernel
+def make_alone(m, t, s, i, fresh):
+    """Make object `i` of space `s`, whatever it may pin; `fresh`: created rather than read. 0: out of memory."""
+    objects(m)[i].marks |= BUSY
+    made = alloc_object(m, t, s, i)
+    if made and not fresh:
+        read_object(m, t, s, i)
+    unlock_new(m, i)
+    return made
+
+
+@kernel
 def make_pinned(m, t, s, i, fresh):
     """The object that new object `i` of space `s` pins exists and knows it; 0 when there is no memory for it."""
     space = spaces(m)[s]
     other, cache = i + space.pinned, slab_caches(m)[spaces(m)[space.pinned_space].cache]
+    wait_on_new(m, other)
     if objects(m)[other].page > 0:
         cache.hits += 1
     else:
         cache.misses += 1
-        if not alloc_object(m, t, space.pinned_space, other):
+        if not make_alone(m, t, space.pinned_space, other, fresh):
             return 0
-        if not fresh:
-            read_object(m, t, space.pinned_space, other)
     objects(m)[other].pins += 1
     objects(m)[i].marks |= PINNING
     return 1
@@ -43,29 +71,29 @@ def make_pinned(m, t, s, i, fresh):
 @kernel
 def make(m, t, s, i, fresh):
     """Make object `i` of space `s`, in use until `put`; `fresh`: created rather than read. 0: out of memory."""
-    if not alloc_object(m, t, s, i):
-        return 0
     if spaces(m)[s].pinned == 0:
-        if not fresh:
-            read_object(m, t, s, i)
-        return 1
-    if make_pinned(m, t, s, i, fresh):
-        return 1
-    slab_caches(m)[cache_of(m, i)].dropped += 1
-    release(m, i)
-    return 0
+        return make_alone(m, t, s, i, fresh)
+    objects(m)[i].marks |= BUSY
+    made = alloc_object(m, t, s, i)
+    if made and not make_pinned(m, t, s, i, fresh):
+        made = 0
+        slab_caches(m)[cache_of(m, i)].dropped += 1
+        release(m, i)
+    unlock_new(m, i)
+    return made
 
 
 @kernel
 def remove_object(m, i):
     """Unlink: object `i` and what only it pinned cease to exist; one that is itself in use stays."""
     o = objects(m)[i]
+    wait_on_new(m, i)
     if o.page == 0 or o.pins:
         return
     other = i + spaces(m)[o.space].pinned if o.marks & PINNING else NONE
     slab_caches(m)[cache_of(m, i)].dropped += 1
     release(m, i)
-    if other != NONE and objects(m)[other].pins == 0:
+    if other != NONE and objects(m)[other].pins == 0 and not objects(m)[other].marks & BUSY:
         slab_caches(m)[cache_of(m, other)].dropped += 1
         release(m, other)
 
@@ -74,6 +102,7 @@ def remove_object(m, i):
 def look_up(m, t, s, i, fresh):
     """Object `i` of space `s` is used once: found, or made; OK or OUT_OF_MEMORY."""
     cache, stat = slab_caches(m)[spaces(m)[s].cache], tasks(m)[t].stat
+    wait_on_new(m, i)
     if objects(m)[i].page > 0:
         cache.hits += 1
     else:

@@ -16,7 +16,7 @@ ARGUMENTS = 5
 
 def life(fn: Callable[..., int]) -> Hook:
     """What an actor does: `fn(m, number)`, compiled as the hooks of that shape are."""
-    fn.__name__ = "actor_life"
+    fn.__name__ = fn.__qualname__ = "actor_life"
     return Hook(fn)
 
 
@@ -108,16 +108,23 @@ def waiting(built: Built, queue: Any) -> list[int]:
 
 
 def begin_anew(built: Built, who: int, queue: Any) -> None:
-    """An actor that sleeps in a queue forgets what it was at."""
-    m = built.memory.m
+    """An actor that sleeps in a queue forgets what it was at; its stack is free."""
+    m, row = built.memory.m, built.memory.table("actors")[who]
     assert who in waiting(built, queue)
     wake(m, queue, ALL, int(m.clock.now))
-    built.memory.table("actors")[who].stack = 0
+    built.memory.table("spare_stacks")[int(m.stacks.spare)] = row.stack - 1
+    m.stacks.spare += 1
+    row.stack = 0
 
 
 def kswapd_of(built: Built, nid: int = 0) -> int:
     """The actor that is a node's kswapd."""
-    return int(built.memory.m.cfg.nr_tasks) + nid
+    return len(built.tasks) + nid
+
+
+def flusher_of(built: Built, wb: int = 0) -> int:
+    """The actor that is a wb's flusher."""
+    return len(built.tasks) + int(built.memory.m.cfg.nr_nodes) + wb
 
 
 def own_scan_of(who: int) -> int:

@@ -114,7 +114,7 @@ def end_of_pause(built: Built) -> int:
 def test_sleeps_end_with_a_tick(hz):
     found = throttled("position-control", 1, 24, hz=hz, sampling=Sampling(every=MS), probe=end_of_pause)
     ends = np.array([end for end in found.seen if end])
-    assert len(set(ends.tolist())) > 10 and ((ends - found.m.cfg.kswapd_wake) % (S // hz) == 0).all()
+    assert len(set(ends.tolist())) > 5 and ((ends - found.m.cfg.kswapd_wake) % (S // hz) == 0).all()
     assert found.metrics["stall_dirty_ns"] / found.metrics["dirty_pauses"] <= (S // 5 + 8 * S // hz)
 
 

@@ -13,7 +13,7 @@ from model.layout import NONE
 from model.mm import soft_tree, state, victims
 from model.mm.gfp import GFP_HIGHUSER_MOVABLE
 from model.mm.mempolicy import ALL_NODES
-from model.units import KiB, MiB
+from model.units import MS, PAGE, KiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import (
     ANON,
@@ -283,8 +283,9 @@ def test_a_full_group_tries_five_times_until_5_8_and_sixteen_times_since():
 
 
 def test_limit_reclaim_writes_file_pages_in_3_1_and_leaves_them_to_the_flusher_since_3_2():
-    region = Region(kind="file", disk="d")
-    host = machine(16, disks={"d": Disk()})
+    # A write of its own for every page: a flusher that reclaim has woken waits for the full queue, reclaim does not.
+    region = Region(kind="file", access="read", disk="d", fragment=PAGE)
+    host = machine(16, disks={"d": Disk(write_latency=MS)})
     found = {
         kernel: run(
             Cell(kernel=kernel, machine=host, tasks={"t": given(region, cgroup="a")}, cgroups={"a": Cgroup(max=MiB)}),

@@ -101,7 +101,7 @@ def shadow_of(era: str, anon: bool) -> tuple[int, int]:
     built = machine_of(one(era, machine(16, swap=ZRAM)))
     built.memory.table("lruvecs")[0].nonresident_age = 1000
     built.memory.table("frames")[100].state = ANON if anon else 0
-    left = call(built, "evict", 100, 16)
+    left = call(built, "evict", 100, 0)
     return int(built.memory.table("lruvecs")[0].nonresident_age), left
 
 

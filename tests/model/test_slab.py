@@ -1,5 +1,6 @@
 """Slab pages, objects and their lists: a page goes with its last object, users keep objects, groups pay."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.description import Cgroup, Region, SlabCache, Stream, Sysctl, Task
-from model.units import PAGE, MiB
+from model.description import Cgroup, Node, Region, SlabCache, Stream, Sysctl, Task
+from model.units import PAGE, US, MiB
 from tests.model.cells import reads, run, writes
 from tests.model.slab_cells import FORMULAS, VFS, alive, frees, names, slab_cell
 
@@ -140,6 +141,19 @@ def metadata(draw: Any) -> tuple[Any, ...]:
         stream=Stream(kind="loop", params=reader), memory=(Region(kind="file", access="read", disk="d"),)
     )
     return variant, slab, tasks, draw(st.sampled_from([(16,), (16, 8)])), draw(st.sampled_from([0, 50, 100, 200]))
+
+
+def test_who_wants_an_object_that_another_task_makes_waits_for_it():
+    """Two tasks look the same names up at the same time, on a disk that takes a while: every one is read once."""
+    regions = names("dentry", objects=300, disk="d")
+    tasks = {f"t{i}": Task(stream=Stream(kind="given"), memory=regions) for i in range(2)}
+    cell = slab_cell("6.18", tasks=tasks, mib=(16,))
+    cell = replace(cell, machine=replace(cell.machine, nodes=(Node(memory=16 * MiB, cpus=2),)))
+    found = run(cell, dict.fromkeys(tasks, reads(range(300)))).metrics
+    for cache in ("dentry", "inode"):
+        assert found[f"slab.{cache}.created"] == found[f"slab.{cache}.objects"] == 300
+    assert found["slab.dentry.misses"] == found["slab.dentry.hits"] == found["disk.d.pages_read"] == 300
+    assert found["elapsed_ns"] >= 300 * 94 * US, "one after the other"
 
 
 @FEW

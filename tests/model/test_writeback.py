@@ -22,7 +22,7 @@ from model.mm.pageout import may_write_to_queue
 from model.mm.state import IO_NORMAL
 from model.mm.writeback import wakeup_flushers
 from model.units import MS, PAGE, KiB, MiB, S
-from tests.model.actors import Entered, due, go_on, kswapd_of, life, own_scan_of, waiting
+from tests.model.actors import Entered, due, flusher_of, go_on, kswapd_of, life, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task
 
@@ -61,7 +61,7 @@ def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
 
 def woken_flusher(built: Built) -> int:
     """The actor that is the flusher of the first wb, asked to write everything."""
-    who = int(built.memory.m.cfg.nr_tasks + built.memory.m.cfg.nr_nodes)
+    who = flusher_of(built)
     if not built.memory.table("actors")[who].stack:
         go_on(built, who)  # it rests
     wakeup_flushers(built.memory.m, 0)
@@ -361,28 +361,29 @@ def test_a_task_that_is_killed_in_its_sleep_takes_nobodys_turn():
     """Two tasks wait for the queue; the first is killed there: it wakes for nothing, the second gets the request."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
     m, disk = built.memory.m, built.memory.m.disks[0]
-    limit = int(disk.nr_requests)
+    limit, now = int(disk.nr_requests), int(m.clock.now)
     disk.nr_allocated = 1 << 20
     first, second = (Entered(built, t, take_request, 0) for t in (0, 1))
     assert waiting(built, disk.room) == [0, 1] and first.until == second.until == FOREVER
     built.memory.table("pte")[int(built.memory.table("tasks")[0].pte_start)] = 1  # it has something to lose
     kill_largest(m)
-    assert built.memory.table("tasks")["killed"].tolist() == [1, 0] and first.until == 0 + m.clock.now
+    assert built.memory.table("tasks")["killed"].tolist() == [1, 0] and first.until == now
     assert first.go_on() == FOREVER and waiting(built, disk.room) == [1, 0]
     disk.nr_allocated = limit - 1
-    wake_for_request(m, 0, 7)
-    assert second.until == 7 and second.go_on(7) == 0 and waiting(built, disk.room) == [0]
+    wake_for_request(m, 0, now + 7)
+    assert second.until == now + 7 and second.go_on(now + 7) == 0 and waiting(built, disk.room) == [0]
     disk.nr_allocated = limit - 1
-    wake_for_request(m, 0, 9)
-    assert first.until == 9 and first.go_on(9) == 0 and waiting(built, disk.room) == []
+    wake_for_request(m, 0, now + 9)
+    assert first.until == now + 9 and first.go_on(now + 9) == 0 and waiting(built, disk.room) == []
 
 
 def test_an_empty_queue_wakes_everybody():
     """Who is woken may need no request any more: nobody may be left asleep then."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
     both = [Entered(built, t, look_once, 0) for t in (0, 1)]
-    wake_for_request(built.memory.m, 0, 7)
-    assert [task.until for task in both] == [7, 7] and waiting(built, built.memory.m.disks[0].room) == []
+    at = int(built.memory.m.clock.now) + 7
+    wake_for_request(built.memory.m, 0, at)
+    assert [task.until for task in both] == [at, at] and waiting(built, built.memory.m.disks[0].room) == []
 
 
 def test_a_file_that_fsync_cleaned_is_young_when_it_becomes_dirty_again():
