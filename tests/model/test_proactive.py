@@ -42,8 +42,8 @@ def test_the_percentile_of_past_minutes(share: int, wanted: int):
 
 
 def test_a_third_of_the_pages_does_not_compress():
-    found = [controller.compresses.py_func(owner, 31) for owner in range(50_000)]
-    assert 0.68 < sum(found) / len(found) < 0.70 and all(controller.compresses.py_func(owner, 0) for owner in range(99))
+    found = [controller.compresses.fn(owner, 31) for owner in range(50_000)]
+    assert 0.68 < sum(found) / len(found) < 0.70 and all(controller.compresses.fn(owner, 0) for owner in range(99))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def loop(seconds: int) -> np.ndarray:
 def test_far_memory_compresses_what_is_cold_and_compresses():
     done = run(far_cell(), np.concatenate([writes(HOT), writes(COLD), loop(15)]))
     found = done.metrics
-    stored = sum(controller.compresses.py_func(page, 31) for page in COLD)
+    stored = sum(controller.compresses.fn(page, 31) for page in COLD)
     assert found["pgsteal_proactive"] == found["nr_swap_used"] == stored and found["pswpin"] == 0
     assert found["far_rejected"] == len(COLD) - stored, "each of the others is tried once"
     assert found["proactive_ns"] >= stored * 3000

@@ -8,21 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import check_writeback
-from model.block.get_request import get_request
-from model.block.wait import wait_for_request, wake_for_request
 from model.build import Built
-from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
-from model.layout import NONE
 from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
-from model.mm.oom import kill_largest
 from model.mm.pageout import may_write_to_queue
-from model.mm.state import IO_NORMAL
 from model.mm.writeback import wakeup_flushers
 from model.units import MS, PAGE, KiB, MiB, S
-from tests.model.actors import Entered, due, flusher_of, go_on, kswapd_of, life, own_scan_of, waiting
+from tests.model.actors import due, flusher_of, go_on, kswapd_of, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task
 
@@ -340,50 +334,6 @@ def test_a_slow_disk_holds_up_the_reclaimer_that_writes_to_it():
     assert done.metrics["reclaim_queue_ns"] > done.metrics["elapsed_ns"] // 2
     assert 0 < done.metrics["stall_request_ns"] <= done.metrics["reclaim_queue_ns"]
     assert done.metrics["stall_request_ns"] < done.metrics["stall_alloc_ns"]
-
-
-@life
-def take_request(m, disk):
-    """The running task wants a request."""
-    get_request(m, disk, IO_NORMAL, NONE)
-    m.disks[disk].nr_allocated += 1
-    return 0
-
-
-@life
-def look_once(m, disk):
-    """The running task waits for room, and needs no request when it wakes."""
-    wait_for_request(m, disk)
-    return 0
-
-
-def test_a_task_that_is_killed_in_its_sleep_takes_nobodys_turn():
-    """Two tasks wait for the queue; the first is killed there: it wakes for nothing, the second gets the request."""
-    built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
-    m, disk = built.memory.m, built.memory.m.disks[0]
-    limit, now = int(disk.nr_requests), int(m.clock.now)
-    disk.nr_allocated = 1 << 20
-    first, second = (Entered(built, t, take_request, 0) for t in (0, 1))
-    assert waiting(built, disk.room) == [0, 1] and first.until == second.until == FOREVER
-    built.memory.table("pte")[int(built.memory.table("tasks")[0].pte_start)] = 1  # it has something to lose
-    kill_largest(m)
-    assert built.memory.table("tasks")["killed"].tolist() == [1, 0] and first.until == now
-    assert first.go_on() == FOREVER and waiting(built, disk.room) == [1, 0]
-    disk.nr_allocated = limit - 1
-    wake_for_request(m, 0, now + 7)
-    assert second.until == now + 7 and second.go_on(now + 7) == 0 and waiting(built, disk.room) == [0]
-    disk.nr_allocated = limit - 1
-    wake_for_request(m, 0, now + 9)
-    assert first.until == now + 9 and first.go_on(now + 9) == 0 and waiting(built, disk.room) == []
-
-
-def test_an_empty_queue_wakes_everybody():
-    """Who is woken may need no request any more: nobody may be left asleep then."""
-    built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
-    both = [Entered(built, t, look_once, 0) for t in (0, 1)]
-    at = int(built.memory.m.clock.now) + 7
-    wake_for_request(built.memory.m, 0, at)
-    assert [task.until for task in both] == [at, at] and waiting(built, built.memory.m.disks[0].room) == []
 
 
 def test_a_file_that_fsync_cleaned_is_young_when_it_becomes_dirty_again():

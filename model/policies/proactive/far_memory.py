@@ -22,7 +22,7 @@ PARAMS = {
         "1/100000 a minute",
         "promotions a minute the working set may suffer",
         "0.2 % a minute",
-        (0, 100_000, "a share"),
+        (0, None, "a page may be promoted more than once a minute"),
     ),
     "percentile": (
         98,
