@@ -16,7 +16,7 @@ ARGUMENTS = 5
 
 def life(fn: Callable[..., int]) -> Hook:
     """What an actor does: `fn(m, number)`, compiled as the hooks of that shape are."""
-    fn.__name__ = fn.__qualname__ = "actor_life"
+    fn.__name__ = "actor_life"
     return Hook(fn)
 
 

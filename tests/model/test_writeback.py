@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from model import check_writeback
 from model.build import Built
+from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
