@@ -25,7 +25,7 @@ def life(fn: Callable[..., int]) -> Hook:
 
 
 @intrinsic
-def _word(typingctx, address):
+def word(typingctx, address):
     """The integer at an address."""
 
     def codegen(context, builder, sig, args):
@@ -35,7 +35,7 @@ def _word(typingctx, address):
 
 
 @intrinsic
-def _put(typingctx, address, value):
+def put(typingctx, address, value):
     """Write an integer to an address."""
 
     def codegen(context, builder, sig, args):
@@ -60,8 +60,8 @@ def _call(typingctx, m, entry, a, b, c, d, e):
 @life
 def call_hook(m, at):
     """Call the hook whose address and arguments stand at address `at`, and leave there what it answered."""
-    a, b, c = _word(at + 8), _word(at + 16), _word(at + 24)
-    _put(at, _call(m, _word(at), a, b, c, _word(at + 32), _word(at + 40)))
+    a, b, c = word(at + 8), word(at + 16), word(at + 24)
+    put(at, _call(m, word(at), a, b, c, word(at + 32), word(at + 40)))
     return 0
 
 
@@ -109,9 +109,9 @@ def go_on(built: Built, who: int, at: int | None = None) -> int:
     m = built.memory.m
     if at is not None:
         m.clock.now = at
-    if not built.memory.table("actors")[who].stack:
-        schedule(m, who, NEVER)
     resume(m, who)
+    if not sleeps(m, who):
+        schedule(m, who, NEVER)
     return asleep_until(built, who)
 
 
