@@ -338,7 +338,7 @@ def _new_for_write(m, t, file, index):
     """A page that write() fills whole, nothing of it read; 0 = out of memory."""
     me, disk = current(m), files(m)[file].disk
     me.backing_dev = disk + 1 if disk != NONE else 0
-    added = add_to_cache(m, t, file, index, GFP_HIGHUSER_MOVABLE | (WRITE if disk != NONE else 0))
+    added = add_to_cache(m, t, file, index, GFP_HIGHUSER_MOVABLE | WRITE)
     me.backing_dev = 0
     return added != NONE
 

@@ -1,6 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from model.core.sleep import cond_resched
+from model.core.sleep import cond_resched, current
 from model.jit import caller, frames, hook, kernel, memcgs, scans, tasks
 from model.layout import NONE
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
@@ -52,7 +52,7 @@ def _mark_of(zone, gfp, level):
 def get_page_from_freelist(m, gfp, nid, nodemask, level):
     """A frame from the first allowed zone of node `nid`'s zonelist that stays above its mark, or NONE.
 
-    At the low watermark a page for write() (__GFP_WRITE) comes from a zone within its dirty limit only.
+    At the low watermark a page for write() (__GFP_WRITE) to a disk comes from a zone within its dirty limit only.
     """
     home, cpu, highest = m.nodes[nid], m.clock.cpu, gfp_zone(gfp)
     for i in range(home.nr_zonelist):
@@ -60,7 +60,7 @@ def get_page_from_freelist(m, gfp, nid, nodemask, level):
         zone = m.zones[z]
         if zone.kind > highest or not nodemask >> zone.node & 1:
             continue
-        if level == LOW and gfp & WRITE and not dirty_ok(m, z):
+        if level == LOW and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
             continue
         ok = level == NO_WATERMARKS or watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if not ok and m.cfg.zone_reclaim_mode and home.distance[zone.node] <= RECLAIM_DISTANCE and gfp & DIRECT_RECLAIM:

@@ -24,16 +24,16 @@ def _compiled_only(*_: int) -> int:
     raise AssertionError("these tests run compiled kernels")
 
 
-_word = intrinsic("tests.model.actors_ir", "word", _compiled_only)
-_put = intrinsic("tests.model.actors_ir", "put", _compiled_only)
+word = intrinsic("tests.model.actors_ir", "word", _compiled_only)
+put = intrinsic("tests.model.actors_ir", "put", _compiled_only)
 _call = intrinsic("tests.model.actors_ir", "call", _compiled_only)
 
 
 @life
 def call_hook(m, at):
     """Call the hook whose address and arguments stand at address `at`, and leave there what it answered."""
-    a, b, c = _word(at + 8), _word(at + 16), _word(at + 24)
-    _put(at, _call(m, _word(at), a, b, c, _word(at + 32), _word(at + 40)))
+    a, b, c = word(at + 8), word(at + 16), word(at + 24)
+    put(at, _call(m, word(at), a, b, c, word(at + 32), word(at + 40)))
     return 0
 
 
@@ -81,9 +81,9 @@ def go_on(built: Built, who: int, at: int | None = None) -> int:
     m = built.memory.m
     if at is not None:
         m.clock.now = at
-    if not built.memory.table("actors")[who].stack:
-        schedule(m, who, NEVER)
     resume(m, who)
+    if not sleeps(m, who):
+        schedule(m, who, NEVER)
     return asleep_until(built, who)
 
 

@@ -116,13 +116,14 @@ def twice(built: Built) -> None:
 
 
 def nowhere(built: Built) -> None:
-    table = np.flatnonzero(frames(built)["state"] & state.KERNEL)[0]
-    frames(built)[int(table)].state &= ~state.KERNEL
+    table = frames(built)[int(np.flatnonzero(frames(built)["state"] & state.KERNEL)[0])]
+    table.state &= ~state.KERNEL
+    table.kind = 0
 
 
 def lost_kernel_page(built: Built) -> None:
     kernel = np.flatnonzero(frames(built)["state"] & state.KERNEL)[0]
-    frames(built)[kernel].state = 0
+    frames(built)[kernel].state = frames(built)[kernel].kind = 0
 
 
 def present(built: Built) -> int:

@@ -92,14 +92,14 @@ def test_far_memory_waits_for_the_warm_up_and_heeds_its_limit():
     tight = run(
         far_cell(slo=10, percentile=100, warmup_minutes=6), np.concatenate([writes(HOT), writes(COLD), again])
     ).metrics
-    loose = run(far_cell(slo=900_000), np.concatenate([writes(HOT), writes(COLD), again])).metrics
+    loose = run(far_cell(slo=100_000), np.concatenate([writes(HOT), writes(COLD), again])).metrics
     assert tight["pswpin"] == 0 < loose["pswpin"]
 
 
 def test_a_page_written_again_is_tried_again():
     again = np.concatenate([writes(COLD), loop(8)])
     once = run(far_cell(), np.concatenate([writes(HOT), writes(COLD), loop(10)])).metrics["far_rejected"]
-    done = run(far_cell(slo=900_000), np.concatenate([writes(HOT), writes(COLD), loop(10), again]))
+    done = run(far_cell(slo=100_000, percentile=10), np.concatenate([writes(HOT), writes(COLD), loop(10), again]))
     assert done.metrics["far_rejected"] == 2 * once
 
 
