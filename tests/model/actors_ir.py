@@ -40,3 +40,13 @@ def call(typingctx, m, entry, a, b, c, d, e):
         return builder.call(builder.inttoptr(args[1], kind.as_pointer()), [record, *args[2:]])
 
     return types.int64(M, *[types.int64] * (1 + ARGUMENTS)), codegen
+
+
+@intrinsic
+def local(typingctx, size):
+    """Address of `size` bytes in the caller's frame."""
+
+    def codegen(context, builder, sig, args):
+        return builder.ptrtoint(builder.alloca(ir.IntType(8), size=args[0]), I64)
+
+    return types.int64(types.int64), codegen

@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 from llvmlite import binding as llvm  # noqa: F401
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from benchmarks.sleep import resident
 from model import api, place_actors
@@ -21,7 +17,7 @@ from model.build import Built
 from model.core import stacks
 from model.core.sleep import ALL, FOREVER, cond_resched, resume, sleep_until, wait, wake, wake_actor
 from model.description import Cell, Region, Stream, Task
-from model.jit import actors, kernel
+from model.jit import actors, intrinsic, kernel
 from model.mm.state import ASLEEP_IN_INTERRUPT
 from tests.model.actors import Entered, asleep_until, due, go_on, life, put, waiting, word
 from tests.model.cells import machine, machine_of
@@ -226,34 +222,24 @@ def test_ten_thousand_tasks_asleep_at_once_keep_their_locals_and_little_memory()
 FRAME = 4096
 
 
-@intrinsic
-def _local(typingctx):
-    """Address of a local of FRAME bytes in the caller's frame."""
-
-    def codegen(context, builder, sig, args):
-        return builder.ptrtoint(cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(8), FRAME)), ir.IntType(64))
-
-    return types.int64(), codegen
+def _compiled_only(*_: int) -> int:
+    raise AssertionError("these tests run compiled kernels")
 
 
-@kernel
-def _deeper(m, depth):
-    """The sum of 0 to `depth`, each number kept in a frame of its own until all are there."""
-    place = _local()
-    actors(m)[m.clock.actor].index = place  # where it is seen by others it cannot be optimized away
-    put(place, depth)
-    below = 0
-    if depth:
-        below = _deeper(m, depth - 1)
-    else:
-        sleep_until(m, m.clock.now + 1)
-    return below + word(place)
+_local = intrinsic("tests.model.actors_ir", "local", _compiled_only)
 
 
 @life
 def descend(m, depth):
-    """Call oneself so many times, sleep, return."""
-    actors(m)[m.clock.actor].index = _deeper(m, depth)
+    """Fill `depth` + 1 frames from the top of the stack down, sleep, return the sum of what stands in them."""
+    place = _local((depth + 1) * FRAME)
+    top, found = place + (depth + 1) * FRAME, 0
+    for i in range(depth + 1):
+        put(top - (i + 1) * FRAME, i)
+    sleep_until(m, m.clock.now + 1)
+    for i in range(depth + 1):
+        found += word(top - (i + 1) * FRAME)
+    actors(m)[m.clock.actor].index = found
     return 0
 
 
