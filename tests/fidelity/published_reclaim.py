@@ -100,8 +100,9 @@ MISSING = {  # how the case begins, quantity -> the mechanism whose absence make
         "CPUs are not shared: there, 64 threads and eight kswapds that found nothing clean had four"
     ),
     ("4096M8N simple-wb", "pages written"): (
-        "far too few are written at all: CPUs are not shared, so eight kswapds keep up where there they shared four with "
-        "the writers; which of two such small counts is larger then hangs on the order of events (argued, not tested)"
+        "far too few are written at all: CPUs are not shared, so eight kswapds keep up where there they shared "
+        "four with the writers; which of two such small counts is larger then hangs on the order of events "
+        "(argued, not tested)"
     ),
     ("xfs", "pages written by reclaim"): (
         "file systems differ in their answers only; that xfs cleans the neighbours of a page that reclaim has it write "
