@@ -117,7 +117,7 @@ def test_no_kernel_of_the_core_is_compiled_again(tmp_path: Path):
     api.simulate(cell(None, 5000))
     before = kernels()
     api.simulate(cell(outside(written(tmp_path)), 5000))
-    names = {new.split()[1] for new in kernels() - before}
+    names = {new.split()[-2] for new in kernels() - before}  # "hook NAME MODULE.FUNCTION VERSION"
     assert {found.split(".")[-1] for found in names} == {"check_references", "refault"}
     assert all(found.startswith("outside_lru_fifo") for found in names)
 

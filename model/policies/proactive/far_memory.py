@@ -22,7 +22,7 @@ PARAMS = {
         "1/100000 a minute",
         "promotions a minute the working set may suffer",
         "0.2 % a minute",
-        (0, None, "a page may be promoted more than once a minute"),
+        (0, 10_000_000, "each page a hundred times a minute: no limit any more"),
     ),
     "percentile": (
         98,
