@@ -285,6 +285,14 @@ def controller(m, number):
 
 
 @kernel
+def time_up(m):
+    """The time of whoever sleeps goes on until the run ends."""
+    for t in range(m.cfg.nr_tasks):
+        if tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED:
+            tasks(m)[t].time = max(tasks(m)[t].time, m.cfg.duration)
+
+
+@kernel
 def run(m):
     """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `clock.actor` the task that wants events.
 
@@ -296,6 +304,7 @@ def run(m):
         if m.clock.tasks_left == 0:
             return FINISHED
         if min(first, next_completion(m)) >= m.cfg.duration:
+            time_up(m)
             return TIME_UP
         if m.cfg.sample_ns and min(first, next_completion(m)) >= m.clock.next_sample:
             return SAMPLE_DUE

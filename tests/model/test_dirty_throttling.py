@@ -64,6 +64,16 @@ def test_writers_are_held_near_the_limit_at_the_speed_of_the_disk(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_who_sleeps_when_the_run_ends_has_lasted_to_its_end(form):
+    found = throttled(form, 10, 100, duration=2 * S)
+    asleep = [asleep_until(found.built, who) for who in range(10)]
+    assert max(asleep) > 2 * S, "nobody slept beyond the end"
+    assert found.metrics["elapsed_ns"] < 2.1 * S
+    assert min(found.metrics[f"task.t{i}.elapsed_ns"] for i in range(10)) >= 2 * S
+    assert found.metrics["nr_written"] * PAGE / found.metrics["elapsed_ns"] * 1000 < 1.01 * RATE
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_nobody_sleeps_below_freerun(form):
     found = throttled(form, 2, 5)
     assert found.metrics["dirty_pauses"] == found.metrics["stall_dirty_ns"] == 0
