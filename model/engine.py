@@ -304,8 +304,11 @@ def run(m):
         if m.clock.tasks_left == 0:
             return FINISHED
         if min(first, next_completion(m)) >= m.cfg.duration:
-            time_up(m)
-            return TIME_UP
+            if m.cfg.duration < NEVER:
+                time_up(m)
+                return TIME_UP
+            panic(m, STUCK, who)  # everybody waits for something that nobody will do
+            continue
         if m.cfg.sample_ns and min(first, next_completion(m)) >= m.clock.next_sample:
             return SAMPLE_DUE
         if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:

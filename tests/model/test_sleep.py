@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from llvmlite import binding as llvm  # noqa: F401
 
@@ -16,11 +18,14 @@ from model.actors import NEVER, earliest, schedule
 from model.build import Built
 from model.core import stacks
 from model.core.sleep import ALL, FOREVER, cond_resched, resume, sleep_until, wait, wake, wake_actor
-from model.description import Cell, Region, Stream, Task
+from model.description import Cell, Disk, Region, Stream, Task
+from model.events import FSYNC, OP_SHIFT
+from model.guard import ModelError
 from model.jit import actors, intrinsic, kernel
 from model.mm.state import ASLEEP_IN_INTERRUPT
+from model.units import MS
 from tests.model.actors import Entered, asleep_until, due, go_on, life, put, waiting, word
-from tests.model.cells import machine, machine_of
+from tests.model.cells import given, machine, machine_of, reads, run, writes
 from tests.model.test_pure_python import cell as small_cell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -331,3 +336,25 @@ def test_a_done_actor_begins_anew_and_gives_its_stack_back():
         pausing = Entered(built, 1, pause, 1000)
         assert built.memory.m.stacks.spare == spare - 1 and asleep_until(built, 1) == at + 1000
         assert pausing.go_on(at + 1000) == 0 and built.memory.m.stacks.spare == spare
+
+
+def test_a_task_asleep_when_time_is_up_has_run_until_then():
+    """Its first turn never ended: all of it was spent asleep over the slow disk."""
+    disk = Disk(parallel=1, read_latency=MS)
+    file = Region(kind="file", access="read", disk="d", readahead=0)
+    cell = Cell(kernel="6.18", machine=machine(64, disks={"d": disk}), tasks={"t": given(file)}, duration=100_500_000)
+    found = run(cell, reads(range(1000))).metrics
+    assert found["elapsed_ns"] == found["task.t.elapsed_ns"] == 100_500_000
+    assert found["stall_file_ns"] == pytest.approx(100 * MS, rel=0.02)
+
+
+def test_when_everybody_waits_for_what_nobody_will_do_the_cell_is_broken():
+    """A disk that starts no request again: an error, unless the cell's time is limited."""
+    dead = Disk(kind="hdd", stall_from=0)
+    file = Region(kind="file", access="read", disk="d", readahead=0)
+    cell = Cell(kernel="6.18", machine=machine(64, disks={"d": dead}), tasks={"t": given(file)})
+    stuck = np.concatenate([writes(range(10)), [FSYNC << OP_SHIFT]])
+    with pytest.raises(ModelError, match="no actor can make progress"):
+        run(cell, stuck)
+    found = run(replace(cell, duration=10**9), stuck).metrics
+    assert found["elapsed_ns"] == 10**9 and found["nr_written"] == 0 < found["nr_writeback"]
