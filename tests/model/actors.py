@@ -102,6 +102,7 @@ def waiting(built: Built, queue: Any) -> list[int]:
     found, at = [], int(queue.first)
     while at:
         found.append(at - 1)
+        assert len(found) <= len(built.memory.table("actors")), "a queue bites its tail"
         at = int(built.memory.table("actors")[at - 1].next)
     assert (found[-1] + 1 if found else 0) == int(queue.last)
     return found

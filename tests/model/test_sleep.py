@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llvmlite import binding as llvm  # noqa: F401
 
 from benchmarks.sleep import resident
 from model import api, place_actors
@@ -292,6 +291,7 @@ def test_stacks_of_libc_give_the_same_numbers(era, monkeypatch):
 
 
 ASSEMBLE = """
+from llvmlite import binding as llvm
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()
 llvm.initialize_native_asmparser()
