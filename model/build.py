@@ -12,6 +12,7 @@ from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMA
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import (
     fault,
+    kswapd,
     limits,
     page_alloc,
     page_io,
@@ -52,6 +53,7 @@ CORE_HOOKS = (
     engine.task_turn,
     engine.scanner,
     engine.controller,
+    kswapd.kswapd,
     writeback.flusher,
 )
 # For lruvecs with an active and an inactive list, and for limits since 3.9; other variants define their own.

@@ -9,7 +9,7 @@ from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
 from model.core.actor import actor
-from model.core.sleep import current, resume, sleep_until, sleeps
+from model.core.sleep import awake_ns, current, resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
 from model.jit import actors, caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
 from model.layout import NONE
@@ -266,9 +266,9 @@ def task_turn(m, t):
 def scanner(m, number):
     """A scanner of accessed bits: works, sleeps until its next round, for ever."""
     while True:
-        started = m.clock.now - current(m).slept
+        started = awake_ns(m)
         at = idle_step(m, number)
-        m.vm.idle_scan_ns += m.clock.now - current(m).slept - started
+        m.vm.idle_scan_ns += awake_ns(m) - started
         sleep_until(m, at)
     return 0
 
@@ -277,9 +277,9 @@ def scanner(m, number):
 def controller(m, number):
     """A proactive reclaimer in user space: decides, has memory reclaimed, sleeps, for ever."""
     while True:
-        started = m.clock.now - current(m).slept
+        started = awake_ns(m)
         at = proactive_step(m, number)
-        m.vm.proactive_ns += m.clock.now - current(m).slept - started
+        m.vm.proactive_ns += awake_ns(m) - started
         sleep_until(m, at)
     return 0
 

@@ -66,6 +66,7 @@ TABLE = {
         CORE,
         ("actor_life", "actor", "what it does, once"),
         ("task_turn", "task", "runs until its turn ends"),
+        ("kswapd", "node", "balance_pgdat, for ever"),
         ("flusher", "wb", "writes what is dirty, for ever"),
         ("scanner", "scanner", "idle_step, for ever"),
         ("controller", "controller", "proactive_step, for ever"),
@@ -97,7 +98,8 @@ TABLE = {
     ),
     **_of(
         "kswapd",
-        ("kswapd", "node", "the daemon: sleeps, balances the node, for ever"),
+        ("balance_pgdat", "node", "reclaim on it until it is balanced or this is in vain; 0"),
+        ("kswapd_try_to_sleep", "node", "rest until somebody wakes its daemon, unless there is more to do; 0"),
         ("kswapd_needed", "zone highest_zoneidx", "1 = an allocation that left the zone low should wake the daemon"),
     ),
     **_of(

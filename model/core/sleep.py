@@ -21,6 +21,12 @@ def current(m):
     return actors(m)[m.clock.actor]
 
 
+@kernel
+def awake_ns(m):
+    """Its clock without what it slept (ns): the difference of two is what it worked."""
+    return m.clock.now - current(m).slept
+
+
 @hook
 def actor_life(m, who):
     """What runs on an actor's stack: what the actor does, once; then the stack is free for another."""

@@ -63,7 +63,7 @@ IO_BACKGROUND, IO_NORMAL, IO_URGENT = 0, 1, 2
 DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS = 0, 1, 2, 3, 4
 
 OK, OUT_OF_MEMORY = 0, 1  # what serving an access comes to
-RUNNABLE, DONE, NEED_EVENTS, KILLED, BLOCKED = 0, 1, 2, 3, 4
+RUNNABLE, DONE, NEED_EVENTS, KILLED = 0, 1, 2, 3
 MOVABLE = 1  # migratetype of everything the model allocates so far
 DEF_PRIORITY, SWAP_CLUSTER_MAX = 12, 32
 ONE_TOUCH, TWO_TOUCH = 1, 2  # cfg.lru_gen: generations as in 6.1, or as reworked in 6.14; 0: two lists

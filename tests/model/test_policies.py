@@ -5,15 +5,16 @@ import pytest
 from model import registry
 from model.core.sleep import FOREVER
 from model.description import Variant
+from model.jit import caller
 from model.mm import shadow
+from model.mm.kswapd import NAP_NS
 from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
 from model.mm.swap import window as window_of
 from model.mm.swap import window_first, window_pages
-from model.policies.kswapd import all_zones, any_zone
-from model.policies.kswapd.any_zone import NAP_NS
 from tests.model.actors import Entered, begin_anew, kswapd_of, life
 from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one
 
+kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
 OLD, NEW = ("3.1", "3.15", "4.19", "5.8"), ("5.15", "6.18")
 
 
@@ -309,16 +310,9 @@ def test_adaptive_swap_readahead_grows_with_hits_and_faces_the_direction_of_faul
 
 
 @life
-def node_daemon(m, nid):
-    """What kswapd does between two runs, since 4.8."""
-    any_zone.kswapd_try_to_sleep(m, nid)
-    return 0
-
-
-@life
-def zone_daemon(m, nid):
-    """The same before."""
-    all_zones.kswapd_try_to_sleep(m, nid)
+def end_of_run(m, nid):
+    """What kswapd does between two runs."""
+    kswapd_try_to_sleep(m, nid)
     return 0
 
 
@@ -331,7 +325,7 @@ def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
 
     def sleeps() -> bool:
         """Whether the daemon, at the end of its nap if it takes one, goes to sleep instead of starting over."""
-        nap = Entered(built, daemon, zone_daemon if era in ("3.1", "3.15") else node_daemon, 0)
+        nap = Entered(built, daemon, end_of_run, 0)
         if nap.until:
             assert nap.until - built.memory.m.clock.now == NAP_NS
             nap.go_on(nap.until)

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from model import registry
 from model.hooks import HOOKS, MAX_PARAMS, TABLE
 from model.variant_check import faults
 from runner.cli import main
+from tests.edited import Edited
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""First in, first out, with a parameter and a kernel of its own."""
@@ -45,21 +45,8 @@ def check_references(m, pfn, young, executable):
 '''
 
 
-@dataclass(frozen=True)
-class Case:
-    """`old` in the good file replaced by `new`: the line of the fault, and words of what is said about it."""
-
-    old: str
-    new: str
-    words: str
-    line: int = 0
-
-    def text(self) -> str:
-        assert self.old in GOOD, self.old
-        return GOOD.replace(self.old, self.new, 1)
-
-    def expected_line(self) -> int:
-        return self.line or GOOD[: GOOD.index(self.old)].count("\n") + 1
+class Case(Edited):
+    valid = GOOD
 
 
 HEAD = "def check_references(m, pfn, young, executable):"
@@ -69,7 +56,7 @@ CASES = [
     Case(HEAD, HEAD.replace(", executable", ""), "takes 3 arguments, the hook has 4; write def check_references(m, f"),
     Case(HEAD, HEAD.replace("executable", "*rest"), "the hook has 4 plain ones"),
     Case(HEAD, HEAD.replace("executable", "executable=0"), "the hook has 4 plain ones"),
-    Case(HEAD, "def kswapd(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
+    Case(HEAD, "def balance_pgdat(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
     Case(HEAD, "def shrink_batch(m, s):", "a hook of the core, which no variant replaces"),
     Case("    while True:", "    while young:", "ends without an answer on some path", 20),
     Case("        young += 1", "        break", "ends without an answer on some path", 20),

@@ -1,6 +1,6 @@
 """Malformed configurations: what is written, and what must be said about it at which line."""
 
-from dataclasses import dataclass
+from tests.edited import Edited
 
 VALID = """\
 experiment: demo
@@ -52,23 +52,8 @@ report:
 """
 
 
-@dataclass(frozen=True)
-class Case:
-    """`old` in the valid configuration replaced by `new`: the line of the error and words of its message."""
-
-    old: str
-    new: str
-    words: str
-    line: int = 0
-
-    def text(self) -> str:
-        """The malformed file."""
-        assert self.old in VALID, self.old
-        return VALID.replace(self.old, self.new, 1)
-
-    def expected_line(self) -> int:
-        """The line of the change, unless said otherwise."""
-        return self.line or VALID[: VALID.index(self.old)].count("\n") + 1
+class Case(Edited):
+    valid = VALID
 
 
 CASES = [

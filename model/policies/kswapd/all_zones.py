@@ -7,9 +7,9 @@ priority 12 while a zone is still below high; between passes from priority 9 dow
 met, and the daemon does not sleep between passes.
 """
 
-from model.core.actor import actor
-from model.core.sleep import FOREVER, cond_resched, current, wait
+from model.core.sleep import FOREVER, cond_resched, wait
 from model.jit import caller, hook, kernel, scans
+from model.mm.kswapd import NAP_NS
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import UNDER_WRITEBACK
@@ -23,7 +23,6 @@ PARAMS = {
                   "mm/vmscan.c: kswapd_shrink_zone, 3.15"),
 }  # fmt: skip
 KSWAPD_AXIS = 1  # row of this axis in m.params
-NAP_NS = 100_000_000
 GAP_RATIO = 100  # KSWAPD_ZONE_BALANCE_GAP_RATIO
 ALL_IT_HAS = 1 << 40
 age_anon = caller("age_anon")
@@ -139,7 +138,7 @@ def lower_priorities(m, s, nid):
     return False
 
 
-@kernel
+@hook
 def balance_pgdat(m, nid):
     """Reclaim on the node until every zone is balanced that can be."""
     s, balanced = own_scan(m), False
@@ -148,9 +147,10 @@ def balance_pgdat(m, nid):
         cond_resched(m)
         balanced = lower_priorities(m, s, nid)
     end_reclaim(m, s)
+    return 0
 
 
-@kernel
+@hook
 def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
     node = m.nodes[nid]
@@ -161,15 +161,4 @@ def kswapd_try_to_sleep(m, nid):
     else:
         m.clock.pass_over = m.cfg.check
         wait(m, node.kswapd_wait, FOREVER)
-
-
-@actor(per="node")
-def kswapd(m, nid):
-    """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
-    node = m.nodes[nid]
-    wait(m, node.kswapd_wait, FOREVER)
-    while True:
-        began = m.clock.now - current(m).slept
-        balance_pgdat(m, nid)
-        node.vm.kswapd_ns += m.clock.now - current(m).slept - began
-        kswapd_try_to_sleep(m, nid)
+    return 0

@@ -5,9 +5,9 @@ watermarks, and the priority falls when a pass scanned less than that or reclaim
 the daemon gives up until direct reclaim makes progress.
 """
 
-from model.core.actor import actor
-from model.core.sleep import FOREVER, cond_resched, current, wait
+from model.core.sleep import FOREVER, cond_resched, wait
 from model.jit import caller, hook, kernel, scans
+from model.mm.kswapd import NAP_NS
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import clear_flags
@@ -16,7 +16,6 @@ from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
-NAP_NS = 100_000_000  # HZ/10
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
@@ -69,7 +68,7 @@ def kswapd_shrink_node(m, s, nid):
     return sc.nr_scanned >= sc.nr_to_reclaim or sc.nr_reclaimed >= sc.nr_to_reclaim
 
 
-@kernel
+@hook
 def balance_pgdat(m, nid):
     """Reclaim on the node until a zone is balanced or priority 1 has been tried; count a run that gave nothing."""
     s, node, reclaimed = own_scan(m), m.nodes[nid], 0
@@ -88,6 +87,7 @@ def balance_pgdat(m, nid):
         node.kswapd_failures = 0
     elif not balanced(m, nid, node.highest_zoneidx):
         node.kswapd_failures += 1
+    return 0
 
 
 @kernel
@@ -102,7 +102,7 @@ def prepare_kswapd_sleep(m, nid):
     return False
 
 
-@kernel
+@hook
 def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
     node, undisturbed = m.nodes[nid], True
@@ -115,15 +115,4 @@ def kswapd_try_to_sleep(m, nid):
         m.vm.kswapd_high_wmark_hit_quickly += 1
     else:
         m.vm.kswapd_low_wmark_hit_quickly += 1
-
-
-@actor(per="node")
-def kswapd(m, nid):
-    """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
-    node = m.nodes[nid]
-    wait(m, node.kswapd_wait, FOREVER)
-    while True:
-        began = m.clock.now - current(m).slept
-        balance_pgdat(m, nid)
-        node.vm.kswapd_ns += m.clock.now - current(m).slept - began
-        kswapd_try_to_sleep(m, nid)
+    return 0
