@@ -14,6 +14,8 @@ from benchmarks.limits import random_updates
 from benchmarks.measure import Row, python, run_child, say
 from model import api, engine
 from model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Task
+from model.results import counted
+from model.state.machine import progress
 from model.units import PAGE, GiB, MiB
 
 ERA = "6.18"
@@ -44,8 +46,8 @@ def per_second(what: Cell, counter: str) -> tuple[float, float]:
         why = run(m)
         end = time.process_time()
         inside += end - start
-        count = m.clock.accesses if counter == "accesses" else m.vm[counter]
-        marks.append((int(count), int(m.clock.accesses), inside, end))
+        count = progress(m).accesses if counter == "accesses" else counted(m)[counter]
+        marks.append((int(count), int(progress(m).accesses), inside, end))
         return why
 
     with patch.object(engine, "run", timed):

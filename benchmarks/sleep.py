@@ -8,8 +8,9 @@ from model.build import Built, build
 from model.core.sleep import resume, sleep_until
 from model.core.stacks import Stacks
 from model.description import Cell, Machine, Node, Region, Stream, Task
-from model.jit import actors, hook, kernel
+from model.jit import hook, kernel
 from model.registry import resolve
+from model.state.actor import actors, turn
 from model.units import MiB
 
 ROUNDS = 1_000_000
@@ -17,13 +18,13 @@ ROUNDS = 1_000_000
 
 @kernel
 def _three_deep(m, x):
-    sleep_until(m, m.clock.now + 10 + x)
+    sleep_until(m, m.now + 10 + x)
     return x + 1
 
 
 @kernel
 def _two_deep(m, x):
-    return _three_deep(m, x) + m.clock.actor % 2
+    return _three_deep(m, x) + turn(m).actor % 2
 
 
 @hook
@@ -32,7 +33,7 @@ def controller(m, number):
     slept = 0
     while True:
         slept += _two_deep(m, slept % 7)
-        actors(m)[m.clock.actor].index = slept
+        actors(m)[turn(m).actor].index = slept
     return slept
 
 

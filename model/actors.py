@@ -4,7 +4,9 @@ A leaf holds the time at which an actor wants to run, NEVER while it rests; an i
 children. The lower of two slots wins a tie.
 """
 
-from model.jit import kernel, runqueue
+from model.jit import kernel
+from model.state.actor import runqueue
+from model.state.machine import run_settings
 
 NEVER = 1 << 62
 
@@ -12,7 +14,7 @@ NEVER = 1 << 62
 @kernel
 def schedule(m, slot, at):
     """Actor `slot` wants to run at time `at` (ns; NEVER: not until somebody wakes it)."""
-    tree, i = runqueue(m), m.cfg.actor_leaves + slot
+    tree, i = runqueue(m), run_settings(m).actor_leaves + slot
     tree[i] = at
     while i > 1:
         i >>= 1
@@ -26,10 +28,10 @@ def schedule(m, slot, at):
 def earliest(m):
     """(slot of the actor that runs next, its time, the time of the one after it)."""
     tree, i, second = runqueue(m), 1, NEVER
-    while i < m.cfg.actor_leaves:
+    while i < run_settings(m).actor_leaves:
         left = 2 * i
         if tree[left] == tree[i]:
             second, i = min(second, tree[left + 1]), left
         else:
             second, i = min(second, tree[left]), left + 1
-    return i - m.cfg.actor_leaves, tree[i], second
+    return i - run_settings(m).actor_leaves, tree[i], second

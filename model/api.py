@@ -15,8 +15,14 @@ from model.build import Built, build, expand
 from model.cache import ROOT
 from model.description import Cell
 from model.guard import ModelError, told, why_broken
-from model.layout import CHUNK, FRAME, LRUVEC, MANY_TASKS, OBJECT, PAGE_CGROUP, SMALL_CHUNK
 from model.mm.state import RUNNABLE
+from model.state.actor import turn
+from model.state.lru import LRUVEC
+from model.state.machine import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
+from model.state.machine import progress as progress_of
+from model.state.memcg import PAGE_CGROUP
+from model.state.page import FRAME
+from model.state.slab import OBJECT
 from model.units import PAGE
 from model.yardstick import cell as measure
 
@@ -55,22 +61,22 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total)
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
     m, samples = built.memory.m, results.Samples(built)
-    m.cfg.check = int(check)
+    run_settings(m).check = int(check)
     assert built.stacks is not None
     with built.stacks.watched():
         while True:
             why = _run(m)
-            if m.clock.broken:
-                raise ModelError(f"{why_broken(m)}, {int(m.clock.accesses)} accesses in")
+            if m.broken:
+                raise ModelError(f"{why_broken(m)}, {int(progress_of(m).accesses)} accesses in")
             if check:
                 conservation.verify(built)
             if why == engine.WANT_EVENTS:
-                feed.refill(int(m.clock.actor))
+                feed.refill(int(turn(m).actor))
             elif why == engine.SAMPLE_DUE:
                 samples.take()
             elif why != engine.PASS_OVER:
                 break
-    misses = built.memory.table("missed")[: int(m.clock.accesses)].astype(bool) if record_misses else None
+    misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
     return Outcome(results.metrics(built), samples.series(), misses)
 
 
@@ -91,7 +97,7 @@ class _Feed:
 
     def __init__(self, built: Built, events: dict[str, Iterator[np.ndarray]]) -> None:
         self.tasks, self.buffer = built.memory.table("tasks"), built.memory.table("stream")
-        self.chunk = int(built.memory.m.cfg.chunk)
+        self.chunk = int(run_settings(built.memory.m).chunk)
         self.sources = [iter(events[name]) for name in built.tasks]
         self.left: list[np.ndarray] = [np.empty(0, np.int64)] * len(self.sources)
 

@@ -7,8 +7,9 @@ from types import ModuleType
 from model import engine, numa, registry
 from model.core import sleep
 from model.description import Cell, Task, Variant
-from model.jit import HOOKS, Hook, bind
-from model.layout import BLOOM_BYTES, CHUNK, MANY_TASKS, MAX_IO, PRIORITIES, SMALL_CHUNK, Memory
+from model.hooks import HOOKS
+from model.jit import Hook, bind
+from model.layout import Memory
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import (
     fault,
@@ -34,6 +35,18 @@ from model.place_nodes import place_lruvecs, place_nodes
 from model.place_slab import place_slab, slab_rows, space_table
 from model.place_tasks import File, expand, file_table, place_tasks, region_pages
 from model.place_writeback import place_writeback, wb_count
+from model.state.block import MAX_IO
+from model.state.fault import fault_settings
+from model.state.generations import BLOOM_BYTES, generation_settings
+from model.state.idle import damon, idle_costs, idle_settings, watch
+from model.state.lru import lru_settings
+from model.state.machine import CHUNK, MANY_TASKS, SMALL_CHUNK, costs, geometry, progress, run_settings
+from model.state.memcg import PRIORITIES, memcg_settings, memcg_state
+from model.state.page import alloc_settings
+from model.state.reclaim import reclaim_settings
+from model.state.slab import slab_settings
+from model.state.swap import swap_settings
+from model.state.writeback import writeback_settings
 from model.units import PAGE, S
 
 __all__ = ["CORE_HOOKS", "DEFAULT_HOOKS", "Built", "build", "expand", "region_pages"]
@@ -61,11 +74,23 @@ DEFAULT_HOOKS = (
     two_lists.lruvec_begin, two_lists.lruvec_round, two_lists.lruvec_end, rmap.page_referenced, limits.limit_reclaim,
 )  # fmt: skip
 SLAB_HOOKS = (page_alloc.slab_frame, slab_lookup.slab_access)  # bound, and so compiled, where there are slab caches
-COSTS = (  # of the machine's costs, those the record holds under the same name
-    "syscall", "copy_page", "scan_page", "reclaim_page", "swap_path", "io_path", "buddy", "kswapd_wake", "lru_lock",
-    "rmap_check", "pfn_walk", "damon_sample", "lruvec_visit", "walk_pte",
-    "slab_lookup", "slab_object_alloc", "slab_object_scan", "slab_object_free",
-)  # fmt: skip
+COSTS = {  # of the machine's costs, those that a mechanism's settings hold under the same name
+    costs: ("syscall", "copy_page", "io_path", "kswapd_wake", "lru_lock"),
+    alloc_settings: ("buddy",),
+    reclaim_settings: ("scan_page", "reclaim_page"),
+    swap_settings: ("swap_path",),
+    memcg_settings: ("lruvec_visit",),
+    generation_settings: ("walk_pte",),
+    idle_costs: ("rmap_check", "pfn_walk", "damon_sample"),
+    slab_settings: ("slab_lookup", "slab_object_alloc", "slab_object_scan", "slab_object_free"),
+}
+ERA = {  # the same of the kernel's era
+    reclaim_settings: ("tlb_batched", "mapped_counts_twice", "plug_requests"),
+    lru_settings: ("activates_in_batch",),
+    memcg_settings: ("charge_retries", "kmem_accounting"),
+    fault_settings: ("recency_by_advice", "anon_exclusive", "swapin_writable", "readahead_by_order"),
+    writeback_settings: ("start_all", "fixed_chunk", "counts_unstable", "commits_visits"),
+}
 
 
 def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> Built:
@@ -81,7 +106,12 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     if not cell.slab:
         modules["shrinker"] = registry.load("shrinker", Variant(variant="none"))
     rows = table_rows(cell, tasks, pages, files, len(groups), record_misses)
-    memory = Memory(**rows, **memcg_rows(cell, modules, rows), **slab_rows(cell, spaces, len(groups)))
+    memory = Memory(
+        **rows,
+        **machine_rows(cell, len(tasks)),
+        **memcg_rows(cell, modules, rows),
+        **slab_rows(cell, spaces, len(groups)),
+    )
     built = Built(memory, cell, list(tasks), groups, list(cell.machine.disks), list(cell.machine.swap))
     place_wbs(built)
     _config(built, modules, record_misses)
@@ -90,7 +120,7 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     place_lruvecs(built, servers)
     place_devices(built, servers)
     place_cgroups(built)
-    if built.memory.m.cfg.memcg_lru:
+    if memcg_settings(built.memory.m).memcg_lru:
         online_all(built.memory.m)
     place_slab(built, modules["shrinker"], spaces)
     place_tasks(built, tasks, pages, files, spaces)
@@ -142,8 +172,19 @@ def actor_count(cell: Cell, tasks: Mapping[str, Task], groups: int) -> int:
     return len(tasks) + 2 * len(cell.machine.nodes) + wb_count(cell, groups) + 2
 
 
+def machine_rows(cell: Cell, tasks: int) -> dict[str, int | tuple[int, int]]:
+    """The same for tables that go with the machine's nodes, CPUs, zones and devices, and with its tasks."""
+    machine, zones = cell.machine, len(numa.zones_of(cell.machine))
+    nodes, cpus, disks = len(machine.nodes), sum(node.cpus for node in machine.nodes), len(machine.disks)
+    return {
+        "nodes": nodes, "cpus": cpus, "zones": zones, "pcps": (cpus, zones), "scanners": nodes, "node_count": nodes,
+        "task_count": tasks, "disks": disks, "bdis": disks, "links": len(machine.links),
+        "swaps": len(machine.swap),
+    }  # fmt: skip
+
+
 def generational(cell: Cell) -> int:
-    """What `cfg.lru_gen` is for the cell's lists: 0, ONE_TOUCH or TWO_TOUCH."""
+    """What `lru_gen` is for the cell's lists: 0, ONE_TOUCH or TWO_TOUCH."""
     variant = cell.policy["lru"]
     if not getattr(registry.load("lru", variant), "GENERATIONS", False):
         return 0
@@ -170,50 +211,44 @@ def power_of_two(n: int) -> int:
 
 def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int) -> None:
     cell, m = built.cell, built.memory.m
-    cfg, vm = m.cfg, cell.vm
+    vm = cell.vm
     machine = cell.machine
-    cfg.nr_frames = len(built.memory.table("frames"))
-    cfg.nr_nodes, cfg.nr_cpus = len(machine.nodes), sum(node.cpus for node in machine.nodes)
-    cfg.nr_memcgs, cfg.nr_tasks, cfg.online_cpus = len(built.cgroups), len(built.tasks), cfg.nr_cpus
-    cfg.zone_lruvecs = 1 if modules["lru"].SCOPE == "zone" else 0
-    cfg.lru_gen = generational(cell)
-    cfg.swappiness = vm.swappiness if vm.swappiness is not None else 60
-    cfg.page_cluster = vm.page_cluster if vm.page_cluster is not None else 3
-    cfg.min_unmapped_ratio = vm.min_unmapped_ratio if vm.min_unmapped_ratio is not None else 1
+    geometry(m).nr_frames = len(built.memory.table("frames"))
+    geometry(m).nr_nodes, geometry(m).nr_cpus = len(machine.nodes), sum(node.cpus for node in machine.nodes)
+    geometry(m).nr_memcgs, geometry(m).nr_tasks = len(built.cgroups), len(built.tasks)
+    geometry(m).online_cpus = geometry(m).nr_cpus
+    lru_settings(m).zone_lruvecs = 1 if modules["lru"].SCOPE == "zone" else 0
+    lru_settings(m).lru_gen = generational(cell)
+    reclaim_settings(m).swappiness = vm.swappiness if vm.swappiness is not None else 60
+    swap_settings(m).page_cluster = vm.page_cluster if vm.page_cluster is not None else 3
+    reclaim_settings(m).min_unmapped_ratio = vm.min_unmapped_ratio if vm.min_unmapped_ratio is not None else 1
     far = max(max(row) for row in numa.distances(machine)) > 30
-    cfg.zone_reclaim_mode = vm.zone_reclaim_mode if vm.zone_reclaim_mode is not None else int(far)
-    cfg.lru_batch, cfg.charge_batch = modules["pcp"].LRU_BATCH, modules["pcp"].CHARGE_BATCH
-    cfg.stocks = modules["pcp"].STOCKS
-    cfg.swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
-    cfg.quantum, cfg.section_shift, cfg.hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
-    cfg.duration = cell.duration if cell.duration is not None else 1 << 62
-    cfg.tlb_flush = machine.tlb_flush if machine.tlb_flush is not None else 0
-    cfg.sample_accesses, cfg.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
-    cfg.record_misses = 1 if record_misses else 0
-    cfg.chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
-    m.damon.rng, m.clock.memcg_rng = _seed(cell, "damon"), _seed(cell, "memcg-lru")
-    cfg.idle_tracking, cfg.cold_after = int(_scanners(built, modules) > 0), cell.sampling.cold_after
+    alloc_settings(m).zone_reclaim_mode = vm.zone_reclaim_mode if vm.zone_reclaim_mode is not None else int(far)
+    lru_settings(m).lru_batch, memcg_settings(m).charge_batch = modules["pcp"].LRU_BATCH, modules["pcp"].CHARGE_BATCH
+    memcg_settings(m).stocks = modules["pcp"].STOCKS
+    swap_settings(m).swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
+    run_settings(m).quantum, geometry(m).section_shift, geometry(m).hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
+    run_settings(m).duration = cell.duration if cell.duration is not None else 1 << 62
+    run_settings(m).tlb_flush = machine.tlb_flush if machine.tlb_flush is not None else 0
+    run_settings(m).sample_accesses, run_settings(m).sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
+    run_settings(m).record_misses = 1 if record_misses else 0
+    run_settings(m).chunk = len(built.memory.table("stream")) // max(1, len(built.tasks))
+    damon(m).rng, memcg_state(m).memcg_rng = _seed(cell, "damon"), _seed(cell, "memcg-lru")
+    watch(m).idle_tracking, idle_settings(m).cold_after = int(_scanners(built, modules) > 0), cell.sampling.cold_after
     if configure := getattr(modules["idle"], "configure", None):
-        configure(cfg, cell.policy["idle"].params)
-    era = registry.eras()[cell.kernel]
-    cfg.tlb_batched, cfg.mapped_counts_twice = int(era.tlb_batched), int(era.mapped_counts_twice)
-    cfg.activates_in_batch = int(era.activates_in_batch)
-    cfg.recency_by_advice, cfg.kmem_accounting = int(era.recency_by_advice), int(era.kmem_accounting)
-    cfg.anon_exclusive, cfg.swapin_writable = int(era.anon_exclusive), int(era.swapin_writable)
-    cfg.readahead_by_order = int(era.readahead_by_order)
-    cfg.start_all, cfg.fixed_chunk = int(era.start_all), int(era.fixed_chunk)
-    cfg.counts_unstable, cfg.commits_visits = int(era.counts_unstable), int(era.commits_visits)
-    cfg.plug_requests = era.plug_requests
-    m.clock.next_sample = cfg.sample_accesses or cfg.sample_ns
-    m.clock.next_flush = 2 * S
-    costs = machine.costs
-    for name in COSTS:
-        setattr(cfg, name, getattr(costs, name))
-    cfg.double_lru, cfg.memcg_lru = int(double_lru(cell, modules)), int(memcg_lru(modules))
-    cfg.soft_limits = int(has_soft_limit(cell) and not cfg.memcg_lru)
-    cfg.charge_retries = era.charge_retries
-    cfg.lru_lock *= 2 if cfg.double_lru else 1
-    cfg.minor_anon, cfg.minor_file, cfg.tlb = costs.minor_fault_anon, costs.minor_fault_file, costs.tlb_shootdown
+        configure(m, cell.policy["idle"].params)
+    progress(m).next_sample = run_settings(m).sample_accesses or run_settings(m).sample_ns
+    progress(m).next_flush = 2 * S
+    for source, homes in ((machine.costs, COSTS), (registry.eras()[cell.kernel], ERA)):
+        for home, names in homes.items():
+            for name in names:
+                setattr(home(m), name, int(getattr(source, name)))
+    lru_settings(m).double_lru, memcg_settings(m).memcg_lru = int(double_lru(cell, modules)), int(memcg_lru(modules))
+    memcg_settings(m).soft_limits = int(has_soft_limit(cell) and not memcg_settings(m).memcg_lru)
+    costs(m).lru_lock *= 2 if lru_settings(m).double_lru else 1
+    fault_settings(m).minor_anon = machine.costs.minor_fault_anon
+    fault_settings(m).minor_file = machine.costs.minor_fault_file
+    reclaim_settings(m).tlb = machine.costs.tlb_shootdown
 
 
 def _seed(cell: Cell, stream: str) -> int:
@@ -223,7 +258,7 @@ def _seed(cell: Cell, stream: str) -> int:
 
 def _scanners(built: Built, modules: Mapping[str, ModuleType]) -> int:
     """How many scanners of accessed bits there are."""
-    return {"": 0, "node": int(built.memory.m.cfg.nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
+    return {"": 0, "node": int(geometry(built.memory.m).nr_nodes), "machine": 1}[modules["idle"].SCANNERS]
 
 
 def _hooks(built: Built, modules: Mapping[str, ModuleType]) -> list[Hook]:

@@ -7,8 +7,14 @@ import numpy as np
 
 from model import check_slab, check_writeback
 from model.build import Built
-from model.layout import MAX_GENS, MAX_ORDER, MEMCG_BINS, MEMCG_GENS, MIGRATETYPES, NONE
+from model.core.record import NONE
 from model.mm import state
+from model.state.generations import MAX_GENS
+from model.state.lru import lru_settings
+from model.state.machine import MEMCG_BINS, MEMCG_GENS, cpus, geometry, nodes
+from model.state.memcg import memcg_settings
+from model.state.page import MAX_ORDER, MIGRATETYPES, pcps, zones
+from model.state.swap import swaps
 
 USER = state.LRU | state.BATCHED | state.ISOLATED  # where a page of a task or file is
 
@@ -57,34 +63,35 @@ def _chain(frames: np.ndarray, head: int, limit: int) -> list[int]:
 
 def _free_blocks(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for z in range(int(m.cfg.nr_zones)):
+    for z in range(int(geometry(m).nr_zones)):
         free = 0
         for order in range(MAX_ORDER):
             for mt in range(MIGRATETYPES):
-                area = m.zones[z].areas[order, mt]
+                area = zones(m)[z].areas[order, mt]
                 for pfn in _chain(frames, int(area.head), int(area.nr_free)):
                     seen[pfn : pfn + (1 << order)] += 1
                     free += 1 << order
                     _require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
         _require(
-            free == m.zones[z].nr_free, lambda z=z, free=free: f"zone {z} counts {m.zones[z].nr_free} free, has {free}"
+            free == zones(m)[z].nr_free,
+            lambda z=z, free=free: f"zone {z} counts {zones(m)[z].nr_free} free, has {free}",
         )
 
 
 def _pcps(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for cpu in range(int(m.cfg.nr_cpus)):
-        for z in range(int(m.cfg.nr_zones)):
-            chain = _chain(frames, int(m.pcps[cpu, z].head), int(m.pcps[cpu, z].n))
-            _require(len(chain) == m.pcps[cpu, z].n, lambda cpu=cpu, z=z: f"per-CPU list {cpu}/{z} miscounts")
+    for cpu in range(int(geometry(m).nr_cpus)):
+        for z in range(int(geometry(m).nr_zones)):
+            chain = _chain(frames, int(pcps(m)[cpu, z].head), int(pcps(m)[cpu, z].n))
+            _require(len(chain) == pcps(m)[cpu, z].n, lambda cpu=cpu, z=z: f"per-CPU list {cpu}/{z} miscounts")
             seen[chain] += 1
 
 
 def _lists(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    groups = 1 if m.cfg.double_lru else len(built.cgroups)
-    for lv in range(groups * int(m.cfg.nr_zones)):
+    groups = 1 if lru_settings(m).double_lru else len(built.cgroups)
+    for lv in range(groups * int(geometry(m).nr_zones)):
         for lru in range(4):
             rows = built.memory.table("lruvecs")[lv].lists[lru]
             chain = np.array(_chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
@@ -98,7 +105,7 @@ def _lists(built: Built, seen: np.ndarray) -> None:
                 lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
             )
             _require(
-                m.cfg.double_lru or (frames["memcg"][chain] == built.memory.table("lruvecs")[lv].memcg).all(),
+                lru_settings(m).double_lru or (frames["memcg"][chain] == built.memory.table("lruvecs")[lv].memcg).all(),
                 lambda lv=lv: f"lruvec {lv} holds another group's page",
             )
 
@@ -106,10 +113,10 @@ def _lists(built: Built, seen: np.ndarray) -> None:
 def _group_lists(built: Built) -> None:
     """The second lists of the double LRU: every page of a group on its group's list of the same kind, and no other."""
     m, frames, links = built.memory.m, built.memory.table("frames"), built.memory.table("page_cgroup")
-    if not m.cfg.double_lru:
+    if not lru_settings(m).double_lru:
         return
     seen = np.zeros(len(frames), dtype=np.int8)
-    for lv in range(int(m.cfg.nr_zones), len(built.cgroups) * int(m.cfg.nr_zones)):
+    for lv in range(int(geometry(m).nr_zones), len(built.cgroups) * int(geometry(m).nr_zones)):
         vec = built.memory.table("lruvecs")[lv]
         for lru in range(4):
             chain = np.array(_chain(links, int(vec.lists[lru].head), int(vec.lists[lru].n)), dtype=np.int64)
@@ -133,13 +140,13 @@ def _generation(states: np.ndarray) -> np.ndarray:
 def _lruvec_numbers(built: Built, pages: np.ndarray) -> np.ndarray:
     """Number of the lruvec each page belongs to, while lists are a node's."""
     m = built.memory.m
-    return pages["memcg"].astype(np.int64) * int(m.cfg.nr_zones) + m.nodes["first_zone"][pages["node"]]
+    return pages["memcg"].astype(np.int64) * int(geometry(m).nr_zones) + nodes(m)["first_zone"][pages["node"]]
 
 
 def _generations(built: Built, seen: np.ndarray) -> None:
     """Every page of a generation stands in one list of its lruvec, kind and zone; sizes count what pages say."""
     m, frames = built.memory.m, built.memory.table("frames")
-    kinds = m.zones["kind"]
+    kinds = zones(m)["kind"]
     for lv, g in enumerate(built.memory.table("lrugens")):
         oldest, newest = g.min_seq, int(g.max_seq)
         _require(
@@ -168,10 +175,10 @@ def _generations(built: Built, seen: np.ndarray) -> None:
 def _memcg_lru(built: Built) -> None:
     """Every group stands once on every node, in a list of the old or the young generation, and is counted there."""
     m, table = built.memory.m, built.memory.table("lrugens")
-    if not m.cfg.memcg_lru:
+    if not memcg_settings(m).memcg_lru:
         return
-    for nid in range(int(m.cfg.nr_nodes)):
-        node = m.nodes[nid]
+    for nid in range(int(geometry(m).nr_nodes)):
+        node = nodes(m)[nid]
         first, live = int(node.first_zone), {int(node.memcg_seq + i) % MEMCG_GENS for i in range(2)}
         seen = np.zeros(len(built.cgroups), dtype=np.int64)
         for gen in range(MEMCG_GENS):
@@ -184,10 +191,10 @@ def _memcg_lru(built: Built) -> None:
                     len(chain) == rows.n
                     and (mine["memcg_gen"] == gen).all()
                     and (mine["memcg_bin"] == place).all()
-                    and all(lv % int(m.cfg.nr_zones) == first for lv in chain),
+                    and all(lv % int(geometry(m).nr_zones) == first for lv in chain),
                     lambda nid=nid: f"a list of groups of node {nid} is wrong",
                 )
-                np.add.at(seen, np.array(chain, dtype=np.int64) // int(m.cfg.nr_zones), 1)
+                np.add.at(seen, np.array(chain, dtype=np.int64) // int(geometry(m).nr_zones), 1)
                 standing += len(chain)
             _require(
                 standing == node.memcg_nr[gen] and (standing == 0 or gen in live),
@@ -201,23 +208,23 @@ def _list_sizes(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     listed = frames[(frames["state"] & state.LRU) != 0]
     active = (listed["state"] & state.ACTIVE) != 0
-    if m.cfg.lru_gen:
+    if lru_settings(m).lru_gen:
         _require(not active.any(), lambda: "a page in a generation has the active flag")
         newest = built.memory.table("lrugens")["max_seq"][_lruvec_numbers(built, listed)]
         active = np.isin((newest - _generation(listed["state"])) % MAX_GENS, (0, 1))
     lru = np.where(listed["state"] & state.ANON, 0, 2) + active
-    for z in range(int(m.cfg.nr_zones)):
+    for z in range(int(geometry(m).nr_zones)):
         found = np.bincount(lru[listed["zone"] == z], minlength=4)
         _require(
-            (found == m.zones[z].nr_lru).all(),
-            lambda z=z, found=found: f"zone {z} counts {m.zones[z].nr_lru} pages on its lists, has {found}",
+            (found == zones(m)[z].nr_lru).all(),
+            lambda z=z, found=found: f"zone {z} counts {zones(m)[z].nr_lru} pages on its lists, has {found}",
         )
 
 
 def _batches(built: Built, seen: np.ndarray) -> None:
     m = built.memory.m
-    for cpu in range(int(m.cfg.nr_cpus)):
-        seen[m.cpus[cpu].pfn[: int(m.cpus[cpu].n)]] += 1
+    for cpu in range(int(geometry(m).nr_cpus)):
+        seen[cpus(m)[cpu].pfn[: int(cpus(m)[cpu].n)]] += 1
 
 
 def _kernel(built: Built, seen: np.ndarray) -> None:
@@ -286,13 +293,13 @@ def _caches(built: Built) -> None:
         )
         _require(len(cached) == holding, lambda name=name: f"a frame with a slot is not in the {name} table")
     _require(
-        int((built.memory.table("swapmap") > 0).sum()) == int(m.swaps["used"].sum()), lambda: "swap slots miscounted"
+        int((built.memory.table("swapmap") > 0).sum()) == int(swaps(m)["used"].sum()), lambda: "swap slots miscounted"
     )
-    _require(len(filed) == int(m.zones["nr_file"].sum()), lambda: "file pages miscounted")
+    _require(len(filed) == int(zones(m)["nr_file"].sum()), lambda: "file pages miscounted")
     mapped = int((filed["mapcount"] > 0).sum())
     _require(
-        mapped == int(m.zones["nr_mapped"].sum()),
-        lambda: f"nr_mapped counts {m.zones['nr_mapped'].sum()}, there are {mapped}",
+        mapped == int(zones(m)["nr_mapped"].sum()),
+        lambda: f"nr_mapped counts {zones(m)['nr_mapped'].sum()}, there are {mapped}",
     )
 
 
@@ -300,7 +307,7 @@ def _charges(built: Built) -> None:
     m, frames, rows = built.memory.m, built.memory.table("frames"), built.memory.table("memcgs")
     live = frames[((frames["state"] & USER) != 0) | (((frames["state"] & state.NEW) != 0) & (frames["memcg"] >= 0))]
     own = np.bincount(live["memcg"], minlength=len(rows)) + rows["kmem"]
-    for cpu in m.cpus[: int(m.cfg.nr_cpus)]:
+    for cpu in cpus(m)[: int(geometry(m).nr_cpus)]:
         np.add.at(own, cpu.stock_memcg, cpu.stock)
     before = np.concatenate([[0], np.cumsum(own)])
     expected = before[rows["end"]] - before[:-1]  # descendants are the numbers up to `end`

@@ -3,9 +3,11 @@
 import numpy as np
 
 from model.build import Built
-from model.layout import NONE
+from model.core.record import NONE
 from model.mm import state
 from model.mm.list_lru import BUSY, LISTED, PINNING
+from model.state.machine import geometry, node_count
+from model.state.slab import slab_settings
 from model.units import PAGE
 
 
@@ -33,7 +35,7 @@ def _pages(built: Built) -> list[str]:
         problems.append("slab pages miscount their objects, or an object is on a page that is none")
     if (frames["slot"][slabs] < 1).any():
         problems.append("a slab page without objects was not given back")
-    per_list = len(built.cgroups) * int(built.memory.m.cfg.nr_nodes)
+    per_list = len(built.cgroups) * int(geometry(built.memory.m).nr_nodes)
     owner = frames["owner"][slabs] // per_list
     if not (owner[np.searchsorted(slabs, rows["page"] - 1)] == of).all():
         problems.append("an object is on a page of another cache")
@@ -43,8 +45,8 @@ def _pages(built: Built) -> list[str]:
         problems.append("a slab cache miscounts its pages")
     if not (caches["created"] - caches["freed"] - caches["dropped"] == caches["nr_objects"]).all():
         problems.append("a slab cache has other objects than were made and not freed")
-    here = np.bincount(frames["node"][slabs], minlength=int(built.memory.m.cfg.nr_nodes))
-    if [int(node.vm.nr_slab_pages) for node in built.memory.m.nodes[: len(here)]] != here.tolist():
+    here = np.bincount(frames["node"][slabs], minlength=int(geometry(built.memory.m).nr_nodes))
+    if node_count(built.memory.m)["nr_slab_pages"][: len(here)].tolist() != here.tolist():
         problems.append("a node miscounts its slab pages")
     return problems
 
@@ -64,7 +66,7 @@ def _partial(built: Built) -> list[str]:
         if count != row.n:
             return [f"partial list {number} counts {row.n} pages, has {count}"]
     slabs = np.flatnonzero(frames["state"] & state.SLAB)
-    per_list = len(built.cgroups) * int(built.memory.m.cfg.nr_nodes)
+    per_list = len(built.cgroups) * int(geometry(built.memory.m).nr_nodes)
     places = caches["per_page"][frames["owner"][slabs] // per_list]
     wanted = slabs[frames["slot"][slabs] < places]
     return [] if sorted(listed) == wanted.tolist() else ["the partial lists miss or repeat a page"]
@@ -74,7 +76,7 @@ def _lists(built: Built) -> list[str]:
     """Each list of unused objects holds the marked objects of its cache, node and group."""
     rows, caches = built.memory.table("objects"), built.memory.table("slab_caches")
     frames, spaces = built.memory.table("frames"), built.memory.table("spaces")
-    nodes, seen = int(built.memory.m.cfg.nr_nodes), 0
+    nodes, seen = int(geometry(built.memory.m).nr_nodes), 0
     for c, cache in enumerate(caches):
         unused = 0
         for offset in range(len(built.cgroups) * nodes):
@@ -115,7 +117,7 @@ def _pins(built: Built) -> list[str]:
 
 def _bytes(built: Built) -> list[str]:
     """Since 5.9: bytes charged to a group are those of its objects, in pages with less than two to spare."""
-    if not built.memory.m.cfg.slab_by_bytes:
+    if not slab_settings(built.memory.m).slab_by_bytes:
         return []
     groups, caches = built.memory.table("memcgs"), built.memory.table("slab_caches")
     _, rows, of = _objects(built)

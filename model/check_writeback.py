@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from model.build import Built
-from model.layout import NONE
+from model.core.record import NONE
 from model.mm import state
 from model.mm.inodes import B_DIRTY, B_MORE_IO, WRITING
 from model.mm.nfs import COMMIT
+from model.state.block import block_state, disks
+from model.state.page import zones
+from model.state.writeback import writeback_count, writeback_settings
 
 
 def violations(built: Built) -> list[str]:
@@ -34,22 +37,28 @@ def _counts(built: Built) -> Iterator[str]:
     backed, wbs = files["disk"] != NONE, built.memory.table("wbs")
     unstable = _unstable(built)
     for flag, of_file, of_zone, of_wb, total in (
-        (state.DIRTY, "nr_dirty", "nr_file_dirty", "nr_reclaimable", m.vm.nr_dirty),
-        (state.WRITEBACK, "nr_writeback", "nr_writeback", "nr_writeback", m.vm.nr_writeback + m.vm.nr_unstable),
+        (state.DIRTY, "nr_dirty", "nr_file_dirty", "nr_reclaimable", writeback_count(m).nr_dirty),
+        (
+            state.WRITEBACK,
+            "nr_writeback",
+            "nr_writeback",
+            "nr_writeback",
+            writeback_count(m).nr_writeback + writeback_count(m).nr_unstable,
+        ),
     ):
         marked = pages[(pages["state"] & flag) != 0]
         by_file = np.bincount(marked["slot"], minlength=len(files))
         if (by_file[backed] != files[of_file][backed]).any() or by_file[~backed].any():
             yield f"{of_file} of files is {files[of_file].tolist()}, they have {by_file.tolist()}"
         everything = np.concatenate([marked, _swap_writes(built)]) if flag == state.WRITEBACK else marked
-        by_zone = np.bincount(everything["zone"], minlength=len(m.zones))
-        if (by_zone != m.zones[of_zone]).any():
+        by_zone = np.bincount(everything["zone"], minlength=len(zones(m)))
+        if (by_zone != zones(m)[of_zone]).any():
             yield f"{of_zone} of zones is wrong"
         by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(wbs))
         counted = wbs[of_wb] - unstable if flag == state.DIRTY else wbs[of_wb] + unstable
         if len(wbs) and (by_wb != counted).any():
             yield f"{of_wb} of wbs is wrong"
-        if built.memory.m.cfg.cgroup_writeback:
+        if writeback_settings(built.memory.m).cgroup_writeback:
             yield from _groups(built, of_file, everything)
         if len(everything) != total:
             yield f"{total} pages are counted as {of_file}, there are {len(everything)}"
@@ -68,15 +77,15 @@ def _unstable(built: Built) -> np.ndarray:
     """Pages of each wb that wait for a COMMIT or its answer, where they are counted apart."""
     found = np.zeros(len(built.memory.table("wbs")), dtype=np.int64)
     rows, files = built.memory.table("requests"), built.memory.table("files")
-    if not built.memory.m.cfg.counts_unstable:
+    if not writeback_settings(built.memory.m).counts_unstable:
         return found
     for number in _uncommitted(built):
         found[files["wb"][rows[number].file]] += rows[number].count
-    for number in built.memory.table("io")["what"][: int(built.memory.m.clock.nr_io)]:
+    for number in built.memory.table("io")["what"][: int(block_state(built.memory.m).nr_io)]:
         if (
             number >= 0
             and rows[number].passed == COMMIT
-            and built.memory.m.disks[rows[number].disk].kind == state.DISK_NFS
+            and disks(built.memory.m)[rows[number].disk].kind == state.DISK_NFS
         ):
             found[files["wb"][rows[number].file]] += rows[number].pages
     return found
@@ -107,7 +116,7 @@ def _waiting(built: Built) -> list[int]:
     """Requests that some disk has still to serve, as its lists say."""
     rows = built.memory.table("requests")
     found: list[int] = []
-    for disk in built.memory.m.disks[: len(built.disks)]:
+    for disk in disks(built.memory.m)[: len(built.disks)]:
         if disk.depth == 0:
             continue
         for number in (int(disk.queue.head), int(disk.drive_head)):
@@ -128,7 +137,7 @@ def _rows(rows: np.ndarray, number: int) -> int:
 def _requests(built: Built) -> Iterator[str]:
     """Every page under writeback is in exactly one request, or its reclaimer has yet to send that."""
     m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
-    announced = built.memory.table("io")["what"][: int(m.clock.nr_io)]
+    announced = built.memory.table("io")["what"][: int(block_state(m).nr_io)]
     reads = [int(number) for number in announced[announced >= 0] if rows[number].read]
     announced = announced[~np.isin(announced, reads)]
     loose = [int(head) - 1 for head in built.memory.table("files")["commit_head"] if head]
@@ -148,8 +157,8 @@ def _requests(built: Built) -> Iterator[str]:
     if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():
         yield f"frame {int(np.argmax(seen != ((frames['state'] & state.WRITEBACK) != 0)))} is in {seen.max()} requests"
     used += sum(_rows(rows, head) for head in reads)
-    if used != m.clock.nr_requests:
-        yield f"{m.clock.nr_requests} requests are counted, {used} are in flight"
+    if used != block_state(m).nr_requests:
+        yield f"{block_state(m).nr_requests} requests are counted, {used} are in flight"
 
 
 def _inodes(built: Built) -> Iterator[str]:
@@ -175,9 +184,9 @@ def _inodes(built: Built) -> Iterator[str]:
 
 def _queues(built: Built) -> Iterator[str]:
     rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
-    numbers = announced[: int(built.memory.m.clock.nr_io)]
+    numbers = announced[: int(block_state(built.memory.m).nr_io)]
     waiting = _waiting(built)
-    for d, disk in enumerate(built.memory.m.disks[: len(built.disks)]):
+    for d, disk in enumerate(disks(built.memory.m)[: len(built.disks)]):
         if disk.kind in (state.DISK_STRIPE, state.DISK_NFS):
             continue
         in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)

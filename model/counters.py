@@ -23,11 +23,17 @@ def _table(text: str, unit: str = "pages") -> dict[str, Counter]:
     return counters
 
 
-VM_COUNTERS = _table("""
+FAULT_COUNTERS = _table("""
 pgfault | lower | page faults, minor and major | faults
 pgmajfault | lower | faults that had to read the page | faults
+""")
+
+ALLOC_COUNTERS = _table("""
 pgalloc | none | pages handed out by the allocator
 pgfree | none | pages given back to the allocator
+""")
+
+LRU_COUNTERS = _table("""
 pgactivate | none | pages moved to an active list
 pgdeactivate | none | pages moved from an active to an inactive list
 pgrefill | lower | pages scanned on active lists
@@ -36,6 +42,9 @@ pgrefill_file | lower | file pages scanned on active lists
 rotated_anon | none | anonymous pages that reclaim found in use: active ones referenced, inactive ones activated
 rotated_file | none | file pages that reclaim found in use: active ones referenced, inactive ones activated
 pgrotated | none | pages moved to the inactive tail when their writeback ended
+""")
+
+RECLAIM_COUNTERS = _table("""
 pgscan_kswapd | lower | inactive pages scanned by kswapd
 pgscan_direct | lower | inactive pages scanned by reclaiming tasks
 pgscan_proactive | none | inactive pages scanned because user space asked for reclaim
@@ -57,21 +66,33 @@ nr_throttled_written | none | pages written while reclaimers slept over writebac
 kswapd_high_wmark_hit_quickly | none | kswapd could not nap: a zone was below high at once | events
 zone_reclaim_success | none | node_reclaim calls that freed enough | events
 zone_reclaim_failed | lower | node_reclaim calls that did not | events
+""")
+
+SWAP_COUNTERS = _table("""
 pswpin | lower | pages read from swap
 pswpout | lower | pages written to swap
 swap_ra | none | pages read ahead from swap
 swap_ra_hit | higher | pages read ahead from swap and then used
+""")
+
+WORKINGSET_COUNTERS = _table("""
 workingset_refault_anon | lower | anonymous pages that came back after eviction
 workingset_refault_file | lower | file pages that came back after eviction
 workingset_activate_anon | none | anonymous refaults close enough to be activated at once
 workingset_activate_file | none | file refaults close enough to be activated at once
 workingset_restore_anon | none | anonymous refaults of pages evicted while part of the workingset
 workingset_restore_file | none | file refaults of pages evicted while part of the workingset
+""")
+
+PAGEOUT_COUNTERS = _table("""
 nr_vmscan_write | lower | pages that reclaim itself wrote
 writepage_file_kswapd | lower | file pages among them by kswapd, whatever their file system did (mm_vmscan_writepage)
 writepage_file_direct | lower | file pages among them by reclaiming tasks
 reclaim_queue_ns | lower | time in which reclaim waited for a free request of a disk's queue | ns
 nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as they are written
+""")
+
+WRITEBACK_COUNTERS = _table("""
 nr_dirtied | none | file pages that became dirty
 nr_written | none | file pages written back
 nr_unstable | none | pages a file server has answered for but not committed, when the run ends; counted to 5.8
@@ -84,18 +105,30 @@ nr_writeback | none | pages of files and of swap being written when the run ends
 nr_dirty_threshold | none | dirty pages at which writers are stopped, when somebody last asked
 nr_dirty_background_threshold | none | dirty pages from which the flushers write, when somebody last asked
 balance_dirty_pages | none | calls of writers into dirty throttling | events
+""")
+
+FILEMAP_COUNTERS = _table("""
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
+""")
+
+MEMCG_COUNTERS = _table("""
 memcg_visits | lower | lruvecs of groups that reclaim went through, pages in them or not | events
 soft_scan | lower | inactive pages scanned by soft limit reclaim, which the counters by reclaimer include
 soft_steal | none | pages reclaimed from groups over their soft limit
 page_cgroup_pages | lower | pages taken at boot for the page_cgroup of every frame
+""")
+
+SLAB_VM_COUNTERS = _table("""
 slabs_scanned | none | slab objects that shrinkers asked for | objects
 slab_objects_freed | none | slab objects freed by shrinkers | objects
 slab_pages_freed | none | slab pages given back by shrinkers: a page goes with its last object
 shrink_refused | none | shrinker calls refused for want of __GFP_FS | events
 shrink_raced | lower | shrinker calls that worked from, or overwrote, a count another caller had changed | events
 shrink_contended | lower | reclaim calls that shrank no slab because shrinker_rwsem was taken | events
+""")
+
+IDLE_COUNTERS = _table("""
 idle_scan_ns | lower | CPU time of idle page scanners | ns
 idle_rounds | none | rounds of an idle page scanner that were compared with the truth | events
 ws_true | none | pages of the working set by truth, summed over those rounds
@@ -116,12 +149,35 @@ far_stored | none | pages in far memory, summed over minutes
 far_rejected | lower | pages that far memory compressed in vain
 damos_qt_exceeds | lower | charge windows in which a scheme's quota was used up | events
 proactive_ns | lower | CPU time of proactive reclaimers | ns
+""")
+
+GENERATION_COUNTERS = _table("""
 lru_gen_aged | none | times a lruvec got a new youngest generation | events
 lru_gen_leaf_total | lower | page-table words that aging walks looked at | words
 lru_gen_leaf_young | none | young page-table words that aging walks found and cleared | words
 lru_gen_walk_ns | lower | CPU time of aging walks, on the clock of whoever reclaims | ns
+""")
+
+OOM_COUNTERS = _table("""
 oom_kill | lower | tasks killed for want of memory | events
 """)
+
+VM_COUNTERS = {  # of the machine, in the order of reports
+    **FAULT_COUNTERS,
+    **ALLOC_COUNTERS,
+    **LRU_COUNTERS,
+    **RECLAIM_COUNTERS,
+    **SWAP_COUNTERS,
+    **WORKINGSET_COUNTERS,
+    **PAGEOUT_COUNTERS,
+    **WRITEBACK_COUNTERS,
+    **FILEMAP_COUNTERS,
+    **MEMCG_COUNTERS,
+    **SLAB_VM_COUNTERS,
+    **IDLE_COUNTERS,
+    **GENERATION_COUNTERS,
+    **OOM_COUNTERS,
+}
 
 NODE_COUNTERS = _table("""
 numa_hit | higher | pages allocated on the node that wanted them there

@@ -9,10 +9,10 @@ from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
 from model.core.actor import actor
+from model.core.record import NONE
 from model.core.sleep import awake_ns, current, resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from model.jit import actors, caller, files, kernel, last_touch, memcgs, pte, regions, section, stream, tasks, tlb
-from model.layout import NONE
+from model.jit import caller, kernel
 from model.mm.balance_dirty import after_access, leave_to_others
 from model.mm.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from model.mm.exit import exit_mm
@@ -38,6 +38,12 @@ from model.mm.state import (
     STUCK,
 )
 from model.mm.truth import note_access, stamp
+from model.state.actor import actors, turn
+from model.state.fault import files, pte, regions, stream, tasks, tlb
+from model.state.idle import idle_count, last_touch, watch
+from model.state.machine import geometry, nodes, progress, run_settings, section, task_count
+from model.state.memcg import memcgs
+from model.state.slab import slab_state
 
 access = caller("access")
 idle_step = caller("idle_step")
@@ -57,7 +63,7 @@ def _hit_path(watched: bool, cached: bool):
     def hits(m, t, until, limit):
         """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
         task, table, events, where, entries = tasks(m)[t], pte(m), stream(m), section(m), tlb(m)
-        node, now, pos, base, think = m.nodes[task.node], m.clock.now, task.pos, t * m.cfg.chunk, task.think
+        node, now, pos, base, think = nodes(m)[task.node], m.now, task.pos, t * run_settings(m).chunk, task.think
         while pos < limit and now < until:
             event = events[base + pos]
             op = event >> OP_SHIFT
@@ -76,18 +82,18 @@ def _hit_path(watched: bool, cached: bool):
             if wanted != word:
                 table[at] = wanted
             pfn = (word >> PTE_SHIFT) & PTE_FRAME
-            if watched or (cached and m.cfg.idle_tracking):
+            if watched or (cached and watch(m).idle_tracking):
                 last_touch(m)[pfn] = stamp(now)
-            nid = where[pfn >> m.cfg.section_shift]
+            nid = where[pfn >> geometry(m).section_shift]
             task.touched[nid] += 1
             now += node.cost[nid] + think
             pos += 1
         done = pos - task.pos
         task.pos = pos
-        task.stat.accesses += done
-        task.stat.hit_ns += now - m.clock.now - done * think
-        m.clock.accesses += done
-        m.clock.now = now
+        task_count(m)[t].accesses += done
+        task_count(m)[t].hit_ns += now - m.now - done * think
+        progress(m).accesses += done
+        m.now = now
 
     return hits
 
@@ -99,7 +105,7 @@ hits, hits_watched, hits_cached = _hit_path(False, False), _hit_path(True, False
 def flush_tlb(m, t):
     """Task `t`'s CPU has turned to another address space and back."""
     task, entries = tasks(m)[t], tlb(m)
-    task.tlb_until = m.clock.now + m.cfg.tlb_flush
+    task.tlb_until = m.now + run_settings(m).tlb_flush
     for at in range(task.pte_start, task.pte_start + task.npages):
         entries[at] = 0
 
@@ -107,19 +113,19 @@ def flush_tlb(m, t):
 @kernel
 def book_channels(m, t):
     """Let the memory channels serve the cache lines touched since the last call; the task waits for the slowest."""
-    task, start = tasks(m)[t], m.clock.now
+    task, start = tasks(m)[t], m.now
     done = start
-    for nid in range(m.cfg.nr_nodes):
+    for nid in range(geometry(m).nr_nodes):
         fresh = task.touched[nid] - task.booked[nid]
         if fresh:
             task.booked[nid] = task.touched[nid]
             if nid != task.node:
-                task.stat.remote_touches += fresh
-            end = serve(m, m.nodes[nid].channel, start, fresh * m.nodes[nid].line_ps // 1000)
+                task_count(m)[t].remote_touches += fresh
+            end = serve(m, nodes(m)[nid].channel, start, fresh * nodes(m)[nid].line_ps // 1000)
             # The lines' own transfer time is part of the load latency already; only queueing delays the task.
-            done = max(done, end - fresh * m.nodes[nid].line_ps // 1000)
-    task.stat.stall_channel_ns += done - start
-    m.clock.now = done
+            done = max(done, end - fresh * nodes(m)[nid].line_ps // 1000)
+    task_count(m)[t].stall_channel_ns += done - start
+    m.now = done
 
 
 @kernel
@@ -136,35 +142,35 @@ def call_kind(m, region, op):
 @kernel
 def serve_access(m, t, region, argument, op):
     """An access that the task's page table could not serve, throttling included; False when the task has died."""
-    task, entered, stalls = tasks(m)[t], m.clock.now, stalled_ns(m, t)
+    task, entered, stalls = tasks(m)[t], m.now, stalled_ns(m, t)
     served = access(m, t, region, argument, op)
     if served == OUT_OF_MEMORY:
         if not task.killed:
             send_sigkill(m, t)
         return False
-    if m.cfg.tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
+    if run_settings(m).tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
         tlb(m)[task.pte_start + argument] = 1  # the access is tried again
-    if m.cfg.idle_tracking:
+    if watch(m).idle_tracking:
         note_access(m, region, argument)
     if task.over_high:
         over_high(m, t, 0)
     slept = current(m).slept
     after_access(m, t)
     slept = current(m).slept - slept
-    task.stat.fault_ns += m.clock.now - entered - slept - (stalled_ns(m, t) - stalls)
+    task_count(m)[t].fault_ns += m.now - entered - slept - (stalled_ns(m, t) - stalls)
     kind = call_kind(m, region, op)
     if kind >= 0:
         count_call(m, t, kind, entered)
-    m.clock.now += task.think
-    task.stat.accesses += 1
-    m.clock.accesses += 1
+    m.now += task.think
+    task_count(m)[t].accesses += 1
+    progress(m).accesses += 1
     return True
 
 
 @kernel
 def sync_file(m, t, region, page):
     """fsync of the file that the region has at `page`."""
-    r, entered = regions(m)[region], m.clock.now
+    r, entered = regions(m)[region], m.now
     index = files(m)[r.file].start + r.file_offset + page - r.first
     fsync(m, t, file_at(m, region, index))
     count_call(m, t, CALL_FSYNC, entered)
@@ -184,18 +190,18 @@ def region_at(m, t, page):
 def enter_kernel(m, t):
     """Serve the event at the task's position that its page table could not; the task may die of it."""
     task = tasks(m)[t]
-    event = stream(m)[t * m.cfg.chunk + task.pos]
+    event = stream(m)[t * run_settings(m).chunk + task.pos]
     op, argument = event >> OP_SHIFT, event & ARG_MASK
-    if m.cfg.tlb_flush and m.clock.now >= task.tlb_until:
+    if run_settings(m).tlb_flush and m.now >= task.tlb_until:
         flush_tlb(m, t)
     if op == COMPUTE:
-        m.clock.now += argument
+        m.now += argument
     elif op == EXIT:
         exit_mm(m, t)
         leave_to_others(m, t)
     elif op == REGISTER:
-        m.clock.now += argument
-        m.clock.shrinkers_busy_until = m.clock.now
+        m.now += argument
+        slab_state(m).shrinkers_busy_until = m.now
     elif op == FSYNC:
         sync_file(m, t, region_at(m, t, argument), argument)
     elif not serve_access(m, t, region_at(m, t, argument), argument, op):
@@ -210,8 +216,8 @@ def enter_kernel(m, t):
 def event_limit(m, t):
     """Buffer position at which the task must stop for a sample or a reader of its group's memory.stat."""
     task, limit = tasks(m)[t], tasks(m)[t].filled
-    if m.cfg.sample_accesses:
-        limit = min(limit, task.pos + m.clock.next_sample - m.clock.accesses)
+    if run_settings(m).sample_accesses:
+        limit = min(limit, task.pos + progress(m).next_sample - progress(m).accesses)
     group = memcgs(m)[task.memcg]
     if group.stat_every:
         limit = min(limit, task.pos + group.stat_every - group.accesses % group.stat_every)
@@ -223,24 +229,24 @@ def run_events(m, t):
     """Task `t` works until its turn is over, its buffer is empty, a sample is due, or it is dead."""
     task = tasks(m)[t]
     group = memcgs(m)[task.memcg]
-    while m.clock.now < m.clock.turn_ends and task.pos < task.filled and m.clock.broken == 0:
+    while m.now < turn(m).turn_ends and task.pos < task.filled and m.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
-        limit, before = event_limit(m, t), task.stat.accesses
-        if m.cfg.tlb_flush:
-            hits_cached(m, t, m.clock.turn_ends, limit)
-        elif m.cfg.idle_tracking:
-            hits_watched(m, t, m.clock.turn_ends, limit)
+        limit, before = event_limit(m, t), task_count(m)[t].accesses
+        if run_settings(m).tlb_flush:
+            hits_cached(m, t, turn(m).turn_ends, limit)
+        elif watch(m).idle_tracking:
+            hits_watched(m, t, turn(m).turn_ends, limit)
         else:
-            hits(m, t, m.clock.turn_ends, limit)
-        if task.pos < limit and m.clock.now < m.clock.turn_ends:
+            hits(m, t, turn(m).turn_ends, limit)
+        if task.pos < limit and m.now < turn(m).turn_ends:
             enter_kernel(m, t)
             if task.state == KILLED:
                 break
-        group.accesses += task.stat.accesses - before
-        if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
+        group.accesses += task_count(m)[t].accesses - before
+        if run_settings(m).sample_accesses and progress(m).accesses >= progress(m).next_sample:
             break
-        if next_completion(m) <= m.clock.now or m.clock.wake:
+        if next_completion(m) <= m.now or turn(m).wake:
             break
 
 
@@ -250,11 +256,11 @@ def task_turn(m, t):
     task = tasks(m)[t]
     run_events(m, t)
     book_channels(m, t)
-    task.time = m.clock.now
+    task.time = m.now
     if task.state == RUNNABLE and task.pos >= task.filled:
         task.state = DONE if task.exhausted else NEED_EVENTS
     if task.state == DONE or task.state == KILLED:
-        m.clock.tasks_left -= 1
+        progress(m).tasks_left -= 1
         leave_to_others(m, t)
         schedule(m, t, NEVER)
     else:
@@ -268,7 +274,7 @@ def scanner(m, number):
     while True:
         started = awake_ns(m)
         at = idle_step(m, number)
-        m.vm.idle_scan_ns += awake_ns(m) - started
+        idle_count(m).idle_scan_ns += awake_ns(m) - started
         sleep_until(m, at)
     return 0
 
@@ -279,7 +285,7 @@ def controller(m, number):
     while True:
         started = awake_ns(m)
         at = proactive_step(m, number)
-        m.vm.proactive_ns += awake_ns(m) - started
+        idle_count(m).proactive_ns += awake_ns(m) - started
         sleep_until(m, at)
     return 0
 
@@ -287,48 +293,48 @@ def controller(m, number):
 @kernel
 def time_up(m):
     """The time of whoever sleeps goes on until the run ends."""
-    for t in range(m.cfg.nr_tasks):
+    for t in range(geometry(m).nr_tasks):
         if tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED:
-            tasks(m)[t].time = max(tasks(m)[t].time, m.cfg.duration)
+            tasks(m)[t].time = max(tasks(m)[t].time, run_settings(m).duration)
 
 
 @kernel
 def run(m):
-    """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `clock.actor` the task that wants events.
+    """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `actor` the task that wants events.
 
     PASS_OVER comes when a kswapd goes to sleep, if the cell is checked.
     """
     idle = 0
-    while m.clock.broken == 0:
+    while m.broken == 0:
         who, first, second = earliest(m)
-        if m.clock.tasks_left == 0:
+        if progress(m).tasks_left == 0:
             return FINISHED
-        if min(first, next_completion(m)) >= m.cfg.duration:
-            if m.cfg.duration < NEVER:
+        if min(first, next_completion(m)) >= run_settings(m).duration:
+            if run_settings(m).duration < NEVER:
                 time_up(m)
                 return TIME_UP
             panic(m, STUCK, who)  # everybody waits for something that nobody will do
             continue
-        if m.cfg.sample_ns and min(first, next_completion(m)) >= m.clock.next_sample:
+        if run_settings(m).sample_ns and min(first, next_completion(m)) >= progress(m).next_sample:
             return SAMPLE_DUE
-        if m.cfg.sample_accesses and m.clock.accesses >= m.clock.next_sample:
+        if run_settings(m).sample_accesses and progress(m).accesses >= progress(m).next_sample:
             return SAMPLE_DUE
         if next_completion(m) < first:  # it may wake somebody who is to run before
-            m.clock.now = next_completion(m)
+            m.now = next_completion(m)
             finish_writes(m)
             continue
-        m.clock.actor, m.clock.now, m.clock.wake = who, first, 0
+        turn(m).actor, m.now, turn(m).wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)
         t = actors(m)[who].task
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
-        m.clock.turn_ends = min(second + m.cfg.quantum, m.clock.next_flush, m.cfg.duration)
+        turn(m).turn_ends = min(second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration)
         resume(m, who)
-        if m.clock.pass_over:
-            m.clock.pass_over = 0
+        if turn(m).pass_over:
+            turn(m).pass_over = 0
             return PASS_OVER
-        idle = idle + 1 if m.clock.now == first else 0
+        idle = idle + 1 if m.now == first else 0
         if idle > 1_000_000:
             panic(m, STUCK, who)
     return BROKEN

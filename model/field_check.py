@@ -1,7 +1,7 @@
 """Fields that no table has, found in the text of kernels and hooks by following what their names stand for.
 
-`m` is the machine, `frames(m)` and its like are the big tables, a local is what is assigned to it, a parameter what the
-calls hand over. Nothing is imported but the layout of the tables.
+`m` is the machine, `frames(m)` and its like are tables and records, a local is what is assigned to it, a parameter
+what the calls hand over. Nothing is imported but the layout of the tables.
 """
 
 import ast
@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.layout import BIG, CONFIG, MACHINE
-from model.source_names import Module, module
+import model.layout  # noqa: F401  declares them all
+from model.core.record import DECLARED, MACHINE
+from model.source_names import Module
 from model.variant_file import Fault
 
 OF_ARRAYS = ("shape", "size", "ndim", "T", "dtype")
@@ -90,8 +91,6 @@ class Program:
             first = node.args.args[0].arg if node.args.args else ""
             if first == "m":
                 self.known[node].learn("m", self.machine)
-            if node.name == "configure" and first == "cfg":
-                self.known[node].learn("cfg", kind_of(CONFIG))
         return self.known[node]
 
 
@@ -259,10 +258,12 @@ def elements(kinds: Kinds) -> Kinds:
 
 
 def table_of(source: Module, node: ast.AST) -> Kinds:
-    """The rows that a function made by `accessor("name")` gives, as an array."""
+    """What an accessor gives that `table`, `one` or `counts` declares: an array, or a record."""
     match node:
-        case ast.Assign(value=ast.Call(func=maker, args=[ast.Constant(value=name)])):
-            jit = module("model.jit")
-            if name in BIG and (source is jit or source.is_from(maker, "model.jit", "accessor")):
-                return kind_of(BIG[name], 1)
+        case ast.Assign(value=ast.Call(func=maker, args=[ast.Constant(value=int(number)), *_])):
+            accessor = DECLARED.get(number)
+            if accessor and any(
+                source.is_from(maker, "model.core.record", each) for each in ("table", "one", "counts")
+            ):
+                return kind_of(accessor.kind, accessor.dimensions)
     return NOTHING

@@ -88,14 +88,14 @@ def compiled(fn: Callable[..., int], compile_it: Callable[[], Any]) -> Any:
 
 def why_broken(m: np.record) -> str:
     """Why the machine `m` stopped: the broken invariant, or the exception of a hook and where it was raised."""
-    code, what = int(m.clock.broken), int(m.clock.broken_arg)
+    code, what = int(m.broken), int(m.broken_arg)
     if code == BAD_CHECK_REFERENCES:
         fn = functions[int(m.hooks[HOOK_INDEX["check_references"]])]
         return f"{_defined(fn)}: {BROKEN[code]} (at {what})"
     if code != HOOK_RAISED:
         return f"{BROKEN[code]} (at {what})"
     fn = functions[int(m.hooks[what])]
-    raised = described(int(m.clock.raised))
+    raised = described(int(m.raised))
     where = raised.place if raised.place and raised.ours else _defined(fn)
     return _sentence(where, raised.kind.__name__, ", ".join(map(str, raised.arguments)), fn)
 

@@ -4,6 +4,7 @@ A hook is called as `name(m, ...)` with the machine and 64-bit integers and answ
 that stands for one that raised an exception: it ends the loops that ask, until the engine sees that the run is over.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 AXES = {
@@ -23,7 +24,7 @@ AXES = {
     "dirty_throttling": "how writers are held back when too much of memory is dirty",
     "dirty_limits": "how many dirty pages a zone or node may hold before pages for write() come from elsewhere",
 }
-MAX_PARAMS = 32  # of one variant: what its row in the machine record holds
+MAX_AXES, MAX_PARAMS = 32, 32  # what the machine record holds: a row an axis, for the parameters of its variant
 CORE = ""  # the axis of hooks that no variant defines
 NO_FRAME = (1 << 31) - 1  # NONE of model/layout.py, which imports numpy
 
@@ -151,13 +152,36 @@ TABLE = {
     ),
     **_of(
         "idle",
-        ("idle_step", "scanner", "the next bounded piece of work, time passing on clock.now; when to go on (ns)"),
+        ("idle_step", "scanner", "the next bounded piece of work, time passing on m.now; when to go on (ns)"),
     ),
     **_of("proactive", ("proactive_step", "controller", "the same for a controller in user space")),
     **_of("swap_readahead", ("swap_window", "region page slot", "where to read around a swap-in: swap.window")),
 }  # fmt: skip
 HOOKS = {name: len(spec.arguments) for name, spec in TABLE.items()}  # number of integer arguments after the machine
-HOOK_INDEX = {name: index for index, name in enumerate(HOOKS)}
+SLOTS = 256  # of the machine's table of hooks
+# Where the hooks of an axis begin in it: written out, so that a new hook moves none of another axis.
+FIRST_SLOT = {
+    CORE: 0, "lru": 32, "kswapd": 64, "direct_reclaim": 72, "reclaim_writeback": 80, "reclaim_throttle": 88,
+    "memcg": 96, "dirty_throttling": 104, "dirty_limits": 112, "shrinker": 116, "idle": 120, "proactive": 124,
+    "swap_readahead": 128,
+}  # fmt: skip
+
+
+def places(table: Mapping[str, Spec], first: Mapping[str, int]) -> dict[str, int]:
+    """The slot of each hook; ValueError where an axis has more hooks than room before the next one."""
+    found: dict[str, int] = {}
+    taken: dict[int, str] = {}
+    free = dict(first)
+    for name, spec in table.items():
+        slot = found[name] = free[spec.axis]
+        if slot in taken or slot >= SLOTS:
+            raise ValueError(f"no slot for the hook {name}: {slot} is {taken.get(slot, 'beyond the table')}")
+        taken[slot] = name
+        free[spec.axis] += 1
+    return found
+
+
+HOOK_INDEX = places(TABLE, FIRST_SLOT)
 
 
 def signature(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How kernels are written: the decorators, the hook table, and the big tables.
+"""How kernels are written: the decorators, and how they call hooks.
 
 No allocation and no reference counting inside kernels. Nothing here compiles, or imports numba: what is decorated is
 noted, and `model.library` finds or makes its machine code when it is first needed. A hook is a C function pointer
@@ -7,19 +7,18 @@ recompiles nothing. Exceptions do not cross such a call: one in a hook stops the
 (`model.guard`), as `panic` does where an invariant is broken.
 """
 
-import ctypes
 import importlib
 import os
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from model.core.record import offset_of
 from model.guard import compiled, functions, interpreted
 from model.hooks import HOOK_INDEX, HOOKS
-from model.layout import BIG, MACHINE
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 """Whether kernels are plain Python: numba's own switch, under which numbers stay the same."""
@@ -115,22 +114,12 @@ def intrinsic(module: str, name: str, interpreted: Callable[..., Any]) -> Callab
     return found
 
 
-def offset_of(*path: str) -> int:
-    """Bytes from the start of the machine record to the field at `path`."""
-    offset, dtype = 0, MACHINE
-    for name in path:
-        assert dtype.fields is not None
-        dtype, shift = dtype.fields[name][:2]
-        offset += shift
-    return offset
-
-
 class Caller:
     """The kernel-side function that calls a hook through the machine's table."""
 
     def __init__(self, name: str) -> None:
         self.name, self.arity = name, HOOKS[name]
-        self.offset = offset_of("hooks") + 8 * HOOK_INDEX[name]
+        self.offset = offset_of("hooks", HOOK_INDEX[name])
 
     @property
     def _numba_type_(self) -> Any:
@@ -147,89 +136,3 @@ def caller(name: str) -> Callable[..., Any]:
 
     found: Any = call_python if INTERPRETED else Caller(name)
     return found
-
-
-class Accessor:
-    """The kernel-side function `table(m)` of a big table: its element type, and where its address and size stand."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.dtype = name, BIG[name]
-        self.address, self.rows = offset_of("table", name), offset_of("rows", name)
-
-    @property
-    def _numba_type_(self) -> Any:
-        from model.library import intrinsics
-
-        return intrinsics.type_of_accessor(self.name, self.dtype, self.address, self.rows)
-
-
-def accessor(name: str) -> Callable[..., Any]:
-    """The function `table(m)` that gives the big table `name` as an array inside kernels."""
-    dtype = BIG[name]
-
-    @lru_cache(16)
-    def at(address, rows):
-        buffer = (ctypes.c_ubyte * (rows * dtype.itemsize)).from_address(address)
-        raw = np.frombuffer(buffer, dtype=dtype)
-        return raw.view(np.recarray) if dtype.names else raw
-
-    found: Any = (lambda m: at(int(m.table[name]), int(m.rows[name]))) if INTERPRETED else Accessor(name)
-    return found
-
-
-frames = accessor("frames")
-pte = accessor("pte")
-cache = accessor("cache")
-swapcache = accessor("swapcache")
-swapmap = accessor("swapmap")
-stream = accessor("stream")
-missed = accessor("missed")
-section = accessor("section")
-ptpage = accessor("ptpage")
-xanode = accessor("xanode")
-on_disk = accessor("on_disk")
-io_heap = accessor("io")
-requests = accessor("requests")
-lruvecs = accessor("lruvecs")
-memcgs = accessor("memcgs")
-tasks = accessor("tasks")
-regions = accessor("regions")
-files = accessor("files")
-servers = accessor("servers")
-stat_pending = accessor("stat_pending")
-runqueue = accessor("runqueue")
-actors = accessor("actors")
-spare_stacks = accessor("spare_stacks")
-scans = accessor("scans")
-plugs = accessor("plugs")
-dtcs = accessor("dtcs")
-jobs = accessor("jobs")
-idle_age = accessor("idle_age")
-last_touch = accessor("last_touch")
-idle_stats = accessor("idle_stats")
-iters = accessor("iters")
-lrugens = accessor("lrugens")
-bloom = accessor("bloom")
-damon_regions = accessor("damon_regions")
-page_cgroup = accessor("page_cgroup")
-soft_nodes = accessor("soft_nodes")
-page_events = accessor("page_events")
-objects = accessor("objects")
-spaces = accessor("spaces")
-slab_caches = accessor("slab_caches")
-slab_unused = accessor("slab_unused")
-slab_partial = accessor("slab_partial")
-shrinkers = accessor("shrinkers")
-deferred = accessor("deferred")
-slot_used = accessor("slot_used")
-tried = accessor("tried")
-far = accessor("far")
-stalled_before = accessor("stalled_before")
-dirty_tags = accessor("dirty_tags")
-page_waits = accessor("page_waits")
-pageblocks = accessor("pageblocks")
-batches = accessor("batches")
-wbs = accessor("wbs")
-wb_domains = accessor("wb_domains")
-latencies = accessor("latencies")
-tlb = accessor("tlb")

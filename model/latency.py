@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from model.layout import LATENCY_BUCKETS
 from model.machine import Built
 from model.place_tasks import task_rows
+from model.state.fault import LATENCY_BUCKETS
 
 CALLS = ("read", "write", "fault", "fsync")  # in the order of model/mm/calls.py
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}

@@ -7,6 +7,7 @@ import numpy as np
 from model.core.stacks import Stacks
 from model.description import Cell
 from model.layout import Memory
+from model.state.machine import servers
 
 SECTION_SHIFT = 10  # nodes are multiples of 4 MiB apart
 
@@ -28,13 +29,12 @@ class Servers:
     """Hands out rows of the server table: locks, memory channels, device queues."""
 
     def __init__(self, record: np.recarray) -> None:
-        self.config, self.used, self.rows = record.cfg, 0, int(record.rows.servers[0])
+        self.used, self.rows = 0, len(servers(record[0]))
 
     def take(self, count: int = 1) -> int:
         """The first of `count` new rows; ValueError when the table is full."""
         first = self.used
         self.used += count
-        self.config.nr_servers[0] = self.used
         if self.used > self.rows:
             raise ValueError(f"the machine has more than {self.rows} locks, channels and device queues")
         return first

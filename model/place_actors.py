@@ -4,11 +4,14 @@ from collections.abc import Iterable
 
 from model.actors import NEVER, schedule
 from model.core.actor import PER
+from model.core.record import NONE
 from model.core.stacks import Stacks, routines
 from model.hooks import HOOK_INDEX
 from model.jit import Hook
-from model.layout import NONE
 from model.machine import Built
+from model.state.actor import stacks as stacks_of
+from model.state.machine import geometry, nodes, run_settings
+from model.state.writeback import wbs
 
 AT_BOOT = -1  # daemons start, and go to sleep, before the first task runs
 
@@ -17,12 +20,12 @@ def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers
     """An actor for everything that one of the hooks is to run for, kind by kind; tasks' come first."""
     m, rows, tasks = built.memory.m, built.memory.table("actors"), built.memory.table("tasks")
     place_stacks(built)
-    m.cfg.actor_leaves = len(built.memory.table("runqueue")) // 2
+    run_settings(m).actor_leaves = len(built.memory.table("runqueue")) // 2
     built.memory.table("runqueue")[:] = NEVER
     built.memory.table("jobs")["inode"] = NONE
     entries = built.memory.record.hooks[0]
     does = {hook.per: hook.name for hook in hooks}
-    counts = (len(built.tasks), int(m.cfg.nr_nodes), int(m.cfg.nr_wbs), scanners, controllers)
+    counts = (len(built.tasks), int(geometry(m).nr_nodes), len(wbs(m)), scanners, controllers)
     who = 0
     for per, count in zip(PER, counts, strict=True):
         for index in range(count):
@@ -32,7 +35,7 @@ def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers
                 row.cpu, row.task, row.nofs = tasks[index].cpu, index, tasks[index].nofs
                 schedule(m, who, int(tasks[index].time))
             else:
-                row.cpu = m.nodes[index].daemon_cpu if per == "node" else 0
+                row.cpu = nodes(m)[index].daemon_cpu if per == "node" else 0
                 schedule(m, who, AT_BOOT if per in ("node", "wb") else 0)
             who += 1
 
@@ -42,8 +45,8 @@ def place_stacks(built: Built) -> None:
     m, count = built.memory.m, len(built.memory.table("actors"))
     built.stacks = stacks = Stacks(count)
     code = routines()
-    m.stacks.switch, m.stacks.prepare = code.switch, code.prepare
-    m.stacks.entry = built.memory.record.hooks[0, HOOK_INDEX["actor_life"]]
-    m.stacks.low, m.stacks.stride, m.stacks.bytes = stacks.low, stacks.stride, stacks.bytes
-    m.stacks.main, m.stacks.spare = stacks.context, count
+    stacks_of(m).switch, stacks_of(m).prepare = code.switch, code.prepare
+    stacks_of(m).entry = built.memory.record.hooks[0, HOOK_INDEX["actor_life"]]
+    stacks_of(m).low, stacks_of(m).stride, stacks_of(m).bytes = stacks.low, stacks.stride, stacks.bytes
+    stacks_of(m).main, stacks_of(m).spare = stacks.context, count
     built.memory.table("spare_stacks")[:] = range(count - 1, -1, -1)

@@ -5,6 +5,8 @@ from types import ModuleType
 
 from model.description import Cell, Cgroup, Task
 from model.machine import Built
+from model.state.machine import geometry
+from model.state.memcg import memcg_settings
 from model.units import PAGE
 
 UNLIMITED = 1 << 62
@@ -107,8 +109,8 @@ def place_cgroups(built: Built) -> None:
     rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
     rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)
     rows["by_css"] = [number[name] for name in ("", *created(built.cell))]
-    rows["last_scanned_node"] = built.memory.m.cfg.nr_nodes - 1
-    built.memory.m.cfg.protection = int(rows["protects"].any())
+    rows["last_scanned_node"] = geometry(built.memory.m).nr_nodes - 1
+    memcg_settings(built.memory.m).protection = int(rows["protects"].any())
 
 
 class GroupOfTask:

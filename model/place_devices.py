@@ -5,11 +5,17 @@ from math import isqrt
 from model import registry
 from model.actors import NEVER
 from model.block.nfs import WSIZE_PAGES
+from model.core.record import NONE
 from model.description import Disk, SwapTarget
 from model.eras import Era
-from model.layout import NONE
 from model.machine import Built, Servers
 from model.mm import state
+from model.state.block import disks
+from model.state.lru import lru_settings
+from model.state.machine import geometry
+from model.state.machine import links as links_of
+from model.state.swap import swap_settings, swaps
+from model.state.writeback import bdis
 from model.storage import disk_value
 from model.units import PAGE, KiB, S
 
@@ -33,39 +39,38 @@ def place_devices(built: Built, servers: Servers) -> None:
     """Fill the rows of disks, links and swap areas; times in ns, times per page in ps."""
     machine, m = built.cell.machine, built.memory.m
     for d, disk in enumerate(machine.disks.values()):
-        _disk(built, m.disks[d], disk, servers)
+        _disk(built, disks(m)[d], disk, servers)
     links = list(machine.links)
     for n, link in enumerate(machine.links.values()):
-        row = m.links[n]
+        row = links_of(m)[n]
         row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
         payload, frame = link.mtu - 52, link.mtu + 38  # TCP/IP headers with timestamps; Ethernet framing and gap
         row.page_ps = PAGE * 10**12 * frame // (link.bandwidth * payload)
     first, taken = 0, dict[str, int]()
     for n, target in enumerate(machine.swap.values()):
-        row = m.swaps[n]
+        row = swaps(m)[n]
         row.first, row.nslots = first, target.size // PAGE
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
-        row.cluster = min(CLUSTER[not m.cfg.zone_lruvecs], max(1, int(row.nslots)))
+        row.cluster = min(CLUSTER[not lru_settings(m).zone_lruvecs], max(1, int(row.nslots)))
         row.disk = built.disks.index(target.disk) if target.disk else NONE
         row.link = links.index(target.link) if target.link else NONE
         if target.disk:  # areas fill their disk from its end
             taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
-            row.first_block = max(0, int(m.disks[int(row.disk)].nr_blocks) - taken[target.disk])
+            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[target.disk])
         row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
         row.pool, row.pool_node = NONE, 0
         row.out_ns, row.in_ns = _swap_costs(target)
         first += int(row.nslots)
-    m.cfg.nr_swaps, m.cfg.total_swap, m.cfg.nr_disks = len(machine.swap), first, len(machine.disks)
+    swap_settings(m).total_swap = first
 
 
 def place_wbs(built: Built) -> None:
     """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
     m, wbs = built.memory.m, built.memory.table("wbs")
-    m.cfg.nr_bdis, m.cfg.nr_wbs = len(built.disks), len(wbs)
     for d in range(len(built.disks)):
         each = len(wbs) // len(built.disks)
-        m.bdis[d].first_disk, m.bdis[d].nr_disks, m.bdis[d].first_wb, m.bdis[d].nr_wbs = d, 1, d * each, each
+        bdis(m)[d].first_disk, bdis(m)[d].nr_disks, bdis(m)[d].first_wb, bdis(m)[d].nr_wbs = d, 1, d * each, each
         own = wbs[d * each : (d + 1) * each]
         own["bdi"], own["memcg"] = d, range(each)
         own["inodes"]["head"] = own["inodes"]["tail"] = NONE
@@ -92,7 +97,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         row.server = built.disks.index(disk.server) if disk.server else NONE
         row.max_pages = WSIZE_PAGES
         # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
-        most = min(16 * isqrt(int(built.memory.m.cfg.nr_frames)), 65_536)
+        most = min(16 * isqrt(int(geometry(built.memory.m).nr_frames)), 65_536)
         row.nr_requests = row.congestion_on = row.most_writes[:] = most
     else:
         _queue(row, disk, registry.eras()[built.cell.kernel])

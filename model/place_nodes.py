@@ -5,13 +5,19 @@ from types import ModuleType
 
 import numpy as np
 
-from model import layout, numa, registry, watermarks
-from model.layout import NONE
+from model import numa, registry, watermarks
+from model.core.record import NONE
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import buddy
 from model.mm.gens import MIN_GENS
 from model.mm.state import BOOT_PAGE, KERNEL, MOVABLE
 from model.place_cgroups import page_cgroup_pages
+from model.state.lru import lru_settings
+from model.state.machine import cpus, geometry
+from model.state.machine import nodes as nodes_of
+from model.state.memcg import memcg_count
+from model.state.page import MAX_ORDER, pcps
+from model.state.page import zones as zones_of
 from model.units import PAGE
 
 
@@ -22,10 +28,10 @@ def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Server
     zones, distance, latency = numa.zones_of(machine), numa.distances(machine), numa.latencies(machine)
     orders = numa.fallback_nodes(machine, modules["zonelist"])
     by_zone = modules["zonelist"].ZONE_ORDER and numa.zone_order_wanted(machine, built.cell.vm.numa_zonelist_order)
-    m.cfg.nr_zones = len(zones)
+    geometry(m).nr_zones = len(zones)
     cpu = 0
     for nid, node in enumerate(machine.nodes):
-        row, own = m.nodes[nid], [z for z, zone in enumerate(zones) if zone.node == nid]
+        row, own = nodes_of(m)[nid], [z for z, zone in enumerate(zones) if zone.node == nid]
         row.first_zone, row.nr_zones, row.cpus = own[0], len(own), node.cpus
         row.present, row.channel = node.memory // PAGE, servers.take()
         row.line_ps = 64 * 10**12 // node.bandwidth
@@ -35,7 +41,7 @@ def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Server
         row.zonelist[: len(order)] = order
         row.distance[: len(distance)], row.cost[: len(distance)] = distance[nid], latency[nid]
         for _ in range(node.cpus):
-            m.cpus[cpu].node = nid
+            cpus(m)[cpu].node = nid
             cpu += 1
         first = zones[own[0]].start
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
@@ -50,7 +56,7 @@ def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
         for z in reversed([z for z, zone in enumerate(zones) if zone.node == nid]):
             taken[z] = min(rest, zones[z].pages)
             rest -= taken[z]
-    built.memory.m.vm.page_cgroup_pages = sum(taken)
+    memcg_count(built.memory.m).page_cgroup_pages = sum(taken)
     return taken
 
 
@@ -61,15 +67,15 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
     reserved = _page_cgroups(built, zones)
     marks = watermarks.levels(managed, kinds, floor, vm.watermark_scale_factor or 10, variant)
     for z, zone in enumerate(zones):
-        row = m.zones[z]
+        row = zones_of(m)[z]
         row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
         row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
         row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)
         batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
-        for cpu in range(int(m.cfg.nr_cpus)):
-            pcp = m.pcps[cpu, z]
+        for cpu in range(int(geometry(m).nr_cpus)):
+            pcp = pcps(m)[cpu, z]
             pcp.head = pcp.tail = NONE
             pcp.batch, pcp.high = batch, high
         row.areas["head"] = NONE
@@ -81,13 +87,13 @@ def _fill(built: Built, z: int, reserved: int) -> None:
 
     The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
     """
-    m, zone = built.memory.m, built.memory.m.zones[z]
+    m, zone = built.memory.m, zones_of(built.memory.m)[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
     own = built.memory.table("frames")[int(zone.start) : start]
     own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
     blocks = []
     while start < end:
-        order = layout.MAX_ORDER - 1
+        order = MAX_ORDER - 1
         while start & ((1 << order) - 1) or start + (1 << order) > end:
             order -= 1
         blocks.append((start, order))
@@ -98,12 +104,12 @@ def _fill(built: Built, z: int, reserved: int) -> None:
 def place_lruvecs(built: Built, servers: Servers) -> None:
     """Fill the LRU rows: empty lists, each with the lock it shares."""
     m, one_each = built.memory.m, int(registry.eras()[built.cell.kernel].lruvec_lock)
-    groups, zones = len(built.cgroups), int(m.cfg.nr_zones)
-    nodes = m.zones["node"][:zones]
+    groups, zones = len(built.cgroups), int(geometry(m).nr_zones)
+    nodes = zones_of(m)["node"][:zones]
     table = built.memory.table("lruvecs").reshape(groups, zones)
     table["lists"]["head"] = table["lists"]["tail"] = NONE
     table["memcg"], table["node"], table["zone"] = np.arange(groups)[:, None], nodes, np.arange(zones)
-    place = np.arange(zones) if m.cfg.zone_lruvecs else nodes
+    place = np.arange(zones) if lru_settings(m).zone_lruvecs else nodes
     each = int(place.max()) + 1
     first = servers.take(each * (groups if one_each else 1))
     table["lock"] = first + one_each * np.arange(groups)[:, None] * each + place

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from model import registry
+from model.core.record import NONE
 from model.description import Cell, Region, Task
-from model.layout import NONE
 from model.machine import Built
+from model.state.slab import slab_settings
 from model.units import PAGE
 
 BATCH, SUPERBLOCK_BATCH = 128, 1024  # SHRINK_BATCH; fs/super.c since 3.1
@@ -75,9 +76,9 @@ def place_slab(built: Built, module: ModuleType, spaces: Spaces) -> None:
     """Fill the rows of caches, spaces and shrinkers; `module` is the shrinker axis' variant."""
     m, cell, names = built.memory.m, built.cell, ordered(built.cell)
     era = registry.eras()[cell.kernel]
-    m.cfg.nr_slab_caches, m.cfg.slab_by_bytes = len(names), int(era.slab_by_bytes)
-    m.cfg.slab_marks_new = int(module.MARKS_NEW)
-    m.cfg.vfs_cache_pressure = 100 if cell.vm.vfs_cache_pressure is None else cell.vm.vfs_cache_pressure
+    slab_settings(m).nr_slab_caches, slab_settings(m).slab_by_bytes = len(names), int(era.slab_by_bytes)
+    slab_settings(m).slab_marks_new = int(module.MARKS_NEW)
+    slab_settings(m).vfs_cache_pressure = 100 if cell.vm.vfs_cache_pressure is None else cell.vm.vfs_cache_pressure
     lists = len(built.cgroups) * len(cell.machine.nodes)
     for c, name in enumerate(names):
         cache, row = cell.slab[name], built.memory.table("slab_caches")[c]
@@ -141,4 +142,4 @@ def _shrinkers(built: Built, module: ModuleType, names: list[str]) -> None:
         row.deferred = h * lists
         for c in together:
             caches[c].shrinker = h
-        built.memory.m.cfg.nr_shrinkers = h + 1
+        slab_settings(built.memory.m).nr_shrinkers = h + 1

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model import layout, numa, registry
+from model import numa, registry
+from model.core.record import NONE
 from model.description import Cell, Machine, Region, Task
-from model.layout import NONE
 from model.machine import Built
 from model.mm import state
 from model.place_cgroups import GroupOfTask
 from model.place_slab import Spaces, region_key
+from model.state.block import disks
+from model.state.machine import MAX_NODES, progress
+from model.state.writeback import bdis
 from model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -104,7 +107,7 @@ def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
             continue
         group = turn.get(file.disk, 0)
         turn[file.disk] = (group + 1) % ALLOCATION_GROUPS
-        blocks = int(built.memory.m.disks[built.disks.index(file.disk)].nr_blocks)
+        blocks = int(disks(built.memory.m)[built.disks.index(file.disk)].nr_blocks)
         first = used.get((file.disk, group), group * (blocks // ALLOCATION_GROUPS))
         used[file.disk, group] = first + file.pages
         for i in range(file.count):
@@ -123,11 +126,10 @@ def place_tasks(
             each = file.each or file.pages
             row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
             row.disk = built.disks.index(file.disk) if file.disk else NONE
-            row.wb = built.memory.m.bdis[int(row.disk)].first_wb if file.disk else 0
+            row.wb = bdis(built.memory.m)[int(row.disk)].first_wb if file.disk else 0
             row.extent, row.sparse = (file.fragment or 0) // PAGE, int(file.sparse)
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)
-    m.cfg.nr_files = sum(file.count for file in files.values())
     next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
     groups = GroupOfTask(built)
     region = pte = 0
@@ -149,7 +151,7 @@ def place_tasks(
                 built.memory.table("regions")[region].fault_around = 1
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512
-    m.cfg.nr_regions, m.clock.tasks_left = region, len(tasks)
+    progress(m).tasks_left = len(tasks)
     _by_group(built)
 
 
@@ -182,7 +184,7 @@ def _policy(row, task: Task, machine: Machine) -> None:
     chosen = _allowed(task, machine)
     row.mode, row.home = _MODES.index(policy.mode), chosen[0]
     row.mask = sum(1 << node for node in chosen)
-    row.il_node = layout.MAX_NODES - 1
+    row.il_node = MAX_NODES - 1
     weights = numa.automatic_weights(machine) if policy.weights == "auto" else policy.weights
     if policy.weights != "auto" and len(weights) != n:
         weights = [weights[chosen.index(node)] if node in chosen else 1 for node in range(n)]

@@ -8,6 +8,9 @@ from model.mm.dirty_pause import POLL_THRESH
 from model.mm.page_writeback import dirtyable, old_ratelimit, ratelimit, thresholds
 from model.mm.wb_bandwidth import INIT_BW
 from model.mm.wb_fraction import RATIO_SCALE, period_shift
+from model.state.machine import geometry
+from model.state.page import zones
+from model.state.writeback import bdis, dirty_settings, vm_completions, vm_dirties, writeback_settings
 from model.units import PAGE
 
 SYSCTLS = (
@@ -34,46 +37,48 @@ def place_writeback(built: Built, throttling: ModuleType) -> None:
 def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     m, vm = built.memory.m, built.cell.vm
     for name in SYSCTLS:
-        setattr(m.cfg, name, getattr(vm, name) or 0)
+        home = writeback_settings if name.endswith("_centisecs") else dirty_settings
+        setattr(home(m), name, getattr(vm, name) or 0)
     if vm.dirty_bytes:
-        m.cfg.dirty_ratio = 0
+        dirty_settings(m).dirty_ratio = 0
     if vm.dirty_background_bytes:
-        m.cfg.dirty_background_ratio = 0
-    cfg = m.cfg
-    cfg.cgroup_writeback = bool(rules.get("cgroup"))
-    cfg.dirty_anon, cfg.dirty_reserve_of_free = bool(rules.get("anon")), bool(rules.get("reserve_of_free"))
-    cfg.totalreserve = int(m.zones["totalreserve"].sum()) if rules.get("reserve") else 0
-    cfg.dirty_units = 4096 if rules.get("fine_ratio") else 100
-    cfg.flexible_proportions, cfg.pos_clamp = bool(rules.get("flexible")), bool(rules.get("clamp"))
-    cfg.floor_in_share, cfg.timer_wheel = bool(rules.get("floor_in_share")), bool(rules.get("timer_wheel"))
-    cfg.background_by_device = bool(rules.get("background_by_device"))
-    cfg.bw_on_completion = bool(rules.get("on_completion"))
-    cfg.balance_dirty, cfg.dirty_page = built.cell.machine.costs.balance_dirty, built.cell.machine.costs.dirty_page
+        dirty_settings(m).dirty_background_ratio = 0
+    limits, flushers, costs = dirty_settings(m), writeback_settings(m), built.cell.machine.costs
+    flushers.cgroup_writeback = bool(rules.get("cgroup"))
+    flushers.background_by_device = bool(rules.get("background_by_device"))
+    flushers.bw_on_completion = bool(rules.get("on_completion"))
+    limits.dirty_anon, limits.dirty_reserve_of_free = bool(rules.get("anon")), bool(rules.get("reserve_of_free"))
+    limits.totalreserve = int(zones(m)["totalreserve"].sum()) if rules.get("reserve") else 0
+    limits.dirty_units = 4096 if rules.get("fine_ratio") else 100
+    limits.flexible_proportions, limits.pos_clamp = bool(rules.get("flexible")), bool(rules.get("clamp"))
+    limits.floor_in_share, limits.timer_wheel = bool(rules.get("floor_in_share")), bool(rules.get("timer_wheel"))
+    limits.balance_dirty, flushers.dirty_page = costs.balance_dirty, costs.dirty_page
 
 
 def _devices(built: Built) -> None:
     m = built.memory.m
     for d, disk in enumerate(built.cell.machine.disks.values()):
-        bdi = m.bdis[d]
+        bdi = bdis(m)[d]
         bdi.min_ratio, bdi.max_ratio = int(disk.min_ratio * RATIO_SCALE), int(disk.max_ratio * RATIO_SCALE)
         bdi.strictlimit = disk.strictlimit
-        m.cfg.bdi_min_ratio += bdi.min_ratio
+        dirty_settings(m).bdi_min_ratio += bdi.min_ratio
 
 
 def _estimates(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     """Where bandwidths, rates, limits and proportions start, at boot with all memory free."""
-    m, cfg, wbs = built.memory.m, built.memory.m.cfg, built.memory.table("wbs")
+    m, wbs = built.memory.m, built.memory.table("wbs")
+    cfg = dirty_settings(m)
     for name in ("write_bandwidth", "avg_write_bandwidth", "dirty_ratelimit", "balanced_dirty_ratelimit"):
         wbs[name] = INIT_BW
-    total = int(m.zones["nr_free"].sum())
+    total = int(zones(m)["nr_free"].sum())
     available = dirtyable(total, 0, 0, int(cfg.totalreserve), int(cfg.dirty_reserve_of_free))
     thresh, _ = thresholds(
         available, int(cfg.dirty_ratio), int(cfg.dirty_background_ratio), -(-int(cfg.dirty_bytes) // PAGE),
         -(-int(cfg.dirty_background_bytes) // PAGE), int(cfg.dirty_units),
     )  # fmt: skip
-    cpus = int(cfg.online_cpus)
+    cpus = int(geometry(m).online_cpus)
     cfg.ratelimit_pages = old_ratelimit(total, cpus) if rules.get("per_cpu") else ratelimit(thresh, cpus)
-    m.vm_completions.shift = m.vm_dirties.shift = period_shift(max(2, thresh))
+    vm_completions(m).shift = vm_dirties(m).shift = period_shift(max(2, thresh))
     domains = built.memory.table("wb_domains")
     if rules.get("flexible"):
         domains["events"] = 1  # fprop_global_init

@@ -6,6 +6,7 @@ import numpy as np
 
 from model import registry
 from model.build import Built
+from model.core.record import DECLARED
 from model.counters import (
     CGROUP_COUNTERS,
     DISK_COUNTERS,
@@ -21,6 +22,13 @@ from model.mm.state import DISK_GENERIC, RUNNABLE
 from model.place_cgroups import copies
 from model.place_slab import ordered
 from model.place_tasks import task_rows
+from model.state.block import disks
+from model.state.machine import geometry, node_count, progress, run_settings
+from model.state.machine import nodes as nodes_of
+from model.state.page import pcps
+from model.state.page import zones as zones_of
+from model.state.swap import swaps
+from model.state.writeback import bdis
 from model.units import PAGE
 
 SAMPLED = (
@@ -38,18 +46,18 @@ EACH_TASK = 256  # more tasks than this are reported in sum only
 
 def list_sizes(built: Built) -> list[int]:
     """Pages on the inactive anon, active anon, inactive file and active file lists of all lruvecs."""
-    return [int(size) for size in built.memory.m.zones["nr_lru"].sum(axis=0)]
+    return [int(size) for size in zones_of(built.memory.m)["nr_lru"].sum(axis=0)]
 
 
 def swap_used(built: Built) -> int:
     """Swap slots in use."""
-    return int(built.memory.m.swaps["used"].sum())
+    return int(swaps(built.memory.m)["used"].sum())
 
 
 def free_pages(built: Built) -> int:
     """Free pages, those on per-CPU lists included."""
     m = built.memory.m
-    return int(m.zones["nr_free"].sum()) + int(m.pcps["n"].sum())
+    return int(zones_of(m)["nr_free"].sum()) + int(pcps(m)["n"].sum())
 
 
 NODE_GAUGES = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
@@ -57,10 +65,10 @@ NODE_GAUGES = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
 
 def of_nodes(built: Built) -> dict[str, int]:
     """`node<n>.<gauge>` of every node: the sums over its zones."""
-    zones, nodes = built.memory.m.zones, built.memory.m.nodes
+    zones, nodes = zones_of(built.memory.m), nodes_of(built.memory.m)
     return {
         f"node{nid}.{name}": int(zones[field][first : first + int(nodes[nid].nr_zones)].sum())
-        for nid in range(int(built.memory.m.cfg.nr_nodes))
+        for nid in range(int(geometry(built.memory.m).nr_nodes))
         for first in [int(nodes[nid].first_zone)]
         for name, field in NODE_GAUGES.items()
     }
@@ -76,28 +84,35 @@ def slab(built: Built, wanted: Iterable[str] = tuple(SLAB_METRICS)) -> dict[str,
     }
 
 
+def counted(m) -> dict[str, int]:
+    """The machine's counters by name, in the order of reports, from the records of all mechanisms."""
+    records = [one for one in DECLARED.values() if one.name.endswith("_count") and not one.dimensions]
+    homes = {name: one for one in records for name in one.kind.names or ()}
+    return {name: int(homes[name](m)[name]) for name in VM_COUNTERS}
+
+
 def metrics(built: Built) -> dict[str, int | float | str]:
     """Every metric of the run by name; counters are totals, `_ns` are simulated time."""
     m = built.memory.m
-    found: dict[str, int | float | str] = {"outcome": "oom" if m.clock.oom else "ok"}
-    found |= {name: int(m.vm[name]) for name in VM_COUNTERS}
-    tasks = built.memory.table("tasks")
+    found: dict[str, int | float | str] = {"outcome": "oom" if progress(m).oom else "ok"}
+    found |= counted(m)
+    tasks, counts = built.memory.table("tasks"), built.memory.table("task_count")
     for name in TASK_COUNTERS:
-        found[name] = int(tasks["stat"][name].sum())
+        found[name] = int(counts[name].sum())
     ends = tasks["time"].tolist()
     found["elapsed_ns"] = max(ends)
     found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
     for index, name in enumerate(built.tasks if len(built.tasks) <= EACH_TASK else []):
         found[f"task.{name}.elapsed_ns"] = ends[index]
         for counter in EACH_TASKS:
-            found[f"task.{name}.{counter}"] = int(tasks[index].stat[counter])
-    for nid in range(int(m.cfg.nr_nodes)):
+            found[f"task.{name}.{counter}"] = int(counts[index][counter])
+    for nid in range(int(geometry(m).nr_nodes)):
         for name in NODE_COUNTERS:
-            found[f"node{nid}.{name}"] = int(m.nodes[nid].vm[name])
+            found[f"node{nid}.{name}"] = int(node_count(m)[nid][name])
         found[f"node{nid}.touches"] = int(tasks["touched"][:, nid].sum())
     for name in NODE_COUNTERS:
-        found[name] = sum(int(m.nodes[nid].vm[name]) for nid in range(int(m.cfg.nr_nodes)))
-    found["memory_pages"] = sum(int(m.nodes[nid].present) for nid in range(int(m.cfg.nr_nodes)))
+        found[name] = sum(int(node_count(m)[nid][name]) for nid in range(int(geometry(m).nr_nodes)))
+    found["memory_pages"] = sum(int(nodes_of(m)[nid].present) for nid in range(int(geometry(m).nr_nodes)))
     found |= of_nodes(built) | _groups(built) | slab(built) | _idle_page_stats(built) | _disks(built)
     found |= call_latencies(built)
     found |= _fairness(built)
@@ -107,7 +122,7 @@ def metrics(built: Built) -> dict[str, int | float | str]:
 
 def _disks(built: Built) -> dict[str, int]:
     """`disk.<name>.<metric>` of every disk; a stripe's are the sums of its members'."""
-    rows, servers, found = built.memory.m.disks, built.memory.table("servers"), {}
+    rows, servers, found = disks(built.memory.m), built.memory.table("servers"), {}
     for number, name in enumerate(built.disks):
         parts = [int(member) for member in rows[number].members[: int(rows[number].nr_members)]] or [number]
         for metric in DISK_COUNTERS:
@@ -124,18 +139,18 @@ def _disks(built: Built) -> dict[str, int]:
 
 def _fairness(built: Built) -> dict[str, float]:
     """How unlike the rates are at which the copies of a task go on: (largest - smallest) / mean; the widest of all."""
-    tasks, found = built.memory.table("tasks"), dict[str, float]()
+    tasks, counts, found = built.memory.table("tasks"), built.memory.table("task_count"), dict[str, float]()
     for name, rows in task_rows(built.cell).items():
         task = built.cell.tasks[name]
         if task.count > 1:
-            rates = tasks[rows]["stat"]["accesses"] / np.maximum(tasks[rows]["time"] - task.start, 1)
+            rates = counts[rows]["accesses"] / np.maximum(tasks[rows]["time"] - task.start, 1)
             found[f"task.{name}.rate_spread_ratio"] = float((rates.max() - rates.min()) / max(rates.mean(), 1e-30))
     return found | ({"rate_spread_ratio": max(found.values())} if found else {})
 
 
 def _estimates(built: Built) -> dict[str, int]:
     """`disk.<name>.<metric>` of dirty throttling: what it takes the device for, with groups of their own in sum."""
-    rows, wbs = built.memory.m.bdis, built.memory.table("wbs")
+    rows, wbs = bdis(built.memory.m), built.memory.table("wbs")
     return {
         f"disk.{name}.{metric}": int(wbs[metric][int(rows[d].first_wb) :][: int(rows[d].nr_wbs)].sum())
         for d, name in enumerate(built.disks)
@@ -216,18 +231,16 @@ class Samples:
     def take(self) -> None:
         """Add a row and set when the next one is due."""
         m = self.built.memory.m
-        tasks = self.built.memory.table("tasks")
-        counters = [int(m.vm[name]) for name in VM_COUNTERS] + [
-            int(tasks["stat"][name].sum()) for name in TASK_COUNTERS
-        ]
+        tasks, counts = self.built.memory.table("tasks"), self.built.memory.table("task_count")
+        counters = [*counted(m).values(), *(int(counts[name].sum()) for name in TASK_COUNTERS)]
         running = tasks["time"][tasks["state"] == RUNNABLE]
-        now = int(running.max()) if running.size else int(m.clock.now)
-        if m.cfg.sample_ns:
-            now = int(m.clock.next_sample)
+        now = int(running.max()) if running.size else int(m.now)
+        if run_settings(m).sample_ns:
+            now = int(progress(m).next_sample)
         parts = (slab(self.built, SLAB_SAMPLED), _estimates(self.built), of_nodes(self.built))
         gauges = [*_gauges(self.built), *(value for part in parts for value in part.values())]
-        self.rows.append([int(m.clock.accesses), now, *counters, *gauges])
-        m.clock.next_sample += m.cfg.sample_accesses or m.cfg.sample_ns
+        self.rows.append([int(progress(m).accesses), now, *counters, *gauges])
+        progress(m).next_sample += run_settings(m).sample_accesses or run_settings(m).sample_ns
 
     def series(self) -> dict[str, np.ndarray]:
         """Column -> values over the samples (int64), empty when nothing was sampled."""

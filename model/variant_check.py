@@ -82,7 +82,17 @@ def _imports(found: Declared, source: Module) -> None:
         if isinstance(node, ast.ImportFrom) and (other := module(node.module or "")) is not None:
             for alias in node.names:
                 if alias.name not in ("*", *other.bound) and module(f"{node.module}.{alias.name}") is None:
-                    found.fault(alias, f"`{node.module}` has no `{alias.name}`", _near(alias.name, other.bound))
+                    fix = _elsewhere(alias.name) or _near(alias.name, other.bound)
+                    found.fault(alias, f"`{node.module}` has no `{alias.name}`", fix)
+
+
+def _elsewhere(name: str) -> str:
+    """Where the state of this name is declared, if any is."""
+    for sibling in _neighbours("model.state.page"):
+        home = module(f"model.state.{sibling}")
+        if home is not None and name in home.bound and not home.bound[name].name:
+            return f"write from {home.name} import {name}"
+    return ""
 
 
 def _neighbours(name: str) -> list[str]:

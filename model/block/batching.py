@@ -4,7 +4,8 @@ Whoever takes a queue's last request, and whoever is woken after waiting for one
 second, up to half as many again as the queue has. So the writes of several tasks alternate by many requests.
 """
 
-from model.jit import batches, kernel
+from model.jit import kernel
+from model.state.block import batches, disks
 
 REQUESTS, BATCH_NS = 32, 20_000_000  # BLK_BATCH_REQ, BLK_BATCH_TIME (HZ/50)
 
@@ -27,15 +28,15 @@ def begin_batch(m, slot, at):
 def count_request(m, slot):
     """Actor `slot` takes one."""
     b = batches(m)[slot]
-    if b.left and is_batching(m, slot, m.clock.now):
+    if b.left and is_batching(m, slot, m.now):
         b.left -= 1
 
 
 @kernel
 def may_take(m, disk, slot):
     """Whether actor `slot` gets a request of a disk whose requests are all but taken."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if not d.full:
         d.full = 1
-        begin_batch(m, slot, m.clock.now)
-    return is_batching(m, slot, m.clock.now) and d.nr_allocated < d.nr_requests * 3 // 2
+        begin_batch(m, slot, m.now)
+    return is_batching(m, slot, m.now) and d.nr_allocated < d.nr_requests * 3 // 2

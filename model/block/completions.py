@@ -3,10 +3,11 @@
 A negative entry is a disk of which nothing but its number is known: it is free for its next request then.
 """
 
-from model.jit import io_heap, kernel
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.lists import panic
 from model.mm.state import BAD_IO
+from model.state.block import block_state, io_heap
 
 
 @kernel
@@ -25,13 +26,13 @@ def _swap(a, b):
 def announce(m, what, at):
     """Note that request `what` ends at time `at`, or that disk -1 - `what` is free then."""
     heap = io_heap(m)
-    if m.clock.nr_io >= m.rows.io:
+    if block_state(m).nr_io >= len(io_heap(m)):
         panic(m, BAD_IO, what)
         return
-    i = m.clock.nr_io
-    heap[i].at, heap[i].seq, heap[i].what = at, m.clock.io_seq, what
-    m.clock.nr_io += 1
-    m.clock.io_seq += 1
+    i = block_state(m).nr_io
+    heap[i].at, heap[i].seq, heap[i].what = at, block_state(m).io_seq, what
+    block_state(m).nr_io += 1
+    block_state(m).io_seq += 1
     while i > 0 and _before(heap[i], heap[(i - 1) // 2]):
         _swap(heap[i], heap[(i - 1) // 2])
         i = (i - 1) // 2
@@ -40,18 +41,18 @@ def announce(m, what, at):
 @kernel
 def next_completion(m):
     """When something of it happens next, or a time beyond every other when nothing is in flight."""
-    return io_heap(m)[0].at if m.clock.nr_io else 1 << 62
+    return io_heap(m)[0].at if block_state(m).nr_io else 1 << 62
 
 
 @kernel
 def pop_completed(m, now):
     """(what has happened first by `now`, when), or (NONE, now)."""
     heap = io_heap(m)
-    if m.clock.nr_io == 0 or heap[0].at > now:
+    if block_state(m).nr_io == 0 or heap[0].at > now:
         return NONE, now
     what, at = heap[0].what, heap[0].at
-    m.clock.nr_io -= 1
-    last = m.clock.nr_io
+    block_state(m).nr_io -= 1
+    last = block_state(m).nr_io
     _swap(heap[0], heap[last])
     i = 0
     while True:

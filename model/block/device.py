@@ -3,15 +3,16 @@
 from model.block.elevator import PASSED_OVER
 from model.block.hdd import positioning_ns, serve_hdd
 from model.block.usb import serve_usb
-from model.jit import kernel, requests
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.state import DISK_HDD
+from model.state.block import disks, requests
 
 
 @kernel
 def serve_next(m, disk, block, count, write, now):
     """The device serves a request made at `now` after all it was given before; when it is done."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     begin = max(now, d.busy_until)
     if d.stall_from <= begin < d.stall_until:
         begin = d.stall_until
@@ -35,14 +36,14 @@ def serve_next(m, disk, block, count, write, now):
 @kernel
 def fails(m, disk, at):
     """Whether a write that ends at time `at` is lost."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     return d.fail_from <= at < d.fail_until
 
 
 @kernel
 def pick(m, disk, at):
     """Take from the drive's list the request it serves next at time `at`: the one whose sector comes first (NCQ)."""
-    d, rows = m.disks[disk], requests(m)
+    d, rows = disks(m)[disk], requests(m)
     best, before_best, least = d.drive_head, NONE, 1 << 62
     before, number = NONE, d.drive_head
     while number != NONE:

@@ -12,22 +12,24 @@ from model.block.nfs import send_write
 from model.block.queue import end_request, free_for_next, queue_write, serve_now, take_request
 from model.block.request import new_request
 from model.block.server import earliest, serve
-from model.jit import kernel, requests
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE
+from model.state.block import disks, requests
+from model.state.machine import links
 
 
 @kernel
 def stripe_unit(m, disk, block):
     """(member disk, block there, pages to the end of the unit) of a stripe's block."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     unit, offset = block // d.chunk, block % d.chunk
     return d.members[unit % d.nr_members], unit // d.nr_members * d.chunk + offset, d.chunk - offset
 
 
 @kernel
 def _read(m, disk, now, count, block):
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.kind != DISK_GENERIC:
         return serve_now(m, disk, block, count, False, now)
     d.reads += 1
@@ -38,7 +40,7 @@ def _read(m, disk, now, count, block):
 
 @kernel
 def _write(m, disk, now, count, block):
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.kind != DISK_GENERIC:
         return serve_now(m, disk, block, count, True, now)
     d.writes += 1
@@ -50,8 +52,8 @@ def _write(m, disk, now, count, block):
 @kernel
 def _read_over(m, disk, now, count, block):
     """A READ call to a file server: request out, its disk (NONE: its memory), data in."""
-    d = m.disks[disk]
-    line = m.links[d.link]
+    d = disks(m)[disk]
+    line = links(m)[d.link]
     d.reads += 1
     d.pages_read += count
     ready = now + line.rtt // 2
@@ -63,7 +65,7 @@ def _read_over(m, disk, now, count, block):
 @kernel
 def _serve_pages(m, disk, now, count, block, write):
     """When adjacent pages that somebody waits for are read or written; a stripe's when the last of its members is."""
-    done, kind = now, m.disks[disk].kind
+    done, kind = now, disks(m)[disk].kind
     while count > 0:
         member, place, part = disk, block, count
         if kind == DISK_STRIPE:
@@ -78,7 +80,7 @@ def _serve_pages(m, disk, now, count, block, write):
 @kernel
 def read_pages(m, disk, now, count, block):
     """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
-    if m.disks[disk].kind == DISK_NFS:
+    if disks(m)[disk].kind == DISK_NFS:
         return _read_over(m, disk, now, count, block)
     return _serve_pages(m, disk, now, count, block, False)
 
@@ -91,14 +93,14 @@ def write_pages(m, disk, now, count, block):
 
 @kernel
 def _submit(m, disk, file, first, count, block):
-    d = m.disks[disk]
+    d = disks(m)[disk]
     while count > 0:
         part = count if d.kind == DISK_GENERIC else min(count, d.max_pages)
         number = new_request(m, disk, file, first, part, block)
         if number == NONE:
             return
         if d.kind == DISK_GENERIC:
-            done = _write(m, disk, m.clock.now, part, block)
+            done = _write(m, disk, m.now, part, block)
             requests(m)[number].failed = 1 if fails(m, disk, done) else 0
             take_request(m, disk)
             announce(m, number, done)
@@ -112,7 +114,7 @@ def _submit(m, disk, file, first, count, block):
 @kernel
 def submit_write(m, disk, file, first, count, block):
     """Start writing `count` adjacent pages from slot `first` on, of a file or (NONE) of the swap cache, to `block`."""
-    if m.disks[disk].kind != DISK_STRIPE:
+    if disks(m)[disk].kind != DISK_STRIPE:
         _submit(m, disk, file, first, count, block)
         return
     while count > 0:
@@ -125,7 +127,7 @@ def submit_write(m, disk, file, first, count, block):
 @kernel
 def remote_read(m, link, disk, now, count, block):
     """When `count` pages have come back from a server's disk over a link: request out, disk (NONE: memory), data in."""
-    line = m.links[link]
+    line = links(m)[link]
     asked = now + line.rtt // 2
     read = read_pages(m, disk, asked, count, block) if disk != NONE else asked
     return serve(m, line.server_in, read, line.page_ps * count // 1000) + line.rtt - line.rtt // 2
@@ -134,7 +136,7 @@ def remote_read(m, link, disk, now, count, block):
 @kernel
 def remote_write(m, link, disk, now, count, block):
     """When the server has acknowledged `count` pages sent over a link and written to its disk."""
-    line = m.links[link]
+    line = links(m)[link]
     sent = serve(m, line.server_out, now, line.page_ps * count // 1000) + line.rtt // 2
     written = write_pages(m, disk, sent, count, block) if disk != NONE else sent
     return written + line.rtt - line.rtt // 2
@@ -145,7 +147,7 @@ def submit_remote_write(m, link, disk, first, count, block, protocol_ns):
     """Start writing `count` adjacent pages of the swap cache over a link; the protocol takes its time on top."""
     number = new_request(m, NONE, NONE, first, count, block)
     if number != NONE:
-        announce(m, number, remote_write(m, link, disk, m.clock.now, count, block) + protocol_ns)
+        announce(m, number, remote_write(m, link, disk, m.now, count, block) + protocol_ns)
 
 
 @kernel
@@ -159,7 +161,7 @@ def next_finished(m, now):
             free_for_next(m, -1 - what, at)
             continue
         disk = requests(m)[what].disk
-        if disk != NONE and m.disks[disk].kind != DISK_NFS:
+        if disk != NONE and disks(m)[disk].kind != DISK_NFS:
             end_request(m, disk, at)
         return what, at
 
@@ -167,12 +169,12 @@ def next_finished(m, now):
 @kernel
 def member_at(m, disk, block):
     """The disk that serves a block: the member of a stripe, else the disk itself."""
-    return stripe_unit(m, disk, block)[0] if m.disks[disk].kind == DISK_STRIPE else disk
+    return stripe_unit(m, disk, block)[0] if disks(m)[disk].kind == DISK_STRIPE else disk
 
 
 @kernel
 def _no_room(m, disk, purpose, slot):
-    d = m.disks[disk]
+    d = disks(m)[disk]
     taken = d.nr_allocated + d.nr_plugged
     if slot != NONE and d.batching:
         return taken + 1 >= d.nr_requests and not may_take(m, disk, slot)
@@ -186,7 +188,7 @@ def full_queue(m, disk, purpose, slot):
     `slot`: the actor that asks, which may have a batch to take; NONE: nobody in particular. blk-wbt lets more writes
     wait the more urgent they are. A mount has room while it is not congested.
     """
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.kind != DISK_STRIPE:
         return disk if _no_room(m, disk, purpose, slot) else NONE
     found = NONE
@@ -199,10 +201,10 @@ def full_queue(m, disk, purpose, slot):
 @kernel
 def write_congested(m, disk):
     """Whether the disk, or a member of it, is marked congested (bdi_write_congested)."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.kind != DISK_STRIPE:
         return d.congested > 0
     congested = False
     for i in range(d.nr_members):
-        congested |= m.disks[d.members[i]].congested > 0
+        congested |= disks(m)[d.members[i]].congested > 0
     return congested

@@ -5,9 +5,10 @@ request instead once that has waited for five seconds. `noop`: first come, first
 disk's list `queue`, those the drive has got already the list `drive_head`. Source: block/deadline-iosched.c, 3.1.
 """
 
-from model.jit import kernel, requests
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.links import unlink_row
+from model.state.block import disks, requests
 
 FIFO_BATCH, WRITES_STARVED = 16, 2
 WRITE_EXPIRE_NS = 5_000_000_000
@@ -17,7 +18,7 @@ PASSED_OVER = 4  # times the drive's depth: then a request is served whatever it
 @kernel
 def place_before(m, disk, block):
     """The waiting request after which one at `block` has its place (NONE: before all)."""
-    d, rows = m.disks[disk], requests(m)
+    d, rows = disks(m)[disk], requests(m)
     at = d.queue.tail
     while d.sorted and at != NONE and rows[at].block > block:
         at = rows[at].prev
@@ -26,7 +27,7 @@ def place_before(m, disk, block):
 
 @kernel
 def _oldest(m, disk):
-    rows, found = requests(m), m.disks[disk].queue.head
+    rows, found = requests(m), disks(m)[disk].queue.head
     at = found
     while at != NONE:
         if rows[at].submitted < rows[found].submitted:
@@ -38,7 +39,7 @@ def _oldest(m, disk):
 @kernel
 def next_request(m, disk, at):
     """The waiting request that the elevator hands to the drive at time `at`; there is one."""
-    d, rows = m.disks[disk], requests(m)
+    d, rows = disks(m)[disk], requests(m)
     if not d.sorted:
         return d.queue.head
     if d.batch >= FIFO_BATCH:
@@ -56,7 +57,7 @@ def next_request(m, disk, at):
 @kernel
 def fill_drive(m, disk, at):
     """Hand requests to the drive until it has as many as it takes."""
-    d, rows = m.disks[disk], requests(m)
+    d, rows = disks(m)[disk], requests(m)
     while d.nr_drive < d.depth and d.queue.n:
         number = next_request(m, disk, at)
         unlink_row(rows, d.queue, number)

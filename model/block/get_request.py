@@ -4,16 +4,16 @@
 
 from model.block.disk import full_queue
 from model.block.wait import wait_for_request
+from model.core.record import NONE
 from model.jit import kernel
-from model.layout import NONE
 
 
 @kernel
 def get_request(m, disk, purpose, slot):
     """Sleep until the disk, or every member of a stripe, has room for a write; how long (ns)."""
-    began = m.clock.now
+    began = m.now
     full = full_queue(m, disk, purpose, slot)
     while full != NONE:
         wait_for_request(m, full)
         full = full_queue(m, disk, purpose, slot)
-    return m.clock.now - began
+    return m.now - began

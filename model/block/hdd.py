@@ -8,6 +8,7 @@ ended costs its transfer alone: the drive's buffer bridges the gap between them.
 import math
 
 from model.jit import kernel
+from model.state.block import disks
 
 MILLION = 1_000_000
 
@@ -15,14 +16,14 @@ MILLION = 1_000_000
 @kernel
 def page_ps(m, disk, block):
     """Time (ps) in which a page at `block` passes under the head: the rate falls linearly from the outermost track."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     return d.read_page_ps * MILLION // (MILLION - (MILLION - d.inner_ppm) * block // d.nr_blocks)
 
 
 @kernel
 def seek_ns(m, disk, distance):
     """Time the head needs to a track `distance` blocks away: a + b sqrt(d) up to a third of the disk, then linear."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     third = d.nr_blocks // 3
     if distance <= third:
         return d.seek_track + (d.seek_average - d.seek_track) * int(math.sqrt(distance)) // int(math.sqrt(third))
@@ -32,7 +33,7 @@ def seek_ns(m, disk, distance):
 @kernel
 def positioning_ns(m, disk, block, at):
     """How long it takes from time `at` until `block` passes under the head."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if block == d.head:
         return 0
     ps = page_ps(m, disk, block)
@@ -48,7 +49,7 @@ def positioning_ns(m, disk, block, at):
 @kernel
 def serve_hdd(m, disk, block, count, at):
     """When a request for `count` pages at `block`, begun at `at`, is done; the head stays behind it."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     position = positioning_ns(m, disk, block, at)
     if position:
         d.seeks += 1

@@ -8,8 +8,11 @@ nfs_congestion_kb are on their way, until fewer than three quarters are; flusher
 from model.block.completions import announce
 from model.block.server import serve
 from model.block.wait import wake_for_request
-from model.jit import files, kernel, requests
+from model.jit import kernel
 from model.mm.wait_queue import clear_bdi_congested
+from model.state.block import disks, requests
+from model.state.fault import files
+from model.state.machine import links
 
 WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
 
@@ -17,22 +20,22 @@ WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
 @kernel
 def send_write(m, disk, number, count):
     """Send one WRITE call; its answer ends request `number` for now."""
-    d = m.disks[disk]
-    line = m.links[d.link]
+    d = disks(m)[disk]
+    line = links(m)[d.link]
     d.writes += 1
     d.pages_written += count
     d.nr_allocated += count
     if d.nr_allocated >= d.congestion_on:
         d.congested = 1
     files(m)[requests(m)[number].file].newest_call = number + 1
-    sent = serve(m, line.server_out, m.clock.now, line.page_ps * count // 1000)
+    sent = serve(m, line.server_out, m.now, line.page_ps * count // 1000)
     announce(m, number, sent + line.rtt)
 
 
 @kernel
 def end_call(m, disk, count, at):
     """A WRITE call was answered: its pages are no longer on their way."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     d.nr_allocated -= count
     if d.nr_allocated < d.congestion_on - (d.congestion_on >> 2):
         d.congested = 0

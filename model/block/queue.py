@@ -10,11 +10,12 @@ from model.block.device import fails, pick, serve_next
 from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
 from model.block.request import free_request
 from model.block.wait import wake_for_request
-from model.jit import kernel, requests
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.links import link_after, link_head, unlink_row
 from model.mm.state import IO_URGENT
 from model.mm.wait_queue import clear_bdi_congested
+from model.state.block import disks, requests
 
 
 @kernel
@@ -57,7 +58,7 @@ def _prepend(m, number, run):
 @kernel
 def _merged(m, disk, number, before):
     """Whether the run could join a waiting request next to it, the one behind which it would be put or the next."""
-    d, rows = m.disks[disk], requests(m)
+    d, rows = disks(m)[disk], requests(m)
     run, most = rows[number], d.max_pages - rows[number].pages
     if before != NONE and rows[before].block + rows[before].pages == run.block and rows[before].pages <= most:
         _append(m, before, number)
@@ -79,7 +80,7 @@ def _merged(m, disk, number, before):
 @kernel
 def queue_write(m, disk, number):
     """Queue a write; an idle disk starts at once."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     before = place_before(m, disk, requests(m)[number].block)
     if _merged(m, disk, number, before):
         d.merged += 1
@@ -89,13 +90,13 @@ def queue_write(m, disk, number):
     else:
         link_after(requests(m), d.queue, before, number)
     take_request(m, disk)
-    run_queue(m, disk, m.clock.now)
+    run_queue(m, disk, m.now)
 
 
 @kernel
 def _dispatch(m, disk, at):
     """The disk serves one of the waiting writes; its end is announced."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     fill_drive(m, disk, at)
     number = pick(m, disk, max(at, d.busy_until))
     r = requests(m)[number]
@@ -110,7 +111,7 @@ def _dispatch(m, disk, at):
 @kernel
 def run_queue(m, disk, at):
     """See to it that the disk goes on with its queue when it is free (blk_run_queue)."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.announced or d.queue.n + d.nr_drive == 0:
         return
     if d.busy_until > at:
@@ -123,14 +124,14 @@ def run_queue(m, disk, at):
 @kernel
 def free_for_next(m, disk, at):
     """What the disk was busy with until `at` is done."""
-    m.disks[disk].announced -= 1
+    disks(m)[disk].announced -= 1
     run_queue(m, disk, at)
 
 
 @kernel
 def take_request(m, disk):
     """A write takes one of the disk's requests."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     d.nr_allocated += 1
     if d.nr_allocated >= d.congestion_on:
         d.congested = 1
@@ -139,7 +140,7 @@ def take_request(m, disk):
 @kernel
 def end_request(m, disk, at):
     """A write is done: its request is free (freed_request), and a disk with a queue goes on with it."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     d.nr_allocated -= 1
     if d.congested and d.nr_allocated < d.congestion_off:
         d.congested = 0
@@ -154,7 +155,7 @@ def end_request(m, disk, at):
 @kernel
 def serve_now(m, disk, block, count, write, now):
     """When a synchronous request is done: it comes right after what the disk is at."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if d.queue.n + d.nr_drive:
         d.reads_first += 1
         if d.reads_first > WRITES_STARVED * FIFO_BATCH:

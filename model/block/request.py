@@ -5,30 +5,30 @@ writeback cannot leave the page cache or the swap cache, so at completion they a
 on the disk but not in the file (a stripe, fragments), the rows of one request form a chain through `chain`.
 """
 
-from model.jit import kernel, requests
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.lists import panic
 from model.mm.state import BAD_IO
+from model.state.block import block_state, requests
 
 
 @kernel
 def new_request(m, disk, file, first, count, block):
     """A row for `count` pages from slot `first` on, to be written at `block` of `disk`; NONE if the table is full."""
-    clock = m.clock
-    number = clock.free_request - 1
+    number = block_state(m).free_request - 1
     if number >= 0:
-        clock.free_request = requests(m)[number].next
+        block_state(m).free_request = requests(m)[number].next
     else:
-        number = clock.request_rows
-        if number >= m.rows.requests:
+        number = block_state(m).request_rows
+        if number >= len(requests(m)):
             panic(m, BAD_IO, first)
             return NONE
-        clock.request_rows += 1
+        block_state(m).request_rows += 1
     r = requests(m)[number]
     r.disk, r.file, r.first, r.count, r.block = disk, file, first, count, block
     r.pages, r.chain, r.last, r.next, r.prev = count, NONE, number, NONE, NONE
-    r.submitted, r.passed, r.failed, r.read = clock.now, 0, 0, 0
-    clock.nr_requests += 1
+    r.submitted, r.passed, r.failed, r.read = m.now, 0, 0, 0
+    block_state(m).nr_requests += 1
     return number
 
 
@@ -36,7 +36,7 @@ def new_request(m, disk, file, first, count, block):
 def free_request(m, number):
     """Give one row back; its successor in the chain."""
     r = requests(m)[number]
-    r.next = m.clock.free_request
-    m.clock.free_request = number + 1
-    m.clock.nr_requests -= 1
+    r.next = block_state(m).free_request
+    block_state(m).free_request = number + 1
+    block_state(m).nr_requests -= 1
     return r.chain

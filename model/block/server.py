@@ -1,6 +1,7 @@
 """Contended things: a server handles one request after the other, so waiting time is what queueing gives."""
 
-from model.jit import kernel, servers
+from model.jit import kernel
+from model.state.machine import servers
 
 
 @kernel
@@ -25,14 +26,14 @@ def hold(m, server, service_ns):
     free until then is taken at once.
     """
     s = servers(m)[server]
-    if m.clock.now + service_ns <= s.busy_from:
+    if m.now + service_ns <= s.busy_from:
         s.busy_ns += service_ns
         s.requests += 1
-        m.clock.now += service_ns
+        m.now += service_ns
         return 0
-    done = serve(m, server, m.clock.now, service_ns)
-    waited = done - service_ns - m.clock.now
-    m.clock.now = done
+    done = serve(m, server, m.now, service_ns)
+    waited = done - service_ns - m.now
+    m.now = done
     return waited
 
 

@@ -6,12 +6,13 @@ what the new one has before the write (read-modify-write).
 """
 
 from model.jit import kernel
+from model.state.block import disks
 
 
 @kernel
 def _find(m, disk, erase):
     """Which of the open erase blocks this is, or the one to be closed for it."""
-    d, idle = m.disks[disk], 0
+    d, idle = disks(m)[disk], 0
     for i in range(d.nr_open):
         if d.open_block[i] == erase:
             return i
@@ -23,7 +24,7 @@ def _find(m, disk, erase):
 @kernel
 def _write(m, disk, erase, first, count):
     """Pages copied because `count` pages from page `first` of an erase block on are written."""
-    d, copied = m.disks[disk], 0
+    d, copied = disks(m)[disk], 0
     i = _find(m, disk, erase)
     if d.open_block[i] != erase or d.open_fill[i] != first:
         if d.open_used[i]:
@@ -42,7 +43,7 @@ def _write(m, disk, erase, first, count):
 @kernel
 def serve_usb(m, disk, block, count, write, at):
     """When a request for `count` pages at `block`, begun at `at`, is done."""
-    d = m.disks[disk]
+    d = disks(m)[disk]
     if not write:
         return at + d.read_ns + d.read_page_ps * count // 1000
     pages, place, end = count, block, block + count

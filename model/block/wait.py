@@ -2,13 +2,15 @@
 
 from model.block.batching import begin_batch
 from model.core.sleep import ALL, FOREVER, wait, wake
-from model.jit import files, kernel
+from model.jit import kernel
+from model.state.block import disks
+from model.state.fault import files
 
 
 @kernel
 def wait_for_request(m, disk):
     """Sleep until the disk's queue has room (get_request)."""
-    wait(m, m.disks[disk].room, FOREVER)
+    wait(m, disks(m)[disk].room, FOREVER)
 
 
 @kernel
@@ -17,7 +19,7 @@ def wake_for_request(m, disk, at):
 
     One that is woken may find that it needs no request any more, or that it may not have one yet.
     """
-    d = m.disks[disk]
+    d = disks(m)[disk]
     while d.room.first:
         if d.batching:
             begin_batch(m, d.room.first - 1, at)

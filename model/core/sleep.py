@@ -7,9 +7,10 @@ queue, a row `first`, `last`; whoever makes it happen calls `wake`. A queue of z
 
 from model.actors import NEVER, schedule
 from model.core.switching import call_entry, fresh_stack, switch_back, switch_to
-from model.jit import actors, hook, kernel, spare_stacks
+from model.jit import hook, kernel
 from model.mm.lists import panic
 from model.mm.state import ASLEEP_IN_INTERRUPT
+from model.state.actor import actors, spare_stacks, stacks, turn
 
 FOREVER = NEVER
 ALL = 1 << 31
@@ -18,13 +19,13 @@ ALL = 1 << 31
 @kernel
 def current(m):
     """The actor that runs now: its row."""
-    return actors(m)[m.clock.actor]
+    return actors(m)[turn(m).actor]
 
 
 @kernel
 def awake_ns(m):
     """Its clock without what it slept (ns): the difference of two is what it worked."""
-    return m.clock.now - current(m).slept
+    return m.now - current(m).slept
 
 
 @hook
@@ -41,17 +42,17 @@ def actor_life(m, who):
 def resume(m, who):
     """Let actor `who` run until it sleeps or is done; it begins anew where it did not sleep."""
     row = actors(m)[who]
-    m.clock.actor, m.clock.cpu, m.clock.task = who, row.cpu, row.task
+    turn(m).actor, turn(m).cpu, turn(m).task = who, row.cpu, row.task
     if row.stack == 0:
-        m.stacks.spare -= 1
-        row.stack, row.done = spare_stacks(m)[m.stacks.spare] + 1, 0
+        stacks(m).spare -= 1
+        row.stack, row.done = spare_stacks(m)[stacks(m).spare] + 1, 0
         fresh_stack(m, who, row.stack - 1)
-    m.stacks.running = 1
+    stacks(m).running = 1
     switch_to(m, who)
-    m.stacks.running = 0
+    stacks(m).running = 0
     if row.done:
-        spare_stacks(m)[m.stacks.spare] = row.stack - 1
-        m.stacks.spare += 1
+        spare_stacks(m)[stacks(m).spare] = row.stack - 1
+        stacks(m).spare += 1
         row.stack = 0
 
 
@@ -64,26 +65,26 @@ def sleeps(m, who):
 @kernel
 def _go_to_sleep(m):
     """Others run until the running actor's time comes, which somebody else may bring forward."""
-    if not m.stacks.running:  # nobody's stack: a completion's, which must not wait
-        panic(m, ASLEEP_IN_INTERRUPT, m.clock.actor)
+    if not stacks(m).running:  # nobody's stack: a completion's, which must not wait
+        panic(m, ASLEEP_IN_INTERRUPT, turn(m).actor)
         return
-    who, began = m.clock.actor, m.clock.now
+    who, began = turn(m).actor, m.now
     actors(m)[who].since = began
     switch_back(m, who)
-    actors(m)[who].slept += m.clock.now - began
+    actors(m)[who].slept += m.now - began
 
 
 @kernel
 def sleep_until(m, at):
     """The running actor sleeps until time `at` (ns), at least until the others have caught up with it."""
-    schedule(m, m.clock.actor, max(at, m.clock.now))
+    schedule(m, turn(m).actor, max(at, m.now))
     _go_to_sleep(m)
 
 
 @kernel
 def cond_resched(m):
     """Those whose time has come meanwhile run first."""
-    sleep_until(m, m.clock.now)
+    sleep_until(m, m.now)
 
 
 @kernel
@@ -117,13 +118,13 @@ def wait(m, queue, timeout):
 
     It may be woken for another reason than the queue's (a signal), so whoever needs to know looks again.
     """
-    who, began = m.clock.actor, m.clock.now
+    who, began = turn(m).actor, m.now
     _join(m, queue, who)
     schedule(m, who, NEVER if timeout >= FOREVER else began + timeout)
     _go_to_sleep(m)
     if actors(m)[who].waits:
         _leave(m, queue, who)
-    return m.clock.now - began
+    return m.now - began
 
 
 @kernel
@@ -137,7 +138,7 @@ def set_timeout(m, queue, at):
 def wake_actor(m, who, at):
     """Actor `who` runs at time `at`, or when it fell asleep if that is later: the waker's clock may lag behind."""
     schedule(m, who, max(at, actors(m)[who].since))
-    m.clock.wake = 1
+    turn(m).wake = 1
 
 
 @kernel

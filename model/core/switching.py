@@ -5,9 +5,10 @@ See `model.core.stacks` for the machine routines behind them.
 
 from typing import Any
 
-from model.jit import INTERPRETED, actors, intrinsic, kernel, python_hook
-from model.layout import ACTOR
+from model.jit import INTERPRETED, intrinsic, kernel, python_hook
+from model.state.actor import ACTOR, actors, stacks
 
+_ACTORS = actors.number
 _SP, _ACTOR_BYTES = ACTOR.fields["sp"][1], ACTOR.itemsize  # type: ignore[index]
 _asleep: dict[tuple[int, int], Any] = {}
 
@@ -25,17 +26,17 @@ def _call_entry(m, entry, index):
 
 
 def _fresh_greenlet(m, who, stack):
-    life = python_hook(int(m.stacks.entry))
-    _asleep[int(m.stacks.low), int(who)] = _greenlets().greenlet(lambda: life(m, int(who)))
+    life = python_hook(int(stacks(m).entry))
+    _asleep[int(stacks(m).low), int(who)] = _greenlets().greenlet(lambda: life(m, int(who)))
 
 
 def _to_greenlet(m, who):
-    _asleep[int(m.stacks.low), int(who)].switch()
+    _asleep[int(stacks(m).low), int(who)].switch()
 
 
 def _from_greenlet(m, who):
     if actors(m)[who].done:
-        del _asleep[int(m.stacks.low), int(who)]
+        del _asleep[int(stacks(m).low), int(who)]
     else:
         _greenlets().getcurrent().parent.switch()
 
@@ -48,13 +49,13 @@ _prepare = intrinsic("model.core.switching_ir", "prepare", _call_entry)
 @kernel
 def _place(m, who):
     """Address where actor `who` keeps its stack pointer."""
-    return m.table.actors + who * _ACTOR_BYTES + _SP
+    return m.address[_ACTORS] + who * _ACTOR_BYTES + _SP
 
 
 @kernel
 def _fresh_stack(m, who, stack):
     """Make a stack on which the actor begins."""
-    _prepare(m, _place(m, who), m.stacks.low + stack * m.stacks.stride, who)
+    _prepare(m, _place(m, who), stacks(m).low + stack * stacks(m).stride, who)
 
 
 @kernel

@@ -6,15 +6,15 @@ from llvmlite import ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-from model.jit import offset_of
-from model.library.intrinsics import I64, POINTER, M
+from model.library.intrinsics import I64, POINTER, M, address_behind
+from model.state.actor import stacks
 
 types: Any = numba_types  # what they hold is not typed
 
 
 def _word(builder: Any, m: Any, name: str) -> Any:
-    """Address of a field of `m.stacks`."""
-    return builder.add(builder.ptrtoint(m, I64), I64(offset_of("stacks", name)))
+    """Address of a field of the record `stacks`."""
+    return builder.add(address_behind(builder, m, stacks), I64(stacks.kind.fields[name][1]))  # type: ignore[index]
 
 
 def _load(builder: Any, m: Any, name: str) -> Any:

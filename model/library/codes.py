@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.layout import BIG, MACHINE
+from model.core.record import DECLARED, MACHINE
 from model.library.key import digest, dtype_digest
 
 SIMPLE = {"int64": "i", "uint64": "u", "float64": "f", "bool": "b", "none": "n"}
@@ -108,7 +108,7 @@ def to_type(code: str) -> Any:
 def rows() -> dict[str, np.dtype]:
     """Row types of the machine, by digest."""
     found: dict[str, np.dtype] = {}
-    todo = [MACHINE, *BIG.values()]
+    todo = [MACHINE, *(accessor.kind for accessor in DECLARED.values())]
     while todo:
         dtype = todo.pop().base
         if dtype.fields is not None and dtype_digest(dtype) not in found:

@@ -1,4 +1,4 @@
-"""What kernels see of the hook table and of the big tables: loads and calls at fixed places of the machine record."""
+"""What kernels see of hooks and of what lies behind addresses: loads and calls at fixed places of the record `m`."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from model.layout import MACHINE
+from model.core.record import MACHINE, Accessor, offset_of
 
 types: Any = numba_types  # what they hold is not typed
 M: Any = from_dtype(MACHINE)
@@ -56,21 +56,37 @@ def type_of_caller(name: str, offset: int, arity: int) -> Any:
     return type_of(intrinsic(definition))
 
 
-@cache
-def type_of_accessor(name: str, dtype: np.dtype, address: int, rows: int) -> Any:
-    """Numba's type of the function that gives a big table as an array."""
-    array_type = types.Array(from_dtype(dtype), 1, "C")
+def _constant(builder: Any, record: Any, field: str, number: int) -> Any:
+    """The word `number` of the record's field, which stays while kernels run, so that one load is enough."""
+    word = _load(builder, record, offset_of(field, number))
+    word.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return word
 
-    def view(typingctx, m):
+
+def address_behind(builder: Any, record: Any, accessor: Accessor) -> Any:
+    """Where what the accessor gives lies, as a 64-bit word."""
+    return _constant(builder, record, "address", accessor.number)
+
+
+@cache
+def type_of_accessor(name: str, number: int, kind: np.dtype, dimensions: int) -> Any:
+    """Numba's type of the function that gives what lies at an address: an array, or a record (no dimensions)."""
+    element = from_dtype(kind)
+    result = types.Array(element, dimensions, "C") if dimensions else element
+
+    def behind(typingctx, m):
         def codegen(context, builder, sig, args):
-            array = make_array(array_type)(context, builder)
-            size = I64(dtype.itemsize)
-            data = builder.inttoptr(_load(builder, args[0], address), array.data.type)
-            shape = [_load(builder, args[0], rows)]
-            populate_array(array, data=data, shape=shape, strides=[size], itemsize=size, meminfo=None)
+            address = _constant(builder, args[0], "address", number)
+            if not dimensions:
+                return builder.inttoptr(address, context.get_value_type(result))
+            array, size = make_array(result)(context, builder), I64(kind.itemsize)
+            shape = [_constant(builder, args[0], field, number) for field in ("rows", "columns")[:dimensions]]
+            strides = [builder.mul(shape[1], size), size] if dimensions == 2 else [size]
+            data = builder.inttoptr(address, array.data.type)
+            populate_array(array, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
             return array._getvalue()
 
-        return array_type(M), codegen
+        return result(M), codegen
 
-    view.__name__ = f"table_{name}"
-    return type_of(intrinsic(view))
+    behind.__name__ = f"at_{name}"
+    return type_of(intrinsic(behind))

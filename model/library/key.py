@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from model.cache import stamp
+from model.core.record import MACHINE, Accessor
 from model.hooks import HOOKS
-from model.jit import Accessor, Caller, Hook, Intrinsic, Kernel
-from model.layout import MACHINE
+from model.jit import Caller, Hook, Intrinsic, Kernel
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 
@@ -167,7 +167,7 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
         case Caller():
             return f"caller {value.name} {value.arity} at {value.offset}"
         case Accessor():
-            return f"table {dtype_digest(value.dtype)} at {value.address}, {value.rows}"
+            return f"{dtype_digest(value.kind)} at {value.number}, {value.dimensions}"
         case tuple() | list():
             return f"{type(value).__name__}({','.join(_value(item, fn) for item in value)})"
         case Intrinsic():

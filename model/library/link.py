@@ -9,8 +9,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from model.core.record import offset_of
 from model.hooks import HOOK_INDEX, TABLE
-from model.jit import offset_of
 from model.library.entry import Entry
 from model.library.machine import Target, prepare
 from model.mm.state import HOOK_RAISED
@@ -77,15 +77,15 @@ fine:
   %value = load i64, ptr %answer
   ret i64 %value
 failed:
-  %place = getelementptr i8, ptr %m, i64 {offset_of("clock", "broken")}
+  %place = getelementptr i8, ptr %m, i64 {offset_of("broken")}
   %broken = load i64, ptr %place
   %first = icmp eq i64 %broken, 0
   br i1 %first, label %note, label %end
 note:
   store i64 {HOOK_RAISED}, ptr %place
-  %which = getelementptr i8, ptr %m, i64 {offset_of("clock", "broken_arg")}
+  %which = getelementptr i8, ptr %m, i64 {offset_of("broken_arg")}
   store i64 {HOOK_INDEX[of]}, ptr %which
-  %kept = getelementptr i8, ptr %m, i64 {offset_of("clock", "raised")}
+  %kept = getelementptr i8, ptr %m, i64 {offset_of("raised")}
   %what = load ptr, ptr %described
   store ptr %what, ptr %kept
   br label %end

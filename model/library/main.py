@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from model.cache import ROOT, checked
+from model.core.record import MACHINE
 from model.jit import Hook, Kernel
-from model.layout import MACHINE
 from model.library import place
 from model.library.key import digest, dtype_digest, key, name, standard
 from model.library.link import c_name, link

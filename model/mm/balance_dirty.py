@@ -1,9 +1,13 @@
 """Dirtiers between calls of balance_dirty_pages: when to call, starting background writeback, sleeping."""
 
 from model.core.sleep import sleep_until
-from model.jit import caller, kernel, tasks, wbs
+from model.jit import caller, kernel
 from model.mm.dirty_pause import POLL_THRESH
 from model.mm.timers import timeout_ends
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.machine import cpus, task_count
+from model.state.writeback import dirty_settings, wbs
 
 balance_dirty_pages_ratelimited = caller("balance_dirty_pages_ratelimited")
 EXCEEDED_RATELIMIT = 8  # pages between calls while a device is over its limit
@@ -12,11 +16,11 @@ EXCEEDED_RATELIMIT = 8  # pages between calls while a device is over its limit
 @kernel
 def pause_dirtier(m, t, w, pause):
     """Task `t` sleeps for so many jiffies because too much of wb `w` is dirty (io_schedule_timeout)."""
-    stat, began = tasks(m)[t].stat, m.clock.now
+    stat, began = task_count(m)[t], m.now
     stat.dirty_pauses += 1
     wbs(m)[w].dirty_sleep = began
     sleep_until(m, timeout_ends(m, pause))
-    stat.stall_dirty_ns += m.clock.now - began
+    stat.stall_dirty_ns += m.now - began
 
 
 @kernel
@@ -29,7 +33,7 @@ def mark_exceeded(m, w, exceeded):
 @kernel
 def picked_up(m, t, ratelimit):
     """Charge task `t` with pages that tasks which ended on its CPU had not answered for (dirty_throttle_leaks)."""
-    task, cpu = tasks(m)[t], m.cpus[m.clock.cpu]
+    task, cpu = tasks(m)[t], cpus(m)[turn(m).cpu]
     if cpu.dirty_leaks > 0 and task.nr_dirtied < ratelimit:
         pages = min(cpu.dirty_leaks, ratelimit - task.nr_dirtied)
         cpu.dirty_leaks -= pages
@@ -39,13 +43,13 @@ def picked_up(m, t, ratelimit):
 @kernel
 def pages_to_call(m, t, w):
     """Pages dirtied with which task `t` has to call (balance_dirty_pages_ratelimited, 3.2 on)."""
-    task, cpu = tasks(m)[t], m.cpus[m.clock.cpu]
+    task, cpu = tasks(m)[t], cpus(m)[turn(m).cpu]
     ratelimit = task.nr_dirtied_pause
     if wbs(m)[w].dirty_exceeded:
         ratelimit = min(ratelimit, EXCEEDED_RATELIMIT)
     if task.nr_dirtied >= ratelimit:
         cpu.bdp_ratelimits = 0
-    elif cpu.bdp_ratelimits >= m.cfg.ratelimit_pages:
+    elif cpu.bdp_ratelimits >= dirty_settings(m).ratelimit_pages:
         cpu.bdp_ratelimits = 0
         ratelimit = 0
     return ratelimit
@@ -63,5 +67,5 @@ def after_access(m, t):
 def leave_to_others(m, t):
     """A task ends: others on its CPU answer for the pages it dirtied since its last call."""
     task = tasks(m)[t]
-    m.cpus[task.cpu].dirty_leaks += task.nr_dirtied
+    cpus(m)[task.cpu].dirty_leaks += task.nr_dirtied
     task.nr_dirtied, task.nr_dirtied_pause, task.dirty_paused_when = 0, POLL_THRESH, 0

@@ -5,8 +5,8 @@ its buddy (`pfn ^ 1 << order`) on free. Order-0 pages pass through per-CPU lists
 there are invisible to the watermarks. Nothing here reclaims.
 """
 
-from model.jit import frames, kernel, pageblocks
-from model.layout import MAX_ORDER, MIGRATETYPES, NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.links import link_head, unlink_row
 from model.mm.lists import panic
 from model.mm.state import (
@@ -22,13 +22,15 @@ from model.mm.state import (
     PER_CPU,
     PLACES,
 )
+from model.state.machine import geometry, nodes
+from model.state.page import MAX_ORDER, MIGRATETYPES, alloc_count, alloc_settings, frames, pageblocks, pcps, zones
 
 PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
 
 
 @kernel
 def _push_block(m, z, order, mt, pfn):
-    f, area = frames(m), m.zones[z].areas[order, mt]
+    f, area = frames(m), zones(m)[z].areas[order, mt]
     f[pfn].prev, f[pfn].next, f[pfn].order, f[pfn].state = NONE, area.head, order, FREE
     f[pfn].zone, f[pfn].owner, f[pfn].kind = z, mt, FREE_BLOCK
     if area.head != NONE:
@@ -39,7 +41,7 @@ def _push_block(m, z, order, mt, pfn):
 
 @kernel
 def _take_block(m, z, order, mt, pfn):
-    f, area = frames(m), m.zones[z].areas[order, mt]
+    f, area = frames(m), zones(m)[z].areas[order, mt]
     if not f[pfn].state & FREE or f[pfn].order != order:
         panic(m, BAD_BUDDY, pfn)
         return
@@ -57,7 +59,7 @@ def _take_block(m, z, order, mt, pfn):
 @kernel
 def alloc_block(m, z, order, mt):
     """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE."""
-    zone = m.zones[z]
+    zone = zones(m)[z]
     for attempt in range(MIGRATETYPES):
         kind = (mt + attempt) % MIGRATETYPES
         for larger in range(order, MAX_ORDER):
@@ -75,7 +77,7 @@ def alloc_block(m, z, order, mt):
 @kernel
 def free_block(m, z, pfn, order):
     """Give back a block of 2^order frames of zone `z`, merging it with its free buddies, to its pageblock's type."""
-    f, zone, mt = frames(m), m.zones[z], pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
+    f, zone, mt = frames(m), zones(m)[z], pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
     zone.nr_free += 1 << order
     end = zone.start + zone.span
     while order < MAX_ORDER - 1:
@@ -92,13 +94,13 @@ def free_block(m, z, pfn, order):
 
 @kernel
 def _pcp_push(m, cpu, z, pfn):
-    link_head(frames(m), m.pcps[cpu, z], pfn)
+    link_head(frames(m), pcps(m)[cpu, z], pfn)
     frames(m)[pfn].state, frames(m)[pfn].kind = PCP, PER_CPU
 
 
 @kernel
 def _pcp_take(m, cpu, z, pfn):
-    unlink_row(frames(m), m.pcps[cpu, z], pfn)
+    unlink_row(frames(m), pcps(m)[cpu, z], pfn)
     frames(m)[pfn].state = frames(m)[pfn].kind = 0
     return pfn
 
@@ -106,9 +108,9 @@ def _pcp_take(m, cpu, z, pfn):
 @kernel
 def drain_pcp(m, cpu, z, count):
     """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
-    pcp = m.pcps[cpu, z]
-    m.clock.now += m.cfg.buddy
-    m.zones[z].all_unreclaimable = m.zones[z].pages_scanned = 0  # to 3.11: pages come back after all
+    pcp = pcps(m)[cpu, z]
+    m.now += alloc_settings(m).buddy
+    zones(m)[z].all_unreclaimable = zones(m)[z].pages_scanned = 0  # to 3.11: pages come back after all
     for _ in range(min(count, pcp.n)):
         free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0)
 
@@ -116,17 +118,17 @@ def drain_pcp(m, cpu, z, count):
 @kernel
 def drain_all_pcps(m, z):
     """Return every CPU's pages of zone `z` to the buddy lists (drain_all_pages)."""
-    for cpu in range(m.cfg.nr_cpus):
-        if m.pcps[cpu, z].n:
-            drain_pcp(m, cpu, z, m.pcps[cpu, z].n)
+    for cpu in range(geometry(m).nr_cpus):
+        if pcps(m)[cpu, z].n:
+            drain_pcp(m, cpu, z, pcps(m)[cpu, z].n)
 
 
 @kernel
 def rmqueue(m, cpu, z):
     """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none."""
-    pcp = m.pcps[cpu, z]
+    pcp = pcps(m)[cpu, z]
     if pcp.n == 0:
-        m.clock.now += m.cfg.buddy
+        m.now += alloc_settings(m).buddy
         for _ in range(pcp.batch):
             pfn = alloc_block(m, z, 0, MOVABLE)
             if pfn == NONE:
@@ -145,9 +147,9 @@ def free_frame(m, cpu, pfn):
         panic(m, BAD_FREE, pfn)
         return
     z = f[pfn].zone
-    m.vm.pgfree += 1
+    alloc_count(m).pgfree += 1
     _pcp_push(m, cpu, z, pfn)
-    pcp = m.pcps[cpu, z]
+    pcp = pcps(m)[cpu, z]
     if pcp.n >= pcp.high:
         drain_pcp(m, cpu, z, pcp.batch)
 
@@ -155,8 +157,8 @@ def free_frame(m, cpu, pfn):
 @kernel
 def alloc_reserve(m, node):
     """A frame for reclaim's own needs (PF_MEMALLOC): any zone of the node, no watermark; NONE when there is none."""
-    f, first = frames(m), m.nodes[node].first_zone
-    for z in range(first + m.nodes[node].nr_zones - 1, first - 1, -1):
+    f, first = frames(m), nodes(m)[node].first_zone
+    for z in range(first + nodes(m)[node].nr_zones - 1, first - 1, -1):
         pfn = alloc_block(m, z, 0, MOVABLE)
         if pfn != NONE:
             f[pfn].state, f[pfn].zone, f[pfn].node, f[pfn].mapcount = KERNEL, z, node, 0

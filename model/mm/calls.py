@@ -1,8 +1,8 @@
 """What users wait for: calls and page faults from entry to return, sleeps included; histograms by task and kind."""
 
-from model.jit import kernel, latencies
-from model.layout import LATENCY_BUCKETS
+from model.jit import kernel
 from model.mm.integers import ilog2
+from model.state.fault import LATENCY_BUCKETS, latencies
 
 CALL_READ, CALL_WRITE, CALL_FAULT, CALL_FSYNC = 0, 1, 2, 3
 
@@ -19,4 +19,4 @@ def bucket_of(ns):
 @kernel
 def count_call(m, t, call, began):
     """Task `t` comes back from a call that it entered at time `began`."""
-    latencies(m)[t].calls[call, bucket_of(m.clock.now - began)] += 1
+    latencies(m)[t].calls[call, bucket_of(m.now - began)] += 1

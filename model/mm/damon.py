@@ -5,16 +5,19 @@ row of the `damon` table, in order of target and address; the second half of the
 Random numbers come from a generator of its own, seeded by the cell's seed and replicate.
 """
 
-from model.jit import damon_regions, kernel, tasks
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.lehmer import following
+from model.state.fault import tasks
+from model.state.idle import damon, damon_regions
+from model.state.machine import geometry
 
 
 @kernel
 def rand(m, low, high):
     """A random number from `low` to `high` - 1 (damon_rand)."""
-    m.damon.rng = following(m.damon.rng)
-    return low + m.damon.rng % (high - low)
+    damon(m).rng = following(damon(m).rng)
+    return low + damon(m).rng % (high - low)
 
 
 @kernel
@@ -28,25 +31,25 @@ def copy_region(to, source):
 def add_target(m, target, start, end, pieces):
     """Cover `start` to `end` with equal regions, the last one taking the rest (damon_va_evenly_split_region)."""
     r, size = damon_regions(m), max(1, (end - start) // pieces)
-    while start < end and m.damon.nr < len(r) // 2:
-        region = r[m.damon.nr]
+    while start < end and damon(m).nr < len(r) // 2:
+        region = r[damon(m).nr]
         region.start, region.end, region.target = start, end if end - start < 2 * size else start + size, target
         region.nr_accesses = region.last = region.age = 0
         start = region.end
-        m.damon.nr += 1
+        damon(m).nr += 1
 
 
 @kernel
 def add_targets(m, by_task):
     """Targets and their first regions: every task's address space, or physical memory."""
-    d = m.damon
+    d = damon(m)
     d.nr = 0
     if not by_task:
-        d.nr_targets, d.pages = 1, m.cfg.nr_frames
-        add_target(m, 0, 0, m.cfg.nr_frames, d.min_regions)
+        d.nr_targets, d.pages = 1, geometry(m).nr_frames
+        add_target(m, 0, 0, geometry(m).nr_frames, d.min_regions)
         return
-    d.nr_targets, d.pages = m.cfg.nr_tasks, 0
-    for t in range(m.cfg.nr_tasks):
+    d.nr_targets, d.pages = geometry(m).nr_tasks, 0
+    for t in range(geometry(m).nr_tasks):
         task = tasks(m)[t]
         d.pages += task.npages
         add_target(m, t, task.pte_start, task.pte_start + task.npages, d.min_regions)
@@ -55,7 +58,7 @@ def add_targets(m, by_task):
 @kernel
 def insert_after(m, i, at):
     """Split region `i` at address `at`; the right part follows it with the same history (damon_split_region_at)."""
-    r, d = damon_regions(m), m.damon
+    r, d = damon_regions(m), damon(m)
     if d.nr >= len(r) // 2:
         return
     for j in range(d.nr, i + 1, -1):
@@ -84,7 +87,7 @@ def merge_pass(m, threshold, size_limit):
 
     As in the kernel every pass makes regions older, also when several follow each other.
     """
-    r, d, kept = damon_regions(m), m.damon, -1
+    r, d, kept = damon_regions(m), damon(m), -1
     for i in range(d.nr):
         here = r[i]
         grow_old(here, threshold)
@@ -116,14 +119,14 @@ def merge(m, threshold, size_limit, most_accesses):
     while True:
         merge_pass(m, threshold, size_limit)
         threshold = max(1, threshold * 2)
-        if m.damon.nr <= m.damon.max_regions or threshold // 2 >= most_accesses:
+        if damon(m).nr <= damon(m).max_regions or threshold // 2 >= most_accesses:
             return
 
 
 @kernel
 def size_limit(m):
     """Largest size that merging may reach, in pages (damon_region_sz_limit)."""
-    return max(1, m.damon.pages // m.damon.min_regions)
+    return max(1, damon(m).pages // damon(m).min_regions)
 
 
 @kernel
@@ -143,7 +146,7 @@ def left_part(size, tenths):
 @kernel
 def split(m):
     """Cut every region of more than two pages at random points of 10 to 90 % (kdamond_split_regions)."""
-    r, d = damon_regions(m), m.damon
+    r, d = damon_regions(m), damon(m)
     nr, wanted, half = d.nr, parts(d.nr, d.last_nr, d.max_regions), len(damon_regions(m)) // 2
     d.last_nr = nr
     if wanted == 0:
@@ -170,7 +173,7 @@ def split(m):
 def reset(m):
     """A new aggregation begins."""
     r = damon_regions(m)
-    for i in range(m.damon.nr):
+    for i in range(damon(m).nr):
         r[i].last, r[i].nr_accesses = r[i].nr_accesses, 0
 
 
@@ -197,16 +200,16 @@ def interval_factor(score):
 def access_score(m, goal_bp):
     """Observed access events over the wanted share of those possible, in basis points."""
     r, events = damon_regions(m), 0
-    for i in range(m.damon.nr):
+    for i in range(damon(m).nr):
         events += (r[i].end - r[i].start) * r[i].nr_accesses
-    wanted = max(1, m.damon.pages * m.damon.samples * goal_bp // 10_000)
+    wanted = max(1, damon(m).pages * damon(m).samples * goal_bp // 10_000)
     return events * 10_000 // wanted
 
 
 @kernel
 def tune_intervals(m, goal_bp, shortest, longest):
     """Adapt the sampling interval within bounds; ages, counted in aggregations, keep their time (6.15)."""
-    d, r = m.damon, damon_regions(m)
+    d, r = damon(m), damon_regions(m)
     factor = interval_factor(access_score(m, goal_bp))
     before = d.sample_ns
     d.sample_ns = max(shortest, min(longest, before * factor // 10_000))
@@ -217,5 +220,5 @@ def tune_intervals(m, goal_bp, shortest, longest):
 @kernel
 def forget_samples(m):
     """No region has a sampled page."""
-    for i in range(m.damon.nr):
+    for i in range(damon(m).nr):
         damon_regions(m)[i].sample = NONE

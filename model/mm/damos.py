@@ -1,6 +1,7 @@
 """DAMOS: which regions a scheme acts on, and how much its quota lets it (mm/damon/core.c, mm/damon/ops-common.c)."""
 
-from model.jit import damon_regions, kernel
+from model.jit import kernel
+from model.state.idle import damon, damon_regions, idle_count
 from model.units import PAGE
 
 MAX_SCORE = 99
@@ -54,33 +55,33 @@ def watermark_state(free_per_mille, high, mid, low, state):
 @kernel
 def wanted(m, region):
     """Whether the scheme takes the region: not accessed for the scheme's least age."""
-    return region.nr_accesses == 0 and region.age >= m.damon.scheme_age
+    return region.nr_accesses == 0 and region.age >= damon(m).scheme_age
 
 
 @kernel
 def score_of(m, region):
     """Priority of a region under the quota: by age only, as DAMON_RECLAIM weighs."""
-    age_s = region.age * m.damon.sample_ns * m.damon.samples // 1_000_000_000
-    return cold_score(region.nr_accesses, m.damon.samples, age_s, 0, 1)
+    age_s = region.age * damon(m).sample_ns * damon(m).samples // 1_000_000_000
+    return cold_score(region.nr_accesses, damon(m).samples, age_s, 0, 1)
 
 
 @kernel
 def begin_window(m, reset_ns, quota_ms, quota_bytes):
     """Start a new charge window when the last one is over."""
-    d = m.damon
-    if m.clock.now - d.charged_from < reset_ns and (d.charged_from or d.total_bytes):
+    d = damon(m)
+    if m.now - d.charged_from < reset_ns and (d.charged_from or d.total_bytes):
         return
     if d.esz and d.charged_bytes >= d.esz:
-        m.vm.damos_qt_exceeds += 1
+        idle_count(m).damos_qt_exceeds += 1
     d.total_bytes += d.charged_bytes
-    d.charged_from, d.charged_bytes = m.clock.now, 0
+    d.charged_from, d.charged_bytes = m.now, 0
     d.esz = effective_quota(quota_ms, quota_bytes, d.total_bytes, d.total_ns)
 
 
 @kernel
 def set_min_score(m):
     """The lowest priority that fits the quota when regions of higher priority go first (damos_adjust_quota)."""
-    d, r = m.damon, damon_regions(m)
+    d, r = damon(m), damon_regions(m)
     for score in range(MAX_SCORE + 1):
         d.histogram[score] = 0
     highest = 0

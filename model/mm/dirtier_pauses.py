@@ -4,11 +4,15 @@ A dirtier over its limit writes pages of the device itself; only when that was n
 """
 
 from model.core.sleep import current
-from model.jit import kernel, tasks, wbs
+from model.jit import kernel
 from model.mm.balance_dirty import EXCEEDED_RATELIMIT
 from model.mm.page_writeback import dtc, look_at_machine, look_at_wb, nr_reclaimable
 from model.mm.wb_fraction import floating_denominator, floating_norm
 from model.mm.writeback import start_background, writeback_inodes_wb
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.machine import cpus, task_count
+from model.state.writeback import dirty_settings, vm_dirties, wbs, writeback_count
 
 TASK_LIMIT_FRACTION = 8
 
@@ -16,21 +20,21 @@ TASK_LIMIT_FRACTION = 8
 @kernel
 def count_dirties(m, t):
     """Let the pages task `t` dirtied in this event count in its part of all recent dirtying (task_dirty_inc)."""
-    task, total = tasks(m)[t], m.vm_dirties
+    task, total = tasks(m)[t], vm_dirties(m)
     if task.nr_dirtied:
         task.dirties_events, task.dirties_period = floating_norm(
             task.dirties_events, task.dirties_period, total.events, total.shift
         )
         task.dirties_events += task.nr_dirtied
         total.events += task.nr_dirtied
-    m.cpus[m.clock.cpu].bdp_ratelimits += task.redirtied
+    cpus(m)[turn(m).cpu].bdp_ratelimits += task.redirtied
     task.nr_dirtied = task.redirtied = 0
 
 
 @kernel
 def task_limit(m, t, wb_thresh):
     """The wb's share of the limit, less up to an eighth for what task `t` dirtied lately (task_dirty_limit)."""
-    task, total = tasks(m)[t], m.vm_dirties
+    task, total = tasks(m)[t], vm_dirties(m)
     task.dirties_events, task.dirties_period = floating_norm(
         task.dirties_events, task.dirties_period, total.events, total.shift
     )
@@ -41,27 +45,27 @@ def task_limit(m, t, wb_thresh):
 @kernel
 def pages_to_answer_for(m, t):
     """Pages dirtied on task `t`'s CPU since somebody there last throttled, 0 while they are too few to do so."""
-    cpu = m.cpus[m.clock.cpu]
+    cpu = cpus(m)[turn(m).cpu]
     count_dirties(m, t)
     w = tasks(m)[t].balance_wb - 1
-    ratelimit = EXCEEDED_RATELIMIT if wbs(m)[w].dirty_exceeded else m.cfg.ratelimit_pages
+    ratelimit = EXCEEDED_RATELIMIT if wbs(m)[w].dirty_exceeded else dirty_settings(m).ratelimit_pages
     if cpu.bdp_ratelimits < ratelimit:
         return 0
     pages, cpu.bdp_ratelimits = cpu.bdp_ratelimits, 0
-    m.vm.balance_dirty_pages += 1
+    writeback_count(m).balance_dirty_pages += 1
     return pages
 
 
 @kernel
 def write_chunk(m, pages):
     """How many pages who dirtied so many has to write: half as many again (sync_writeback_pages)."""
-    return max(pages, m.cfg.ratelimit_pages) * 3 // 2
+    return max(pages, dirty_settings(m).ratelimit_pages) * 3 // 2
 
 
 @kernel
 def look(m, t, w):
     """See what is dirty; (whether throttling begins, the task's limit on the wb)."""
-    m.clock.now += m.cfg.balance_dirty
+    m.now += dirty_settings(m).balance_dirty
     look_at_machine(m)
     look_at_wb(m, 0, w)
     d = dtc(m, 0)
@@ -71,7 +75,7 @@ def look(m, t, w):
 @kernel
 def write_out(m, t, w, chunk):
     """Write pages of the wb; how many."""
-    stat, slept = tasks(m)[t].stat, current(m).slept
+    stat, slept = task_count(m)[t], current(m).slept
     written = writeback_inodes_wb(m, w, chunk)
     stat.stall_queue_ns += current(m).slept - slept
     stat.dirtier_written += written

@@ -4,9 +4,9 @@
 flusher passes over clean stretches.
 """
 
+from model.core.record import NONE
 from model.core.sleep import set_timeout
-from model.jit import cache, dirty_tags, files, frames, kernel, memcgs, on_disk, pte, regions, tasks, wb_domains, wbs
-from model.layout import NONE
+from model.jit import kernel
 from model.mm.foreign_dirty import track_foreign_dirty
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
 from model.mm.rmap import drop_entry, pte_frame, region_word
@@ -14,6 +14,13 @@ from model.mm.state import DIRTY, DISK_NFS, PTE_DIRTY, PTE_PRESENT, PTE_WRPROTEC
 from model.mm.timers import jiffies
 from model.mm.wb_bandwidth import interval
 from model.mm.wb_domain import count_written
+from model.state.actor import turn
+from model.state.block import disks
+from model.state.fault import cache, files, pte, regions, tasks
+from model.state.machine import cpus, geometry
+from model.state.memcg import memcgs
+from model.state.page import frames, zones
+from model.state.writeback import bdis, dirty_tags, on_disk, wb_domains, wbs, writeback_count, writeback_settings
 
 CENTISECOND = 10_000_000
 
@@ -25,10 +32,10 @@ def mark_inode_dirty(m, file):
     if f.on:
         return
     resting = not has_dirty_io(m, f.wb)
-    f.dirtied_when = m.clock.now
+    f.dirtied_when = m.now
     add_inode(m, file, B_DIRTY)
-    if resting and m.cfg.dirty_writeback_centisecs:
-        set_timeout(m, wbs(m)[f.wb].dwork, m.clock.now + m.cfg.dirty_writeback_centisecs * CENTISECOND)
+    if resting and writeback_settings(m).dirty_writeback_centisecs:
+        set_timeout(m, wbs(m)[f.wb].dwork, m.now + writeback_settings(m).dirty_writeback_centisecs * CENTISECOND)
 
 
 @kernel
@@ -43,9 +50,9 @@ def _count_for_groups(m, memcg, dirty, writeback):
 @kernel
 def count_writeback(m, pfn, pages):
     """A page of a file or of the swap cache is being written (1), or no longer (-1) (account_page_writeback)."""
-    m.vm.nr_writeback += pages
-    m.zones[frames(m)[pfn].zone].nr_writeback += pages
-    if m.cfg.cgroup_writeback:
+    writeback_count(m).nr_writeback += pages
+    zones(m)[frames(m)[pfn].zone].nr_writeback += pages
+    if writeback_settings(m).cgroup_writeback:
         _count_for_groups(m, frames(m)[pfn].memcg, 0, pages)
 
 
@@ -59,12 +66,12 @@ def _count_file_writeback(m, pfn, file, pages):
 
 @kernel
 def _count(m, pfn, file, pages):
-    m.vm.nr_dirty += pages
-    m.zones[frames(m)[pfn].zone].nr_file_dirty += pages
+    writeback_count(m).nr_dirty += pages
+    zones(m)[frames(m)[pfn].zone].nr_file_dirty += pages
     wbs(m)[files(m)[file].wb].nr_reclaimable += pages
     files(m)[file].nr_dirty += pages
     dirty_tags(m)[frames(m)[pfn].owner >> 6] += pages
-    if m.cfg.cgroup_writeback:
+    if writeback_settings(m).cgroup_writeback:
         _count_for_groups(m, frames(m)[pfn].memcg, pages, 0)
 
 
@@ -72,9 +79,9 @@ def _count(m, pfn, file, pages):
 def attach_wb(m, file, memcg):
     """The dirty pages of a clean file will be those of the group that first dirties it (inode_attach_wb)."""
     f = files(m)[file]
-    local = m.disks[f.disk].kind != DISK_NFS  # mounts charge the root
-    if m.cfg.cgroup_writeback and local and f.nr_dirty + f.nr_writeback == 0 and not f.on:
-        f.wb = m.bdis[wbs(m)[f.wb].bdi].first_wb + memcg
+    local = disks(m)[f.disk].kind != DISK_NFS  # mounts charge the root
+    if writeback_settings(m).cgroup_writeback and local and f.nr_dirty + f.nr_writeback == 0 and not f.on:
+        f.wb = bdis(m)[wbs(m)[f.wb].bdi].first_wb + memcg
 
 
 @kernel
@@ -82,19 +89,19 @@ def set_dirty(m, pfn, file):
     """A clean page of a file on a disk becomes dirty (account_page_dirtied)."""
     attach_wb(m, file, frames(m)[pfn].memcg)
     frames(m)[pfn].state |= DIRTY
-    m.vm.nr_dirtied += 1
+    writeback_count(m).nr_dirtied += 1
     wbs(m)[files(m)[file].wb].nr_dirtied += 1
     _count(m, pfn, file, 1)
     if files(m)[file].sparse:
         slot = frames(m)[pfn].owner
         on_disk(m)[slot >> 6] |= 1 << (slot & 63)
-    if m.cfg.cgroup_writeback and frames(m)[pfn].memcg != wbs(m)[files(m)[file].wb].memcg:
+    if writeback_settings(m).cgroup_writeback and frames(m)[pfn].memcg != wbs(m)[files(m)[file].wb].memcg:
         track_foreign_dirty(m, files(m)[file].wb, frames(m)[pfn].memcg)
     mark_inode_dirty(m, file)
-    m.clock.now += m.cfg.dirty_page
-    if m.clock.task != NONE:
-        tasks(m)[m.clock.task].nr_dirtied += 1
-        m.cpus[m.clock.cpu].bdp_ratelimits += 1
+    m.now += writeback_settings(m).dirty_page
+    if turn(m).task != NONE:
+        tasks(m)[turn(m).task].nr_dirtied += 1
+        cpus(m)[turn(m).cpu].bdp_ratelimits += 1
 
 
 @kernel
@@ -127,8 +134,8 @@ def end_inode_writeback(m, w):
     """The last page of a file was written; with a wb's last file an estimate of bandwidth falls due (5.15)."""
     wb = wbs(m)[w]
     wb.writeback_inodes -= 1
-    if m.cfg.bw_on_completion and wb.writeback_inodes == 0:
-        wb.bw_due = jiffies(m) + interval(m.cfg.hz)
+    if writeback_settings(m).bw_on_completion and wb.writeback_inodes == 0:
+        wb.bw_due = jiffies(m) + interval(geometry(m).hz)
 
 
 @kernel
@@ -142,13 +149,13 @@ def end_write(m, pfn, failed):
         end_inode_writeback(m, files(m)[file].wb)
     if failed:
         files(m)[file].error += 1
-        m.vm.writeback_errors += 1
+        writeback_count(m).writeback_errors += 1
         if not page.state & DIRTY:
             page.state |= DIRTY
             _count(m, pfn, file, 1)
             mark_inode_dirty(m, file)
         return
-    m.vm.nr_written += 1
+    writeback_count(m).nr_written += 1
     count_written(m, files(m)[file].wb)
 
 

@@ -1,11 +1,13 @@
 """Position control in a running machine: what a call sees, the ratio that follows, and the estimates every 200 ms."""
 
-from model.jit import kernel, wb_domains, wbs
+from model.jit import kernel
 from model.mm.dirty_ratelimit import next_ratelimit, position_ratio
 from model.mm.integers import ilog2
 from model.mm.page_writeback import dtc, look_at_group, look_at_machine, look_at_wb
 from model.mm.timers import jiffies
 from model.mm.wb_bandwidth import interval, next_bandwidth, next_limit
+from model.state.machine import geometry
+from model.state.writeback import bdis, dirty_settings, wb_domains, wbs, writeback_settings
 
 STAT_BATCH = 8  # WB_STAT_BATCH
 
@@ -13,7 +15,7 @@ STAT_BATCH = 8  # WB_STAT_BATCH
 @kernel
 def stat_error(m):
     """By how much per-CPU counts of a wb may be wrong (wb_stat_error)."""
-    return m.cfg.nr_cpus * STAT_BATCH * (1 + ilog2(m.cfg.nr_cpus))
+    return geometry(m).nr_cpus * STAT_BATCH * (1 + ilog2(geometry(m).nr_cpus))
 
 
 @kernel
@@ -39,10 +41,11 @@ def hard_limit(m, i):
 @kernel
 def position(m, i, w):
     """The position ratio in domain `i` of the call."""
-    d, bdi = dtc(m, i), m.bdis[wbs(m)[w].bdi]
+    d, bdi = dtc(m, i), bdis(m)[wbs(m)[w].bdi]
     d.pos_ratio = position_ratio(
         d.thresh, d.bg_thresh, hard_limit(m, i), d.dirty, d.wb_thresh, d.wb_bg_thresh, d.wb_dirty,
-        wbs(m)[w].avg_write_bandwidth, m.cfg.pos_clamp, not m.cfg.floor_in_share, bdi.strictlimit,
+        wbs(m)[w].avg_write_bandwidth, dirty_settings(m).pos_clamp, not dirty_settings(m).floor_in_share,
+        bdi.strictlimit,
     )  # fmt: skip
     return d.pos_ratio
 
@@ -59,7 +62,7 @@ def update_limit(m, i):
     """Let the dirty limit of domain `i` of the call follow its threshold, once in 200 ms."""
     d, now = dtc(m, i), jiffies(m)
     domain = wb_domains(m)[d.domain]
-    if now - domain.dirty_limit_tstamp >= interval(m.cfg.hz):
+    if now - domain.dirty_limit_tstamp >= interval(geometry(m).hz):
         domain.dirty_limit, domain.dirty_limit_tstamp = next_limit(domain.dirty_limit, d.thresh, d.dirty), now
 
 
@@ -68,13 +71,13 @@ def update_ratelimit(m, i, w, elapsed, capped):
     """The base rate by what domain `i` of the call says (wb_update_dirty_ratelimit)."""
     d, wb = dtc(m, i), wbs(m)[w]
     dirty, setpoint = d.dirty, ((d.thresh + d.bg_thresh) // 2 + hard_limit(m, i)) // 2
-    if m.bdis[wb.bdi].strictlimit:
+    if bdis(m)[wb.bdi].strictlimit:
         dirty, setpoint = d.wb_dirty, (d.wb_thresh + d.wb_bg_thresh) // 2
-        if dirty < 8 and not m.cfg.floor_in_share:
+        if dirty < 8 and not dirty_settings(m).floor_in_share:
             setpoint = dirty + 1
     wb.dirty_ratelimit, wb.balanced_dirty_ratelimit = next_ratelimit(
         wb.dirty_ratelimit, wb.balanced_dirty_ratelimit, d.pos_ratio, wb.avg_write_bandwidth,
-        wb.nr_dirtied - wb.dirtied_stamp, elapsed, m.cfg.hz, dirty, setpoint, capped,
+        wb.nr_dirtied - wb.dirtied_stamp, elapsed, geometry(m).hz, dirty, setpoint, capped,
     )  # fmt: skip
 
 
@@ -90,7 +93,7 @@ def update_bandwidth_of(m, w, elapsed):
     """Another estimate of the wb's write bandwidth."""
     wb = wbs(m)[w]
     wb.write_bandwidth, wb.avg_write_bandwidth = next_bandwidth(
-        wb.nr_written - wb.written_stamp, elapsed, wb.write_bandwidth, wb.avg_write_bandwidth, m.cfg.hz
+        wb.nr_written - wb.written_stamp, elapsed, wb.write_bandwidth, wb.avg_write_bandwidth, geometry(m).hz
     )
     wb.avg_write_bandwidth = max(1, wb.avg_write_bandwidth)
 
@@ -114,9 +117,9 @@ def estimate_due(m, w, began):
     due(m, w)
     wb, now = wbs(m)[w], jiffies(m)
     elapsed = now - wb.bw_time_stamp
-    if elapsed <= interval(m.cfg.hz):
+    if elapsed <= interval(geometry(m).hz):
         return 0
-    if not m.cfg.bw_on_completion and elapsed > m.cfg.hz and wb.bw_time_stamp < began:
+    if not writeback_settings(m).bw_on_completion and elapsed > geometry(m).hz and wb.bw_time_stamp < began:
         snapshot(m, w)
         return 0
     return elapsed
@@ -127,7 +130,11 @@ def estimate_start(m, w):
     """The flusher is about to submit something: since 5.15 a second without writeback is idle time."""
     wb = wbs(m)[w]
     due(m, w)
-    if m.cfg.bw_on_completion and jiffies(m) - wb.bw_time_stamp > m.cfg.hz and wb.writeback_inodes == 0:
+    if (
+        writeback_settings(m).bw_on_completion
+        and jiffies(m) - wb.bw_time_stamp > geometry(m).hz
+        and wb.writeback_inodes == 0
+    ):
         snapshot(m, w)
 
 

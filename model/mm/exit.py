@@ -1,7 +1,7 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
-from model.jit import files, frames, kernel, pte, regions, swapcache, tasks
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.buddy import free_frame
 from model.mm.lists import list_of, unlink
 from model.mm.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
@@ -23,6 +23,10 @@ from model.mm.state import (
 )
 from model.mm.swap import free_slot
 from model.mm.victims import page_event
+from model.state.actor import turn
+from model.state.fault import files, pte, regions, tasks
+from model.state.page import frames, zones
+from model.state.swap import swapcache
 
 
 @kernel
@@ -40,7 +44,7 @@ def _free_anon(m, pfn):
     uncharge(m, page.memcg)
     page_event(m, page.memcg, page.zone)
     page.state = 0
-    free_frame(m, m.clock.cpu, pfn)
+    free_frame(m, turn(m).cpu, pfn)
 
 
 @kernel
@@ -65,7 +69,7 @@ def exit_mm(m, t):
                     f[pfn].state |= DIRTY
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:
-                    m.zones[f[pfn].zone].nr_mapped -= 1
+                    zones(m)[f[pfn].zone].nr_mapped -= 1
             else:
                 _free_swapped(m, (word >> PTE_SHIFT) - 1)
 

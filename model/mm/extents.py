@@ -1,6 +1,8 @@
 """Where the pages of files lie on their disks: in one piece, or in fragments anywhere."""
 
-from model.jit import files, kernel
+from model.jit import kernel
+from model.state.block import disks
+from model.state.fault import files
 
 FACTOR, MODULUS = 48271, (1 << 31) - 1  # minimal standard generator: fragments lie as at random, but always there
 
@@ -12,7 +14,7 @@ def block_of(m, file, slot):
     page = slot - f.start
     if f.extent == 0:
         return f.first_block + page
-    places = max(1, m.disks[f.disk].nr_blocks // f.extent)
+    places = max(1, disks(m)[f.disk].nr_blocks // f.extent)
     seed = (f.first_block + page // f.extent) % (MODULUS - 1) + 1
     return seed * FACTOR % MODULUS * FACTOR % MODULUS % places * f.extent + page % f.extent
 

@@ -4,9 +4,13 @@ A promotion is a use of a page that was cold: of one in swap (age it would have 
 a scanner finds used. Ages are counted in scans; 256 stands for no threshold.
 """
 
-from model.jit import far, frames, idle_age, idle_stats, kernel, memcgs, slot_used
+from model.jit import kernel
 from model.mm.idle import MAX_AGE, cold_age_of, stats_row
 from model.mm.truth import stamp
+from model.state.idle import far, idle_age, idle_count, idle_settings, idle_stats, slot_used
+from model.state.machine import geometry
+from model.state.memcg import memcgs
+from model.state.page import frames
 
 NEVER_COLD = 256
 PER = 100_000  # unit of the promotion limit: 1/100000 of the working set a minute
@@ -15,7 +19,7 @@ PER = 100_000  # unit of the promotion limit: 1/100000 of the working set a minu
 @kernel
 def note_swap_out(m, pfn):
     """An anonymous page leaves for its slot: remember when a scanner last found it used, as far as it can tell."""
-    used = m.clock.now - idle_age(m)[pfn] * m.cfg.scan_ns
+    used = m.now - idle_age(m)[pfn] * idle_settings(m).scan_ns
     slot_used(m)[frames(m)[pfn].slot - 1] = stamp(max(0, used))
 
 
@@ -23,9 +27,11 @@ def note_swap_out(m, pfn):
 def note_swap_in(m, pfn, slot):
     """A page comes back: a promotion at the age it has reached."""
     page = frames(m)[pfn]
-    if m.cfg.scan_ns and slot_used(m)[slot]:
-        idle_ns = (stamp(m.clock.now) - slot_used(m)[slot]) << 20
-        idle_stats(m)[stats_row(m, page.memcg, page.node)].promoted[min(MAX_AGE, idle_ns // m.cfg.scan_ns)] += 1
+    if idle_settings(m).scan_ns and slot_used(m)[slot]:
+        idle_ns = (stamp(m.now) - slot_used(m)[slot]) << 20
+        idle_stats(m)[stats_row(m, page.memcg, page.node)].promoted[
+            min(MAX_AGE, idle_ns // idle_settings(m).scan_ns)
+        ] += 1
 
 
 @kernel
@@ -55,11 +61,11 @@ def percentile(counts, share):
 
 @kernel
 def _sum_up(m, memcg, cold_age):
-    """(pages of the group used within `cfg.cold_after`, colder ones in memory); new promotions into `far.fresh`."""
+    """(pages of the group used within `cold_after`, colder ones in memory); new promotions into `far.fresh`."""
     row, hot, cold = far(m)[memcg], 0, 0
     for age in range(256):
         seen = 0
-        for node in range(m.cfg.nr_nodes):
+        for node in range(geometry(m).nr_nodes):
             stats = idle_stats(m)[stats_row(m, memcg, node)]
             seen += stats.promoted[age]
             if age < cold_age:
@@ -77,11 +83,11 @@ def decide(m, memcg, limit, share, warmup):
     None (256) for the first `warmup` minutes.
     """
     row = far(m)[memcg]
-    hot, cold = _sum_up(m, memcg, cold_age_of(m, m.cfg.scan_ns))
+    hot, cold = _sum_up(m, memcg, cold_age_of(m, idle_settings(m).scan_ns))
     stored = memcgs(m)[memcg].swap_pages
-    m.vm.far_ws += hot
-    m.vm.far_cold += cold + stored
-    m.vm.far_stored += stored
+    idle_count(m).far_ws += hot
+    idle_count(m).far_cold += cold + stored
+    idle_count(m).far_stored += stored
     best = best_threshold(row.fresh, hot, limit)
     row.best[best] += 1
     row.minutes += 1

@@ -4,24 +4,10 @@ Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in plac
 its way from a device sleeps until it is there.
 """
 
+from model.core.record import NONE
 from model.core.sleep import current
 from model.events import WRITE
-from model.jit import (
-    cache,
-    caller,
-    files,
-    frames,
-    hook,
-    kernel,
-    missed,
-    pte,
-    ptpage,
-    regions,
-    swapcache,
-    swapmap,
-    tasks,
-)
-from model.layout import NONE
+from model.jit import caller, hook, kernel
 from model.mm.far_memory import note_swap_in
 from model.mm.filemap import dirty, discard, mmap_readahead, read_or_write, read_page, use_marked, wait_for_data
 from model.mm.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL
@@ -58,6 +44,12 @@ from model.mm.state import (
     WRITEBACK,
 )
 from model.mm.swap import area_of, free_slot, free_swapcache, read_in, swap_full, window_first, window_pages
+from model.state.fault import cache, fault_count, fault_settings, files, missed, pte, ptpage, regions, tasks
+from model.state.idle import watch
+from model.state.lru import lru_settings
+from model.state.machine import progress, run_settings, task_count
+from model.state.page import frames, zones
+from model.state.swap import swap_count, swap_settings, swapcache, swapmap, swaps
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -96,11 +88,11 @@ def ensure_table(m, t, at):
 @kernel
 def major(m, t):
     """Book a fault that had to read: the access is a miss."""
-    m.vm.pgmajfault += 1
-    tasks(m)[t].stat.major_faults += 1
-    tasks(m)[t].stat.misses += 1
-    if m.cfg.record_misses:
-        missed(m)[m.clock.accesses] = 1
+    fault_count(m).pgmajfault += 1
+    task_count(m)[t].major_faults += 1
+    task_count(m)[t].misses += 1
+    if run_settings(m).record_misses:
+        missed(m)[progress(m).accesses] = 1
 
 
 @kernel
@@ -121,9 +113,9 @@ def first_touch(m, t, at, write):
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
-    m.clock.now += m.cfg.minor_anon
-    tasks(m)[t].stat.minor_faults += 1
-    tasks(m)[t].stat.first_touches += 1
+    m.now += fault_settings(m).minor_anon
+    task_count(m)[t].minor_faults += 1
+    task_count(m)[t].first_touches += 1
     if new_anon_active(m):
         frames(m)[pfn].state |= ACTIVE
     lru_add(m, pfn)
@@ -144,15 +136,15 @@ def swap_in_direct(m, t, at, slot, write):
     major(m, t)
     if shadow < 0:
         refault(m, pfn, shadow)
-    if m.cfg.idle_tracking:
+    if watch(m).idle_tracking:
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
-    entered = m.clock.now
-    m.clock.now = read_in(m, slot, 1) + m.cfg.minor_anon
-    tasks(m)[t].stat.stall_swap_ns += m.clock.now - entered
-    m.vm.pswpin += 1
+    entered = m.now
+    m.now = read_in(m, slot, 1) + fault_settings(m).minor_anon
+    task_count(m)[t].stall_swap_ns += m.now - entered
+    swap_count(m).pswpin += 1
     free_slot(m, slot)
-    map_page(m, at, pfn, write, not write and not m.cfg.swapin_writable)
+    map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK
 
 
@@ -174,11 +166,11 @@ def read_slot(m, t, slot, at):
     swapcache(m)[slot] = pfn + 1
     if shadow < 0:
         refault(m, pfn, shadow)
-    if m.cfg.idle_tracking:
+    if watch(m).idle_tracking:
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     await_read(m, pfn)
-    m.vm.pswpin += 1
+    swap_count(m).pswpin += 1
     return pfn
 
 
@@ -197,7 +189,7 @@ def _neighbours_by_address(m, t, region, at, slot, first, end):
         if pfn == NONE:
             return
         frames(m)[pfn].state |= READAHEAD
-        m.vm.swap_ra += 1
+        swap_count(m).swap_ra += 1
         read_sent(m, NONE, neighbour, neighbour + 1, read_in(m, neighbour, 1))
 
 
@@ -212,7 +204,7 @@ def _neighbours_by_slot(m, t, slot, first, end):
         if pfn == NONE:
             break
         frames(m)[pfn].state |= READAHEAD
-        m.vm.swap_ra += 1
+        swap_count(m).swap_ra += 1
         fresh += 1
     read_sent(m, NONE, first, end, read_in(m, slot, 1 + fresh))
 
@@ -223,7 +215,7 @@ def read_around(m, t, region, at, slot):
     window = swap_window(m, region, at, slot)
     first = window_first(window)
     end = first + window_pages(window)
-    if m.cfg.swap_by_vma:
+    if swap_settings(m).swap_by_vma:
         _neighbours_by_address(m, t, region, at, slot, first, end)
     else:
         _neighbours_by_slot(m, t, slot, first, end)
@@ -246,27 +238,27 @@ def _read_from_swap(m, t, region, at, slot):
 def swap_in(m, t, region, at, slot, write):
     """An anonymous page that was swapped out comes back, from the swap cache if it is still there (do_swap_page)."""
     entries, f = swapcache(m), frames(m)
-    if m.swaps[area_of(m, slot)].kind == SWAP_ZRAM and entries[slot] <= 0:
+    if swaps(m)[area_of(m, slot)].kind == SWAP_ZRAM and entries[slot] <= 0:
         served = swap_in_direct(m, t, at, slot, write)
         if served != AGAIN:
             return served
-    m.clock.now += m.cfg.swap_path
+    m.now += swap_settings(m).swap_path
     if entries[slot] > 0:
         pfn = entries[slot] - 1
-        tasks(m)[t].stat.minor_faults += 1
+        task_count(m)[t].minor_faults += 1
         if f[pfn].state & READAHEAD:
             f[pfn].state &= ~READAHEAD
-            m.vm.swap_ra_hit += 1
+            swap_count(m).swap_ra_hit += 1
             regions(m)[region].swap_hits += 1
     elif not _read_from_swap(m, t, region, at, slot):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1
     if f[pfn].state & LOCKED:
-        tasks(m)[t].stat.stall_swap_ns += wait_on_page_locked(m, pfn)
+        task_count(m)[t].stall_swap_ns += wait_on_page_locked(m, pfn)
     f[pfn].owner = at
     if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
         free_swapcache(m, pfn)
-    map_page(m, at, pfn, write, not write and not m.cfg.swapin_writable)
+    map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK
 
 
@@ -276,10 +268,10 @@ def write_protected(m, t, region, at):
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]
-    m.clock.now += m.cfg.minor_file
-    tasks(m)[t].stat.minor_faults += 1
+    m.now += fault_settings(m).minor_file
+    task_count(m)[t].minor_faults += 1
     if page.state & ANON:
-        if page.state & SWAPCACHE and not page.state & WRITEBACK and not m.cfg.anon_exclusive:
+        if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
             free_swapcache(m, pfn)
     else:
         dirty(m, pfn, regions(m)[region].file)
@@ -305,7 +297,7 @@ def fault_around(m, region, at, index):
         if table[i]:
             continue
         if f[pfn].mapcount == 0:
-            m.zones[f[pfn].zone].nr_mapped += 1
+            zones(m)[f[pfn].zone].nr_mapped += 1
         map_page(m, i, pfn, False, files(m)[r.file].disk != NONE)
     r.mmap_miss = max(0, r.mmap_miss - found)
 
@@ -322,7 +314,7 @@ def find_or_read(m, t, region, at, index):
         major(m, t)
         mmap_readahead(m, t, region, r.file, index)
         return 3 if read_page(m, t, r.file, index) else 0
-    tasks(m)[t].stat.minor_faults += 1
+    task_count(m)[t].minor_faults += 1
     marked = 0
     if r.readahead > 1 and r.advice != ADVICE_RANDOM:
         r.mmap_miss = max(0, r.mmap_miss - 1)
@@ -335,11 +327,11 @@ def map_file(m, t, region, at, index, write):
     """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more."""
     r, table = regions(m)[region], pte(m)
     around = not write and r.fault_around > 1
-    m.clock.now += m.cfg.minor_file
+    m.now += fault_settings(m).minor_file
     if around:
         fault_around(m, region, at, index)
         if table[at]:
-            tasks(m)[t].stat.minor_faults += 1
+            task_count(m)[t].minor_faults += 1
             return OK
     how = find_or_read(m, t, region, at, index)
     if how == 0:
@@ -350,7 +342,7 @@ def map_file(m, t, region, at, index, write):
             return OK
     pfn = cache(m)[index] - 1
     if frames(m)[pfn].mapcount == 0:
-        m.zones[frames(m)[pfn].zone].nr_mapped += 1
+        zones(m)[frames(m)[pfn].zone].nr_mapped += 1
     if write:
         dirty(m, pfn, r.file)
     map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
@@ -361,7 +353,7 @@ def map_file(m, t, region, at, index, write):
 def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at`; `index`: its slot in the page cache where a file is mapped."""
     kind = regions(m)[region].kind
-    m.vm.pgfault += 1
+    fault_count(m).pgfault += 1
     stat_updated(m, tasks(m)[t].memcg, 1)
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
@@ -389,12 +381,12 @@ def access(m, t, region, page, write):
     if r.kind == REGION_READ:
         absent = read_or_write(m, t, region, index, write)
         if absent > 0:
-            tasks(m)[t].stat.misses += 1
-            if m.cfg.record_misses:
-                missed(m)[m.clock.accesses] = 1
+            task_count(m)[t].misses += 1
+            if run_settings(m).record_misses:
+                missed(m)[progress(m).accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
     # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
-    current(m).in_lru_fault = 1 if m.cfg.lru_gen and r.advice == ADVICE_NORMAL else 0
+    current(m).in_lru_fault = 1 if lru_settings(m).lru_gen and r.advice == ADVICE_NORMAL else 0
     served = handle_mm_fault(m, t, region, at, index, write)
     current(m).in_lru_fault = 0
     return served

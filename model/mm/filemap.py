@@ -5,9 +5,9 @@ evicted from it. Readahead state belongs to the region (an open file).
 """
 
 from model.block.disk import read_pages
+from model.core.record import NONE
 from model.core.sleep import current, sleep_until
-from model.jit import cache, caller, files, frames, kernel, memcgs, on_disk, regions, tasks, xanode
-from model.layout import NONE
+from model.jit import caller, kernel
 from model.mm.buddy import free_frame
 from model.mm.dirty import set_dirty
 from model.mm.extents import block_of
@@ -17,6 +17,12 @@ from model.mm.memcontrol import kmem_group, stat_updated, uncharge
 from model.mm.page_wait import wait_on_page_locked
 from model.mm.read_io import await_read, read_sent
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
+from model.state.actor import turn
+from model.state.fault import cache, fault_settings, filemap_count, files, regions, tasks, xanode
+from model.state.machine import costs, task_count
+from model.state.memcg import memcgs
+from model.state.page import frames, zones
+from model.state.writeback import on_disk
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -43,7 +49,7 @@ def discard(m, pfn):
     """Give back a charged page for which there is no use after all."""
     uncharge(m, frames(m)[pfn].memcg)
     frames(m)[pfn].state = 0
-    free_frame(m, m.clock.cpu, pfn)
+    free_frame(m, turn(m).cpu, pfn)
 
 
 @kernel
@@ -69,7 +75,7 @@ def add_to_cache(m, t, file, index, gfp):
     page.owner, page.slot, page.kind = index, file, FILE_PAGE
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
-    m.zones[page.zone].nr_file += 1
+    zones(m)[page.zone].nr_file += 1
     stat_updated(m, page.memcg, 4)
     if shadow < 0 and not gfp & WRITE:
         refault(m, pfn, shadow)
@@ -111,14 +117,14 @@ def add_run(m, t, file, first, end, mark, stop):
 def submit_read(m, file, index, end, fresh):
     """Read `fresh` new pages of the file, from slot `index` on and before `end`, in one request."""
     disk = files(m)[file].disk
-    m.vm.readahead += max(0, fresh - 1)
+    filemap_count(m).readahead += max(0, fresh - 1)
     if fresh == 0:
         return
-    done = m.clock.now
+    done = m.now
     if disk != NONE:
-        m.vm.pgpgin += fresh
-        m.clock.now += m.cfg.io_path
-        done = read_pages(m, disk, m.clock.now, fresh, block_of(m, file, index))
+        filemap_count(m).pgpgin += fresh
+        m.now += costs(m).io_path
+        done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
     read_sent(m, file, index, end, done)
 
 
@@ -138,7 +144,7 @@ def read_window(m, t, region, file):
     r = regions(m)[region]
     eof, start = files(m)[file].start + files(m)[file].npages, r.ra_start
     index, end, fresh, ahead = start, r.ra_start + r.ra_count, 0, r.ra_async
-    if m.cfg.readahead_by_order:
+    if fault_settings(m).readahead_by_order:
         fresh, index = add_run(m, t, file, index, min(end, eof), end - ahead, True)
         if index == min(end, eof):
             submit_read(m, file, start, index, fresh)
@@ -246,7 +252,7 @@ def async_readahead(m, t, region, file, index, wanted):
             return
         r.ra_start = absent
         r.ra_count = next_window(absent - index + wanted, r.readahead)
-    if m.cfg.readahead_by_order:
+    if fault_settings(m).readahead_by_order:
         end_on_boundary(m, region, file)
     r.ra_async = r.ra_count
     read_window(m, t, region, file)
@@ -290,15 +296,15 @@ def wait_for_data(m, t, index):
     pfn = cache(m)[index] - 1
     if not frames(m)[pfn].state & LOCKED:
         return 0
-    tasks(m)[t].stat.stall_file_ns += wait_on_page_locked(m, pfn)
+    task_count(m)[t].stall_file_ns += wait_on_page_locked(m, pfn)
     return 1
 
 
 @kernel
 def wait_until(m, t, done):
     """Task `t` sleeps until what it reads past the page cache is there."""
-    if done > m.clock.now:
-        tasks(m)[t].stat.stall_file_ns += done - m.clock.now
+    if done > m.now:
+        task_count(m)[t].stall_file_ns += done - m.now
         sleep_until(m, done)
 
 
@@ -318,7 +324,7 @@ def dirty(m, pfn, file):
     """A file page was written; without a device behind the file there is nothing to write it back to."""
     if files(m)[file].disk == NONE:
         return
-    task = tasks(m)[m.clock.task]
+    task = tasks(m)[turn(m).task]
     if frames(m)[pfn].state & DIRTY:
         task.redirtied += 1
     else:
@@ -348,7 +354,7 @@ def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
-    m.clock.now += m.cfg.syscall + m.cfg.copy_page
+    m.now += costs(m).syscall + costs(m).copy_page
     absent = entries[index] <= 0
     if absent and write:
         if not _new_for_write(m, t, file, index):

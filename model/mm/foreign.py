@@ -7,8 +7,11 @@ file moves. Rounds of less than an eighth of their mean time do not count.
 Source: wbc_account_cgroup_owner, wbc_detach_inode, inode_do_switch_wbs in fs/fs-writeback.c, 4.2 on.
 """
 
-from model.jit import cache, files, frames, kernel, wbs
+from model.jit import kernel
 from model.mm.inodes import WRITING, del_inode, insert_by_age
+from model.state.fault import cache, files
+from model.state.page import frames
+from model.state.writeback import bdis, wbs, writeback_count
 
 SECOND = 1 << 13  # WB_FRN_TIME_SHIFT
 SLOTS = 16
@@ -98,13 +101,13 @@ def switch_wb(m, file, memcg):
     listed = f.on and f.on != WRITING
     if listed:
         del_inode(m, file)
-    w = m.bdis[old.bdi].first_wb + memcg
+    w = bdis(m)[old.bdi].first_wb + memcg
     new = wbs(m)[w]
     for wb, sign in ((old, -1), (new, 1)):
         wb.nr_reclaimable += sign * f.nr_dirty
         wb.nr_writeback += sign * f.nr_writeback
         wb.writeback_inodes += sign if f.nr_writeback else 0
     f.wb, f.foreign_winner, f.foreign_time, f.foreign_history = w, 0, 0, 0
-    m.vm.inode_switch_wbs += 1
+    writeback_count(m).inode_switch_wbs += 1
     if listed:
         insert_by_age(m, file)

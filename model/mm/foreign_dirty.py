@@ -5,10 +5,12 @@ these may see no reason to. Source: mem_cgroup_track_foreign_dirty, mem_cgroup_f
 cgroup_writeback_by_id, fs/fs-writeback.c.
 """
 
-from model.jit import kernel, wb_domains, wbs
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.inodes import ASKED
 from model.mm.timers import jiffies
+from model.state.machine import geometry
+from model.state.writeback import wb_domains, wbs, writeback_settings
 
 RECORDS = 4  # MEMCG_CGWB_FRN_CNT
 
@@ -26,7 +28,7 @@ def track_foreign_dirty(m, w, memcg):
     oldest, oldest_at = -1, now
     for i in range(RECORDS):
         if group.foreign_wb[i] == w + 1:
-            refresh = min(m.cfg.hz, m.cfg.dirty_expire_centisecs * m.cfg.hz // 800)
+            refresh = min(geometry(m).hz, writeback_settings(m).dirty_expire_centisecs * geometry(m).hz // 800)
             if group.foreign_at[i] < now - refresh:
                 group.foreign_at[i] = now
             return
@@ -41,7 +43,10 @@ def track_foreign_dirty(m, w, memcg):
 def foreign_due(m, memcg, i):
     """The wb of record `i`, if it is to write pages of group `memcg` now; then the record is empty. Else NONE."""
     group, now = wb_domains(m)[memcg], jiffies(m)
-    w, expires = group.foreign_wb[i] - 1, group.foreign_at[i] + m.cfg.dirty_expire_centisecs * m.cfg.hz // 100
+    w, expires = (
+        group.foreign_wb[i] - 1,
+        group.foreign_at[i] + writeback_settings(m).dirty_expire_centisecs * geometry(m).hz // 100,
+    )
     if group.foreign_at[i] == 0 or expires <= now or in_flight(m, w):
         return NONE
     group.foreign_at[i] = 0

@@ -7,13 +7,17 @@ modelled.
 from model.block.batching import count_request
 from model.block.get_request import get_request
 from model.block.wait import wait_for_file
-from model.jit import cache, files, frames, kernel, tasks
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.dirty import next_dirty
 from model.mm.inodes import WRITING, del_inode
 from model.mm.nfs import commit
 from model.mm.state import IO_NORMAL, WRITEBACK
 from model.mm.writeback import submit_run
+from model.state.actor import turn
+from model.state.fault import cache, files
+from model.state.machine import costs, task_count
+from model.state.page import frames
 
 
 @kernel
@@ -28,9 +32,9 @@ def write_range(m, file):
         if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
             wait_for_file(m, file)
             continue
-        get_request(m, f.disk, IO_NORMAL, m.clock.actor)
+        get_request(m, f.disk, IO_NORMAL, turn(m).actor)
         index += submit_run(m, file, index, stop - index)
-        count_request(m, m.clock.actor)
+        count_request(m, turn(m).actor)
 
 
 @kernel
@@ -38,12 +42,12 @@ def wait_range(m, file):
     """Wait for every page of the file that is under writeback."""
     f = files(m)[file]
     index = f.start
-    commit(m, file, m.clock.now)
+    commit(m, file, m.now)
     while f.nr_writeback and index < f.start + f.npages:
         pfn = cache(m)[index] - 1
         if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:
             wait_for_file(m, file)
-            commit(m, file, m.clock.now)
+            commit(m, file, m.now)
         else:
             index += 1
 
@@ -51,13 +55,13 @@ def wait_range(m, file):
 @kernel
 def fsync(m, t, file):
     """Task `t` has the file written and waits for it; a write error since the last time is told once."""
-    f, stat, began = files(m)[file], tasks(m)[t].stat, m.clock.now + m.cfg.syscall
-    m.clock.now = began
+    f, stat, began = files(m)[file], task_count(m)[t], m.now + costs(m).syscall
+    m.now = began
     write_range(m, file)
     wait_range(m, file)
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)
     stat.fsyncs += 1
-    stat.stall_fsync_ns += m.clock.now - began
+    stat.stall_fsync_ns += m.now - began
     stat.fsync_errors += 1 if f.error else 0
     f.error = 0

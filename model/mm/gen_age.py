@@ -4,8 +4,7 @@ Source: inc_max_seq, inc_min_seq, try_to_inc_min_seq of mm/vmscan.c, 6.1 and 6.1
 """
 
 from model.block.server import hold
-from model.jit import frames, kernel, lrugens, lruvecs, scans
-from model.layout import MAX_GENS, ZONES_PER_NODE
+from model.jit import kernel
 from model.mm.gen_control import carry_over
 from model.mm.gen_walk import walk_group
 from model.mm.gens import (
@@ -20,6 +19,11 @@ from model.mm.gens import (
     tier_from,
 )
 from model.mm.state import ONE_TOUCH, TWO_TOUCH, WORKINGSET
+from model.state.generations import MAX_GENS, generation_count, lrugens
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import ZONES_PER_NODE, costs, nodes
+from model.state.page import frames, zones
+from model.state.reclaim import scans
 
 
 @kernel
@@ -36,7 +40,7 @@ def evictable_min_seq(m, lv, swappiness):
     Until 6.14 the anonymous side never runs ahead of the file side, so it alone was looked at.
     """
     oldest = lrugens(m)[lv].min_seq
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         return oldest[0] if swappiness else oldest[1]
     if swappiness == SWAPPINESS_ANON_ONLY:
         return oldest[0]
@@ -62,12 +66,12 @@ def inc_min_seq(m, s, lv, kind, swappiness):
             pfn = g.lists[gen, kind, zone].tail
             state = f[pfn].state
             move(m, lv, pfn, inc_gen(m, lv, pfn, False), True)
-            if m.cfg.lru_gen == TWO_TOUCH and not saturated(m, state):
+            if lru_settings(m).lru_gen == TWO_TOUCH and not saturated(m, state):
                 g.protected[kind, tier_from(m, file_refs(m, state), state & WORKINGSET)] += 1
             moved += 1
             if moved % MAX_LRU_BATCH == 0:
-                scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * MAX_LRU_BATCH)
-    scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * (moved % MAX_LRU_BATCH))
+                scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * MAX_LRU_BATCH)
+    scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * (moved % MAX_LRU_BATCH))
     carry_over(m, lv, kind)
     g.min_seq[kind] += 1
 
@@ -80,26 +84,26 @@ def inc_max_seq(m, s, lv, swappiness):
         if nr_gens(m, lv, kind) == MAX_GENS:
             inc_min_seq(m, s, lv, kind, swappiness)
     before, after = (g.max_seq - 1) % MAX_GENS, (g.max_seq + 1) % MAX_GENS
-    node = m.nodes[vec.node]
+    node = nodes(m)[vec.node]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         for kind in range(2):
             delta = g.pages[before, kind, zone.kind] - g.pages[after, kind, zone.kind]
             zone.nr_lru[2 * kind] += delta
             zone.nr_lru[2 * kind + 1] -= delta
-    g.born[after] = m.clock.now
+    g.born[after] = m.now
     g.max_seq += 1
-    m.vm.lru_gen_aged += 1
+    generation_count(m).lru_gen_aged += 1
 
 
 @kernel
 def age(m, s, lv, swappiness, walk, nonleaf_young):
     """Look for what was used, then begin a new generation (try_to_inc_max_seq)."""
-    started = m.clock.now
+    started = m.now
     if walk:
         scans(m)[s].mm_walk = 1
         walk_group(m, lv, swappiness, nonleaf_young)
-    m.vm.lru_gen_walk_ns += m.clock.now - started
+    generation_count(m).lru_gen_walk_ns += m.now - started
     inc_max_seq(m, s, lv, swappiness)
 
 
@@ -134,7 +138,7 @@ def try_to_inc_min_seq(m, lv, swappiness):
     first, last_kind = kinds(swappiness)
     anon = _first_populated(m, lv, 0) if first == 0 else g.min_seq[0]
     file = _first_populated(m, lv, 1) if last_kind == 2 else g.min_seq[1]
-    if first == 0 and m.cfg.lru_gen == ONE_TOUCH:
+    if first == 0 and lru_settings(m).lru_gen == ONE_TOUCH:
         anon = min(anon, file)
         file = max(anon, g.min_seq[1])
     elif first == 0 and last_kind == 2:

@@ -4,10 +4,11 @@ For each kind of page and each tier (pages by how often they were used through f
 or protected from the oldest generation, and what came back. When that generation ends, half of the counts carry over.
 """
 
-from model.jit import kernel, lrugens
-from model.layout import MAX_TIERS
+from model.jit import kernel
 from model.mm.gens import MIN_LRU_BATCH
 from model.mm.state import ONE_TOUCH
+from model.state.generations import MAX_TIERS, lrugens
+from model.state.lru import lru_settings
 
 
 @kernel
@@ -50,7 +51,7 @@ def carry_over(m, lv, kind):
 @kernel
 def tier_limit(m, lv, kind):
     """The highest tier that may be evicted: those above refault more than tier 0 does (get_tier_idx)."""
-    gain = 1 if m.cfg.lru_gen == ONE_TOUCH else 2
+    gain = 1 if lru_settings(m).lru_gen == ONE_TOUCH else 2
     return limit_against(m, lv, kind, gain + 1, kind, gain)
 
 
@@ -69,7 +70,7 @@ def limit_against(m, lv, kind, gain, other, other_gain):
 @kernel
 def cheaper_kind(m, lv, swappiness):
     """The kind that refaults less for its share: 1 file, 0 anon. All tiers count, until 6.14 only the first."""
-    last = 0 if m.cfg.lru_gen == ONE_TOUCH else MAX_TIERS - 1
+    last = 0 if lru_settings(m).lru_gen == ONE_TOUCH else MAX_TIERS - 1
     file = positive(
         refaulted(m, lv, 0, 0, last), handled(m, lv, 0, 0, last), swappiness,
         refaulted(m, lv, 1, 0, last), handled(m, lv, 1, 0, last), 200 - swappiness,

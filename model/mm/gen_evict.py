@@ -4,8 +4,8 @@ Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.
 """
 
 from model.block.server import hold
-from model.jit import caller, frames, kernel, lrugens, lruvecs, scans
-from model.layout import MAX_GENS, NONE, ZONES_PER_NODE
+from model.core.record import NONE
+from model.jit import caller, kernel
 from model.mm.gen_age import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from model.mm.gen_control import cheaper_kind, limit_against, tier_limit
 from model.mm.gens import (
@@ -39,6 +39,11 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
+from model.state.generations import MAX_GENS, lrugens
+from model.state.lru import lru_count, lru_settings, lruvecs, workingset_count
+from model.state.machine import ZONES_PER_NODE, costs
+from model.state.page import frames, zones
+from model.state.reclaim import reclaim_settings, scans
 
 shrink_batch = caller("shrink_batch")
 
@@ -46,15 +51,15 @@ shrink_batch = caller("shrink_batch")
 @kernel
 def _protect(m, lv, pfn, kind, tier):
     """Keep a page that is used through files for another generation, and book it."""
-    page, one_touch = frames(m)[pfn], m.cfg.lru_gen == ONE_TOUCH
+    page, one_touch = frames(m)[pfn], lru_settings(m).lru_gen == ONE_TOUCH
     counted = one_touch or not saturated(m, page.state)
     move(m, lv, pfn, inc_gen(m, lv, pfn, False), one_touch)
     if counted:
         lrugens(m)[lv].protected[kind, tier] += 1
     if one_touch and kind:  # counted at the refault since 6.5
-        m.vm.workingset_activate_file += 1
+        workingset_count(m).workingset_activate_file += 1
     elif one_touch:
-        m.vm.workingset_activate_anon += 1
+        workingset_count(m).workingset_activate_anon += 1
 
 
 @kernel
@@ -69,7 +74,7 @@ def sort(m, s, lv, pfn, kind, limit):
     if tier > limit or saturated(m, state):
         _protect(m, lv, pfn, kind, tier)
         return 1
-    if m.zones[page.zone].kind > sc.highest_zoneidx:
+    if zones(m)[page.zone].kind > sc.highest_zoneidx:
         move(m, lv, pfn, inc_gen(m, lv, pfn, False), True)
         return 1
     if kind and state & DIRTY:
@@ -85,7 +90,7 @@ def sort(m, s, lv, pfn, kind, limit):
 def _may_isolate(m, s, pfn):
     """Until 6.14 a pass that may not unmap or write passed over the pages that would need it."""
     page, sc = frames(m)[pfn], scans(m)[s]
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         return True
     if page.mapcount and not sc.may_unmap:
         return False
@@ -97,10 +102,10 @@ def _isolate(m, s, lv, pfn):
     """Take a page off its list into the batch (isolate_folio)."""
     page, sc = frames(m)[pfn], scans(m)[s]
     gone = RECLAIM
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         gone |= REFERENCED
     if not page.state & REFERENCED:
-        gone |= REFS_MASK | (WORKINGSET if m.cfg.lru_gen == ONE_TOUCH else 0)
+        gone |= REFS_MASK | (WORKINGSET if lru_settings(m).lru_gen == ONE_TOUCH else 0)
     page.state &= ~gone
     gen_delete(m, lv, pfn, True)
     page.state |= ISOLATED
@@ -114,7 +119,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
     sc, g = scans(m)[s], lrugens(m)[lv]
     if nr_gens(m, lv, kind) == MIN_GENS:
         return 0
-    remaining = min(nr_to_scan, MAX_LRU_BATCH) if m.cfg.lru_gen == TWO_TOUCH else MAX_LRU_BATCH
+    remaining = min(nr_to_scan, MAX_LRU_BATCH) if lru_settings(m).lru_gen == TWO_TOUCH else MAX_LRU_BATCH
     gen, scanned, done = g.min_seq[kind] % MAX_GENS, 0, 0
     for i in range(ZONES_PER_NODE, 0, -1):
         lst, skipped = g.lists[gen, kind, (sc.highest_zoneidx + i) % ZONES_PER_NODE], 0
@@ -133,10 +138,10 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
                 break
         if remaining == 0 or sc.nr_taken >= MIN_LRU_BATCH:
             break
-    m.vm.pgrefill += done
+    lru_count(m).pgrefill += done
     sc.file_taken += sc.nr_taken if kind else 0
-    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * scanned)
-    m.clock.now += m.cfg.scan_page * sc.nr_taken
+    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * scanned)
+    m.now += reclaim_settings(m).scan_page * sc.nr_taken
     stat_updated(m, lruvecs(m)[lv].memcg, 3 * done + 2 * sc.nr_taken)
     return scanned if sc.nr_taken or remaining == 0 else 0
 
@@ -145,7 +150,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
 def _first_kind(m, lv, swappiness):
     """Which kind eviction tries first (get_type_to_scan); 2 + kind when the controller decided."""
     oldest = lrugens(m)[lv].min_seq
-    if m.cfg.lru_gen == ONE_TOUCH and swappiness and oldest[0] < oldest[1]:
+    if lru_settings(m).lru_gen == ONE_TOUCH and swappiness and oldest[0] < oldest[1]:
         return 0
     if swappiness <= 1:
         return 1
@@ -158,7 +163,7 @@ def isolate(m, s, lv, swappiness, nr_to_scan):
     scans(m)[s].nr_taken = 0
     first, limit = _first_kind(m, lv, swappiness), -1
     kind = first & 1
-    if first >= 2 and m.cfg.lru_gen == ONE_TOUCH:  # then the other kind's first tier is the measure
+    if first >= 2 and lru_settings(m).lru_gen == ONE_TOUCH:  # then the other kind's first tier is the measure
         gain = 200 - swappiness if kind else swappiness
         limit = limit_against(m, lv, kind, gain, 1 - kind, 200 - gain)
     evicted, after = kinds(swappiness)
@@ -177,7 +182,7 @@ def _rejected(m, s, lv, pfn, kind, retried):
     """What becomes of a page that reclaim sent back: 1 = try it once more, 0 = it returns to a list."""
     page = frames(m)[pfn]
     state = page.state
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         if not retried and not state & (ACTIVE | DIRTY | WRITEBACK) and not page.mapcount:
             return 1
         if entry_seq(m, lv, state, False) == lrugens(m)[lv].min_seq[kind]:
@@ -208,7 +213,7 @@ def _put_back(m, s, lv, kind, retried):
         if not freed_meanwhile(m, pfn):
             gen_add(m, lv, pfn, False)
         sc.batch[i] = NONE
-    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, m.cfg.lru_lock * (sc.nr_taken - left))
+    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * (sc.nr_taken - left))
     return left
 
 

@@ -4,13 +4,15 @@ The shadow's 40 bits of age hold the number of the generation that was the oldes
 """
 
 from model.core.sleep import current
-from model.jit import frames, hook, kernel, lrugens
-from model.layout import MAX_GENS
+from model.jit import hook, kernel
 from model.mm.gens import file_refs, kind_of, tier_from
 from model.mm.lists import lruvec_of
 from model.mm.memcontrol import stat_updated
 from model.mm.shadow import age_of, memcg_of, node_of, pack, was_workingset
 from model.mm.state import ONE_TOUCH, REFS_MASK, REFS_SHIFT, WORKINGSET
+from model.state.generations import MAX_GENS, lrugens
+from model.state.lru import lru_settings, workingset_count
+from model.state.page import frames
 
 
 @hook
@@ -19,7 +21,7 @@ def evict(m, pfn, s):
     page = frames(m)[pfn]
     g, state = lrugens(m)[lruvec_of(m, page.memcg, page.node, page.zone)], page.state
     kind, refs = kind_of(state), file_refs(m, state)
-    workingset = 1 if (refs if m.cfg.lru_gen == ONE_TOUCH else state & WORKINGSET) else 0
+    workingset = 1 if (refs if lru_settings(m).lru_gen == ONE_TOUCH else state & WORKINGSET) else 0
     g.evicted[kind, tier_from(m, refs, workingset)] += 1
     return pack(g.min_seq[kind] << 2 | max(refs - 1, 0), page.memcg, page.node, workingset)
 
@@ -28,7 +30,7 @@ def evict(m, pfn, s):
 def recent(m, lv, kind, seq):
     """Whether a page evicted when `seq` was the oldest generation left a short time ago (lru_gen_test_recent)."""
     g = lrugens(m)[lv]
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         return seq == g.min_seq[kind]
     return abs(g.max_seq - seq) < MAX_GENS
 
@@ -37,20 +39,20 @@ def recent(m, lv, kind, seq):
 def _count_refault(m, kind, activated, restored):
     """Book a refault under the kernel's counters."""
     if kind:
-        m.vm.workingset_refault_file += 1 - activated - restored
-        m.vm.workingset_activate_file += activated
-        m.vm.workingset_restore_file += restored
+        workingset_count(m).workingset_refault_file += 1 - activated - restored
+        workingset_count(m).workingset_activate_file += activated
+        workingset_count(m).workingset_restore_file += restored
     else:
-        m.vm.workingset_refault_anon += 1 - activated - restored
-        m.vm.workingset_activate_anon += activated
-        m.vm.workingset_restore_anon += restored
+        workingset_count(m).workingset_refault_anon += 1 - activated - restored
+        workingset_count(m).workingset_activate_anon += activated
+        workingset_count(m).workingset_restore_anon += restored
 
 
 @hook
 def refault(m, pfn, shadow):
     """A recent refault counts for its tier, and gives back what the shadow knows about accesses (lru_gen_refault)."""
     page = frames(m)[pfn]
-    kind, one_touch, token = kind_of(page.state), m.cfg.lru_gen == ONE_TOUCH, age_of(shadow)
+    kind, one_touch, token = kind_of(page.state), lru_settings(m).lru_gen == ONE_TOUCH, age_of(shadow)
     if memcg_of(shadow) != page.memcg or node_of(shadow) != page.node:
         return 0
     lv = lruvec_of(m, page.memcg, page.node, page.zone)

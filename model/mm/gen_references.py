@@ -3,8 +3,8 @@
 Source: mm/rmap.c and mm/vmscan.c, 6.1 and 6.18.
 """
 
-from model.jit import files, frames, hook, kernel, pte, regions
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import hook, kernel
 from model.mm.gen_walk import look_around
 from model.mm.gens import kind_of
 from model.mm.rmap import pte_frame, referenced, region_word
@@ -23,6 +23,9 @@ from model.mm.state import (
     TWO_TOUCH,
     WORKINGSET,
 )
+from model.state.fault import files, pte, regions
+from model.state.lru import lru_settings
+from model.state.page import frames
 
 PROMOTED = 2  # in place of the executable flag: 6.1 keeps a mapped page that was found young after it was isolated
 
@@ -33,7 +36,7 @@ def page_referenced(m, pfn, s):
     words, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return 0
-    if m.cfg.lru_gen == ONE_TOUCH and page.state & REFERENCED:
+    if lru_settings(m).lru_gen == ONE_TOUCH and page.state & REFERENCED:
         return PROMOTED << 16
     if page.state & ANON:
         if words[page.owner] & PTE_YOUNG:
@@ -57,7 +60,7 @@ def _look(m, s, region, at):
 @kernel
 def _region_of(m, at):
     """The mapping that page-table word `at` belongs to; mappings are numbered in the order of their words."""
-    low, high = 0, m.cfg.nr_regions - 1
+    low, high = 0, len(regions(m)) - 1
     while low < high:
         middle = (low + high + 1) // 2
         if regions(m)[middle].start <= at:
@@ -71,7 +74,7 @@ def _region_of(m, at):
 def check_references(m, pfn, young, executable):
     page = frames(m)[pfn]
     state = page.state
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         if not young:
             return RECLAIM_PAGE
         if not state & (REFERENCED | WORKINGSET):

@@ -1,12 +1,17 @@
 """How much a lruvec with generations holds, and when reclaim may leave it (get_swappiness, should_abort_scan)."""
 
-from model.jit import kernel, lrugens, lruvecs, memcgs, scans
-from model.layout import MAX_GENS, ZONES_PER_NODE
+from model.jit import kernel
 from model.mm.gens import MIN_LRU_BATCH, kinds
 from model.mm.memcontrol import room_for_swap
 from model.mm.state import DEF_PRIORITY, ONE_TOUCH, TWO_TOUCH
 from model.mm.swap import nr_swap_pages
 from model.mm.zones import watermark_ok
+from model.state.generations import MAX_GENS, lrugens
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import ZONES_PER_NODE, nodes
+from model.state.memcg import memcgs
+from model.state.page import zones
+from model.state.reclaim import reclaim_settings, scans
 
 
 @kernel
@@ -16,7 +21,7 @@ def swappiness_of(m, s, lv):
     if nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg):
         return 0
     own = memcgs(m)[memcg].swappiness if given < 0 else given
-    return m.cfg.swappiness if own < 0 else own
+    return reclaim_settings(m).swappiness if own < 0 else own
 
 
 @kernel
@@ -41,12 +46,12 @@ def evictable(m, lv, swappiness):
 def all_zones_safe(m, s, margin):
     """Whether every zone in reach of the caller has what its watermark asks for, and `margin` pages more."""
     sc = scans(m)[s]
-    node = m.nodes[sc.node]
+    node = nodes(m)[sc.node]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         if zone.kind > sc.highest_zoneidx or zone.managed == 0:
             continue
-        if m.cfg.lru_gen == ONE_TOUCH:
+        if lru_settings(m).lru_gen == ONE_TOUCH:
             if (zone.wmark_high if sc.kswapd else zone.wmark_low) > zone.nr_free:
                 return False
         elif not watermark_ok(m, z, zone.wmark_high + margin, sc.highest_zoneidx):
@@ -59,7 +64,7 @@ def enough(m, s):
     """Whether the lruvec may be left before its share is scanned (should_abort_scan)."""
     sc = scans(m)[s]
     reclaimed = sc.nr_reclaimed + sc.round_reclaimed
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         if sc.memcg:
             return False
         return reclaimed >= sc.nr_to_reclaim or (sc.kswapd and all_zones_safe(m, s, MIN_LRU_BATCH))

@@ -7,8 +7,8 @@ it is: hardware would also set it for words that stay young.
 Source: walk_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18.
 """
 
-from model.jit import bloom, frames, kernel, lrugens, lruvecs, memcgs, pte, ptpage, regions, scans, tasks
-from model.layout import BLOOM_BYTES, MAX_GENS, NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.gens import MIN_LRU_BATCH, SWAPPINESS_ANON_ONLY, gen_of, set_gen, update_gen
 from model.mm.lists import lruvec_of
 from model.mm.lru import queue_activation
@@ -30,6 +30,13 @@ from model.mm.state import (
     TWO_TOUCH,
     WORKINGSET,
 )
+from model.state.fault import pte, ptpage, regions, tasks
+from model.state.generations import BLOOM_BYTES, MAX_GENS, bloom, generation_count, generation_settings, lrugens
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import task_count
+from model.state.memcg import memcgs
+from model.state.page import frames
+from model.state.reclaim import scans
 
 TABLE_SHIFT = 9
 WORDS_A_LINE = 8
@@ -94,7 +101,7 @@ def _counts(m, lv, pfn, swappiness):
     page, vec = frames(m)[pfn], lruvecs(m)[lv]
     if page.memcg != vec.memcg or page.node != vec.node or (page.state & ANON and not swappiness):
         return False
-    return m.cfg.lru_gen == ONE_TOUCH or page.state & LRU != 0
+    return lru_settings(m).lru_gen == ONE_TOUCH or page.state & LRU != 0
 
 
 @kernel
@@ -114,9 +121,9 @@ def walk_table(m, lv, t, table, swappiness):
             words[at] = word & ~PTE_YOUNG
             young += 1
             update_gen(m, lv, pte_frame(word), gen)
-    m.clock.now += m.cfg.walk_pte * total
-    m.vm.lru_gen_leaf_total += total
-    m.vm.lru_gen_leaf_young += young
+    m.now += generation_settings(m).walk_pte * total
+    generation_count(m).lru_gen_leaf_total += total
+    generation_count(m).lru_gen_leaf_young += young
     return 1 if total and young * WORDS_A_LINE >= total else 0
 
 
@@ -137,8 +144,8 @@ def walk_mm(m, lv, t, swappiness, whole, nonleaf_young):
     for table in range(task.pte_start >> TABLE_SHIFT, (task.pte_start + task.npages - 1 >> TABLE_SHIFT) + 1):
         if not ptpage(m)[table]:
             continue
-        m.clock.now += m.cfg.walk_pte
-        if nonleaf_young and not (whole and m.cfg.lru_gen == TWO_TOUCH) and not _any_young(m, table):
+        m.now += generation_settings(m).walk_pte
+        if nonleaf_young and not (whole and lru_settings(m).lru_gen == TWO_TOUCH) and not _any_young(m, table):
             continue
         if (whole or in_filter(m, lv, seq, table)) and walk_table(m, lv, t, table, swappiness):
             add_to_filter(m, lv, seq + 1, table)
@@ -165,11 +172,11 @@ def walk_group(m, lv, swappiness, nonleaf_young):
     t = memcgs(m)[vec.memcg].first_task
     while t != NONE:
         task = tasks(m)[t]
-        if task.state != KILLED and task.stat.accesses:
+        if task.state != KILLED and task_count(m)[t].accesses:
             if task.walked[vec.node] == 0:
                 whole = True  # and so are those after it: it came last
-            used = whole or task.walked[vec.node] != task.stat.accesses
-            task.walked[vec.node] = task.stat.accesses
+            used = whole or task.walked[vec.node] != task_count(m)[t].accesses
+            task.walked[vec.node] = task_count(m)[t].accesses
             if used and _large_enough(m, t, swappiness):
                 if fresh:
                     reset_filter(m, lv, lrugens(m)[lv].max_seq + 1)
@@ -214,7 +221,7 @@ def _promote(m, lv, first, hot, walking):
         if not hot >> i & 1:
             continue
         pfn = pte_frame(words[first + i])
-        if not walking and (m.cfg.lru_gen == TWO_TOUCH or few < FEW):
+        if not walking and (lru_settings(m).lru_gen == TWO_TOUCH or few < FEW):
             if f[pfn].state & LRU and not f[pfn].state & QUEUED:
                 queue_activation(m, pfn)
         else:
@@ -241,7 +248,7 @@ def look_around(m, s, region, at):
         pfn = pte_frame(word)
         if i != at:
             words[i] = word & ~PTE_YOUNG
-        if m.cfg.lru_gen == ONE_TOUCH:
+        if lru_settings(m).lru_gen == ONE_TOUCH:
             if not f[pfn].state & LRU:
                 f[pfn].state |= REFERENCED
             elif gen_of(f[pfn].state) != seq % MAX_GENS:
@@ -250,7 +257,7 @@ def look_around(m, s, region, at):
             update_gen(m, lv, pfn, seq % MAX_GENS)
         elif i != at and _set_refs(m, pfn) and gen_of(f[pfn].state) != seq % MAX_GENS:
             hot |= 1 << int(i - first)
-    m.clock.now += m.cfg.walk_pte * (last - first)
+    m.now += generation_settings(m).walk_pte * (last - first)
     _promote(m, lv, first, hot, walking)
     if young * WORDS_A_LINE >= last - first:
         add_to_filter(m, lv, seq, at >> TABLE_SHIFT)

@@ -5,8 +5,7 @@ only rewrites the generation in a page's state; the page stays in the list where
 The two youngest generations count as active. Source: include/linux/mm_inline.h of 6.1 (with its stable fixes) and 6.18.
 """
 
-from model.jit import frames, kernel, lrugens
-from model.layout import MAX_GENS, MAX_TIERS
+from model.jit import kernel
 from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.state import (
     ACTIVE,
@@ -27,6 +26,9 @@ from model.mm.state import (
     WORKINGSET,
     WRITEBACK,
 )
+from model.state.generations import MAX_GENS, MAX_TIERS, lrugens
+from model.state.lru import lru_settings
+from model.state.page import frames, zones
 
 MIN_GENS = 2
 SWAPPINESS_ANON_ONLY = 201  # "swappiness=max" of memory.reclaim
@@ -68,7 +70,7 @@ def is_active(m, lv, gen):
 def count(m, lv, pfn, gen, delta):
     """Add `delta` pages like this one to the sizes of generation `gen`."""
     page = frames(m)[pfn]
-    zone, kind = m.zones[page.zone], kind_of(page.state)
+    zone, kind = zones(m)[page.zone], kind_of(page.state)
     lrugens(m)[lv].pages[gen, kind, zone.kind] += delta
     zone.nr_lru[2 * kind + (1 if is_active(m, lv, gen) else 0)] += delta
 
@@ -77,7 +79,7 @@ def count(m, lv, pfn, gen, delta):
 def _link(m, lv, pfn, gen, at_tail):
     """Stand the page at one end of a generation's list; the tail is next in line for eviction."""
     f = frames(m)
-    lst = lrugens(m)[lv].lists[gen, kind_of(f[pfn].state), m.zones[f[pfn].zone].kind]
+    lst = lrugens(m)[lv].lists[gen, kind_of(f[pfn].state), zones(m)[f[pfn].zone].kind]
     f[pfn].state = (f[pfn].state & ~HOME_MASK) | gen << HOME_SHIFT
     if at_tail:
         link_tail(f, lst, pfn)
@@ -90,7 +92,7 @@ def _unlink(m, lv, pfn):
     """Take the page out of the list it stands in."""
     f = frames(m)
     home = (f[pfn].state & HOME_MASK) >> HOME_SHIFT
-    lst = lrugens(m)[lv].lists[home, kind_of(f[pfn].state), m.zones[f[pfn].zone].kind]
+    lst = lrugens(m)[lv].lists[home, kind_of(f[pfn].state), zones(m)[f[pfn].zone].kind]
     unlink_row(f, lst, pfn)
 
 
@@ -112,7 +114,7 @@ def entry_seq(m, lv, frame_state, reclaiming):
     must_wait = frame_state & (ANON | SWAPCACHE) == ANON or (
         frame_state & RECLAIM and frame_state & (DIRTY | WRITEBACK)
     )
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         workingset = 1 if frame_state & WORKINGSET else 0
         if frame_state & ACTIVE:
             return max(newest - 1 + workingset, oldest)
@@ -166,12 +168,12 @@ def count_access(m, pfn):
     page = frames(m)[pfn]
     state = page.state
     if not state & REFERENCED:
-        page.state = (state & ~REFS_MASK if m.cfg.lru_gen == TWO_TOUCH else state) | REFERENCED
-    elif m.cfg.lru_gen == ONE_TOUCH and not state & WORKINGSET:
+        page.state = (state & ~REFS_MASK if lru_settings(m).lru_gen == TWO_TOUCH else state) | REFERENCED
+    elif lru_settings(m).lru_gen == ONE_TOUCH and not state & WORKINGSET:
         page.state = state | WORKINGSET
     elif refs_of(state) < 3:
         page.state = state + (1 << REFS_SHIFT)
-    elif m.cfg.lru_gen == TWO_TOUCH:
+    elif lru_settings(m).lru_gen == TWO_TOUCH:
         page.state = state | WORKINGSET
 
 
@@ -183,7 +185,7 @@ def update_gen(m, lv, pfn, gen):
     """
     page = frames(m)[pfn]
     state = page.state
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         if not state & (REFERENCED | WORKINGSET):
             page.state = (state & ~REFS_MASK) | REFERENCED
             return
@@ -209,7 +211,7 @@ def inc_gen(m, lv, pfn, reclaiming):
     gen, oldest = gen_of(page.state), lrugens(m)[lv].min_seq[kind_of(page.state)] % MAX_GENS
     if gen != oldest:
         return gen
-    gone = REFS_MASK | REFERENCED | (WORKINGSET if m.cfg.lru_gen == ONE_TOUCH else 0)
+    gone = REFS_MASK | REFERENCED | (WORKINGSET if lru_settings(m).lru_gen == ONE_TOUCH else 0)
     page.state = (page.state & ~gone) | (RECLAIM if reclaiming else 0)
     set_gen(m, lv, pfn, (oldest + 1) % MAX_GENS)
     return (oldest + 1) % MAX_GENS
@@ -218,7 +220,7 @@ def inc_gen(m, lv, pfn, reclaiming):
 @kernel
 def file_refs(m, frame_state):
     """Accesses through files that the state tells of (folio_lru_refs): 0 to 4."""
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         return refs_of(frame_state) + (1 if frame_state & WORKINGSET else 0)
     return refs_of(frame_state) + 1 if frame_state & REFERENCED else 0
 
@@ -235,7 +237,7 @@ def order_base_2(n):
 @kernel
 def tier_from(m, refs, workingset):
     """Tier of a page with so many accesses through files (lru_tier_from_refs)."""
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         return order_base_2(refs + 1)
     return MAX_TIERS - 1 if workingset else order_base_2(refs)
 
@@ -244,6 +246,6 @@ def tier_from(m, refs, workingset):
 def saturated(m, frame_state):
     """Whether the page was used more often than tiers can tell; it is always kept for another generation."""
     refs = file_refs(m, frame_state)
-    if m.cfg.lru_gen == ONE_TOUCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH:
         return refs == 4
     return refs == 4 and frame_state & WORKINGSET != 0

@@ -4,9 +4,12 @@ A frame's age is the number of a scanner's rounds since it last found the page u
 node, and a reader sees those of the last whole round.
 """
 
-from model.jit import frames, idle_age, idle_stats, kernel, last_touch, tried
+from model.jit import kernel
 from model.mm.rmap import clear_young
 from model.mm.state import ANON, DIRTY, IDLE, LRU, SWAPCACHE, WRITEBACK, YOUNG
+from model.state.idle import idle_age, idle_costs, idle_settings, idle_stats, last_touch, tried
+from model.state.machine import geometry, nodes
+from model.state.page import frames, zones
 
 MAX_AGE = 255
 IDLE_CLEAN, IDLE_DIRTY_FILE, IDLE_DIRTY_SWAP = 0, 1, 2
@@ -24,10 +27,10 @@ def forget(m, pfn):
 def clear_references(m, pfn):
     """Clear the frame's young bits and leave reclaim a note (page_idle_clear_pte_refs); what `clear_young` found."""
     page = frames(m)[pfn]
-    m.clock.now += m.cfg.rmap_check
+    m.now += idle_costs(m).rmap_check
     found = clear_young(m, pfn)
     if found & 1:
-        page.state = (page.state & ~IDLE) | (0 if m.cfg.lose_young else YOUNG)
+        page.state = (page.state & ~IDLE) | (0 if idle_settings(m).lose_young else YOUNG)
     return found
 
 
@@ -57,7 +60,7 @@ def class_of(m, pfn, dirty):
 @kernel
 def stats_row(m, memcg, node):
     """Row of a group's histograms on a node."""
-    return memcg * m.cfg.nr_nodes + node
+    return memcg * geometry(m).nr_nodes + node
 
 
 @kernel
@@ -92,7 +95,7 @@ def check_and_age(m, pfn):
 @kernel
 def publish(m, node):
     """A round over the node has ended: its histograms are what readers see until the next one ends."""
-    for memcg in range(m.cfg.nr_memcgs):
+    for memcg in range(geometry(m).nr_memcgs):
         row = idle_stats(m)[stats_row(m, memcg, node)]
         for age in range(256):
             row.ages[age], row.counting[age] = row.counting[age], 0
@@ -104,12 +107,12 @@ def publish(m, node):
 @kernel
 def node_frames(m, node):
     """(first frame, last frame + 1) of a node; on the machines described its zones lie one after the other."""
-    home = m.nodes[node]
-    last = m.zones[home.first_zone + home.nr_zones - 1]
-    return m.zones[home.first_zone].start, last.start + last.span
+    home = nodes(m)[node]
+    last = zones(m)[home.first_zone + home.nr_zones - 1]
+    return zones(m)[home.first_zone].start, last.start + last.span
 
 
 @kernel
 def cold_age_of(m, round_ns):
-    """The age at which a page is known to have been untouched for `cfg.cold_after`, a round taking `round_ns`."""
-    return min(MAX_AGE, max(1, -(-m.cfg.cold_after // round_ns)))
+    """The age at which a page is known to have been untouched for `cold_after`, a round taking `round_ns`."""
+    return min(MAX_AGE, max(1, -(-idle_settings(m).cold_after // round_ns)))

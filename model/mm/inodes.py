@@ -3,9 +3,11 @@
 A file is on one of them, being written (WRITING), or on none while it is clean.
 """
 
-from model.jit import files, kernel, wbs
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.links import link_after, link_head, link_tail, unlink_row
+from model.state.fault import files
+from model.state.writeback import wbs
 
 B_DIRTY, B_IO, B_MORE_IO, WRITING = 1, 2, 3, 4  # what `on` of a file says; 0: on no list
 IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
@@ -51,7 +53,7 @@ def redirty_tail(m, file):
     f, wb = files(m)[file], wbs(m)[files(m)[file].wb]
     last = wb.inodes[B_DIRTY].tail
     if last != NONE and f.dirtied_when < files(m)[last].dirtied_when:
-        f.dirtied_when = m.clock.now
+        f.dirtied_when = m.now
     add_inode(m, file, B_DIRTY)
 
 

@@ -6,6 +6,7 @@ Source: mm/vmscan.c: kswapd, 3.1 and 6.18.
 from model.core.actor import actor
 from model.core.sleep import FOREVER, awake_ns, wait
 from model.jit import caller
+from model.state.machine import node_count, nodes
 
 NAP_NS = 100_000_000  # HZ/10: a daemon naps so long before it sleeps
 
@@ -16,11 +17,11 @@ kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
 @actor(per="node")
 def kswapd(m, nid):
     """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     wait(m, node.kswapd_wait, FOREVER)
-    while m.clock.broken == 0:
+    while m.broken == 0:
         began = awake_ns(m)
         balance_pgdat(m, nid)
-        node.vm.kswapd_ns += awake_ns(m) - began
+        node_count(m)[nid].kswapd_ns += awake_ns(m) - began
         kswapd_try_to_sleep(m, nid)
     return 0

@@ -1,7 +1,7 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
 from model.core.sleep import sleep_until
-from model.jit import caller, hook, kernel, memcgs, scans, tasks
+from model.jit import caller, hook, kernel
 from model.mm.lru import lru_add_drain_all
 from model.mm.memcontrol import (
     EVENT_HIGH,
@@ -20,6 +20,10 @@ from model.mm.oom import out_of_memory
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.vmscan import own_scan
 from model.mm.zones import MAX_RECLAIM_RETRIES
+from model.state.fault import tasks
+from model.state.machine import geometry, task_count
+from model.state.memcg import memcg_settings, memcgs
+from model.state.reclaim import scans
 
 memcg_reclaim = caller("memcg_reclaim")
 at_limit = caller("limit_reclaim")
@@ -34,7 +38,7 @@ ITS_OWN = -1  # swappiness: the group's or the machine's
 def _reclaim(m, t, memcg, pages):
     """Task `t` reclaims for a group over its limit; pages reclaimed."""
     got = memcg_reclaim(m, memcg, pages, ITS_OWN, 0)
-    tasks(m)[t].stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
+    task_count(m)[t].stall_lock_ns += scans(m)[own_scan(m)].stall_lock
     return got
 
 
@@ -55,7 +59,7 @@ def throttle_over_high(m, t):
 @kernel
 def _charge_at_limit(m, t, memcg):
     """Reclaim, drain stocks, kill until one page fits; 0 when task `t` itself is to be killed."""
-    retries, drained = m.cfg.charge_retries, False
+    retries, drained = memcg_settings(m).charge_retries, False
     while True:
         over = charge_pages(m, memcg, 1)
         if over == NO_GROUP:
@@ -65,7 +69,7 @@ def _charge_at_limit(m, t, memcg):
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
         got = at_limit(m, over, 1)
-        tasks(m)[t].stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
+        task_count(m)[t].stall_lock_ns += scans(m)[own_scan(m)].stall_lock
         if charge_pages(m, memcg, 1) == NO_GROUP:
             return 1
         if not drained:
@@ -77,7 +81,7 @@ def _charge_at_limit(m, t, memcg):
             event(m, over, EVENT_OOM)
             if not out_of_memory(m, t, over):
                 return 0
-            retries = m.cfg.charge_retries
+            retries = memcg_settings(m).charge_retries
 
 
 @hook
@@ -96,10 +100,10 @@ def charge(m, t, memcg):
         return 1
     pages = try_charge_batch(m, memcg)
     if pages == 0:
-        entered = m.clock.now
+        entered = m.now
         if not _charge_at_limit(m, t, memcg):
             return 0
-        tasks(m)[t].stat.stall_memcg_ns += m.clock.now - entered
+        task_count(m)[t].stall_memcg_ns += m.now - entered
         pages = 1
     _note_over_high(m, t, memcg, pages)
     return 1
@@ -147,10 +151,10 @@ def _reclaim_up(m, t, pages):
 @kernel
 def reclaim_high(m, t):
     """On its way back to user space the task reclaims as much as it charged beyond memory.high (until 5.3)."""
-    entered, pages = m.clock.now, tasks(m)[t].over_high
+    entered, pages = m.now, tasks(m)[t].over_high
     tasks(m)[t].over_high = 0
     _reclaim_up(m, t, pages)
-    tasks(m)[t].stat.stall_high_ns += m.clock.now - entered
+    task_count(m)[t].stall_high_ns += m.now - entered
 
 
 @kernel
@@ -159,20 +163,20 @@ def reclaim_and_sleep(m, t):
 
     Delays of a hundredth of a second or less are not worth it.
     """
-    task, entered, pages = tasks(m)[t], m.clock.now, tasks(m)[t].over_high
+    task, entered, pages = tasks(m)[t], m.now, tasks(m)[t].over_high
     task.over_high, retries, want = 0, MAX_RECLAIM_RETRIES, pages
     while True:
         got = _reclaim_up(m, t, want)
-        ticks = high_delay(_largest_overage(m, task.memcg), pages, m.cfg.hz)
-        if ticks <= m.cfg.hz // 100:
+        ticks = high_delay(_largest_overage(m, task.memcg), pages, geometry(m).hz)
+        if ticks <= geometry(m).hz // 100:
             break
         if got == 0 and retries == 0:
-            sleep_until(m, m.clock.now + ticks * (SECOND_NS // m.cfg.hz))
+            sleep_until(m, m.now + ticks * (SECOND_NS // geometry(m).hz))
             break
         if got == 0:
             retries -= 1
         want = SWAP_CLUSTER_MAX
-    task.stat.stall_high_ns += m.clock.now - entered
+    task_count(m)[t].stall_high_ns += m.now - entered
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Doubly linked lists by row number (list.h): a list has `head`, `tail`, `n`, a row of links `next` and `prev`."""
 
+from model.core.record import NONE
 from model.jit import kernel
-from model.layout import NONE
 
 
 @kernel

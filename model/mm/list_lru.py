@@ -4,10 +4,13 @@ Objects join at the tail, shrinkers walk from the head. A use of an object that 
 is in use stays listed until a walk meets it. Where a cache or era is not node- or group-aware, list 0 holds them all.
 """
 
-from model.jit import frames, kernel, objects, slab_caches, slab_unused, spaces
+from model.jit import kernel
 from model.mm.links import link_tail, unlink_row
 from model.mm.lists import panic
 from model.mm.state import BAD_OBJECT
+from model.state.machine import geometry
+from model.state.page import frames
+from model.state.slab import objects, slab_caches, slab_settings, slab_unused, spaces
 
 REFERENCED, LISTED, PINNING = 1, 2, 4
 BUSY = 8  # somebody makes it, perhaps asleep, or reads what is to be in it (I_NEW): others wait
@@ -23,7 +26,7 @@ def cache_of(m, i):
 def list_at(m, c, node, group):
     """Number of the list of cache `c` for a node and group."""
     cache = slab_caches(m)[c]
-    return cache.lists + (group if cache.by_group else 0) * m.cfg.nr_nodes + (node if cache.by_node else 0)
+    return cache.lists + (group if cache.by_group else 0) * geometry(m).nr_nodes + (node if cache.by_node else 0)
 
 
 @kernel
@@ -74,5 +77,5 @@ def put(m, i):
         o.marks |= REFERENCED
         return
     append(m, list_of_object(m, i), i)
-    if m.cfg.slab_marks_new:
+    if slab_settings(m).slab_marks_new:
         o.marks |= REFERENCED

@@ -5,19 +5,23 @@ and its group's through a page_cgroup with links of its own. Every move goes thr
 Under the multi-generational LRU the same calls put pages into generations, which `model.mm.gens` chooses.
 """
 
-from model.jit import frames, kernel, lruvecs, page_cgroup
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.gens import gen_add, gen_delete
 from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.state import ACTIVE, ANON, BAD_LIST, BAD_STATE, LRU
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import geometry, nodes
+from model.state.memcg import page_cgroup
+from model.state.page import frames, zones
 
 
 @kernel
 def panic(m, why, where):
     """Stop the machine: `why` is a code of `state.BROKEN`, `where` a frame, zone or task number. The first counts."""
-    if m.clock.broken == 0:
-        m.clock.broken = why
-        m.clock.broken_arg = where
+    if m.broken == 0:
+        m.broken = why
+        m.broken_arg = where
 
 
 @kernel
@@ -30,7 +34,7 @@ def list_of(frame_state):
 @kernel
 def lruvec_of(m, memcg, node, zone):
     """Number of the lruvec of a group's pages on a node (or in a zone, while lists are per zone)."""
-    return memcg * m.cfg.nr_zones + (zone if m.cfg.zone_lruvecs else m.nodes[node].first_zone)
+    return memcg * geometry(m).nr_zones + (zone if lru_settings(m).zone_lruvecs else nodes(m)[node].first_zone)
 
 
 @kernel
@@ -43,32 +47,32 @@ def _group_lruvec(m, pfn):
 @kernel
 def push_head(m, lv, lru, pfn):
     """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's."""
-    if m.cfg.lru_gen:
+    if lru_settings(m).lru_gen:
         gen_add(m, lv, pfn, False)
         return
     f = frames(m)
-    if m.cfg.double_lru:
+    if lru_settings(m).double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
     link_head(f, lruvecs(m)[lv].lists[lru], pfn)
-    m.zones[f[pfn].zone].nr_lru[lru] += 1
+    zones(m)[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
 
 @kernel
 def push_tail(m, lv, lru, pfn):
     """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim."""
-    if m.cfg.lru_gen:
+    if lru_settings(m).lru_gen:
         gen_add(m, lv, pfn, True)
         return
     f = frames(m)
-    if m.cfg.double_lru:
+    if lru_settings(m).double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
     link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
-    m.zones[f[pfn].zone].nr_lru[lru] += 1
+    zones(m)[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
 
 
@@ -79,15 +83,15 @@ def unlink(m, lv, lru, pfn):
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)
         return
-    if m.cfg.lru_gen:
+    if lru_settings(m).lru_gen:
         gen_delete(m, lv, pfn, False)
         return
-    if m.cfg.double_lru:
+    if lru_settings(m).double_lru:
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             unlink_row(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
     unlink_row(f, lruvecs(m)[lv].lists[lru], pfn)
-    m.zones[f[pfn].zone].nr_lru[lru] -= 1
+    zones(m)[f[pfn].zone].nr_lru[lru] -= 1
     if lruvecs(m)[lv].lists[lru].n < 0:
         panic(m, BAD_LIST, lv)
     f[pfn].state &= ~LRU

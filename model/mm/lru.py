@@ -5,7 +5,7 @@ it. Activation of a page already on a list goes through a second batch.
 """
 
 from model.core.sleep import current
-from model.jit import caller, frames, kernel, lruvecs
+from model.jit import caller, kernel
 from model.mm.gens import count_access
 from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
 from model.mm.memcontrol import stat_updated
@@ -20,6 +20,10 @@ from model.mm.state import (
     RECLAIM,
     REFERENCED,
 )
+from model.state.actor import turn
+from model.state.lru import lru_count, lru_settings, lruvecs
+from model.state.machine import cpus, geometry
+from model.state.page import frames
 
 age_nonresident = caller("age_nonresident")
 
@@ -43,7 +47,7 @@ def _note_added(m, lv, state):
 @kernel
 def drain_lru_add(m, c):
     """Put the pages of CPU `c`'s lru_add batch on their lists."""
-    f, cpu = frames(m), m.cpus[c]
+    f, cpu = frames(m), cpus(m)[c]
     for i in range(cpu.n):
         pfn = cpu.pfn[i]
         f[pfn].state &= ~BATCHED
@@ -57,7 +61,7 @@ def drain_lru_add(m, c):
 @kernel
 def drain_lru_activate(m, c):
     """Activate the pages that wait in CPU `c`'s activate batch."""
-    f, cpu = frames(m), m.cpus[c]
+    f, cpu = frames(m), cpus(m)[c]
     for i in range(cpu.n_activate):
         pfn = cpu.activate[i]
         state = f[pfn].state
@@ -68,7 +72,7 @@ def drain_lru_activate(m, c):
             f[pfn].state |= ACTIVE
             push_head(m, lv, list_of(f[pfn].state), pfn)
             _note_added(m, lv, f[pfn].state)
-            m.vm.pgactivate += 1
+            lru_count(m).pgactivate += 1
             stat_updated(m, f[pfn].memcg, 3)
     cpu.n_activate = 0
 
@@ -76,36 +80,36 @@ def drain_lru_activate(m, c):
 @kernel
 def lru_add_drain(m, c):
     """Empty CPU `c`'s batches; reclaim calls it for its own CPU before it isolates pages."""
-    if m.cpus[c].n:
+    if cpus(m)[c].n:
         drain_lru_add(m, c)
-    if m.cpus[c].n_activate:
+    if cpus(m)[c].n_activate:
         drain_lru_activate(m, c)
 
 
 @kernel
 def lru_add_drain_all(m):
     """Empty every CPU's batches."""
-    for c in range(m.cfg.nr_cpus):
+    for c in range(geometry(m).nr_cpus):
         lru_add_drain(m, c)
 
 
 @kernel
 def lru_add(m, pfn):
     """Queue a new page for its list; the batch drains when it is full."""
-    cpu = m.cpus[m.clock.cpu]
+    cpu = cpus(m)[turn(m).cpu]
     # A page that a fault brings in starts active under the multi-generational LRU (folio_add_lru).
     page = frames(m)[pfn]
     page.state = (page.state & ~NEW) | BATCHED | (ACTIVE if current(m).in_lru_fault else 0)
     cpu.pfn[cpu.n] = pfn
     cpu.n += 1
-    if cpu.n >= m.cfg.lru_batch:
-        drain_lru_add(m, m.clock.cpu)
+    if cpu.n >= lru_settings(m).lru_batch:
+        drain_lru_add(m, turn(m).cpu)
 
 
 @kernel
 def _activate_in_batch(m, pfn):
     """A page still in the running CPU's lru_add batch will join the active list; one in another CPU's will not."""
-    cpu = m.cpus[m.clock.cpu]
+    cpu = cpus(m)[turn(m).cpu]
     for i in range(cpu.n - 1, -1, -1):
         if cpu.pfn[i] == pfn:
             frames(m)[pfn].state |= ACTIVE
@@ -115,12 +119,12 @@ def _activate_in_batch(m, pfn):
 @kernel
 def queue_activation(m, pfn):
     """A page on a list will be activated when the running CPU's batch is full (folio_activate)."""
-    cpu = m.cpus[m.clock.cpu]
+    cpu = cpus(m)[turn(m).cpu]
     frames(m)[pfn].state |= QUEUED
     cpu.activate[cpu.n_activate] = pfn
     cpu.n_activate += 1
-    if cpu.n_activate >= m.cfg.lru_batch:
-        drain_lru_activate(m, m.clock.cpu)
+    if cpu.n_activate >= lru_settings(m).lru_batch:
+        drain_lru_activate(m, turn(m).cpu)
 
 
 @kernel
@@ -128,7 +132,7 @@ def mark_accessed(m, pfn):
     """read() or write() used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
     f = frames(m)
     f[pfn].state &= ~IDLE
-    if m.cfg.lru_gen:
+    if lru_settings(m).lru_gen:
         count_access(m, pfn)
         return
     state = f[pfn].state
@@ -139,7 +143,7 @@ def mark_accessed(m, pfn):
         return
     if state & LRU:
         queue_activation(m, pfn)
-    elif m.cfg.activates_in_batch:
+    elif lru_settings(m).activates_in_batch:
         _activate_in_batch(m, pfn)
     else:
         return
@@ -158,4 +162,4 @@ def rotate_reclaimable(m, pfn):
         unlink(m, lv, list_of(state), pfn)
         f[pfn].state &= ~ACTIVE
         push_tail(m, lv, 0 if state & ANON else 2, pfn)
-        m.vm.pgrotated += 1
+        lru_count(m).pgrotated += 1

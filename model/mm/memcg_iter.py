@@ -4,9 +4,10 @@ A shared walk keeps {position, generation} in the root of the subtree. Every rec
 by one group, and the walk of all of them ends when one of them comes to the end of the subtree: a new generation.
 """
 
-from model.jit import iters, kernel, memcgs, scans
-from model.layout import PRIORITIES
+from model.jit import kernel
 from model.mm.lists import lruvec_of
+from model.state.memcg import PRIORITIES, iters, memcgs
+from model.state.reclaim import scans
 
 
 @kernel

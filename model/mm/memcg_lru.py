@@ -7,11 +7,16 @@ one, so that concurrent walks rarely meet.
 Source: lru_gen_rotate_memcg, lru_gen_online_memcg, lru_gen_soft_reclaim, shrink_many of mm/vmscan.c, 6.18.
 """
 
-from model.jit import kernel, lrugens, lruvecs, memcgs, scans
-from model.layout import MEMCG_BINS, MEMCG_GENS, NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.lehmer import following
 from model.mm.links import link_head, link_tail, unlink_row
 from model.mm.lists import lruvec_of
+from model.state.generations import lrugens
+from model.state.lru import lruvecs
+from model.state.machine import MEMCG_BINS, MEMCG_GENS, geometry, nodes
+from model.state.memcg import memcg_state, memcgs
+from model.state.reclaim import scans
 
 NOP, HEAD, TAIL, OLD, YOUNG = 0, 1, 2, 3, 4  # what happens to a group (MEMCG_LRU_HEAD and so on)
 
@@ -19,14 +24,14 @@ NOP, HEAD, TAIL, OLD, YOUNG = 0, 1, 2, 3, 4  # what happens to a group (MEMCG_LR
 @kernel
 def random_bin(m):
     """A random bin, from a stream of random numbers that nothing else draws from."""
-    m.clock.memcg_rng = following(m.clock.memcg_rng)
-    return m.clock.memcg_rng % MEMCG_BINS
+    memcg_state(m).memcg_rng = following(memcg_state(m).memcg_rng)
+    return memcg_state(m).memcg_rng % MEMCG_BINS
 
 
 @kernel
 def online(m, lv, memcg_bin):
     """A group comes to be: its lruvec joins the old generation of its node, last in the bin."""
-    node, g = m.nodes[lruvecs(m)[lv].node], lrugens(m)[lv]
+    node, g = nodes(m)[lruvecs(m)[lv].node], lrugens(m)[lv]
     g.memcg_gen, g.memcg_bin, g.memcg_seg = node.memcg_seq % MEMCG_GENS, memcg_bin, NOP
     node.memcg_nr[g.memcg_gen] += 1
     link_tail(lrugens(m), node.memcg_lists[g.memcg_gen, memcg_bin], lv)
@@ -35,15 +40,15 @@ def online(m, lv, memcg_bin):
 @kernel
 def online_all(m):
     """The groups come to be in the order they are made, each in the same random bin of every node."""
-    for nid in range(m.cfg.nr_nodes):
+    for nid in range(geometry(m).nr_nodes):
         for gen in range(MEMCG_GENS):
             for i in range(MEMCG_BINS):
-                lst = m.nodes[nid].memcg_lists[gen, i]
+                lst = nodes(m)[nid].memcg_lists[gen, i]
                 lst.head = lst.tail = NONE
-    for css in range(m.cfg.nr_memcgs):
+    for css in range(geometry(m).nr_memcgs):
         to = random_bin(m)
-        for nid in range(m.cfg.nr_nodes):
-            online(m, lruvec_of(m, memcgs(m)[css].by_css, nid, m.nodes[nid].first_zone), to)
+        for nid in range(geometry(m).nr_nodes):
+            online(m, lruvec_of(m, memcgs(m)[css].by_css, nid, nodes(m)[nid].first_zone), to)
 
 
 @kernel
@@ -52,7 +57,7 @@ def rotate(m, lv, event):
 
     HEAD and OLD come first in the bin, TAIL and YOUNG last. The segment remembers HEAD and TAIL until the next move.
     """
-    node, g, to = m.nodes[lruvecs(m)[lv].node], lrugens(m)[lv], random_bin(m)
+    node, g, to = nodes(m)[lruvecs(m)[lv].node], lrugens(m)[lv], random_bin(m)
     before = after = int(g.memcg_gen)
     if event == OLD:
         after = node.memcg_seq % MEMCG_GENS
@@ -74,7 +79,7 @@ def rotate(m, lv, event):
 @kernel
 def soft_reclaim(m, memcg, nid):
     """A group is over its soft limit: it is next in line, unless it stands where that put it already."""
-    lv = lruvec_of(m, memcg, nid, m.nodes[nid].first_zone)
+    lv = lruvec_of(m, memcg, nid, nodes(m)[nid].first_zone)
     if lrugens(m)[lv].memcg_seg != HEAD:
         rotate(m, lv, HEAD)
 
@@ -83,7 +88,7 @@ def soft_reclaim(m, memcg, nid):
 def _settle(m, s, lv):
     """The group of lruvec `lv`, or of the first one after it that the walk comes to; -1 when it has been all round."""
     sc = scans(m)[s]
-    node = m.nodes[sc.node]
+    node = nodes(m)[sc.node]
     while lv == NONE:
         sc.memcg_bin = (sc.memcg_bin + 1) % MEMCG_BINS
         if sc.memcg_bin == sc.memcg_first_bin:
@@ -95,7 +100,7 @@ def _settle(m, s, lv):
 @kernel
 def begin_walk(m, s):
     """Start on the old generation of the node, at a random bin; the first group, -1 for none."""
-    sc, node = scans(m)[s], m.nodes[scans(m)[s].node]
+    sc, node = scans(m)[s], nodes(m)[scans(m)[s].node]
     sc.memcg_gen = node.memcg_seq % MEMCG_GENS
     sc.memcg_bin = sc.memcg_first_bin = random_bin(m)
     return _settle(m, s, node.memcg_lists[sc.memcg_gen, sc.memcg_bin].head)
@@ -113,5 +118,5 @@ def go_on(m, s, lv, event):
     if event != NOP:
         rotate(m, lv, event)
     if raced:
-        after = m.nodes[sc.node].memcg_lists[sc.memcg_gen, sc.memcg_bin].head
+        after = nodes(m)[sc.node].memcg_lists[sc.memcg_gen, sc.memcg_bin].head
     return _settle(m, s, after)

@@ -5,9 +5,15 @@ by a worker every two seconds, or by a reader of memory.stat once enough updates
 those sums. Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_dwork of 6.18.
 """
 
-from model.jit import kernel, lruvecs, memcgs, stat_pending, tasks
+from model.jit import kernel
 from model.mm.lists import panic
 from model.mm.state import BAD_CHARGE
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import cpus, geometry, nodes, progress
+from model.state.memcg import memcg_settings, memcgs, stat_pending
+from model.state.page import zones
 
 STAT_BATCH = 64  # updates a CPU keeps to itself (MEMCG_CHARGE_BATCH)
 FLUSH_NS = 2_000_000_000  # FLUSH_TIME
@@ -39,47 +45,47 @@ def event(m, memcg, what):
 @kernel
 def fold(m, memcg):
     """Make the statistics of the group and its descendants exact (cgroup_rstat_flush), not those of its parents."""
-    table, vecs, zones = memcgs(m), lruvecs(m), m.cfg.nr_zones
+    table, vecs, nr = memcgs(m), lruvecs(m), geometry(m).nr_zones
     for g in range(table[memcg].end - 1, memcg - 1, -1):
         table[g].stat_updates = 0
-        for c in range(m.cfg.nr_cpus):
-            stat_pending(m)[c * m.cfg.nr_memcgs + g] = 0
-        for z in range(zones):
-            vec = vecs[g * zones + z]
+        for c in range(geometry(m).nr_cpus):
+            stat_pending(m)[c * geometry(m).nr_memcgs + g] = 0
+        for z in range(nr):
+            vec = vecs[g * nr + z]
             for lru in range(4):
                 vec.seen_size[lru] = vec.lists[lru].n
             for kind in range(2):
                 vec.seen_activated[kind] = vec.activated[kind]
     for g in range(table[memcg].end - 1, memcg, -1):
         above = table[g].parent
-        for z in range(zones):
+        for z in range(nr):
             for lru in range(4):
-                vecs[above * zones + z].seen_size[lru] += vecs[g * zones + z].seen_size[lru]
+                vecs[above * nr + z].seen_size[lru] += vecs[g * nr + z].seen_size[lru]
 
 
 @kernel
 def fold_periodically(m):
     """The two-second worker: every group's statistics become exact."""
-    if m.clock.now >= m.clock.next_flush:
-        m.clock.next_flush += ((m.clock.now - m.clock.next_flush) // FLUSH_NS + 1) * FLUSH_NS
+    if m.now >= progress(m).next_flush:
+        progress(m).next_flush += ((m.now - progress(m).next_flush) // FLUSH_NS + 1) * FLUSH_NS
         fold(m, 0)
 
 
 @kernel
 def read_stat(m, memcg):
     """Somebody reads memory.stat: it folds when more updates are pending than 64 a CPU."""
-    if memcgs(m)[memcg].stat_updates > STAT_BATCH * m.cfg.online_cpus:
+    if memcgs(m)[memcg].stat_updates > STAT_BATCH * geometry(m).online_cpus:
         fold(m, memcg)
 
 
 @kernel
 def stat_updated(m, memcg, updates):
     """Note that the running CPU changed the group's statistics, and with them its ancestors', by `updates` in all."""
-    pending, first, at = stat_pending(m), m.clock.cpu * m.cfg.nr_memcgs, memcg
+    pending, first, at = stat_pending(m), turn(m).cpu * geometry(m).nr_memcgs, memcg
     while True:
         group = memcgs(m)[at]
         # Who is due for a fold needs no more counting, nor do the ancestors: theirs is due as well.
-        if group.stat_updates > STAT_BATCH * m.cfg.online_cpus:
+        if group.stat_updates > STAT_BATCH * geometry(m).online_cpus:
             return
         pending[first + at] += updates
         if pending[first + at] >= STAT_BATCH:
@@ -96,11 +102,11 @@ def lru_size(m, lv, lru):
     vec = lruvecs(m)[lv]
     if vec.memcg:
         return vec.seen_size[lru]
-    if m.cfg.zone_lruvecs:
-        return m.zones[vec.zone].nr_lru[lru]
-    node, total = m.nodes[vec.node], 0
+    if lru_settings(m).zone_lruvecs:
+        return zones(m)[vec.zone].nr_lru[lru]
+    node, total = nodes(m)[vec.node], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        total += m.zones[z].nr_lru[lru]
+        total += zones(m)[z].nr_lru[lru]
     return total
 
 
@@ -191,8 +197,8 @@ def over_high_group(m, memcg):
 @kernel
 def consume_stock(m, memcg):
     """Take one page from the CPU's stock; 1 when it held one for this group."""
-    cpu = m.cpus[m.clock.cpu]
-    for i in range(m.cfg.stocks):
+    cpu = cpus(m)[turn(m).cpu]
+    for i in range(memcg_settings(m).stocks):
         if cpu.stock_memcg[i] == memcg and cpu.stock[i]:
             cpu.stock[i] -= 1
             return 1
@@ -202,7 +208,7 @@ def consume_stock(m, memcg):
 @kernel
 def drain_stock(m, c, i):
     """Give what CPU `c` holds in place `i` of its stock back to its group; the place is free."""
-    cpu = m.cpus[c]
+    cpu = cpus(m)[c]
     if cpu.stock[i]:
         uncharge_pages(m, cpu.stock_memcg[i], cpu.stock[i])
     cpu.stock[i] = cpu.stock_memcg[i] = 0
@@ -214,37 +220,37 @@ def refill_stock(m, memcg, pages):
 
     With several places 6.18 evicts a random one; here they go in turn.
     """
-    cpu, free = m.cpus[m.clock.cpu], -1
-    for i in range(m.cfg.stocks):
+    cpu, free = cpus(m)[turn(m).cpu], -1
+    for i in range(memcg_settings(m).stocks):
         if cpu.stock_memcg[i] == memcg:
             cpu.stock[i] += pages
-            if cpu.stock[i] > m.cfg.charge_batch:
-                drain_stock(m, m.clock.cpu, i)
+            if cpu.stock[i] > memcg_settings(m).charge_batch:
+                drain_stock(m, turn(m).cpu, i)
             return
         if free < 0 and cpu.stock_memcg[i] == 0:
             free = i
     if free < 0:
         free = cpu.stock_turn
-        cpu.stock_turn = (free + 1) % m.cfg.stocks
-        drain_stock(m, m.clock.cpu, free)
+        cpu.stock_turn = (free + 1) % memcg_settings(m).stocks
+        drain_stock(m, turn(m).cpu, free)
     cpu.stock_memcg[free], cpu.stock[free] = memcg, pages
 
 
 @kernel
 def drain_all_stocks(m, memcg):
     """Give every CPU's stock for this group or a descendant back."""
-    for c in range(m.cfg.nr_cpus):
-        for i in range(m.cfg.stocks):
-            if memcg <= m.cpus[c].stock_memcg[i] < memcgs(m)[memcg].end:
+    for c in range(geometry(m).nr_cpus):
+        for i in range(memcg_settings(m).stocks):
+            if memcg <= cpus(m)[c].stock_memcg[i] < memcgs(m)[memcg].end:
                 drain_stock(m, c, i)
 
 
 @kernel
 def try_charge_batch(m, memcg):
     """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0."""
-    if charge_pages(m, memcg, m.cfg.charge_batch) == NO_GROUP:
-        refill_stock(m, memcg, m.cfg.charge_batch - 1)
-        return m.cfg.charge_batch
+    if charge_pages(m, memcg, memcg_settings(m).charge_batch) == NO_GROUP:
+        refill_stock(m, memcg, memcg_settings(m).charge_batch - 1)
+        return memcg_settings(m).charge_batch
     return 1 if charge_pages(m, memcg, 1) == NO_GROUP else 0
 
 
@@ -257,4 +263,4 @@ def uncharge(m, memcg):
 @kernel
 def kmem_group(m, t):
     """Group that pays for kernel memory used on behalf of task `t`: the root before kernel memory was accounted."""
-    return tasks(m)[t].memcg if m.cfg.kmem_accounting else 0
+    return tasks(m)[t].memcg if memcg_settings(m).kmem_accounting else 0

@@ -1,8 +1,9 @@
 """Where a task's next page should come from (mm/mempolicy.c, task policies set with set_mempolicy)."""
 
-from model.jit import kernel, tasks
-from model.layout import MAX_NODES
+from model.jit import kernel
 from model.mm.state import MODE_BIND, MODE_INTERLEAVE, MODE_PREFERRED, MODE_WEIGHTED
+from model.state.fault import tasks
+from model.state.machine import MAX_NODES
 
 ALL_NODES = (1 << MAX_NODES) - 1
 

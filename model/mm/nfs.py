@@ -9,20 +9,24 @@ from model.block.completions import announce
 from model.block.disk import write_pages
 from model.block.nfs import end_call
 from model.block.request import free_request
-from model.jit import files, kernel, requests, wbs
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.dirty import mark_inode_dirty
+from model.state.block import disks, requests
+from model.state.fault import files
+from model.state.machine import links
+from model.state.writeback import wbs, writeback_count, writeback_settings
 
 CALL, COMMIT, LAST_CALL = 0, 1, 2  # what `passed` says a request is; a visit's last call is followed by a COMMIT
 
 
 @kernel
 def _count_unstable(m, file, pages):
-    if not m.cfg.counts_unstable:
+    if not writeback_settings(m).counts_unstable:
         return
     wb = wbs(m)[files(m)[file].wb]
-    m.vm.nr_unstable += pages
-    m.vm.nr_writeback -= pages
+    writeback_count(m).nr_unstable += pages
+    writeback_count(m).nr_writeback -= pages
     wb.nr_reclaimable += pages
     wb.nr_writeback -= pages
 
@@ -51,8 +55,8 @@ def commit(m, file, at):
     f = files(m)[file]
     if f.commit_head == 0:
         return
-    head, d = f.commit_head - 1, m.disks[f.disk]
-    line = m.links[d.link]
+    head, d = f.commit_head - 1, disks(m)[f.disk]
+    line = links(m)[d.link]
     asked = at + line.rtt // 2
     number, done, pages = head, asked, 0
     while number != NONE:
@@ -63,7 +67,7 @@ def commit(m, file, at):
         number = r.chain
     requests(m)[head].passed, requests(m)[head].pages = COMMIT, pages
     f.commit_head = f.nr_commit = 0
-    m.vm.nfs_commits += 1
+    writeback_count(m).nfs_commits += 1
     announce(m, head, done + line.rtt - line.rtt // 2)
 
 
@@ -96,10 +100,10 @@ def answered(m, number, at):
 def end_visit(m, file):
     """What the flusher does about COMMIT when it has visited a file (nfs_write_inode; nfs_writepages since 4.13)."""
     f = files(m)[file]
-    if not m.cfg.commits_visits:
+    if not writeback_settings(m).commits_visits:
         if f.nr_commit > (f.nr_dirty + f.nr_writeback) >> 1:
-            commit(m, file, m.clock.now)
+            commit(m, file, m.now)
     elif f.newest_call:
         requests(m)[f.newest_call - 1].passed = LAST_CALL
     else:
-        commit(m, file, m.clock.now)
+        commit(m, file, m.now)

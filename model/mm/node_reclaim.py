@@ -1,9 +1,14 @@
 """Reclaiming on the local node before going to the next one (zone_reclaim_mode; zone_reclaim until 4.7)."""
 
-from model.jit import kernel, scans
+from model.jit import kernel
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.vmscan import begin, own_scan, shrink_node
 from model.mm.zones import HIGHEST
+from model.state.actor import turn
+from model.state.lru import lru_settings
+from model.state.machine import cpus, nodes
+from model.state.page import alloc_settings, zones
+from model.state.reclaim import reclaim_count, reclaim_settings, scans
 
 RECLAIM_WRITE, RECLAIM_UNMAP = 2, 4
 RECLAIM_DISTANCE = 30
@@ -13,29 +18,31 @@ PRIORITY = 4  # a sixteenth of the lists at once
 @kernel
 def _reclaimable_cache(m, nid, only_zone):
     """Page cache of the node (or zone) that this mode may take: unmapped unless bit 4 is set."""
-    node, total = m.nodes[nid], 0
+    node, total = nodes(m)[nid], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        if not m.cfg.zone_lruvecs or z == only_zone:
-            zone = m.zones[z]
-            total += zone.nr_file if m.cfg.zone_reclaim_mode & RECLAIM_UNMAP else zone.nr_file - zone.nr_mapped
+        if not lru_settings(m).zone_lruvecs or z == only_zone:
+            zone = zones(m)[z]
+            total += (
+                zone.nr_file if alloc_settings(m).zone_reclaim_mode & RECLAIM_UNMAP else zone.nr_file - zone.nr_mapped
+            )
     return total
 
 
 @kernel
 def node_reclaim(m, z):
     """Try to free pages on the node (or zone) of zone `z`: 1 when at least one page was freed, 0 otherwise."""
-    nid = m.zones[z].node
-    node = m.nodes[nid]
-    present = m.zones[z].managed if m.cfg.zone_lruvecs else node.present
-    if _reclaimable_cache(m, nid, z) <= present * m.cfg.min_unmapped_ratio // 100:
+    nid = zones(m)[z].node
+    node = nodes(m)[nid]
+    present = zones(m)[z].managed if lru_settings(m).zone_lruvecs else node.present
+    if _reclaimable_cache(m, nid, z) <= present * reclaim_settings(m).min_unmapped_ratio // 100:
         return 0
-    if node.cpus and nid != m.cpus[m.clock.cpu].node:
+    if node.cpus and nid != cpus(m)[turn(m).cpu].node:
         return 0
     s = own_scan(m)
     begin(m, s, 0, PRIORITY, SWAP_CLUSTER_MAX, HIGHEST)
     sc = scans(m)[s]
-    sc.may_unmap = 1 if m.cfg.zone_reclaim_mode & RECLAIM_UNMAP else 0
-    sc.may_writepage = 1 if m.cfg.zone_reclaim_mode & RECLAIM_WRITE else 0
+    sc.may_unmap = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_UNMAP else 0
+    sc.may_writepage = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_WRITE else 0
     sc.node, sc.zone = nid, z
     while sc.priority >= 0:
         shrink_node(m, s)
@@ -43,7 +50,7 @@ def node_reclaim(m, z):
             break
         sc.priority -= 1
     if sc.nr_reclaimed >= 1:
-        m.vm.zone_reclaim_success += 1
+        reclaim_count(m).zone_reclaim_success += 1
         return 1
-    m.vm.zone_reclaim_failed += 1
+    reclaim_count(m).zone_reclaim_failed += 1
     return 0

@@ -2,11 +2,14 @@
 
 from model.actors import NEVER, schedule
 from model.core.sleep import sleep_until, sleeps, wake_actor
-from model.jit import kernel, memcgs, pte, ptpage, tasks
+from model.jit import kernel
 from model.mm.exit import exit_mm
 from model.mm.memcontrol import EVENT_OOM_KILL, event
 from model.mm.state import DONE, KILLED, MODE_BIND
 from model.mm.timers import SECOND
+from model.state.fault import pte, ptpage, tasks
+from model.state.machine import geometry, progress
+from model.state.memcg import memcgs, oom_count
 
 NOBODY = -1
 TABLE_SHIFT = 9  # page-table words a table page holds
@@ -43,7 +46,7 @@ def victim(m, t, over):
     NOBODY while one of them is dying already: it has yet to give back what it has.
     """
     worst, most = t, 0
-    for other in range(m.cfg.nr_tasks):
+    for other in range(geometry(m).nr_tasks):
         if eligible(m, t, other, over):
             if tasks(m)[other].killed:
                 return NOBODY
@@ -63,9 +66,9 @@ def die(m, t):
 @kernel
 def send_sigkill(m, t):
     """Kill task `t`: it dies on its way out of the kernel, at once where it is not in it."""
-    m.vm.oom_kill += 1
+    oom_count(m).oom_kill += 1
     event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
-    m.clock.oom += 1
+    progress(m).oom += 1
     tasks(m)[t].killed = 1
 
 
@@ -74,11 +77,11 @@ def _kill_another(m, t):
     """Kill task `t`, which is not running just now; one that sleeps in the kernel wakes up to leave it."""
     send_sigkill(m, t)
     if sleeps(m, t):
-        wake_actor(m, t, m.clock.now)
+        wake_actor(m, t, m.now)
         return
     if tasks(m)[t].state != DONE:
-        tasks(m)[t].time = max(tasks(m)[t].time, m.clock.now)
-        m.clock.tasks_left -= 1
+        tasks(m)[t].time = max(tasks(m)[t].time, m.now)
+        progress(m).tasks_left -= 1
         schedule(m, t, NEVER)
     die(m, t)
 
@@ -93,7 +96,7 @@ def out_of_memory(m, t, over):
     if dying == t or tasks(m)[t].killed:
         return 0
     if dying == NOBODY:
-        sleep_until(m, m.clock.now + SECOND // m.cfg.hz)
+        sleep_until(m, m.now + SECOND // geometry(m).hz)
     else:
         _kill_another(m, dying)
     return 1
@@ -103,7 +106,7 @@ def out_of_memory(m, t, over):
 def kill_largest(m):
     """No task in particular asked for memory: kill the one whose death frees most."""
     worst, most = -1, 0
-    for t in range(m.cfg.nr_tasks):
+    for t in range(geometry(m).nr_tasks):
         points = badness(m, t) if tasks(m)[t].state != KILLED and not tasks(m)[t].killed else 0
         if points > most:
             worst, most = t, points

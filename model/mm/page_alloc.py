@@ -1,8 +1,8 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
+from model.core.record import NONE
 from model.core.sleep import cond_resched, current
-from model.jit import caller, frames, hook, kernel, memcgs, scans, tasks
-from model.layout import NONE
+from model.jit import caller, hook, kernel
 from model.mm.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
 from model.mm.gfp import (
     ATOMIC,
@@ -27,6 +27,13 @@ from model.mm.state import BAD_ORDER, KERNEL, MODE_PREFERRED_MANY, NEW, SLAB, SL
 from model.mm.victims import page_event
 from model.mm.vmscan import own_scan
 from model.mm.zones import wake_kswapd, watermark_ok
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.idle import watch
+from model.state.machine import geometry, node_count, nodes, task_count
+from model.state.memcg import memcgs
+from model.state.page import alloc_count, alloc_settings, frames, zones
+from model.state.reclaim import reclaim_count, scans
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
@@ -54,16 +61,21 @@ def get_page_from_freelist(m, gfp, nid, nodemask, level):
 
     At the low watermark a page for write() (__GFP_WRITE) to a disk comes from a zone within its dirty limit only.
     """
-    home, cpu, highest = m.nodes[nid], m.clock.cpu, gfp_zone(gfp)
+    home, cpu, highest = nodes(m)[nid], turn(m).cpu, gfp_zone(gfp)
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
-        zone = m.zones[z]
+        zone = zones(m)[z]
         if zone.kind > highest or not nodemask >> zone.node & 1:
             continue
         if level == LOW and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
             continue
         ok = level == NO_WATERMARKS or watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
-        if not ok and m.cfg.zone_reclaim_mode and home.distance[zone.node] <= RECLAIM_DISTANCE and gfp & DIRECT_RECLAIM:
+        if (
+            not ok
+            and alloc_settings(m).zone_reclaim_mode
+            and home.distance[zone.node] <= RECLAIM_DISTANCE
+            and gfp & DIRECT_RECLAIM
+        ):
             ok = node_reclaim(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if ok:
             pfn = rmqueue(m, cpu, z)
@@ -76,11 +88,11 @@ def get_page_from_freelist(m, gfp, nid, nodemask, level):
 @kernel
 def wake_all_kswapds(m, gfp, nid, nodemask):
     """Wake the daemons of the allowed nodes."""
-    home, seen = m.nodes[nid], 0
+    home, seen = nodes(m)[nid], 0
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
-        node = m.zones[z].node
-        if nodemask >> node & 1 and not seen >> node & 1 and m.zones[z].kind <= gfp_zone(gfp):
+        node = zones(m)[z].node
+        if nodemask >> node & 1 and not seen >> node & 1 and zones(m)[z].kind <= gfp_zone(gfp):
             seen |= 1 << node
             wake_kswapd(m, z, gfp_zone(gfp))
 
@@ -88,19 +100,19 @@ def wake_all_kswapds(m, gfp, nid, nodemask):
 @kernel
 def _reclaim_directly(m, gfp, nid, nodemask):
     """Reclaim in the allocating task and look again; (frame or NONE, pages reclaimed)."""
-    stat, entered = tasks(m)[m.clock.task].stat, m.clock.now
-    m.vm.allocstall += 1
+    stat, entered = task_count(m)[turn(m).task], m.now
+    reclaim_count(m).allocstall += 1
     got = direct_reclaim(m, nid, gfp, nodemask)
     stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
-    stat.stall_alloc_ns += m.clock.now - entered
+    stat.stall_alloc_ns += m.now - entered
     pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if pfn == NONE and got:
-        for z in range(m.cfg.nr_zones):
+        for z in range(geometry(m).nr_zones):
             drain_all_pcps(m, z)
         pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if got:
-        for node in range(m.cfg.nr_nodes):
-            m.nodes[node].kswapd_failures = 0
+        for node in range(geometry(m).nr_nodes):
+            nodes(m)[node].kswapd_failures = 0
     return pfn, got
 
 
@@ -112,16 +124,16 @@ def alloc_pages_slowpath(m, gfp, nid, nodemask):
     pfn, fruitless = get_page_from_freelist(m, gfp, nid, nodemask, NO_WATERMARKS if gfp & MEMALLOC else MIN), 0
     while pfn == NONE and gfp & DIRECT_RECLAIM:
         pfn, got = _reclaim_directly(m, gfp, nid, nodemask)
-        if tasks(m)[m.clock.task].killed or (gfp & NORETRY and pfn == NONE):
+        if tasks(m)[turn(m).task].killed or (gfp & NORETRY and pfn == NONE):
             return pfn
         fruitless = 0 if got else fruitless + 1
         wake_all_kswapds(m, gfp, nid, nodemask)
         again = retry_zone(m, nid, fruitless, nodemask)
         if pfn != NONE or not again:
             return pfn
-        entered = m.clock.now
+        entered = m.now
         throttle_retry(m, again - 1, fruitless)
-        tasks(m)[m.clock.task].stat.stall_alloc_ns += m.clock.now - entered
+        task_count(m)[turn(m).task].stall_alloc_ns += m.now - entered
         cond_resched(m)
     return pfn
 
@@ -141,11 +153,11 @@ def alloc_pages(m, gfp, order, nid, nodemask):
         pfn = alloc_pages_slowpath(m, gfp, nid, allowed)
     if pfn == NONE:
         return NONE
-    m.vm.pgalloc += 1
+    alloc_count(m).pgalloc += 1
     page = frames(m)[pfn]
     page.slot = page.mapcount = 0
     page.state, page.memcg = NEW, NO_GROUP
-    if m.cfg.idle_tracking:
+    if watch(m).idle_tracking:
         forget(m, pfn)
     return pfn
 
@@ -154,22 +166,22 @@ def alloc_pages(m, gfp, order, nid, nodemask):
 def _numa_statistics(m, t, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node."""
     got, wanted = frames(m)[pfn].node, nid
-    home = m.nodes[nid]
+    home = nodes(m)[nid]
     for i in range(home.nr_zonelist):
-        if nodemask >> m.zones[home.zonelist[i]].node & 1:
-            wanted = m.zones[home.zonelist[i]].node
+        if nodemask >> zones(m)[home.zonelist[i]].node & 1:
+            wanted = zones(m)[home.zonelist[i]].node
             break
     if got == wanted:
-        m.nodes[got].vm.numa_hit += 1
+        node_count(m)[got].numa_hit += 1
         if interleaves(m, t):
-            m.nodes[got].vm.interleave_hit += 1
+            node_count(m)[got].interleave_hit += 1
     else:
-        m.nodes[got].vm.numa_miss += 1
-        m.nodes[wanted].vm.numa_foreign += 1
+        node_count(m)[got].numa_miss += 1
+        node_count(m)[wanted].numa_foreign += 1
     if got == tasks(m)[t].node:
-        m.nodes[got].vm.local_node += 1
+        node_count(m)[got].local_node += 1
     else:
-        m.nodes[got].vm.other_node += 1
+        node_count(m)[got].other_node += 1
 
 
 @kernel
@@ -195,7 +207,7 @@ def charged_frame(m, t, gfp):
     if pfn == NONE:
         return NONE
     if not charge(m, t, memcg):
-        free_frame(m, m.clock.cpu, pfn)
+        free_frame(m, turn(m).cpu, pfn)
         return NONE
     frames(m)[pfn].memcg = memcg
     page_event(m, memcg, frames(m)[pfn].zone)
@@ -212,7 +224,7 @@ def slab_frame(m, t, memcg):
     page = frames(m)[pfn]
     if memcg != NO_GROUP:
         if not charge(m, t, memcg):
-            free_frame(m, m.clock.cpu, pfn)
+            free_frame(m, turn(m).cpu, pfn)
             return NONE
         memcgs(m)[memcg].kmem += 1
     page.state, page.memcg, page.kind = KERNEL | SLAB, max(memcg, 0), SLAB_PAGE
@@ -228,13 +240,13 @@ def kernel_frame(m, t, gfp):
         return NONE
     pfn = alloc_reserve(m, node)
     if pfn == NONE:
-        for other in range(m.cfg.nr_nodes):
+        for other in range(geometry(m).nr_nodes):
             if pfn == NONE:
                 pfn = alloc_reserve(m, other)
     if pfn == NONE:
         uncharge(m, memcg)
         return NONE
-    m.vm.pgalloc += 1
+    alloc_count(m).pgalloc += 1
     frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, memcg
     memcgs(m)[memcg].kmem += 1
     throttle_over_high(m, t)

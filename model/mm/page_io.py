@@ -3,8 +3,8 @@
 from model.block.disk import next_finished
 from model.block.request import free_request
 from model.block.wait import wake_for_file
-from model.jit import cache, frames, hook, kernel, requests, swapcache
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import hook, kernel
 from model.mm.dirty import count_writeback, end_write
 from model.mm.lru import rotate_reclaimable
 from model.mm.nfs import answered
@@ -12,6 +12,10 @@ from model.mm.page_wait import wake_page
 from model.mm.read_io import end_read
 from model.mm.state import DIRTY, DISK_NFS, RECLAIM, WRITEBACK
 from model.mm.wait_queue import count_written
+from model.state.block import disks, requests
+from model.state.fault import cache
+from model.state.page import frames
+from model.state.swap import swapcache
 
 
 @kernel
@@ -39,7 +43,7 @@ def finish_writes(m):
     """Apply every write that has ended by now; pages written."""
     written = 0
     while True:
-        number, at = next_finished(m, m.clock.now)
+        number, at = next_finished(m, m.now)
         if number == NONE:
             return written
         if requests(m)[number].read:
@@ -47,13 +51,13 @@ def finish_writes(m):
             continue
         disk = requests(m)[number].disk
         file = requests(m)[number].file
-        if disk != NONE and m.disks[disk].kind == DISK_NFS and not answered(m, number, at):
+        if disk != NONE and disks(m)[disk].kind == DISK_NFS and not answered(m, number, at):
             wake_for_file(m, file, at)
             continue
         written += requests(m)[number].pages
         failed = requests(m)[number].failed
         if failed:
-            m.disks[disk].write_errors += 1
+            disks(m)[disk].write_errors += 1
         while number != NONE:
             end_run(m, number, failed, at)
             number = free_request(m, number)

@@ -1,9 +1,10 @@
 """Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
 
 from model.core.sleep import ALL, FOREVER, wait, wake
-from model.jit import frames, kernel, page_waits
+from model.jit import kernel
 from model.mm.pageout import unplug
 from model.mm.state import LOCKED, WRITEBACK
+from model.state.page import frames, page_waits
 
 PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wait_table)
 
@@ -11,12 +12,12 @@ PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wai
 @kernel
 def wait_on_page_bit(m, pfn, bit):
     """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile; how long (ns)."""
-    began = m.clock.now
+    began = m.now
     frames(m)[pfn].pins += 1
     while frames(m)[pfn].state & bit:
         wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
     frames(m)[pfn].pins -= 1
-    return m.clock.now - began
+    return m.now - began
 
 
 @kernel

@@ -1,8 +1,15 @@
 """How many pages may be dirty: thresholds of the machine, of groups and of backing devices (mm/page-writeback.c)."""
 
-from model.jit import dtcs, kernel, lruvecs, memcgs, wb_domains, wbs
+from model.jit import kernel
 from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_ANON, INACTIVE_FILE
 from model.mm.wb_domain import share
+from model.state.actor import turn
+from model.state.lru import lruvecs
+from model.state.machine import geometry
+from model.state.memcg import memcgs
+from model.state.page import zones
+from model.state.swap import swap_settings, swaps
+from model.state.writeback import dirty_settings, dtcs, wb_domains, wbs, writeback_count, writeback_settings
 from model.units import PAGE
 
 FINE = 4096  # ratios in 1/PAGE_SIZE since 4.8
@@ -49,9 +56,9 @@ def old_ratelimit(total, cpus):
 def swap_is_free(m):
     """Whether any swap slot is free."""
     used = 0
-    for n in range(m.cfg.nr_swaps):
-        used += m.swaps[n].used
-    return used < m.cfg.total_swap
+    for n in range(len(swaps(m))):
+        used += swaps(m)[n].used
+    return used < swap_settings(m).total_swap
 
 
 @kernel
@@ -59,28 +66,28 @@ def dirtyable_of(m, first, end, reserve):
     """Pages of zones `first` to `end` - 1 that could become dirty page cache, plus one."""
     free = file = anon = 0
     for z in range(first, end):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         free += zone.nr_free
         file += zone.nr_lru[INACTIVE_FILE] + zone.nr_lru[ACTIVE_FILE]
         anon += zone.nr_lru[INACTIVE_ANON] + zone.nr_lru[ACTIVE_ANON]
-    if not (m.cfg.dirty_anon and swap_is_free(m)):
+    if not (dirty_settings(m).dirty_anon and swap_is_free(m)):
         anon = 0
-    return dirtyable(free, file, anon, reserve, m.cfg.dirty_reserve_of_free)
+    return dirtyable(free, file, anon, reserve, dirty_settings(m).dirty_reserve_of_free)
 
 
 @kernel
 def global_dirtyable(m):
     """Pages of the machine that could become dirty page cache (global_dirtyable_memory)."""
-    return dirtyable_of(m, 0, m.cfg.nr_zones, m.cfg.totalreserve)
+    return dirtyable_of(m, 0, geometry(m).nr_zones, dirty_settings(m).totalreserve)
 
 
 @kernel
 def limits_of(m, available):
     """(dirty threshold, background threshold) by the sysctls for so many dirtyable pages."""
-    cfg = m.cfg
+    settings = dirty_settings(m)
     return thresholds(
-        available, cfg.dirty_ratio, cfg.dirty_background_ratio, -(-cfg.dirty_bytes // PAGE),
-        -(-cfg.dirty_background_bytes // PAGE), cfg.dirty_units,
+        available, settings.dirty_ratio, settings.dirty_background_ratio, -(-settings.dirty_bytes // PAGE),
+        -(-settings.dirty_background_bytes // PAGE), settings.dirty_units,
     )  # fmt: skip
 
 
@@ -98,24 +105,24 @@ def part_dirty_ok(m, first, end):
     """Whether zones `first` to `end` - 1, a zone or a node, hold no more dirty pages than their limit."""
     reserve = dirty = 0
     for z in range(first, end):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         reserve += zone.totalreserve
         dirty += zone.nr_file_dirty + zone.nr_writeback  # uncommitted pages are among those under writeback here
     available = dirtyable_of(m, first, end, reserve) - 1
-    pages = -(-m.cfg.dirty_bytes // PAGE)
-    return dirty <= part_limit(available, m.cfg.dirty_ratio, pages, global_dirtyable(m) if pages else 1)
+    pages = -(-dirty_settings(m).dirty_bytes // PAGE)
+    return dirty <= part_limit(available, dirty_settings(m).dirty_ratio, pages, global_dirtyable(m) if pages else 1)
 
 
 @kernel
 def nr_reclaimable(m):
     """Dirty pages that nobody writes yet, and those a file server may still lose where they are counted apart."""
-    return m.vm.nr_dirty + m.vm.nr_unstable
+    return writeback_count(m).nr_dirty + writeback_count(m).nr_unstable
 
 
 @kernel
 def dtc(m, i):
     """What the running actor sees of domain `i`: 0 the machine, 1 a group (struct dirty_throttle_control)."""
-    return dtcs(m)[2 * m.clock.actor + i]
+    return dtcs(m)[2 * turn(m).actor + i]
 
 
 @kernel
@@ -123,9 +130,9 @@ def look_at_machine(m):
     """Fill in the machine's side of what a call of balance_dirty_pages sees (domain_dirty_limits)."""
     d = dtc(m, 0)
     d.domain, d.avail = 0, global_dirtyable(m)
-    d.dirty = nr_reclaimable(m) + m.vm.nr_writeback
+    d.dirty = nr_reclaimable(m) + writeback_count(m).nr_writeback
     d.thresh, d.bg_thresh = limits_of(m, d.avail)
-    m.vm.nr_dirty_threshold, m.vm.nr_dirty_background_threshold = d.thresh, d.bg_thresh
+    writeback_count(m).nr_dirty_threshold, writeback_count(m).nr_dirty_background_threshold = d.thresh, d.bg_thresh
 
 
 @kernel
@@ -138,7 +145,7 @@ def group_ratio(ratio, nbytes, available):
 def group_file_pages(m, g):
     """Page cache on the lists of the group and its descendants."""
     pages = 0
-    for lv in range(g * m.cfg.nr_zones, memcgs(m)[g].end * m.cfg.nr_zones):
+    for lv in range(g * geometry(m).nr_zones, memcgs(m)[g].end * geometry(m).nr_zones):
         lists = lruvecs(m)[lv].lists
         pages += lists[INACTIVE_FILE].n + lists[ACTIVE_FILE].n
     return pages
@@ -159,15 +166,17 @@ def headroom(m, g):
 @kernel
 def look_at_group(m, g):
     """The same for group `g`: what it may dirty is its page cache and the clean cache of others it could displace."""
-    d, machine, cfg = dtc(m, 1), dtc(m, 0), m.cfg
+    d, machine, settings = dtc(m, 1), dtc(m, 0), dirty_settings(m)
     domain, pages = wb_domains(m)[g], group_file_pages(m, g)
     d.domain, d.dirty = g, domain.nr_dirty + domain.nr_writeback
     clean = pages - min(pages, d.dirty)
     others = machine.avail - min(machine.avail, machine.dirty)
     others -= min(others, clean)
     d.avail = pages + min(headroom(m, g), others)
-    d.thresh = group_ratio(cfg.dirty_ratio, cfg.dirty_bytes, machine.avail) * d.avail // FINE
-    d.bg_thresh = group_ratio(cfg.dirty_background_ratio, cfg.dirty_background_bytes, machine.avail) * d.avail // FINE
+    d.thresh = group_ratio(settings.dirty_ratio, settings.dirty_bytes, machine.avail) * d.avail // FINE
+    d.bg_thresh = (
+        group_ratio(settings.dirty_background_ratio, settings.dirty_background_bytes, machine.avail) * d.avail // FINE
+    )
     if d.bg_thresh >= d.thresh:
         d.bg_thresh = d.thresh // 2
 
@@ -191,7 +200,7 @@ def over_bg_thresh(m, w):
     wb, d = wbs(m)[w], dtc(m, 0)
     if nr_reclaimable(m) > d.bg_thresh:
         return True
-    if not m.cfg.background_by_device:
+    if not writeback_settings(m).background_by_device:
         return False
     if wb.nr_reclaimable > share(m, w, 0, d.dirty, d.bg_thresh):
         return True

@@ -8,13 +8,20 @@ reclaimer sleeps, its plug emptied.
 
 from model.block.disk import full_queue, member_at, submit_remote_write, submit_write, write_congested
 from model.block.get_request import get_request
+from model.core.record import NONE
 from model.core.sleep import current
-from model.jit import files, frames, kernel, plugs, scans, tasks
-from model.layout import NONE, PLUG_PAGES
+from model.jit import kernel
 from model.mm.dirty import count_writeback
 from model.mm.extents import block_of, pages_in_place
 from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
 from model.mm.swap import area_of
+from model.state.actor import turn
+from model.state.block import disks
+from model.state.fault import files
+from model.state.machine import costs, task_count
+from model.state.page import frames
+from model.state.reclaim import PLUG_PAGES, pageout_count, plugs, reclaim_settings, scans
+from model.state.swap import swap_count, swaps
 
 FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
 REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
@@ -47,7 +54,7 @@ def _place_of(m, pfn):
     if not page.state & ANON:
         disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
         return member_at(m, disk, block), block
-    a = m.swaps[area_of(m, page.slot - 1)]
+    a = swaps(m)[area_of(m, page.slot - 1)]
     block = a.first_block + page.slot - 1 - a.first
     return member_at(m, a.disk, block) if a.kind == SWAP_PARTITION else NONE, block
 
@@ -57,12 +64,12 @@ def _send(m, pfn, count):
     """Submit one request for `count` pages from the frame's place on; room for it was asked for."""
     page, queue = frames(m)[pfn], _place_of(m, pfn)[0]
     if queue != NONE:
-        m.disks[queue].nr_plugged -= 1
+        disks(m)[queue].nr_plugged -= 1
     if not page.state & ANON:
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
     slot = page.slot - 1
-    a = m.swaps[area_of(m, slot)]
+    a = swaps(m)[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_PARTITION:
         submit_write(m, a.disk, NONE, slot, count, block)
@@ -73,21 +80,21 @@ def _send(m, pfn, count):
 @kernel
 def _get_request(m, disk):
     """Sleep until the disk's queue has room for one more request of the running reclaimer."""
-    t, began = current(m).task, m.clock.now
+    t, began = current(m).task, m.now
     purpose = IO_URGENT if t == NONE else IO_NORMAL
     if full_queue(m, disk, purpose, NONE) != NONE:
         unplug(m)
         get_request(m, disk, purpose, NONE)
-    m.disks[disk].nr_plugged += 1
-    m.vm.reclaim_queue_ns += m.clock.now - began
+    disks(m)[disk].nr_plugged += 1
+    pageout_count(m).reclaim_queue_ns += m.now - began
     if t != NONE:
-        tasks(m)[t].stat.stall_request_ns += m.clock.now - began
+        task_count(m)[t].stall_request_ns += m.now - began
 
 
 @kernel
 def unplug(m):
     """Send what waits in the running actor's plug to the disks (blk_finish_plug)."""
-    p, first = plugs(m)[m.clock.actor], 0
+    p, first = plugs(m)[turn(m).actor], 0
     while first < p.n:
         count = 1
         while (
@@ -104,9 +111,9 @@ def unplug(m):
 @kernel
 def plug(m, pfn):
     """Put a page under writeback into the running actor's plug; it may sleep until there is room for its request."""
-    p = plugs(m)[m.clock.actor]
+    p = plugs(m)[turn(m).actor]
     if not (p.n and p.run < REQUEST_PAGES and adjacent(m, p.pages[p.n - 1], pfn)):
-        if p.requests >= m.cfg.plug_requests or p.run >= FULL_PAGES or p.n > PLUG_PAGES - REQUEST_PAGES:
+        if p.requests >= reclaim_settings(m).plug_requests or p.run >= FULL_PAGES or p.n > PLUG_PAGES - REQUEST_PAGES:
             unplug(m)
         queue = _place_of(m, pfn)[0]
         if queue != NONE:
@@ -126,14 +133,14 @@ def write_out(m, pfn):
     Swap over NFS has no block device, so no plug.
     """
     page = frames(m)[pfn]
-    a = m.swaps[area_of(m, page.slot - 1)]
-    m.vm.pswpout += 1
-    m.vm.nr_vmscan_write += 1
+    a = swaps(m)[area_of(m, page.slot - 1)]
+    swap_count(m).pswpout += 1
+    pageout_count(m).nr_vmscan_write += 1
     page.state &= ~DIRTY
     if a.kind == SWAP_ZRAM:
-        m.clock.now += a.out_ns
+        m.now += a.out_ns
         return 1
-    m.clock.now += m.cfg.io_path
+    m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, 1)
     if a.kind == SWAP_NFS:

@@ -5,7 +5,10 @@ if stalls of different tasks were independent: exact for one task. All waits for
 counts only those for pages that had been in memory before.
 """
 
-from model.jit import kernel, memcgs, stalled_before, tasks
+from model.jit import kernel
+from model.state.fault import stalled_before, tasks
+from model.state.machine import geometry, task_count
+from model.state.memcg import memcgs
 
 MILLION = 1_000_000
 
@@ -13,7 +16,7 @@ MILLION = 1_000_000
 @kernel
 def stalled_ns(m, t):
     """Time the task has waited because of memory so far."""
-    s = tasks(m)[t].stat
+    s = task_count(m)[t]
     return s.stall_alloc_ns + s.stall_memcg_ns + s.stall_high_ns + s.stall_swap_ns + s.stall_file_ns
 
 
@@ -27,7 +30,7 @@ def either(some, share):
 def some_ppm(m, memcg, window):
     """Share of the last `window` ns in which some task of the group's subtree stalled; the next window begins."""
     some = 0
-    for t in range(m.cfg.nr_tasks):
+    for t in range(geometry(m).nr_tasks):
         if memcg <= tasks(m)[t].memcg < memcgs(m)[memcg].end:
             total = stalled_ns(m, t)
             some = either(some, min(MILLION, (total - stalled_before(m)[t]) * MILLION // window))

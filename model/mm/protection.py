@@ -4,9 +4,11 @@ A group's settings hold only as far as its parents' do: what reclaim respects is
 groups it visits, and stays behind in `emin` and `elow`.
 """
 
-from model.jit import kernel, memcgs, scans
+from model.jit import kernel
 from model.mm.memcontrol import EVENT_LOW, event
 from model.mm.state import SWAP_CLUSTER_MAX
+from model.state.memcg import memcgs
+from model.state.reclaim import scans
 
 
 @kernel

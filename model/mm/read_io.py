@@ -2,10 +2,14 @@
 
 from model.block.completions import announce
 from model.block.request import free_request, new_request
-from model.jit import cache, frames, kernel, requests, swapcache
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.page_wait import unlock_page
 from model.mm.state import LOCKED, UNSENT
+from model.state.block import requests
+from model.state.fault import cache
+from model.state.page import frames
+from model.state.swap import swapcache
 
 
 @kernel
@@ -37,10 +41,10 @@ def read_sent(m, file, first, end, done):
     if head == NONE:
         return
     rows[head].read = 1
-    if done > m.clock.now:
+    if done > m.now:
         announce(m, head, done)
     else:
-        end_read(m, head, m.clock.now)
+        end_read(m, head, m.now)
 
 
 @kernel

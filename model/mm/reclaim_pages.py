@@ -1,13 +1,15 @@
 """Reclaiming pages that somebody has picked, whatever their place on the lists (reclaim_pages of mm/vmscan.c)."""
 
-from model.jit import caller, frames, kernel, scans
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import caller, kernel
 from model.mm.lists import list_of, push_head, unlink
 from model.mm.lru import lruvec_of_frame
 from model.mm.pageout import unplug
 from model.mm.shrink_list import count_scan
 from model.mm.state import ACTIVE, ISOLATED, LOCKED, LRU, QUEUED, SWAP_CLUSTER_MAX
 from model.mm.vmscan import begin, own_scan
+from model.state.page import frames
+from model.state.reclaim import reclaim_settings, scans
 
 shrink_batch = caller("shrink_batch")
 HIGHEST_ZONE = 3
@@ -33,7 +35,7 @@ def reclaim_picked(m):
     sc = scans(m)[own_scan(m)]
     if sc.nr_taken == 0:
         return 0
-    m.clock.now += m.cfg.scan_page * sc.nr_taken
+    m.now += reclaim_settings(m).scan_page * sc.nr_taken
     for i in range(sc.nr_taken):
         _book(m, sc.batch[i], 1, 1)
     freed = shrink_batch(m, own_scan(m))

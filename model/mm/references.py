@@ -1,7 +1,8 @@
 """What becomes of a page at the tail of an inactive list: page_check_references over the eras (mm/vmscan.c)."""
 
-from model.jit import frames, kernel
+from model.jit import kernel
 from model.mm.state import ACTIVATE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED
+from model.state.page import frames
 
 
 @kernel

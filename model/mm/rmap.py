@@ -3,8 +3,8 @@
 An anonymous page has one word, a file page one in every mapping of the file that covers it.
 """
 
-from model.jit import files, frames, hook, kernel, pte, regions, tlb
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import hook, kernel
 from model.mm.lists import panic
 from model.mm.state import (
     ANON,
@@ -19,6 +19,9 @@ from model.mm.state import (
     REGION_MMAP,
     YOUNG,
 )
+from model.state.fault import fault_settings, files, pte, regions, tlb
+from model.state.machine import run_settings
+from model.state.page import frames
 
 
 @kernel
@@ -74,7 +77,7 @@ def referenced(m, pfn):
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             r = regions(m)[region]
-            if _used_through(m, pfn, at, not (m.cfg.recency_by_advice and r.advice)):
+            if _used_through(m, pfn, at, not (fault_settings(m).recency_by_advice and r.advice)):
                 found = (found + 1) | (1 << 16 if r.exec else 0)
         region = regions(m)[region].next_of_file
     return found
@@ -121,7 +124,7 @@ def any_young(m, pfn):
 @kernel
 def drop_entry(m, at):
     """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
-    if m.cfg.tlb_flush:
+    if run_settings(m).tlb_flush:
         tlb(m)[at] = 0
 
 

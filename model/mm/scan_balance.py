@@ -1,7 +1,11 @@
 """How much of each list to scan: what get_scan_count and shrink_lruvec share over the eras (mm/vmscan.c)."""
 
-from model.jit import kernel, lruvecs, scans
+from model.jit import kernel
 from model.mm.state import DEF_PRIORITY
+from model.state.lru import lruvecs
+from model.state.machine import nodes
+from model.state.page import zones
+from model.state.reclaim import scans
 
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
 
@@ -9,10 +13,10 @@ EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
 @kernel
 def node_pages(m, nid):
     """(free pages, high watermarks, file pages) summed over the zones of a node."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     free = high = file = 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         free += zone.nr_free
         high += zone.wmark_high
         file += zone.nr_lru[2] + zone.nr_lru[3]

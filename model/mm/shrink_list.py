@@ -5,8 +5,8 @@
 
 from model.block.disk import write_congested
 from model.block.server import hold
-from model.jit import cache, caller, files, frames, hook, kernel, lruvecs, memcgs, pte, scans, swapcache
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import caller, hook, kernel
 from model.mm.buddy import free_frame
 from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
@@ -36,6 +36,15 @@ from model.mm.state import (
 )
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 from model.mm.victims import page_event
+from model.state.actor import turn
+from model.state.fault import cache, files, pte
+from model.state.idle import watch
+from model.state.lru import lru_count, lru_settings, lruvecs
+from model.state.machine import costs, node_count
+from model.state.memcg import memcgs
+from model.state.page import frames, zones
+from model.state.reclaim import reclaim_count, reclaim_settings, scans
+from model.state.swap import swapcache
 
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
@@ -60,7 +69,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
     while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
         pfn = vec.lists[lru].tail
         unlink(m, lv, lru, pfn)
-        if m.zones[f[pfn].zone].kind > sc.highest_zoneidx:
+        if zones(m)[f[pfn].zone].kind > sc.highest_zoneidx:
             push_head(m, lv, lru, pfn)
             skipped += 1
             continue
@@ -76,7 +85,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
 def note_scanned(m, s, lv, scanned):
     """Count what was scanned for the machine since pages last came free: a zone is given up by that (to 4.7)."""
     if scans(m)[s].memcg == 0:
-        m.zones[lruvecs(m)[lv].zone].pages_scanned += scanned
+        zones(m)[lruvecs(m)[lv].zone].pages_scanned += scanned
 
 
 @kernel
@@ -100,7 +109,7 @@ def freed_meanwhile(m, pfn):
         return False
     uncharge(m, page.memcg)
     page.state = 0
-    free_frame(m, m.clock.cpu, pfn)
+    free_frame(m, turn(m).cpu, pfn)
     return True
 
 
@@ -123,7 +132,7 @@ def _remove_mapping(m, s, pfn):
     page = frames(m)[pfn]
     shadow = evict(m, pfn, s)
     if page.state & ANON:
-        if m.cfg.idle_tracking:
+        if watch(m).idle_tracking:
             note_swap_out(m, pfn)
         swapcache(m)[page.slot - 1] = shadow
         if page.owner == NOBODY:
@@ -131,12 +140,12 @@ def _remove_mapping(m, s, pfn):
     else:
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
-        m.zones[page.zone].nr_file -= 1
+        zones(m)[page.zone].nr_file -= 1
     stat_updated(m, page.memcg, 3)
     uncharge(m, page.memcg)
     page_event(m, page.memcg, page.zone)
     page.state = 0
-    free_frame(m, m.clock.cpu, pfn)
+    free_frame(m, turn(m).cpu, pfn)
 
 
 @kernel
@@ -161,7 +170,7 @@ def _activate(m, s, pfn):
         free_swapcache(m, pfn)
     page.state |= ACTIVE
     scans(m)[s].nr_activate[0 if page.state & ANON else 1] += 1
-    m.vm.pgactivate += 1
+    lru_count(m).pgactivate += 1
 
 
 @kernel
@@ -241,39 +250,39 @@ def _reclaim_one(m, s, pfn):
         mapped = page.mapcount
         sc.nr_unmapped += 1 if mapped else 0
         unmap(m, pfn, 0)
-        m.zones[page.zone].nr_mapped -= 1 if mapped else 0
+        zones(m)[page.zone].nr_mapped -= 1 if mapped else 0
         if page.state & DIRTY:
             sc.batch_stat.late_dirty += 1
             if verdict == RECLAIM_PAGE and sc.may_writepage and pageout_file(m, pfn, s) == ACTIVATE:
                 _activate(m, s, pfn)
             return 0
     _remove_mapping(m, s, pfn)
-    m.clock.now += m.cfg.reclaim_page - m.cfg.scan_page
+    m.now += reclaim_settings(m).reclaim_page - reclaim_settings(m).scan_page
     return 1
 
 
 @kernel
 def count_scan(m, s, lv, lru, scanned, reclaimed):
     """Book a batch from an inactive list under the kernel's counters."""
-    sc, vm, node = scans(m)[s], m.vm, m.nodes[lruvecs(m)[lv].node].vm
+    sc, count, node = scans(m)[s], reclaim_count(m), node_count(m)[lruvecs(m)[lv].node]
     if sc.kswapd:
-        vm.pgscan_kswapd += scanned
-        vm.pgsteal_kswapd += reclaimed
+        count.pgscan_kswapd += scanned
+        count.pgsteal_kswapd += reclaimed
     elif sc.proactive:
-        vm.pgscan_proactive += scanned
-        vm.pgsteal_proactive += reclaimed
+        count.pgscan_proactive += scanned
+        count.pgsteal_proactive += reclaimed
     else:
-        vm.pgscan_direct += scanned
-        vm.pgsteal_direct += reclaimed
+        count.pgscan_direct += scanned
+        count.pgsteal_direct += reclaimed
     if lru < 2:
-        vm.pgscan_anon += scanned
-        vm.pgsteal_anon += reclaimed
+        count.pgscan_anon += scanned
+        count.pgsteal_anon += reclaimed
     else:
-        vm.pgscan_file += scanned
-        vm.pgsteal_file += reclaimed
+        count.pgscan_file += scanned
+        count.pgsteal_file += reclaimed
     node.pgscan += scanned
     node.pgsteal += reclaimed
-    if not m.cfg.double_lru:
+    if not lru_settings(m).double_lru:
         group = memcgs(m)[lruvecs(m)[lv].memcg]
         group.pgscan += scanned
         group.pgsteal += reclaimed
@@ -291,16 +300,18 @@ def _shrink_batch(m, s):
             continue
         sc.nr_scanned += 1
         page = frames(m)[sc.batch[i]]
-        if m.cfg.mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
+        if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
             sc.nr_scanned += 1
         group = memcgs(m)[page.memcg]
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1
-            group.pgsteal += m.cfg.double_lru  # a list of everybody's pages says nothing about whose they were
-        group.pgscan += m.cfg.double_lru
+            group.pgsteal += lru_settings(
+                m
+            ).double_lru  # a list of everybody's pages says nothing about whose they were
+        group.pgscan += lru_settings(m).double_lru
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
-    m.clock.now += m.cfg.tlb * (min(sc.nr_unmapped, 1) if m.cfg.tlb_batched else sc.nr_unmapped)
+    m.now += reclaim_settings(m).tlb * (min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped)
     return reclaimed
 
 
@@ -314,23 +325,23 @@ def shrink_batch(m, s):
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
     sc, vec = scans(m)[s], lruvecs(m)[lv]
-    lru_add_drain(m, m.clock.cpu)
+    lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     note_scanned(m, s, lv, scanned)
     if sc.nr_taken == 0:
         return 0
-    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * sc.nr_taken)
-    m.clock.now += m.cfg.scan_page * sc.nr_taken
+    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * sc.nr_taken)
+    m.now += reclaim_settings(m).scan_page * sc.nr_taken
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     reclaimed = _shrink_batch(m, s)
     put_back(m, s, lv)
-    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * (sc.nr_taken - reclaimed))
+    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * (sc.nr_taken - reclaimed))
     count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     if lru < 2:
-        m.vm.rotated_anon += vec.batch_activated
+        lru_count(m).rotated_anon += vec.batch_activated
     else:
-        m.vm.rotated_file += vec.batch_activated
+        lru_count(m).rotated_file += vec.batch_activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
     if sc.batch_stat.unqueued_dirty == sc.nr_taken:
         all_dirty(m, s)
@@ -346,12 +357,12 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     Only referenced executable file mappings stay active; a reference is otherwise just forgotten.
     """
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
-    lru_add_drain(m, m.clock.cpu)
+    lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     note_scanned(m, s, lv, scanned)
-    sc.stall_lock += hold(m, vec.lock, m.cfg.lru_lock * 2 * sc.nr_taken)
-    m.clock.now += m.cfg.scan_page * sc.nr_taken
-    m.vm.pgrefill += scanned
+    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * 2 * sc.nr_taken)
+    m.now += reclaim_settings(m).scan_page * sc.nr_taken
+    lru_count(m).pgrefill += scanned
     stat_updated(m, vec.memcg, scanned + 3 * sc.nr_taken)
     young_pages = rotated = 0
     for i in range(sc.nr_taken):
@@ -365,13 +376,13 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
         f[pfn].state = (f[pfn].state & ~ACTIVE) | WORKINGSET
     # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
     put_back(m, s, lv)
-    m.vm.pgdeactivate += sc.nr_taken - rotated
+    lru_count(m).pgdeactivate += sc.nr_taken - rotated
     if lru < 2:
-        m.vm.pgrefill_anon += scanned
-        m.vm.rotated_anon += young_pages
+        lru_count(m).pgrefill_anon += scanned
+        lru_count(m).rotated_anon += young_pages
     else:
-        m.vm.pgrefill_file += scanned
-        m.vm.rotated_file += young_pages
+        lru_count(m).pgrefill_file += scanned
+        lru_count(m).rotated_file += young_pages
     vec.batch_scanned = scanned
     note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)
     return 0

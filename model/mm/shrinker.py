@@ -4,13 +4,28 @@ A shrinker serves one cache, or the caches of a superblock. Its deferred work is
 cache are aware of them. A scan answers STOP when the caller may not enter file systems.
 """
 
+from model.core.record import NONE
 from model.core.sleep import current
-from model.jit import deferred, kernel, objects, scans, shrinkers, slab_caches, slab_unused, tasks
-from model.layout import NONE
+from model.jit import kernel
 from model.mm.list_lru import REFERENCED, list_at, remove, rotate
 from model.mm.slab import release
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.vmscan import reclaimable_pages
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.lru import lru_settings
+from model.state.machine import cpus, geometry, node_count, nodes
+from model.state.reclaim import scans
+from model.state.slab import (
+    deferred,
+    objects,
+    shrinkers,
+    slab_caches,
+    slab_count,
+    slab_settings,
+    slab_state,
+    slab_unused,
+)
 
 STOP = -1
 
@@ -28,7 +43,7 @@ def unused(m, h, node, group):
 def freeable(m, h, node, group):
     """What the count callback answers (super_cache_count, vfs_pressure_ratio, 3.12)."""
     total = unused(m, h, node, group)
-    return total * m.cfg.vfs_cache_pressure // 100 if shrinkers(m)[h].filesystem else total
+    return total * slab_settings(m).vfs_cache_pressure // 100 if shrinkers(m)[h].filesystem else total
 
 
 @kernel
@@ -37,7 +52,7 @@ def freeable_in_hundreds(m, h):
     total = unused(m, h, 0, 0)
     if not shrinkers(m)[h].filesystem:
         return total
-    return (total + (1 if shrinkers(m)[h].nr_caches > 1 else 0)) // 100 * m.cfg.vfs_cache_pressure
+    return (total + (1 if shrinkers(m)[h].nr_caches > 1 else 0)) // 100 * slab_settings(m).vfs_cache_pressure
 
 
 @kernel
@@ -46,7 +61,7 @@ def slot(m, h, node, group, per_group):
     sh = shrinkers(m)[h]
     return (
         sh.deferred
-        + (group if per_group and sh.by_group else 0) * m.cfg.nr_nodes
+        + (group if per_group and sh.by_group else 0) * geometry(m).nr_nodes
         + (node if sh.by_node else 0)
     )  # fmt: skip
 
@@ -69,7 +84,7 @@ def walk(m, c, lst, nr):
     while nr > 0 and slab_unused(m)[lst].n > 0:
         nr -= 1
         i = slab_unused(m)[lst].head
-        m.clock.now += m.cfg.slab_object_scan
+        m.now += slab_settings(m).slab_object_scan
         if objects(m)[i].pins:
             remove(m, lst, i)
         elif objects(m)[i].marks & REFERENCED:
@@ -77,10 +92,10 @@ def walk(m, c, lst, nr):
         else:
             release(m, i)
             freed += 1
-        if m.clock.broken:
+        if m.broken:
             break
     slab_caches(m)[c].freed += freed
-    m.vm.slab_objects_freed += freed
+    slab_count(m).slab_objects_freed += freed
     return freed
 
 
@@ -94,7 +109,7 @@ def scan(m, s, h, node, group, nr, at_least):
     sh = shrinkers(m)[h]
     if sh.filesystem and not scans(m)[s].may_enter_fs:
         sh.refused += 1
-        m.vm.shrink_refused += 1
+        slab_count(m).shrink_refused += 1
         return STOP
     first, freed = sh.first_cache, 0
     total = unused(m, h, node, group) + 1
@@ -146,8 +161,8 @@ def batches_to_the_end(m, s, h, node, group, total, objects_freeable):
 @kernel
 def book(m, node, nr):
     """Count `nr` objects asked for because `node` was short of pages."""
-    m.vm.slabs_scanned += nr
-    m.nodes[node].vm.slab_scanned_for += nr
+    slab_count(m).slabs_scanned += nr
+    node_count(m)[node].slab_scanned_for += nr
 
 
 @kernel
@@ -159,9 +174,9 @@ def in_scope(m, h, group):
 @kernel
 def rwsem_taken(m):
     """Whether a file system that registers its shrinker holds shrinker_rwsem: the caller gives up at once."""
-    if m.clock.now >= m.clock.shrinkers_busy_until:
+    if m.now >= slab_state(m).shrinkers_busy_until:
         return False
-    m.vm.shrink_contended += 1
+    slab_count(m).shrink_contended += 1
     return True
 
 
@@ -176,7 +191,7 @@ def flush_reclaim_state(m, s):
     """Slab pages count as reclaimed for reclaim of the whole machine, not for a group's limit."""
     if scans(m)[s].memcg == 0:
         scans(m)[s].nr_reclaimed += current(m).reclaimed_slab
-    m.vm.slab_pages_freed += current(m).reclaimed_slab
+    slab_count(m).slab_pages_freed += current(m).reclaimed_slab
     current(m).in_shrinker = 0
 
 
@@ -185,7 +200,7 @@ def node_under_pressure(m, s):
     """The node that a whole pass of reclaim works for: kswapd's own, or that of the reclaiming task."""
     if scans(m)[s].kswapd:
         return scans(m)[s].node
-    return m.cpus[m.clock.cpu].node if m.clock.task == NONE else tasks(m)[m.clock.task].node
+    return cpus(m)[turn(m).cpu].node if turn(m).task == NONE else tasks(m)[turn(m).task].node
 
 
 @kernel
@@ -203,11 +218,11 @@ def scanned_share(scanned, lru_pages, seeks, objects_freeable):
 @kernel
 def pages_in_pass(m, s):
     """Reclaimable pages of the zones a pass covers: every zone for a task, for kswapd its node's up to the last low."""
-    sc, first, end = scans(m)[s], 0, m.cfg.nr_zones
+    sc, first, end = scans(m)[s], 0, geometry(m).nr_zones
     if sc.kswapd:
-        node = m.nodes[sc.node]
+        node = nodes(m)[sc.node]
         first = node.first_zone
-        end = node.kswapd_last + 1 if m.cfg.zone_lruvecs else first + node.nr_zones
+        end = node.kswapd_last + 1 if lru_settings(m).zone_lruvecs else first + node.nr_zones
     total = 0
     for z in range(first, end):
         total += reclaimable_pages(m, z, sc.swap_available)

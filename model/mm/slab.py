@@ -5,9 +5,9 @@ groups (4.5 to 5.8), of its group; new objects take the first partial page. The 
 objects. Until 5.8 whole pages are charged; since 5.9 groups share pages and are charged by the byte.
 """
 
+from model.core.record import NONE
 from model.core.sleep import current
-from model.jit import caller, frames, kernel, memcgs, objects, slab_caches, slab_partial, spaces, tasks
-from model.layout import NONE
+from model.jit import caller, kernel
 from model.mm.buddy import free_frame
 from model.mm.limits import charge
 from model.mm.links import link_head, link_tail, unlink_row
@@ -15,6 +15,12 @@ from model.mm.list_lru import BUSY, LISTED, PINNING, cache_of, list_of_object, p
 from model.mm.lists import panic
 from model.mm.memcontrol import NO_GROUP, uncharge, uncharge_pages
 from model.mm.state import BAD_OBJECT
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.machine import cpus, geometry, node_count
+from model.state.memcg import memcgs
+from model.state.page import frames
+from model.state.slab import objects, slab_caches, slab_partial, slab_settings, spaces
 from model.units import PAGE
 
 slab_frame = caller("slab_frame")
@@ -68,14 +74,14 @@ def uncharge_object(m, c, group):
 @kernel
 def new_slab(m, t, c, group, lst):
     """A fresh page for cache `c` on partial list `lst`; NONE when there is no memory for it."""
-    pfn = slab_frame(m, t, NO_GROUP if m.cfg.slab_by_bytes else group)
+    pfn = slab_frame(m, t, NO_GROUP if slab_settings(m).slab_by_bytes else group)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
     page.owner, page.slot = lst, 0
     push_partial(m, lst, pfn, False)
     slab_caches(m)[c].nr_pages += 1
-    m.nodes[page.node].vm.nr_slab_pages += 1
+    node_count(m)[page.node].nr_slab_pages += 1
     return pfn
 
 
@@ -83,16 +89,16 @@ def new_slab(m, t, c, group, lst):
 def free_slab(m, c, pfn):
     """Give a page without objects back."""
     page = frames(m)[pfn]
-    if not m.cfg.slab_by_bytes:
+    if not slab_settings(m).slab_by_bytes:
         memcgs(m)[page.memcg].kmem -= 1
         uncharge(m, page.memcg)
     slab_caches(m)[c].nr_pages -= 1
     slab_caches(m)[c].freed_pages += 1
-    m.nodes[page.node].vm.nr_slab_pages -= 1
-    m.nodes[page.node].vm.slab_pages_freed_here += current(m).in_shrinker
+    node_count(m)[page.node].nr_slab_pages -= 1
+    node_count(m)[page.node].slab_pages_freed_here += current(m).in_shrinker
     current(m).reclaimed_slab += 1
     page.state = page.owner = page.slot = 0
-    free_frame(m, m.clock.cpu, pfn)
+    free_frame(m, turn(m).cpu, pfn)
 
 
 @kernel
@@ -101,14 +107,18 @@ def alloc_object(m, t, s, i):
     c = spaces(m)[s].cache
     cache, o = slab_caches(m)[c], objects(m)[i]
     group = tasks(m)[t].memcg if cache.accounted else 0
-    if m.cfg.slab_by_bytes and group and not charge_object(m, t, c, group):
+    if slab_settings(m).slab_by_bytes and group and not charge_object(m, t, c, group):
         return 0
-    lst = cache.lists + (0 if m.cfg.slab_by_bytes else group) * m.cfg.nr_nodes + m.cpus[m.clock.cpu].node
+    lst = (
+        cache.lists
+        + (0 if slab_settings(m).slab_by_bytes else group) * geometry(m).nr_nodes
+        + cpus(m)[turn(m).cpu].node
+    )
     pfn = slab_partial(m)[lst].head
     if pfn == NONE:
         pfn = new_slab(m, t, c, group, lst)
         if pfn == NONE:
-            if m.cfg.slab_by_bytes and group:
+            if slab_settings(m).slab_by_bytes and group:
                 uncharge_object(m, c, group)
             return 0
     page = frames(m)[pfn]
@@ -118,7 +128,7 @@ def alloc_object(m, t, s, i):
     o.page, o.space, o.memcg, o.marks, o.pins = pfn + 1, s, group, o.marks & BUSY, 0
     cache.nr_objects += 1
     cache.created += 1
-    m.clock.now += m.cfg.slab_object_alloc
+    m.now += slab_settings(m).slab_object_alloc
     return 1
 
 
@@ -135,11 +145,11 @@ def free_object(m, i):
     if page.slot == 0:
         unlink_partial(m, lst, pfn)
         free_slab(m, c, pfn)
-    if m.cfg.slab_by_bytes and o.memcg:
+    if slab_settings(m).slab_by_bytes and o.memcg:
         uncharge_object(m, c, o.memcg)
     o.page = 0
     cache.nr_objects -= 1
-    m.clock.now += m.cfg.slab_object_free
+    m.now += slab_settings(m).slab_object_free
 
 
 @kernel

@@ -4,15 +4,20 @@ Whoever makes an object may sleep over it, for memory or for its block; others t
 """
 
 from model.block.disk import read_pages
+from model.core.record import NONE
 from model.core.sleep import ALL, FOREVER, current, wait, wake
 from model.events import FREE, WRITE
-from model.jit import frames, hook, kernel, missed, objects, page_waits, regions, slab_caches, spaces, tasks
-from model.layout import NONE
+from model.jit import hook, kernel
 from model.mm.filemap import wait_until
 from model.mm.list_lru import BUSY, PINNING, cache_of, put
 from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.slab import alloc_object, release
 from model.mm.state import OK, OUT_OF_MEMORY
+from model.state.block import disks
+from model.state.fault import filemap_count, missed, regions, tasks
+from model.state.machine import costs, nodes, progress, run_settings, task_count
+from model.state.page import frames, page_waits
+from model.state.slab import objects, slab_caches, slab_settings, spaces
 
 
 @kernel
@@ -26,7 +31,7 @@ def wait_on_new(m, i):
 def unlock_new(m, i):
     """Object `i` has been made, or will not be (unlock_new_inode)."""
     objects(m)[i].marks &= ~BUSY
-    wake(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], ALL, m.clock.now)
+    wake(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], ALL, m.now)
 
 
 @kernel
@@ -35,9 +40,9 @@ def read_object(m, t, s, i):
     disk = spaces(m)[s].disk
     if disk == NONE:
         return
-    m.vm.pgpgin += 1
-    m.clock.now += m.cfg.io_path
-    wait_until(m, t, read_pages(m, disk, m.clock.now, 1, i % m.disks[disk].nr_blocks))
+    filemap_count(m).pgpgin += 1
+    m.now += costs(m).io_path
+    wait_until(m, t, read_pages(m, disk, m.now, 1, i % disks(m)[disk].nr_blocks))
 
 
 @kernel
@@ -101,18 +106,18 @@ def remove_object(m, i):
 @kernel
 def look_up(m, t, s, i, fresh):
     """Object `i` of space `s` is used once: found, or made; OK or OUT_OF_MEMORY."""
-    cache, stat = slab_caches(m)[spaces(m)[s].cache], tasks(m)[t].stat
+    cache, stat = slab_caches(m)[spaces(m)[s].cache], task_count(m)[t]
     wait_on_new(m, i)
     if objects(m)[i].page > 0:
         cache.hits += 1
     else:
         cache.misses += 1
         stat.misses += 1
-        if m.cfg.record_misses:
-            missed(m)[m.clock.accesses] = 1
+        if run_settings(m).record_misses:
+            missed(m)[progress(m).accesses] = 1
         if not make(m, t, s, i, fresh):
             return OUT_OF_MEMORY
-    m.clock.now += m.nodes[tasks(m)[t].node].cost[frames(m)[objects(m)[i].page - 1].node]
+    m.now += nodes(m)[tasks(m)[t].node].cost[frames(m)[objects(m)[i].page - 1].node]
     if objects(m)[i].pins == 0:
         put(m, i)
     return OK
@@ -124,7 +129,7 @@ def slab_access(m, t, region, number, operation):
     r = regions(m)[region]
     s = r.file
     i = spaces(m)[s].first + number - r.first
-    m.clock.now += m.cfg.slab_lookup
+    m.now += slab_settings(m).slab_lookup
     if operation == FREE:
         remove_object(m, i)
         return OK

@@ -7,13 +7,16 @@ wants 32 pages may take thousands from one group: the over-reclaim the soft limi
 Source: mem_cgroup_soft_limit_reclaim, mem_cgroup_hierarchical_reclaim (3.1), mem_cgroup_soft_reclaim (since 3.2).
 """
 
-from model.jit import hook, kernel, memcgs, scans
+from model.jit import hook, kernel
 from model.mm.lists import lruvec_of
 from model.mm.soft_tree import excess_of, insert, remove, take_largest
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.victims import next_by_css, reclaimable
 from model.mm.vmscan import begin, shrink_lruvec
 from model.mm.zones import HIGHEST
+from model.state.lru import lru_settings
+from model.state.memcg import memcg_count, memcgs
+from model.state.reclaim import scans
 
 MAX_ROUNDS = 100  # MEM_CGROUP_MAX_RECLAIM_LOOPS
 MAX_EMPTY = 2  # MEM_CGROUP_MAX_SOFT_LIMIT_RECLAIM_LOOPS
@@ -39,8 +42,8 @@ def _shrink(m, caller, memcg):
     sc = scans(m)[s]
     sc.kswapd, sc.node, sc.zone, sc.group = outer.kswapd, outer.node, outer.zone, memcg
     shrink_lruvec(m, s, lruvec_of(m, memcg, sc.node, sc.zone))
-    m.vm.soft_scan += sc.nr_scanned
-    m.vm.soft_steal += sc.nr_reclaimed
+    memcg_count(m).soft_scan += sc.nr_scanned
+    memcg_count(m).soft_steal += sc.nr_reclaimed
     outer.nr_scanned += sc.nr_scanned
     return sc.nr_reclaimed
 
@@ -50,9 +53,9 @@ def shrink_hierarchy(m, caller, root):
     """Shrink a group and its descendants in turn until a quarter of the excess is gone; pages reclaimed."""
     excess, total, rounds = excess_of(m, root), 0, 0
     while True:
-        victim = next_by_css(m, root) if m.cfg.double_lru else _next_victim(m, root)
+        victim = next_by_css(m, root) if lru_settings(m).double_lru else _next_victim(m, root)
         # 3.1 counts a round when it meets the root again, later kernels when the walk has come to its end.
-        if victim < 0 or (m.cfg.double_lru and victim == root):
+        if victim < 0 or (lru_settings(m).double_lru and victim == root):
             rounds += 1
             if rounds >= 2 and (total == 0 or total >= excess >> 2 or rounds > MAX_ROUNDS):
                 return total

@@ -6,8 +6,11 @@ largest, as the insertion rule of the kernel's red-black tree has it.
 Source: mem_cgroup_update_tree, __mem_cgroup_insert_exceeded, __mem_cgroup_largest_soft_limit_node.
 """
 
-from model.jit import kernel, memcgs, soft_nodes
+from model.jit import kernel
 from model.mm.lists import lruvec_of
+from model.state.machine import geometry
+from model.state.memcg import memcg_state, memcgs, soft_nodes
+from model.state.page import zones
 
 
 @kernel
@@ -23,8 +26,8 @@ def insert(m, lv, excess):
     node = soft_nodes(m)[lv]
     node.excess = excess
     if excess:
-        m.clock.soft_order += 1
-        node.order = m.clock.soft_order
+        memcg_state(m).soft_order += 1
+        node.order = memcg_state(m).soft_order
 
 
 @kernel
@@ -37,7 +40,7 @@ def remove(m, lv):
 def update_tree(m, memcg, z):
     """Enter the group and its ancestors anew on the tree of zone `z` (its node, when lists are per node)."""
     while memcg:
-        lv, excess = lruvec_of(m, memcg, m.zones[z].node, z), excess_of(m, memcg)
+        lv, excess = lruvec_of(m, memcg, zones(m)[z].node, z), excess_of(m, memcg)
         remove(m, lv)
         insert(m, lv, excess)
         memcg = memcgs(m)[memcg].parent
@@ -48,7 +51,7 @@ def take_largest(m, nid, z):
     """Take the group with the largest entered excess off the tree; -1 when no group on it is over its limit still."""
     while True:
         best = -1
-        for memcg in range(1, m.cfg.nr_memcgs):
+        for memcg in range(1, geometry(m).nr_memcgs):
             node = soft_nodes(m)[lruvec_of(m, memcg, nid, z)]
             if node.order == 0:
                 continue

@@ -66,9 +66,9 @@ OK, OUT_OF_MEMORY = 0, 1  # what serving an access comes to
 RUNNABLE, DONE, NEED_EVENTS, KILLED = 0, 1, 2, 3
 MOVABLE = 1  # migratetype of everything the model allocates so far
 DEF_PRIORITY, SWAP_CLUSTER_MAX = 12, 32
-ONE_TOUCH, TWO_TOUCH = 1, 2  # cfg.lru_gen: generations as in 6.1, or as reworked in 6.14; 0: two lists
+ONE_TOUCH, TWO_TOUCH = 1, 2  # lru_gen: generations as in 6.1, or as reworked in 6.14; 0: two lists
 
-# Why a kernel stopped the machine (clock.broken).
+# Why a kernel stopped the machine (m.broken).
 BROKEN = {
     1: "a list is longer than its count says",
     2: "a frame was taken from a list it is not on",

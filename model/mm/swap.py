@@ -6,8 +6,8 @@ current cluster, then from the next wholly free cluster, then from the next free
 """
 
 from model.block.disk import read_pages, remote_read
-from model.jit import frames, kernel, swapcache, swapmap
-from model.layout import NONE
+from model.core.record import NONE
+from model.jit import kernel
 from model.mm.buddy import alloc_reserve, free_frame
 from model.mm.lists import panic
 from model.mm.memcontrol import charge_swap, room_for_swap, stat_updated
@@ -20,6 +20,10 @@ from model.mm.state import (
     SWAPCACHE,
     ZRAM_PAGE,
 )
+from model.state.actor import turn
+from model.state.machine import costs, geometry
+from model.state.page import alloc_count, frames
+from model.state.swap import swap_settings, swapcache, swapmap, swaps
 from model.units import PAGE
 
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
@@ -28,7 +32,7 @@ WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
 @kernel
 def _free_cluster(m, area):
     """First slot of a cluster with no slot in use, at or after the scan position, or NONE."""
-    a, used = m.swaps[area], swapmap(m)
+    a, used = swaps(m)[area], swapmap(m)
     clusters = a.nslots // a.cluster
     for step in range(clusters):
         index = (a.scan + step) % clusters
@@ -47,7 +51,7 @@ def _free_cluster(m, area):
 @kernel
 def _slot_in(m, area, memcg):
     """A free slot of the area, taken; NONE when it is full."""
-    a, used = m.swaps[area], swapmap(m)
+    a, used = swaps(m)[area], swapmap(m)
     if a.used >= a.nslots:
         return NONE
     if a.cluster_next < a.cluster_end and not used[a.cluster_next]:
@@ -79,19 +83,19 @@ def alloc_slot(m, memcg):
     best = NONE
     if not room_for_swap(m, memcg):
         return NONE
-    for area in range(m.cfg.nr_swaps):
-        a = m.swaps[area]
+    for area in range(len(swaps(m))):
+        a = swaps(m)[area]
         if a.used >= a.nslots:
             continue
-        if best == NONE or a.priority > m.swaps[best].priority or (
-            a.priority == m.swaps[best].priority and a.turn < m.swaps[best].turn
+        if best == NONE or a.priority > swaps(m)[best].priority or (
+            a.priority == swaps(m)[best].priority and a.turn < swaps(m)[best].turn
         ):  # fmt: skip
             best = area
     if best == NONE:
         return NONE
-    if m.swaps[best].kind == SWAP_ZRAM and not _zram_store(m, best):
+    if swaps(m)[best].kind == SWAP_ZRAM and not _zram_store(m, best):
         return NONE
-    m.swaps[best].turn += 1
+    swaps(m)[best].turn += 1
     slot = _slot_in(m, best, memcg)
     if slot != NONE:
         charge_swap(m, memcg, 1)
@@ -102,17 +106,17 @@ def alloc_slot(m, memcg):
 @kernel
 def area_of(m, slot):
     """Number of the swap area that holds the slot."""
-    for area in range(m.cfg.nr_swaps - 1):
-        if slot < m.swaps[area + 1].first:
+    for area in range(len(swaps(m)) - 1):
+        if slot < swaps(m)[area + 1].first:
             return area
-    return m.cfg.nr_swaps - 1
+    return len(swaps(m)) - 1
 
 
 @kernel
 def free_slot(m, slot):
     """Return a slot; what zram stored for it goes back too."""
     used, area = swapmap(m), area_of(m, slot)
-    a = m.swaps[area]
+    a = swaps(m)[area]
     if used[slot] == 0:
         panic(m, BAD_SLOT, slot)
         return
@@ -131,10 +135,10 @@ def free_slot(m, slot):
 @kernel
 def _zram_store(m, area):
     """Account one more compressed page, taking a frame for the pool when the last one is full; 0 = no memory."""
-    a = m.swaps[area]
+    a = swaps(m)[area]
     if (a.stored + 1) * a.stored_bytes > a.pool_frames * PAGE:
         pfn = alloc_reserve(m, a.pool_node)
-        for node in range(m.cfg.nr_nodes):
+        for node in range(geometry(m).nr_nodes):
             if pfn == NONE:
                 pfn = alloc_reserve(m, node)
         if pfn == NONE:
@@ -143,21 +147,21 @@ def _zram_store(m, area):
         frames(m)[pfn].state, frames(m)[pfn].kind = KERNEL, ZRAM_PAGE
         a.pool = pfn
         a.pool_frames += 1
-        m.vm.pgalloc += 1
+        alloc_count(m).pgalloc += 1
     a.stored += 1
     return 1
 
 
 @kernel
 def _zram_forget(m, area):
-    a = m.swaps[area]
+    a = swaps(m)[area]
     a.stored -= 1
     if a.stored * a.stored_bytes <= (a.pool_frames - 1) * PAGE:
         pfn = a.pool
         a.pool = frames(m)[pfn].next
         a.pool_frames -= 1
         frames(m)[pfn].state = 0
-        free_frame(m, m.clock.cpu, pfn)
+        free_frame(m, turn(m).cpu, pfn)
 
 
 @kernel
@@ -172,13 +176,13 @@ def free_swapcache(m, pfn):
 @kernel
 def read_in(m, slot, count):
     """When `count` slots from `slot` on, read in one request now, are in memory."""
-    a = m.swaps[area_of(m, slot)]
+    a = swaps(m)[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_ZRAM:
-        return m.clock.now + a.in_ns * count
+        return m.now + a.in_ns * count
     if a.kind == SWAP_PARTITION:
-        return read_pages(m, a.disk, m.clock.now + m.cfg.io_path, count, block)
-    return remote_read(m, a.link, a.disk, m.clock.now + m.cfg.io_path + a.in_ns, count, block)
+        return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
+    return remote_read(m, a.link, a.disk, m.now + costs(m).io_path + a.in_ns, count, block)
 
 
 @kernel
@@ -203,12 +207,12 @@ def window_pages(answer):
 def nr_swap_pages(m):
     """Free slots of all areas."""
     total = 0
-    for area in range(m.cfg.nr_swaps):
-        total += m.swaps[area].nslots - m.swaps[area].used
+    for area in range(len(swaps(m))):
+        total += swaps(m)[area].nslots - swaps(m)[area].used
     return total
 
 
 @kernel
 def swap_full(m):
     """Whether half the slots are used, so that cached slots are freed early."""
-    return nr_swap_pages(m) * 2 < m.cfg.total_swap
+    return nr_swap_pages(m) * 2 < swap_settings(m).total_swap

@@ -4,12 +4,17 @@ When and for how long is a variant's business (`policies/reclaim_throttle`); her
 tenth of a second on a wait queue; disks, flushers and everybody else go on meanwhile.
 """
 
+from model.core.record import NONE
 from model.core.sleep import current, wait
-from model.jit import kernel, tasks, wb_domains
-from model.layout import NONE
+from model.jit import kernel
 from model.mm.page_writeback import global_dirtyable, limits_of
 from model.mm.pageout import unplug
 from model.mm.wait_queue import CONGESTED, WRITEBACK
+from model.state.block import disks
+from model.state.machine import node_count, nodes, task_count
+from model.state.page import zones
+from model.state.reclaim import congestion, reclaim_count
+from model.state.writeback import wb_domains, writeback_count
 
 TENTH_NS, FIFTIETH_NS = 100_000_000, 20_000_000  # HZ/10, HZ/50
 ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags, of a node on its first zone
@@ -24,7 +29,7 @@ def sleep(m, nid, queue, ns):
     unplug(m)
     slept = wait(m, queue, ns)
     if current(m).task == NONE:
-        m.nodes[nid].vm.kswapd_asleep_ns += slept
+        node_count(m)[nid].kswapd_asleep_ns += slept
     return slept
 
 
@@ -32,32 +37,32 @@ def sleep(m, nid, queue, ns):
 def any_congested(m):
     """Whether some disk's queue is full of writes (nr_bdi_congested)."""
     congested = False
-    for disk in range(m.cfg.nr_disks):
-        congested |= m.disks[disk].congested > 0
+    for disk in range(len(disks(m))):
+        congested |= disks(m)[disk].congested > 0
     return congested
 
 
 @kernel
 def congestion_wait(m, nid, ns):
     """Sleep for `ns`, or until some disk's queue is no longer full; on blk-mq none ever says so."""
-    m.vm.congestion_wait += 1
-    slept, t = sleep(m, nid, m.congestion, ns), current(m).task
+    reclaim_count(m).congestion_wait += 1
+    slept, t = sleep(m, nid, congestion(m), ns), current(m).task
     if t != NONE:
-        tasks(m)[t].stat.stall_congestion_ns += slept
+        task_count(m)[t].stall_congestion_ns += slept
 
 
 @kernel
 def wait_iff_congested(m, zone, ns):
     """The same, if there is a full queue and the zone's dirty pages were found waiting for one; else go on."""
-    m.vm.wait_iff_congested += 1
-    if any_congested(m) and m.zones[zone].reclaim_flags & ZONE_CONGESTED:
-        congestion_wait(m, m.zones[zone].node, ns)
+    reclaim_count(m).wait_iff_congested += 1
+    if any_congested(m) and zones(m)[zone].reclaim_flags & ZONE_CONGESTED:
+        congestion_wait(m, zones(m)[zone].node, ns)
 
 
 @kernel
 def throttled(m, nid, reason, ns):
     """Sleep on a node for a reason, `ns` at most (reclaim_throttle)."""
-    node, t = m.nodes[nid], current(m).task
+    node, t = nodes(m)[nid], current(m).task
     if reason == WRITEBACK:
         node.nr_throttled += 1
         if node.nr_throttled == 1:
@@ -67,7 +72,7 @@ def throttled(m, nid, reason, ns):
         node.nr_throttled -= 1
     if t == NONE:
         return
-    stat = tasks(m)[t].stat
+    stat = task_count(m)[t]
     if reason == WRITEBACK:
         stat.stall_writeback_ns += slept
     elif reason == CONGESTED:
@@ -95,7 +100,7 @@ def throttle_vm_writeout(m, nid, may_enter_fs, smoothed):
     Until 4.8 this is what keeps reclaimers from putting all memory under writeback and finding nothing to reclaim.
     Who may not enter file systems, since it holds their locks, sleeps once.
     """
-    while m.vm.nr_unstable + m.vm.nr_writeback > writeout_limit(m, smoothed):
+    while writeback_count(m).nr_unstable + writeback_count(m).nr_writeback > writeout_limit(m, smoothed):
         congestion_wait(m, nid, TENTH_NS)
         if not may_enter_fs:
             return
@@ -104,6 +109,6 @@ def throttle_vm_writeout(m, nid, may_enter_fs, smoothed):
 @kernel
 def clear_flags(m, nid):
     """The node is balanced: what was found out about its zones' dirty pages no longer holds."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        m.zones[z].reclaim_flags = 0
+        zones(m)[z].reclaim_flags = 0

@@ -1,6 +1,8 @@
 """The kernel's ticks, and sleeps that last until one (kernel/time/timer.c)."""
 
 from model.jit import kernel
+from model.state.machine import costs, geometry
+from model.state.writeback import dirty_settings
 
 SECOND = 1_000_000_000
 LEVEL_START, LEVEL_SHIFT = 63, 3  # of the timer wheel: each level has an eighth of the resolution of the one before
@@ -9,7 +11,7 @@ LEVEL_START, LEVEL_SHIFT = 63, 3  # of the timer wheel: each level has an eighth
 @kernel
 def jiffies(m):
     """Ticks since the start."""
-    return m.clock.now * m.cfg.hz // SECOND
+    return m.now * geometry(m).hz // SECOND
 
 
 @kernel
@@ -26,4 +28,6 @@ def expiry(now, timeout, wheel):
 @kernel
 def timeout_ends(m, timeout):
     """When a task that sleeps for `timeout` jiffies from now on runs again (schedule_timeout), in ns."""
-    return -(-expiry(jiffies(m), timeout, m.cfg.timer_wheel) * SECOND // m.cfg.hz) + m.cfg.kswapd_wake
+    return (
+        -(-expiry(jiffies(m), timeout, dirty_settings(m).timer_wheel) * SECOND // geometry(m).hz) + costs(m).kswapd_wake
+    )

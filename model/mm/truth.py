@@ -1,13 +1,16 @@
 """What the model knows and no kernel does: when each frame was last touched; scanners are judged by it.
 
 Touches are stamped in units of 2^20 ns (1.05 ms), 0 for a page that nobody has touched since it was allocated (read
-ahead, mapped around a fault). A page is cold when its last touch is `cfg.cold_after` or more ago; the working set is
+ahead, mapped around a fault). A page is cold when its last touch is `cold_after` or more ago; the working set is
 every other page on the lists. Judging costs the simulated machine nothing.
 """
 
-from model.jit import cache, files, frames, idle_age, kernel, last_touch, pte, regions
+from model.jit import kernel
 from model.mm.rmap import pte_frame
 from model.mm.state import LRU, PTE_PRESENT, REGION_READ
+from model.state.fault import cache, files, pte, regions
+from model.state.idle import idle_age, idle_count, idle_settings, last_touch, scanners
+from model.state.page import frames
 
 STAMP_SHIFT = 20
 
@@ -25,26 +28,29 @@ def note_access(m, region, page):
     if r.kind == REGION_READ:
         pfn = cache(m)[files(m)[r.file].start + r.file_offset + page - r.first] - 1
         if pfn >= 0:
-            last_touch(m)[pfn] = stamp(m.clock.now)
+            last_touch(m)[pfn] = stamp(m.now)
         return
     word = pte(m)[r.start + page - r.first]
     if word & PTE_PRESENT:
-        last_touch(m)[pte_frame(word)] = stamp(m.clock.now)
+        last_touch(m)[pte_frame(word)] = stamp(m.now)
 
 
 @kernel
 def truly_hot(m, pfn):
-    """Whether the frame was touched within the last `cfg.cold_after`."""
-    return last_touch(m)[pfn] > stamp(max(0, m.clock.now - m.cfg.cold_after))
+    """Whether the frame was touched within the last `cold_after`."""
+    return last_touch(m)[pfn] > stamp(max(0, m.now - idle_settings(m).cold_after))
 
 
 @kernel
 def judgement_due(m, scanner):
     """Whether the end of this round counts.
 
-    From twice `cfg.cold_after` on, when there is a past to be cold in, and at most eight times a `cfg.cold_after`.
+    From twice `cold_after` on, when there is a past to be cold in, and at most eight times a `cold_after`.
     """
-    return m.clock.now >= 2 * m.cfg.cold_after and m.clock.now - m.scanners[scanner].judged >= m.cfg.cold_after >> 3
+    return (
+        m.now >= 2 * idle_settings(m).cold_after
+        and m.now - scanners(m)[scanner].judged >= idle_settings(m).cold_after >> 3
+    )
 
 
 @kernel
@@ -52,8 +58,8 @@ def judge(m, scanner, first, end, cold_age):
     """Hold a scanner's ages of frames `first` to `end` against the truth; it calls a page cold from `cold_age`."""
     if not judgement_due(m, scanner):
         return
-    m.scanners[scanner].judged = m.clock.now
-    f, age, vm = frames(m), idle_age(m), m.vm
+    scanners(m)[scanner].judged = m.now
+    f, age, count = frames(m), idle_age(m), idle_count(m)
     hot = called_hot = cold_found = cold_missed = cold_false = 0
     for pfn in range(first, end):
         if not f[pfn].state & LRU:
@@ -69,11 +75,11 @@ def judge(m, scanner, first, end, cold_age):
             cold_missed += 1
         if not truth and not verdict:
             cold_found += 1
-    vm.idle_rounds += 1
-    vm.ws_true += hot
-    vm.ws_estimated += called_hot
-    vm.ws_over += max(0, called_hot - hot)
-    vm.ws_under += max(0, hot - called_hot)
-    vm.cold_found += cold_found
-    vm.cold_missed += cold_missed
-    vm.cold_false += cold_false
+    count.idle_rounds += 1
+    count.ws_true += hot
+    count.ws_estimated += called_hot
+    count.ws_over += max(0, called_hot - hot)
+    count.ws_under += max(0, hot - called_hot)
+    count.cold_found += cold_found
+    count.cold_missed += cold_missed
+    count.cold_false += cold_false

@@ -3,8 +3,9 @@
 A round scans at most 32 pages of each list. The scan control keeps what is left.
 """
 
-from model.jit import caller, hook, kernel, scans
+from model.jit import caller, hook, kernel
 from model.mm.state import ACTIVE_ANON, SWAP_CLUSTER_MAX
+from model.state.reclaim import scans
 
 scan_count = caller("scan_count")
 shrink_inactive = caller("shrink_inactive")

@@ -4,10 +4,16 @@ Groups go in the order of their css ids, which is the order they were made in, n
 hold pages of a group is looked up again only after 1024 pages went in or out of it on one CPU (NUMAINFO_EVENTS_TARGET).
 """
 
-from model.jit import kernel, lruvecs, memcgs, page_events
+from model.jit import kernel
 from model.mm.lists import lruvec_of
 from model.mm.memcg_lru import soft_reclaim
 from model.mm.soft_tree import excess_of, update_tree
+from model.state.actor import turn
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import cpus, geometry, nodes
+from model.state.memcg import memcg_settings, memcgs, page_events
+from model.state.page import zones
+from model.state.swap import swap_settings
 
 THRESHOLDS_TARGET, EVENTS_TARGET = 128, 1024  # THRESHOLDS_, SOFTLIMIT_ and NUMAINFO_EVENTS_TARGET
 
@@ -17,7 +23,7 @@ def next_by_css(m, root):
     """The group of `root`'s subtree, itself included, with the next css id, round and round (select_victim)."""
     rows = memcgs(m)
     while True:
-        for css in range(rows[root].last_scanned_child + 1, m.cfg.nr_memcgs + 1):
+        for css in range(rows[root].last_scanned_child + 1, geometry(m).nr_memcgs + 1):
             if root <= rows[css - 1].by_css < rows[root].end:
                 rows[root].last_scanned_child = css
                 return rows[css - 1].by_css
@@ -27,12 +33,12 @@ def next_by_css(m, root):
 @kernel
 def node_reclaimable(m, memcg, nid):
     """Whether the group itself has pages on the node that reclaim could take (test_mem_cgroup_node_reclaimable)."""
-    if m.cfg.lru_gen:  # later kernels do not ask
+    if lru_settings(m).lru_gen:  # later kernels do not ask
         return True
-    first = m.nodes[nid].first_zone
-    for z in range(first, first + m.nodes[nid].nr_zones):
+    first = nodes(m)[nid].first_zone
+    for z in range(first, first + nodes(m)[nid].nr_zones):
         lists = lruvecs(m)[lruvec_of(m, memcg, nid, z)].lists
-        if lists[2].n + lists[3].n or (m.cfg.total_swap and lists[0].n + lists[1].n):
+        if lists[2].n + lists[3].n or (swap_settings(m).total_swap and lists[0].n + lists[1].n):
             return True
     return False
 
@@ -41,26 +47,26 @@ def node_reclaimable(m, memcg, nid):
 def reclaimable(m, memcg):
     """Whether the group itself has pages anywhere that reclaim could take (mem_cgroup_reclaimable)."""
     nid = 0
-    while nid < m.cfg.nr_nodes and not node_reclaimable(m, memcg, nid):
+    while nid < geometry(m).nr_nodes and not node_reclaimable(m, memcg, nid):
         nid += 1
-    return nid < m.cfg.nr_nodes
+    return nid < geometry(m).nr_nodes
 
 
 @kernel
 def next_node(m, memcg):
     """The node whose zonelist limit reclaim of the group walks this time: those with pages take turns."""
-    group, nodes = memcgs(m)[memcg], m.cfg.nr_nodes
+    group, nr = memcgs(m)[memcg], geometry(m).nr_nodes
     if group.numainfo_events:
         group.numainfo_events = group.scan_nodes = 0
-        for nid in range(nodes):
+        for nid in range(nr):
             if node_reclaimable(m, memcg, nid):
                 group.scan_nodes |= 1 << nid
-    for step in range(1, nodes + 1):
-        nid = (group.last_scanned_node + step) % nodes
+    for step in range(1, nr + 1):
+        nid = (group.last_scanned_node + step) % nr
         if group.scan_nodes >> nid & 1:
             group.last_scanned_node = nid
             return nid
-    return m.cpus[m.clock.cpu].node
+    return cpus(m)[turn(m).cpu].node
 
 
 @kernel
@@ -71,17 +77,17 @@ def page_event(m, memcg, z):
     """
     if memcg == 0 or not len(page_events(m)):
         return
-    events = page_events(m)[m.clock.cpu * m.cfg.nr_memcgs + memcg]
+    events = page_events(m)[turn(m).cpu * geometry(m).nr_memcgs + memcg]
     events.seen += 1
     if events.seen <= events.thresh:
         return
     events.thresh = events.seen + THRESHOLDS_TARGET
     if events.seen > events.soft:
         events.soft = events.seen + EVENTS_TARGET
-        if m.cfg.soft_limits:
+        if memcg_settings(m).soft_limits:
             update_tree(m, memcg, z)
-        elif m.cfg.memcg_lru and excess_of(m, memcg):
-            soft_reclaim(m, memcg, m.zones[z].node)
+        elif memcg_settings(m).memcg_lru and excess_of(m, memcg):
+            soft_reclaim(m, memcg, zones(m)[z].node)
     if events.seen > events.numainfo:
         events.numainfo = events.seen + EVENTS_TARGET
         memcgs(m)[memcg].numainfo_events += 1

@@ -5,13 +5,18 @@ Every actor has scan controls of its own: one for its reclaim, one for soft limi
 """
 
 from model.core.sleep import cond_resched, current
-from model.jit import caller, kernel, memcgs, scans
+from model.jit import caller, kernel
 from model.mm.lists import lruvec_of
 from model.mm.memcontrol import room_for_swap
 from model.mm.mempolicy import ALL_NODES
 from model.mm.pageout import unplug
 from model.mm.reclaim_stat import clear_stat
 from model.mm.swap import nr_swap_pages
+from model.state.actor import turn
+from model.state.lru import lru_settings
+from model.state.memcg import memcg_count, memcg_settings, memcgs
+from model.state.page import zones
+from model.state.reclaim import reclaim_settings, scans
 
 prepare_scan = caller("prepare_scan")
 first_group = caller("first_group")
@@ -28,7 +33,7 @@ throttle_node = caller("throttle_node")
 @kernel
 def own_scan(m):
     """The scan control of the running actor's reclaim; the next row is that of soft limit reclaim inside it."""
-    return 2 * m.clock.actor
+    return 2 * turn(m).actor
 
 
 @kernel
@@ -62,7 +67,7 @@ def begin_kswapd(m, s, nid, zone, priority, nr_to_reclaim, highest_zoneidx):
 def set_swappiness(m, s, memcg):
     """What user space asked for, else the group's own setting, else the machine's."""
     sc, own = scans(m)[s], memcgs(m)[memcg].swappiness
-    sc.swappiness = m.cfg.swappiness if own < 0 else own
+    sc.swappiness = reclaim_settings(m).swappiness if own < 0 else own
     if sc.given_swappiness >= 0:
         sc.swappiness = sc.given_swappiness
 
@@ -70,8 +75,8 @@ def set_swappiness(m, s, memcg):
 @kernel
 def come_to(m):
     """Account for a step of a walk over groups."""
-    m.vm.memcg_visits += 1
-    m.clock.now += m.cfg.lruvec_visit
+    memcg_count(m).memcg_visits += 1
+    m.now += memcg_settings(m).lruvec_visit
 
 
 @kernel
@@ -114,7 +119,7 @@ def shrink_lruvec(m, s, lv):
 @kernel
 def soft_limits_first(m, s):
     """Let groups over their soft limits give before scan control `s` shrinks its node (or zone) for the machine."""
-    if m.cfg.soft_limits and scans(m)[s].memcg == 0:
+    if memcg_settings(m).soft_limits and scans(m)[s].memcg == 0:
         soft_limit_reclaim(m, s)
 
 
@@ -137,12 +142,12 @@ def shrink_node(m, s):
         shrink_lruvec(m, s, lruvec_at(m, s, group))
         shrink_slab(m, s, group)
         group = to_shrink(m, s, next_group(m, s, group))
-    if not m.cfg.lru_gen:
+    if not lru_settings(m).lru_gen:
         throttle_node(m, s)
 
 
 @kernel
 def reclaimable_pages(m, zone, may_swap):
     """Pages of the zone on lists that reclaim could free (zone_reclaimable_pages)."""
-    nr = m.zones[zone].nr_lru
+    nr = zones(m)[zone].nr_lru
     return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap else 0)

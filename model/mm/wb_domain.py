@@ -1,6 +1,6 @@
 """Written pages counted for each backing device in the domain of the machine and of its group (struct wb_domain)."""
 
-from model.jit import kernel, wb_domains, wbs
+from model.jit import kernel
 from model.mm.timers import jiffies
 from model.mm.wb_fraction import (
     FLEXIBLE_BASE,
@@ -17,6 +17,8 @@ from model.mm.wb_fraction import (
     ratios_of,
     wb_share,
 )
+from model.state.machine import geometry
+from model.state.writeback import bdis, dirty_settings, vm_completions, wb_domains, wbs, writeback_settings
 
 
 @kernel
@@ -24,7 +26,7 @@ def advance(m, g):
     """Bring domain `g` to the present: periods end with time."""
     d = wb_domains(m)[g]
     if d.period_at:
-        d.events, d.period, d.period_at = flexible_advance(d.events, d.period, d.period_at, jiffies(m), m.cfg.hz)
+        d.events, d.period, d.period_at = flexible_advance(d.events, d.period, d.period_at, jiffies(m), geometry(m).hz)
 
 
 @kernel
@@ -43,7 +45,7 @@ def count_flexible(m, w, g):
     advance(m, g)
     reflect(m, w, g)
     wb, d = wbs(m)[w], wb_domains(m)[g]
-    max_frac = FLEXIBLE_BASE * m.bdis[wb.bdi].max_ratio // (100 * RATIO_SCALE)
+    max_frac = FLEXIBLE_BASE * bdis(m)[wb.bdi].max_ratio // (100 * RATIO_SCALE)
     if flexible_may_count(wb.memcg_events if g else wb.events, d.events, max_frac):
         if g:
             wb.memcg_events += 1
@@ -51,15 +53,15 @@ def count_flexible(m, w, g):
             wb.events += 1
         d.events += 1
     if d.period_at == 0:
-        d.period_at = jiffies(m) + PERIOD_SECONDS * m.cfg.hz
+        d.period_at = jiffies(m) + PERIOD_SECONDS * geometry(m).hz
 
 
 @kernel
 def count_floating(m, w):
     """The same as a floating proportion of all completions (__bdi_writeout_inc to 3.5)."""
-    wb, total = wbs(m)[w], m.vm_completions
+    wb, total = wbs(m)[w], vm_completions(m)
     wb.events, wb.period = floating_norm(wb.events, wb.period, total.events, total.shift)
-    max_frac = FLOATING_BASE * m.bdis[wb.bdi].max_ratio // (100 * RATIO_SCALE)
+    max_frac = FLOATING_BASE * bdis(m)[wb.bdi].max_ratio // (100 * RATIO_SCALE)
     if floating_may_count(wb.events, total.events, total.shift, max_frac):
         wb.events += 1
         total.events += 1
@@ -69,7 +71,7 @@ def count_floating(m, w):
 def count_written(m, w):
     """A page of the wb was written (__wb_writeout_inc)."""
     wbs(m)[w].nr_written += 1
-    if not m.cfg.flexible_proportions:
+    if not dirty_settings(m).flexible_proportions:
         count_floating(m, w)
         return
     count_flexible(m, w, 0)
@@ -81,8 +83,8 @@ def count_written(m, w):
 def fraction(m, w, g):
     """(numerator, denominator): the wb's part of the pages written lately in domain `g`."""
     wb = wbs(m)[w]
-    if not m.cfg.flexible_proportions:
-        total = m.vm_completions
+    if not dirty_settings(m).flexible_proportions:
+        total = vm_completions(m)
         wb.events, wb.period = floating_norm(wb.events, wb.period, total.events, total.shift)
         return wb.events, floating_denominator(total.events, total.shift)
     advance(m, g)
@@ -94,7 +96,7 @@ def fraction(m, w, g):
 def bandwidth_of_device(m, bdi):
     """Bandwidth of the device's wbs together."""
     total = 0
-    for w in range(m.bdis[bdi].first_wb, m.bdis[bdi].first_wb + m.bdis[bdi].nr_wbs):
+    for w in range(bdis(m)[bdi].first_wb, bdis(m)[bdi].first_wb + bdis(m)[bdi].nr_wbs):
         wb = wbs(m)[w]
         if wb.nr_reclaimable or wb.nr_writeback:
             total += wb.avg_write_bandwidth
@@ -105,11 +107,11 @@ def bandwidth_of_device(m, bdi):
 def share(m, w, g, dirty, thresh):
     """The wb's share of a threshold in domain `g`, of whose pages `dirty` are (wb_calc_thresh)."""
     wb = wbs(m)[w]
-    bdi = m.bdis[wb.bdi]
+    bdi = bdis(m)[wb.bdi]
     numerator, denominator = fraction(m, w, g)
     least, most, room = bdi.min_ratio, bdi.max_ratio, 0
-    if m.cfg.cgroup_writeback and (least or most < 100 * RATIO_SCALE):
+    if writeback_settings(m).cgroup_writeback and (least or most < 100 * RATIO_SCALE):
         least, most = ratios_of(least, most, wb.avg_write_bandwidth, bandwidth_of_device(m, wb.bdi))
-    if m.cfg.floor_in_share and thresh > dirty:
+    if dirty_settings(m).floor_in_share and thresh > dirty:
         room = (thresh - dirty) // (100 if bdi.strictlimit else 8)
-    return wb_share(thresh, numerator, denominator, m.cfg.bdi_min_ratio, least, most, room)
+    return wb_share(thresh, numerator, denominator, dirty_settings(m).bdi_min_ratio, least, most, room)

@@ -1,10 +1,13 @@
 """Refault distance: how time passes for evicted pages, and what is counted when one comes back (mm/workingset.c)."""
 
-from model.jit import frames, kernel, lruvecs, memcgs
+from model.jit import kernel
 from model.mm.lists import lruvec_of
 from model.mm.memcontrol import stat_updated
 from model.mm.shadow import age_of
 from model.mm.state import ACTIVE, ANON, WORKINGSET
+from model.state.lru import lruvecs, workingset_count
+from model.state.memcg import memcgs
+from model.state.page import frames
 
 AGE_MASK = (1 << 40) - 1  # what a shadow entry keeps of the age
 
@@ -30,9 +33,9 @@ def distance(m, lv, shadow):
 def count_refault(m, pfn):
     """A page came back that had left a shadow."""
     if frames(m)[pfn].state & ANON:
-        m.vm.workingset_refault_anon += 1
+        workingset_count(m).workingset_refault_anon += 1
     else:
-        m.vm.workingset_refault_file += 1
+        workingset_count(m).workingset_refault_file += 1
     stat_updated(m, frames(m)[pfn].memcg, 1)
 
 
@@ -43,10 +46,10 @@ def activate_refault(m, pfn, lv):
     page.state |= ACTIVE
     if page.state & ANON:
         lruvecs(m)[lv].activated[0] += 1
-        m.vm.workingset_activate_anon += 1
+        workingset_count(m).workingset_activate_anon += 1
     else:
         lruvecs(m)[lv].activated[1] += 1
-        m.vm.workingset_activate_file += 1
+        workingset_count(m).workingset_activate_file += 1
     stat_updated(m, page.memcg, 1)
 
 
@@ -56,7 +59,7 @@ def restore_workingset(m, pfn):
     page = frames(m)[pfn]
     page.state |= WORKINGSET
     if page.state & ANON:
-        m.vm.workingset_restore_anon += 1
+        workingset_count(m).workingset_restore_anon += 1
     else:
-        m.vm.workingset_restore_file += 1
+        workingset_count(m).workingset_restore_file += 1
     stat_updated(m, page.memcg, 1)

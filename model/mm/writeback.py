@@ -10,9 +10,9 @@ from model.block.batching import count_request
 from model.block.disk import submit_write
 from model.block.get_request import get_request
 from model.core.actor import actor
+from model.core.record import NONE
 from model.core.sleep import FOREVER, cond_resched, wait, wake
-from model.jit import cache, caller, files, jobs, kernel, wb_domains, wbs
-from model.layout import NONE
+from model.jit import caller, kernel
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.dirty_control import estimate_start
 from model.mm.extents import block_of, pages_in_place
@@ -36,6 +36,11 @@ from model.mm.nfs import end_visit
 from model.mm.page_writeback import over_bg_thresh
 from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, WRITEBACK
 from model.mm.timers import jiffies
+from model.state.actor import turn
+from model.state.block import disks
+from model.state.fault import cache, files
+from model.state.machine import costs
+from model.state.writeback import jobs, wb_domains, wbs, writeback_count, writeback_settings
 
 update_bandwidth = caller("update_bandwidth")
 
@@ -49,7 +54,7 @@ RECENT_NS = 1_000_000_000  # HZ
 @kernel
 def wake_flusher(m, w):
     """Start the flusher if it rests (wb_wakeup)."""
-    wake(m, wbs(m)[w].dwork, 1, m.clock.now + m.cfg.kswapd_wake)
+    wake(m, wbs(m)[w].dwork, 1, m.now + costs(m).kswapd_wake)
 
 
 @kernel
@@ -64,13 +69,13 @@ def wakeup_flushers(m, nr_pages):
 
     Since 4.15 there is one such request a flusher, for everything (WB_start_all); before, requests add up.
     """
-    for w in range(m.cfg.nr_wbs):
+    for w in range(len(wbs(m))):
         wb = wbs(m)[w]
         if not has_dirty_io(m, w):
             continue
-        if m.cfg.start_all or nr_pages == 0:
+        if writeback_settings(m).start_all or nr_pages == 0:
             if wb.asked <= 0 and wb.work != ASKED:
-                wb.asked = m.vm.nr_dirty
+                wb.asked = writeback_count(m).nr_dirty
         else:
             wb.asked += nr_pages
         wake_flusher(m, w)
@@ -83,15 +88,15 @@ def flush_foreign(m, memcg):
         w = foreign_due(m, memcg, i)
         if w != NONE:
             owner = wbs(m)[w].memcg
-            wbs(m)[w].asked = wb_domains(m)[owner].nr_dirty * 10 // 8 if owner else m.vm.nr_dirty
-            m.vm.foreign_flushes += 1
+            wbs(m)[w].asked = wb_domains(m)[owner].nr_dirty * 10 // 8 if owner else writeback_count(m).nr_dirty
+            writeback_count(m).foreign_flushes += 1
             wake_flusher(m, w)
 
 
 @kernel
 def chunk_size(m, w, left):
     """Pages to write of one file before the next one's turn, of `left` in all (writeback_chunk_size; 1024 to 3.0)."""
-    if m.cfg.fixed_chunk:
+    if writeback_settings(m).fixed_chunk:
         return min(MIN_WRITEBACK_PAGES, left)
     pages = min(wbs(m)[w].avg_write_bandwidth // 2, wb_domains(m)[0].dirty_limit // 8, left)
     return (pages + MIN_WRITEBACK_PAGES) // MIN_WRITEBACK_PAGES * MIN_WRITEBACK_PAGES
@@ -128,7 +133,7 @@ def _next_index(m, job):
 def _purpose(m, w):
     """How urgent the flusher's writes are to blk-wbt: dirtiers sleep, reclaim asked for them, or neither."""
     wb = wbs(m)[w]
-    if wb.dirty_sleep and m.clock.now < wb.dirty_sleep + RECENT_NS:
+    if wb.dirty_sleep and m.now < wb.dirty_sleep + RECENT_NS:
         return IO_URGENT
     return IO_NORMAL if wb.work == ASKED else IO_BACKGROUND
 
@@ -137,11 +142,11 @@ def _purpose(m, w):
 def submit_run(m, file, index, most):
     """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many."""
     disk = files(m)[file].disk
-    limit = m.disks[disk].max_pages if m.disks[disk].max_pages else RUN_PAGES
+    limit = disks(m)[disk].max_pages if disks(m)[disk].max_pages else RUN_PAGES
     count = dirty_run(m, index, min(limit, most, pages_in_place(m, file, index)))
     for i in range(index, index + count):
         start_write(m, cache(m)[i] - 1)
-    m.clock.now += m.cfg.io_path
+    m.now += costs(m).io_path
     submit_write(m, disk, file, index, count, block_of(m, file, index))
     return count
 
@@ -157,11 +162,11 @@ def write_cache_pages(m, job, w):
         index = _next_index(m, job)
         if index == NONE:
             return
-        get_request(m, disk, IO_NORMAL if w == NONE else _purpose(m, w), m.clock.actor)
+        get_request(m, disk, IO_NORMAL if w == NONE else _purpose(m, w), turn(m).actor)
         count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
-        if m.cfg.cgroup_writeback:
+        if writeback_settings(m).cgroup_writeback:
             count_owners(m, job, index, count)
-        count_request(m, m.clock.actor)
+        count_request(m, turn(m).actor)
         job.nr_to_write -= count
         job.index = index + count
         cond_resched(m)
@@ -173,7 +178,7 @@ def writeback_single_inode(m, w, left, by_flusher):
 
     (pages written, 1 when the file is clean).
     """
-    job, file = jobs(m)[m.clock.actor], wbs(m)[w].inodes[B_IO].head
+    job, file = jobs(m)[turn(m).actor], wbs(m)[w].inodes[B_IO].head
     f = files(m)[file]
     del_inode(m, file)
     f.on = WRITING
@@ -186,7 +191,7 @@ def writeback_single_inode(m, w, left, by_flusher):
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
     end_visit(m, file)
     clean = _requeue(m, job, file)
-    if m.cfg.cgroup_writeback:
+    if writeback_settings(m).cgroup_writeback:
         owner = owner_by_majority(m, job, file)
         if owner != wbs(m)[f.wb].memcg:
             switch_wb(m, file, owner)
@@ -201,10 +206,10 @@ def writeback_inodes_wb(m, w, pages):
 
     Files at which the flusher is are left to it.
     """
-    lists, written, began = wbs(m)[w].inodes, 0, m.clock.now
+    lists, written, began = wbs(m)[w].inodes, 0, m.now
     if lists[B_IO].n == 0:
         move_expired(m, w, began)
-    while lists[B_IO].n and not (written and (m.clock.now - began > PASS_NS or written >= pages)):
+    while lists[B_IO].n and not (written and (m.now - began > PASS_NS or written >= pages)):
         written += writeback_single_inode(m, w, pages - written, False)[0]
     return written
 
@@ -212,8 +217,8 @@ def writeback_inodes_wb(m, w, pages):
 @kernel
 def writeback_sb_inodes(m, w, left, work_began):
     """One pass of a flusher over the files queued for it; (pages written, the same and files found clean)."""
-    lists, written, progress, began = wbs(m)[w].inodes, 0, 0, m.clock.now
-    while lists[B_IO].n and not (progress and (m.clock.now - began > PASS_NS or written >= left)):
+    lists, written, progress, began = wbs(m)[w].inodes, 0, 0, m.now
+    while lists[B_IO].n and not (progress and (m.now - began > PASS_NS or written >= left)):
         pages, clean = writeback_single_inode(m, w, left - written, True)
         written += pages
         progress += pages + clean
@@ -237,8 +242,8 @@ def wb_writeback(m, w, work, pages):
     wb.work = work
     while _may_go_on(m, w, left):
         if wb.inodes[B_IO].n == 0:
-            expired = m.clock.now - m.cfg.dirty_expire_centisecs * CENTISECOND
-            move_expired(m, w, expired if work == PERIODIC else m.clock.now)
+            expired = m.now - writeback_settings(m).dirty_expire_centisecs * CENTISECOND
+            move_expired(m, w, expired if work == PERIODIC else m.now)
         written, progress = writeback_sb_inodes(m, w, left, began)
         left -= written
         if progress == 0 and wb.inodes[B_MORE_IO].n == 0:
@@ -257,11 +262,11 @@ def _do_what_was_asked(m, w):
 @kernel
 def wb_do_writeback(m, w):
     """One round: what was asked for comes first, between the other kinds of work, too."""
-    wb, interval = wbs(m)[w], m.cfg.dirty_writeback_centisecs * CENTISECOND
+    wb, interval = wbs(m)[w], writeback_settings(m).dirty_writeback_centisecs * CENTISECOND
     _do_what_was_asked(m, w)
-    if interval and m.clock.now >= wb.last_periodic + interval:
-        wb.last_periodic = m.clock.now
-        wb_writeback(m, w, PERIODIC, m.vm.nr_dirty + m.cfg.nr_files)
+    if interval and m.now >= wb.last_periodic + interval:
+        wb.last_periodic = m.now
+        wb_writeback(m, w, PERIODIC, writeback_count(m).nr_dirty + len(files(m)))
         _do_what_was_asked(m, w)
     if over_bg_thresh(m, w):
         wb_writeback(m, w, BACKGROUND, EVERYTHING)
@@ -273,6 +278,6 @@ def flusher(m, w):
     """The daemon of a wb (wb_workfn)."""
     wb = wbs(m)[w]
     while True:
-        looks_again = has_dirty_io(m, w) and m.cfg.dirty_writeback_centisecs
-        wait(m, wb.dwork, m.cfg.dirty_writeback_centisecs * CENTISECOND if looks_again else FOREVER)
+        looks_again = has_dirty_io(m, w) and writeback_settings(m).dirty_writeback_centisecs
+        wait(m, wb.dwork, writeback_settings(m).dirty_writeback_centisecs * CENTISECOND if looks_again else FOREVER)
         wb_do_writeback(m, w)

@@ -2,6 +2,8 @@
 
 from model.core.sleep import wake
 from model.jit import caller, kernel
+from model.state.machine import costs, node_count, nodes
+from model.state.page import zones
 
 kswapd_needed = caller("kswapd_needed")
 MAX_RECLAIM_RETRIES = 16
@@ -11,19 +13,19 @@ HIGHEST = 3  # user pages may come from any zone up to MOVABLE
 @kernel
 def watermark_ok(m, z, mark, highest_zoneidx):
     """Whether an order-0 allocation leaves zone `z` above `mark` plus what it keeps for lower callers."""
-    zone = m.zones[z]
+    zone = zones(m)[z]
     return zone.nr_free > mark + zone.reserve[highest_zoneidx]
 
 
 @kernel
 def wake_kswapd(m, z, highest_zoneidx):
     """Wake the daemon of the zone's node unless it runs, has given up, or is not needed."""
-    nid = m.zones[z].node
-    node = m.nodes[nid]
+    nid = zones(m)[z].node
+    node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         return
     node.highest_zoneidx = max(node.highest_zoneidx, highest_zoneidx)
     if not node.kswapd_wait.first or not kswapd_needed(m, z, highest_zoneidx):
         return
-    wake(m, node.kswapd_wait, 1, m.clock.now + m.cfg.kswapd_wake)
-    node.vm.kswapd_wake += 1
+    wake(m, node.kswapd_wait, 1, m.now + costs(m).kswapd_wake)
+    node_count(m)[nid].kswapd_wake += 1

@@ -10,6 +10,8 @@ from model.build import Built
 from model.core.sleep import ALL, FOREVER, resume, sleeps, wake
 from model.hooks import HOOK_INDEX, HOOKS
 from model.jit import Hook, intrinsic
+from model.state.actor import stacks
+from model.state.machine import geometry, run_settings
 
 ARGUMENTS = 5
 
@@ -72,7 +74,7 @@ class Entered:
         """Time passes until it is done, while nobody else does anything; the hook's answer."""
         while self.until:
             assert self.until < FOREVER, "nobody will wake it"
-            self.go_on(max(self.until, int(self.built.memory.m.clock.now)))
+            self.go_on(max(self.until, int(self.built.memory.m.now)))
         return self.answer
 
 
@@ -80,7 +82,7 @@ def go_on(built: Built, who: int, at: int | None = None) -> int:
     """Let an actor run, at time `at`, until it sleeps or is done: when it wants to go on (ns), 0: it is done."""
     m = built.memory.m
     if at is not None:
-        m.clock.now = at
+        m.now = at
     resume(m, who)
     if not sleeps(m, who):
         schedule(m, who, NEVER)
@@ -94,7 +96,7 @@ def asleep_until(built: Built, who: int) -> int:
 
 def due(built: Built, who: int) -> int:
     """When actor `who` wants to run next (ns)."""
-    return int(built.memory.table("runqueue")[int(built.memory.m.cfg.actor_leaves) + who])
+    return int(built.memory.table("runqueue")[int(run_settings(built.memory.m).actor_leaves) + who])
 
 
 def waiting(built: Built, queue: Any) -> list[int]:
@@ -112,9 +114,9 @@ def begin_anew(built: Built, who: int, queue: Any) -> None:
     """An actor that sleeps in a queue forgets what it was at; its stack is free."""
     m, row = built.memory.m, built.memory.table("actors")[who]
     assert who in waiting(built, queue)
-    wake(m, queue, ALL, int(m.clock.now))
-    built.memory.table("spare_stacks")[int(m.stacks.spare)] = row.stack - 1
-    m.stacks.spare += 1
+    wake(m, queue, ALL, int(m.now))
+    built.memory.table("spare_stacks")[int(stacks(m).spare)] = row.stack - 1
+    stacks(m).spare += 1
     row.stack = 0
 
 
@@ -125,7 +127,7 @@ def kswapd_of(built: Built, nid: int = 0) -> int:
 
 def flusher_of(built: Built, wb: int = 0) -> int:
     """The actor that is a wb's flusher."""
-    return len(built.tasks) + int(built.memory.m.cfg.nr_nodes) + wb
+    return len(built.tasks) + int(geometry(built.memory.m).nr_nodes) + wb
 
 
 def own_scan_of(who: int) -> int:

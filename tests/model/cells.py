@@ -11,10 +11,10 @@ import numpy as np
 
 from model import api, registry, results
 from model.build import Built, build, expand
+from model.core.record import NONE
 from model.description import Cell, Disk, Link, Machine, Mempolicy, Node, Region, Sampling, Stream, SwapTarget, Task
 from model.events import ARG_MASK, OP_SHIFT, WRITE, touches
-from model.jit import HOOK_INDEX, HOOKS
-from model.layout import NONE
+from model.hooks import HOOK_INDEX, HOOKS
 from model.mm import state
 from model.units import MiB
 from model.workloads import Opened
@@ -146,7 +146,7 @@ def call(built: Built, hook: str, *args: int) -> int:
     kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * HOOKS[hook])
     address = int(built.memory.m.hooks[HOOK_INDEX[hook]])
     answer = int(kind(address)(built.memory.record.ctypes.data, *args))
-    assert built.memory.m.clock.broken == 0, state.BROKEN[int(built.memory.m.clock.broken)]
+    assert built.memory.m.broken == 0, state.BROKEN[int(built.memory.m.broken)]
     return answer
 
 

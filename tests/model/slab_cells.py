@@ -6,10 +6,13 @@ import numpy as np
 
 from model.build import Built
 from model.check_slab import violations
+from model.core.record import NONE
 from model.description import Cell, Disk, Machine, Node, Region, SlabCache, Variant
 from model.events import FREE, OP_SHIFT
-from model.layout import NONE
 from model.mm.list_lru import REFERENCED
+from model.state.actor import turn
+from model.state.machine import nodes
+from model.state.slab import slab_count
 from tests.model.actors import own_scan_of
 from tests.model.cells import Run, call, given, reads, run
 
@@ -85,16 +88,16 @@ def press(
     """One call of the shrinkers, as reclaim of a node makes it at a priority after scanning pages; objects freed."""
     m, s = done.m, own_scan_of(actor)
     sc = done.built.memory.table("scans")[s]
-    sc.memcg, sc.priority, sc.node, sc.zone = 0, priority, node, m.nodes[node].first_zone
+    sc.memcg, sc.priority, sc.node, sc.zone = 0, priority, node, nodes(m)[node].first_zone
     sc.nr_scanned, sc.lruvec_scanned, sc.may_enter_fs = scanned, 0, int(not nofs)
-    m.clock.actor, m.clock.cpu, m.clock.task = actor, int(m.nodes[node].daemon_cpu), NONE
-    before = int(m.vm.slab_objects_freed)
+    turn(m).actor, turn(m).cpu, turn(m).task = actor, int(nodes(m)[node].daemon_cpu), NONE
+    before = int(slab_count(m).slab_objects_freed)
     if variant in ("single-callback", "batched-clamped"):
         call(done.built, "shrink_slab_pass", s)
     else:
         call(done.built, "shrink_slab", s, group)
     assert not violations(done.built)
-    return int(m.vm.slab_objects_freed) - before
+    return int(slab_count(m).slab_objects_freed) - before
 
 
 def put_off(done: Run) -> int:

@@ -10,10 +10,12 @@ from model.block.hdd import page_ps, seek_ns
 from model.block.request import free_request
 from model.block.wait import wait_for_request
 from model.build import Built
+from model.core.record import NONE
 from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Region
-from model.layout import NONE
 from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
+from model.state.block import block_state
+from model.state.block import disks as disks_of
 from model.units import MS, PAGE, GiB, KiB, MiB, S
 from tests.model.actors import Entered, life
 from tests.model.cells import given, machine, machine_of, one, reads, run, writes
@@ -32,8 +34,8 @@ def drain(m, until: int = 1 << 61) -> list[tuple[int, int, int]]:
     """(block, pages, time) of every request that ends by `until`, in that order."""
     ended = []
     while next_completion(m) <= until:
-        m.clock.now = max(int(m.clock.now), next_completion(m))
-        number, at = next_finished(m, m.clock.now)
+        m.now = max(int(m.now), next_completion(m))
+        number, at = next_finished(m, m.now)
         rows = requests(m)
         while number != NONE:
             ended.append((int(rows[number]["block"]), int(rows[number]["count"]), int(at)))
@@ -72,8 +74,8 @@ def test_adjacent_writes_stream_at_the_rate_of_their_zone(place: float, rate: fl
     for i in range(64):
         submit_write(m, 0, 0, i * 128, 128, first + i * 128)
     ended = drain(m)
-    assert sum(count for _, count, _ in ended) == 64 * 128 and m.disks[0].seeks <= 1
-    begun = int(m.disks[0].command + m.disks[0].seek_ns)
+    assert sum(count for _, count, _ in ended) == 64 * 128 and disks_of(m)[0].seeks <= 1
+    begun = int(disks_of(m)[0].command + disks_of(m)[0].seek_ns)
     assert 64 * 128 * PAGE * S / (ended[-1][2] - begun) == pytest.approx(rate, rel=0.01)
 
 
@@ -84,7 +86,7 @@ def test_random_reads_cost_a_seek_and_half_a_revolution():
         now = read_pages(m, 0, now, 1, int(block))
     transfer = 1.5 * PAGE / 138e6 * S
     assert now / 3000 == pytest.approx(HDD.seek_average * 0.97 + 60 * S / HDD.rpm / 2 + transfer, rel=0.05)
-    assert int(m.disks[0].reads) == 3000 and int(m.disks[0].seeks) == 3000
+    assert int(disks_of(m)[0].reads) == 3000 and int(disks_of(m)[0].seeks) == 3000
 
 
 def random_writes(disk: Disk, count: int = 100) -> float:
@@ -115,12 +117,12 @@ def test_adjacent_writes_merge_up_to_the_largest_request():
     submit_write(m, 0, 0, 5000, 1, 5_000_000)  # keeps the disk busy
     for i in (1, 0, 2, 3, 5, 4):
         submit_write(m, 0, 0, i * 40, 40, i * 40)
-    assert int(m.disks[0].nr_allocated) == 3 and int(m.disks[0].merged) == 4
-    m.disks[0].depth = 1
+    assert int(disks_of(m)[0].nr_allocated) == 3 and int(disks_of(m)[0].merged) == 4
+    disks_of(m)[0].depth = 1
     sizes = [count for _, count, _ in drain(m)]
     assert sum(sizes) == 241 and max(sizes) <= 128
     later = with_disks("6.18", d=HDD)
-    assert int(later.disks[0].max_pages) == 1280 * KiB // PAGE
+    assert int(disks_of(later)[0].max_pages) == 1280 * KiB // PAGE
 
 
 def test_runs_of_two_files_share_a_request():
@@ -129,17 +131,17 @@ def test_runs_of_two_files_share_a_request():
     submit_write(m, 0, 1, 640, 8, 8)
     submit_write(m, 0, 0, 0, 8, 0)
     submit_write(m, 0, 2, 704, 8, 16)
-    assert int(m.disks[0].nr_allocated) == 2
+    assert int(disks_of(m)[0].nr_allocated) == 2
     rows = requests(m)
-    m.clock.now = 1 << 60
-    first = next_finished(m, m.clock.now)[0]
+    m.now = 1 << 60
+    first = next_finished(m, m.now)[0]
     assert free_request(m, first) == NONE
-    number, runs = next_finished(m, m.clock.now)[0], []
+    number, runs = next_finished(m, m.now)[0], []
     assert rows[number]["pages"] == 24 and rows[number]["block"] == 0
     while number != NONE:
         runs.append((int(rows[number]["file"]), int(rows[number]["first"]), int(rows[number]["count"])))
         number = free_request(m, number)
-    assert runs == [(0, 0, 8), (1, 640, 8), (2, 704, 8)] and m.clock.nr_requests == 0
+    assert runs == [(0, 0, 8), (1, 640, 8), (2, 704, 8)] and block_state(m).nr_requests == 0
 
 
 def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
@@ -150,24 +152,24 @@ def test_a_queue_is_congested_from_113_requests_until_fewer_than_103():
         seen.append(bool(write_congested(m, 0)))
     assert seen.index(True) == 112 and all(seen[112:]) and full_queue(m, 0, IO_NORMAL, NONE) == 0
     left = []
-    while m.disks[0].nr_allocated:
+    while disks_of(m)[0].nr_allocated:
         drain(m, int(next_completion(m)))
-        left.append((int(m.disks[0].nr_allocated), bool(write_congested(m, 0))))
+        left.append((int(disks_of(m)[0].nr_allocated), bool(write_congested(m, 0))))
     assert [flag for n, flag in left if n >= 103] == [True] * 25 and not any(flag for n, flag in left if n < 103)
     assert full_queue(m, 0, IO_NORMAL, NONE) == NONE
     tags = with_disks("6.18", d=HDD)
-    assert int(tags.disks[0].nr_requests) == 64
+    assert int(disks_of(tags)[0].nr_requests) == 64
 
 
 def taken(m, slot: int) -> int:
     """Requests that actor `slot` takes, one after the other, until it has to wait."""
-    n = int(m.disks[0].nr_allocated)
+    n = int(disks_of(m)[0].nr_allocated)
     for i in range(n, 300):
         if full_queue(m, 0, IO_NORMAL, slot) != NONE:
             break
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
         count_request(m, slot)
-    return int(m.disks[0].nr_allocated) - n
+    return int(disks_of(m)[0].nr_allocated) - n
 
 
 @life
@@ -181,9 +183,9 @@ def test_requests_of_a_full_queue_go_in_batches():
     m = with_disks(d=HDD)
     assert [taken(m, slot) for slot in (0, 1, 0)] == [127 + 32, 0, 0]
     assert Entered(KEPT[-1], 1, ask).until == FOREVER
-    while m.disks[0].room.first:
+    while disks_of(m)[0].room.first:
         drain(m, int(next_completion(m)))
-    assert (int(m.disks[0].nr_allocated), taken(m, 1), taken(m, 0)) == (127, 32, 0)
+    assert (int(disks_of(m)[0].nr_allocated), taken(m, 1), taken(m, 0)) == (127, 32, 0)
     tags = with_disks("6.18", d=HDD)
     assert (taken(tags, 0), taken(tags, 1)) == (8, 0)
 
@@ -198,21 +200,22 @@ def test_blk_wbt_lets_few_writes_wait(disk: Disk, limits: list[int]):
         assert full == [i >= limit for limit in limits]
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
     assert full_queue(m, 0, IO_URGENT, NONE) == 0
-    assert with_disks("3.1", d=disk).disks[0].most_writes.tolist() == [128] * 3
+    m = with_disks("3.1", d=disk)
+    assert disks_of(m)[0].most_writes.tolist() == [128] * 3
 
 
 def test_reads_pass_writes_but_not_for_ever():
     m = with_disks(d=HDD)
     for i in range(60):
         submit_write(m, 0, 0, i * 10, 1, i * 1000)
-    began = int(m.disks[0].busy_until)
+    began = int(disks_of(m)[0].busy_until)
     first = read_pages(m, 0, 0, 1, 50_000_000)
     assert first - began < 30 * MS, "right after the request in service"
     for i in range(31):
         read_pages(m, 0, 0, 1, i * 7_000_000 % 60_000_000)
-    assert int(m.disks[0].writes) == 1
+    assert int(disks_of(m)[0].writes) == 1
     read_pages(m, 0, 0, 1, 40_000_000)
-    assert int(m.disks[0].writes) == 17, "a batch of 16 after two batches of reads"
+    assert int(disks_of(m)[0].writes) == 17, "a batch of 16 after two batches of reads"
     assert len(drain(m)) == 60
 
 
@@ -240,8 +243,8 @@ def test_a_stripe_writes_on_all_its_members_at_once():
     ended = drain(m)
     took = max(at for _, _, at in ended)
     assert 8192 * PAGE * S / took == pytest.approx(2 * 138e6, rel=0.05)
-    assert int(m.disks[0].pages_written) == int(m.disks[1].pages_written) == 4096
-    assert int(m.disks[2].nr_blocks) == 512 * GiB // PAGE
+    assert int(disks_of(m)[0].pages_written) == int(disks_of(m)[1].pages_written) == 4096
+    assert int(disks_of(m)[2].nr_blocks) == 512 * GiB // PAGE
     alone = read_pages(with_disks(a=HDD), 0, 0, 2048, 0)
     both = read_pages(with_disks(a=HDD, b=HDD, s=Disk(kind="stripe", members=("a", "b"))), 2, 0, 2048, 0)
     assert both < alone * 0.6
@@ -252,8 +255,8 @@ def test_a_device_may_stall_and_lose_writes():
     submit_write(m, 0, 0, 0, 128, 0)
     submit_write(m, 0, 0, 0, 128, 1_000_000)
     rows = requests(m)
-    m.clock.now = 3 * S
-    found = [next_finished(m, m.clock.now) for _ in range(2)]
+    m.now = 3 * S
+    found = [next_finished(m, m.now) for _ in range(2)]
     assert found[0][1] < 5 * MS and S < found[1][1] < S + 30 * MS
     assert [int(rows[number]["failed"]) for number, _ in found] == [0, 1]
 

@@ -14,6 +14,8 @@ from model.description import Cell, Sampling, Variant
 from model.events import compute
 from model.mm import damon, damos, lists, reclaim_pages
 from model.mm.state import ACTIVE, LRU, QUEUED
+from model.state.idle import damon as damon_of
+from model.state.idle import idle_count
 from model.units import MS, PAGE, MiB, S
 from tests.model.cells import ZRAM, machine, machine_of, mapped_frame, on_list, one, reads, run
 
@@ -33,7 +35,7 @@ def context() -> Built:
 
 def lay(built: Built, rows: list[tuple[int, ...]], **fields: int) -> Any:
     """Regions (size, nr_accesses, last, age) one after the other; the context record."""
-    d, table, at = built.memory.m.damon, built.memory.table("damon_regions"), 0
+    d, table, at = damon_of(built.memory.m), built.memory.table("damon_regions"), 0
     settled = {
         "nr": len(rows), "pages": sum(row[0] for row in rows), "min_regions": 10, "max_regions": 1000, "samples": 20,
         "sample_ns": 5 * MS, "last_nr": 0, "rng": 12345, "from_page": -1, "by_task": 0,
@@ -48,7 +50,7 @@ def lay(built: Built, rows: list[tuple[int, ...]], **fields: int) -> Any:
 
 
 def seen(built: Built) -> list[tuple[int, int, int, int]]:
-    table = built.memory.table("damon_regions")[: int(built.memory.m.damon.nr)]
+    table = built.memory.table("damon_regions")[: int(damon_of(built.memory.m).nr)]
     return [(int(r.end - r.start), int(r.nr_accesses), int(r.last), int(r.age)) for r in table]
 
 
@@ -78,14 +80,14 @@ def test_neighbours_merge_to_weighted_means_up_to_a_size(context: Built):
 def test_the_threshold_doubles_until_half_of_it_reaches_the_most(context: Built, most: int, bound: int, left: int):
     lay(context, [(10, 8 * i, 8 * i, 0) for i in range(10)], max_regions=bound)
     damon.merge(context.memory.m, 0, 10_000, most)
-    assert int(context.memory.m.damon.nr) == left
+    assert int(damon_of(context.memory.m).nr) == left
 
 
 def test_the_size_limit_keeps_the_least_number_of_regions(context: Built):
     lay(context, [(100, 0, 0, 0)] * 10, min_regions=10)
     assert damon.size_limit(context.memory.m) == 100
     damon.merge(context.memory.m, 0, damon.size_limit(context.memory.m), 20)
-    assert int(context.memory.m.damon.nr) == 10
+    assert int(damon_of(context.memory.m).nr) == 10
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_a_quota_cuts_regions_and_goes_on_where_it_stopped():
     done = run(
         cell,
         np.concatenate([reads(range(2170)), compute(30 * S)]),
-        probe=lambda built: int(built.memory.m.vm.damos_sz_tried),
+        probe=lambda built: int(idle_count(built.memory.m).damos_sz_tried),
     )
     steps = np.diff([0, *done.seen])
     assert steps.max() <= 2 * MiB and (steps[1:9] >= MiB).all(), "a sample's second may see parts of two windows"
@@ -298,6 +300,6 @@ def test_schemes_rest_while_memory_is_plenty():
 
 
 def test_the_random_stream_is_the_cells_not_the_variants():
-    first = machine_of(watched()).memory.m.damon.rng
-    other = machine_of(watched(max_regions=50)).memory.m.damon.rng
-    assert first == other != machine_of(replace(watched(), seed="other")).memory.m.damon.rng
+    first = damon_of(machine_of(watched()).memory.m).rng
+    other = damon_of(machine_of(watched(max_regions=50)).memory.m).rng
+    assert first == other != damon_of(machine_of(replace(watched(), seed="other")).memory.m).rng

@@ -8,6 +8,10 @@ from model.build import Built
 from model.description import Cell, Disk, Machine, Node, Region, Stream, Sysctl, Task, Variant
 from model.mm.page_writeback import part_limit
 from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_FILE
+from model.state.machine import geometry
+from model.state.page import zones as zones_of
+from model.state.reclaim import reclaim_count
+from model.state.writeback import writeback_count
 from model.units import MB_S, PAGE, GiB, MiB
 from tests.model.cells import Run, call, machine, machine_of, one, run, writes
 
@@ -50,7 +54,7 @@ def test_memory_beyond_the_hole_is_in_zone_normal():
 
 def most_dirty(built: Built, z: int) -> int:
     """The largest number of dirty pages with which zone `z` is within its limit."""
-    zone, at = built.memory.m.zones[z], -1
+    zone, at = zones_of(built.memory.m)[z], -1
     while True:
         zone.nr_file_dirty = at + 1
         if not call(built, "dirty_ok", z):
@@ -61,14 +65,14 @@ def most_dirty(built: Built, z: int) -> int:
 def fill(built: Built) -> None:
     """Zones with lists, and fewer free pages than reserved in the last."""
     for z, (free, file, anon) in enumerate([(500, 1000, 30), (2000, 3001, 70), (10, 900, 0)]):
-        zone = built.memory.m.zones[z]
+        zone = zones_of(built.memory.m)[z]
         zone.nr_free, zone.nr_lru[INACTIVE_FILE], zone.nr_lru[ACTIVE_FILE] = free, file - 100, 100
         zone.nr_lru[ACTIVE_ANON] = anon
 
 
 def reserves(built: Built) -> list[int]:
     """High watermark and largest lowmem reserve of each of the three zones."""
-    return [int(zone.wmark_high) + int(max(zone.reserve)) for zone in built.memory.m.zones[:3]]
+    return [int(zone.wmark_high) + int(max(zone.reserve)) for zone in zones_of(built.memory.m)[:3]]
 
 
 def test_what_a_zone_keeps_free_is_not_dirtyable():
@@ -87,7 +91,7 @@ def test_pages_under_writeback_count_and_bytes_are_shared_out():
     built = machine_of(limited("per-zone", holed(80), "3.15", dirty_bytes=4000 * PAGE + 1))
     fill(built)
     m, kept = built.memory.m, reserves(built)
-    m.zones[1].nr_writeback = 100
+    zones_of(m)[1].nr_writeback = 100
     free = 500 + 2000 + 10
     everywhere = free - min(free, sum(kept)) + 4901 + 1
     mine = 2000 - min(2000, kept[1]) + 3001
@@ -100,7 +104,7 @@ def test_zones_of_a_node_are_full_together():
     free, kept = 2510, sum(reserves(built))
     limit = 40 * (free - min(free, kept) + 4901) // 100
     assert most_dirty(built, 0) == limit
-    built.memory.m.zones[0].nr_file_dirty = 0
+    zones_of(built.memory.m)[0].nr_file_dirty = 0
     assert most_dirty(built, 2) == limit
 
 
@@ -112,7 +116,7 @@ def spread(limits: str, host: Machine, pages: int, era: str = "3.3") -> Run:
 
 def dirty_share(found: Run) -> np.ndarray:
     """Dirty pages of each zone as a part of what it manages."""
-    zones = found.m.zones[: int(found.m.cfg.nr_zones)]
+    zones = zones_of(found.m)[: int(geometry(found.m).nr_zones)]
     return zones["nr_file_dirty"] / zones["managed"]
 
 
@@ -126,15 +130,15 @@ def test_zones_take_dirty_pages_in_proportion():
     found = spread("per-zone", holed(80), 80 * 256 // 3)
     share = dirty_share(found)
     assert share[2] < 0.6 and 0.2 < share[1] < 0.6
-    assert found.m.vm.nr_dirty == 80 * 256 // 3 and found.m.vm.allocstall == 0
+    assert writeback_count(found.m).nr_dirty == 80 * 256 // 3 and reclaim_count(found.m).allocstall == 0
 
 
 @pytest.mark.parametrize(("limits", "era"), [("none", "4.19"), ("per-node", "4.19")])
 def test_a_small_node_does_not_fill_with_the_pages_its_cpus_write(limits, era):
     found = spread(limits, machine(16, 64, disks=STICK), 5000, era)
     share = dirty_share(found)
-    small = found.m.zones[0].nr_file_dirty
-    assert (small > 3600) == (limits == "none") and found.m.vm.nr_dirty == 5000, share
+    small = zones_of(found.m)[0].nr_file_dirty
+    assert (small > 3600) == (limits == "none") and writeback_count(found.m).nr_dirty == 5000, share
 
 
 def copied_to_a_stick(limits: str, writepage: str, scale: int = 8) -> Run:

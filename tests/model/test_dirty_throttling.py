@@ -9,11 +9,14 @@ from model.api import simulate
 from model.build import Built
 from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task, Variant
 from model.latency import bounds, percentile
-from model.layout import LATENCY_BUCKETS
 from model.mm.balance_dirty import picked_up
 from model.mm.calls import bucket_of
 from model.mm.timers import expiry
 from model.mm.wb_bandwidth import INIT_BW
+from model.state.actor import turn
+from model.state.fault import LATENCY_BUCKETS
+from model.state.machine import costs, cpus
+from model.state.writeback import writeback_count
 from model.units import MB_S, MS, PAGE, MiB, S
 from tests.model.actors import asleep_until
 from tests.model.cells import Run, given, machine, reads, run, sampled, writes
@@ -45,12 +48,12 @@ def throttled(form: str | None, writers: int, mib: int, **more: Any) -> Run:
 
 def look(built: Built) -> int:
     """Dirty pages and pages under writeback."""
-    return int(built.memory.m.vm.nr_dirty + built.memory.m.vm.nr_writeback)
+    return int(writeback_count(built.memory.m).nr_dirty + writeback_count(built.memory.m).nr_writeback)
 
 
 def progress(built: Built) -> np.ndarray:
     """Accesses of each task so far."""
-    return built.memory.table("tasks")["stat"]["accesses"].copy()
+    return built.memory.table("task_count")["accesses"].copy()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -124,7 +127,7 @@ def end_of_pause(built: Built) -> int:
 def test_sleeps_end_with_a_tick(hz):
     found = throttled("position-control", 1, 24, hz=hz, sampling=Sampling(every=MS), probe=end_of_pause)
     ends = np.array([end for end in found.seen if end])
-    assert len(set(ends.tolist())) > 5 and ((ends - found.m.cfg.kswapd_wake) % (S // hz) == 0).all()
+    assert len(set(ends.tolist())) > 5 and ((ends - costs(found.m).kswapd_wake) % (S // hz) == 0).all()
     assert found.metrics["stall_dirty_ns"] / found.metrics["dirty_pauses"] <= (S // 5 + 8 * S // hz)
 
 
@@ -181,12 +184,12 @@ def test_congestion_wait_ends_early_when_a_queue_has_room():
 def test_pages_of_tasks_that_ended_are_answered_for_by_others():
     found = throttled("position-control", 1, 5, extra=3)
     m, task = found.m, found.built.memory.table("tasks")[0]
-    assert 0 < m.cpus[0].dirty_leaks <= found.metrics["nr_dirtied"] and task.nr_dirtied == 0
-    m.clock.cpu, m.cpus[0].dirty_leaks, task.nr_dirtied = 0, 100, 5
+    assert 0 < cpus(m)[0].dirty_leaks <= found.metrics["nr_dirtied"] and task.nr_dirtied == 0
+    turn(m).cpu, cpus(m)[0].dirty_leaks, task.nr_dirtied = 0, 100, 5
     picked_up(m, 0, 32)
-    assert (task.nr_dirtied, m.cpus[0].dirty_leaks) == (32, 73)
+    assert (task.nr_dirtied, cpus(m)[0].dirty_leaks) == (32, 73)
     picked_up(m, 0, 8)
-    assert (task.nr_dirtied, m.cpus[0].dirty_leaks) == (32, 73)
+    assert (task.nr_dirtied, cpus(m)[0].dirty_leaks) == (32, 73)
 
 
 def test_latencies_of_write_show_the_pauses():

@@ -7,9 +7,11 @@ import pytest
 
 from model import api, check
 from model.build import Built
+from model.core.record import NONE
 from model.description import Cell, Cgroup, Disk, Region, SwapTarget
-from model.layout import BIG, NONE
 from model.mm import state
+from model.state.machine import cpus, progress
+from model.state.page import pcps, zones
 from model.units import MiB
 from tests.model.cells import ANON, given, machine, mapped_frame, on_list, reads, run, writes
 
@@ -56,24 +58,24 @@ def swapped_words(built: Built) -> np.ndarray:
 
 
 def free_block(built: Built) -> int:
-    heads = built.memory.m.zones[0].areas["head"]
+    heads = zones(built.memory.m)[0].areas["head"]
     return int(heads[heads != NONE][0])
 
 
 def bump(table: str, field: str, row: int = 0) -> Callable[[Built], None]:
     def corrupt(built: Built) -> None:
-        rows = built.memory.table(table) if table in BIG else getattr(built.memory.m, table)
+        rows = built.memory.table(table)
         rows[row][field] += 1
 
     return corrupt
 
 
 def zone_free(built: Built) -> None:
-    built.memory.m.zones[0].nr_free -= 1
+    zones(built.memory.m)[0].nr_free -= 1
 
 
 def area_count(built: Built) -> None:
-    areas = built.memory.m.zones[0].areas
+    areas = zones(built.memory.m)[0].areas
     order, kind = np.argwhere(areas["nr_free"] > 1)[0]
     areas[order, kind].nr_free -= 1
 
@@ -83,8 +85,8 @@ def block_mark(built: Built) -> None:
 
 
 def pcp_count(built: Built) -> None:
-    cpu, z = np.argwhere(built.memory.m.pcps["n"] > 0)[0]
-    built.memory.m.pcps[cpu, z].n += 1
+    cpu, z = np.argwhere(pcps(built.memory.m)["n"] > 0)[0]
+    pcps(built.memory.m)[cpu, z].n += 1
 
 
 def list_count(built: Built) -> None:
@@ -110,7 +112,7 @@ def other_group(built: Built) -> None:
 
 
 def twice(built: Built) -> None:
-    cpu = built.memory.m.cpus[0]
+    cpu = cpus(built.memory.m)[0]
     cpu.pfn[int(cpu.n)] = tail(built, 0)
     cpu.n += 1
 
@@ -215,7 +217,7 @@ def test_a_run_stops_at_the_first_violation(monkeypatch: pytest.MonkeyPatch):
     seen = []
 
     def verify(built: Built) -> None:
-        seen.append(int(built.memory.m.clock.accesses))
+        seen.append(int(progress(built.memory.m).accesses))
         raise check.Violation("for the test")
 
     monkeypatch.setattr(api.conservation, "verify", verify)

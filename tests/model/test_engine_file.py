@@ -7,6 +7,10 @@ import pytest
 
 from model.description import Cell, Cgroup, Disk, Region
 from model.mm import state
+from model.state.block import disks
+from model.state.fault import files as files_of
+from model.state.page import zones
+from model.state.writeback import writeback_count
 from model.units import MS, PAGE, KiB, MiB
 from tests.model.cells import ERAS, Run, given, machine, mapped_frame, one, reads, run, sampled, writes
 
@@ -20,7 +24,7 @@ def without(region: Region, **more) -> Region:
 
 
 def requests(done: Run) -> int:
-    return int(done.m.disks[0].reads)
+    return int(disks(done.m)[0].reads)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -107,13 +111,13 @@ def test_two_tasks_share_a_files_pages(era):
     both = [mapped_frame(done.built, page) for page in range(20, 40)]
     assert both == [mapped_frame(done.built, page, 1) for page in range(20, 40)]
     assert counts[both].tolist() == [2] * 20 and counts.sum() == 80
-    assert int(done.m.zones["nr_mapped"].sum()) == int(done.m.zones["nr_file"].sum()) == 60
+    assert int(zones(done.m)["nr_mapped"].sum()) == int(zones(done.m)["nr_file"].sum()) == 60
 
 
 def test_files_without_a_name_are_private():
     region = without(MAPPED)
     done = run(sharing("6.18", region, region), {"t0": reads(range(40)), "t1": reads(range(40))})
-    assert done.metrics["pgpgin"] == 80 and int(done.m.cfg.nr_files) == 2
+    assert done.metrics["pgpgin"] == 80 and len(files_of(done.m)) == 2
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -125,7 +129,7 @@ def test_a_killed_task_leaves_shared_pages_to_the_others(era):
     quiet = np.tile(reads(range(64)), 100)
     done = run(Cell(kernel=era, machine=host, tasks=tasks), {"t0": quiet, "hog": hog})
     assert done.metrics["outcome"] == "oom" and int(done.built.memory.table("tasks")[1].state) == state.KILLED
-    assert int(done.built.memory.table("tasks")[0].stat.accesses) == len(quiet)
+    assert int(done.built.memory.table("task_count")[0].accesses) == len(quiet)
 
 
 def unwritten(run_: Run) -> int:
@@ -146,7 +150,11 @@ def test_what_was_dirtied_is_written_or_still_dirty(era, region):
 def balance_of(built) -> tuple[int, int, int]:
     m = built.memory.m
     files = built.memory.table("files")
-    return int(m.vm.nr_dirtied), int(m.vm.nr_written), int(files["nr_dirty"].sum() + files["nr_writeback"].sum())
+    return (
+        int(writeback_count(m).nr_dirtied),
+        int(writeback_count(m).nr_written),
+        int(files["nr_dirty"].sum() + files["nr_writeback"].sum()),
+    )
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -7,6 +7,9 @@ import pytest
 
 from model.description import Cgroup, Region
 from model.mm import state
+from model.state.block import block_state
+from model.state.machine import cpus
+from model.state.swap import swaps
 from model.units import PAGE, MiB
 from tests.model.cells import (
     ANON,
@@ -43,7 +46,7 @@ def test_new_pages_join_their_list_a_batch_at_a_time(era):
     fresh = "nr_active_anon" if era in ("3.1", "3.15", "4.19", "5.8") else "nr_inactive_anon"
     assert done.metrics[fresh] == whole
     assert sum(done.metrics[name] for name in ("nr_active_anon", "nr_inactive_anon")) == whole
-    assert int(done.m.cpus[0].n) == 40 - whole
+    assert int(cpus(done.m)[0].n) == 40 - whole
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -67,7 +70,7 @@ def test_charges_come_in_batches_while_the_limit_has_room(era, pages, usage):
     )
     assert done.metrics["cgroup.g.usage_pages"] == (usage if usage != 255 else 256)
     assert done.metrics["cgroup.g.failcnt"] == 0 and done.metrics["pgscan_direct"] == 0
-    assert int(done.m.cpus[0].stock.sum()) == int(done.built.memory.table("memcgs")[1].usage) - pages - TABLE[era]
+    assert int(cpus(done.m)[0].stock.sum()) == int(done.built.memory.table("memcgs")[1].usage) - pages - TABLE[era]
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -91,7 +94,7 @@ def test_a_full_group_without_swap_ends_its_task_only(era):
     assert done.metrics["oom_kill"] == done.metrics["cgroup.g.oom_kill"] == 1
     assert done.metrics["accesses"] == 256 - TABLE[era]
     assert int(done.built.memory.table("tasks")[0].state) == state.KILLED
-    assert done.metrics["cgroup.g.usage_pages"] == TABLE[era] + int(done.m.cpus[0].stock.sum())
+    assert done.metrics["cgroup.g.usage_pages"] == TABLE[era] + int(cpus(done.m)[0].stock.sum())
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -103,7 +106,7 @@ def test_out_of_memory_takes_the_task_that_asks_and_the_others_go_on(era):
     assert done.metrics["outcome"] == "oom" and done.metrics["oom_kill"] == 1
     assert [int(task.state) for task in done.built.memory.table("tasks")[:2]] == [state.KILLED, state.DONE]
     assert done.metrics["task.quiet.misses"] == 0
-    assert int(done.built.memory.table("tasks")[1].stat.accesses) == len(quiet)
+    assert int(done.built.memory.table("task_count")[1].accesses) == len(quiet)
     kernel = int((done.built.memory.table("frames")["state"] & state.KERNEL != 0).sum())
     assert done.metrics["nr_free_pages"] == 4096 - 50 - kernel, "all the hog had came back"
 
@@ -133,7 +136,7 @@ def test_zram_takes_a_frame_for_every_three_pages_and_gives_it_back():
     cell = one("6.18", machine(16, swap=ZRAM), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
 
     def pool(built):
-        area = built.memory.m.swaps[0]
+        area = swaps(built.memory.m)[0]
         return int(area.pool_frames), -(-int(area.stored) // 3), int(area.stored), int(area.used)
 
     back = run(cell, writes([*range(900), *range(60)]), probe=pool)
@@ -149,7 +152,7 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
     done = run(one("6.18", host, cgroups={"g": Cgroup(max=MiB)}), writes(range(1000)))
     assert done.metrics["outcome"] == "oom"
     assert done.metrics["nr_swap_used"] == 0
-    assert int(done.m.swaps[0].pool_frames) == int(done.m.swaps[0].stored) == 0
+    assert int(swaps(done.m)[0].pool_frames) == int(swaps(done.m)[0].stored) == 0
 
 
 # 3.15 writes half of a group without file pages at once; when that fills swap, nothing scans what was written.
@@ -157,10 +160,10 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
 @pytest.mark.parametrize("kind", ["zram", "partition"])
 def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
     cell = one(era, machine(16, **with_swap(kind, MiB)), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
-    done = run(cell, writes(range(900)), probe=lambda built: int(built.memory.m.swaps[0].used))
+    done = run(cell, writes(range(900)), probe=lambda built: int(swaps(built.memory.m)[0].used))
     assert done.metrics["outcome"] == "oom" and max(done.seen) == 256
     # What was being written when the task was killed keeps its slot until the write ends.
-    in_flight = done.built.memory.table("io")["what"][: int(done.m.clock.nr_io)]
+    in_flight = done.built.memory.table("io")["what"][: int(block_state(done.m).nr_io)]
     assert done.metrics["nr_swap_used"] <= done.built.memory.table("requests")["pages"][in_flight].sum()
     # Without a free slot anonymous pages are not scanned, so what one plug wrote may still be cached in memory.
     cached = 0 if kind == "zram" else 128
@@ -174,7 +177,7 @@ def test_swap_areas_fill_by_priority_and_equal_ones_in_turn():
     areas = {"low": SwapTarget(kind="zram", size=MiB, priority=1), "a": SwapTarget(kind="zram", size=MiB, priority=5),
              "b": SwapTarget(kind="zram", size=MiB, priority=5)}  # fmt: skip
     cell = one("6.18", machine(16, swap=areas), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
-    done = run(cell, writes(range(900)), probe=lambda built: [int(area.used) for area in built.memory.m.swaps[:3]])
+    done = run(cell, writes(range(900)), probe=lambda built: [int(area.used) for area in swaps(built.memory.m)[:3]])
     for low, first, second in done.seen:
         assert abs(first - second) <= 1
         assert low == 0 or first == second == 256

@@ -7,6 +7,9 @@ import pytest
 
 from model.core.sleep import FOREVER
 from model.description import Cell, Mempolicy, Node, Region, Sysctl
+from model.state.machine import geometry
+from model.state.machine import nodes as nodes_of
+from model.state.page import pcps, zones
 from model.units import GB_S, MiB
 from tests.model.actors import due, kswapd_of, waiting
 from tests.model.cells import ERAS, READ, ZRAM, given, machine, one, reads, run, sampled, writes
@@ -150,9 +153,9 @@ def test_node_reclaim_is_not_for_the_nodes_of_others():
 def watch(built) -> tuple[int, int, int, int]:
     """(0 while kswapd sleeps, 1 while it works, 2 while it naps; free pages, low, high)."""
     m = built.memory.m
-    zone = m.zones[int(m.cfg.nr_zones) - 1]
+    zone = zones(m)[int(geometry(m).nr_zones) - 1]
     daemon = kswapd_of(built)
-    doing = 1 if not waiting(built, m.nodes[0].kswapd_wait) else 0 if due(built, daemon) == FOREVER else 2
+    doing = 1 if not waiting(built, nodes_of(m)[0].kswapd_wait) else 0 if due(built, daemon) == FOREVER else 2
     return doing, int(zone.nr_free), int(zone.wmark_low), int(zone.wmark_high)
 
 
@@ -162,7 +165,7 @@ def test_kswapd_wakes_below_low_and_stops_above_high(era):
     cell = Cell(kernel=era, machine=machine(16), tasks={"t": given(PAGEWISE, think=2_000)}, sampling=sampled(2))
     done = run(cell, reads(range(8_000)), probe=watch, check=False)
     _, _, low, high = done.seen[0]
-    batch = int(done.m.pcps[0, int(done.m.cfg.nr_zones) - 1].batch)
+    batch = int(pcps(done.m)[0, int(geometry(done.m).nr_zones) - 1].batch)
     assert done.metrics["node0.kswapd_wake"] > 3 and done.metrics["pgscan_kswapd"] > 0
     asleep = [free for state, free, _, _ in done.seen if state == 0]
     assert min(asleep) > low - 2 * max(batch, 32)
@@ -178,8 +181,8 @@ def test_kswapd_wakes_below_low_and_stops_above_high(era):
 def test_kswapd_leaves_a_zone_that_is_above_high_and_its_gap_alone(era):
     """The small zone of a node is not reclaimed along with the large one once it has enough."""
     cell = Cell(kernel=era, machine=machine(64), tasks={"t": given(PAGEWISE, think=2_000)}, sampling=sampled(8))
-    done = run(cell, reads(range(40_000)), probe=lambda built: int(built.memory.m.zones[0].nr_free), check=False)
-    zone = done.m.zones[0]
+    done = run(cell, reads(range(40_000)), probe=lambda built: int(zones(built.memory.m)[0].nr_free), check=False)
+    zone = zones(done.m)[0]
     enough = int(zone.wmark_high + min(zone.wmark_low, -(-zone.managed // 100)) + zone.reserve[1])
     first = next(i for i, free in enumerate(done.seen) if free <= enough)
     assert max(done.seen[first:]) <= enough + 64, "a round of each list more at most"

@@ -17,7 +17,8 @@ from tests.model.test_outside_variant import CONFIG, FIFO
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = '''"""Raises as its first argument says."""
 
-from model.jit import frames, hook, kernel
+from model.jit import hook, kernel
+from model.state.page import frames
 
 
 class Odd(Exception):
@@ -63,13 +64,13 @@ for pfn in map(int, sys.argv[2:]):
     bind(memory.record, mine.check_references)
     try:
         answer = ask(memory.m, pfn)
-        print(why_broken(memory.m) if memory.m.clock.broken else f"answered {answer}")
+        print(why_broken(memory.m) if memory.m.broken else f"answered {answer}")
     except ModelError as error:
         print(error)
 """
 PLACES = {  # argument: line in the file, and what is said
-    1: (19, "AssertionError"), 2: (20, "AssertionError: two"), 3: (13, "ValueError: three is bad"),
-    4: (14, "ZeroDivisionError: integer "), 5: (23, "Odd"), 6: (25, "ZeroDivisionError: integer modulo"),
+    1: (20, "AssertionError"), 2: (21, "AssertionError: two"), 3: (14, "ValueError: three is bad"),
+    4: (15, "ZeroDivisionError: integer "), 5: (24, "Odd"), 6: (26, "ZeroDivisionError: integer modulo"),
 }  # fmt: skip
 
 
@@ -86,10 +87,10 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
                               capture_output=True, text=True, check=False)  # fmt: skip
         assert done.returncode == 0 and not done.stderr, done.stderr
         said = dict(zip(arguments, done.stdout.splitlines(), strict=True))
-        places = PLACES | ({2000: (24, "IndexError: index")} if 2000 in arguments else {})
+        places = PLACES | ({2000: (25, "IndexError: index")} if 2000 in arguments else {})
         for argument, (line, words) in places.items():
             assert said[argument].startswith(f"{path}:{line}: {words}"), said[argument]
-            assert said[argument].endswith(f" (hook check_references of lru, {path}:17)")
+            assert said[argument].endswith(f" (hook check_references of lru, {path}:18)")
         assert said[7] == "answered 0"
 
 
@@ -160,7 +161,7 @@ def test_in_a_sweep_its_cells_fail_with_the_place_and_the_others_do_not(experime
     ("body", "words"),
     [
         ("return unheard_of(pfn)", "cannot be compiled: "),
-        ("return m.cfg", "cannot be compiled"),
+        ("return m.hooks", "cannot be compiled"),
         ("return 77", "check_references answered what is none of RECLAIM_PAGE"),
     ],
 )

@@ -54,7 +54,11 @@ def test_a_misspelt_field_is_found_wherever_it_is(seed: int):
 
 SNIPPET = '''"""A kernel."""
 
-from model.jit import frames, kernel, lruvecs, tasks
+from model.jit import kernel
+from model.state.fault import tasks
+from model.state.lru import lruvecs
+from model.state.machine import geometry, nodes
+from model.state.page import frames, zones
 
 
 @kernel
@@ -64,15 +68,15 @@ def helper(links, at):
 
 @kernel
 def first(m, t):
-    task, zone = tasks(m)[t], m.zones[0]
+    task, zone = tasks(m)[t], zones(m)[0]
     page = frames(m)[zone.start]
     if page.ownr:
         task.memgc = 1
-    for node in m.nodes:
+    for node in nodes(m):
         node.cpu += 1
     lst = lruvecs(m)[0].lists[1] if t else lruvecs(m)[1].lists[2]
     lst.haed += helper(frames(m), 3)
-    return m.cfg["hertz"]
+    return geometry(m)["hertz"]
 '''
 
 
@@ -80,5 +84,5 @@ def test_fields_of_locals_parameters_loops_and_choices(tmp_path: Path):
     source = Module("snippet", tmp_path / "snippet.py", ast.parse(SNIPPET))
     found = {fault.line: fault.message for fault in Program().check([source])}
     assert {line: text.split("`")[-2] for line, text in found.items()} == {
-        8: "nexxt", 15: "ownr", 16: "memgc", 18: "cpu", 20: "haed", 21: "hertz",
+        12: "nexxt", 19: "ownr", 20: "memgc", 22: "cpu", 24: "haed", 25: "hertz",
     }  # fmt: skip

@@ -3,11 +3,13 @@
 import numpy as np
 
 from model.build import Built
+from model.core.record import NONE
 from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Variant
 from model.events import COMPUTE, OP_SHIFT
-from model.layout import FILE, JOB, NONE
 from model.mm import foreign
 from model.mm.foreign_dirty import foreign_due, track_foreign_dirty
+from model.state.fault import FILE
+from model.state.writeback import JOB
 from model.units import MB_S, MS, MiB, S
 from tests.model.cells import given, machine_of, run, writes
 
@@ -81,7 +83,7 @@ def records(now: int, *seen: int, asked: int | None = None) -> tuple[Built, list
     for w in range(len(built.memory.table("wbs"))):
         built.memory.table("wbs")[w].asked = 1 if w == asked else 0
     for number, w in enumerate(seen):
-        m.clock.now = (now + number) * MS
+        m.now = (now + number) * MS
         track_foreign_dirty(m, w, 1)
     group = built.memory.table("wb_domains")[1]
     return built, group.foreign_wb.tolist(), group.foreign_at.tolist()
@@ -98,7 +100,7 @@ def test_a_record_is_used_once_and_until_dirty_pages_expire():
     built = records(100, 2)[0]
     assert foreign_due(built.memory.m, 1, 0) == 2 and foreign_due(built.memory.m, 1, 0) == NONE
     built = records(100, 2)[0]
-    built.memory.m.clock.now = 30_100 * MS
+    built.memory.m.now = 30_100 * MS
     assert foreign_due(built.memory.m, 1, 0) == NONE
     built = records(100, 2, asked=2)[0]
     assert foreign_due(built.memory.m, 1, 0) == NONE, "its flusher is at it"

@@ -10,6 +10,7 @@ from model.policies.pcp import batch_15, batch_31, batch_63
 from model.policies.swap_readahead import adaptive
 from model.policies.watermarks import quarters, scale_factor
 from model.policies.zonelist import by_load, round_robin
+from model.state.page import alloc_settings
 from model.units import GB_S, PAGE, GiB, MiB
 
 MARKS = {  # GiB: (min, low, high) since 4.6, and in 3.1
@@ -283,8 +284,8 @@ def test_3_1_reclaims_zones_between_distant_nodes(distance, expected):
     from tests.model.cells import machine_of, one
 
     built = machine_of(one("3.1", around(2, distance)))
-    assert built.memory.m.cfg.zone_reclaim_mode == expected
-    assert machine_of(one("6.18", around(2, distance))).memory.m.cfg.zone_reclaim_mode == 0
+    assert alloc_settings(built.memory.m).zone_reclaim_mode == expected
+    assert alloc_settings(machine_of(one("6.18", around(2, distance))).memory.m).zone_reclaim_mode == 0
 
 
 def test_a_variants_module_can_be_had_by_axis():

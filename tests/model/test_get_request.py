@@ -2,11 +2,12 @@
 
 from model.block.get_request import get_request
 from model.block.wait import wait_for_request, wake_for_request
+from model.core.record import NONE
 from model.core.sleep import FOREVER
 from model.description import Disk
-from model.layout import NONE
 from model.mm.oom import kill_largest
 from model.mm.state import IO_NORMAL
+from model.state.block import disks
 from tests.model.actors import Entered, life, waiting
 from tests.model.test_writeback import dirty_files
 
@@ -15,7 +16,7 @@ from tests.model.test_writeback import dirty_files
 def take_request(m, disk):
     """The running task wants a request."""
     get_request(m, disk, IO_NORMAL, NONE)
-    m.disks[disk].nr_allocated += 1
+    disks(m)[disk].nr_allocated += 1
     return 0
 
 
@@ -29,8 +30,8 @@ def look_once(m, disk):
 def test_a_task_that_is_killed_in_its_sleep_takes_nobodys_turn():
     """Two tasks wait for the queue; the first is killed there: it wakes for nothing, the second gets the request."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
-    m, disk = built.memory.m, built.memory.m.disks[0]
-    limit, now = int(disk.nr_requests), int(m.clock.now)
+    m, disk = built.memory.m, disks(built.memory.m)[0]
+    limit, now = int(disk.nr_requests), int(m.now)
     disk.nr_allocated = 1 << 20
     first, second = (Entered(built, t, take_request, 0) for t in (0, 1))
     assert waiting(built, disk.room) == [0, 1] and first.until == second.until == FOREVER
@@ -50,6 +51,6 @@ def test_an_empty_queue_wakes_everybody():
     """Who is woken may need no request any more: nobody may be left asleep then."""
     built = dirty_files("3.1", 10, 10, disk=Disk(kind="hdd"))
     both = [Entered(built, t, look_once, 0) for t in (0, 1)]
-    at = int(built.memory.m.clock.now) + 7
+    at = int(built.memory.m.now) + 7
     wake_for_request(built.memory.m, 0, at)
-    assert [task.until for task in both] == [at, at] and waiting(built, built.memory.m.disks[0].room) == []
+    assert [task.until for task in both] == [at, at] and waiting(built, disks(built.memory.m)[0].room) == []

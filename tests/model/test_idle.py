@@ -13,6 +13,8 @@ from model.description import Cell, Cgroup, Disk, Sampling, Stream, Task, Varian
 from model.events import compute
 from model.mm import idle, lru, rmap, truth
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
+from model.state.idle import idle_count, idle_settings, scanners
+from model.state.machine import geometry
 from model.units import MS, PAGE, KiB, MiB, S
 from tests.model.cells import FILE, READ, ZRAM, Run, machine, machine_of, mapped_frame, one, reads, run, writes
 
@@ -107,7 +109,7 @@ def test_a_page_read_through_a_descriptor_is_not_idle():
 
 def expected_age(built: Built, page: int, touches: list[int], until: int, seconds: int) -> int:
     """Walk the scans that reach the page's frame, in the second of each that its place says: idle since or not."""
-    slot = frame(built, page) // -(-int(built.memory.m.cfg.nr_frames) // seconds)
+    slot = frame(built, page) // -(-int(geometry(built.memory.m).nr_frames) // seconds)
     age, before = 0, 0
     for number, at in enumerate(range(slot * S, until, seconds * S)):
         if any(before < touch <= at for touch in touches):
@@ -141,7 +143,7 @@ def test_one_thread_visits_every_page_of_every_node_once_a_scan():
     policy = {"idle": Variant(variant="kstaled", params={"scan_ms": 3000})}
     cell = Cell(kernel="6.18", machine=host, tasks=tasks, policy=policy, sampling=Sampling(cold_after=2 * S))
     done = run(cell, dict.fromkeys(tasks, np.concatenate([reads(range(used)), compute(30 * S - S // 2)])))
-    costs, scans, listed = host.costs, int(done.m.scanners[0].rounds), done.built.memory.table("frames")["state"] & LRU
+    costs, scans, listed = host.costs, int(scanners(done.m)[0].rounds), done.built.memory.table("frames")["state"] & LRU
     passing = scans * (56 * MiB // PAGE * costs.pfn_walk + 3 * costs.kswapd_wake)
     looks, rest = divmod(done.metrics["idle_scan_ns"] - passing, costs.rmap_check)
     assert scans == 10 and np.count_nonzero(listed) == 3 * used
@@ -200,7 +202,7 @@ def test_the_bitmap_tells_what_was_used_between_write_and_read():
     for second in range(7):
         events += [compute(S // 2), reads([1]), reads([2] if second < 3 else [1]), compute(S // 2)]
     done = run(watched("idle-bitmap", interval_ms=1000), np.concatenate(events))
-    rounds = int(done.m.scanners[0].rounds)
+    rounds = int(scanners(done.m)[0].rounds)
     ages = {page: int(done.built.memory.table("idle_age")[frame(done.built, page)]) for page in (1, 2, 3)}
     assert rounds >= 6 and ages[1] == 0 and ages[2] == rounds - 3 and ages[3] == rounds - 1
 
@@ -221,7 +223,7 @@ def test_scanning_costs_in_proportion_to_memory(variant: str, params: dict[str, 
         cell = watched(variant, size=size, **params)
         done = run(cell, np.concatenate([reads(range(used)), compute(5 * S)]), check=False)
         wakes = 1500 if variant == "kstaled" else 0
-        a_round.append(done.metrics["idle_scan_ns"] / int(done.m.scanners[0].rounds) - wakes)
+        a_round.append(done.metrics["idle_scan_ns"] / int(scanners(done.m)[0].rounds) - wakes)
     assert a_round[1] / a_round[0] == pytest.approx(2, rel=0.06) and a_round[2] / a_round[1] == pytest.approx(
         2, rel=0.06
     )
@@ -244,10 +246,11 @@ def test_judgement_agrees_with_a_count_by_hand():
     rng = np.random.default_rng(4)
     events = np.concatenate([reads(range(900)), *([reads(rng.integers(0, 300, 40)), compute(S // 4)] * 40)])
     built = run(watched("kstaled", cold_after=2 * S, scan_ms=1000), events).built
-    m, vm = built.memory.m, built.memory.m.vm
+    m = built.memory.m
+    vm = idle_count(m)
     before = {name: int(vm[name]) for name in ("ws_true", "ws_estimated", "cold_found", "cold_missed", "cold_false")}
-    m.clock.now, m.scanners[0].judged = 10 * S, 0
-    truth.judge(m, 0, 0, int(m.cfg.nr_frames), 2)
+    m.now, scanners(m)[0].judged = 10 * S, 0
+    truth.judge(m, 0, 0, int(geometry(m).nr_frames), 2)
     listed = (built.memory.table("frames")["state"] & LRU) != 0
     hot = built.memory.table("last_touch").astype(np.int64)[listed] > ((8 * S) >> 20) + 1
     called = built.memory.table("idle_age")[listed] < 2
@@ -268,9 +271,9 @@ def test_without_the_young_flag_reclaim_loses_the_reference(resident: Run):
     pfn = frame(resident.built, 11)
     words[int(frames["owner"][pfn])] |= PTE_YOUNG
     frames["state"][pfn] &= ~YOUNG
-    m.cfg.lose_young = 1
+    idle_settings(m).lose_young = 1
     assert idle.clear_references(m, pfn) & 1 and rmap.referenced(m, pfn) == 0
-    m.cfg.lose_young = 0
+    idle_settings(m).lose_young = 0
 
 
 @pytest.mark.parametrize(("young_flag", "kept"), [(True, True), (False, False)])

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 
 from model import api, warmup
+from model.core.record import Accessor
 from model.description import Variant
-from model.jit import Accessor, kernel
+from model.jit import kernel
 from model.layout import Memory
 from model.library import calls, codes, main, place
 from model.library.frontend import widened
 from model.library.machine import runs_here, shipped
 from model.library.store import Store
+from model.state.machine import geometry
+from model.state.page import frames
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLEE = "from model.jit import kernel\nSTEP = {step}\n\n@kernel\ndef callee(x):\n    return {body}\n"
@@ -84,8 +87,7 @@ def test_an_edited_constant_is_what_runs(tmp_path: Path):
 
 def test_a_moved_field_of_a_row_is_where_kernels_look():
     def reader(dtype: np.dtype):
-        table = Accessor("frames")
-        table.dtype = dtype
+        table = Accessor(frames.number, "frames", dtype, 1)
 
         @kernel
         def read(m, row):
@@ -285,7 +287,7 @@ def test_what_nobody_uses_goes_after_a_day(tmp_path: Path):
 
 @kernel
 def scaled(m, by):
-    return m.cfg.nr_frames * by
+    return geometry(m).nr_frames * by
 
 
 @pytest.mark.parametrize(("level", "number"), [("x86-64-v3", 62), ("aarch64", 183)])
@@ -294,6 +296,6 @@ def test_code_for_other_machines(level: str, number: int):
     assert image.code[:4] == b"\x7fELF" and int.from_bytes(image.code[18:20], "little") == number
     if runs_here(level):
         memory = Memory()
-        memory.m.cfg.nr_frames = 6
+        geometry(memory.m).nr_frames = 6
         library = calls.Library(image)
         assert library.function(f"{main.name(scaled)}(Mi)", "Mi")(memory.m, 7) == 42

@@ -15,6 +15,8 @@ from model.mm.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_s
 from model.mm.oom import badness, victim
 from model.mm.protection import calculate_protection, effective_protection, unprotected
 from model.mm.vmscan import begin
+from model.state.machine import cpus, geometry, progress
+from model.state.reclaim import reclaim_count
 from model.units import PAGE, MiB
 from tests.model.actors import own_scan_of
 from tests.model.cells import FILE, given, machine, machine_of, one, reads, run, writes
@@ -176,13 +178,13 @@ def test_a_cpu_holds_charges_of_seven_groups():
     for g in range(1, 10):
         charge_pages(m, g, 64)
         refill_stock(m, g, 63)
-    assert sorted(m.cpus[0].stock_memcg) == [3, 4, 5, 6, 7, 8, 9]
+    assert sorted(cpus(m)[0].stock_memcg) == [3, 4, 5, 6, 7, 8, 9]
     assert rows["usage"][1:10].tolist() == [1, 1] + [64] * 7, "the evicted groups got theirs back"
 
 
 def test_folding_a_group_sums_its_subtree_and_leaves_its_parent():
     built = groups(a=Cgroup(), b=Cgroup(parent="a"), c=Cgroup(parent="b"))
-    m, vecs, zones = built.memory.m, built.memory.table("lruvecs"), int(built.memory.m.cfg.nr_zones)
+    m, vecs, zones = built.memory.m, built.memory.table("lruvecs"), int(geometry(built.memory.m).nr_zones)
     for g, pages in ((1, 5), (2, 7), (3, 11)):
         vecs[g * zones].lists["n"][2] = pages
     fold(m, 2)
@@ -233,9 +235,13 @@ def test_file_pages_over_memory_high_are_reclaimed():
 
 def test_memory_reclaim_frees_what_is_asked_for():
     done = run(one("6.18", machine(16), FILE, cgroups={"g": Cgroup()}), reads(range(1000)))
-    before, used = int(done.m.vm.pgsteal_direct), int(done.built.memory.table("memcgs")[1].usage)
+    before, used = int(reclaim_count(done.m).pgsteal_direct), int(done.built.memory.table("memcgs")[1].usage)
     got = proactive_reclaim(done.m, 1, 400, -1)
-    assert 400 <= got < 500 and done.m.vm.pgsteal_proactive == got and done.m.vm.pgsteal_direct == before
+    assert (
+        400 <= got < 500
+        and reclaim_count(done.m).pgsteal_proactive == got
+        and reclaim_count(done.m).pgsteal_direct == before
+    )
     assert done.built.memory.table("memcgs")[1].usage == used - got
     check.verify(done.built)
     assert proactive_reclaim(done.m, 1, 4000, -1) < 4000, "EAGAIN: there are not that many"
@@ -255,6 +261,6 @@ def test_the_killer_takes_the_largest_of_the_group():
     states = dict(zip(done.built.tasks, done.built.memory.table("tasks")["state"].tolist(), strict=True))
     assert done.metrics["oom_kill"] == done.metrics["cgroup.g.oom_kill"] == done.metrics["cgroup.g.events_oom"] == 1
     assert [name for name, state in states.items() if state == 3] == ["large"]
-    assert done.metrics["task.small.misses"] == 0 and int(done.m.clock.tasks_left) == 0
+    assert done.metrics["task.small.misses"] == 0 and int(progress(done.m).tasks_left) == 0
     last = done.built.tasks.index("largest")
     assert badness(done.m, last) == 600 + 2 and victim(done.m, 0, 0) == last

@@ -7,12 +7,16 @@ import pytest
 
 from model import check
 from model.build import Built
+from model.core.record import NONE
 from model.description import Cell, Cgroup, Disk, Region, Variant
 from model.events import exits
-from model.layout import NONE
 from model.mm import soft_tree, state, victims
 from model.mm.gfp import GFP_HIGHUSER_MOVABLE
 from model.mm.mempolicy import ALL_NODES
+from model.state.machine import cpus, geometry
+from model.state.memcg import memcg_count, memcg_settings, memcg_state
+from model.state.page import zones
+from model.state.reclaim import reclaim_count
 from model.units import MS, PAGE, KiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import (
@@ -41,7 +45,7 @@ def pair(kernel: str, host=None, *, region: Region = ANON, groups=None, **more) 
 
 def own_list(built: Built, memcg: int, zone: int, lru: int) -> list[int]:
     """Frames on a group's own list through their page_cgroups, newest first."""
-    links, vec = built.memory.table("page_cgroup"), memcg * int(built.memory.m.cfg.nr_zones) + zone
+    links, vec = built.memory.table("page_cgroup"), memcg * int(geometry(built.memory.m).nr_zones) + zone
     at, found = int(built.memory.table("lruvecs")[vec].lists[lru].head), []
     while at != NONE:
         found.append(at)
@@ -74,9 +78,9 @@ def test_page_cgroups_take_memory_from_the_machine(kernel, groups, share):
     """4096 frames of 32 B are 32 pages (0.78 %), of 16 B 16 pages (0.39 %); the zone's size and marks do not change."""
     cell = Cell(kernel=kernel, machine=machine(16), tasks={"t": given()}, cgroups={"g": Cgroup()} if groups else {})
     built, bare = machine_of(cell), machine_of(replace(cell, cgroups={}))
-    zone = built.memory.m.zones[0]
-    assert int(zone.managed) - int(zone.nr_free) == share == int(built.memory.m.vm.page_cgroup_pages)
-    assert int(zone.wmark_low) == int(bare.memory.m.zones[0].wmark_low)
+    zone = zones(built.memory.m)[0]
+    assert int(zone.managed) - int(zone.nr_free) == share == int(memcg_count(built.memory.m).page_cgroup_pages)
+    assert int(zone.wmark_low) == int(zones(bare.memory.m)[0].wmark_low)
     assert int((built.memory.table("frames")["state"] & state.KERNEL != 0).sum()) == share
     assert len(built.memory.table("page_cgroup")) == (4096 if share == 32 else 0)
 
@@ -84,7 +88,7 @@ def test_page_cgroups_take_memory_from_the_machine(kernel, groups, share):
 def test_page_cgroups_were_larger_until_2_6_38_and_lie_on_their_own_node():
     policy = {"memcg": Variant(variant="double-lru", params={"page_cgroup_bytes": 40})}
     built = machine_of(Cell(kernel="3.1", machine=machine(16, 32), tasks={"t": given()}, cgroups=TWO, policy=policy))
-    taken = [int(zone.managed) - int(zone.nr_free) for zone in built.memory.m.zones[:2]]
+    taken = [int(zone.managed) - int(zone.nr_free) for zone in zones(built.memory.m)[:2]]
     assert taken == [40, 80]
 
 
@@ -129,7 +133,7 @@ def test_nodes_of_a_group_take_turns_and_the_mask_is_refreshed_after_1024_pages(
     cell = Cell(kernel="3.1", machine=host, tasks={"t": given(READ, cgroup="a", node=1)}, cgroups=TWO)
     built = run(cell, reads(range(300))).built
     m = built.memory.m
-    m.cpus[0].n = 0
+    cpus(m)[0].n = 0
     assert int(built.memory.table("memcgs")[1].numainfo_events) == 1, "the first page of a CPU is an event"
     assert [victims.next_node(m, 1) for _ in range(3)] == [1, 1, 1]
     moved = built.memory.table("lruvecs")
@@ -151,9 +155,9 @@ def test_a_groups_place_on_the_tree_is_renewed_every_1024_pages_when_the_128_pag
     rows[1].usage = 150
     renewed = []
     for event in range(1, 2100):
-        before = int(m.clock.soft_order)
+        before = int(memcg_state(m).soft_order)
         victims.page_event(m, 1, 0)
-        if int(m.clock.soft_order) != before:
+        if int(memcg_state(m).soft_order) != before:
             renewed.append(event)
     # The fast check is due at 1, 130, 259, ...: the first one past 1 + 1024 is 1033, the first past 1033 + 1024 2065.
     assert renewed == [1, 1033, 2065]
@@ -199,7 +203,7 @@ def test_one_call_takes_a_quarter_of_the_excess_or_a_hundred_rounds(kernel, page
     assert int(lists[2].n) > taken
     assert soft_limit_reclaim(built, 1) == taken
     assert taken - 32 < excess // 4 <= taken or taken >= 3200
-    assert int(m.vm.soft_steal) == taken and int(m.vm.pgsteal_direct) == taken
+    assert int(memcg_count(m).soft_steal) == taken and int(reclaim_count(m).pgsteal_direct) == taken
     check.verify(built)
 
 
@@ -255,7 +259,7 @@ def test_a_page_of_another_group_does_not_belong_on_the_list(double):
 def one_call(kernel: str, groups: dict[str, Cgroup]) -> int:
     """What a single direct reclaim call for 32 pages takes from a machine that holds two groups' pages."""
     built = run(pair(kernel, machine(128), region=READ, groups=groups), {x: reads(range(3000)) for x in "ab"}).built
-    if built.memory.m.cfg.soft_limits:
+    if memcg_settings(built.memory.m).soft_limits:
         soft_tree.update_tree(built.memory.m, 1, 1)
     return Entered(built, 0, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, ALL_NODES).to_the_end()
 

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from model import check, registry
 from model.build import Built
+from model.core.record import NONE
 from model.description import Cell, Cgroup, Region, Variant
-from model.layout import MEMCG_BINS, MEMCG_GENS, NONE
 from model.mm.gfp import GFP_HIGHUSER_MOVABLE
 from model.mm.memcg_lru import HEAD, NOP, OLD, TAIL, YOUNG, begin_walk, go_on, rotate, soft_reclaim
 from model.mm.state import DEF_PRIORITY
 from model.mm.vmscan import begin
 from model.mm.zones import HIGHEST
 from model.policies.memcg.memcg_lru import SHRINK, outcome
+from model.state.machine import MEMCG_BINS, MEMCG_GENS, geometry, nodes
+from model.state.memcg import memcg_count, memcg_state
 from model.units import PAGE, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import ANON, ZRAM, call, given, machine, machine_of, one, reads, run, sampled, writes
@@ -36,12 +38,12 @@ def groups(count: int = 5, host=None, **more: Cgroup) -> Built:
 
 def lv_of(built: Built, name: str, nid: int = 0) -> int:
     m = built.memory.m
-    return built.cgroups.index(name) * int(m.cfg.nr_zones) + int(m.nodes[nid].first_zone)
+    return built.cgroups.index(name) * int(geometry(m).nr_zones) + int(nodes(m)[nid].first_zone)
 
 
 def place(built: Built, lv: int) -> tuple[int, int, list[int]]:
     """Generation and bin a lruvec stands in, and everybody in that bin, first to last."""
-    g, node = built.memory.table("lrugens"), built.memory.m.nodes[int(built.memory.table("lruvecs")[lv].node)]
+    g, node = built.memory.table("lrugens"), nodes(built.memory.m)[int(built.memory.table("lruvecs")[lv].node)]
     at, found = int(node.memcg_lists[g[lv].memcg_gen, g[lv].memcg_bin].head), []
     while at != NONE:
         found.append(at)
@@ -52,7 +54,7 @@ def place(built: Built, lv: int) -> tuple[int, int, list[int]]:
 def to_bin(built: Built, wanted: int) -> None:
     """Let the next random bin be this one."""
     m = built.memory.m
-    m.clock.memcg_rng = next(n for n in range(1, 10_000) if n * 48271 % (2**31 - 1) % MEMCG_BINS == wanted)
+    memcg_state(m).memcg_rng = next(n for n in range(1, 10_000) if n * 48271 % (2**31 - 1) % MEMCG_BINS == wanted)
 
 
 def test_groups_begin_old_and_each_in_the_same_bin_of_every_node():
@@ -63,7 +65,7 @@ def test_groups_begin_old_and_each_in_the_same_bin_of_every_node():
         gen, place_0, _ = place(built, lv_of(built, name))
         assert (gen, place_0) == place(built, lv_of(built, name, 1))[:2] and gen == 0
         places.add(place_0)
-    assert len(places) == MEMCG_BINS and m.nodes[0].memcg_nr.tolist() == [32, 0, 0]
+    assert len(places) == MEMCG_BINS and nodes(m)[0].memcg_nr.tolist() == [32, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -81,14 +83,14 @@ def test_where_a_group_goes(event, generation, first, segment):
         for lv in others:
             to_bin(built, 4)
             rotate(m, lv, OLD)
-    before = m.nodes[0].memcg_nr.copy()
+    before = nodes(m)[0].memcg_nr.copy()
     to_bin(built, 4)
     rotate(m, moved, event)
     gen, at, standing = place(built, moved)
     assert (gen, at) == (generation, 4) and set(others) < set(standing)
     assert standing.index(moved) == (0 if first else len(standing) - 1)
     assert built.memory.table("lrugens")[moved].memcg_seg == segment
-    assert (m.nodes[0].memcg_nr - before).tolist() == ([1, -1, 0] if event == OLD else [0, 0, 0])
+    assert (nodes(m)[0].memcg_nr - before).tolist() == ([1, -1, 0] if event == OLD else [0, 0, 0])
     check.verify(built)
 
 
@@ -97,10 +99,10 @@ def test_when_the_old_generation_is_empty_the_young_one_is_old():
     m = built.memory.m
     for turn in range(1, 5):
         for i, name in enumerate(built.cgroups):
-            assert m.nodes[0].memcg_seq == turn - 1
+            assert nodes(m)[0].memcg_seq == turn - 1
             rotate(m, lv_of(built, name), YOUNG)
-            assert m.nodes[0].memcg_nr[turn % MEMCG_GENS] == i + 1
-        assert m.nodes[0].memcg_seq == turn
+            assert nodes(m)[0].memcg_nr[turn % MEMCG_GENS] == i + 1
+        assert nodes(m)[0].memcg_seq == turn
         check.verify(built)
 
 
@@ -133,7 +135,7 @@ def test_a_walk_meets_every_old_group_once_from_a_random_bin_on():
         assert sorted(met) == list(range(22))
         begun.add(place(built, lv_of(built, built.cgroups[met[0]]))[1])
     assert len(begun) > 4
-    assert sorted(walk(built, YOUNG)) == list(range(22)) and built.memory.m.nodes[0].memcg_seq == 1
+    assert sorted(walk(built, YOUNG)) == list(range(22)) and nodes(built.memory.m)[0].memcg_seq == 1
     rotate(built.memory.m, lv_of(built, "g7"), YOUNG)
     assert len(walk(built)) == 21
 
@@ -159,9 +161,9 @@ def test_a_group_over_its_soft_limit_comes_first_once():
     m, lv = built.memory.m, lv_of(built, "g1")
     soft_reclaim(m, 2, 0)
     assert built.memory.table("lrugens")[lv].memcg_seg == HEAD and place(built, lv)[2][0] == lv
-    state = int(m.clock.memcg_rng)
+    state = int(memcg_state(m).memcg_rng)
     soft_reclaim(m, 2, 0)
-    assert m.clock.memcg_rng == state, "it is not moved again"
+    assert memcg_state(m).memcg_rng == state, "it is not moved again"
 
 
 @pytest.mark.parametrize(
@@ -241,10 +243,10 @@ def test_a_walk_of_direct_reclaim_meets_no_group_more_than_twice():
     built = run(cell, streams, check=False).built
     m = built.memory.m
     for _ in range(20):
-        visits = int(m.vm.memcg_visits)
+        visits = int(memcg_count(m).memcg_visits)
         got = Entered(built, TASK, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, 1).to_the_end()
         walks = DEF_PRIORITY + 1 - int(built.memory.table("scans")[DIRECT].priority)
-        assert got >= 32 and m.vm.memcg_visits - visits <= 2 * 11 * walks
+        assert got >= 32 and memcg_count(m).memcg_visits - visits <= 2 * 11 * walks
     check.verify(built)
 
 
@@ -255,16 +257,16 @@ def test_a_group_large_enough_for_the_first_priority_is_all_that_a_reclaimer_vis
     for _ in range(3):
         soft_reclaim(m, built.cgroups.index("g"), 0)
         to_bin(built, (place(built, lv)[1]))
-        visits = int(m.vm.memcg_visits)
+        visits = int(memcg_count(m).memcg_visits)
         got = Entered(built, TASK, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, 1).to_the_end()
-        assert got in (32, 33) and m.vm.memcg_visits - visits == 1
+        assert got in (32, 33) and memcg_count(m).memcg_visits - visits == 1
 
 
 def test_limit_reclaim_that_ages_a_group_makes_it_young_for_the_machine():
     cell = one(ERA, machine(64, swap=ZRAM), cgroups={"g": Cgroup(max=400 * PAGE), "idle": Cgroup()})
     built = run(cell, writes(np.tile(np.arange(700), 3))).built
     gen = built.memory.table("lrugens")["memcg_gen"][[lv_of(built, "g"), lv_of(built, "idle")]]
-    seq = int(built.memory.m.nodes[0].memcg_seq)
+    seq = int(nodes(built.memory.m)[0].memcg_seq)
     assert gen.tolist() == [(seq + 1) % MEMCG_GENS, seq % MEMCG_GENS]
 
 

@@ -7,6 +7,8 @@ from model.build import Built
 from model.description import Cell, Cgroup, Disk, Region, Stream, Sysctl, Task, Variant
 from model.events import touches
 from model.mm import state
+from model.state.generations import generation_settings
+from model.state.machine import geometry
 from model.units import MS, PAGE, MiB
 from tests.model.cells import ANON, ZRAM, Run, machine, mapped_frame, one, reads, run, sampled, writes
 
@@ -25,13 +27,13 @@ def below_youngest(built: Built) -> np.ndarray:
     """For every page on a list: how many generations it is below the youngest of its lruvec."""
     m, frames = built.memory.m, built.memory.table("frames")
     listed = frames[(frames["state"] & state.LRU) != 0]
-    newest = built.memory.table("lrugens")["max_seq"][listed["memcg"].astype(int) * int(m.cfg.nr_zones)]
+    newest = built.memory.table("lrugens")["max_seq"][listed["memcg"].astype(int) * int(geometry(m).nr_zones)]
     return (newest - (((listed["state"] & state.GEN_MASK) >> state.GEN_SHIFT) - 1)) % 4
 
 
 def own(done: Run):
     """The generations of the group `g`."""
-    return done.built.memory.table("lrugens")[int(done.m.cfg.nr_zones)]
+    return done.built.memory.table("lrugens")[int(geometry(done.m).nr_zones)]
 
 
 @pytest.mark.parametrize(("era", "fault", "read"), [(ONE, 0, 2), (TWO, 1, 3)])
@@ -66,7 +68,7 @@ def test_what_is_touched_all_the_time_survives_a_scan():
         flags = [int(frames["state"][pfn]) & state.WORKINGSET for pfn in pages if pfn is not None]
         assert any(flags) or era == ONE, "a second sighting makes a page part of the workingset"
         assert done.metrics["lru_gen_aged"] > 0 < done.metrics["lru_gen_leaf_young"]
-        assert done.metrics["lru_gen_walk_ns"] >= done.metrics["lru_gen_leaf_total"] * m.cfg.walk_pte
+        assert done.metrics["lru_gen_walk_ns"] >= done.metrics["lru_gen_leaf_total"] * generation_settings(m).walk_pte
     assert min(seen.values()) > 290
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from model.build import Built
+from model.core.record import NONE
 from model.description import Cgroup
-from model.layout import NONE
 from model.mm import gen_age, gen_control, gen_walk, gens, state
+from model.state.page import zones
 from model.units import MiB
 from tests.model.cells import ZRAM, machine, machine_of, one
 
@@ -118,14 +119,14 @@ def test_an_aged_lruvec_moves_its_oldest_pages_on_and_has_at_most_four_generatio
         gens.gen_add(m, 0, pfn, False)
     assert (int(g.max_seq), list(g.min_seq)) == (3, [0, 0])
     assert [int(g.pages[gen].sum()) for gen in range(4)] == [3, 0, 1, 0], "file pages at 0, the anonymous one at 2"
-    assert list(m.zones[0].nr_lru) == [0, 1, 3, 0]
+    assert list(zones(m)[0].nr_lru) == [0, 1, 3, 0]
     gen_age.inc_max_seq(m, 0, 0, 60)
     assert (int(g.max_seq), list(g.min_seq)) == (4, [1, 1])
     assert [int(g.pages[gen].sum()) for gen in range(4)] == [0, 3, 1, 0]
-    assert list(m.zones[0].nr_lru) == [1, 0, 3, 0], "what was the second youngest generation is inactive now"
+    assert list(zones(m)[0].nr_lru) == [1, 0, 3, 0], "what was the second youngest generation is inactive now"
     assert list(g.avg_total[1]) == [1, 0, 0, 0], "three protected pages of tier 0, carried over by half"
     assert not frames[22].state & state.REFERENCED
-    tail, order = int(g.lists[1, 1, int(m.zones[0].kind)].tail), []
+    tail, order = int(g.lists[1, 1, int(zones(m)[0].kind)].tail), []
     while tail != NONE:
         order.append(tail)
         tail = int(frames[tail].prev)
@@ -144,7 +145,7 @@ def test_a_kind_that_cannot_be_evicted_keeps_its_pages_and_they_turn_young():
         gen_age.inc_max_seq(m, 0, 0, 0)
         ages.append((int(g.max_seq) - gens.gen_of(int(frames[23].state))) % 4)
     assert ages == [2, 3, 0, 1]
-    assert list(m.zones[0].nr_lru) == [0, 1, 0, 0]
+    assert list(zones(m)[0].nr_lru) == [0, 1, 0, 0]
 
 
 def test_one_sighting_promotes_in_6_1_and_two_in_6_18():
@@ -159,5 +160,5 @@ def test_one_sighting_promotes_in_6_1_and_two_in_6_18():
             gens.update_gen(m, 0, 20, 3)
             assert bool(frames[20].state & state.REFERENCED) == (seen < sightings)
         assert gens.gen_of(int(frames[20].state)) == 3 == int(g.max_seq)
-        assert int(g.lists[entered, 1, int(m.zones[0].kind)].n) == 1, "it stands where it was until eviction sorts it"
+        assert int(g.lists[entered, 1, int(zones(m)[0].kind)].n) == 1, "it stands where it was until eviction sorts it"
         assert bool(frames[20].state & state.WORKINGSET) == (era == TWO)

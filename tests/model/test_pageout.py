@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from model.description import Cgroup, Disk, Region
-from model.layout import PLUG_PAGES
 from model.mm.pageout import FULL_PAGES, REQUEST_PAGES, plug, unplug
 from model.mm.state import ANON, SWAPCACHE, WRITEBACK
+from model.state.block import block_state, disks
+from model.state.reclaim import PLUG_PAGES
 from model.units import KiB, MiB
 from tests.model.actors import Entered, life
 from tests.model.cells import machine, machine_of, one, reads, run, with_swap, writes
@@ -32,11 +33,11 @@ def plugged(slots: list[int], era: str = "6.18") -> tuple[list[int], int]:
     """Pages of each request that was sent while these swap slots were plugged one by one, and what still waits."""
     built = machine_of(one(era, machine(16, **with_swap("partition", 64 * MiB))))
     m, frames = built.memory.m, built.memory.table("frames")
-    m.disks[0].most_writes[:] = 10**6  # the plug's own limits are asked for, not the queue's
+    disks(m)[0].most_writes[:] = 10**6  # the plug's own limits are asked for, not the queue's
     sizes = []
     for pfn, slot in enumerate(slots):
         frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
-        before = pages_in_flight(built), int(m.disks[0].writes)
+        before = pages_in_flight(built), int(disks(m)[0].writes)
         assert Entered(built, TASK, put, pfn).until == 0
         sizes += sent(built, *before)
     return sizes, int(built.memory.table("plugs")[TASK].n)
@@ -44,13 +45,13 @@ def plugged(slots: list[int], era: str = "6.18") -> tuple[list[int], int]:
 
 def sent(built, pages: int, requests: int) -> list[int]:
     """Pages per request sent since, on average where there were several."""
-    count = int(built.memory.m.disks[0].writes) - requests
+    count = int(disks(built.memory.m)[0].writes) - requests
     return [(pages_in_flight(built) - pages) // count] * count if count else []
 
 
 def pages_in_flight(built) -> int:
     """Pages of all requests that have been sent."""
-    return int(built.memory.table("requests")["pages"][: int(built.memory.m.clock.request_rows)].sum())
+    return int(built.memory.table("requests")["pages"][: int(block_state(built.memory.m).request_rows)].sum())
 
 
 def test_adjacent_slots_are_one_request_of_at_most_128_pages():
@@ -85,10 +86,10 @@ def test_unplugging_sends_everything_in_order():
         frames[pfn].slot, frames[pfn].state = slot + 1, ANON | SWAPCACHE | WRITEBACK
         Entered(built, TASK, put, pfn)
     plug_of_it = built.memory.table("plugs")[TASK]
-    assert (int(m.disks[0].nr_plugged), int(plug_of_it.requests)) == (2, 2)
+    assert (int(disks(m)[0].nr_plugged), int(plug_of_it.requests)) == (2, 2)
     Entered(built, TASK, sleep_over_it)
-    assert (int(m.disks[0].writes), pages_in_flight(built), int(plug_of_it.n)) == (2, 5, 0)
-    assert (int(m.disks[0].nr_plugged), int(plug_of_it.requests)) == (0, 0)
+    assert (int(disks(m)[0].writes), pages_in_flight(built), int(plug_of_it.n)) == (2, 5, 0)
+    assert (int(disks(m)[0].nr_plugged), int(plug_of_it.requests)) == (0, 0)
     ends = built.memory.table("io")["at"][:2]
     assert len(set(ends.tolist())) == 2
 
@@ -116,8 +117,8 @@ def test_neighbours_of_a_slot_are_read_in_one_request():
     done = swapped_in("3.1", blocks)
     read = int(done.metrics["pswpin"])
     assert done.metrics["swap_ra"] > 0 and read == done.metrics["pgmajfault"] + done.metrics["swap_ra"]
-    assert int(done.m.disks[0].reads) == done.metrics["pgmajfault"]
-    disk, channel = done.m.disks[0], done.built.memory.table("servers")[done.m.disks[0].channel]
+    assert int(disks(done.m)[0].reads) == done.metrics["pgmajfault"]
+    disk, channel = disks(done.m)[0], done.built.memory.table("servers")[disks(done.m)[0].channel]
     moved = read * disk.read_page_ps + done.metrics["pswpout"] * disk.write_page_ps
     assert abs(int(channel.busy_ns) - moved // 1000) <= disk.reads + disk.writes, "but for rounding of each request"
 
@@ -129,5 +130,5 @@ def test_reclaim_that_meets_only_dirty_pages_waits_for_the_flusher():
     done = run(cell, writes(range(1000)))
     assert done.metrics["outcome"] == "ok"
     assert done.metrics["nr_written"] > 700
-    assert done.metrics["nr_written"] > 8 * int(done.m.disks[0].writes)
+    assert done.metrics["nr_written"] > 8 * int(disks(done.m)[0].writes)
     assert done.metrics["elapsed_ns"] < 3_000_000_000

@@ -11,6 +11,9 @@ from model.mm.kswapd import NAP_NS
 from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
 from model.mm.swap import window as window_of
 from model.mm.swap import window_first, window_pages
+from model.state.lru import workingset_count
+from model.state.machine import nodes
+from model.state.page import zones as zones_of
 from tests.model.actors import Entered, begin_anew, kswapd_of, life
 from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one
 
@@ -59,7 +62,7 @@ def refaulted(era: str, anon: bool, distance: int, swap: bool, workingset: int =
     """A page comes back `distance` after its eviction, to lists of SIZES; (activated, workingset, machine)."""
     built = machine_of(one(era, machine(16, **({"swap": ZRAM} if swap else {}))))
     for lru, size in SIZES.items():
-        built.memory.table("lruvecs")[0].lists[lru].n = built.memory.m.zones[0].nr_lru[lru] = size
+        built.memory.table("lruvecs")[0].lists[lru].n = zones_of(built.memory.m)[0].nr_lru[lru] = size
     built.memory.table("lruvecs")[0].nonresident_age = 1000
     page = built.memory.table("frames")[100]
     page.state = ANON if anon else 0
@@ -77,7 +80,7 @@ def test_a_refault_within_the_workingset_activates(era, anon, swap, size):
         activated, _, built = refaulted(era, anon, distance, swap)
         assert activated is expected
         kind = "anon" if anon else "file"
-        vm = built.memory.m.vm
+        vm = workingset_count(built.memory.m)
         assert vm[f"workingset_refault_{kind}"] == 1
         assert vm[f"workingset_activate_{kind}"] == int(expected)
         assert built.memory.table("lruvecs")[0].nonresident_age == 1000 + int(expected)
@@ -122,7 +125,7 @@ def test_anonymous_pages_leave_a_shadow_since_5_9(era):
 @pytest.mark.parametrize("era", ["5.8", *NEW])
 def test_a_page_of_the_workingset_is_restored(era):
     activated, again, built = refaulted(era, False, 10, True, workingset=1)
-    assert activated and again and built.memory.m.vm.workingset_restore_file == 1
+    assert activated and again and workingset_count(built.memory.m).workingset_restore_file == 1
     cost = int(built.memory.table("lruvecs")[0].file_cost)
     # One page of I/O counts 32 since 6.2, and is halved because that exceeds a quarter of 73 pages.
     assert cost == {"5.8": 1, "5.15": 1, "6.18": 16}[era]
@@ -131,7 +134,7 @@ def test_a_page_of_the_workingset_is_restored(era):
 @pytest.mark.parametrize("era", ["3.15", "4.19"])
 def test_before_4_20_a_refault_is_not_known_to_be_of_the_workingset(era):
     activated, again, built = refaulted(era, False, 10, True, workingset=1)
-    assert activated and not again and built.memory.m.vm.workingset_restore_file == 0
+    assert activated and not again and workingset_count(built.memory.m).workingset_restore_file == 0
 
 
 def scan(era: str, sizes: list[int], priority: int, **fields) -> list[int]:
@@ -269,7 +272,7 @@ def test_costs_grow_by_io_and_rotation_and_halve_beyond_a_quarter_of_the_lists(
     built = machine_of(one(era, machine(16, swap=ZRAM)))
     vec = built.memory.table("lruvecs")[0]
     for lru in range(4):
-        vec.lists[lru].n = built.memory.m.zones[0].nr_lru[lru] = 500
+        vec.lists[lru].n = zones_of(built.memory.m)[0].nr_lru[lru] = 500
     vec.anon_cost, vec.file_cost = 100, 400
     call(built, "note_inactive", 0, 0, scanned, reclaimed, paged_out)
     assert (int(vec.anon_cost), int(vec.file_cost)) == ((100 + cost, 400) if cost == 0 else ((100 + cost) // 2, 200))
@@ -319,7 +322,7 @@ def end_of_run(m, nid):
 @pytest.mark.parametrize("era", ERAS)
 def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
     built = machine_of(one(era, machine(64)))
-    zones, node = built.memory.m.zones, built.memory.m.nodes[0]
+    zones, node = zones_of(built.memory.m), nodes(built.memory.m)[0]
 
     daemon = kswapd_of(built)
 
@@ -327,7 +330,7 @@ def test_kswapd_sleeps_when_any_zone_is_above_high_or_all_are(era):
         """Whether the daemon, at the end of its nap if it takes one, goes to sleep instead of starting over."""
         nap = Entered(built, daemon, end_of_run, 0)
         if nap.until:
-            assert nap.until - built.memory.m.clock.now == NAP_NS
+            assert nap.until - built.memory.m.now == NAP_NS
             nap.go_on(nap.until)
         if nap.until:
             assert nap.until == FOREVER

@@ -13,6 +13,11 @@ from model.mm.state import WRITEBACK as BEING_WRITTEN
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
 from model.mm.vmscan import own_scan
 from model.mm.wait_queue import NOPROGRESS, WRITEBACK, clear_bdi_congested, count_written
+from model.state.block import disks as disks_of
+from model.state.machine import geometry, nodes
+from model.state.memcg import oom_count
+from model.state.page import zones
+from model.state.reclaim import pageout_count, reclaim_count
 from model.units import MS, PAGE, GiB
 from tests.model.actors import Entered, begin_anew, due, kswapd_of, life, own_scan_of, waiting
 from tests.model.cells import ERAS, machine, machine_of, one, reads, run, writes
@@ -35,7 +40,7 @@ def host(era: str, disks: dict[str, Disk] | None = None, policy: dict[str, Varia
     cell = one(era, machine(64, disks=disks or HDD), Region(kind="file", disk="d"), policy=policy or {})
     built = machine_of(cell)
     assert kswapd_of(built) == KSWAPD
-    built.memory.m.clock.now = 10**9
+    built.memory.m.now = 10**9
     return built
 
 
@@ -70,7 +75,7 @@ def test_the_share_under_writeback_that_stalls_falls_with_priority(priority, wri
     """3.2: all of 32 pages at priority 12, half at 11, a quarter at 10, any at 6."""
     built = host("3.3")
     met(built, DIRECT, priority, taken=32, writeback=writeback)
-    assert built.memory.m.vm.wait_iff_congested == calls
+    assert reclaim_count(built.memory.m).wait_iff_congested == calls
 
 
 def test_a_full_queue_and_a_marked_zone_are_both_needed():
@@ -78,17 +83,17 @@ def test_a_full_queue_and_a_marked_zone_are_both_needed():
     m = built.memory.m
     every = {"taken": 32, "writeback": 32}
     assert met(built, **every) == 0
-    m.disks[0].congested = 1
+    disks_of(m)[0].congested = 1
     assert met(built, **every) == 0, "no batch was refused by a full queue yet"
     assert met(built, late_dirty=4, full=4, **every) == 10**9 + TENTH_NS
-    assert m.zones[0].reclaim_flags == ZONE_CONGESTED
+    assert zones(m)[0].reclaim_flags == ZONE_CONGESTED
     clear_bdi_congested(m, 10**9 + MS)
     assert due(built, KSWAPD) == 10**9 + MS, "a queue with room wakes it"
 
 
 def test_marks_of_a_node_and_what_they_lead_to():
     built = host("4.19")
-    zone = built.memory.m.zones[0]
+    zone = zones(built.memory.m)[0]
     assert met(built, taken=64, file=64, dirty=64, unqueued_dirty=63) == 0 and zone.reclaim_flags == 0
     assert met(built, taken=64, file=64, dirty=64, unqueued_dirty=64) == 0
     assert zone.reclaim_flags == TAIL_LRU_DIRTY
@@ -101,14 +106,14 @@ def test_thirty_two_pages_a_sleeper_end_a_wait_for_writeback():
     built = host("6.18")
     m = built.memory.m
     assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
-    node = m.nodes[0]
+    node = nodes(m)[0]
     queue = node.reclaim_wait[WRITEBACK]
     assert node.nr_throttled == 1 and waiting(built, queue) == [KSWAPD]
-    m.clock.now += 7 * MS
+    m.now += 7 * MS
     for _ in range(32):
-        count_written(m, 5, int(m.clock.now))
+        count_written(m, 5, int(m.now))
     assert waiting(built, queue) == [KSWAPD] and due(built, KSWAPD) == 10**9 + TENTH_NS
-    count_written(m, 5, int(m.clock.now))
+    count_written(m, 5, int(m.now))
     assert waiting(built, queue) == [] and due(built, KSWAPD) == 10**9 + 7 * MS
 
 
@@ -125,22 +130,22 @@ def test_nobody_wakes_before_falling_asleep():
     built = host("6.18")
     m = built.memory.m
     assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
-    m.clock.now -= 3 * MS
-    wake(m, m.nodes[0].reclaim_wait[WRITEBACK], ALL, int(m.clock.now))
+    m.now -= 3 * MS
+    wake(m, nodes(m)[0].reclaim_wait[WRITEBACK], ALL, int(m.now))
     assert due(built, KSWAPD) == 10**9
 
 
 def test_no_progress_takes_a_tick_while_most_of_what_is_reclaimable_waits_to_be_written():
     built = host("6.18")
     m = built.memory.m
-    zone, queue = m.zones[0], m.nodes[0].reclaim_wait[NOPROGRESS]
+    zone, queue = zones(m)[0], nodes(m)[0].reclaim_wait[NOPROGRESS]
     fruitless = {"priority": 1, "nr_reclaimed": 0, "nr_scanned": 100}
     zone.nr_lru[2], zone.nr_file_dirty, zone.nr_writeback = 1000, 300, 200
     assert after_a_pass(built, DIRECT, **fruitless) == 0, "half of it is clean"
     zone.nr_writeback = 201
-    assert after_a_pass(built, DIRECT, **fruitless) == 10**9 + 10**9 // m.cfg.hz
+    assert after_a_pass(built, DIRECT, **fruitless) == 10**9 + 10**9 // geometry(m).hz
     assert waiting(built, queue) == [DIRECT]
-    m.clock.now += 1000
+    m.now += 1000
     assert after_a_pass(built, KSWAPD, **{**fruitless, "nr_reclaimed": 13}) == 0
     assert waiting(built, queue) == [] and due(built, DIRECT) == 10**9 + 1000, "progress wakes them all"
 
@@ -176,9 +181,9 @@ def asked(
     built, (pfn,) = with_dirty_pages(era, who, [0], policy)
     m, page = built.memory.m, built.memory.table("frames")[pfn]
     page.state |= state
-    m.zones[0].reclaim_flags = flags
+    zones(m)[0].reclaim_flags = flags
     for name, value in disk.items():
-        m.disks[0][name] = value
+        disks_of(m)[0][name] = value
     scan(built, who, priority=priority)
     reclaim = Entered(built, who, "pageout_file", pfn, own_scan_of(who))
     return bool(page.state & BEING_WRITTEN), reclaim.answer, built
@@ -191,7 +196,7 @@ def with_dirty_pages(
     region = Region(kind="file", access="read", disk="d")
     built = run(one(era, machine(64, disks=HDD), region, policy=policy or {}), writes(pages)).built
     if who == KSWAPD:
-        begin_anew(built, who, built.memory.m.nodes[0].kswapd_wait)
+        begin_anew(built, who, nodes(built.memory.m)[0].kswapd_wait)
     found = [int(built.memory.table("cache")[page]) - 1 for page in pages]
     assert all(state & (DIRTY | BEING_WRITTEN) == DIRTY for state in built.memory.table("frames")["state"][found])
     return built, found
@@ -200,7 +205,7 @@ def with_dirty_pages(
 def test_in_3_1_everybody_writes_unless_the_queue_is_full():
     assert asked("3.1", DIRECT)[:2] == (True, KEEP) and asked("3.1", KSWAPD)[0]
     written, verdict, built = asked("3.1", DIRECT, congested=1)
-    assert (written, verdict) == (False, KEEP) and built.memory.m.vm.nr_vmscan_write == 0
+    assert (written, verdict) == (False, KEEP) and pageout_count(built.memory.m).nr_vmscan_write == 0
     assert scan(built, DIRECT).batch_stat.late_congested == 1
     assert asked("3.1", KSWAPD, congested=1)[0]
 
@@ -209,13 +214,13 @@ def test_in_3_1_everybody_writes_unless_the_queue_is_full():
 def test_file_systems_answer_as_they_like_and_are_counted_all_the_same(reply, direct, kswapd):
     for who, writes_it in ((DIRECT, direct), (KSWAPD, kswapd)):
         written, _, built = asked("3.1", who, writepage=reply)
-        assert written == writes_it and built.memory.m.vm.nr_vmscan_write == 1
+        assert written == writes_it and pageout_count(built.memory.m).nr_vmscan_write == 1
 
 
 def test_in_3_3_kswapd_alone_writes_from_priority_nine_down():
     assert not asked("3.3", DIRECT, 1)[0] and not asked("3.3", KSWAPD, 10)[0]
     assert asked("3.3", KSWAPD, 9)[:2] == (True, KEEP)
-    assert asked("3.3", DIRECT)[2].memory.m.vm.nr_vmscan_immediate_reclaim == 1
+    assert pageout_count(asked("3.3", DIRECT)[2].memory.m).nr_vmscan_immediate_reclaim == 1
 
 
 def test_the_last_patch_of_2011_kept_kswapd_from_writing_too():
@@ -225,14 +230,14 @@ def test_the_last_patch_of_2011_kept_kswapd_from_writing_too():
 
 def test_who_asked_for_a_page_to_be_written_is_counted():
     for who, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
-        vm = asked("3.1", who)[2].memory.m.vm
-        assert (int(vm.writepage_file_kswapd), int(vm.writepage_file_direct)) == counts
+        count = pageout_count(asked("3.1", who)[2].memory.m)
+        assert (int(count.writepage_file_kswapd), int(count.writepage_file_direct)) == counts
 
 
 def test_kswapd_sends_what_is_in_its_plug_and_sleeps_over_a_full_queue():
     built, (first, second) = with_dirty_pages("3.1", KSWAPD, [0, 9])
-    m, plug, disk = built.memory.m, built.memory.table("plugs")[KSWAPD], built.memory.m.disks[0]
-    room, now, page = int(disk.nr_allocated), int(m.clock.now), built.memory.table("frames")[second]
+    m, plug, disk = built.memory.m, built.memory.table("plugs")[KSWAPD], disks_of(built.memory.m)[0]
+    room, now, page = int(disk.nr_allocated), int(m.now), built.memory.table("frames")[second]
     scan(built, KSWAPD, priority=12)
     assert Entered(built, KSWAPD, "pageout_file", first, own_scan_of(KSWAPD)).answer == KEEP
     assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (1, 1, room)
@@ -240,14 +245,14 @@ def test_kswapd_sends_what_is_in_its_plug_and_sleeps_over_a_full_queue():
     reclaim = Entered(built, KSWAPD, "pageout_file", second, own_scan_of(KSWAPD))
     assert reclaim.until and waiting(built, disk.room) == [KSWAPD]
     assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (0, 0, (1 << 20) + 1), "nothing waits with it"
-    asleep = int(m.clock.now)
+    asleep = int(m.now)
     wake_for_request(m, 0, asleep + 5 * MS)
     assert reclaim.go_on(asleep + 5 * MS) and waiting(built, disk.room) == [KSWAPD], "it looks again"
     disk.nr_allocated = room
     wake_for_request(m, 0, asleep + 7 * MS)
     assert reclaim.go_on(asleep + 7 * MS) == 0 and reclaim.answer == KEEP and page.state & BEING_WRITTEN
     assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (1, 1, room)
-    assert m.vm.reclaim_queue_ns == 7 * MS and asleep - now < MS
+    assert pageout_count(m).reclaim_queue_ns == 7 * MS and asleep - now < MS
 
 
 def test_since_4_11_kswapd_writes_what_it_meets_twice_on_a_node_full_of_dirty_pages():
@@ -265,15 +270,15 @@ def test_in_6_18_nobody_writes():
 def test_a_sleeper_that_is_killed_wakes_once_and_leaves_its_queue():
     built = host("6.18")
     m = built.memory.m
-    zone, queue = m.zones[0], m.nodes[0].reclaim_wait[NOPROGRESS]
+    zone, queue = zones(m)[0], nodes(m)[0].reclaim_wait[NOPROGRESS]
     zone.nr_lru[2], zone.nr_file_dirty = 1000, 600
     scan(built, DIRECT, priority=1, nr_reclaimed=0, nr_scanned=100)
     reclaim = Entered(built, DIRECT, "throttle_pass", own_scan_of(DIRECT), 0)
-    assert reclaim.until == 10**9 + 10**9 // m.cfg.hz and waiting(built, queue) == [DIRECT]
+    assert reclaim.until == 10**9 + 10**9 // geometry(m).hz and waiting(built, queue) == [DIRECT]
     built.memory.table("pte")[0] = 1  # it has something to lose
-    m.clock.now += 1000
+    m.now += 1000
     kill_largest(m)
-    assert m.vm.oom_kill == 1 and due(built, DIRECT) == 10**9 + 1000
+    assert oom_count(m).oom_kill == 1 and due(built, DIRECT) == 10**9 + 1000
     assert reclaim.go_on(10**9 + 1000) == 0 and waiting(built, queue) == []
     before = due(built, DIRECT)
     wake(m, queue, ALL, 10**9 + 2000)

@@ -8,7 +8,8 @@ import pytest
 from model import registry
 from model.build import CORE_HOOKS, DEFAULT_HOOKS, SLAB_HOOKS
 from model.description import Variant
-from model.jit import HOOKS, Hook
+from model.hooks import HOOK_INDEX, HOOKS
+from model.jit import Hook
 from tests.model.cells import machine, machine_of, one
 
 ALL = [(axis, name) for axis in registry.axes() for name in registry.variants(axis)]
@@ -69,7 +70,7 @@ def test_an_era_chooses_on_every_axis_and_fills_every_setting(era):
     assert {axis: variant.variant for axis, variant in cell.policy.items()} == registry.eras()[era].policy
     assert registry.resolve(cell) == cell, "resolving twice changes nothing"
     built = machine_of(one(era, machine(16)))
-    unbound = {name for name, address in zip(HOOKS, built.memory.m.hooks, strict=False) if not int(address)}
+    unbound = {name for name, slot in HOOK_INDEX.items() if not int(built.memory.m.hooks[slot])}
     assert unbound == {hook.name for hook in SLAB_HOOKS}, "those of slab caches, which this cell has none of"
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from model.description import Cgroup
+from model.state.machine import node_count
+from model.state.slab import slab_count, slab_state
 from tests.model.cells import given, reads
 from tests.model.slab_cells import FORMULAS, grown, names, press, put_off
 
@@ -21,7 +23,7 @@ def refuse(done, variant: str, calls: int, scanned: int = 2000) -> None:
 def test_callers_that_may_not_enter_file_systems_put_their_work_off(variant: str):
     done = grown(variant, CACHE)
     refuse(done, variant, 50)
-    assert done.m.vm.shrink_refused >= 50 and put_off(done) > CACHE // 4
+    assert slab_count(done.m).shrink_refused >= 50 and put_off(done) > CACHE // 4
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,10 @@ def test_two_callers_of_3_0_at_once_do_the_same_work_and_later_ones_do_not():
     for gap in (50, 5_000):
         done = grown("single-callback", CACHE)
         done.built.memory.table("deferred")[0] = 4_000
-        done.m.clock.now = 10**9
+        done.m.now = 10**9
         first = press(done, "single-callback", actor=1)
-        done.m.clock.now = 10**9 + gap
-        freed[gap] = (first, press(done, "single-callback", actor=2), int(done.m.vm.shrink_raced))
+        done.m.now = 10**9 + gap
+        freed[gap] = (first, press(done, "single-callback", actor=2), int(slab_count(done.m).shrink_raced))
     assert freed[50][0] == freed[5_000][0] >= 3_900
     assert freed[50][1] >= 3_900 and freed[50][2] >= 1, "the second saw the count from before the first"
     assert freed[5_000][1] < 300 and freed[5_000][2] == 0
@@ -73,7 +75,7 @@ def test_work_put_back_at_once_is_lost_in_3_0_and_kept_in_3_1():
         for gap in (50, 5_000):
             done = grown(variant, CACHE)
             for actor in range(4):
-                done.m.clock.now = 10**9 + gap * actor
+                done.m.now = 10**9 + gap * actor
                 press(done, variant, scanned=400, nofs=True, actor=actor)
             left[variant, gap] = put_off(done)
     assert left["single-callback", 50] < left["single-callback", 5_000]
@@ -85,10 +87,10 @@ def test_pressure_on_one_node_evicts_the_others_caches_before_3_12(variant: str,
     """All objects live on node 1; node 0 is the one short of memory."""
     tasks = {"t": given(*names("node", objects=CACHE), node=1)}
     done = grown(variant, CACHE, mib=(64, 64), tasks=tasks)
-    assert done.m.nodes[1].vm.nr_slab_pages == CACHE // 16 and done.m.nodes[0].vm.nr_slab_pages == 0
+    assert node_count(done.m)[1].nr_slab_pages == CACHE // 16 and node_count(done.m)[0].nr_slab_pages == 0
     freed = press(done, variant, node=0, priority=2, scanned=8000)
     assert (freed > 0) is spills
-    assert bool(done.m.nodes[1].vm.slab_pages_freed_here > 0) is spills
+    assert bool(node_count(done.m)[1].slab_pages_freed_here > 0) is spills
     assert spills or press(done, variant, node=1, priority=2, scanned=8000) > 0
 
 
@@ -117,7 +119,7 @@ def test_the_last_priority_asks_for_twice_the_cache(variant: str):
     """Everything scanned, priority 0: percentages of a cache end in all of it, whatever it is worth."""
     done = grown(variant, CACHE)
     assert press(done, variant, priority=0, scanned=10**9) >= CACHE - 128
-    assert done.m.vm.slabs_scanned >= CACHE - 128
+    assert slab_count(done.m).slabs_scanned >= CACHE - 128
 
 
 @pytest.mark.parametrize(
@@ -128,10 +130,10 @@ def test_the_last_priority_asks_for_twice_the_cache(variant: str):
 def test_a_mount_stops_all_shrinking_until_6_7(variant: str, params: dict[str, bool], contended: int, monkeypatch):
     monkeypatch.setitem(FORMULAS, variant, (FORMULAS[variant][0], params))
     done = grown(variant, CACHE)
-    done.m.clock.shrinkers_busy_until = done.m.clock.now + 10**6
+    slab_state(done.m).shrinkers_busy_until = done.m.now + 10**6
     freed = press(done, variant, priority=0, scanned=10**9)
-    assert done.m.vm.shrink_contended == contended and (freed == 0) is bool(contended)
-    done.m.clock.now += 10**6
+    assert slab_count(done.m).shrink_contended == contended and (freed == 0) is bool(contended)
+    done.m.now += 10**6
     assert press(done, variant, priority=0, scanned=10**9) > 0 or freed
 
 
@@ -140,4 +142,4 @@ def test_refusals_leave_other_caches_alone(variant: str):
     """A cache without a file system shrinks for GFP_NOFS callers too."""
     done = grown(variant, CACHE, cache={"filesystem": False})
     assert press(done, variant, priority=2, scanned=8000, nofs=True) > 0
-    assert done.m.vm.shrink_refused == 0
+    assert slab_count(done.m).shrink_refused == 0

@@ -20,8 +20,12 @@ from model.core.sleep import ALL, FOREVER, cond_resched, resume, sleep_until, wa
 from model.description import Cell, Disk, Region, Stream, Task
 from model.events import FSYNC, OP_SHIFT
 from model.guard import ModelError
-from model.jit import actors, intrinsic, kernel
+from model.jit import intrinsic, kernel
 from model.mm.state import ASLEEP_IN_INTERRUPT
+from model.state.actor import actors
+from model.state.actor import stacks as stacks_of
+from model.state.actor import turn as turn_of
+from model.state.reclaim import congestion
 from model.units import MS
 from tests.model.actors import Entered, asleep_until, due, go_on, life, put, waiting, word
 from tests.model.cells import given, machine, machine_of, reads, run, writes
@@ -36,21 +40,21 @@ def crowd(count: int = 3) -> Built:
     tasks = {"t": Task(stream=stream, memory=(Region(),), count=count)}
     built = machine_of(Cell(kernel="6.18", machine=machine(64), tasks=tasks), 1)
     built.memory.table("runqueue")[:] = NEVER
-    built.memory.m.clock.now = 10**9
+    built.memory.m.now = 10**9
     return built
 
 
 @life
 def wait_once(m, timeout):
     """Wait for a congested queue; how long it slept goes into the actor's `index`."""
-    actors(m)[m.clock.actor].index = wait(m, m.congestion, timeout)
+    actors(m)[turn_of(m).actor].index = wait(m, congestion(m), timeout)
     return 0
 
 
 @life
 def pause(m, ns):
     """Sleep for so long."""
-    sleep_until(m, m.clock.now + ns)
+    sleep_until(m, m.now + ns)
     return 0
 
 
@@ -58,8 +62,8 @@ def pause(m, ns):
 def three_parts(m, ns):
     """Work in three parts of so long, each letting others run after it."""
     for part in range(1, 4):
-        m.clock.now += ns
-        actors(m)[m.clock.actor].index = part
+        m.now += ns
+        actors(m)[turn_of(m).actor].index = part
         cond_resched(m)
     return 0
 
@@ -68,7 +72,7 @@ def asleep_in_turn(built: Built, timeout: int = FOREVER) -> list[Entered]:
     """Every task waits, each 10 ns after the one before it."""
     found = []
     for t in range(len(built.tasks)):
-        built.memory.m.clock.now = 10**9 + 10 * t
+        built.memory.m.now = 10**9 + 10 * t
         found.append(Entered(built, t, wait_once, timeout))
     return found
 
@@ -76,14 +80,14 @@ def asleep_in_turn(built: Built, timeout: int = FOREVER) -> list[Entered]:
 def test_who_has_waited_longest_wakes_first_and_so_many_wake_as_were_asked_for():
     built = crowd(4)
     m, sleepers = built.memory.m, asleep_in_turn(built)
-    assert waiting(built, m.congestion) == [0, 1, 2, 3] and {s.until for s in sleepers} == {FOREVER}
-    assert wake(m, m.congestion, 2, 10**9 + 50) == 2
-    assert waiting(built, m.congestion) == [2, 3]
+    assert waiting(built, congestion(m)) == [0, 1, 2, 3] and {s.until for s in sleepers} == {FOREVER}
+    assert wake(m, congestion(m), 2, 10**9 + 50) == 2
+    assert waiting(built, congestion(m)) == [2, 3]
     assert [s.until - 10**9 for s in sleepers[:2]] == [50, 50] and sleepers[2].until == FOREVER
     assert [s.go_on(10**9 + 50) for s in sleepers[:2]] == [0, 0]
     assert built.memory.table("actors")["index"][:2].tolist() == [50, 40], "how long they slept"
-    assert wake(m, m.congestion, ALL, 10**9 + 60) == 2 and wake(m, m.congestion, ALL, 10**9 + 60) == 0
-    assert waiting(built, m.congestion) == []
+    assert wake(m, congestion(m), ALL, 10**9 + 60) == 2 and wake(m, congestion(m), ALL, 10**9 + 60) == 0
+    assert waiting(built, congestion(m)) == []
 
 
 def test_a_wait_ends_with_its_timeout_and_leaves_the_queue_in_order():
@@ -91,17 +95,17 @@ def test_a_wait_ends_with_its_timeout_and_leaves_the_queue_in_order():
     m = built.memory.m
     first, second, third = asleep_in_turn(built, 1000)
     assert (first.until, second.until, third.until) == (10**9 + 1000, 10**9 + 1010, 10**9 + 1020)
-    assert second.go_on(second.until) == 0 and waiting(built, m.congestion) == [0, 2]
-    assert first.go_on(10**9 + 1011) == 0 and waiting(built, m.congestion) == [2]
-    assert third.go_on(third.until) == 0 and waiting(built, m.congestion) == []
+    assert second.go_on(second.until) == 0 and waiting(built, congestion(m)) == [0, 2]
+    assert first.go_on(10**9 + 1011) == 0 and waiting(built, congestion(m)) == [2]
+    assert third.go_on(third.until) == 0 and waiting(built, congestion(m)) == []
     assert built.memory.table("actors")["index"][:3].tolist() == [1011, 1000, 1000]
-    assert wake(m, m.congestion, ALL, 10**9 + 2000) == 0 and due(built, 0) == NEVER
+    assert wake(m, congestion(m), ALL, 10**9 + 2000) == 0 and due(built, 0) == NEVER
 
 
 def test_who_is_woken_before_its_timeout_runs_then_and_only_then():
     built = crowd(1)
     (sleeper,) = asleep_in_turn(built, 1000)
-    assert wake(built.memory.m, built.memory.m.congestion, 1, 10**9 + 400) == 1
+    assert wake(built.memory.m, congestion(built.memory.m), 1, 10**9 + 400) == 1
     assert sleeper.until == 10**9 + 400 and sleeper.go_on(sleeper.until) == 0
     assert built.memory.table("actors")[0].index == 400 and due(built, 0) == NEVER
 
@@ -113,7 +117,7 @@ def test_nobody_wakes_before_it_fell_asleep(by_queue):
     m = built.memory.m
     (sleeper,) = asleep_in_turn(built)
     if by_queue:
-        wake(m, m.congestion, ALL, 10**9 - 5000)
+        wake(m, congestion(m), ALL, 10**9 - 5000)
     else:
         wake_actor(m, 0, 10**9 - 5000)
     assert sleeper.until == 10**9
@@ -124,8 +128,8 @@ def test_who_is_woken_for_another_reason_leaves_the_queue():
     m = built.memory.m
     first, second = asleep_in_turn(built)
     wake_actor(m, 0, 10**9 + 30)
-    assert waiting(built, m.congestion) == [0, 1], "until it runs"
-    assert first.go_on(first.until) == 0 and waiting(built, m.congestion) == [1] and second.until == FOREVER
+    assert waiting(built, congestion(m)) == [0, 1], "until it runs"
+    assert first.go_on(first.until) == 0 and waiting(built, congestion(m)) == [1] and second.until == FOREVER
 
 
 def in_order(built: Built) -> list[tuple[int, int]]:
@@ -164,19 +168,19 @@ def test_sleep_is_not_counted_as_work():
     assert built.memory.table("actors")[0].slept == 900, "until it ran again"
 
 
-@pytest.mark.parametrize("asleep", [lambda m: sleep_until(m, 5), lambda m: wait(m, m.congestion, 5), cond_resched])
+@pytest.mark.parametrize("asleep", [lambda m: sleep_until(m, 5), lambda m: wait(m, congestion(m), 5), cond_resched])
 def test_kernel_code_on_nobodys_stack_must_not_sleep(asleep):
     """A completion's, say: the machine stops with a message instead of losing the engine."""
     built = crowd(1)
     asleep(built.memory.m)
-    assert built.memory.m.clock.broken == ASLEEP_IN_INTERRUPT
+    assert built.memory.m.broken == ASLEEP_IN_INTERRUPT
 
 
 @kernel
 def _leaf(m, x):
     y = 3 * x + 1
     half = x * 0.5
-    sleep_until(m, m.clock.now + 7 + x % 5)
+    sleep_until(m, m.now + 7 + x % 5)
     return y + x + int(2 * half)
 
 
@@ -184,7 +188,7 @@ def _leaf(m, x):
 def _branch(m, x):
     a, b, c, d = x + 1, 2 * x, x - 3, x ^ 0x55
     e = _leaf(m, a)
-    sleep_until(m, m.clock.now + 1 + x % 3)
+    sleep_until(m, m.now + 1 + x % 3)
     f = _leaf(m, c)
     return a * b + c * d + e - f
 
@@ -197,13 +201,13 @@ def branch(x: int) -> int:
 @life
 def with_locals(m, number):
     """Sleep three calls deep, then tell what became of the locals."""
-    actors(m)[m.clock.actor].index = _branch(m, number)
+    actors(m)[turn_of(m).actor].index = _branch(m, number)
     return 0
 
 
 @kernel
 def _everybody(m, count, now):
-    m.clock.now = now
+    m.now = now
     for who in range(count):
         resume(m, who)
 
@@ -219,7 +223,7 @@ def test_ten_thousand_tasks_asleep_at_once_keep_their_locals_and_little_memory()
     if sys.platform.startswith("linux"):
         assert 0 < resident(built.stacks) < 64
     _everybody(m, count, 10**9 + 300)
-    assert (rows["stack"] == 0).all() and m.stacks.spare == len(built.memory.table("spare_stacks"))
+    assert (rows["stack"] == 0).all() and stacks_of(m).spare == len(built.memory.table("spare_stacks"))
     assert rows["index"].tolist() == [branch(x) for x in range(count)]
 
 
@@ -240,10 +244,10 @@ def descend(m, depth):
     top, found = place + (depth + 1) * FRAME, 0
     for i in range(depth + 1):
         put(top - (i + 1) * FRAME, i)
-    sleep_until(m, m.clock.now + 1)
+    sleep_until(m, m.now + 1)
     for i in range(depth + 1):
         found += word(top - (i + 1) * FRAME)
-    actors(m)[m.clock.actor].index = found
+    actors(m)[turn_of(m).actor].index = found
     return 0
 
 
@@ -330,12 +334,12 @@ def test_aarch64_restores_what_it_saves_and_starts_with_what_prepare_left():
 
 def test_a_done_actor_begins_anew_and_gives_its_stack_back():
     built = crowd(2)
-    spare = int(built.memory.m.stacks.spare)
+    spare = int(stacks_of(built.memory.m).spare)
     for at in (10**9, 10**9 + 5000):
-        built.memory.m.clock.now = at
+        built.memory.m.now = at
         pausing = Entered(built, 1, pause, 1000)
-        assert built.memory.m.stacks.spare == spare - 1 and asleep_until(built, 1) == at + 1000
-        assert pausing.go_on(at + 1000) == 0 and built.memory.m.stacks.spare == spare
+        assert stacks_of(built.memory.m).spare == spare - 1 and asleep_until(built, 1) == at + 1000
+        assert pausing.go_on(at + 1000) == 0 and stacks_of(built.memory.m).spare == spare
 
 
 def test_a_task_asleep_when_time_is_up_has_run_until_then():

@@ -13,6 +13,9 @@ from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Samplin
 from model.events import FSYNC, OP_SHIFT
 from model.mm.oom import kill_largest
 from model.mm.state import KILLED, LOCKED
+from model.state.block import disks
+from model.state.machine import nodes
+from model.state.reclaim import congestion
 from model.units import MB_S, MS, PAGE, GiB, MiB
 from tests.model.actors import asleep_until, due, waiting
 from tests.model.cells import given, reads, run, writes
@@ -32,7 +35,7 @@ def in_page_waits(built: Built) -> bool:
 
 
 def for_request(built: Built) -> bool:
-    return waits_in(built, built.memory.m.disks[0].room)
+    return waits_in(built, disks(built.memory.m)[0].room)
 
 
 def for_data(built: Built) -> bool:
@@ -46,14 +49,14 @@ def in_dirty_pause(built: Built) -> bool:
 
 
 def over_reclaim(built: Built) -> bool:
-    queues = [built.memory.m.congestion, *built.memory.m.nodes[0].reclaim_wait]
+    queues = [congestion(built.memory.m), *nodes(built.memory.m)[0].reclaim_wait]
     return any(waits_in(built, queue) for queue in queues)
 
 
 def over_high(built: Built) -> bool:
     """Asleep in no queue for long, with its group over memory.high."""
     group = built.memory.table("memcgs")[1]
-    long = asleep_until(built, VICTIM) > built.memory.m.clock.now + 5 * MS
+    long = asleep_until(built, VICTIM) > built.memory.m.now + 5 * MS
     return bool(long and not built.memory.table("actors")[VICTIM].waits and group.usage > group.memory_high)
 
 
@@ -140,10 +143,10 @@ def test_who_is_killed_in_its_sleep_wakes_at_once_and_frees_what_it_holds(where)
         if not killed and asleep_until(built, VICTIM) and sleep.asleep(built):
             kill_largest(m)
             assert built.memory.table("tasks")["killed"].tolist() == [1, 0]
-            assert due(built, VICTIM) == max(int(m.clock.now), int(built.memory.table("actors")[VICTIM].since))
+            assert due(built, VICTIM) == max(int(m.now), int(built.memory.table("actors")[VICTIM].since))
             check.verify(built)
-            killed.append(int(m.clock.now))
-        return bool(built.memory.table("tasks")[VICTIM].state == KILLED), int(m.clock.now)
+            killed.append(int(m.now))
+        return bool(built.memory.table("tasks")[VICTIM].state == KILLED), int(m.now)
 
     bystander = np.tile(np.concatenate([writes(range(200)), reads(range(256, 400))]), 30)
     done = run(sleep.cell, {"a": sleep.events, "b": bystander}, probe=kill)
@@ -153,7 +156,7 @@ def test_who_is_killed_in_its_sleep_wakes_at_once_and_frees_what_it_holds(where)
     assert task.state == KILLED and not built.memory.table("actors")[VICTIM].stack
     assert not built.memory.table("pte")[int(task.pte_start) : int(task.pte_start + task.npages)].any()
     assert not built.memory.table("actors")[VICTIM].waits and built.memory.table("plugs")[VICTIM].n == 0
-    assert not m.nodes[0].nr_throttled and not (built.memory.table("frames")["pins"] > 0).any()
-    queues = [m.congestion, *m.nodes[0].reclaim_wait, m.disks[0].room, *built.memory.table("page_waits")]
+    assert not nodes(m)[0].nr_throttled and not (built.memory.table("frames")["pins"] > 0).any()
+    queues = [congestion(m), *nodes(m)[0].reclaim_wait, disks(m)[0].room, *built.memory.table("page_waits")]
     assert not any(VICTIM in waiting(built, queue) for queue in queues)
     check.verify(built)

@@ -12,6 +12,11 @@ from model.build import Built
 from model.description import Cell, Cgroup, Disk, Link, Machine, Node, Region, Sampling, SwapTarget, Sysctl
 from model.events import FSYNC, OP_SHIFT
 from model.mm.state import KILLED
+from model.state.actor import stacks
+from model.state.block import disks as disks_of
+from model.state.machine import geometry
+from model.state.machine import nodes as nodes_of
+from model.state.reclaim import congestion
 from model.units import MS, PAGE, GiB, MiB
 from tests.model.actors import waiting
 from tests.model.cells import ERAS, GENERATIONS, run
@@ -80,7 +85,7 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
 
 def few_requests(built: Built) -> None:
     """Two requests are all that a queue takes."""
-    for disk in built.memory.m.disks[: len(built.disks)]:
+    for disk in disks_of(built.memory.m)[: len(built.disks)]:
         disk.nr_requests = min(int(disk.nr_requests), 2)
         disk.most_writes[:] = np.minimum(disk.most_writes, 2)
 
@@ -90,9 +95,11 @@ def sleepers(built: Built) -> int:
     m, rows = built.memory.m, built.memory.table("actors")
     page_waits = built.memory.table("page_waits")
     few_requests(built)
-    nodes = [queue for node in m.nodes[: int(m.cfg.nr_nodes)] for queue in (node.kswapd_wait, *node.reclaim_wait)]
+    nodes = [
+        queue for node in nodes_of(m)[: int(geometry(m).nr_nodes)] for queue in (node.kswapd_wait, *node.reclaim_wait)
+    ]
     queues = [
-        m.congestion, *nodes, *(disk.room for disk in m.disks[: len(built.disks)]),
+        congestion(m), *nodes, *(disk.room for disk in disks_of(m)[: len(built.disks)]),
         *page_waits[page_waits["first"] > 0],
         *built.memory.table("files")["written"], *built.memory.table("wbs")["dwork"],
     ]  # fmt: skip
@@ -101,7 +108,7 @@ def sleepers(built: Built) -> int:
     assert len(set(everyone)) == len(everyone) == int(rows["waits"].sum()), "nobody waits twice"
     assert (rows["stack"][everyone] > 0).all() and (rows["waits"][everyone] == 1).all()
     taken = rows["stack"][rows["stack"] > 0]
-    assert len(set(taken.tolist())) == len(taken) == len(rows) - int(m.stacks.spare), "a stack each"
+    assert len(set(taken.tolist())) == len(taken) == len(rows) - int(stacks(m).spare), "a stack each"
     return int((rows["stack"][: len(built.tasks)] > 0).sum())
 
 

@@ -6,6 +6,8 @@ from model.build import Built
 from model.description import Cell, Disk, Machine, Node, Region, Stream, SwapTarget, Task
 from model.mm.state import ACTIVE_ANON, INACTIVE_ANON
 from model.mm.throttle import TENTH_NS
+from model.state.page import zones
+from model.state.writeback import dirty_settings, writeback_count
 from model.units import GiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import call, machine_of, run
@@ -40,7 +42,7 @@ def test_with_no_swap_or_too_little_somebody_is_killed(era, swap):
 def host(era: str) -> Built:
     """A machine before its first event; task 0 is about to reclaim, at time one second."""
     built = machine_of(swapping(era, 1))
-    built.memory.m.clock.now = 10**9
+    built.memory.m.now = 10**9
     return built
 
 
@@ -56,18 +58,18 @@ def test_more_than_a_tenth_above_the_threshold_under_writeback_puts_reclaimers_t
     """throttle_vm_writeout, to 4.8; pages of swap count."""
     built = host(era)
     m = built.memory.m
-    m.zones[0].nr_free, m.zones[0].nr_lru[ACTIVE_ANON] = 1000, 2000
-    m.cfg.totalreserve = 0
+    zones(m)[0].nr_free, zones(m)[0].nr_lru[ACTIVE_ANON] = 1000, 2000
+    dirty_settings(m).totalreserve = 0
     dirtyable = 3001 if era in ("3.1", "3.3") else 1001
     built.memory.table("wb_domains")[0].dirty_limit = 0
-    m.vm.nr_writeback = dirtyable // 5 + dirtyable // 5 // 10
+    writeback_count(m).nr_writeback = dirtyable // 5 + dirtyable // 5 // 10
     assert throttled(built, "throttle_node", DIRECT).until == 0
-    m.vm.nr_writeback += 1
+    writeback_count(m).nr_writeback += 1
     reclaim = throttled(built, "throttle_node", DIRECT)
     assert reclaim.until == (10**9 + TENTH_NS if sleeps else 0)
     if sleeps:
         assert reclaim.go_on(10**9 + TENTH_NS) == 10**9 + 2 * TENTH_NS, "it looks again when it wakes"
-        m.vm.nr_writeback -= 1
+        writeback_count(m).nr_writeback -= 1
         assert reclaim.go_on(10**9 + 2 * TENTH_NS) == 0
 
 
@@ -75,9 +77,9 @@ def test_the_smoothed_limit_counts_since_3_5():
     built = host("3.15")
     m = built.memory.m
     built.memory.table("wb_domains")[0].dirty_limit = 3000
-    m.vm.nr_writeback = 3300
+    writeback_count(m).nr_writeback = 3300
     assert throttled(built, "throttle_node", DIRECT).until == 0
-    m.vm.nr_writeback = 3301
+    writeback_count(m).nr_writeback = 3301
     assert throttled(built, "throttle_node", DIRECT).until
 
 
@@ -86,16 +88,16 @@ def test_an_allocation_waits_while_half_of_what_is_reclaimable_is_being_written(
     """should_reclaim_retry, 4.7 to 5.15."""
     built = host(era)
     m = built.memory.m
-    m.zones[0].nr_lru[ACTIVE_ANON], m.zones[0].nr_writeback = 1000, 500
+    zones(m)[0].nr_lru[ACTIVE_ANON], zones(m)[0].nr_writeback = 1000, 500
     assert throttled(built, "throttle_retry", 0, 1).until == 0
-    m.zones[0].nr_writeback = 501
+    zones(m)[0].nr_writeback = 501
     assert throttled(built, "throttle_retry", 0, 0).until == 0, "the last round gave something"
     assert throttled(built, "throttle_retry", 0, 1).until == (10**9 + TENTH_NS if sleeps else 0)
 
 
 def test_an_allocation_tries_again_while_reclaim_could_lift_a_zone_above_min():
     built = host("4.19")
-    zone = built.memory.m.zones[0]
+    zone = zones(built.memory.m)[0]
     zone.nr_free, zone.nr_lru[ACTIVE_ANON] = 0, int(zone.wmark_min) + int(zone.reserve[3]) + 1
     assert [call(built, "retry_zone", 0, fruitless, 1) for fruitless in (0, 1, 16, 17)] == [1, 1, 1, 0]
     zone.nr_lru[ACTIVE_ANON] -= 1
@@ -108,7 +110,7 @@ def test_what_is_scanned_counts_once_a_page_and_on_every_list():
     """zone->pages_scanned: a mapped page is one page here, though sc->nr_scanned counts it twice."""
     built = run(swapping("3.1", 1, accesses=200)).built
     m = built.memory.m
-    zone, sc = m.zones[0], built.memory.table("scans")[DIRECT]
+    zone, sc = zones(m)[0], built.memory.table("scans")[DIRECT]
     sc.memcg, sc.nr_scanned, sc.zone, sc.kswapd, zone.pages_scanned = 0, 0, 0, 0, 0
     Entered(built, TASK, "shrink_active", DIRECT, 0, ACTIVE_ANON, 20).to_the_end()
     assert zone.pages_scanned == 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model import registry
-from model.hooks import HOOKS, MAX_PARAMS, TABLE
+from model.hooks import AXES, CORE, FIRST_SLOT, HOOK_INDEX, MAX_AXES, MAX_PARAMS, SLOTS, TABLE
 from model.variant_check import faults
 from runner.cli import main
 from tests.edited import Edited
@@ -16,9 +16,12 @@ from tests.edited import Edited
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""First in, first out, with a parameter and a kernel of its own."""
 
-from model.jit import frames, hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.state import ACTIVE, KEEP, RECLAIM_PAGE
 from model.policies.lru.cost_balanced import *  # noqa: F403
+from model.state.machine import node_count
+from model.state.page import frames, zones
+from model.state.reclaim import scans
 
 SOURCE = "textbooks"
 SCOPE = "node"
@@ -58,8 +61,8 @@ CASES = [
     Case(HEAD, HEAD.replace("executable", "executable=0"), "the hook has 4 plain ones"),
     Case(HEAD, "def balance_pgdat(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
     Case(HEAD, "def shrink_batch(m, s):", "a hook of the core, which no variant replaces"),
-    Case("    while True:", "    while young:", "ends without an answer on some path", 20),
-    Case("        young += 1", "        break", "ends without an answer on some path", 20),
+    Case("    while True:", "    while young:", "ends without an answer on some path", 23),
+    Case("        young += 1", "        break", "ends without an answer on some path", 23),
     Case("            return KEEP", "            return", "answers nothing, a hook a whole number"),
     Case("            return KEEP", "            return None", "answers nothing, a hook a whole number"),
     Case("            return KEEP", "            return 0.5", "answers 0.5, a hook a whole number"),
@@ -71,11 +74,12 @@ CASES = [
     # fields and names
     Case("page.state & ACTIVE", "page.stat & ACTIVE", "`page` has no field `stat`; did you mean `state`"),
     Case("sc.nr[n] and", "sc.n[n] and", "`sc` has no field `n`"),
-    Case("sc = scans(m)[0]", "sc = m.clok", "`m` has no field `clok`; did you mean `clock`"),
-    Case("sc.nr[n] and", "m.zones[n].wmark_hihg and", "has no field `wmark_hihg`; did you mean `wmark_high`"),
+    Case("sc = scans(m)[0]", "sc = m.noww", "`m` has no field `noww`; did you mean `now`"),
+    Case("sc.nr[n] and", "zones(m)[n].wmark_hihg and", "has no field `wmark_hihg`; did you mean `wmark_high`"),
     Case("sc.nr[n] and", "frames(m)[n].nxt and", "`frames(m)[n]` has no field `nxt`; did you mean `next`"),
-    Case("sc.nr[n] and", "m.nodes[0].vm.pgscan_kswap and", "has no field `pgscan_kswap`; did you mean `pgscan`"),
+    Case("sc.nr[n] and", "node_count(m)[0].pgscan_kswap and", "has no field `pgscan_kswap`; did you mean `pgscan`"),
     Case("import ACTIVE, KEEP", "import ACTIVES, KEEP", "`model.mm.state` has no `ACTIVES`; did you mean `ACTIVE`"),
+    Case("import hook, kernel", "import frames, hook, kernel", "no `frames`; write from model.state.page import"),
     Case("from model.mm.state", "from model.mm.stat", "no module `model.mm.stat`; did you mean `state`"),
     Case("from model.mm.state", "from .state", "a relative import"),
     Case("return RECLAIM_PAGE", "return RECLAIM_PAG", "nothing is called `RECLAIM_PAG`; did you mean `RECLAIM_PAGE`"),
@@ -87,7 +91,7 @@ CASES = [
     Case('SCOPE = "node"', "", "variants of `lru` define SCOPE, this file does not", 1),
     Case('SCOPE = "node"', 'SCOPE = "nod"', "SCOPE is 'nod'; one of 'zone', 'node'"),
     Case('SCOPE = "node"', "SCOPE = {}", "SCOPE is text"),
-    Case('SCOPE = "node"', 'SCOPE = "node"\nNEEDS = [1]', "NEEDS is text", 9),
+    Case('SCOPE = "node"', 'SCOPE = "node"\nNEEDS = [1]', "NEEDS is text", 12),
     Case("PARAMS = {", "PARAMS = [], {", "PARAMS is a dictionary"),
     Case("PARAMS = {", "PARAMS = {1: 2, ", "the name of a parameter is text"),
     Case("PARAMS = {", 'PARAMS = {"a b": 2, ', "the name of a parameter is text"),
@@ -167,7 +171,7 @@ def test_check_tells_all_faults_at_once_with_their_places(tmp_path: Path, capsys
     assert main(["check", str(tmp_path / "mine.yaml")]) == 2
     said = capsys.readouterr().err.splitlines()
     mine = re.escape(str(tmp_path / "mine.py"))
-    for place, words in (("16:17", "did you mean `state`"), ("20:1", "has 4"), ("24:13", "answers nothing")):
+    for place, words in (("19:17", "did you mean `state`"), ("23:1", "has 4"), ("27:13", "answers nothing")):
         assert any(re.match(f"{mine}:{place}: .*{words}", line) for line in said), said
     (tmp_path / "mine.py").write_text(GOOD)
     assert main(["check", str(tmp_path / "mine.yaml")]) == 0
@@ -185,9 +189,6 @@ def test_checking_an_outside_file_imports_no_compiler(tmp_path: Path):
     assert done.stdout.splitlines()[-1] == "False False"
 
 
-def test_the_table_of_hooks_has_no_ceiling():
-    from model.layout import MACHINE
-
-    assert MACHINE.fields is not None
-    assert MACHINE.fields["hooks"][0].shape == (len(HOOKS),)
-    assert MACHINE.fields["params"][0].shape == (len(registry.axes()), MAX_PARAMS)
+def test_the_machine_has_room_for_every_hook_and_axis():
+    assert max(HOOK_INDEX.values()) < SLOTS and set(FIRST_SLOT) == {CORE, *(spec.axis for spec in TABLE.values())}
+    assert len(AXES) <= MAX_AXES

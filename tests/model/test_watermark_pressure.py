@@ -7,6 +7,8 @@ import pytest
 
 from model.description import Cell, Region, Sampling
 from model.events import COMPUTE, OP_SHIFT
+from model.state.page import zones as zones_of
+from model.state.reclaim import reclaim_count
 from model.units import MS, US
 from tests.model.cells import Run, given, machine, one, reads, run
 
@@ -24,7 +26,7 @@ def streamed(era: str, think: int, pages: int = 3 * PAGES) -> Run:
 def test_a_nap_ends_early_when_more_than_high_minus_low_is_allocated_in_it(era):
     """kswapd naps 100 ms; a pass may leave as many pages above high as high has."""
     slow, fast = streamed(era, 10 * MS), streamed(era, 100 * US)
-    zone = slow.m.zones[0]
+    zone = zones_of(slow.m)[0]
     distance = int(zone.wmark_high - zone.wmark_low)
     assert 100 * MS // (10 * MS) < distance < distance + int(zone.wmark_high) < 100 * MS // (100 * US)
     assert slow.metrics["kswapd_low_wmark_hit_quickly"] == 0 < slow.metrics["pageoutrun"]
@@ -63,8 +65,8 @@ def test_a_large_machine_of_3_1_reclaims_directly_where_one_of_today_rarely_does
         tasks = {f"t{i}": given(STREAM) for i in range(8)}
         cell = Cell(kernel=era, machine=machine(4096, cpus=8), tasks=tasks, sampling=Sampling(every=25 * MS))
         done = run(cell, {name: bursts(4, 340) for name in tasks}, check=False,
-                   probe=lambda built: int(built.memory.m.vm.allocstall))  # fmt: skip
-        zones = done.m.zones
+                   probe=lambda built: int(reclaim_count(built.memory.m).allocstall))  # fmt: skip
+        zones = zones_of(done.m)
         distance[era] = int((zones["wmark_high"] - zones["wmark_min"]).sum())
         once_full = next(count for count in done.seen if count)
         stalls[era] = done.metrics["allocstall"] - once_full

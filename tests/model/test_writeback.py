@@ -16,6 +16,11 @@ from model.mm.dirty import set_dirty
 from model.mm.inodes import B_DIRTY, B_MORE_IO
 from model.mm.pageout import may_write_to_queue
 from model.mm.writeback import wakeup_flushers
+from model.state.block import block_state
+from model.state.block import disks as disks_of
+from model.state.fault import files
+from model.state.machine import run_settings
+from model.state.writeback import writeback_count
 from model.units import MS, PAGE, KiB, MiB, S
 from tests.model.actors import due, flusher_of, go_on, kswapd_of, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
@@ -43,7 +48,7 @@ def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
     tasks = {f"t{i}": task(Region(kind="file", access="read", disk="d", size=n * PAGE)) for i, n in enumerate(pages)}
     built = machine_of(Cell(kernel=era, machine=host(disk or Disk(), memory=128), tasks=tasks), 1)
     m, frames, pfn = built.memory.m, built.memory.table("frames"), 0
-    m.cfg.quantum = 0
+    run_settings(m).quantum = 0
     for file, n in enumerate(pages):
         start = int(built.memory.table("files")[file].start)
         for i in range(n):
@@ -65,9 +70,9 @@ def woken_flusher(built: Built) -> int:
 
 def written(built: Built, who: int) -> tuple[int, int]:
     """(file, pages) of the next request that the flusher makes, 0 pages when it rests or waits."""
-    before = int(built.memory.m.vm.nr_dirty)
+    before = int(writeback_count(built.memory.m).nr_dirty)
     go_on(built, who)
-    return int(built.memory.table("jobs")[who].inode), before - int(built.memory.m.vm.nr_dirty)
+    return int(built.memory.table("jobs")[who].inode), before - int(writeback_count(built.memory.m).nr_dirty)
 
 
 def visits(built: Built) -> list[tuple[int, int]]:
@@ -85,7 +90,7 @@ def visits(built: Built) -> list[tuple[int, int]]:
         else:
             found.append((file, pages))
         left = int(job.nr_to_write)
-        m.clock.now += 2 * MS
+        m.now += 2 * MS
         call(built, "finish_writes")
 
 
@@ -96,7 +101,7 @@ def test_files_take_turns_in_chunks_of_4_mib():
     faster.memory.table("wbs")[0].avg_write_bandwidth = 4096
     faster.memory.table("wb_domains")[0].dirty_limit = 1 << 20
     assert visits(faster) == [(0, 2500), (1, 3000)]
-    assert int(faster.memory.m.vm.nr_dirty) == 0
+    assert int(writeback_count(faster.memory.m).nr_dirty) == 0
 
 
 def test_a_file_is_gone_on_with_where_its_writing_stopped():
@@ -105,22 +110,22 @@ def test_a_file_is_gone_on_with_where_its_writing_stopped():
     file = built.memory.table("files")[0]
     assert int(file.writeback_index) == 3000 and int(file.on) == 0 and int(file.nr_dirty) == 0
     m = built.memory.m
-    m.clock.now += S
+    m.now += S
     call(built, "finish_writes")
     for pfn in (5, 2999):
         set_dirty(m, pfn, 0)
     file.writeback_index = 2500
-    m.clock.now += S
+    m.now += S
     who = woken_flusher(built)
     assert written(built, who) == (0, 1)
     assert built.memory.table("jobs")[who].index == 3000, "from where it stopped"
     assert written(built, who) == (0, 1)
-    assert int(m.vm.nr_dirty) == 0, "then around the end"
+    assert int(writeback_count(m).nr_dirty) == 0, "then around the end"
 
 
 def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
     built = dirty_files("3.1", 24_000, disk=Disk(kind="hdd"))
-    m, disk = built.memory.m, built.memory.m.disks[0]
+    m, disk = built.memory.m, disks_of(built.memory.m)[0]
     built.memory.table("wbs")[0].avg_write_bandwidth = 1 << 20
     built.memory.table("wb_domains")[0].dirty_limit = 1 << 24
     who = woken_flusher(built)
@@ -129,13 +134,13 @@ def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():
             go_on(built, who)
     assert waiting(built, disk.room) == [who] and due(built, who) == FOREVER
     assert int(disk.nr_allocated) == 127 + 32, "who fills the queue may take a batch"
-    left = int(m.vm.nr_dirty)
+    left = int(writeback_count(m).nr_dirty)
     while waiting(built, disk.room):
-        m.clock.now = int(built.memory.table("io")["at"][0])
+        m.now = int(built.memory.table("io")["at"][0])
         call(built, "finish_writes")
-    assert int(disk.nr_allocated) == 127 and due(built, who) == m.clock.now, "woken when there is room"
+    assert int(disk.nr_allocated) == 127 and due(built, who) == m.now, "woken when there is room"
     go_on(built, who)
-    assert int(m.vm.nr_dirty) < left and int(disk.nr_allocated) == 128
+    assert int(writeback_count(m).nr_dirty) < left and int(disk.nr_allocated) == 128
 
 
 def test_files_wait_their_turn_on_lists():
@@ -174,7 +179,7 @@ def test_fsync_returns_when_the_file_is_written(disk):
 def test_fsync_writes_one_file_only():
     region = Region(kind="file", access="read", disk="d", file_size=1024 * KiB)
     done = run(one("6.18", host(memory=64), region), np.concatenate([writes(range(1000)), sync(300)]))
-    assert int(done.m.cfg.nr_files) == 4
+    assert len(files(done.m)) == 4
     assert done.metrics["nr_written"] == 256 and done.metrics["nr_dirty"] == 744
     dirty = done.built.memory.table("files")["nr_dirty"].tolist()
     assert dirty == [256, 0, 256, 232]
@@ -306,7 +311,7 @@ def test_no_page_is_lost(drawn: tuple[Cell, dict[str, np.ndarray]]):
 def test_the_check_sees_a_lost_page():
     built = machine_of(one("6.18", host(), FILE))
     assert check_writeback.violations(built) == []
-    built.memory.m.vm.nr_dirty = 1
+    writeback_count(built.memory.m).nr_dirty = 1
     assert check_writeback.violations(built)
 
 
@@ -316,7 +321,7 @@ def test_direct_reclaim_leaves_a_congested_queue_alone():
     m, task, daemon = built.memory.m, own_scan_of(0), own_scan_of(kswapd_of(built))
     built.memory.table("scans")[daemon].kswapd = 1
     assert may_write_to_queue(m, daemon, 0) and may_write_to_queue(m, task, 0)
-    m.disks[0].congested = 1
+    disks_of(m)[0].congested = 1
     assert may_write_to_queue(m, daemon, 0) and not may_write_to_queue(m, task, 0)
     built.memory.table("actors")[0].backing_dev = 1
     assert may_write_to_queue(m, task, 0), "it is in write() to a file there"
@@ -352,11 +357,11 @@ def test_flash_has_a_limit_of_requests_too(era, kind, limit):
     built = dirty_files(era, 20_000, disk=Disk(kind=kind, write_latency=MS))
     m = built.memory.m
     built.memory.table("files")[0].extent = 1  # one page a request
-    who, room = woken_flusher(built), m.disks[0].room
+    who, room = woken_flusher(built), disks_of(m)[0].room
     while not waiting(built, room):
         go_on(built, who)
-    assert int(m.disks[0].nr_allocated) == int(m.clock.nr_requests) == limit
-    assert bool(m.disks[0].congested) == (era == "3.1")
-    m.clock.now += MS * 10
+    assert int(disks_of(m)[0].nr_allocated) == int(block_state(m).nr_requests) == limit
+    assert bool(disks_of(m)[0].congested) == (era == "3.1")
+    m.now += MS * 10
     call(built, "finish_writes")
-    assert not waiting(built, room) and int(m.disks[0].nr_allocated) < limit
+    assert not waiting(built, room) and int(disks_of(m)[0].nr_allocated) < limit

@@ -5,12 +5,16 @@ forced if it was refused, then ignoring memory.low if that held reclaim back. An
 sixteen rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
 """
 
-from model.jit import caller, hook, kernel, scans
+from model.jit import caller, hook, kernel
 from model.mm.gfp import FS, gfp_zone
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 from model.mm.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES
+from model.state.actor import turn
+from model.state.machine import cpus, nodes
+from model.state.page import zones
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
 SCOPE = "node"
@@ -22,16 +26,16 @@ throttle_pass = caller("throttle_pass")
 @kernel
 def allowed(m, s, z):
     """Whether the caller of the reclaim may use the zone."""
-    zone, sc = m.zones[z], scans(m)[s]
+    zone, sc = zones(m)[z], scans(m)[s]
     return zone.kind <= sc.highest_zoneidx and sc.nodemask >> zone.node & 1
 
 
 @kernel
 def first_zone(m, nid, highest_zoneidx, nodemask):
     """The zone a caller prefers: the first of node `nid`'s zonelist it may use."""
-    home = m.nodes[nid]
+    home = nodes(m)[nid]
     for i in range(home.nr_zonelist):
-        zone = m.zones[home.zonelist[i]]
+        zone = zones(m)[home.zonelist[i]]
         if zone.kind <= highest_zoneidx and nodemask >> zone.node & 1:
             return home.zonelist[i]
     return home.zonelist[0]
@@ -40,13 +44,13 @@ def first_zone(m, nid, highest_zoneidx, nodemask):
 @kernel
 def shrink_zones(m, s, nid):
     """One priority: shrink each node of the zonelist once, in its order."""
-    seen, home, sc = 0, m.nodes[nid], scans(m)[s]
+    seen, home, sc = 0, nodes(m)[nid], scans(m)[s]
     for i in range(home.nr_zonelist):
-        node = m.zones[home.zonelist[i]].node
+        node = zones(m)[home.zonelist[i]].node
         if seen >> node & 1 or not allowed(m, s, home.zonelist[i]):
             continue
         seen |= 1 << node
-        sc.node, sc.zone = node, m.nodes[node].first_zone
+        sc.node, sc.zone = node, nodes(m)[node].first_zone
         soft_limits_first(m, s)
         shrink_node(m, s)
 
@@ -54,9 +58,9 @@ def shrink_zones(m, s, nid):
 @kernel
 def end_on_every_node(m, s, nid):
     """A round of priorities is over on every node of the zonelist."""
-    seen, home, sc = 0, m.nodes[nid], scans(m)[s]
+    seen, home, sc = 0, nodes(m)[nid], scans(m)[s]
     for i in range(home.nr_zonelist):
-        sc.node, sc.zone = m.zones[home.zonelist[i]].node, home.zonelist[i]
+        sc.node, sc.zone = zones(m)[home.zonelist[i]].node, home.zonelist[i]
         if not seen >> sc.node & 1:
             seen |= 1 << sc.node
             end_reclaim(m, s)
@@ -124,10 +128,10 @@ def direct_reclaim(m, nid, gfp, nodemask):
 
 @hook
 def retry_zone(m, nid, fruitless, nodemask):
-    home = m.nodes[nid]
+    home = nodes(m)[nid]
     for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
         z = home.zonelist[i]
-        zone = m.zones[z]
+        zone = zones(m)[z]
         available = zone.nr_free + reclaimable_pages(m, z, nr_swap_pages(m))
         if nodemask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
             return z + 1
@@ -137,4 +141,4 @@ def retry_zone(m, nid, fruitless, nodemask):
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
-    return do_try_to_free_pages(m, s, m.cpus[m.clock.cpu].node)
+    return do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)

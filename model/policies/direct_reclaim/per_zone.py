@@ -4,13 +4,16 @@ A zone marked unreclaimable is skipped except at the first priority. Once more t
 are woken. An allocation is out of memory once reclaim freed nothing and kswapd has given up every zone.
 """
 
-from model.jit import caller, hook, kernel, scans
+from model.jit import caller, hook, kernel
 from model.mm.state import DEF_PRIORITY
 from model.mm.victims import next_node
 from model.mm.vmscan import shrink_node, soft_limits_first
 from model.mm.writeback import wakeup_flushers
 from model.mm.zones import HIGHEST
 from model.policies.direct_reclaim.per_node import allowed, begin_direct, begin_for_group, first_zone
+from model.state.machine import nodes
+from model.state.page import zones
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, all_unreclaimable; mm/page_alloc.c: should_alloc_retry, 3.1"
 SCOPE = "zone"
@@ -22,14 +25,14 @@ throttle_pass = caller("throttle_pass")
 @kernel
 def shrink_zones(m, s, nid):
     """One priority over the zonelist of node `nid`."""
-    home, sc = m.nodes[nid], scans(m)[s]
+    home, sc = nodes(m)[nid], scans(m)[s]
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         if not allowed(m, s, z):
             continue
-        if sc.memcg == 0 and m.zones[z].all_unreclaimable and sc.priority != DEF_PRIORITY:
+        if sc.memcg == 0 and zones(m)[z].all_unreclaimable and sc.priority != DEF_PRIORITY:
             continue
-        sc.node, sc.zone = m.zones[z].node, z
+        sc.node, sc.zone = zones(m)[z].node, z
         soft_limits_first(m, s)
         shrink_node(m, s)
 
@@ -56,9 +59,9 @@ def do_try_to_free_pages(m, s, nid):
 @kernel
 def all_unreclaimable(m, s, nid):
     """Whether kswapd has given up every zone the caller may use."""
-    home = m.nodes[nid]
+    home = nodes(m)[nid]
     for i in range(home.nr_zonelist):
-        if allowed(m, s, home.zonelist[i]) and not m.zones[home.zonelist[i]].all_unreclaimable:
+        if allowed(m, s, home.zonelist[i]) and not zones(m)[home.zonelist[i]].all_unreclaimable:
             return False
     return True
 

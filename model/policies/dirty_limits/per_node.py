@@ -5,11 +5,13 @@ As `per-zone`, with lists and dirty pages counted by node: the zones of a node a
 
 from model.jit import hook
 from model.mm.page_writeback import part_dirty_ok
+from model.state.machine import nodes
+from model.state.page import zones
 
 SOURCE = "mm/page-writeback.c: node_dirtyable_memory, node_dirty_limit, node_dirty_ok, 4.19 and 6.18"
 
 
 @hook
 def dirty_ok(m, zone):
-    node = m.nodes[m.zones[zone].node]
+    node = nodes(m)[zones(m)[zone].node]
     return part_dirty_ok(m, node.first_zone, node.first_zone + node.nr_zones)

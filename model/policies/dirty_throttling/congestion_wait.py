@@ -4,10 +4,14 @@ It leaves when it has written half as much again as it dirtied, or when little e
 """
 
 from model.core.sleep import wait
-from model.jit import hook, kernel, tasks, wbs
+from model.jit import hook, kernel
 from model.mm.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
 from model.mm.page_writeback import dtc
 from model.mm.timers import timeout_ends
+from model.state.fault import tasks
+from model.state.machine import geometry, task_count
+from model.state.reclaim import congestion
+from model.state.writeback import wbs
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 2.6.24 to 2.6.31; congestion_wait, mm/backing-dev.c"
 RULES = {"anon": True, "per_cpu": True}
@@ -16,10 +20,10 @@ RULES = {"anon": True, "per_cpu": True}
 @kernel
 def congestion_wait(m, t, w):
     """Sleep until a queue that was full has room, a tenth of a second at most."""
-    stat = tasks(m)[t].stat
+    stat = task_count(m)[t]
     stat.dirty_pauses += 1
-    wbs(m)[w].dirty_sleep = m.clock.now
-    stat.stall_dirty_ns += wait(m, m.congestion, timeout_ends(m, m.cfg.hz // 10) - m.clock.now)
+    wbs(m)[w].dirty_sleep = m.now
+    stat.stall_dirty_ns += wait(m, congestion(m), timeout_ends(m, geometry(m).hz // 10) - m.now)
 
 
 @kernel

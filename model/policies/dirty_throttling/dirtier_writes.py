@@ -5,13 +5,16 @@ written half as much again as it dirtied, when too little is dirty, or (3.1) aft
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel, tasks, wb_domains, wbs
+from model.jit import hook, kernel
 from model.mm.balance_dirty import pause_dirtier
 from model.mm.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
 from model.mm.dirty_control import dirtier_estimate, flusher_estimate
 from model.mm.dirty_pause import longest_pause
 from model.mm.page_writeback import dtc
 from model.mm.timers import jiffies
+from model.state.fault import tasks
+from model.state.machine import geometry
+from model.state.writeback import wb_domains, wbs
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.0 and 3.1"
 PARAMS = {
@@ -52,9 +55,9 @@ def balance_dirty_pages(m, t, w, chunk):
                 break
         near = nearly_done(m, limit)
         pause_dirtier(m, t, w, pause)
-        if near and estimates and jiffies(m) > began + longest_pause(m.cfg.hz):
+        if near and estimates and jiffies(m) > began + longest_pause(geometry(m).hz):
             break
-        pause = min(2 * pause, m.cfg.hz // 10)
+        pause = min(2 * pause, geometry(m).hz // 10)
     if calm:
         wb.dirty_exceeded = 0
     leave(m, w)

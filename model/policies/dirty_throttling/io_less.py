@@ -3,13 +3,17 @@
 Time between calls is not counted, and no pause is too short to sleep.
 """
 
-from model.jit import hook, kernel, tasks, wbs
+from model.jit import hook, kernel
 from model.mm.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier
 from model.mm.dirty_control import dirtier_estimate, flusher_estimate, look, position, stat_error
 from model.mm.dirty_pause import first_dirtied_pause, first_max_pause, poll_interval
 from model.mm.page_writeback import dtc, nr_reclaimable
 from model.mm.timers import jiffies
 from model.mm.writeback import start_background
+from model.state.actor import turn
+from model.state.fault import tasks
+from model.state.machine import cpus, geometry
+from model.state.writeback import dirty_settings, wbs, writeback_count
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.2; posted as v12 on 3 October 2011"
 RULES = {"anon": True, "background_by_device": True}
@@ -20,7 +24,7 @@ def balance_dirty_pages(m, t, w, pages):
     """Sleep for what the pages take at the task's rate, again while it may not write at all."""
     task, wb, d, began, exceeded = tasks(m)[t], wbs(m)[w], dtc(m, 0), jiffies(m), False
     while True:
-        m.clock.now += m.cfg.balance_dirty
+        m.now += dirty_settings(m).balance_dirty
         look(m, w)
         if d.dirty <= (d.thresh + d.bg_thresh) // 2:
             task.nr_dirtied_pause = poll_interval(d.dirty, d.thresh)
@@ -30,11 +34,11 @@ def balance_dirty_pages(m, t, w, pages):
         mark_exceeded(m, w, exceeded)
         position(m, 0, w)
         dirtier_estimate(m, w, began, 1, True, False)
-        longest = first_max_pause(d.wb_dirty, wb.avg_write_bandwidth, wb.dirty_ratelimit, m.cfg.hz)
+        longest = first_max_pause(d.wb_dirty, wb.avg_write_bandwidth, wb.dirty_ratelimit, geometry(m).hz)
         rate = wb.dirty_ratelimit * position(m, 0, w) >> 10
-        pause = min(m.cfg.hz * pages // rate, longest) if rate else longest
+        pause = min(geometry(m).hz * pages // rate, longest) if rate else longest
         task.nr_dirtied_pause = first_dirtied_pause(
-            task.nr_dirtied_pause, max(pause, 1), longest, pages, wb.dirty_ratelimit, m.cfg.hz
+            task.nr_dirtied_pause, max(pause, 1), longest, pages, wb.dirty_ratelimit, geometry(m).hz
         )
         if pause <= 0:
             break
@@ -53,10 +57,10 @@ def balance_dirty_pages_ratelimited(m, t):
     task = tasks(m)[t]
     w = task.balance_wb - 1
     task.nr_dirtied += task.redirtied
-    m.cpus[m.clock.cpu].bdp_ratelimits += task.redirtied
+    cpus(m)[turn(m).cpu].bdp_ratelimits += task.redirtied
     task.redirtied = 0
     if task.nr_dirtied >= pages_to_call(m, t, w):
-        m.vm.balance_dirty_pages += 1
+        writeback_count(m).balance_dirty_pages += 1
         balance_dirty_pages(m, t, w, task.nr_dirtied)
     return 0
 

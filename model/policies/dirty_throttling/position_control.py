@@ -6,13 +6,16 @@ of dirtiers. With cgroup writeback the domain (machine or group) with the lower 
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel, tasks, wbs
+from model.jit import hook, kernel
 from model.mm.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, picked_up
 from model.mm.dirty_control import dirtier_estimate, exceeded, flusher_estimate, look, position, stat_error
 from model.mm.dirty_pause import max_pause, min_pause, poll_interval
 from model.mm.page_writeback import dtc, nr_reclaimable
 from model.mm.timers import jiffies
 from model.mm.writeback import flush_foreign, start_background
+from model.state.fault import tasks
+from model.state.machine import geometry
+from model.state.writeback import bdis, dirty_settings, wbs, writeback_count, writeback_settings
 
 SOURCE = "balance_dirty_pages, mm/page-writeback.c of 3.3 to 6.18"
 PARAMS = {
@@ -60,7 +63,7 @@ def free_run(m, t, domains, strict):
 def carry_forward(m, t, pause, period, pages):
     """The pause is not worth sleeping: what it would have been counts next time."""
     task = tasks(m)[t]
-    if pause < -m.cfg.hz:
+    if pause < -geometry(m).hz:
         task.dirty_paused_when, task.nr_dirtied = jiffies(m), 0
     elif period:
         task.dirty_paused_when, task.nr_dirtied = task.dirty_paused_when + period, 0
@@ -71,7 +74,7 @@ def carry_forward(m, t, pause, period, pages):
 @kernel
 def governing(m, w, began, domains):
     """(the domain of the call with the lower position ratio, whether any is exceeded); estimates follow on the way."""
-    strict, over, least = m.bdis[wbs(m)[w].bdi].strictlimit, False, 0
+    strict, over, least = bdis(m)[wbs(m)[w].bdi].strictlimit, False, 0
     for i in range(domains):
         over |= exceeded(m, i, strict)
         if position(m, i, w) < dtc(m, least).pos_ratio:
@@ -86,11 +89,11 @@ def pause_by_rate(m, t, w, i, pages):
     """Sleep for what the pages take at the task's rate, less the time since the last pause; whether to look again."""
     task, wb, now, d = tasks(m)[t], wbs(m)[w], jiffies(m), dtc(m, i)
     rate = wb.dirty_ratelimit * d.pos_ratio >> 10
-    longest = max_pause(d.wb_dirty, wb.avg_write_bandwidth, m.cfg.hz)
-    shortest, next_pages, _ = min_pause(wb.avg_write_bandwidth, wb.dirty_ratelimit, rate, longest, m.cfg.hz)
+    longest = max_pause(d.wb_dirty, wb.avg_write_bandwidth, geometry(m).hz)
+    shortest, next_pages, _ = min_pause(wb.avg_write_bandwidth, wb.dirty_ratelimit, rate, longest, geometry(m).hz)
     pause = longest
     if rate:
-        period = m.cfg.hz * pages // rate
+        period = geometry(m).hz * pages // rate
         pause = period - (now - task.dirty_paused_when if task.dirty_paused_when else 0)
         if pause < shortest:
             carry_forward(m, t, pause, period, pages)
@@ -108,14 +111,14 @@ def balance_dirty_pages(m, t, w, pages):
     """Task `t` has dirtied so many pages of the wb: it sleeps as its rate says, again while it may not write at all."""
     began, over, again = jiffies(m), False, True
     while again:
-        m.clock.now += m.cfg.balance_dirty
+        m.now += dirty_settings(m).balance_dirty
         domains = look(m, w)
         if nr_reclaimable(m) > dtc(m, 0).bg_thresh:
             start_background(m, w)
-        if free_run(m, t, domains, m.bdis[wbs(m)[w].bdi].strictlimit):
+        if free_run(m, t, domains, bdis(m)[wbs(m)[w].bdi].strictlimit):
             break
         start_background(m, w)
-        if m.cfg.cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
+        if writeback_settings(m).cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
             flush_foreign(m, wbs(m)[w].memcg)
         least, over = governing(m, w, began, domains)
         again = pause_by_rate(m, t, w, least, pages)
@@ -130,7 +133,7 @@ def balance_dirty_pages_ratelimited(m, t):
     ratelimit = pages_to_call(m, t, w)
     picked_up(m, t, ratelimit)
     if task.nr_dirtied >= ratelimit:
-        m.vm.balance_dirty_pages += 1
+        writeback_count(m).balance_dirty_pages += 1
         balance_dirty_pages(m, t, w, task.nr_dirtied)
     return 0
 

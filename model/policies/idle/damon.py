@@ -10,7 +10,7 @@ kernel finds between the two biggest gaps are one, and there is no layout to upd
 """
 
 from model.hooks import AXES
-from model.jit import damon_regions, frames, hook, idle_age, kernel, pte
+from model.jit import hook, kernel
 from model.mm.damon import (
     add_targets,
     forget_samples,
@@ -27,6 +27,10 @@ from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import any_young, clear_young, pte_frame
 from model.mm.state import IDLE, LRU, PTE_PRESENT, PTE_YOUNG, REFERENCED, YOUNG
 from model.mm.truth import judge, judgement_due
+from model.state.fault import pte
+from model.state.idle import damon, damon_regions, idle_age, idle_costs, idle_count, idle_settings, scanners
+from model.state.machine import geometry
+from model.state.page import frames, zones
 from model.units import PAGE
 
 SOURCE = "mm/damon/core.c, paddr.c, vaddr.c, reclaim.c, 7.0"
@@ -134,7 +138,7 @@ MS, SHORTEST, LONGEST, TUNE_EVERY = 1_000_000, 5_000_000, 10_000_000_000, 3
 @kernel
 def start(m):
     """Set the context up."""
-    d, p = m.damon, m.params[AXIS]
+    d, p = damon(m), m.params[AXIS]
     d.ready, d.by_task = 1, p[BY_TASK]
     d.min_regions, d.max_regions = p[MIN_REGIONS], p[MAX_REGIONS]
     d.sample_ns, d.samples = p[SAMPLE] * 1_000, max(1, p[AGGR] // p[SAMPLE])
@@ -146,7 +150,7 @@ def start(m):
 def frame_at(m, page):
     """The frame on a list behind a page number of the context's address space, or -1."""
     pfn = page
-    if m.damon.by_task:
+    if damon(m).by_task:
         word = pte(m)[page]
         pfn = pte_frame(word) if word & PTE_PRESENT else -1
     return pfn if pfn >= 0 and frames(m)[pfn].state & LRU else -1
@@ -156,7 +160,7 @@ def frame_at(m, page):
 def make_old(m, page, pfn):
     """Clear the sampled page's young bits and make it idle, leaving reclaim a note (damon_ptep_mkold)."""
     found = 0
-    if m.damon.by_task:
+    if damon(m).by_task:
         found = pte(m)[page] & PTE_YOUNG
         pte(m)[page] &= ~PTE_YOUNG
     else:
@@ -169,34 +173,34 @@ def is_young(m, page, pfn):
     """Whether the page was used since it was made old."""
     if not frames(m)[pfn].state & IDLE:
         return True
-    return pte(m)[page] & PTE_YOUNG != 0 if m.damon.by_task else any_young(m, pfn) != 0
+    return pte(m)[page] & PTE_YOUNG != 0 if damon(m).by_task else any_young(m, pfn) != 0
 
 
 @kernel
 def prepare(m):
     """Choose a page of every region and make it old."""
     r = damon_regions(m)
-    for i in range(m.damon.nr):
+    for i in range(damon(m).nr):
         r[i].sample = rand(m, r[i].start, r[i].end)
         pfn = frame_at(m, r[i].sample)
         if pfn >= 0:
             make_old(m, r[i].sample, pfn)
-    m.damon.prepared = 1
+    damon(m).prepared = 1
 
 
 @kernel
 def check(m):
     """Count the regions whose sampled page was used; the largest count so far in this aggregation."""
     r, most = damon_regions(m), 0
-    for i in range(m.damon.nr):
-        m.clock.now += m.cfg.damon_sample
+    for i in range(damon(m).nr):
+        m.now += idle_costs(m).damon_sample
         pfn = frame_at(m, r[i].sample)
         if pfn >= 0 and is_young(m, r[i].sample, pfn):
             r[i].nr_accesses += 1
         most = max(most, r[i].nr_accesses)
-    m.vm.damon_samples += m.damon.nr
-    m.vm.damon_samplings += 1
-    m.damon.prepared = 0
+    idle_count(m).damon_samples += damon(m).nr
+    idle_count(m).damon_samplings += 1
+    damon(m).prepared = 0
     return most
 
 
@@ -205,14 +209,14 @@ def tell(m, scanner):
     """What DAMON says of every page, for the comparison with the truth: cold when its region is, long enough."""
     if not judgement_due(m, scanner):
         return
-    r, verdict, d = damon_regions(m), idle_age(m), m.damon
+    r, verdict, d = damon_regions(m), idle_age(m), damon(m)
     for i in range(d.nr):
-        cold = r[i].nr_accesses == 0 and r[i].age * d.sample_ns * d.samples >= m.cfg.cold_after
+        cold = r[i].nr_accesses == 0 and r[i].age * d.sample_ns * d.samples >= idle_settings(m).cold_after
         for page in range(r[i].start, r[i].end):
             pfn = frame_at(m, page)
             if pfn >= 0:
                 verdict[pfn] = 1 if cold else 0
-    judge(m, scanner, 0, m.cfg.nr_frames, 1)
+    judge(m, scanner, 0, geometry(m).nr_frames, 1)
 
 
 @kernel
@@ -221,12 +225,12 @@ def page_out(m, first, end):
     freed = 0
     begin_pick(m)
     for page in range(first, end):
-        m.clock.now += m.cfg.pfn_walk
+        m.now += idle_costs(m).pfn_walk
         pfn = frame_at(m, page)
         if pfn < 0:
             continue
-        if not m.damon.by_task:  # the filter that physical pageout installs since 6.10
-            m.clock.now += m.cfg.rmap_check
+        if not damon(m).by_task:  # the filter that physical pageout installs since 6.10
+            m.now += idle_costs(m).rmap_check
             if is_young(m, page, pfn):
                 make_old(m, page, pfn)
                 continue
@@ -240,7 +244,7 @@ def page_out(m, first, end):
 @kernel
 def resume_at(m, i):
     """Region to go on with at index `i` after a quota cut the scheme off (damos_skip_charged_region); -1: skip it."""
-    d, r = m.damon, damon_regions(m)
+    d, r = damon(m), damon_regions(m)
     if d.from_page < 0:
         return i
     if r[i].target != d.from_target:
@@ -264,19 +268,19 @@ def resume_at(m, i):
 @kernel
 def apply(m, i):
     """Page out region `i` as far as the quota goes; a cut region is split (damos_apply_scheme)."""
-    d, region = m.damon, damon_regions(m)[i]
+    d, region = damon(m), damon_regions(m)[i]
     pages = room(d.esz, d.charged_bytes, region.end - region.start)
-    m.vm.damos_nr_tried += 1
-    m.vm.damos_sz_tried += pages * PAGE
+    idle_count(m).damos_nr_tried += 1
+    idle_count(m).damos_sz_tried += pages * PAGE
     if pages == 0:
         return
     if pages < region.end - region.start:
         insert_after(m, i, region.start + pages)
-    began = m.clock.now
-    m.vm.damos_sz_applied += page_out(m, region.start, region.start + pages) * PAGE
-    d.total_ns += m.clock.now - began
-    m.vm.proactive_ns += m.clock.now - began
-    m.vm.idle_scan_ns -= m.clock.now - began
+    began = m.now
+    idle_count(m).damos_sz_applied += page_out(m, region.start, region.start + pages) * PAGE
+    d.total_ns += m.now - began
+    idle_count(m).proactive_ns += m.now - began
+    idle_count(m).idle_scan_ns -= m.now - began
     d.charged_bytes += pages * PAGE
     if d.esz and d.charged_bytes >= d.esz:
         d.from_target, d.from_page = region.target, region.start + pages
@@ -286,7 +290,7 @@ def apply(m, i):
 @kernel
 def apply_scheme(m):
     """Go through the regions, those with the highest priority first under a quota (kdamond_apply_schemes)."""
-    d, p, r, i = m.damon, m.params[AXIS], damon_regions(m), 0
+    d, p, r, i = damon(m), m.params[AXIS], damon_regions(m), 0
     d.scheme_age = p[MIN_AGE] * MS // (d.sample_ns * d.samples)
     if p[QUOTA_MS] or p[QUOTA_MIB]:
         begin_window(m, p[RESET] * MS, p[QUOTA_MS], p[QUOTA_MIB] << 20)
@@ -301,8 +305,8 @@ def apply_scheme(m):
 @kernel
 def aggregate(m, scanner, most):
     """An aggregation interval ends."""
-    d, p = m.damon, m.params[AXIS]
-    m.clock.now += m.cfg.pfn_walk * d.nr
+    d, p = damon(m), m.params[AXIS]
+    m.now += idle_costs(m).pfn_walk * d.nr
     merge(m, most // 10, size_limit(m), d.samples)
     tell(m, scanner)
     if p[PAGEOUT]:
@@ -318,16 +322,16 @@ def aggregate(m, scanner, most):
 @kernel
 def resting(m):
     """Whether the scheme's watermarks keep the whole context asleep."""
-    d, p, free = m.damon, m.params[AXIS], 0
-    for z in range(m.cfg.nr_zones):
-        free += m.zones[z].nr_free
-    d.active = watermark_state(free * 1000 // m.cfg.nr_frames, p[HIGH], p[MID], p[LOW], d.active)
+    d, p, free = damon(m), m.params[AXIS], 0
+    for z in range(geometry(m).nr_zones):
+        free += zones(m)[z].nr_free
+    d.active = watermark_state(free * 1000 // geometry(m).nr_frames, p[HIGH], p[MID], p[LOW], d.active)
     return not d.active
 
 
 @hook
 def idle_step(m, scanner):
-    d = m.damon
+    d = damon(m)
     if not d.ready:
         start(m)
     if d.prepared:
@@ -335,9 +339,9 @@ def idle_step(m, scanner):
         d.left -= 1
         if d.left == 0:
             aggregate(m, scanner, most)
-            m.scanners[scanner].rounds += 1
+            scanners(m)[scanner].rounds += 1
     if m.params[AXIS, PAGEOUT] and resting(m):
         forget_samples(m)
-        return m.clock.now + m.params[AXIS, WMARK] * MS
+        return m.now + m.params[AXIS, WMARK] * MS
     prepare(m)
-    return m.clock.now + d.sample_ns
+    return m.now + d.sample_ns

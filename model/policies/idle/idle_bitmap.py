@@ -5,10 +5,13 @@ passes pay for the mappings of every page. The loop keeps an age per page, in in
 of a read and the next write goes unseen. A young bit taken from reclaim is remembered and counts for it.
 """
 
-from model.jit import frames, hook, kernel
+from model.jit import hook, kernel
 from model.mm.idle import clear_references, cold_age_of, count_age, publish
 from model.mm.state import IDLE, LRU
 from model.mm.truth import judge
+from model.state.idle import idle_costs, idle_settings, scanners
+from model.state.machine import costs, geometry
+from model.state.page import frames
 from model.units import MS
 
 SOURCE = "mm/page_idle.c, 4.3 and later; Documentation/admin-guide/mm/idle_page_tracking.rst"
@@ -27,9 +30,9 @@ WORD = 64
 WRITE, READ = 0, 1
 
 
-def configure(cfg, params):
+def configure(m, params):
     """Settings of a machine with this scanner: how long an age lasts."""
-    cfg.scan_ns = params["interval_ms"] * MS
+    idle_settings(m).scan_ns = params["interval_ms"] * MS
 
 
 @kernel
@@ -37,7 +40,7 @@ def write_word(m, first, end):
     """Mark the word's pages on lists idle (page_idle_bitmap_write)."""
     f = frames(m)
     for pfn in range(first, end):
-        m.clock.now += m.cfg.pfn_walk
+        m.now += idle_costs(m).pfn_walk
         if f[pfn].state & LRU:
             clear_references(m, pfn)
             f[pfn].state |= IDLE
@@ -48,7 +51,7 @@ def read_word(m, first, end):
     """Read which of the word's pages are still idle (page_idle_bitmap_read); the loop's ages follow."""
     f = frames(m)
     for pfn in range(first, end):
-        m.clock.now += m.cfg.pfn_walk
+        m.now += idle_costs(m).pfn_walk
         if not f[pfn].state & LRU:
             continue
         found = clear_references(m, pfn) if f[pfn].state & IDLE else 0
@@ -57,23 +60,23 @@ def read_word(m, first, end):
 
 @hook
 def idle_step(m, scanner):
-    seen, frames_in_all = m.scanners[scanner], m.cfg.nr_frames
+    seen, frames_in_all = scanners(m)[scanner], geometry(m).nr_frames
     end = min(seen.pos + WORD, frames_in_all)
-    m.clock.now += m.cfg.syscall
+    m.now += costs(m).syscall
     if seen.phase == WRITE:
         write_word(m, seen.pos, end)
     else:
         read_word(m, seen.pos, end)
     seen.pos = end
     if end < frames_in_all:
-        return m.clock.now
+        return m.now
     seen.pos = 0
     if seen.phase == WRITE:
         seen.phase = READ
-        return m.clock.now + m.cfg.scan_ns
+        return m.now + idle_settings(m).scan_ns
     seen.phase = WRITE
     seen.rounds += 1
-    for node in range(m.cfg.nr_nodes):
+    for node in range(geometry(m).nr_nodes):
         publish(m, node)
-    judge(m, scanner, 0, frames_in_all, cold_age_of(m, m.cfg.scan_ns))
-    return m.clock.now
+    judge(m, scanner, 0, frames_in_all, cold_age_of(m, idle_settings(m).scan_ns))
+    return m.now

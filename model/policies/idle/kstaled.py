@@ -9,6 +9,8 @@ used or not.
 from model.jit import hook, kernel
 from model.mm.idle import check_and_age, cold_age_of, node_frames, publish
 from model.mm.truth import judge
+from model.state.idle import idle_costs, idle_settings, scanners
+from model.state.machine import costs, geometry
 from model.units import MS
 
 SOURCE = "M. Lespinasse, V2: idle page tracking / working set estimation, patches 3 to 7 of 9, 27 Sep 2011; LWN 461461"
@@ -27,16 +29,16 @@ PARAMS = {
 SECOND, BATCH = 1_000_000_000, 64
 
 
-def configure(cfg, params):
+def configure(m, params):
     """Settings of a machine with this scanner: how long a scan takes, whether reclaim is told."""
-    cfg.scan_ns, cfg.lose_young = params["scan_ms"] * MS, int(not params["young_flag"])
+    idle_settings(m).scan_ns, idle_settings(m).lose_young = params["scan_ms"] * MS, int(not params["young_flag"])
 
 
 @kernel
 def walk(m, first, end):
     """Visit the frames of a batch."""
     for pfn in range(first, end):
-        m.clock.now += m.cfg.pfn_walk
+        m.now += idle_costs(m).pfn_walk
         check_and_age(m, pfn)
 
 
@@ -44,7 +46,7 @@ def walk(m, first, end):
 def scan_node(m, node, part, parts):
     """A batch of the node's share of this second (kstaled_scan_node); whether that share is done."""
     first, end = node_frames(m, node)
-    seen, share = m.scanners[node], -(-(end - first) // parts)
+    seen, share = scanners(m)[node], -(-(end - first) // parts)
     share_end = min((part + 1) * share, end - first)
     upto = min(seen.pos + BATCH, share_end)
     walk(m, first + seen.pos, first + upto)
@@ -55,9 +57,9 @@ def scan_node(m, node, part, parts):
 @kernel
 def scan_done(m):
     """Whether every node has been walked to its end."""
-    for node in range(m.cfg.nr_nodes):
+    for node in range(geometry(m).nr_nodes):
         first, end = node_frames(m, node)
-        if m.scanners[node].pos < end - first:
+        if scanners(m)[node].pos < end - first:
             return False
     return True
 
@@ -65,28 +67,28 @@ def scan_done(m):
 @kernel
 def end_scan(m, scanner):
     """The histograms of this scan are what readers see from now on; the next one starts over."""
-    m.scanners[scanner].rounds += 1
-    for node in range(m.cfg.nr_nodes):
-        m.scanners[node].pos = 0
+    scanners(m)[scanner].rounds += 1
+    for node in range(geometry(m).nr_nodes):
+        scanners(m)[node].pos = 0
         publish(m, node)
-    judge(m, scanner, 0, m.cfg.nr_frames, cold_age_of(m, m.cfg.scan_ns))
+    judge(m, scanner, 0, geometry(m).nr_frames, cold_age_of(m, idle_settings(m).scan_ns))
 
 
 @hook
 def idle_step(m, scanner):
-    thread = m.scanners[scanner]  # `pos` is that of node 0, `phase` the node whose turn it is
-    parts = max(1, m.cfg.scan_ns // SECOND)
+    thread = scanners(m)[scanner]  # `pos` is that of node 0, `phase` the node whose turn it is
+    parts = max(1, idle_settings(m).scan_ns // SECOND)
     if thread.phase == 0 and thread.part == 0 and thread.pos == 0:
-        thread.started = m.clock.now
+        thread.started = m.now
     if not scan_node(m, thread.phase, thread.part, parts):
-        return m.clock.now
+        return m.now
     thread.phase += 1
-    if thread.phase < m.cfg.nr_nodes:
-        return m.clock.now
-    m.clock.now += m.cfg.kswapd_wake
+    if thread.phase < geometry(m).nr_nodes:
+        return m.now
+    m.now += costs(m).kswapd_wake
     thread.phase = 0
     thread.part += 1
-    resume = thread.started + m.cfg.scan_ns * thread.part // parts
+    resume = thread.started + idle_settings(m).scan_ns * thread.part // parts
     if scan_done(m):
         thread.part = 0
         end_scan(m, scanner)

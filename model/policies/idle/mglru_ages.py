@@ -6,9 +6,9 @@ aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's ow
 lru: mglru.
 """
 
+from model.core.record import NONE
 from model.hooks import AXES
-from model.jit import frames, hook, idle_age, kernel, lrugens, memcgs, scans, tasks
-from model.layout import MAX_GENS, NONE
+from model.jit import hook, kernel
 from model.mm.gen_age import age
 from model.mm.gens import gen_of
 from model.mm.idle import node_frames
@@ -17,6 +17,13 @@ from model.mm.lru import lruvec_of_frame
 from model.mm.state import LRU
 from model.mm.truth import judge, judgement_due
 from model.mm.vmscan import begin, own_scan
+from model.state.fault import tasks
+from model.state.generations import MAX_GENS, lrugens
+from model.state.idle import idle_age, idle_settings, scanners
+from model.state.machine import costs, geometry, nodes
+from model.state.memcg import memcgs
+from model.state.page import frames
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c: run_aging, lru_gen_seq_write; Documentation/admin-guide/mm/multigen_lru.rst, 6.18"
 SCANNERS = "node"
@@ -40,7 +47,7 @@ def unused_for(m, lv, frame_state):
     g, gen = lrugens(m)[lv], gen_of(frame_state)
     if gen < 0 or gen == g.max_seq % MAX_GENS:
         return 0
-    return m.clock.now - g.born[(gen + 1) % MAX_GENS]
+    return m.now - g.born[(gen + 1) % MAX_GENS]
 
 
 @kernel
@@ -52,7 +59,9 @@ def tell(m, node):
     f, verdict = frames(m), idle_age(m)
     for pfn in range(first, end):
         if f[pfn].state & LRU:
-            verdict[pfn] = 1 if unused_for(m, lruvec_of_frame(m, pfn), f[pfn].state) >= m.cfg.cold_after else 0
+            verdict[pfn] = (
+                1 if unused_for(m, lruvec_of_frame(m, pfn), f[pfn].state) >= idle_settings(m).cold_after else 0
+            )
     judge(m, node, first, end, 1)
 
 
@@ -67,17 +76,17 @@ def forget_walks(m, memcg, node):
 
 @hook
 def idle_step(m, node):
-    seen = m.scanners[node]
+    seen = scanners(m)[node]
     if seen.pos == 0:
-        seen.started = m.clock.now
-        m.clock.now += m.cfg.kswapd_wake
+        seen.started = m.now
+        m.now += costs(m).kswapd_wake
     begin(m, own_scan(m), seen.pos, 0, 0, 3)
-    scans(m)[own_scan(m)].node, scans(m)[own_scan(m)].zone = node, m.nodes[node].first_zone
+    scans(m)[own_scan(m)].node, scans(m)[own_scan(m)].zone = node, nodes(m)[node].first_zone
     forget_walks(m, seen.pos, node)
-    age(m, own_scan(m), lruvec_of(m, seen.pos, node, m.nodes[node].first_zone), SWAPPINESS, 1, 1)
+    age(m, own_scan(m), lruvec_of(m, seen.pos, node, nodes(m)[node].first_zone), SWAPPINESS, 1, 1)
     seen.pos += 1
-    if seen.pos < m.cfg.nr_memcgs:
-        return m.clock.now
+    if seen.pos < geometry(m).nr_memcgs:
+        return m.now
     seen.pos = 0
     seen.rounds += 1
     tell(m, node)

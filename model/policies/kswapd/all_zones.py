@@ -8,13 +8,19 @@ met, and the daemon does not sleep between passes.
 """
 
 from model.core.sleep import FOREVER, cond_resched, wait
-from model.jit import caller, hook, kernel, scans
+from model.jit import caller, hook, kernel
 from model.mm.kswapd import NAP_NS
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import UNDER_WRITEBACK
 from model.mm.vmscan import begin_kswapd, come_to, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST, watermark_ok
+from model.state.actor import turn
+from model.state.lru import lru_settings
+from model.state.machine import costs, geometry, nodes, run_settings
+from model.state.page import zones
+from model.state.reclaim import reclaim_count, scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
 SCOPE = "zone"
@@ -35,26 +41,26 @@ throttle_kswapd = caller("throttle_kswapd")
 @kernel
 def zone_low(m, z, extra, highest_zoneidx):
     """Whether a reclaimable zone is not above high plus `extra`."""
-    zone = m.zones[z]
+    zone = zones(m)[z]
     return zone.managed > 0 and not watermark_ok(m, z, zone.wmark_high + extra, highest_zoneidx)
 
 
 @kernel
 def highest_low_zone(m, nid, priority):
     """The highest zone of the node that is below high and not given up, or -1: balanced."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     for z in range(node.first_zone + node.nr_zones - 1, node.first_zone - 1, -1):
-        if m.zones[z].all_unreclaimable and priority != DEF_PRIORITY:
+        if zones(m)[z].all_unreclaimable and priority != DEF_PRIORITY:
             continue
         if zone_low(m, z, 0, 0):
             return z
-        m.zones[z].reclaim_flags = 0
+        zones(m)[z].reclaim_flags = 0
     return -1
 
 
 @hook
 def kswapd_needed(m, z, highest_zoneidx):
-    return 0 if watermark_ok(m, z, m.zones[z].wmark_low, 0) else 1
+    return 0 if watermark_ok(m, z, zones(m)[z].wmark_low, 0) else 1
 
 
 @kernel
@@ -62,10 +68,10 @@ def age_active_anon(m, s, nid, last):
     """Let inactive anonymous lists that run low grow, in all zones up to `last`."""
     sc = scans(m)[s]
     sc.highest_zoneidx = HIGHEST
-    for z in range(m.nodes[nid].first_zone, last + 1):
-        for memcg in range(1 if m.cfg.double_lru else m.cfg.nr_memcgs):
+    for z in range(nodes(m)[nid].first_zone, last + 1):
+        for memcg in range(1 if lru_settings(m).double_lru else geometry(m).nr_memcgs):
             sc.lruvec = lruvec_of(m, memcg, nid, z)
-            if m.cfg.total_swap and not m.cfg.double_lru:
+            if swap_settings(m).total_swap and not lru_settings(m).double_lru:
                 come_to(m)
             if age_anon(m, s):
                 shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
@@ -74,7 +80,7 @@ def age_active_anon(m, s, nid, last):
 @kernel
 def give_up(m, s, z, nr_slab):
     """Give a zone up when six times its reclaimable pages were scanned for nothing (zone_reclaimable)."""
-    sc, zone = scans(m)[s], m.zones[z]
+    sc, zone = scans(m)[s], zones(m)[z]
     if sc.nr_reclaimed:
         zone.pages_scanned = zone.all_unreclaimable = 0
     elif nr_slab == 0 and zone.pages_scanned >= 6 * reclaimable_pages(m, z, sc.swap_available):
@@ -84,7 +90,7 @@ def give_up(m, s, z, nr_slab):
 @kernel
 def shrink_low_zone(m, s, nid, z, highest_kind, priority):
     """Reclaim in a zone up to the highest low one unless it is well above high; whether it met its target."""
-    zone = m.zones[z]
+    zone = zones(m)[z]
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
     zone.reclaim_flags &= ~UNDER_WRITEBACK
     want = max(zone.wmark_high, SWAP_CLUSTER_MAX) if m.params[KSWAPD_AXIS, 0] else ALL_IT_HAS
@@ -101,10 +107,10 @@ def shrink_low_zone(m, s, nid, z, highest_kind, priority):
 def shrink_zones(m, s, nid, last, priority):
     """One pass over the zones up to `last`, lowest first: pages reclaimed, pages scanned, zones that met targets."""
     reclaimed, scanned, met = 0, 0, 0
-    for z in range(m.nodes[nid].first_zone, last + 1):
-        if m.zones[z].all_unreclaimable and priority != DEF_PRIORITY:
+    for z in range(nodes(m)[nid].first_zone, last + 1):
+        if zones(m)[z].all_unreclaimable and priority != DEF_PRIORITY:
             continue
-        met += shrink_low_zone(m, s, nid, z, m.zones[last].kind, priority)
+        met += shrink_low_zone(m, s, nid, z, zones(m)[last].kind, priority)
         reclaimed += scans(m)[s].nr_reclaimed
         scanned += scans(m)[s].nr_scanned
     return reclaimed, scanned, met
@@ -118,7 +124,7 @@ def lower_priorities(m, s, nid):
         last = highest_low_zone(m, nid, priority)
         if last < 0:
             return True
-        m.nodes[nid].kswapd_last = last
+        nodes(m)[nid].kswapd_last = last
         age_active_anon(m, s, nid, last)
         cond_resched(m)
         reclaimed, scanned, met = shrink_zones(m, s, nid, last, priority)
@@ -134,7 +140,7 @@ def lower_priorities(m, s, nid):
         cond_resched(m)
     if highest_low_zone(m, nid, max(priority, 0)) < 0:
         return True
-    m.clock.now += 0 if total else m.cfg.kswapd_wake
+    m.now += 0 if total else costs(m).kswapd_wake
     return False
 
 
@@ -143,7 +149,7 @@ def balance_pgdat(m, nid):
     """Reclaim on the node until every zone is balanced that can be."""
     s, balanced = own_scan(m), False
     while not balanced:
-        m.vm.pageoutrun += 1
+        reclaim_count(m).pageoutrun += 1
         cond_resched(m)
         balanced = lower_priorities(m, s, nid)
     end_reclaim(m, s)
@@ -153,12 +159,12 @@ def balance_pgdat(m, nid):
 @hook
 def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     if wait(m, node.kswapd_wait, NAP_NS) < NAP_NS:
-        m.vm.kswapd_low_wmark_hit_quickly += 1
+        reclaim_count(m).kswapd_low_wmark_hit_quickly += 1
     elif highest_low_zone(m, nid, DEF_PRIORITY) >= 0:
-        m.vm.kswapd_high_wmark_hit_quickly += 1
+        reclaim_count(m).kswapd_high_wmark_hit_quickly += 1
     else:
-        m.clock.pass_over = m.cfg.check
+        turn(m).pass_over = run_settings(m).check
         wait(m, node.kswapd_wait, FOREVER)
     return 0

@@ -6,13 +6,19 @@ the daemon gives up until direct reclaim makes progress.
 """
 
 from model.core.sleep import FOREVER, cond_resched, wait
-from model.jit import caller, hook, kernel, scans
+from model.jit import caller, hook, kernel
 from model.mm.kswapd import NAP_NS
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import clear_flags
 from model.mm.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
+from model.state.actor import turn
+from model.state.lru import lru_settings
+from model.state.machine import geometry, nodes, run_settings
+from model.state.page import zones
+from model.state.reclaim import reclaim_count, scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
@@ -25,9 +31,9 @@ shrink_slab_pass = caller("shrink_slab_pass")
 @kernel
 def balanced(m, nid, highest_zoneidx):
     """Whether some zone the caller may use is above high; a node without such a zone is balanced."""
-    node, populated = m.nodes[nid], False
+    node, populated = nodes(m)[nid], False
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        zone = m.zones[z]
+        zone = zones(m)[z]
         if zone.kind > highest_zoneidx or zone.managed == 0:
             continue
         populated = True
@@ -38,16 +44,16 @@ def balanced(m, nid, highest_zoneidx):
 
 @hook
 def kswapd_needed(m, z, highest_zoneidx):
-    return 0 if balanced(m, m.zones[z].node, highest_zoneidx) else 1
+    return 0 if balanced(m, zones(m)[z].node, highest_zoneidx) else 1
 
 
 @kernel
 def age_active_anon(m, s, nid):
     """Let inactive anonymous lists that run low grow (kswapd_age_node)."""
-    sc, first = scans(m)[s], m.nodes[nid].first_zone
-    for memcg in range(m.cfg.nr_memcgs):
+    sc, first = scans(m)[s], nodes(m)[nid].first_zone
+    for memcg in range(geometry(m).nr_memcgs):
         sc.lruvec = lruvec_of(m, memcg, nid, first)
-        if m.cfg.total_swap and not m.cfg.lru_gen:
+        if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
             come_to(m)
         if age_anon(m, s):
             shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
@@ -56,9 +62,9 @@ def age_active_anon(m, s, nid):
 @kernel
 def kswapd_shrink_node(m, s, nid):
     """One pass over the node at the present priority; whether that was a high enough one for it."""
-    sc, node, target = scans(m)[s], m.nodes[nid], 0
+    sc, node, target = scans(m)[s], nodes(m)[nid], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        target += max(m.zones[z].wmark_high, SWAP_CLUSTER_MAX)
+        target += max(zones(m)[z].wmark_high, SWAP_CLUSTER_MAX)
     begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.highest_zoneidx)
     age_active_anon(m, s, nid)
     soft_limits_first(m, s)
@@ -71,9 +77,9 @@ def kswapd_shrink_node(m, s, nid):
 @hook
 def balance_pgdat(m, nid):
     """Reclaim on the node until a zone is balanced or priority 1 has been tried; count a run that gave nothing."""
-    s, node, reclaimed = own_scan(m), m.nodes[nid], 0
+    s, node, reclaimed = own_scan(m), nodes(m)[nid], 0
     sc = scans(m)[s]
-    m.vm.pageoutrun += 1
+    reclaim_count(m).pageoutrun += 1
     sc.priority = DEF_PRIORITY
     cond_resched(m)
     while sc.priority >= 1 and not balanced(m, nid, node.highest_zoneidx):
@@ -93,7 +99,7 @@ def balance_pgdat(m, nid):
 @kernel
 def prepare_kswapd_sleep(m, nid):
     """Whether there is nothing to do, or nothing that could be done."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         return True
     if balanced(m, nid, node.highest_zoneidx):
@@ -105,14 +111,14 @@ def prepare_kswapd_sleep(m, nid):
 @hook
 def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
-    node, undisturbed = m.nodes[nid], True
+    node, undisturbed = nodes(m)[nid], True
     if prepare_kswapd_sleep(m, nid):
         undisturbed = wait(m, node.kswapd_wait, NAP_NS) >= NAP_NS
     if undisturbed and prepare_kswapd_sleep(m, nid):
-        m.clock.pass_over = m.cfg.check
+        turn(m).pass_over = run_settings(m).check
         wait(m, node.kswapd_wait, FOREVER)
     elif undisturbed:
-        m.vm.kswapd_high_wmark_hit_quickly += 1
+        reclaim_count(m).kswapd_high_wmark_hit_quickly += 1
     else:
-        m.vm.kswapd_low_wmark_hit_quickly += 1
+        reclaim_count(m).kswapd_low_wmark_hit_quickly += 1
     return 0

@@ -6,7 +6,7 @@ reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded t
 (`file_workingset`) anonymous pages still start active, are activated at one sighting, and leave no shadow.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, memcgs, scans
+from model.jit import hook, kernel
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -29,6 +29,12 @@ from model.mm.shadow import memcg_of, node_of, pack, was_workingset
 from model.mm.state import ANON, SWAP_CLUSTER_MAX, WORKINGSET
 from model.mm.swap import nr_swap_pages
 from model.mm.workingset import activate_refault, age_with_ancestors, count_refault, distance, restore_workingset
+from model.state.lru import lruvecs
+from model.state.machine import nodes
+from model.state.memcg import memcgs
+from model.state.page import frames
+from model.state.reclaim import scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, 6.18"
 SCOPE = "node"
@@ -156,7 +162,7 @@ def after_round(m, s):
 @hook
 def age_anon(m, s):
     sc = scans(m)[s]
-    if m.cfg.total_swap == 0:
+    if swap_settings(m).total_swap == 0:
         return 0
     inactive, active = lru_size(m, sc.lruvec, 0), lru_size(m, sc.lruvec, 1)
     return 1 if inactive_is_low(inactive, active) else 0
@@ -249,7 +255,7 @@ def workingset_size(m, lv, file):
 def refault(m, pfn, shadow):
     count_refault(m, pfn)
     file, node = 0 if frames(m)[pfn].state & ANON else 1, node_of(shadow)
-    lv, own = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone), lruvec_of_frame(m, pfn)
+    lv, own = lruvec_of(m, memcg_of(shadow), node, nodes(m)[node].first_zone), lruvec_of_frame(m, pfn)
     if distance(m, lv, shadow) > workingset_size(m, lv, file):
         return 0
     activate_refault(m, pfn, own)

@@ -6,8 +6,7 @@ through files are kept by tiers, and a controller that watches refaults decides 
 or file pages, are evicted first. `two_touch` chooses the state of 6.14 and later; else it is 6.1 with its stable fixes.
 """
 
-from model.jit import hook, kernel, lrugens, lruvecs, memcgs, scans
-from model.layout import MAX_GENS
+from model.jit import hook, kernel
 from model.mm.gen_age import age, evictable_min_seq
 from model.mm.gen_evict import evict as evict_batch
 from model.mm.gen_refault import evict, refault
@@ -25,6 +24,13 @@ from model.mm.state import (
 from model.mm.swap import nr_swap_pages
 from model.mm.vmscan import come_to
 from model.mm.writeback import wakeup_flushers
+from model.state.actor import turn
+from model.state.generations import MAX_GENS, lrugens
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import geometry, nodes
+from model.state.memcg import memcgs
+from model.state.page import zones
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c, mm/workingset.c, mm/swap.c, include/linux/mm_inline.h, 6.1 and 6.18 with CONFIG_LRU_GEN"
 SCOPE = "node"
@@ -68,7 +74,7 @@ def should_age(m, lv, swappiness):
     newest, oldest = lrugens(m)[lv].max_seq, evictable_min_seq(m, lv, swappiness)
     if oldest + MIN_GENS != newest:
         return oldest + MIN_GENS > newest
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         return True
     total, young = evictable(m, lv, swappiness), size(m, lv, swappiness, newest, newest)
     old = size(m, lv, swappiness, newest - MIN_GENS, newest - MIN_GENS)
@@ -86,21 +92,21 @@ def nr_to_scan(m, s, swappiness):
     sc = scans(m)[s]
     lv = sc.lruvec
     wanted = evictable(m, lv, swappiness)
-    if m.cfg.lru_gen == TWO_TOUCH:
+    if lru_settings(m).lru_gen == TWO_TOUCH:
         wanted = unprotected(m, s, wanted)
     wanted >>= sc.priority
     evicts = evictable_min_seq(m, lv, swappiness) + MIN_GENS <= lrugens(m)[lv].max_seq
-    if m.cfg.lru_gen == TWO_TOUCH and not evicts:
+    if lru_settings(m).lru_gen == TWO_TOUCH and not evicts:
         wanted = 0
     if not should_age(m, lv, swappiness):
         sc.aging = 0
         return wanted
     sc.aging = 1
     if sc.priority != DEF_PRIORITY:
-        if m.cfg.lru_gen == ONE_TOUCH and sc.kswapd:
+        if lru_settings(m).lru_gen == ONE_TOUCH and sc.kswapd:
             return 0  # the daemon ages at the start of its passes
         _age(m, s, lv, swappiness)
-        return wanted if m.cfg.lru_gen == ONE_TOUCH else -1
+        return wanted if lru_settings(m).lru_gen == ONE_TOUCH else -1
     return wanted if evicts else 0
 
 
@@ -109,8 +115,8 @@ def lruvec_begin(m, s):
     sc = scans(m)[s]
     sc.scanned = sc.swapping = sc.file_taken = sc.unqueued_dirty = 0
     sc.first_seq, sc.mm_walk = lrugens(m)[sc.lruvec].max_seq, 1 if sc.kswapd or sc.proactive else 0
-    lru_add_drain(m, m.clock.cpu)
-    return 1 if m.cfg.lru_gen == ONE_TOUCH or sc.memcg or (sc.may_unmap and sc.may_writepage) else 0
+    lru_add_drain(m, turn(m).cpu)
+    return 1 if lru_settings(m).lru_gen == ONE_TOUCH or sc.memcg or (sc.may_unmap and sc.may_writepage) else 0
 
 
 @hook
@@ -134,7 +140,7 @@ def lruvec_round(m, s):
 def lruvec_end(m, s):
     """Wake the flushers when all file pages met were dirty and nobody was writing them; nothing did in 6.1."""
     sc = scans(m)[s]
-    if m.cfg.lru_gen == TWO_TOUCH and sc.unqueued_dirty and sc.unqueued_dirty == sc.file_taken:
+    if lru_settings(m).lru_gen == TWO_TOUCH and sc.unqueued_dirty and sc.unqueued_dirty == sc.file_taken:
         wakeup_flushers(m, 0)
     return 0
 
@@ -143,11 +149,11 @@ def lruvec_end(m, s):
 def set_initial_priority(m, s):
     """The daemon starts a run at the priority at which its target is met in one pass (6.3)."""
     sc = scans(m)[s]
-    if m.cfg.lru_gen == ONE_TOUCH or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
+    if lru_settings(m).lru_gen == ONE_TOUCH or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
         return
-    node, reclaimable = m.nodes[sc.node], 0
+    node, reclaimable = nodes(m)[sc.node], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        reclaimable += m.zones[z].nr_lru[2] + (m.zones[z].nr_lru[0] if nr_swap_pages(m) else 0)
+        reclaimable += zones(m)[z].nr_lru[2] + (zones(m)[z].nr_lru[0] if nr_swap_pages(m) else 0)
     priority = bits(reclaimable) - 1 - bits(sc.nr_to_reclaim - 1)
     sc.priority = max(DEF_PRIORITY // 2, min(priority, DEF_PRIORITY))
 
@@ -170,12 +176,14 @@ def bits(n):
 def _old_enough(m, s, lv, swappiness):
     """Whether eviction would find something older than `min_ttl_ms` (lruvec_is_reclaimable)."""
     g, sc, group = lrugens(m)[lv], scans(m)[s], memcgs(m)[lruvecs(m)[lv].memcg]
-    if m.cfg.lru_gen == TWO_TOUCH and group.emin and group.usage <= group.emin:
+    if lru_settings(m).lru_gen == TWO_TOUCH and group.emin and group.usage <= group.emin:
         return False
-    oldest = g.min_seq[1] if m.cfg.lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
-    if g.born[oldest % MAX_GENS] + m.params[LRU_AXIS, MIN_TTL_MS] * 1_000_000 > m.clock.now:
+    oldest = g.min_seq[1] if lru_settings(m).lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
+    if g.born[oldest % MAX_GENS] + m.params[LRU_AXIS, MIN_TTL_MS] * 1_000_000 > m.now:
         return False
-    return evictable(m, lv, swappiness) >> sc.priority or (m.cfg.lru_gen == ONE_TOUCH and sc.priority == DEF_PRIORITY)
+    return evictable(m, lv, swappiness) >> sc.priority or (
+        lru_settings(m).lru_gen == ONE_TOUCH and sc.priority == DEF_PRIORITY
+    )
 
 
 @hook
@@ -190,18 +198,18 @@ def age_anon(m, s):
     if memcg == 0:
         sc.aging, sc.need_aging = sc.need_aging, 1
         sc.old_enough = 0 if m.params[LRU_AXIS, MIN_TTL_MS] else 1
-        if m.cfg.lru_gen == ONE_TOUCH and not sc.aging:
+        if lru_settings(m).lru_gen == ONE_TOUCH and not sc.aging:
             sc.old_enough = 1
         set_initial_priority(m, s)
-    if m.cfg.lru_gen == TWO_TOUCH or sc.aging:
+    if lru_settings(m).lru_gen == TWO_TOUCH or sc.aging:
         come_to(m)
     swappiness = swappiness_of(m, s, lv)
     fits = 1 if sc.old_enough or _old_enough(m, s, lv, swappiness) else 0
-    if m.cfg.lru_gen == ONE_TOUCH and sc.aging and should_age(m, lv, swappiness) and fits:
+    if lru_settings(m).lru_gen == ONE_TOUCH and sc.aging and should_age(m, lv, swappiness) and fits:
         sc.mm_walk = 1
         _age(m, s, lv, swappiness)
     sc.old_enough = fits
-    if memcg == m.cfg.nr_memcgs - 1 and not fits:
+    if memcg == geometry(m).nr_memcgs - 1 and not fits:
         kill_largest(m)
     return 0
 

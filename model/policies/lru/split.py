@@ -6,11 +6,16 @@ keeping, without bound. Nothing remembers evicted pages. Lumpy reclaim takes a p
 order 1 and more, which the model does not make; with order 0 it does nothing.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, scans
+from model.jit import hook, kernel
 from model.mm.inactive_ratio import isqrt
 from model.mm.references import look_twice
 from model.mm.scan_balance import ANON_ONLY, FILE_ONLY, FRACT, rotation_pressure, share_out
 from model.mm.state import ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import geometry
+from model.state.page import frames, zones
+from model.state.reclaim import scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: get_scan_count, shrink_zone, page_check_references, shrink_active_list; mm/swap.c, 3.1"
 SCOPE = "zone"
@@ -29,7 +34,7 @@ def prepare_scan(m, s):
 @kernel
 def zone_ratio(m, zone):
     """zone->inactive_ratio: how many active anonymous pages there may be to an inactive one."""
-    gb = m.zones[zone].managed >> 18
+    gb = zones(m)[zone].managed >> 18
     return isqrt(10 * gb) if gb else 1
 
 
@@ -37,10 +42,10 @@ def zone_ratio(m, zone):
 def total(m, lv, lru):
     """Size of a list: the lruvec's own; in 3.1 a group's over all zones (mem_cgroup_inactive_anon_is_low)."""
     table = lruvecs(m)
-    if table[lv].memcg == 0 or not m.cfg.double_lru:
+    if table[lv].memcg == 0 or not lru_settings(m).double_lru:
         return table[lv].lists[lru].n
-    pages, first = 0, table[lv].memcg * m.cfg.nr_zones
-    for other in range(first, first + m.cfg.nr_zones):
+    pages, first = 0, table[lv].memcg * geometry(m).nr_zones
+    for other in range(first, first + geometry(m).nr_zones):
         pages += table[other].lists[lru].n
     return pages
 
@@ -53,7 +58,7 @@ def inactive_anon_is_low(m, lv):
     """
     inactive, active = total(m, lv, 0), total(m, lv, 1)
     gb = (inactive + active) >> 18
-    if lruvecs(m)[lv].memcg or (m.cfg.nr_memcgs > 1 and not m.cfg.double_lru):
+    if lruvecs(m)[lv].memcg or (geometry(m).nr_memcgs > 1 and not lru_settings(m).double_lru):
         return inactive * (isqrt(10 * gb) if gb else 1) < active
     return inactive * zone_ratio(m, lruvecs(m)[lv].zone) < active
 
@@ -63,7 +68,7 @@ def may_shrink_active(m, s, file):
     lv = scans(m)[s].lruvec
     if file:
         return 1 if total(m, lv, 3) > total(m, lv, 2) else 0
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, lv) else 0
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, lv) else 0
 
 
 @kernel
@@ -73,7 +78,7 @@ def balance(m, s):
     if not sc.may_swap:
         return FILE_ONLY
     vec = lruvecs(m)[sc.lruvec]
-    zone = m.zones[vec.zone]
+    zone = zones(m)[vec.zone]
     few = vec.lists[2].n + vec.lists[3].n + zone.nr_free <= zone.wmark_high
     return ANON_ONLY if sc.memcg == 0 and few else FRACT
 
@@ -86,7 +91,7 @@ def scan_count(m, s):
     """
     sc, how = scans(m)[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
-    rounds_up = m.cfg.double_lru or m.cfg.nr_memcgs == 1 or m.zones[vec.zone].all_unreclaimable
+    rounds_up = lru_settings(m).double_lru or geometry(m).nr_memcgs == 1 or zones(m)[vec.zone].all_unreclaimable
     ap = fp = denominator = 1
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness + 1, 200 - sc.swappiness + 1)
@@ -110,7 +115,7 @@ def after_round(m, s):
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
 
 
 @hook

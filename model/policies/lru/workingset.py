@@ -5,7 +5,7 @@ its group's active file list is long is activated at once, and after such refaul
 deactivation until the next reclaim. Anonymous pages start active and leave no shadow.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, memcgs, scans
+from model.jit import hook, kernel
 from model.mm.inactive_ratio import inactive_is_low
 from model.mm.lists import lruvec_of
 from model.mm.lru import lruvec_of_frame
@@ -26,6 +26,12 @@ from model.mm.shadow import memcg_of, node_of, pack
 from model.mm.state import ANON
 from model.mm.workingset import activate_refault, count_refault, distance
 from model.policies.lru.split import new_anon_active, note_active, note_inactive, prepare_scan
+from model.state.lru import lruvecs
+from model.state.machine import geometry, nodes
+from model.state.memcg import memcgs
+from model.state.page import frames
+from model.state.reclaim import scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: inactive_list_is_low, get_scan_count, shrink_node_memcg; mm/workingset.c, 4.19"
 SCOPE = "node"
@@ -43,7 +49,7 @@ def low(m, lv, kind):
 def activations(m, memcg):
     """Refaults activated in the group so far, on all nodes."""
     count = 0
-    for lv in range(memcg * m.cfg.nr_zones, (memcg + 1) * m.cfg.nr_zones):
+    for lv in range(memcg * geometry(m).nr_zones, (memcg + 1) * geometry(m).nr_zones):
         count += lruvecs(m)[lv].activated[1]
     return count
 
@@ -54,12 +60,12 @@ def may_shrink_active(m, s, file):
     vec = lruvecs(m)[scans(m)[s].lruvec]
     if file and vec.snapshot[1] != activations(m, vec.memcg):
         return 1 if vec.lists[3].n > 0 else 0
-    return 1 if (file or m.cfg.total_swap) and low(m, scans(m)[s].lruvec, file) else 0
+    return 1 if (file or swap_settings(m).total_swap) and low(m, scans(m)[s].lruvec, file) else 0
 
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and low(m, scans(m)[s].lruvec, 0) else 0
+    return 1 if swap_settings(m).total_swap and low(m, scans(m)[s].lruvec, 0) else 0
 
 
 @kernel
@@ -72,7 +78,7 @@ def balance(m, s):
     if sc.priority == 0 and sc.swappiness:
         return EQUAL
     free, high, file = node_pages(m, sc.node)
-    enough_anon = not (m.cfg.total_swap and low(m, sc.lruvec, 0)) and vec.lists[0].n >> sc.priority
+    enough_anon = not (swap_settings(m).total_swap and low(m, sc.lruvec, 0)) and vec.lists[0].n >> sc.priority
     if sc.memcg == 0 and file + free <= high and enough_anon:
         return ANON_ONLY
     return FILE_ONLY if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority else FRACT
@@ -127,7 +133,7 @@ def evict(m, pfn, s):
 def refault(m, pfn, shadow):
     count_refault(m, pfn)
     node = node_of(shadow)
-    lv = lruvec_of(m, memcg_of(shadow), node, m.nodes[node].first_zone)
+    lv = lruvec_of(m, memcg_of(shadow), node, nodes(m)[node].first_zone)
     if distance(m, lv, shadow) > lruvecs(m)[lv].lists[3].n:
         return 0
     activate_refault(m, pfn, lv)

@@ -9,7 +9,7 @@ New is the memory of evicted file pages: one that comes back sooner than the zon
 stayed with that list's frames, so it is activated at once. Time is counted for the zone, not for groups.
 """
 
-from model.jit import frames, hook, kernel, lruvecs, scans
+from model.jit import hook, kernel
 from model.mm.inactive_ratio import isqrt
 from model.mm.lists import lruvec_of
 from model.mm.references import look_twice
@@ -28,6 +28,10 @@ from model.mm.shadow import memcg_of, pack
 from model.mm.state import ANON, SWAP_CLUSTER_MAX
 from model.mm.workingset import activate_refault, count_refault, distance
 from model.policies.lru.split import end_reclaim, new_anon_active, note_active, note_inactive, prepare_scan, zone_ratio
+from model.state.lru import lruvecs
+from model.state.page import frames, zones
+from model.state.reclaim import scans
+from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: get_scan_count, shrink_lruvec, page_check_references; mm/workingset.c, 3.15"
 SCOPE = "zone"
@@ -65,19 +69,19 @@ def may_shrink_active(m, s, file):
     lv = scans(m)[s].lruvec
     if file:
         return 1 if inactive_file_is_low(m, lv) else 0
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, lv) else 0
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, lv) else 0
 
 
 @hook
 def age_anon(m, s):
-    return 1 if m.cfg.total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
 
 
 @kernel
 def balance(m, s):
     """Which lists to scan, in the order get_scan_count decides it."""
     sc = scans(m)[s]
-    zone = m.zones[lruvecs(m)[sc.lruvec].zone]
+    zone = zones(m)[lruvecs(m)[sc.lruvec].zone]
     if cannot_swap(m, s):
         return FILE_ONLY
     if sc.priority == 0 and sc.swappiness:
@@ -97,7 +101,7 @@ def scan_count(m, s):
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
         denominator = ap + fp + 1
-    force = sc.memcg or (sc.kswapd and m.zones[vec.zone].all_unreclaimable)
+    force = sc.memcg or (sc.kswapd and zones(m)[vec.zone].all_unreclaimable)
     for lru in range(4):
         size = vec.lists[lru].n >> sc.priority
         if size == 0 and force:
@@ -129,7 +133,7 @@ def check_references(m, pfn, young, executable):
 @kernel
 def zone_age(m, zone):
     """The lruvec that keeps the zone's inactive_age: the root group's."""
-    return lruvec_of(m, 0, m.zones[zone].node, zone)
+    return lruvec_of(m, 0, zones(m)[zone].node, zone)
 
 
 @hook
@@ -153,7 +157,7 @@ def evict(m, pfn, s):
 def refault(m, pfn, shadow):
     count_refault(m, pfn)
     zone = memcg_of(shadow)
-    if distance(m, zone_age(m, zone), shadow) > m.zones[zone].nr_lru[3]:
+    if distance(m, zone_age(m, zone), shadow) > zones(m)[zone].nr_lru[3]:
         return 0
     own = zone_age(m, frames(m)[pfn].zone)
     activate_refault(m, pfn, own)

@@ -5,12 +5,14 @@ zone's list only. A group at its limit takes victims from its hierarchy in css i
 room or it has met itself twice.
 """
 
-from model.jit import caller, hook, memcgs, scans
+from model.jit import caller, hook
 from model.mm.limits import ITS_OWN
 from model.mm.memcontrol import drain_all_stocks
 from model.mm.state import SWAP_CLUSTER_MAX
 from model.mm.victims import next_by_css, reclaimable
 from model.policies.memcg.unified import may_shrink, over_high
+from model.state.memcg import memcgs
+from model.state.reclaim import scans
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_hierarchical_reclaim, mem_cgroup_add_lru_list; include/linux/page_cgroup.h, 3.1"
 SCOPE = "zone"

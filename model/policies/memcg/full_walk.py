@@ -4,10 +4,12 @@ Protection is proportional: the scan target of a group shrinks with the share of
 protect. A task whose group stays over memory.high is put to sleep.
 """
 
-from model.jit import hook, scans
+from model.jit import hook
 from model.mm.limits import reclaim_and_sleep
 from model.mm.memcg_iter import after
 from model.mm.protection import protect
+from model.state.memcg import memcg_settings
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c: shrink_node_memcgs, mm/memcontrol.c, 5.15"
 PARAMS = {
@@ -33,7 +35,7 @@ def next_group(m, s, memcg):
 
 @hook
 def may_shrink(m, s, memcg):
-    return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if m.cfg.protection else 1
+    return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if memcg_settings(m).protection else 1
 
 
 @hook

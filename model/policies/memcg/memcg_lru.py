@@ -6,7 +6,7 @@ others stay old and are met again. Reclaim below a limit walks the subtree as `s
 memory.min is passed over, one below memory.low until its second turn, one over its soft limit comes first.
 """
 
-from model.jit import hook, kernel, lrugens, memcgs, scans
+from model.jit import hook, kernel
 from model.mm.gen_scan import enough, evictable, swappiness_of
 from model.mm.memcg_iter import begin_shared, choose_walk, next_shared
 from model.mm.memcg_lru import NOP, TAIL, YOUNG, begin_walk, go_on, rotate
@@ -14,6 +14,10 @@ from model.mm.memcontrol import EVENT_LOW, event
 from model.mm.protection import calculate_protection, proportional, protect
 from model.mm.vmscan import lruvec_at
 from model.policies.memcg.shared_cookie import over_high
+from model.state.generations import lrugens
+from model.state.machine import geometry
+from model.state.memcg import memcg_settings, memcgs
+from model.state.reclaim import scans
 
 SOURCE = "mm/vmscan.c: lru_gen_shrink_node, shrink_many, shrink_one, lru_gen_age_node, 6.18"
 SCOPE = "node"
@@ -38,8 +42,8 @@ def first_group(m, s):
     choose_walk(m, s)
     if sc.memcg:
         return begin_shared(m, s)
-    if sc.kswapd and m.cfg.protection:
-        for memcg in range(1, m.cfg.nr_memcgs):
+    if sc.kswapd and memcg_settings(m).protection:
+        for memcg in range(1, geometry(m).nr_memcgs):
             calculate_protection(m, 0, memcg, recursive)
     return begin_walk(m, s)
 
@@ -50,7 +54,7 @@ def may_shrink(m, s, memcg):
     sc, group = scans(m)[s], memcgs(m)[memcg]
     sc.memcg_event, sc.aged = SHRINK, 0
     if sc.memcg:
-        return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if m.cfg.protection else 1
+        return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if memcg_settings(m).protection else 1
     if memcg and group.usage <= group.emin:
         sc.memcg_event = YOUNG
     elif memcg and group.usage <= group.elow:

@@ -4,10 +4,12 @@ Global reclaim, by kswapd or directly, shares one round over all groups with who
 priority. Limit reclaim shrinks one group a pass, the next in turn, and goes on at the next priority.
 """
 
-from model.jit import caller, hook, memcgs, scans
+from model.jit import caller, hook
 from model.mm.limits import ITS_OWN
 from model.mm.memcg_iter import follow, iterator, join
 from model.mm.memcontrol import drain_all_stocks
+from model.state.memcg import memcgs
+from model.state.reclaim import scans
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mm/vmscan.c: shrink_zone; include/linux/page_cgroup.h, 3.3"
 PARAMS = {

@@ -5,10 +5,12 @@ As `unified`, but limit reclaim stops a round only when it has what it wants. me
 group over memory.high reclaims; nothing slows its tasks down beyond that.
 """
 
-from model.jit import hook, memcgs, scans
+from model.jit import hook
 from model.mm.limits import reclaim_high
 from model.mm.memcg_iter import follow, iterator, join
 from model.mm.protection import below_protection
+from model.state.memcg import memcg_settings, memcgs
+from model.state.reclaim import scans
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mem_cgroup_protected, mm/vmscan.c: shrink_node, 4.19"
 PARAMS = {
@@ -38,7 +40,7 @@ def next_group(m, s, memcg):
 @hook
 def may_shrink(m, s, memcg):
     """A child's protection is at most its share of the parent's, by what the children use of theirs."""
-    if m.cfg.protection == 0:
+    if memcg_settings(m).protection == 0:
         return 1
     group, above = memcgs(m)[memcg], memcgs(m)[memcgs(m)[memcg].parent]
     group.emin, group.elow = group.memory_min, group.memory_low

@@ -4,6 +4,7 @@ from model.hooks import AXES
 from model.jit import hook
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target
+from model.state.machine import costs, geometry
 
 SOURCE = "a loop over memory.reclaim, 5.19"
 CONTROLLERS = 1
@@ -22,10 +23,10 @@ SECOND = 1_000_000_000
 
 @hook
 def proactive_step(m, controller):
-    started = m.clock.now
+    started = m.now
     if started:
-        for memcg in range(m.cfg.nr_memcgs):
+        for memcg in range(geometry(m).nr_memcgs):
             if is_target(m, memcg):
-                m.clock.now += m.cfg.syscall
+                m.now += costs(m).syscall
                 proactive_reclaim(m, memcg, m.params[AXIS, 0], -1)
     return started + SECOND

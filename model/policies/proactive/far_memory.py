@@ -7,11 +7,15 @@ are written again. Ages come from the idle scanner (kstaled, or the bitmap's loo
 """
 
 from model.hooks import AXES
-from model.jit import far, frames, hook, idle_age, kernel, tried
+from model.jit import hook, kernel
 from model.mm.far_memory import decide
 from model.mm.reclaim_pages import begin_pick, pick, reclaim_picked
 from model.mm.rmap import look_at_words
 from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_DIRTY
+from model.state.idle import far, idle_age, idle_costs, idle_count, kreclaimd, tried
+from model.state.machine import geometry
+from model.state.page import frames
+from model.state.swap import swaps
 
 SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale Computers, ASPLOS 2019"
 CONTROLLERS = 1
@@ -73,8 +77,8 @@ def try_to_store(m, pfn):
     tried(m)[pfn] = 0
     if compresses(page.owner, m.params[AXIS, INCOMPRESSIBLE]):
         return pick(m, pfn)
-    m.clock.now += m.swaps[0].out_ns
-    m.vm.far_rejected += 1
+    m.now += swaps(m)[0].out_ns
+    idle_count(m).far_rejected += 1
     if look_at_words(m, pfn, ~PTE_DIRTY) & 2:  # the next write shows in the word again
         page.state |= DIRTY
     tried(m)[pfn] = 1
@@ -86,7 +90,7 @@ def reclaim_cold(m, first, end):
     """kreclaimd's walk over a range of frames."""
     begin_pick(m)
     for pfn in range(first, end):
-        m.clock.now += m.cfg.pfn_walk
+        m.now += idle_costs(m).pfn_walk
         page = frames(m)[pfn]
         if page.state & (LRU | ANON | IDLE) == LRU | ANON | IDLE and idle_age(m)[pfn] >= far(m)[page.memcg].threshold:
             try_to_store(m, pfn)
@@ -95,12 +99,12 @@ def reclaim_cold(m, first, end):
 
 @hook
 def proactive_step(m, controller):
-    walk, p = m.kreclaimd, m.params[AXIS]
+    walk, p = kreclaimd(m), m.params[AXIS]
     if walk.pos == 0:
-        walk.started = m.clock.now
-        for memcg in range(m.cfg.nr_memcgs):
+        walk.started = m.now
+        for memcg in range(geometry(m).nr_memcgs):
             decide(m, memcg, p[SLO], p[SHARE], p[WARMUP])
-    end = min(walk.pos + BATCH, m.cfg.nr_frames)
+    end = min(walk.pos + BATCH, geometry(m).nr_frames)
     reclaim_cold(m, walk.pos, end)
-    walk.pos = end if end < m.cfg.nr_frames else 0
-    return m.clock.now if walk.pos else walk.started + p[MINUTE] * 1_000_000
+    walk.pos = end if end < geometry(m).nr_frames else 0
+    return m.now if walk.pos else walk.started + p[MINUTE] * 1_000_000

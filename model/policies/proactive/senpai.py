@@ -5,9 +5,11 @@ the interval (share of time some task stalls; approximated from stall counters, 
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel, memcgs
+from model.jit import hook, kernel
 from model.mm.limits import proactive_reclaim
 from model.mm.pressure import is_target, senpai_pages, some_ppm
+from model.state.machine import costs, geometry
+from model.state.memcg import memcgs
 
 SOURCE = "Weiner et al., TMO: Transparent Memory Offloading in Datacenters, ASPLOS 2022"
 CONTROLLERS = 1
@@ -43,16 +45,16 @@ def ask(m, memcg, interval):
     p, some = m.params[AXIS], some_ppm(m, memcg, interval)
     wanted = senpai_pages(memcgs(m)[memcg].usage, p[1], some, p[2])
     if wanted:
-        m.clock.now += m.cfg.syscall
+        m.now += costs(m).syscall
         proactive_reclaim(m, memcg, wanted, -1)
 
 
 @hook
 def proactive_step(m, controller):
     interval = m.params[AXIS, 0] * 1_000_000
-    started = m.clock.now
+    started = m.now
     if started >= interval:
-        for memcg in range(m.cfg.nr_memcgs):
+        for memcg in range(geometry(m).nr_memcgs):
             if is_target(m, memcg):
                 ask(m, memcg, interval)
     return started + interval

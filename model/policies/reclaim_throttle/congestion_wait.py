@@ -4,9 +4,11 @@ Trouble is priority 9 and below, with anything scanned at all. The sleep ends ea
 Reclaimers also sleep after each zone while too much is under writeback, and before an allocation tries again.
 """
 
-from model.jit import hook, scans
+from model.jit import hook
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import FIFTIETH_NS, TENTH_NS, congestion_wait, throttle_vm_writeout
+from model.state.page import zones
+from model.state.reclaim import scans
 
 SOURCE = (
     "mm/vmscan.c: do_try_to_free_pages, balance_pgdat; mm/backing-dev.c: congestion_wait; mm/page-writeback.c: "
@@ -41,5 +43,5 @@ def throttle_kswapd(m, nid):
 
 @hook
 def throttle_retry(m, zone, fruitless):
-    congestion_wait(m, m.zones[zone].node, FIFTIETH_NS)
+    congestion_wait(m, zones(m)[zone].node, FIFTIETH_NS)
     return 0

@@ -8,7 +8,7 @@ everybody slept after a zone while too much was under writeback (`writeout`).
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.swap import nr_swap_pages
 from model.mm.throttle import (
     FIFTIETH_NS,
@@ -21,6 +21,8 @@ from model.mm.throttle import (
     wait_iff_congested,
 )
 from model.mm.vmscan import reclaimable_pages
+from model.state.page import zones
+from model.state.reclaim import scans
 
 SOURCE = (
     "mm/vmscan.c: shrink_inactive_list, 3.15; shrink_node, 4.19 and 5.15; mm/page_alloc.c: should_reclaim_retry, 4.19; "
@@ -40,7 +42,7 @@ AXIS = list(AXES).index("reclaim_throttle")
 def mark_and_sleep(m, s, stat):
     """Mark the zone (the node's first zone) by what was scanned, and sleep if that says so."""
     sc = scans(m)[s]
-    zone = m.zones[sc.zone]
+    zone = zones(m)[sc.zone]
     if stat.writeback and stat.writeback == stat.taken:
         zone.reclaim_flags |= UNDER_WRITEBACK
     if sc.memcg == 0:
@@ -85,7 +87,7 @@ def throttle_retry(m, zone, fruitless):
     if m.params[AXIS, 1]:
         wait_iff_congested(m, zone, FIFTIETH_NS)
         return 0
-    pending = m.zones[zone].nr_file_dirty + m.zones[zone].nr_writeback
+    pending = zones(m)[zone].nr_file_dirty + zones(m)[zone].nr_writeback
     if fruitless and 2 * pending > reclaimable_pages(m, zone, nr_swap_pages(m)):
-        congestion_wait(m, m.zones[zone].node, TENTH_NS)
+        congestion_wait(m, zones(m)[zone].node, TENTH_NS)
     return 0

@@ -10,12 +10,15 @@ to be written; and a direct reclaimer that found all dirty pages being written w
 
 from model.core.sleep import ALL, wake
 from model.hooks import AXES
-from model.jit import hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, throttled
 from model.mm.vmscan import reclaimable_pages
 from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK
 from model.mm.zones import MAX_RECLAIM_RETRIES
+from model.state.machine import geometry, nodes
+from model.state.page import zones
+from model.state.reclaim import reclaim_count, scans
 
 SOURCE = "mm/vmscan.c: reclaim_throttle, skip_throttle_noprogress, consider_reclaim_throttle, shrink_node, 6.18"
 PARAMS = {
@@ -29,13 +32,13 @@ SECOND_NS = 1_000_000_000
 @kernel
 def skipped(m, nid):
     """Whether a sleep would be in vain: kswapd has given up, or less than half of what is reclaimable is in the way."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         return True
     reclaimable = pending = 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         reclaimable += reclaimable_pages(m, z, 1)
-        pending += m.zones[z].nr_file_dirty + m.zones[z].nr_writeback
+        pending += zones(m)[z].nr_file_dirty + zones(m)[z].nr_writeback
     return 2 * pending <= reclaimable
 
 
@@ -44,8 +47,8 @@ def throttle(m, nid, reason):
     """Sleep for a reason on a node (reclaim_throttle)."""
     if reason != WRITEBACK and not m.params[AXIS, 0] and skipped(m, nid):
         return
-    m.vm.mm_vmscan_throttled += 1
-    brief = SECOND_NS // 2 if m.params[AXIS, 0] else SECOND_NS // m.cfg.hz
+    reclaim_count(m).mm_vmscan_throttled += 1
+    brief = SECOND_NS // 2 if m.params[AXIS, 0] else SECOND_NS // geometry(m).hz
     throttled(m, nid, reason, TENTH_NS if reason == WRITEBACK else brief)
 
 
@@ -57,7 +60,7 @@ def throttle_batch(m, s):
 @hook
 def throttle_node(m, s):
     sc, stat = scans(m)[s], scans(m)[s].node_stat
-    zone = m.zones[m.nodes[sc.node].first_zone]
+    zone = zones(m)[nodes(m)[sc.node].first_zone]
     if sc.kswapd:
         if stat.writeback and stat.writeback == stat.taken:
             zone.reclaim_flags |= UNDER_WRITEBACK
@@ -74,9 +77,9 @@ def throttle_node(m, s):
 
 @hook
 def throttle_pass(m, s, zone):
-    sc, nid = scans(m)[s], m.zones[zone].node
+    sc, nid = scans(m)[s], zones(m)[zone].node
     if sc.nr_reclaimed > sc.nr_scanned >> 3:
-        wake(m, m.nodes[nid].reclaim_wait[NOPROGRESS], ALL, m.clock.now)
+        wake(m, nodes(m)[nid].reclaim_wait[NOPROGRESS], ALL, m.now)
     elif m.params[AXIS, 0]:
         if sc.priority < DEF_PRIORITY - 2:
             throttle(m, nid, NOPROGRESS)

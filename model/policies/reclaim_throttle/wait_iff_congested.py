@@ -7,7 +7,7 @@ sleeps after a zone while more is under writeback, swap included, than 1.1 times
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import (
     FIFTIETH_NS,
@@ -18,6 +18,9 @@ from model.mm.throttle import (
     wait_iff_congested,
 )
 from model.mm.zones import watermark_ok
+from model.state.machine import nodes
+from model.state.page import zones
+from model.state.reclaim import reclaim_count, scans
 
 SOURCE = (
     "mm/vmscan.c: shrink_page_list, shrink_inactive_list, balance_pgdat; mm/backing-dev.c; mm/page-writeback.c: "
@@ -34,7 +37,7 @@ AXIS = list(AXES).index("reclaim_throttle")
 def throttle_batch(m, s):
     sc, stat = scans(m)[s], scans(m)[s].batch_stat
     if sc.memcg == 0 and stat.late_dirty and stat.late_dirty == stat.late_congested:
-        m.zones[sc.zone].reclaim_flags |= ZONE_CONGESTED
+        zones(m)[sc.zone].reclaim_flags |= ZONE_CONGESTED
     if m.params[AXIS, 0] and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
         wait_iff_congested(m, sc.zone, TENTH_NS)
     return 0
@@ -63,9 +66,9 @@ def throttle_retry(m, zone, fruitless):
 @kernel
 def zone_below_min(m, nid):
     """Whether a zone of the node has fewer free pages than its min watermark (has_under_min_watermark_zone)."""
-    node = m.nodes[nid]
+    node = nodes(m)[nid]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        if m.zones[z].managed and not watermark_ok(m, z, m.zones[z].wmark_min, 0):
+        if zones(m)[z].managed and not watermark_ok(m, z, zones(m)[z].wmark_min, 0):
             return True
     return False
 
@@ -73,7 +76,7 @@ def zone_below_min(m, nid):
 @hook
 def throttle_kswapd(m, nid):
     if zone_below_min(m, nid):
-        m.vm.kswapd_skip_congestion_wait += 1
+        reclaim_count(m).kswapd_skip_congestion_wait += 1
     else:
         congestion_wait(m, nid, TENTH_NS)
     return 0

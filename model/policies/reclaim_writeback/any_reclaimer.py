@@ -6,10 +6,15 @@ do not add to a full queue, except that of the disk they are writing to. What co
 page that is being written already stays where it is.
 """
 
-from model.jit import files, frames, hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.dirty import start_write
 from model.mm.pageout import may_write_to_queue, plug
 from model.mm.state import KEEP, RECLAIM, WRITEPAGE_KSWAPD, WRITEPAGE_WRITES
+from model.state.block import disks
+from model.state.fault import files
+from model.state.machine import costs
+from model.state.page import frames
+from model.state.reclaim import pageout_count, scans
 
 SOURCE = "mm/vmscan.c: may_write_to_queue, pageout, shrink_page_list, 3.1"
 
@@ -21,14 +26,14 @@ def write_page(m, s, pfn):
     if not may_write_to_queue(m, s, disk):
         stat.late_congested += 1
         return
-    reply = m.disks[disk].writepage
-    m.vm.nr_vmscan_write += 1
+    reply = disks(m)[disk].writepage
+    pageout_count(m).nr_vmscan_write += 1
     if scans(m)[s].kswapd:
-        m.vm.writepage_file_kswapd += 1
+        pageout_count(m).writepage_file_kswapd += 1
     else:
-        m.vm.writepage_file_direct += 1
+        pageout_count(m).writepage_file_direct += 1
     if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and scans(m)[s].kswapd):
-        m.clock.now += m.cfg.io_path
+        m.now += costs(m).io_path
         start_write(m, pfn)
         frames(m)[pfn].state |= RECLAIM
         plug(m, pfn)

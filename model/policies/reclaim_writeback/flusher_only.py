@@ -5,12 +5,14 @@ nothing but dirty pages in a batch. A limited group is then throttled until 33 w
 throttles its writers before it is full (cgroup v1).
 """
 
-from model.jit import frames, hook, scans
+from model.jit import hook
 from model.mm.state import ACTIVATE, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TENTH_NS, throttled
 from model.mm.wait_queue import WRITEBACK
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.second_visit import waited_for
+from model.state.page import frames
+from model.state.reclaim import pageout_count, scans
 
 SOURCE = "mm/vmscan.c: shrink_folio_list, shrink_inactive_list, reclaim_throttle, 6.18"
 PARAMS = {
@@ -27,7 +29,7 @@ AXIS = 3  # row of this axis in m.params
 @hook
 def pageout_file(m, pfn, s):
     frames(m)[pfn].state |= RECLAIM
-    m.vm.nr_vmscan_immediate_reclaim += 1
+    pageout_count(m).nr_vmscan_immediate_reclaim += 1
     return ACTIVATE
 
 

@@ -5,9 +5,11 @@ over them (`reclaim_throttle`).
 """
 
 from model.hooks import AXES
-from model.jit import frames, hook, scans
+from model.jit import hook
 from model.mm.state import KEEP, RECLAIM
 from model.policies.reclaim_writeback.any_reclaimer import all_dirty, write_page
+from model.state.page import frames
+from model.state.reclaim import pageout_count, scans
 
 SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
 PARAMS = {
@@ -26,7 +28,7 @@ def pageout_file(m, pfn, s):
         write_page(m, s, pfn)
         return KEEP
     frames(m)[pfn].state |= RECLAIM
-    m.vm.nr_vmscan_immediate_reclaim += 1
+    pageout_count(m).nr_vmscan_immediate_reclaim += 1
     return KEEP
 
 

@@ -10,12 +10,14 @@ nothing else to slow it down.
 """
 
 from model.hooks import AXES
-from model.jit import frames, hook, kernel, scans
+from model.jit import hook, kernel
 from model.mm.page_wait import wait_on_page_writeback
 from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.any_reclaimer import write_page
+from model.state.page import frames, zones
+from model.state.reclaim import pageout_count, scans
 
 SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, 3.15, 4.19 and 6.1"
 PARAMS = {
@@ -34,12 +36,12 @@ def out_of_the_way(m):
 @hook
 def pageout_file(m, pfn, s):
     sc, page = scans(m)[s], frames(m)[pfn]
-    marked = m.zones[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
+    marked = zones(m)[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
     if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
         write_page(m, s, pfn)
         return KEEP
     page.state |= RECLAIM
-    m.vm.nr_vmscan_immediate_reclaim += 1
+    pageout_count(m).nr_vmscan_immediate_reclaim += 1
     return out_of_the_way(m)
 
 
@@ -47,7 +49,7 @@ def pageout_file(m, pfn, s):
 def waited_for(m, s, pfn):
     """Reclaim meets a page under writeback: True when it has waited for the write to end."""
     sc, page = scans(m)[s], frames(m)[pfn]
-    if sc.kswapd and page.state & RECLAIM and m.zones[sc.zone].reclaim_flags & UNDER_WRITEBACK:
+    if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
         sc.batch_stat.immediate += 1
         return False
     if sc.memcg == 0 or not page.state & RECLAIM or not sc.may_enter_fs:

@@ -5,7 +5,7 @@ quarter of the cache) may use at most half the cache of what others left undone;
 batches of 1024 that splits its requests between dentries and inodes.
 """
 
-from model.jit import deferred, hook, kernel, scans, shrinkers
+from model.jit import hook, kernel
 from model.mm.shrinker import (
     begin_slab,
     flush_reclaim_state,
@@ -19,6 +19,8 @@ from model.mm.shrinker import (
     whole_batches,
 )
 from model.policies.shrinker.none import shrink_slab  # noqa: F401  nothing is shrunk lruvec by lruvec
+from model.state.reclaim import scans
+from model.state.slab import deferred, shrinkers, slab_settings
 
 SOURCE = "mm/vmscan.c: shrink_slab, fs/super.c: prune_super, 3.1"
 BY_NODE = BY_GROUP = ZERO_SEEKS = False
@@ -38,14 +40,14 @@ def total_scan(nr, delta, max_pass):
 
 @hook
 def shrink_slab_pass(m, s):
-    if scans(m)[s].memcg or m.cfg.nr_shrinkers == 0:
+    if scans(m)[s].memcg or slab_settings(m).nr_shrinkers == 0:
         return 0
     if rwsem_taken(m):
         return 1
     begin_slab(m)
     freed, scanned, node = 0, pages_scanned(scans(m)[s].nr_scanned), node_under_pressure(m, s)
     lru_pages = pages_in_pass(m, s)
-    for h in range(m.cfg.nr_shrinkers):
+    for h in range(slab_settings(m).nr_shrinkers):
         max_pass, at = freeable_in_hundreds(m, h), shrinkers(m)[h].deferred
         if max_pass <= 0:
             continue

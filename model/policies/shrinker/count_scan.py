@@ -6,7 +6,7 @@ Deferred work is per node, shared by all groups. Caches that are not node-aware 
 any node's reclaim then shrinks.
 """
 
-from model.jit import deferred, hook, kernel, lruvecs, scans, shrinkers
+from model.jit import hook, kernel
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -21,6 +21,10 @@ from model.mm.shrinker import (
 )
 from model.policies.shrinker.batched_clamped import total_scan
 from model.policies.shrinker.none import shrink_slab_pass  # noqa: F401  everything happens lruvec by lruvec
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import geometry, nodes
+from model.state.reclaim import scans
+from model.state.slab import deferred, shrinkers, slab_settings
 
 SOURCE = "mm/vmscan.c: shrink_slab, do_shrink_slab, 3.12 and 4.4"
 BY_NODE = BY_GROUP = SUPERBLOCKS = MARKS_NEW = True
@@ -30,21 +34,21 @@ ZERO_SEEKS = False
 @kernel
 def eligible_pages(m, s, group):
     """Pages of the group on the node that this reclaim may scan; anonymous ones count while there is swap space."""
-    node, total = m.nodes[scans(m)[s].node], 0
-    for z in range(node.first_zone, node.first_zone + (node.nr_zones if m.cfg.zone_lruvecs else 1)):
-        lists = lruvecs(m)[group * m.cfg.nr_zones + z].lists
+    node, total = nodes(m)[scans(m)[s].node], 0
+    for z in range(node.first_zone, node.first_zone + (node.nr_zones if lru_settings(m).zone_lruvecs else 1)):
+        lists = lruvecs(m)[group * geometry(m).nr_zones + z].lists
         total += lists[2].n + lists[3].n + (lists[0].n + lists[1].n if scans(m)[s].may_swap else 0)
     return total
 
 
 @hook
 def shrink_slab(m, s, group):
-    if m.cfg.nr_shrinkers == 0 or rwsem_taken(m):
+    if slab_settings(m).nr_shrinkers == 0 or rwsem_taken(m):
         return 0
     begin_slab(m)
     sc, freed = scans(m)[s], 0
     scanned, eligible = pages_scanned(sc.nr_scanned - sc.lruvec_scanned), eligible_pages(m, s, group)
-    for h in range(m.cfg.nr_shrinkers):
+    for h in range(slab_settings(m).nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
         if nr_freeable == 0:
             continue

@@ -5,7 +5,7 @@ gone (5.0), so a cache smaller than 2^priority is left alone at that priority. `
 each time. What is put off is capped at twice the cache. Since 6.7 a file system that comes or goes stops nobody.
 """
 
-from model.jit import deferred, hook, kernel, scans, shrinkers
+from model.jit import hook, kernel
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -17,6 +17,8 @@ from model.mm.shrinker import (
     take_deferred,
 )
 from model.policies.shrinker.none import shrink_slab_pass  # noqa: F401  everything happens lruvec by lruvec
+from model.state.reclaim import scans
+from model.state.slab import deferred, shrinkers, slab_settings
 
 SOURCE = "mm/vmscan.c: do_shrink_slab, 5.15; mm/shrinker.c, 6.18"
 BY_NODE = BY_GROUP = SUPERBLOCKS = ZERO_SEEKS = True
@@ -47,11 +49,11 @@ def put_off(nr, delta, done, nr_freeable):
 
 @hook
 def shrink_slab(m, s, group):
-    if m.cfg.nr_shrinkers == 0 or (not m.params[SHRINKER_AXIS, 0] and rwsem_taken(m)):
+    if slab_settings(m).nr_shrinkers == 0 or (not m.params[SHRINKER_AXIS, 0] and rwsem_taken(m)):
         return 0
     begin_slab(m)
     sc, freed = scans(m)[s], 0
-    for h in range(m.cfg.nr_shrinkers):
+    for h in range(slab_settings(m).nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
         if nr_freeable == 0:
             continue

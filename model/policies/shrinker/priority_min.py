@@ -5,7 +5,7 @@ Page lists no longer matter: freeable objects >> priority, times 4 / seeks. The 
 shared by all groups, clamped as in 3.1 when it is used; what the clamp cut off is kept.
 """
 
-from model.jit import deferred, hook, kernel, scans, shrinkers
+from model.jit import hook, kernel
 from model.mm.shrinker import (
     batches_to_the_end,
     begin_slab,
@@ -18,6 +18,8 @@ from model.mm.shrinker import (
 )
 from model.policies.shrinker.batched_clamped import total_scan
 from model.policies.shrinker.none import shrink_slab_pass  # noqa: F401  everything happens lruvec by lruvec
+from model.state.reclaim import scans
+from model.state.slab import deferred, shrinkers, slab_settings
 
 SOURCE = "mm/vmscan.c: do_shrink_slab, 4.19"
 BY_NODE = BY_GROUP = SUPERBLOCKS = True
@@ -34,11 +36,11 @@ def objects_at(priority, seeks, floor, nr_freeable):
 
 @hook
 def shrink_slab(m, s, group):
-    if m.cfg.nr_shrinkers == 0 or rwsem_taken(m):
+    if slab_settings(m).nr_shrinkers == 0 or rwsem_taken(m):
         return 0
     begin_slab(m)
     sc, freed = scans(m)[s], 0
-    for h in range(m.cfg.nr_shrinkers):
+    for h in range(slab_settings(m).nr_shrinkers):
         nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
         if nr_freeable == 0:
             continue

@@ -6,7 +6,7 @@ and written without a lock: callers that overlap within `race_window` of simulat
 before, so two do the same work, or one overwrites what the other put back.
 """
 
-from model.jit import deferred, hook, kernel, scans, shrinkers
+from model.jit import hook, kernel
 from model.mm.shrinker import (
     begin_slab,
     flush_reclaim_state,
@@ -19,6 +19,9 @@ from model.mm.shrinker import (
     whole_batches,
 )
 from model.policies.shrinker.none import shrink_slab  # noqa: F401  nothing is shrunk lruvec by lruvec
+from model.state.actor import turn
+from model.state.reclaim import scans
+from model.state.slab import deferred, shrinkers, slab_count, slab_settings
 
 SOURCE = "mm/vmscan.c: shrink_slab, 3.0"
 BY_NODE = BY_GROUP = SUPERBLOCKS = ZERO_SEEKS = False
@@ -40,7 +43,7 @@ def capped(nr, max_pass):
 @kernel
 def overlaps(m, who, at):
     """Whether another actor was at the count so shortly before or after that the two did not see each other."""
-    return who != 0 and who != m.clock.actor + 1 and abs(m.clock.now - at) < m.params[SHRINKER_AXIS, 0]
+    return who != 0 and who != turn(m).actor + 1 and abs(m.now - at) < m.params[SHRINKER_AXIS, 0]
 
 
 @kernel
@@ -50,8 +53,8 @@ def load(m, h):
     nr = deferred(m)[sh.deferred]
     if overlaps(m, sh.read_by, sh.read_at):
         nr = sh.read_nr
-        m.vm.shrink_raced += 1
-    sh.read_by, sh.read_at, sh.read_nr = m.clock.actor + 1, m.clock.now, nr
+        slab_count(m).shrink_raced += 1
+    sh.read_by, sh.read_at, sh.read_nr = turn(m).actor + 1, m.now, nr
     deferred(m)[sh.deferred] = 0
     return nr
 
@@ -63,21 +66,21 @@ def add_back(m, h, left):
     nr = deferred(m)[sh.deferred]
     if overlaps(m, sh.wrote_by, sh.wrote_at):
         nr = sh.wrote_over
-        m.vm.shrink_raced += 1
-    sh.wrote_by, sh.wrote_at, sh.wrote_over = m.clock.actor + 1, m.clock.now, nr
+        slab_count(m).shrink_raced += 1
+    sh.wrote_by, sh.wrote_at, sh.wrote_over = turn(m).actor + 1, m.now, nr
     deferred(m)[sh.deferred] = nr + left
 
 
 @hook
 def shrink_slab_pass(m, s):
-    if scans(m)[s].memcg or m.cfg.nr_shrinkers == 0:
+    if scans(m)[s].memcg or slab_settings(m).nr_shrinkers == 0:
         return 0
     if rwsem_taken(m):
         return 1
     begin_slab(m)
     freed, scanned, node = 0, pages_scanned(scans(m)[s].nr_scanned), node_under_pressure(m, s)
     lru_pages = pages_in_pass(m, s)
-    for h in range(m.cfg.nr_shrinkers):
+    for h in range(slab_settings(m).nr_shrinkers):
         max_pass = freeable_in_hundreds(m, h)
         delta = scanned_share(scanned, lru_pages, shrinkers(m)[h].seeks, max_pass)
         got, left = whole_batches(m, s, h, capped(load(m, h) + delta, max_pass), node)

@@ -4,8 +4,10 @@ Pages = hits + 2, rounded up to a power of two, at most 1 << page_cluster and ne
 without hits one page, or two when the fault is next to the previous one.
 """
 
-from model.jit import hook, kernel, regions
+from model.jit import hook, kernel
 from model.mm.swap import window as answer
+from model.state.fault import regions
+from model.state.swap import swap_settings
 
 SOURCE = "mm/swap_state.c: __swapin_nr_pages, swap_vma_ra_win, 6.18"
 BY_VMA = True
@@ -30,7 +32,7 @@ def window(hits, adjacent, last, largest):
 def swap_window(m, region, at, slot):
     r = regions(m)[region]
     adjacent = at == r.swap_prev + 1 or at == r.swap_prev - 1
-    count = window(r.swap_hits, adjacent, r.swap_win, 1 << m.cfg.page_cluster)
+    count = window(r.swap_hits, adjacent, r.swap_win, 1 << swap_settings(m).page_cluster)
     forward, backward = at == r.swap_prev + 1, at == r.swap_prev - 1
     r.swap_hits, r.swap_win = 0, count
     first = at if forward else at - count + 1 if backward else at - (count - 1) // 2

@@ -4,9 +4,11 @@ Pages follow the rule of the later variant; adjacent means the neighbouring slot
 areas together, the model by region.
 """
 
-from model.jit import hook, regions
+from model.jit import hook
 from model.mm.swap import window as answer
 from model.policies.swap_readahead.adaptive import window
+from model.state.fault import regions
+from model.state.swap import swap_settings
 
 SOURCE = "mm/swap_state.c: swapin_nr_pages, swapin_readahead, 3.15"
 BY_VMA = False
@@ -16,6 +18,6 @@ BY_VMA = False
 def swap_window(m, region, at, slot):
     r = regions(m)[region]
     adjacent = slot == r.swap_prev + 1 or slot == r.swap_prev - 1
-    count = window(r.swap_hits, adjacent, r.swap_win, 1 << m.cfg.page_cluster)
+    count = window(r.swap_hits, adjacent, r.swap_win, 1 << swap_settings(m).page_cluster)
     r.swap_hits, r.swap_win, r.swap_prev = 0, count, slot
     return answer(slot & ~(count - 1), count)
