@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import groups, machine, sleep, startup, sweep, writeback, yardsticks
+from benchmarks import groups, machine, recompile, sleep, startup, sweep, writeback, yardsticks
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.table import as_markdown, as_text
 
@@ -21,6 +21,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "sleep": sleep.rows,
     "writeback": writeback.rows,
     "start": startup.rows,
+    "recompile": recompile.rows,
     "sweep": sweep.rows,
 }
 

@@ -27,19 +27,19 @@ def warm_start() -> Row:
     importing = child_cpu(python("import numba, numpy"))
     return Row(
         "start", "warm start of a cell", took, "CPU s", took, "s", importing, "importing numba and numpy",
-        2, 0.5, higher=False, note="from starting Python to the end of a cell of 100 accesses",
+        0.8, 0.4, higher=False, note="from starting Python to the end of a cell of 100 accesses",
     )  # fmt: skip
 
 
-def first_compile() -> Row:
-    """Every kernel of every era, into an empty cache."""
+def first_compile() -> Iterator[Row]:
+    """Every kernel of every era, into an empty cache; how large that becomes."""
     with tempfile.TemporaryDirectory() as empty:
         child = run_child(python(COMPILE), {"NUMBA_CACHE_DIR": empty})
         size = sum(file.stat().st_size for file in Path(empty).rglob("*") if file.is_file())
-    return Row(
-        "start", "first-ever compile, all eras", child.cpu_s, "CPU s", child.cpu_s, "s", floor=60, aim=45,
-        higher=False, note=f"{size / 1e6:.0f} MB of cache",
-    )  # fmt: skip
+    yield Row(
+        "start", "first-ever compile, all eras", child.cpu_s, "CPU s", child.cpu_s, "s", floor=60, aim=45, higher=False
+    )
+    yield Row("start", "cache of kernels", size / 1e6, "MB", size / 1e6, "MB", floor=10, aim=2, higher=False)
 
 
 def command_line() -> Iterator[Row]:
@@ -66,4 +66,4 @@ def rows(quick: bool) -> Iterator[Row]:
     yield from command_line()
     if not quick:
         say("compiling everything from nothing")
-        yield first_compile()
+        yield from first_compile()

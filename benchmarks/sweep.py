@@ -57,7 +57,7 @@ def rows(quick: bool) -> Iterator[Row]:
     cells = f"{count} cells of {busy / count:.2f} s on {cores} cores"
     yield Row(
         "sweep", f"overhead, {cells}", percent(busy, wall * cores), "%", percent(busy, wall * cores), "%",
-        floor=15, aim=5, higher=False, note=f"{started}; {by_wall(wall)}",
+        floor=10, aim=5, higher=False, note=f"{started}; {by_wall(wall)}",
     )  # fmt: skip
     yield Row(
         "sweep", "the same from the first cell's start to the last one's end", percent(busy, span * cores), "%",
