@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from model.actors import NEVER, schedule
+from model.actors import NEVER
 from model.core.actor import PER
 from model.core.record import NONE
 from model.core.stacks import Stacks, routines
@@ -20,24 +20,33 @@ def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers
     """An actor for everything that one of the hooks is to run for, kind by kind; tasks' come first."""
     m, rows, tasks = built.memory.m, built.memory.table("actors"), built.memory.table("tasks")
     place_stacks(built)
-    run_settings(m).actor_leaves = len(built.memory.table("runqueue")) // 2
-    built.memory.table("runqueue")[:] = NEVER
     built.memory.table("jobs")["inode"] = NONE
     entries = built.memory.record.hooks[0]
     does = {hook.per: hook.name for hook in hooks}
     counts = (len(built.tasks), int(geometry(m).nr_nodes), len(wbs(m)), scanners, controllers)
-    who = 0
+    who, times = 0, []
     for per, count in zip(PER, counts, strict=True):
-        for index in range(count):
-            row = rows[who]
-            row.entry, row.index, row.task = entries[HOOK_INDEX[does[per]]], index, NONE
-            if per == "task":
-                row.cpu, row.task, row.nofs = tasks[index].cpu, index, tasks[index].nofs
-                schedule(m, who, int(tasks[index].time))
-            else:
-                row.cpu = nodes(m)[index].daemon_cpu if per == "node" else 0
-                schedule(m, who, AT_BOOT if per in ("node", "wb") else 0)
-            who += 1
+        some = rows[who : who + count]
+        some["entry"], some["index"], some["task"] = entries[HOOK_INDEX[does[per]]], range(count), NONE
+        if per == "task":
+            some["cpu"], some["task"], some["nofs"] = tasks["cpu"], range(count), tasks["nofs"]
+            times += tasks["time"].tolist()
+        else:
+            some["cpu"] = nodes(m)["daemon_cpu"] if per == "node" else 0
+            times += [AT_BOOT if per in ("node", "wb") else 0] * count
+        who += count
+    _schedule_all(built, times)
+
+
+def _schedule_all(built: Built, times: list[int]) -> None:
+    """Fill the tournament tree of `model.actors`: actor `i` wants to run at `times[i]`."""
+    tree = built.memory.table("runqueue")
+    leaves = run_settings(built.memory.m).actor_leaves = len(tree) // 2
+    tree[:] = NEVER
+    tree[leaves : leaves + len(times)] = times
+    while leaves > 1:
+        tree[leaves // 2 : leaves] = tree[leaves : 2 * leaves].reshape(-1, 2).min(axis=1)
+        leaves //= 2
 
 
 def place_stacks(built: Built) -> None:

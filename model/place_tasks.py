@@ -158,10 +158,10 @@ def place_tasks(
 def _by_group(built: Built) -> None:
     """Link the tasks of each group in the order of their numbers: the group's address spaces (lru_gen_mm_list)."""
     rows, groups = built.memory.table("tasks"), built.memory.table("memcgs")
-    groups["first_task"] = rows["next_of_group"] = NONE
-    for t in range(len(rows) - 1, -1, -1):
-        rows[t].next_of_group = groups[int(rows[t].memcg)].first_task
-        groups[int(rows[t].memcg)].first_task = t
+    first, after = [NONE] * len(groups), [NONE] * len(rows)
+    for t, group in reversed(list(enumerate(rows["memcg"].tolist()))):
+        after[t], first[group] = first[group], t
+    groups["first_task"], rows["next_of_group"] = first, after
 
 
 def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:
