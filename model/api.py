@@ -68,6 +68,8 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             why = _run(m)
             if m.broken:
                 raise ModelError(f"{why_broken(m)}, {int(progress_of(m).accesses)} accesses in")
+            if why == engine.BREATH:  # here Python looks whether it has been interrupted
+                continue
             if check:
                 conservation.verify(built)
             if why == engine.WANT_EVENTS:

@@ -179,7 +179,7 @@ def machine_rows(cell: Cell, tasks: int) -> dict[str, int | tuple[int, int]]:
     return {
         "nodes": nodes, "cpus": cpus, "zones": zones, "pcps": (cpus, zones), "scanners": nodes, "node_count": nodes,
         "task_count": tasks, "disks": disks, "bdis": disks, "links": len(machine.links),
-        "swaps": len(machine.swap),
+        "swaps": len(machine.swap), "ahead": 4,
     }  # fmt: skip
 
 

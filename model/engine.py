@@ -2,15 +2,17 @@
 
 Actors are tasks and daemons. A task consumes events from its stream buffer: accesses that its page table can serve only
 set bits and cost latency (`hits`); the first one it cannot serve enters the kernel (`fault.access`), which may sleep
-anywhere. The loop returns to Python when a stream buffer is empty, a sample is due, or everything has ended.
+anywhere. The loop returns to Python when a stream buffer is empty, a sample is due, everything has ended, or nothing of
+that has come for long: only there can a run be interrupted.
 """
 
 from model.actors import NEVER, earliest, schedule
 from model.block.completions import next_completion
 from model.block.server import serve
+from model.core.accounting import FAULT, begins, count_sleepers, ends
 from model.core.actor import actor
 from model.core.record import NONE
-from model.core.sleep import awake_ns, current, resume, sleep_until, sleeps
+from model.core.sleep import resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
 from model.jit import caller, kernel
 from model.mm.balance_dirty import after_access, leave_to_others
@@ -21,7 +23,6 @@ from model.mm.fsync import fsync
 from model.mm.lists import panic
 from model.mm.memcontrol import fold_periodically, read_stat
 from model.mm.oom import die, send_sigkill
-from model.mm.pressure import stalled_ns
 from model.mm.state import (
     DONE,
     KILLED,
@@ -40,7 +41,7 @@ from model.mm.state import (
 from model.mm.truth import note_access, stamp
 from model.state.actor import actors, turn
 from model.state.fault import files, pte, regions, stream, tasks, tlb
-from model.state.idle import idle_count, last_touch, watch
+from model.state.idle import last_touch, watch
 from model.state.machine import geometry, nodes, progress, run_settings, section, task_count
 from model.state.memcg import memcgs
 from model.state.slab import slab_state
@@ -50,7 +51,8 @@ idle_step = caller("idle_step")
 proactive_step = caller("proactive_step")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
-FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER = 0, 1, 2, 3, 4, 5
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
+LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
 def _hit_path(watched: bool, cached: bool):
@@ -142,9 +144,11 @@ def call_kind(m, region, op):
 @kernel
 def serve_access(m, t, region, argument, op):
     """An access that the task's page table could not serve, throttling included; False when the task has died."""
-    task, entered, stalls = tasks(m)[t], m.now, stalled_ns(m, t)
+    task, entered = tasks(m)[t], m.now
+    begins(m, FAULT)
     served = access(m, t, region, argument, op)
     if served == OUT_OF_MEMORY:
+        ends(m, FAULT)
         if not task.killed:
             send_sigkill(m, t)
         return False
@@ -154,10 +158,8 @@ def serve_access(m, t, region, argument, op):
         note_access(m, region, argument)
     if task.over_high:
         over_high(m, t, 0)
-    slept = current(m).slept
     after_access(m, t)
-    slept = current(m).slept - slept
-    task_count(m)[t].fault_ns += m.now - entered - slept - (stalled_ns(m, t) - stalls)
+    ends(m, FAULT)
     kind = call_kind(m, region, op)
     if kind >= 0:
         count_call(m, t, kind, entered)
@@ -272,10 +274,7 @@ def task_turn(m, t):
 def scanner(m, number):
     """A scanner of accessed bits: works, sleeps until its next round, for ever."""
     while True:
-        started = awake_ns(m)
-        at = idle_step(m, number)
-        idle_count(m).idle_scan_ns += awake_ns(m) - started
-        sleep_until(m, at)
+        sleep_until(m, idle_step(m, number))
     return 0
 
 
@@ -283,46 +282,57 @@ def scanner(m, number):
 def controller(m, number):
     """A proactive reclaimer in user space: decides, has memory reclaimed, sleeps, for ever."""
     while True:
-        started = awake_ns(m)
-        at = proactive_step(m, number)
-        idle_count(m).proactive_ns += awake_ns(m) - started
-        sleep_until(m, at)
+        sleep_until(m, proactive_step(m, number))
     return 0
 
 
 @kernel
 def time_up(m):
-    """The time of whoever sleeps goes on until the run ends."""
+    """The time of whoever sleeps goes on until the run ends, and is counted."""
+    count_sleepers(m, run_settings(m).duration)
     for t in range(geometry(m).nr_tasks):
-        if tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED:
+        if sleeps(m, t):
+            tasks(m)[t].time = max(actors(m)[t].counted, run_settings(m).duration)
+        elif tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED:
             tasks(m)[t].time = max(tasks(m)[t].time, run_settings(m).duration)
 
 
 @kernel
 def run(m):
-    """Run actors until Python is needed; one of FINISHED .. PASS_OVER, with `actor` the task that wants events.
+    """Run actors until Python is needed; one of FINISHED .. BREATH, with `actor` the task that wants events.
 
-    PASS_OVER comes when a kswapd goes to sleep, if the cell is checked.
+    PASS_OVER comes when a kswapd goes to sleep, if the cell is checked; BREATH when nothing has come for long.
     """
-    idle = 0
+    idle = turns = 0
     while m.broken == 0:
         who, first, second = earliest(m)
         if progress(m).tasks_left == 0:
+            count_sleepers(m, m.now)
             return FINISHED
-        if min(first, next_completion(m)) >= run_settings(m).duration:
-            if run_settings(m).duration < NEVER:
-                time_up(m)
-                return TIME_UP
+        soon = min(first, next_completion(m))
+        if soon >= NEVER and run_settings(m).duration >= NEVER:
             panic(m, STUCK, who)  # everybody waits for something that nobody will do
             continue
-        if run_settings(m).sample_ns and min(first, next_completion(m)) >= progress(m).next_sample:
+        if (
+            run_settings(m).sample_ns
+            and progress(m).next_sample <= soon
+            and progress(m).next_sample < run_settings(m).duration
+        ):
+            count_sleepers(m, progress(m).next_sample)
             return SAMPLE_DUE
+        if soon >= run_settings(m).duration:
+            time_up(m)
+            return TIME_UP
         if run_settings(m).sample_accesses and progress(m).accesses >= progress(m).next_sample:
+            count_sleepers(m, m.now)
             return SAMPLE_DUE
         if next_completion(m) < first:  # it may wake somebody who is to run before
             m.now = next_completion(m)
             finish_writes(m)
             continue
+        if turns >= LONG_RUN and idle == 0:
+            return BREATH
+        turns += 1
         turn(m).actor, m.now, turn(m).wake = who, first, 0
         finish_writes(m)
         fold_periodically(m)

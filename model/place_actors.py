@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from model.actors import NEVER
+from model.core.accounting import ASLEEP
 from model.core.actor import PER
 from model.core.record import NONE
 from model.core.stacks import Stacks, routines
@@ -25,8 +26,9 @@ def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers
     does = {hook.per: hook.name for hook in hooks}
     counts = (len(built.tasks), int(geometry(m).nr_nodes), len(wbs(m)), scanners, controllers)
     who, times = 0, []
-    for per, count in zip(PER, counts, strict=True):
+    for kind, (per, count) in enumerate(zip(PER, counts, strict=True)):
         some = rows[who : who + count]
+        some["kind"], some["doing"] = kind, ASLEEP
         some["entry"], some["index"], some["task"] = entries[HOOK_INDEX[does[per]]], range(count), NONE
         if per == "task":
             some["cpu"], some["task"], some["nofs"] = tasks["cpu"], range(count), tasks["nofs"]

@@ -222,6 +222,7 @@ class Samples:
             "time_ns",
             *VM_COUNTERS,
             *TASK_COUNTERS,
+            *NODE_COUNTERS,
             *SAMPLED,
             *slab(built, SLAB_SAMPLED),
             *_estimates(built),
@@ -233,6 +234,7 @@ class Samples:
         m = self.built.memory.m
         tasks, counts = self.built.memory.table("tasks"), self.built.memory.table("task_count")
         counters = [*counted(m).values(), *(int(counts[name].sum()) for name in TASK_COUNTERS)]
+        counters += [int(node_count(m)[name].sum()) for name in NODE_COUNTERS]
         running = tasks["time"][tasks["state"] == RUNNABLE]
         now = int(running.max()) if running.size else int(m.now)
         if run_settings(m).sample_ns:

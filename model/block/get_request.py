@@ -4,16 +4,19 @@
 
 from model.block.disk import full_queue
 from model.block.wait import wait_for_request
+from model.core.accounting import begins, ends
 from model.core.record import NONE
 from model.jit import kernel
 
 
 @kernel
-def get_request(m, disk, purpose, slot):
-    """Sleep until the disk, or every member of a stripe, has room for a write; how long (ns)."""
-    began = m.now
+def get_request(m, disk, purpose, slot, stall):
+    """Sleep until the disk, or every member of a stripe, has room for a write; that is a stall of the given kind."""
     full = full_queue(m, disk, purpose, slot)
+    if full == NONE:
+        return
+    begins(m, stall)
     while full != NONE:
         wait_for_request(m, full)
         full = full_queue(m, disk, purpose, slot)
-    return m.now - began
+    ends(m, stall)

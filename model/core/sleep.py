@@ -6,6 +6,7 @@ queue, a row `first`, `last`; whoever makes it happen calls `wake`. A queue of z
 """
 
 from model.actors import NEVER, schedule
+from model.core.accounting import falls_asleep, wakes_up
 from model.core.switching import call_entry, fresh_stack, switch_back, switch_to
 from model.jit import hook, kernel
 from model.mm.lists import panic
@@ -20,12 +21,6 @@ ALL = 1 << 31
 def current(m):
     """The actor that runs now: its row."""
     return actors(m)[turn(m).actor]
-
-
-@kernel
-def awake_ns(m):
-    """Its clock without what it slept (ns): the difference of two is what it worked."""
-    return m.now - current(m).slept
 
 
 @hook
@@ -48,7 +43,9 @@ def resume(m, who):
         row.stack, row.done = spare_stacks(m)[stacks(m).spare] + 1, 0
         fresh_stack(m, who, row.stack - 1)
     stacks(m).running = 1
+    wakes_up(m, who)
     switch_to(m, who)
+    falls_asleep(m, who)
     stacks(m).running = 0
     if row.done:
         spare_stacks(m)[stacks(m).spare] = row.stack - 1
@@ -68,10 +65,8 @@ def _go_to_sleep(m):
     if not stacks(m).running:  # nobody's stack: a completion's, which must not wait
         panic(m, ASLEEP_IN_INTERRUPT, turn(m).actor)
         return
-    who, began = turn(m).actor, m.now
-    actors(m)[who].since = began
-    switch_back(m, who)
-    actors(m)[who].slept += m.now - began
+    actors(m)[turn(m).actor].since = m.now
+    switch_back(m, turn(m).actor)
 
 
 @kernel

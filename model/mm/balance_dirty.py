@@ -1,5 +1,6 @@
 """Dirtiers between calls of balance_dirty_pages: when to call, starting background writeback, sleeping."""
 
+from model.core.accounting import DIRTY, begins, ends
 from model.core.sleep import sleep_until
 from model.jit import caller, kernel
 from model.mm.dirty_pause import POLL_THRESH
@@ -16,11 +17,11 @@ EXCEEDED_RATELIMIT = 8  # pages between calls while a device is over its limit
 @kernel
 def pause_dirtier(m, t, w, pause):
     """Task `t` sleeps for so many jiffies because too much of wb `w` is dirty (io_schedule_timeout)."""
-    stat, began = task_count(m)[t], m.now
-    stat.dirty_pauses += 1
-    wbs(m)[w].dirty_sleep = began
+    task_count(m)[t].dirty_pauses += 1
+    wbs(m)[w].dirty_sleep = m.now
+    begins(m, DIRTY)
     sleep_until(m, timeout_ends(m, pause))
-    stat.stall_dirty_ns += m.now - began
+    ends(m, DIRTY)
 
 
 @kernel

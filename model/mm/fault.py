@@ -4,6 +4,7 @@ Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in plac
 its way from a device sleeps until it is there.
 """
 
+from model.core.accounting import SWAP, has_stalled
 from model.core.record import NONE
 from model.core.sleep import current
 from model.events import WRITE
@@ -116,8 +117,7 @@ def first_touch(m, t, at, write):
     m.now += fault_settings(m).minor_anon
     task_count(m)[t].minor_faults += 1
     task_count(m)[t].first_touches += 1
-    if new_anon_active(m):
-        frames(m)[pfn].state |= ACTIVE
+    frames(m)[pfn].state |= ACTIVE if new_anon_active(m) else 0
     lru_add(m, pfn)
     map_page(m, at, pfn, write, False)
     return OK
@@ -141,7 +141,7 @@ def swap_in_direct(m, t, at, slot, write):
     lru_add(m, pfn)
     entered = m.now
     m.now = read_in(m, slot, 1) + fault_settings(m).minor_anon
-    task_count(m)[t].stall_swap_ns += m.now - entered
+    has_stalled(m, SWAP, m.now - entered)
     swap_count(m).pswpin += 1
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
@@ -253,8 +253,7 @@ def swap_in(m, t, region, at, slot, write):
     elif not _read_from_swap(m, t, region, at, slot):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1
-    if f[pfn].state & LOCKED:
-        task_count(m)[t].stall_swap_ns += wait_on_page_locked(m, pfn)
+    wait_on_page_locked(m, pfn, SWAP)
     f[pfn].owner = at
     if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
         free_swapcache(m, pfn)

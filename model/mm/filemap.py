@@ -5,6 +5,7 @@ evicted from it. Readahead state belongs to the region (an open file).
 """
 
 from model.block.disk import read_pages
+from model.core.accounting import FILE, begins, ends
 from model.core.record import NONE
 from model.core.sleep import current, sleep_until
 from model.jit import caller, kernel
@@ -19,7 +20,7 @@ from model.mm.read_io import await_read, read_sent
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
 from model.state.actor import turn
 from model.state.fault import cache, fault_settings, filemap_count, files, regions, tasks, xanode
-from model.state.machine import costs, task_count
+from model.state.machine import costs
 from model.state.memcg import memcgs
 from model.state.page import frames, zones
 from model.state.writeback import on_disk
@@ -296,7 +297,7 @@ def wait_for_data(m, t, index):
     pfn = cache(m)[index] - 1
     if not frames(m)[pfn].state & LOCKED:
         return 0
-    task_count(m)[t].stall_file_ns += wait_on_page_locked(m, pfn)
+    wait_on_page_locked(m, pfn, FILE)
     return 1
 
 
@@ -304,8 +305,9 @@ def wait_for_data(m, t, index):
 def wait_until(m, t, done):
     """Task `t` sleeps until what it reads past the page cache is there."""
     if done > m.now:
-        task_count(m)[t].stall_file_ns += done - m.now
+        begins(m, FILE)
         sleep_until(m, done)
+        ends(m, FILE)
 
 
 @kernel

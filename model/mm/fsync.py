@@ -7,6 +7,7 @@ modelled.
 from model.block.batching import count_request
 from model.block.get_request import get_request
 from model.block.wait import wait_for_file
+from model.core.accounting import FSYNC, NOTHING, begins, ends
 from model.core.record import NONE
 from model.jit import kernel
 from model.mm.dirty import next_dirty
@@ -32,7 +33,7 @@ def write_range(m, file):
         if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
             wait_for_file(m, file)
             continue
-        get_request(m, f.disk, IO_NORMAL, turn(m).actor)
+        get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
         index += submit_run(m, file, index, stop - index)
         count_request(m, turn(m).actor)
 
@@ -55,13 +56,14 @@ def wait_range(m, file):
 @kernel
 def fsync(m, t, file):
     """Task `t` has the file written and waits for it; a write error since the last time is told once."""
-    f, stat, began = files(m)[file], task_count(m)[t], m.now + costs(m).syscall
-    m.now = began
+    f, stat = files(m)[file], task_count(m)[t]
+    m.now += costs(m).syscall
+    begins(m, FSYNC)
     write_range(m, file)
     wait_range(m, file)
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)
+    ends(m, FSYNC)
     stat.fsyncs += 1
-    stat.stall_fsync_ns += m.now - began
     stat.fsync_errors += 1 if f.error else 0
     f.error = 0

@@ -3,7 +3,6 @@
 Source: inc_max_seq, inc_min_seq, try_to_inc_min_seq of mm/vmscan.c, 6.1 and 6.18.
 """
 
-from model.block.server import hold
 from model.jit import kernel
 from model.mm.gen_control import carry_over
 from model.mm.gen_walk import walk_group
@@ -18,6 +17,7 @@ from model.mm.gens import (
     saturated,
     tier_from,
 )
+from model.mm.lru import hold_lru_lock
 from model.mm.state import ONE_TOUCH, TWO_TOUCH, WORKINGSET
 from model.state.generations import MAX_GENS, generation_count, lrugens
 from model.state.lru import lru_settings, lruvecs
@@ -48,7 +48,7 @@ def evictable_min_seq(m, lv, swappiness):
 
 
 @kernel
-def inc_min_seq(m, s, lv, kind, swappiness):
+def inc_min_seq(m, lv, kind, swappiness):
     """End the oldest generation of a kind by moving its pages, oldest first, to the tail of the next one.
 
     The lock is dropped after every 4096 pages. Pages of a kind that is not evicted stay where they are and so become
@@ -70,19 +70,19 @@ def inc_min_seq(m, s, lv, kind, swappiness):
                 g.protected[kind, tier_from(m, file_refs(m, state), state & WORKINGSET)] += 1
             moved += 1
             if moved % MAX_LRU_BATCH == 0:
-                scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * MAX_LRU_BATCH)
-    scans(m)[s].stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * (moved % MAX_LRU_BATCH))
+                hold_lru_lock(m, lv, costs(m).lru_lock * MAX_LRU_BATCH)
+    hold_lru_lock(m, lv, costs(m).lru_lock * (moved % MAX_LRU_BATCH))
     carry_over(m, lv, kind)
     g.min_seq[kind] += 1
 
 
 @kernel
-def inc_max_seq(m, s, lv, swappiness):
+def inc_max_seq(m, lv, swappiness):
     """Begin a new youngest generation; what was the second youngest is inactive from now on."""
     g, vec = lrugens(m)[lv], lruvecs(m)[lv]
     for kind in range(1, -1, -1):
         if nr_gens(m, lv, kind) == MAX_GENS:
-            inc_min_seq(m, s, lv, kind, swappiness)
+            inc_min_seq(m, lv, kind, swappiness)
     before, after = (g.max_seq - 1) % MAX_GENS, (g.max_seq + 1) % MAX_GENS
     node = nodes(m)[vec.node]
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
@@ -104,7 +104,7 @@ def age(m, s, lv, swappiness, walk, nonleaf_young):
         scans(m)[s].mm_walk = 1
         walk_group(m, lv, swappiness, nonleaf_young)
     generation_count(m).lru_gen_walk_ns += m.now - started
-    inc_max_seq(m, s, lv, swappiness)
+    inc_max_seq(m, lv, swappiness)
 
 
 @kernel

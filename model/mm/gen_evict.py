@@ -3,7 +3,6 @@
 Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.1 (with its stable fixes) and 6.18.
 """
 
-from model.block.server import hold
 from model.core.record import NONE
 from model.jit import caller, kernel
 from model.mm.gen_age import evictable_min_seq, nr_gens, try_to_inc_min_seq
@@ -23,6 +22,7 @@ from model.mm.gens import (
     saturated,
     tier_from,
 )
+from model.mm.lru import hold_lru_lock
 from model.mm.memcontrol import stat_updated
 from model.mm.shrink_list import count_scan, freed_meanwhile
 from model.mm.state import (
@@ -140,7 +140,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
             break
     lru_count(m).pgrefill += done
     sc.file_taken += sc.nr_taken if kind else 0
-    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * scanned)
+    hold_lru_lock(m, lv, costs(m).lru_lock * scanned)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
     stat_updated(m, lruvecs(m)[lv].memcg, 3 * done + 2 * sc.nr_taken)
     return scanned if sc.nr_taken or remaining == 0 else 0
@@ -213,7 +213,7 @@ def _put_back(m, s, lv, kind, retried):
         if not freed_meanwhile(m, pfn):
             gen_add(m, lv, pfn, False)
         sc.batch[i] = NONE
-    sc.stall_lock += hold(m, lruvecs(m)[lv].lock, costs(m).lru_lock * (sc.nr_taken - left))
+    hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - left))
     return left
 
 

@@ -4,9 +4,9 @@ Source: mm/vmscan.c: kswapd, 3.1 and 6.18.
 """
 
 from model.core.actor import actor
-from model.core.sleep import FOREVER, awake_ns, wait
+from model.core.sleep import FOREVER, wait
 from model.jit import caller
-from model.state.machine import node_count, nodes
+from model.state.machine import nodes
 
 NAP_NS = 100_000_000  # HZ/10: a daemon naps so long before it sleeps
 
@@ -17,11 +17,8 @@ kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
 @actor(per="node")
 def kswapd(m, nid):
     """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
-    node = nodes(m)[nid]
-    wait(m, node.kswapd_wait, FOREVER)
+    wait(m, nodes(m)[nid].kswapd_wait, FOREVER)
     while m.broken == 0:
-        began = awake_ns(m)
         balance_pgdat(m, nid)
-        node_count(m)[nid].kswapd_ns += awake_ns(m) - began
         kswapd_try_to_sleep(m, nid)
     return 0

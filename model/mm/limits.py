@@ -1,5 +1,6 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
+from model.core.accounting import HIGH, MEMCG, begins, ends
 from model.core.sleep import sleep_until
 from model.jit import caller, hook, kernel
 from model.mm.lru import lru_add_drain_all
@@ -18,12 +19,10 @@ from model.mm.memcontrol import (
 )
 from model.mm.oom import out_of_memory
 from model.mm.state import SWAP_CLUSTER_MAX
-from model.mm.vmscan import own_scan
 from model.mm.zones import MAX_RECLAIM_RETRIES
 from model.state.fault import tasks
-from model.state.machine import geometry, task_count
+from model.state.machine import geometry
 from model.state.memcg import memcg_settings, memcgs
-from model.state.reclaim import scans
 
 memcg_reclaim = caller("memcg_reclaim")
 at_limit = caller("limit_reclaim")
@@ -32,14 +31,6 @@ PRECISION_SHIFT, SCALING_SHIFT = 20, 14  # MEMCG_DELAY_PRECISION_SHIFT, MEMCG_DE
 MAX_DELAY_S = 2
 SECOND_NS = 1_000_000_000
 ITS_OWN = -1  # swappiness: the group's or the machine's
-
-
-@kernel
-def _reclaim(m, t, memcg, pages):
-    """Task `t` reclaims for a group over its limit; pages reclaimed."""
-    got = memcg_reclaim(m, memcg, pages, ITS_OWN, 0)
-    task_count(m)[t].stall_lock_ns += scans(m)[own_scan(m)].stall_lock
-    return got
 
 
 @kernel
@@ -69,7 +60,6 @@ def _charge_at_limit(m, t, memcg):
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
         got = at_limit(m, over, 1)
-        task_count(m)[t].stall_lock_ns += scans(m)[own_scan(m)].stall_lock
         if charge_pages(m, memcg, 1) == NO_GROUP:
             return 1
         if not drained:
@@ -100,11 +90,11 @@ def charge(m, t, memcg):
         return 1
     pages = try_charge_batch(m, memcg)
     if pages == 0:
-        entered = m.now
-        if not _charge_at_limit(m, t, memcg):
+        begins(m, MEMCG)
+        pages = _charge_at_limit(m, t, memcg)
+        ends(m, MEMCG)
+        if pages == 0:
             return 0
-        task_count(m)[t].stall_memcg_ns += m.now - entered
-        pages = 1
     _note_over_high(m, t, memcg, pages)
     return 1
 
@@ -143,7 +133,7 @@ def _reclaim_up(m, t, pages):
     while at:
         if memcgs(m)[at].usage > memcgs(m)[at].memory_high:
             event(m, at, EVENT_HIGH)
-            got += _reclaim(m, t, at, pages)
+            got += memcg_reclaim(m, at, pages, ITS_OWN, 0)
         at = memcgs(m)[at].parent
     return got
 
@@ -151,10 +141,11 @@ def _reclaim_up(m, t, pages):
 @kernel
 def reclaim_high(m, t):
     """On its way back to user space the task reclaims as much as it charged beyond memory.high (until 5.3)."""
-    entered, pages = m.now, tasks(m)[t].over_high
+    pages = tasks(m)[t].over_high
     tasks(m)[t].over_high = 0
+    begins(m, HIGH)
     _reclaim_up(m, t, pages)
-    task_count(m)[t].stall_high_ns += m.now - entered
+    ends(m, HIGH)
 
 
 @kernel
@@ -163,8 +154,9 @@ def reclaim_and_sleep(m, t):
 
     Delays of a hundredth of a second or less are not worth it.
     """
-    task, entered, pages = tasks(m)[t], m.now, tasks(m)[t].over_high
+    task, pages = tasks(m)[t], tasks(m)[t].over_high
     task.over_high, retries, want = 0, MAX_RECLAIM_RETRIES, pages
+    begins(m, HIGH)
     while True:
         got = _reclaim_up(m, t, want)
         ticks = high_delay(_largest_overage(m, task.memcg), pages, geometry(m).hz)
@@ -176,7 +168,7 @@ def reclaim_and_sleep(m, t):
         if got == 0:
             retries -= 1
         want = SWAP_CLUSTER_MAX
-    task_count(m)[t].stall_high_ns += m.now - entered
+    ends(m, HIGH)
 
 
 @kernel

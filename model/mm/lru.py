@@ -4,6 +4,8 @@ A page joins its list only when its CPU's batch is full or reclaim on that CPU d
 it. Activation of a page already on a list goes through a second batch.
 """
 
+from model.block.server import hold
+from model.core.accounting import IN_RECLAIM
 from model.core.sleep import current
 from model.jit import caller, kernel
 from model.mm.gens import count_access
@@ -22,7 +24,7 @@ from model.mm.state import (
 )
 from model.state.actor import turn
 from model.state.lru import lru_count, lru_settings, lruvecs
-from model.state.machine import cpus, geometry
+from model.state.machine import cpus, geometry, task_count
 from model.state.page import frames
 
 age_nonresident = caller("age_nonresident")
@@ -163,3 +165,11 @@ def rotate_reclaimable(m, pfn):
         f[pfn].state &= ~ACTIVE
         push_tail(m, lv, 0 if state & ANON else 2, pfn)
         lru_count(m).pgrotated += 1
+
+
+@kernel
+def hold_lru_lock(m, lv, ns):
+    """Hold a lruvec's lock for `ns`; a task that reclaims counts how long it waits for it."""
+    row, waited = current(m), hold(m, lruvecs(m)[lv].lock, ns)
+    if row.doing & IN_RECLAIM:
+        task_count(m)[row.task].stall_lock_ns += waited

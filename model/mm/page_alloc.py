@@ -1,5 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
+from model.core.accounting import ALLOC, begins, ends
 from model.core.record import NONE
 from model.core.sleep import cond_resched, current
 from model.jit import caller, hook, kernel
@@ -25,15 +26,14 @@ from model.mm.node_reclaim import RECLAIM_DISTANCE, node_reclaim
 from model.mm.oom import out_of_memory
 from model.mm.state import BAD_ORDER, KERNEL, MODE_PREFERRED_MANY, NEW, SLAB, SLAB_PAGE
 from model.mm.victims import page_event
-from model.mm.vmscan import own_scan
 from model.mm.zones import wake_kswapd, watermark_ok
 from model.state.actor import turn
 from model.state.fault import tasks
 from model.state.idle import watch
-from model.state.machine import geometry, node_count, nodes, task_count
+from model.state.machine import geometry, node_count, nodes
 from model.state.memcg import memcgs
 from model.state.page import alloc_count, alloc_settings, frames, zones
-from model.state.reclaim import reclaim_count, scans
+from model.state.reclaim import reclaim_count
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
@@ -100,11 +100,10 @@ def wake_all_kswapds(m, gfp, nid, nodemask):
 @kernel
 def _reclaim_directly(m, gfp, nid, nodemask):
     """Reclaim in the allocating task and look again; (frame or NONE, pages reclaimed)."""
-    stat, entered = task_count(m)[turn(m).task], m.now
     reclaim_count(m).allocstall += 1
+    begins(m, ALLOC)
     got = direct_reclaim(m, nid, gfp, nodemask)
-    stat.stall_lock_ns += scans(m)[own_scan(m)].stall_lock
-    stat.stall_alloc_ns += m.now - entered
+    ends(m, ALLOC)
     pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if pfn == NONE and got:
         for z in range(geometry(m).nr_zones):
@@ -131,9 +130,9 @@ def alloc_pages_slowpath(m, gfp, nid, nodemask):
         again = retry_zone(m, nid, fruitless, nodemask)
         if pfn != NONE or not again:
             return pfn
-        entered = m.now
+        begins(m, ALLOC)
         throttle_retry(m, again - 1, fruitless)
-        task_count(m)[turn(m).task].stall_alloc_ns += m.now - entered
+        ends(m, ALLOC)
         cond_resched(m)
     return pfn
 

@@ -1,5 +1,6 @@
 """Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
 
+from model.core.accounting import begins, ends
 from model.core.sleep import ALL, FOREVER, wait, wake
 from model.jit import kernel
 from model.mm.pageout import unplug
@@ -11,19 +12,19 @@ PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wai
 
 @kernel
 def wait_on_page_bit(m, pfn, bit):
-    """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile; how long (ns)."""
-    began = m.now
+    """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile."""
     frames(m)[pfn].pins += 1
     while frames(m)[pfn].state & bit:
         wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
     frames(m)[pfn].pins -= 1
-    return m.now - began
 
 
 @kernel
-def wait_on_page_locked(m, pfn):
-    """Sleep until the page has been read; how long (ns)."""
-    return wait_on_page_bit(m, pfn, LOCKED)
+def wait_on_page_locked(m, pfn, stall):
+    """Sleep until the page has been read, which is a stall of the given kind."""
+    begins(m, stall)
+    wait_on_page_bit(m, pfn, LOCKED)
+    ends(m, stall)
 
 
 @kernel

@@ -8,6 +8,7 @@ reclaimer sleeps, its plug emptied.
 
 from model.block.disk import full_queue, member_at, submit_remote_write, submit_write, write_congested
 from model.block.get_request import get_request
+from model.core.accounting import REQUEST
 from model.core.record import NONE
 from model.core.sleep import current
 from model.jit import kernel
@@ -18,7 +19,7 @@ from model.mm.swap import area_of
 from model.state.actor import turn
 from model.state.block import disks
 from model.state.fault import files
-from model.state.machine import costs, task_count
+from model.state.machine import costs
 from model.state.page import frames
 from model.state.reclaim import PLUG_PAGES, pageout_count, plugs, reclaim_settings, scans
 from model.state.swap import swap_count, swaps
@@ -80,15 +81,11 @@ def _send(m, pfn, count):
 @kernel
 def _get_request(m, disk):
     """Sleep until the disk's queue has room for one more request of the running reclaimer."""
-    t, began = current(m).task, m.now
-    purpose = IO_URGENT if t == NONE else IO_NORMAL
+    purpose = IO_URGENT if current(m).task == NONE else IO_NORMAL
     if full_queue(m, disk, purpose, NONE) != NONE:
         unplug(m)
-        get_request(m, disk, purpose, NONE)
+        get_request(m, disk, purpose, NONE, REQUEST)
     disks(m)[disk].nr_plugged += 1
-    pageout_count(m).reclaim_queue_ns += m.now - began
-    if t != NONE:
-        task_count(m)[t].stall_request_ns += m.now - began
 
 
 @kernel

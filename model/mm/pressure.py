@@ -5,6 +5,7 @@ if stalls of different tasks were independent: exact for one task. All waits for
 counts only those for pages that had been in memory before.
 """
 
+from model.core.accounting import count_sleeper
 from model.jit import kernel
 from model.state.fault import stalled_before, tasks
 from model.state.machine import geometry, task_count
@@ -32,6 +33,7 @@ def some_ppm(m, memcg, window):
     some = 0
     for t in range(geometry(m).nr_tasks):
         if memcg <= tasks(m)[t].memcg < memcgs(m)[memcg].end:
+            count_sleeper(m, t, m.now)
             total = stalled_ns(m, t)
             some = either(some, min(MILLION, (total - stalled_before(m)[t]) * MILLION // window))
             stalled_before(m)[t] = total

@@ -4,13 +4,12 @@
 """
 
 from model.block.disk import write_congested
-from model.block.server import hold
 from model.core.record import NONE
 from model.jit import caller, hook, kernel
 from model.mm.buddy import free_frame
 from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
-from model.mm.lru import lru_add_drain
+from model.mm.lru import hold_lru_lock, lru_add_drain
 from model.mm.memcontrol import stat_updated, uncharge
 from model.mm.pageout import write_out
 from model.mm.reclaim_stat import add_stat, clear_stat
@@ -330,12 +329,12 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     note_scanned(m, s, lv, scanned)
     if sc.nr_taken == 0:
         return 0
-    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * sc.nr_taken)
+    hold_lru_lock(m, lv, costs(m).lru_lock * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     reclaimed = _shrink_batch(m, s)
     put_back(m, s, lv)
-    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * (sc.nr_taken - reclaimed))
+    hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - reclaimed))
     count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     if lru < 2:
@@ -360,7 +359,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
     note_scanned(m, s, lv, scanned)
-    sc.stall_lock += hold(m, vec.lock, costs(m).lru_lock * 2 * sc.nr_taken)
+    hold_lru_lock(m, lv, costs(m).lru_lock * 2 * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
     lru_count(m).pgrefill += scanned
     stat_updated(m, vec.memcg, scanned + 3 * sc.nr_taken)

@@ -4,14 +4,14 @@ When and for how long is a variant's business (`policies/reclaim_throttle`); her
 tenth of a second on a wait queue; disks, flushers and everybody else go on meanwhile.
 """
 
-from model.core.record import NONE
-from model.core.sleep import current, wait
+from model.core.accounting import CONGESTION, OVER_WRITEBACK, begins, ends
+from model.core.sleep import wait
 from model.jit import kernel
 from model.mm.page_writeback import global_dirtyable, limits_of
 from model.mm.pageout import unplug
-from model.mm.wait_queue import CONGESTED, WRITEBACK
+from model.mm.wait_queue import WRITEBACK
 from model.state.block import disks
-from model.state.machine import node_count, nodes, task_count
+from model.state.machine import nodes
 from model.state.page import zones
 from model.state.reclaim import congestion, reclaim_count
 from model.state.writeback import wb_domains, writeback_count
@@ -21,16 +21,12 @@ ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags,
 
 
 @kernel
-def sleep(m, nid, queue, ns):
-    """The reclaimer of a node sleeps for `ns` or until its queue is woken, with nothing in its plug. How long (ns).
-
-    What a task's sleep counts as is its caller's to book, and that it was over memory this function's.
-    """
+def sleep(m, queue, stall, ns):
+    """The running reclaimer sleeps for `ns` or until its queue is woken, with nothing in its plug."""
     unplug(m)
-    slept = wait(m, queue, ns)
-    if current(m).task == NONE:
-        node_count(m)[nid].kswapd_asleep_ns += slept
-    return slept
+    begins(m, stall)
+    wait(m, queue, ns)
+    ends(m, stall)
 
 
 @kernel
@@ -43,12 +39,10 @@ def any_congested(m):
 
 
 @kernel
-def congestion_wait(m, nid, ns):
+def congestion_wait(m, ns):
     """Sleep for `ns`, or until some disk's queue is no longer full; on blk-mq none ever says so."""
     reclaim_count(m).congestion_wait += 1
-    slept, t = sleep(m, nid, congestion(m), ns), current(m).task
-    if t != NONE:
-        task_count(m)[t].stall_congestion_ns += slept
+    sleep(m, congestion(m), CONGESTION, ns)
 
 
 @kernel
@@ -56,29 +50,20 @@ def wait_iff_congested(m, zone, ns):
     """The same, if there is a full queue and the zone's dirty pages were found waiting for one; else go on."""
     reclaim_count(m).wait_iff_congested += 1
     if any_congested(m) and zones(m)[zone].reclaim_flags & ZONE_CONGESTED:
-        congestion_wait(m, zones(m)[zone].node, ns)
+        congestion_wait(m, ns)
 
 
 @kernel
 def throttled(m, nid, reason, ns):
     """Sleep on a node for a reason, `ns` at most (reclaim_throttle)."""
-    node, t = nodes(m)[nid], current(m).task
+    node = nodes(m)[nid]
     if reason == WRITEBACK:
         node.nr_throttled += 1
         if node.nr_throttled == 1:
             node.reclaim_start = node.throttled_written
-    slept = sleep(m, nid, node.reclaim_wait[reason], ns)
+    sleep(m, node.reclaim_wait[reason], OVER_WRITEBACK << reason, ns)
     if reason == WRITEBACK:
         node.nr_throttled -= 1
-    if t == NONE:
-        return
-    stat = task_count(m)[t]
-    if reason == WRITEBACK:
-        stat.stall_writeback_ns += slept
-    elif reason == CONGESTED:
-        stat.stall_congested_ns += slept
-    else:
-        stat.stall_noprogress_ns += slept
 
 
 @kernel
@@ -94,14 +79,14 @@ def writeout_limit(m, smoothed):
 
 
 @kernel
-def throttle_vm_writeout(m, nid, may_enter_fs, smoothed):
+def throttle_vm_writeout(m, may_enter_fs, smoothed):
     """A reclaimer is done with a zone: it sleeps while too much is under writeback, swap included.
 
     Until 4.8 this is what keeps reclaimers from putting all memory under writeback and finding nothing to reclaim.
     Who may not enter file systems, since it holds their locks, sleeps once.
     """
     while writeback_count(m).nr_unstable + writeback_count(m).nr_writeback > writeout_limit(m, smoothed):
-        congestion_wait(m, nid, TENTH_NS)
+        congestion_wait(m, TENTH_NS)
         if not may_enter_fs:
             return
 

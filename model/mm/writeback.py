@@ -9,6 +9,7 @@ Thresholds are looked at again after every pass of a tenth of a second.
 from model.block.batching import count_request
 from model.block.disk import submit_write
 from model.block.get_request import get_request
+from model.core.accounting import DIRTIER_REQUEST, NOTHING
 from model.core.actor import actor
 from model.core.record import NONE
 from model.core.sleep import FOREVER, cond_resched, wait, wake
@@ -162,7 +163,10 @@ def write_cache_pages(m, job, w):
         index = _next_index(m, job)
         if index == NONE:
             return
-        get_request(m, disk, IO_NORMAL if w == NONE else _purpose(m, w), turn(m).actor)
+        if w == NONE:
+            get_request(m, disk, IO_NORMAL, turn(m).actor, DIRTIER_REQUEST)
+        else:
+            get_request(m, disk, _purpose(m, w), turn(m).actor, NOTHING)
         count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
         if writeback_settings(m).cgroup_writeback:
             count_owners(m, job, index, count)

@@ -3,11 +3,13 @@
 from model.core.record import one, row, table
 
 # A task or daemon. `sp`: its stack pointer while it sleeps; `stack`: row of its stack + 1, 0 between two turns;
-# `entry`, `index`: what it does, for which of them; `since`, `slept`: when it last fell asleep, how long it has slept
-# (ns); `next`, `prev`, `waits`: its place in a wait queue. The rest is what the kernel keeps on task_struct.
+# `kind`, `entry`, `index`: what is an actor for each (PER), what it does, for which of them; `since`: when it last fell
+# asleep (ns); `doing`, `counted`: what its time is counted as, up to when it was (model/core/accounting.py); `next`,
+# `prev`, `waits`: its place in a wait queue. The rest is what the kernel keeps on task_struct.
 ACTOR = row(
-    sp="i8", stack="i8", done="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", slept="i8", waits="i8",
-    next="i4", prev="i4", nofs="i8", in_lru_fault="i8", backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8",
+    sp="i8", stack="i8", done="i8", kind="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", doing="i8",
+    counted="i8", waits="i8", next="i4", prev="i4", nofs="i8", in_lru_fault="i8",
+    backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8",
 )  # fmt: skip
 
 actors = table(10, "actors", ACTOR)

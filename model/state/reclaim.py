@@ -19,7 +19,7 @@ SC = row(
     cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
-    node="i8", zone="i8", nodemask="i8", stall_lock="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT,
+    node="i8", zone="i8", nodemask="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT,
     generation="i8",
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
@@ -34,10 +34,13 @@ SC = row(
 # An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest. `waits`: frame + 1 for
 # whose request there is no room yet.
 PLUG = row(n="i8", requests="i8", run="i8", waits="i8", pages=("i4", (PLUG_PAGES,)))
+# How far model/mm/ahead.py has looked along a list beyond its tail: `next` of `lruvec` - 1, `by` pages on.
+AHEAD = row(next="i8", lruvec="i8", by="i8")
 
 scans = table(70, "scans", SC)
 plugs = table(71, "plugs", PLUG)
 congestion = one(72, "congestion", WAIT_QUEUE)  # who waits until a queue has room
+ahead = table(76, "ahead", AHEAD)  # by kind of list
 # Costs in ns; `min_unmapped_ratio` in percent; `plug_requests`: requests that a plug holds.
 reclaim_settings = one(
     73, "reclaim_settings", row(

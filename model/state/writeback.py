@@ -41,12 +41,14 @@ dtcs = table(83, "dtcs", DTC)  # two an actor: of the machine, of the group
 jobs = table(91, "jobs", JOB)
 dirty_tags = table(84, "dirty_tags", "i1")
 on_disk = table(85, "on_disk", "i8")
+extents = table(92, "extents", "i8")
 vm_completions = one(86, "vm_completions", PROP)
 vm_dirties = one(87, "vm_dirties", PROP)
 # The flushers' settings: sysctls in hundredths of a second, `dirty_page` in ns, the era's ways 0 or 1.
 writeback_settings = one(
     88, "writeback_settings", row(
-        start_all="i8", fixed_chunk="i8", counts_unstable="i8", commits_visits="i8", cgroup_writeback="i8",
+        start_all="i8", fixed_chunk="i8", writeback_bump="i8", counts_unstable="i8", commits_visits="i8",
+        one_commit="i8", cgroup_writeback="i8",
         dirty_writeback_centisecs="i8", dirty_expire_centisecs="i8",
         background_by_device="i8", bw_on_completion="i8", dirty_page="i8",
     ),

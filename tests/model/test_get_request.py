@@ -2,6 +2,7 @@
 
 from model.block.get_request import get_request
 from model.block.wait import wait_for_request, wake_for_request
+from model.core.accounting import NOTHING
 from model.core.record import NONE
 from model.core.sleep import FOREVER
 from model.description import Disk
@@ -15,7 +16,7 @@ from tests.model.test_writeback import dirty_files
 @life
 def take_request(m, disk):
     """The running task wants a request."""
-    get_request(m, disk, IO_NORMAL, NONE)
+    get_request(m, disk, IO_NORMAL, NONE, NOTHING)
     disks(m)[disk].nr_allocated += 1
     return 0
 

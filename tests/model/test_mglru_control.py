@@ -120,7 +120,7 @@ def test_an_aged_lruvec_moves_its_oldest_pages_on_and_has_at_most_four_generatio
     assert (int(g.max_seq), list(g.min_seq)) == (3, [0, 0])
     assert [int(g.pages[gen].sum()) for gen in range(4)] == [3, 0, 1, 0], "file pages at 0, the anonymous one at 2"
     assert list(zones(m)[0].nr_lru) == [0, 1, 3, 0]
-    gen_age.inc_max_seq(m, 0, 0, 60)
+    gen_age.inc_max_seq(m, 0, 60)
     assert (int(g.max_seq), list(g.min_seq)) == (4, [1, 1])
     assert [int(g.pages[gen].sum()) for gen in range(4)] == [0, 3, 1, 0]
     assert list(zones(m)[0].nr_lru) == [1, 0, 3, 0], "what was the second youngest generation is inactive now"
@@ -142,7 +142,7 @@ def test_a_kind_that_cannot_be_evicted_keeps_its_pages_and_they_turn_young():
     gens.gen_add(m, 0, 23, False)
     ages = []
     for _ in range(4):
-        gen_age.inc_max_seq(m, 0, 0, 0)
+        gen_age.inc_max_seq(m, 0, 0)
         ages.append((int(g.max_seq) - gens.gen_of(int(frames[23].state))) % 4)
     assert ages == [2, 3, 0, 1]
     assert list(zones(m)[0].nr_lru) == [0, 1, 0, 0]

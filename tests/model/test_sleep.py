@@ -161,13 +161,6 @@ def test_of_two_that_want_to_run_at_once_the_first_does():
     assert in_order(built) == [(0, 0), (1, 0), (2, 0), (0, 100), (1, 100), (2, 100)]
 
 
-def test_sleep_is_not_counted_as_work():
-    built = crowd(1)
-    pausing = Entered(built, 0, pause, 700)
-    pausing.go_on(10**9 + 900)
-    assert built.memory.table("actors")[0].slept == 900, "until it ran again"
-
-
 @pytest.mark.parametrize("asleep", [lambda m: sleep_until(m, 5), lambda m: wait(m, congestion(m), 5), cond_resched])
 def test_kernel_code_on_nobodys_stack_must_not_sleep(asleep):
     """A completion's, say: the machine stops with a message instead of losing the engine."""

@@ -3,6 +3,7 @@
 It leaves when it has written half as much again as it dirtied, or when little enough is dirty after writing.
 """
 
+from model.core.accounting import DIRTY, begins, ends
 from model.core.sleep import wait
 from model.jit import hook, kernel
 from model.mm.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
@@ -20,10 +21,11 @@ RULES = {"anon": True, "per_cpu": True}
 @kernel
 def congestion_wait(m, t, w):
     """Sleep until a queue that was full has room, a tenth of a second at most."""
-    stat = task_count(m)[t]
-    stat.dirty_pauses += 1
+    task_count(m)[t].dirty_pauses += 1
     wbs(m)[w].dirty_sleep = m.now
-    stat.stall_dirty_ns += wait(m, congestion(m), timeout_ends(m, geometry(m).hz // 10) - m.now)
+    begins(m, DIRTY)
+    wait(m, congestion(m), timeout_ends(m, geometry(m).hz // 10) - m.now)
+    ends(m, DIRTY)
 
 
 @kernel

@@ -9,6 +9,7 @@ A task's address space is one target without gaps: its mappings are laid end to 
 kernel finds between the two biggest gaps are one, and there is no layout to update.
 """
 
+from model.core.accounting import CONTROLLER, work_as
 from model.hooks import AXES
 from model.jit import hook, kernel
 from model.mm.damon import (
@@ -276,11 +277,10 @@ def apply(m, i):
         return
     if pages < region.end - region.start:
         insert_after(m, i, region.start + pages)
-    began = m.now
+    began, scanner = m.now, work_as(m, CONTROLLER)
     idle_count(m).damos_sz_applied += page_out(m, region.start, region.start + pages) * PAGE
+    work_as(m, scanner)
     d.total_ns += m.now - began
-    idle_count(m).proactive_ns += m.now - began
-    idle_count(m).idle_scan_ns -= m.now - began
     d.charged_bytes += pages * PAGE
     if d.esz and d.charged_bytes >= d.esz:
         d.from_target, d.from_page = region.target, region.start + pages

@@ -7,7 +7,6 @@ Reclaimers also sleep after each zone while too much is under writeback, and bef
 from model.jit import hook
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import FIFTIETH_NS, TENTH_NS, congestion_wait, throttle_vm_writeout
-from model.state.page import zones
 from model.state.reclaim import scans
 
 SOURCE = (
@@ -23,7 +22,7 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
-    throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, False)
+    throttle_vm_writeout(m, scans(m)[s].may_enter_fs, False)
     return 0
 
 
@@ -31,17 +30,17 @@ def throttle_node(m, s):
 def throttle_pass(m, s, zone):
     sc = scans(m)[s]
     if sc.nr_scanned and sc.priority < DEF_PRIORITY - 2:
-        congestion_wait(m, sc.node, TENTH_NS)
+        congestion_wait(m, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_kswapd(m, nid):
-    congestion_wait(m, nid, TENTH_NS)
+    congestion_wait(m, TENTH_NS)
     return 0
 
 
 @hook
 def throttle_retry(m, zone, fruitless):
-    congestion_wait(m, zones(m)[zone].node, FIFTIETH_NS)
+    congestion_wait(m, FIFTIETH_NS)
     return 0

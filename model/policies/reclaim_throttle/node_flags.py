@@ -51,7 +51,7 @@ def mark_and_sleep(m, s, stat):
         if stat.unqueued_dirty and stat.unqueued_dirty == (stat.taken if m.params[AXIS, 0] else stat.file):
             zone.reclaim_flags |= TAIL_LRU_DIRTY
         if stat.immediate:
-            congestion_wait(m, sc.node, TENTH_NS)
+            congestion_wait(m, TENTH_NS)
     if not sc.kswapd:
         wait_iff_congested(m, sc.zone, TENTH_NS)
 
@@ -68,7 +68,7 @@ def throttle_node(m, s):
     if not m.params[AXIS, 0]:
         mark_and_sleep(m, s, scans(m)[s].node_stat)
     if m.params[AXIS, 1]:
-        throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, True)
+        throttle_vm_writeout(m, scans(m)[s].may_enter_fs, True)
     return 0
 
 
@@ -89,5 +89,5 @@ def throttle_retry(m, zone, fruitless):
         return 0
     pending = zones(m)[zone].nr_file_dirty + zones(m)[zone].nr_writeback
     if fruitless and 2 * pending > reclaimable_pages(m, zone, nr_swap_pages(m)):
-        congestion_wait(m, zones(m)[zone].node, TENTH_NS)
+        congestion_wait(m, TENTH_NS)
     return 0

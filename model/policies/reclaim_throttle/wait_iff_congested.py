@@ -45,7 +45,7 @@ def throttle_batch(m, s):
 
 @hook
 def throttle_node(m, s):
-    throttle_vm_writeout(m, scans(m)[s].node, scans(m)[s].may_enter_fs, False)
+    throttle_vm_writeout(m, scans(m)[s].may_enter_fs, False)
     return 0
 
 
@@ -78,5 +78,5 @@ def throttle_kswapd(m, nid):
     if zone_below_min(m, nid):
         reclaim_count(m).kswapd_skip_congestion_wait += 1
     else:
-        congestion_wait(m, nid, TENTH_NS)
+        congestion_wait(m, TENTH_NS)
     return 0

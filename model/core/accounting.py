@@ -1,0 +1,161 @@
+"""What an actor's time is counted as: work, or a stall over something (kernel/delayacct.c, kernel/sched/psi.c).
+
+Time is counted whenever what an actor does changes: it is resumed, falls asleep, begins or ends a stall. So counters
+are right at any moment, but for who sleeps just then: `count_sleepers` brings theirs up to date.
+"""
+
+from model.core.actor import PER
+from model.jit import kernel
+from model.state.actor import actors, turn
+from model.state.idle import idle_count
+from model.state.machine import geometry, node_count, task_count
+from model.state.reclaim import pageout_count
+
+TASK, KSWAPD, SCANNER, CONTROLLER = (PER.index(per) for per in ("task", "node", "scanner", "controller"))
+# What an actor may be doing (ACTOR.doing): a task handles a fault, and stalls, for several reasons at once maybe.
+ASLEEP, FAULT = 1, 2
+ALLOC, MEMCG, HIGH, SWAP, FILE, FSYNC, DIRTY = 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8
+REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
+# Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
+CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
+IN_RECLAIM = ALLOC | MEMCG | HIGH
+THROTTLED = CONGESTION | OVER_WRITEBACK | OVER_CONGESTED | OVER_NOPROGRESS
+NOTHING = 0
+
+
+@kernel
+def _count_stalls(stat, why, ns):
+    """A task has stalled for `ns` for each of some reasons."""
+    if why & ALLOC:
+        stat.stall_alloc_ns += ns
+    if why & MEMCG:
+        stat.stall_memcg_ns += ns
+    if why & HIGH:
+        stat.stall_high_ns += ns
+    if why & SWAP:
+        stat.stall_swap_ns += ns
+    if why & FILE:
+        stat.stall_file_ns += ns
+    if why & FSYNC:
+        stat.stall_fsync_ns += ns
+    if why & DIRTY:
+        stat.stall_dirty_ns += ns
+    if why & REQUEST:
+        stat.stall_request_ns += ns
+    if why & DIRTIER_REQUEST:
+        stat.stall_queue_ns += ns
+    if why & CONGESTION:
+        stat.stall_congestion_ns += ns
+    if why & OVER_WRITEBACK:
+        stat.stall_writeback_ns += ns
+    if why & OVER_CONGESTED:
+        stat.stall_congested_ns += ns
+    if why & OVER_NOPROGRESS:
+        stat.stall_noprogress_ns += ns
+
+
+@kernel
+def _counts_of_node(m, who):
+    """The counters of the node whose kswapd actor `who` is: they follow the tasks."""
+    return node_count(m)[who - geometry(m).nr_tasks]
+
+
+@kernel
+def _count_work(m, who, ns):
+    """Daemon `who` has worked for `ns`."""
+    kind = actors(m)[who].kind
+    if kind == KSWAPD:
+        _counts_of_node(m, who).kswapd_ns += ns
+    elif kind == SCANNER:
+        idle_count(m).idle_scan_ns += ns
+    elif kind == CONTROLLER:
+        idle_count(m).proactive_ns += ns
+
+
+@kernel
+def _count(m, who, doing, ns):
+    """Actor `who` has spent `ns` so."""
+    row, why = actors(m)[who], doing & ~ASLEEP
+    if why & REQUEST:
+        pageout_count(m).reclaim_queue_ns += ns
+    if row.kind == TASK:
+        if why == FAULT:
+            task_count(m)[row.task].fault_ns += ns
+        else:
+            _count_stalls(task_count(m)[row.task], why, ns)
+    elif not doing & ASLEEP:
+        _count_work(m, who, ns)
+    elif row.kind == KSWAPD and why & THROTTLED:
+        _counts_of_node(m, who).kswapd_asleep_ns += ns
+
+
+@kernel
+def count_time(m, who, now):
+    """Count actor `who`'s time up to `now` as what it has been doing."""
+    row = actors(m)[who]
+    ns, doing = now - row.counted, row.doing
+    row.counted = now
+    if doing == FAULT:  # mostly
+        task_count(m)[row.task].fault_ns += ns
+    elif doing | row.kind:
+        _count(m, who, doing, ns)
+
+
+@kernel
+def begins(m, what):
+    """From now on the running actor does `what`, too."""
+    count_time(m, turn(m).actor, m.now)
+    actors(m)[turn(m).actor].doing |= what
+
+
+@kernel
+def ends(m, what):
+    """The running actor no longer does `what`."""
+    count_time(m, turn(m).actor, m.now)
+    actors(m)[turn(m).actor].doing &= ~what
+
+
+@kernel
+def has_stalled(m, why, ns):
+    """The running task has stalled for `ns` until now, without a sleep: cheaper than to begin and end."""
+    row = actors(m)[turn(m).actor]
+    row.counted += ns
+    _count_stalls(task_count(m)[row.task], why, ns)
+
+
+@kernel
+def work_as(m, kind):
+    """From now on the running daemon's work counts as that of a daemon of this kind; the kind it had."""
+    count_time(m, turn(m).actor, m.now)
+    row = actors(m)[turn(m).actor]
+    had, row.kind = row.kind, kind
+    return had
+
+
+@kernel
+def wakes_up(m, who):
+    """Actor `who` goes on."""
+    count_time(m, who, m.now)
+    actors(m)[who].doing &= ~ASLEEP
+
+
+@kernel
+def falls_asleep(m, who):
+    """Actor `who` sleeps, or its turn is over."""
+    count_time(m, who, m.now)
+    actors(m)[who].doing |= ASLEEP
+
+
+@kernel
+def count_sleeper(m, who, now):
+    """Count what actor `who` sleeps over up to time `now`; what that is too much is taken back when it wakes before."""
+    row = actors(m)[who]
+    if row.doing & ASLEEP and row.doing != ASLEEP and row.counted < now:
+        count_time(m, who, now)
+
+
+@kernel
+def count_sleepers(m, now):
+    """The same for everybody who is asleep."""
+    for who in range(len(actors(m))):
+        count_sleeper(m, who, now)
