@@ -15,6 +15,7 @@ from model.core.record import NONE
 from model.core.sleep import resume, sleep_until, sleeps
 from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
 from model.jit import caller, kernel
+from model.mm.ahead import look_ahead_of
 from model.mm.balance_dirty import after_access, leave_to_others
 from model.mm.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from model.mm.exit import exit_mm
@@ -146,6 +147,7 @@ def serve_access(m, t, region, argument, op):
     """An access that the task's page table could not serve, throttling included; False when the task has died."""
     task, entered = tasks(m)[t], m.now
     begins(m, FAULT)
+    look_ahead_of(m, t, region)
     served = access(m, t, region, argument, op)
     if served == OUT_OF_MEMORY:
         ends(m, FAULT)

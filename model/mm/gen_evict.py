@@ -5,6 +5,7 @@ Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.
 
 from model.core.record import NONE
 from model.jit import caller, kernel
+from model.mm.ahead import note_tail
 from model.mm.gen_age import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from model.mm.gen_control import cheaper_kind, limit_against, tier_limit
 from model.mm.gens import (
@@ -136,6 +137,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
             remaining -= 1
             if remaining == 0 or max(sc.nr_taken, skipped) >= MIN_LRU_BATCH:
                 break
+        note_tail(m, lv, 2 * kind, lst.tail, scanned)
         if remaining == 0 or sc.nr_taken >= MIN_LRU_BATCH:
             break
     lru_count(m).pgrefill += done

@@ -9,6 +9,7 @@ Source: walk_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18.
 
 from model.core.record import NONE
 from model.jit import kernel
+from model.mm.ahead import ask_for_mapped
 from model.mm.gens import MIN_LRU_BATCH, SWAPPINESS_ANON_ONLY, gen_of, set_gen, update_gen
 from model.mm.lists import lruvec_of
 from model.mm.lru import queue_activation
@@ -40,6 +41,7 @@ from model.state.reclaim import scans
 
 TABLE_SHIFT = 9
 WORDS_A_LINE = 8
+WORDS_AHEAD = 32  # of a walk: whose frames are asked for at once
 HASH_MULTIPLIER = 0x61C8864680B583EB  # hash_64: the golden ratio
 FILTER_BITS = 15
 FEW = 15  # PAGEVEC_SIZE of 6.1: so many pages are activated through the CPU's batch
@@ -113,10 +115,16 @@ def walk_table(m, lv, t, table, swappiness):
         if _skipped(m, region, swappiness):
             continue
         r = regions(m)[region]
-        for at in range(max(r.start, table << TABLE_SHIFT), min(r.start + r.npages, (table + 1) << TABLE_SHIFT)):
+        end, asked = min(r.start + r.npages, (table + 1) << TABLE_SHIFT), 0
+        for at in range(max(r.start, table << TABLE_SHIFT), end):
             total += 1
             word = words[at]
-            if not word & PTE_PRESENT or not word & PTE_YOUNG or not _counts(m, lv, pte_frame(word), swappiness):
+            if not word & PTE_PRESENT or not word & PTE_YOUNG:
+                continue
+            if at >= asked:
+                asked = min(at + WORDS_AHEAD, end)
+                ask_for_mapped(m, at, asked)
+            if not _counts(m, lv, pte_frame(word), swappiness):
                 continue
             words[at] = word & ~PTE_YOUNG
             young += 1
@@ -240,6 +248,7 @@ def look_around(m, s, region, at):
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
     seq, walking, young, hot = lrugens(m)[lv].max_seq, scans(m)[s].mm_walk, 0, 0
     first, last = _window(m, region, at)
+    ask_for_mapped(m, first, last)
     for i in range(first, last):
         word = words[i]
         if not word & PTE_PRESENT or not word & PTE_YOUNG or not (i == at or _counts(m, lv, pte_frame(word), 1)):

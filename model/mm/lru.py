@@ -8,6 +8,7 @@ from model.block.server import hold
 from model.core.accounting import IN_RECLAIM
 from model.core.sleep import current
 from model.jit import caller, kernel
+from model.mm.ahead import ask_for_neighbours
 from model.mm.gens import count_access
 from model.mm.lists import list_of, lruvec_of, push_head, push_tail, unlink
 from model.mm.memcontrol import stat_updated
@@ -123,6 +124,7 @@ def queue_activation(m, pfn):
     """A page on a list will be activated when the running CPU's batch is full (folio_activate)."""
     cpu = cpus(m)[turn(m).cpu]
     frames(m)[pfn].state |= QUEUED
+    ask_for_neighbours(m, pfn)
     cpu.activate[cpu.n_activate] = pfn
     cpu.n_activate += 1
     if cpu.n_activate >= lru_settings(m).lru_batch:

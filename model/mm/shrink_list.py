@@ -6,6 +6,7 @@
 from model.block.disk import write_congested
 from model.core.record import NONE
 from model.jit import caller, hook, kernel
+from model.mm.ahead import ask_for_uses, look_ahead, note_tail
 from model.mm.buddy import free_frame
 from model.mm.far_memory import note_swap_out
 from model.mm.lists import list_of, panic, push_head, unlink
@@ -36,7 +37,7 @@ from model.mm.state import (
 from model.mm.swap import alloc_slot, free_slot, free_swapcache, swap_full
 from model.mm.victims import page_event
 from model.state.actor import turn
-from model.state.fault import cache, files, pte
+from model.state.fault import cache, files
 from model.state.idle import watch
 from model.state.lru import lru_count, lru_settings, lruvecs
 from model.state.machine import costs, node_count
@@ -76,7 +77,8 @@ def isolate(m, s, lv, lru, nr_to_scan):
         sc.batch[sc.nr_taken] = pfn
         sc.nr_taken += 1
         scanned += 1
-    fetch(m, s)
+        ask_for_uses(m, pfn)
+    note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
     return scanned
 
 
@@ -85,19 +87,6 @@ def note_scanned(m, s, lv, scanned):
     """Count what was scanned for the machine since pages last came free: a zone is given up by that (to 4.7)."""
     if scans(m)[s].memcg == 0:
         zones(m)[lruvecs(m)[lv].zone].pages_scanned += scanned
-
-
-@kernel
-def fetch(m, s):
-    """Look at what the batch's pages will be judged by, all at once: the host's cache misses overlap."""
-    f, table, entries, sc, words = frames(m), pte(m), cache(m), scans(m)[s], 0
-    for i in range(sc.nr_taken):
-        page = f[sc.batch[i]]
-        if page.state & ANON:
-            words ^= table[page.owner] if page.mapcount else 0
-        else:
-            words ^= entries[page.owner]
-    sc.fetched = words
 
 
 @kernel
@@ -299,6 +288,7 @@ def _shrink_batch(m, s):
             continue
         sc.nr_scanned += 1
         page = frames(m)[sc.batch[i]]
+        look_ahead(m, list_of(page.state & ~ACTIVE))
         if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
             sc.nr_scanned += 1
         group = memcgs(m)[page.memcg]

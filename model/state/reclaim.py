@@ -24,7 +24,7 @@ SC = row(
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
-    more="i8", scanned="i8", first_seq="i8", fetched="i8",
+    more="i8", scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",

@@ -12,8 +12,8 @@ State: 1 B a page, 4 B a frame.
 """
 
 from model.jit import kernel
+from model.prefetch import AHEAD, prefetch
 from model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
-from model.yardstick.prefetch import AHEAD, prefetch
 
 HAND = OWN
 ABSENT, PRESENT, REFERENCED, DIRTY = 0, 1, 2, 4

@@ -16,8 +16,8 @@ State: 4 B a page and 16 B a frame (at least 16 MiB) for the log.
 import numpy as np
 
 from model.jit import kernel
+from model.prefetch import AHEAD, prefetch
 from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
-from model.yardstick.prefetch import AHEAD, prefetch
 
 TAIL = OWN
 LOG_ENTRIES_A_FRAME = 4

@@ -25,8 +25,8 @@ State: 4 B a page; 8 B for each of 4 x (pages + frames) positions, at least 32 M
 import numpy as np
 
 from model.jit import kernel
+from model.prefetch import AHEAD, prefetch
 from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, WRITEBACKS, Yardstick, grown
-from model.yardstick.prefetch import AHEAD, prefetch
 from model.yardstick.result import Result
 
 UNUSED = OWN  # machines that never held a page

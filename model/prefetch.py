@@ -13,4 +13,4 @@ def _no_prefetch(table, index):
     """Nothing to ask for outside compiled code."""
 
 
-prefetch = intrinsic("model.yardstick.prefetch_ir", "prefetch", _no_prefetch)
+prefetch = intrinsic("model.prefetch_ir", "prefetch", _no_prefetch)
