@@ -86,7 +86,7 @@ COSTS = {  # of the machine's costs, those that a mechanism's settings hold unde
 }
 ERA = {  # the same of the kernel's era
     reclaim_settings: ("tlb_batched", "mapped_counts_twice", "plug_requests"),
-    lru_settings: ("activates_in_batch",),
+    lru_settings: ("activates_in_batch", "writes_activate"),
     memcg_settings: ("charge_retries", "kmem_accounting"),
     fault_settings: ("recency_by_advice", "anon_exclusive", "swapin_writable", "readahead_by_order"),
     writeback_settings: ("start_all", "fixed_chunk", "counts_unstable", "commits_visits"),

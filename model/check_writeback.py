@@ -164,7 +164,10 @@ def _requests(built: Built) -> Iterator[str]:
 def _inodes(built: Built) -> Iterator[str]:
     """A file with dirty pages is on one list of its wb, or being written."""
     files, listed = built.memory.table("files"), {}
-    for wb in built.memory.table("wbs"):
+    for w, wb in enumerate(built.memory.table("wbs")):
+        writing = int((files["on"][files["wb"] == w] == WRITING).sum())
+        if writing != wb.nr_writing:
+            yield f"wb {w} counts {wb.nr_writing} files being written, there are {writing}"
         for which in range(B_DIRTY, B_MORE_IO + 1):
             file, n = int(wb.inodes[which]["head"]), 0
             while file != NONE and n <= len(files):

@@ -20,8 +20,10 @@ class Era:
     writable, so there is no such fault (6.11); `readahead_by_order`: readahead allocates folios of growing order, ends
     its windows on their boundaries and starts a second pass where it meets a cached page (6.17).
     `mapped_counts_twice`: a mapped or swap-cache page counts as two scanned (to 5.3); `activates_in_batch`: a second
-    read() activates a page still in its CPU's batch (3.11). `lruvec_lock`: every lruvec has a lru_lock of its own, not
-    one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of memory (5 until 5.8).
+    read() activates a page still in its CPU's batch (3.11); `writes_activate`: write() counts as a use of a page as
+    read() does (to 4.6: grab_cache_page_write_begin has no FGP_ACCESSED since). `lruvec_lock`: every lruvec has a
+    lru_lock of its own, not one a zone or node (5.11); `charge_retries`: fruitless reclaims before a group is out of
+    memory (5 until 5.8).
     `wbt`: blk-wbt limits the writes of a queue (4.10, by default with blk-mq);
     `blk_mq`: requests are tags, no queue is ever marked congested (the other way was removed in 5.0);
     `plug_requests`: requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT; 32 since 5.16);
@@ -47,6 +49,7 @@ class Era:
     readahead_by_order: bool = False
     mapped_counts_twice: bool = False
     activates_in_batch: bool = True
+    writes_activate: bool = False
     lruvec_lock: bool = True
     charge_retries: int = 16
     blk_mq: bool = True
@@ -75,7 +78,8 @@ _BASE = {"swappiness": 60, "swappiness_max": 100, "min_free_kbytes": None, "page
          "dirty_background_bytes": 0, "dirty_writeback_centisecs": 500, "dirty_expire_centisecs": 3000}  # fmt: skip
 # What dirty throttling does not do yet, by the last kernel that does not.
 _BEFORE_6_11 = {"floor_in_share": False}
-_BEFORE_5_15 = _BEFORE_6_11 | {"on_completion": False}
+_BEFORE_6_0 = _BEFORE_6_11 | {"exceeded_in_loop": False}
+_BEFORE_5_15 = _BEFORE_6_0 | {"on_completion": False}
 _BEFORE_5_4 = _BEFORE_5_15 | {"flush_foreign": False}
 _BEFORE_4_8 = _BEFORE_5_4 | {"fine_ratio": False, "timer_wheel": False}
 _BEFORE_3_6 = _BEFORE_4_8 | {"clamp": False, "flexible": False, "anon": True, "reserve_of_free": False}
@@ -104,6 +108,7 @@ ERAS = {
             fault_around=False,
             mapped_counts_twice=True,
             activates_in_batch=False,
+            writes_activate=True,
             blk_mq=False,
             wbt=False,
             max_sectors_kib=512,
@@ -136,6 +141,7 @@ ERAS = {
             kmem_accounting=False,
             tlb_batched=False,
             mapped_counts_twice=True,
+            writes_activate=True,
             blk_mq=False,
             wbt=False,
             max_sectors_kib=512,
@@ -159,7 +165,11 @@ ERAS = {
             | _PLAIN | {"shrinker": "priority-min", "memcg": "until-enough"},
             _BASE | {"zone_reclaim_mode": 0, "watermark_scale_factor": 10},
             _OLD_MODES,
-            params={"dirty_throttling": _BEFORE_5_4},
+            params={
+                "kswapd": {"age_by_root": False},
+                "reclaim_throttle": {"own_mark": False},
+                "dirty_throttling": _BEFORE_5_4,
+            },
             mapped_counts_twice=True,
             blk_mq=False,
             wbt=False,
@@ -204,7 +214,7 @@ ERAS = {
             params={
                 "lru": {"fold_in_reclaim": True, "io_cost_only": True, "scan_on": True},
                 "shrinker": {"lockless": False},
-                "dirty_throttling": _BEFORE_6_11,
+                "dirty_throttling": _BEFORE_6_0,
             },
             plug_requests=16,
             missing=_NO_ORDER,

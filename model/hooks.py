@@ -111,7 +111,7 @@ TABLE = {
     ),
     **_of(
         "reclaim_writeback",
-        ("pageout_file", "frame sc", "what reclaim does with a dirty file page: KEEP or ACTIVATE"),
+        ("pageout_file", "frame sc verdict", "what reclaim does with a dirty file page: KEEP or ACTIVATE"),
         ("meet_writeback", "frame sc", "and with one being written: KEEP, ACTIVATE, or RECLAIM_PAGE: waited for"),
         ("all_dirty", "sc", "every page of a batch was dirty and none was being written"),
     ),
@@ -121,7 +121,7 @@ TABLE = {
         ("throttle_batch", "sc", "after a batch from an inactive list"),
         ("throttle_node", "sc", "after the lruvecs of a node (or zone) were shrunk at one priority"),
         ("throttle_pass", "sc preferred_zone", "after a direct reclaimer's pass at one priority"),
-        ("throttle_kswapd", "node", "between two passes of kswapd in trouble"),
+        ("throttle_kswapd", "node below_min", "after a pass of kswapd in trouble; 1 = a zone is below min"),
         ("throttle_retry", "zone fruitless", "before an allocation tries again"),
     ),
     **_of(

@@ -65,7 +65,7 @@ def write_chunk(m, pages):
 def look(m, t, w):
     """See what is dirty; (whether throttling begins, the task's limit on the wb)."""
     m.now += dirty_settings(m).balance_dirty
-    look_at_machine(m)
+    look_at_machine(m, 1)
     look_at_wb(m, 0, w)
     d = dtc(m, 0)
     return d.dirty > (d.thresh + d.bg_thresh) // 2, task_limit(m, t, d.wb_thresh)

@@ -22,11 +22,11 @@ def stat_error(m):
 def look(m, w):
     """Look at the machine and, for a group's wb, at its group; how many domains that are."""
     group = wbs(m)[w].memcg
-    look_at_machine(m)
+    look_at_machine(m, 1)
     look_at_wb(m, 0, w)
     if group == 0:
         return 1
-    look_at_group(m, group)
+    look_at_group(m, group, 1)
     look_at_wb(m, 1, w)
     return 2
 

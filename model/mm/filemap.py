@@ -20,6 +20,7 @@ from model.mm.read_io import await_read, read_sent
 from model.mm.state import ADVICE_RANDOM, ADVICE_SEQUENTIAL, DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
 from model.state.actor import turn
 from model.state.fault import cache, fault_settings, filemap_count, files, regions, tasks, xanode
+from model.state.lru import lru_settings
 from model.state.machine import costs
 from model.state.memcg import memcgs
 from model.state.page import frames, zones
@@ -371,7 +372,7 @@ def read_or_write(m, t, region, index, write):
     pfn = entries[index] - 1
     if write:
         dirty(m, pfn, file)
-    if absent if write else index != r.prev_page:
+    if lru_settings(m).writes_activate if write else index != r.prev_page:
         mark_accessed(m, pfn)
     r.prev_page = index
     return 1 if absent else 0

@@ -10,7 +10,7 @@ from model.state.fault import files
 from model.state.writeback import wbs
 
 B_DIRTY, B_IO, B_MORE_IO, WRITING = 1, 2, 3, 4  # what `on` of a file says; 0: on no list
-IDLE, ASKED, PERIODIC, BACKGROUND = 0, 1, 2, 3  # what a flusher works at, in the order of a round
+IDLE, ASKED, ALL, PERIODIC, BACKGROUND = 0, 1, 2, 3, 4  # what a flusher works at, in the order of a round
 
 
 @kernel
@@ -29,9 +29,9 @@ def del_inode(m, file):
 
 @kernel
 def has_dirty_io(m, w):
-    """Whether a file of the wb is on one of its lists (wb_has_dirty_io)."""
+    """Whether the wb has a dirty file (wb_has_dirty_io); one that is being written stays on b_io (I_SYNC)."""
     lists = wbs(m)[w].inodes
-    return lists[B_DIRTY].n + lists[B_IO].n + lists[B_MORE_IO].n > 0
+    return lists[B_DIRTY].n + lists[B_IO].n + lists[B_MORE_IO].n + wbs(m)[w].nr_writing > 0
 
 
 @kernel

@@ -133,7 +133,7 @@ def queue_activation(m, pfn):
 
 @kernel
 def mark_accessed(m, pfn):
-    """read() or write() used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
+    """read() (to 4.6 write()) used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
     f = frames(m)
     f[pfn].state &= ~IDLE
     if lru_settings(m).lru_gen:

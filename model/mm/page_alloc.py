@@ -109,9 +109,6 @@ def _reclaim_directly(m, gfp, nid, nodemask):
         for z in range(geometry(m).nr_zones):
             drain_all_pcps(m, z)
         pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
-    if got:
-        for node in range(geometry(m).nr_nodes):
-            nodes(m)[node].kswapd_failures = 0
     return pfn, got
 
 

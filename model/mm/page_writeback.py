@@ -126,11 +126,14 @@ def dtc(m, i):
 
 
 @kernel
-def look_at_machine(m):
-    """Fill in the machine's side of what a call of balance_dirty_pages sees (domain_dirty_limits)."""
+def look_at_machine(m, writeback):
+    """Fill in the machine's side of what a call of balance_dirty_pages sees (domain_dirty_limits).
+
+    `writeback`: pages under writeback count as dirty; not (0) where it is asked whether more should be written.
+    """
     d = dtc(m, 0)
     d.domain, d.avail = 0, global_dirtyable(m)
-    d.dirty = nr_reclaimable(m) + writeback_count(m).nr_writeback
+    d.dirty = nr_reclaimable(m) + writeback * writeback_count(m).nr_writeback
     d.thresh, d.bg_thresh = limits_of(m, d.avail)
     writeback_count(m).nr_dirty_threshold, writeback_count(m).nr_dirty_background_threshold = d.thresh, d.bg_thresh
 
@@ -164,11 +167,11 @@ def headroom(m, g):
 
 
 @kernel
-def look_at_group(m, g):
+def look_at_group(m, g, writeback):
     """The same for group `g`: what it may dirty is its page cache and the clean cache of others it could displace."""
     d, machine, settings = dtc(m, 1), dtc(m, 0), dirty_settings(m)
     domain, pages = wb_domains(m)[g], group_file_pages(m, g)
-    d.domain, d.dirty = g, domain.nr_dirty + domain.nr_writeback
+    d.domain, d.dirty = g, domain.nr_dirty + writeback * domain.nr_writeback
     clean = pages - min(pages, d.dirty)
     others = machine.avail - min(machine.avail, machine.dirty)
     others -= min(others, clean)
@@ -192,13 +195,13 @@ def look_at_wb(m, i, w):
 
 @kernel
 def over_bg_thresh(m, w):
-    """Whether background writeback of the wb has something to do (wb_over_bg_thresh).
+    """Whether background writeback of the wb has something to do (wb_over_bg_thresh); pages being written have not.
 
     Since 3.2 also when the wb alone is over its share, which is next to nothing for one that has long been idle.
     """
-    look_at_machine(m)
+    look_at_machine(m, 0)
     wb, d = wbs(m)[w], dtc(m, 0)
-    if nr_reclaimable(m) > d.bg_thresh:
+    if d.dirty > d.bg_thresh:
         return True
     if not writeback_settings(m).background_by_device:
         return False
@@ -206,7 +209,6 @@ def over_bg_thresh(m, w):
         return True
     if not wb.memcg:
         return False
-    look_at_group(m, wb.memcg)
+    look_at_group(m, wb.memcg, 0)
     d = dtc(m, 1)
-    nr_dirty = wb_domains(m)[wb.memcg].nr_dirty
-    return nr_dirty > d.bg_thresh or wb.nr_reclaimable > share(m, w, wb.memcg, d.dirty, d.bg_thresh)
+    return d.dirty > d.bg_thresh or wb.nr_reclaimable > share(m, w, wb.memcg, d.dirty, d.bg_thresh)

@@ -167,7 +167,6 @@ def _meet(m, s, pfn):
     page, stat = frames(m)[pfn], scans(m)[s].batch_stat
     if page.state & ANON:
         return
-    stat.file += 1
     if not page.state & (DIRTY | WRITEBACK):
         return
     stat.dirty += 1
@@ -232,7 +231,7 @@ def _reclaim_one(m, s, pfn):
             stat_updated(m, page.memcg, 1)
         sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
-        if page.state & DIRTY and not (verdict == RECLAIM_PAGE and _pageout_anon(m, s, pfn)):
+        if page.state & DIRTY and not (verdict == RECLAIM_PAGE and sc.may_writepage and _pageout_anon(m, s, pfn)):
             return 0
     else:
         mapped = page.mapcount
@@ -241,7 +240,7 @@ def _reclaim_one(m, s, pfn):
         zones(m)[page.zone].nr_mapped -= 1 if mapped else 0
         if page.state & DIRTY:
             sc.batch_stat.late_dirty += 1
-            if verdict == RECLAIM_PAGE and sc.may_writepage and pageout_file(m, pfn, s) == ACTIVATE:
+            if pageout_file(m, pfn, s, verdict) == ACTIVATE:
                 _activate(m, s, pfn)
             return 0
     _remove_mapping(m, s, pfn)
@@ -334,6 +333,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
     if sc.batch_stat.unqueued_dirty == sc.nr_taken:
         all_dirty(m, s)
+    sc.batch_stat.file = sc.nr_taken if lru >= 2 else 0
     add_stat(sc.node_stat, sc.batch_stat)
     throttle_batch(m, s)
     return reclaimed

@@ -9,6 +9,7 @@ from model.core.sleep import wait
 from model.jit import kernel
 from model.mm.page_writeback import global_dirtyable, limits_of
 from model.mm.pageout import unplug
+from model.mm.timers import timeout_ns
 from model.mm.wait_queue import WRITEBACK
 from model.state.block import disks
 from model.state.machine import nodes
@@ -22,10 +23,13 @@ ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags,
 
 @kernel
 def sleep(m, queue, stall, ns):
-    """The running reclaimer sleeps for `ns` or until its queue is woken, with nothing in its plug."""
+    """The running reclaimer sleeps for `ns` or until its queue is woken, with nothing in its plug.
+
+    Sleeps end with a tick: one of a jiffy lasts one to two of them.
+    """
     unplug(m)
     begins(m, stall)
-    wait(m, queue, ns)
+    wait(m, queue, timeout_ns(m, ns))
     ends(m, stall)
 
 
@@ -50,6 +54,14 @@ def wait_iff_congested(m, zone, ns):
     """The same, if there is a full queue and the zone's dirty pages were found waiting for one; else go on."""
     reclaim_count(m).wait_iff_congested += 1
     if any_congested(m) and zones(m)[zone].reclaim_flags & ZONE_CONGESTED:
+        congestion_wait(m, ns)
+
+
+@kernel
+def wait_iff_any_congested(m, ns):
+    """The same for a reclaimer whose node or group was found so: since 4.17 that is asked before."""
+    reclaim_count(m).wait_iff_congested += 1
+    if any_congested(m):
         congestion_wait(m, ns)
 
 

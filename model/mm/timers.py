@@ -31,3 +31,9 @@ def timeout_ends(m, timeout):
     return (
         -(-expiry(jiffies(m), timeout, dirty_settings(m).timer_wheel) * SECOND // geometry(m).hz) + costs(m).kswapd_wake
     )
+
+
+@kernel
+def timeout_ns(m, ns):
+    """How long (ns) a task sleeps from now on that asks for `ns`, a number of jiffies when rounded up."""
+    return timeout_ends(m, -(-ns * geometry(m).hz // SECOND)) - m.now

@@ -13,10 +13,12 @@ from model.mm.pageout import unplug
 from model.mm.reclaim_stat import clear_stat
 from model.mm.swap import nr_swap_pages
 from model.state.actor import turn
-from model.state.lru import lru_settings
+from model.state.lru import lru_settings, lruvecs
+from model.state.machine import nodes
 from model.state.memcg import memcg_count, memcg_settings, memcgs
 from model.state.page import zones
 from model.state.reclaim import reclaim_settings, scans
+from model.state.writeback import writeback_settings
 
 prepare_scan = caller("prepare_scan")
 first_group = caller("first_group")
@@ -130,11 +132,37 @@ def lruvec_at(m, s, memcg):
 
 
 @kernel
+def throttling_is_sane(m, s):
+    """Whether balance_dirty_pages holds those back who dirty what is reclaimed (writeback_throttling_sane, 4.2).
+
+    That is so for the whole machine, and for groups with cgroup writeback; others reclaim must hold back itself.
+    """
+    return scans(m)[s].memcg == 0 or writeback_settings(m).cgroup_writeback
+
+
+@kernel
+def mark_group_congested(m, s):
+    """Note of a limited group with cgroup writeback that all dirty pages met were congested; whether it is so marked.
+
+    The mark stays until its reclaimer has been through all priorities (LRUVEC_CGROUP_CONGESTED).
+    """
+    sc, stat = scans(m)[s], scans(m)[s].node_stat
+    if sc.memcg == 0:
+        return False
+    vec = lruvecs(m)[lruvec_at(m, s, sc.memcg)]
+    if writeback_settings(m).cgroup_writeback and stat.dirty and stat.dirty == stat.congested:
+        vec.congested = 1
+    return vec.congested > 0
+
+
+@kernel
 def shrink_node(m, s):
     """Shrink the groups in scope of one node (or zone): the limited group and its descendants, or every group.
 
-    Then the reclaimer may have to sleep; one of a whole machine's generations never does over it.
+    Then the reclaimer may have to sleep; one of a whole machine's generations never does over it. Whoever frees
+    anything on a node gives its daemon hope again.
     """
+    before = scans(m)[s].nr_reclaimed
     prepare_scan(m, s)
     clear_stat(scans(m)[s].node_stat)
     group = to_shrink(m, s, first_group(m, s))
@@ -144,6 +172,8 @@ def shrink_node(m, s):
         group = to_shrink(m, s, next_group(m, s, group))
     if not lru_settings(m).lru_gen:
         throttle_node(m, s)
+    if scans(m)[s].nr_reclaimed > before:
+        nodes(m)[scans(m)[s].node].kswapd_failures = 0
 
 
 @kernel

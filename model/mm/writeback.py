@@ -1,6 +1,6 @@
 """Flushers: which dirty files are written when, how much of each at a time (fs/fs-writeback.c).
 
-A flusher (one a wb) is a daemon. Woken, it does what reclaim asked for, then what has been dirty for thirty seconds,
+A flusher (one a wb) is a daemon. Woken, it does what it was asked for, then what has been dirty for thirty seconds,
 then what lies beyond the background threshold, and rests; while anything is dirty it looks again every five seconds.
 Files are visited one after the other, a chunk of each. A full queue puts the flusher to sleep until a request is free.
 Thresholds are looked at again after every pass of a tenth of a second.
@@ -20,6 +20,7 @@ from model.mm.extents import block_of, pages_in_place
 from model.mm.foreign import begin_count, count_owners, owner_by_majority, switch_wb
 from model.mm.foreign_dirty import RECORDS, foreign_due
 from model.mm.inodes import (
+    ALL,
     ASKED,
     B_IO,
     B_MORE_IO,
@@ -68,17 +69,19 @@ def start_background(m, w):
 def wakeup_flushers(m, nr_pages):
     """Have every flusher write `nr_pages`, 0: as much as is dirty (wakeup_flusher_threads).
 
-    Since 4.15 there is one such request a flusher, for everything (WB_start_all); before, requests add up.
+    Since 4.15 that is everything, and no more than a mark on the wb (WB_start_all): it interrupts nothing. Before,
+    requests add up, and other work makes way for them.
     """
     for w in range(len(wbs(m))):
         wb = wbs(m)[w]
         if not has_dirty_io(m, w):
             continue
-        if writeback_settings(m).start_all or nr_pages == 0:
-            if wb.asked <= 0 and wb.work != ASKED:
-                wb.asked = writeback_count(m).nr_dirty
-        else:
+        if writeback_settings(m).start_all:
+            wb.start_all = 1
+        elif nr_pages:
             wb.asked += nr_pages
+        elif wb.asked <= 0 and wb.work != ASKED:
+            wb.asked = writeback_count(m).nr_dirty
         wake_flusher(m, w)
 
 
@@ -136,7 +139,7 @@ def _purpose(m, w):
     wb = wbs(m)[w]
     if wb.dirty_sleep and m.now < wb.dirty_sleep + RECENT_NS:
         return IO_URGENT
-    return IO_NORMAL if wb.work == ASKED else IO_BACKGROUND
+    return IO_NORMAL if wb.work < PERIODIC else IO_BACKGROUND
 
 
 @kernel
@@ -186,6 +189,7 @@ def writeback_single_inode(m, w, left, by_flusher):
     f = files(m)[file]
     del_inode(m, file)
     f.on = WRITING
+    wbs(m)[w].nr_writing += 1
     estimate_start(m, w)
     chunk = chunk_size(m, w, left)
     job.inode, job.nr_to_write = file, chunk
@@ -193,6 +197,7 @@ def writeback_single_inode(m, w, left, by_flusher):
     begin_count(job, f)
     write_cache_pages(m, job, w if by_flusher else NONE)
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
+    wbs(m)[w].nr_writing -= 1
     end_visit(m, file)
     clean = _requeue(m, job, file)
     if writeback_settings(m).cgroup_writeback:
@@ -234,20 +239,26 @@ def writeback_sb_inodes(m, w, left, work_began):
 def _may_go_on(m, w, left):
     """Whether there is reason to go on with the work at hand and nothing more urgent to do."""
     wb = wbs(m)[w]
-    if left <= 0 or (wb.work != ASKED and wb.asked > 0):
+    if left <= 0 or (wb.work >= PERIODIC and wb.asked > 0):
         return False
     return wb.work != BACKGROUND or over_bg_thresh(m, w)
 
 
 @kernel
 def wb_writeback(m, w, work, pages):
-    """Write up to `pages`: what was asked for, what is old, or all beyond the background threshold."""
-    wb, left, began = wbs(m)[w], pages, jiffies(m)
+    """Write up to `pages`: what was asked for, what is old, or all beyond the background threshold.
+
+    Only what was dirty when it began counts as asked for.
+    """
+    wb, left, began, dirtied_before = wbs(m)[w], pages, jiffies(m), m.now
     wb.work = work
     while _may_go_on(m, w, left):
+        if work == PERIODIC:
+            dirtied_before = m.now - writeback_settings(m).dirty_expire_centisecs * CENTISECOND
+        elif work == BACKGROUND:
+            dirtied_before = m.now
         if wb.inodes[B_IO].n == 0:
-            expired = m.now - writeback_settings(m).dirty_expire_centisecs * CENTISECOND
-            move_expired(m, w, expired if work == PERIODIC else m.now)
+            move_expired(m, w, dirtied_before)
         written, progress = writeback_sb_inodes(m, w, left, began)
         left -= written
         if progress == 0 and wb.inodes[B_MORE_IO].n == 0:
@@ -256,25 +267,26 @@ def wb_writeback(m, w, work, pages):
 
 
 @kernel
-def _do_what_was_asked(m, w):
-    wb = wbs(m)[w]
-    while wb.asked > 0:
-        pages, wb.asked = wb.asked, 0
-        wb_writeback(m, w, ASKED, pages)
+def _start_all(m, w):
+    """Write everything if reclaim wants that; it may say so again when this is done (wb_check_start_all)."""
+    if wbs(m)[w].start_all:
+        wb_writeback(m, w, ALL, writeback_count(m).nr_dirty)
+        wbs(m)[w].start_all = 0
 
 
 @kernel
 def wb_do_writeback(m, w):
-    """One round: what was asked for comes first, between the other kinds of work, too."""
+    """One round: what was asked for comes first."""
     wb, interval = wbs(m)[w], writeback_settings(m).dirty_writeback_centisecs * CENTISECOND
-    _do_what_was_asked(m, w)
+    while wb.asked > 0:
+        pages, wb.asked = wb.asked, 0
+        wb_writeback(m, w, ASKED, pages)
+    _start_all(m, w)
     if interval and m.now >= wb.last_periodic + interval:
         wb.last_periodic = m.now
         wb_writeback(m, w, PERIODIC, writeback_count(m).nr_dirty + len(files(m)))
-        _do_what_was_asked(m, w)
     if over_bg_thresh(m, w):
         wb_writeback(m, w, BACKGROUND, EVERYTHING)
-        _do_what_was_asked(m, w)
 
 
 @actor(per="wb")
@@ -285,3 +297,5 @@ def flusher(m, w):
         looks_again = has_dirty_io(m, w) and writeback_settings(m).dirty_writeback_centisecs
         wait(m, wb.dwork, writeback_settings(m).dirty_writeback_centisecs * CENTISECOND if looks_again else FOREVER)
         wb_do_writeback(m, w)
+        while wb.asked > 0 or wb.start_all:  # came meanwhile
+            wb_do_writeback(m, w)

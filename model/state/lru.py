@@ -7,7 +7,7 @@ LRUVEC = row(
     lists=(LIST, (5,)), memcg="i8", node="i8", zone="i8", lock="i8", anon_cost="i8", file_cost="i8",
     nonresident_age="i8", activated=("i8", (2,)), seen_activated=("i8", (2,)), seen_size=("i8", (4,)),
     snapshot=("i8", (2,)), recent_scanned=("i8", (2,)), recent_rotated=("i8", (2,)),
-    batch_scanned="i8", batch_activated="i8",
+    batch_scanned="i8", batch_activated="i8", congested="i8",
 )  # fmt: skip
 
 lruvecs = table(30, "lruvecs", LRUVEC)

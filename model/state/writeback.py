@@ -19,7 +19,8 @@ WB = row(
     dirty_ratelimit="i8", balanced_dirty_ratelimit="i8", dirty_exceeded="i8", events="i8", period="i8",
     memcg_events="i8", memcg_period="i8", writeback_inodes="i8", bw_due="i8",
     # its flusher: dirty files by list (see model/mm/inodes.py), where it rests, what it is asked for and does
-    inodes=(LIST, (4,)), dwork=WAIT_QUEUE, asked="i8", last_periodic="i8", work="i8", dirty_sleep="i8",
+    inodes=(LIST, (4,)), nr_writing="i8", dwork=WAIT_QUEUE, asked="i8", start_all="i8",
+    last_periodic="i8", work="i8", dirty_sleep="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
 # writes in all, the number of the current period, the jiffy it ends (0: the timer rests).

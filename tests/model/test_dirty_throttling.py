@@ -93,6 +93,13 @@ def test_a_call_below_freerun_lets_dirtiers_ask_less_often_again(form):
     assert found.seen and not found.built.memory.table("wbs")[0].dirty_exceeded
 
 
+@pytest.mark.parametrize(("era", "stays"), [("5.15", 0), ("6.1", 1), ("6.18", 1)])
+def test_since_6_0_such_a_call_leaves_the_mark(era, stays):
+    """To 5.19 it is cleared after the loop of balance_dirty_pages, since then only where a rate is found."""
+    found = throttled(None, 1, 5, kernel=era, probe=mark)
+    assert found.seen and found.built.memory.table("wbs")[0].dirty_exceeded == stays
+
+
 def spread(form: str) -> float:
     """Largest less smallest share of ten equal writers over half of 24 s, over the mean; the start is anybody's."""
     fast = Disk(parallel=1, write_latency=0, write_bandwidth=100 * MB_S)

@@ -175,6 +175,16 @@ def test_a_file_without_a_disk_is_never_dirty(era):
     assert done.metrics["pgsteal_file"] > 0 and done.metrics["outcome"] == "ok"
 
 
+@pytest.mark.parametrize("era", ERAS)
+def test_a_write_is_a_use_of_a_page_to_4_6(era):
+    """generic_perform_write, 3.1: mark_page_accessed at every write; since 4.7 at none."""
+    old = era.startswith("3.")
+    for times, expected in ((1, state.REFERENCED if old else 0), (2, state.ACTIVE if old else 0)):
+        done = run(one(era, machine(64, disks={"d": Disk()}), READ), writes(np.tile(np.arange(100), times)))
+        states = done.built.memory.table("frames")["state"][done.built.memory.table("cache")[:100] - 1]
+        assert (states & (state.REFERENCED | state.ACTIVE)).tolist()[:10] == [expected] * 10
+
+
 def test_who_writes_dirty_pages_under_reclaim():
     """3.1: whoever reclaims. Later: the flusher only, and reclaim marks the page for the end of its write.
 

@@ -6,66 +6,29 @@ from model.block.wait import wake_for_request
 from model.build import Built
 from model.core.sleep import ALL, wake
 from model.description import Cell, Disk, Region, Stream, Task, Variant
-from model.jit import caller
 from model.mm.oom import kill_largest
-from model.mm.state import ACTIVATE, DIRTY, KEEP, RECLAIM, WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
+from model.mm.state import (
+    ACTIVATE,
+    DIRTY,
+    KEEP,
+    RECLAIM,
+    RECLAIM_CLEAN,
+    RECLAIM_PAGE,
+    WRITEPAGE_IGNORES,
+    WRITEPAGE_KSWAPD,
+)
 from model.mm.state import WRITEBACK as BEING_WRITTEN
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
-from model.mm.vmscan import own_scan
 from model.mm.wait_queue import NOPROGRESS, WRITEBACK, clear_bdi_congested, count_written
 from model.state.block import disks as disks_of
-from model.state.machine import geometry, nodes
+from model.state.machine import costs, geometry, nodes
 from model.state.memcg import oom_count
 from model.state.page import zones
 from model.state.reclaim import pageout_count, reclaim_count
-from model.units import MS, PAGE, GiB
-from tests.model.actors import Entered, begin_anew, due, kswapd_of, life, own_scan_of, waiting
-from tests.model.cells import ERAS, machine, machine_of, one, reads, run, writes
-
-HDD = {"d": Disk(kind="hdd", size=16 * GiB)}
-DIRECT, KSWAPD = 0, 1  # task 0; the actor after it, kswapd of node 0
-throttle_batch, throttle_node = caller("throttle_batch"), caller("throttle_node")
-
-
-@life
-def after_a_batch(m, number):
-    """What a reclaimer does after a batch and after a node."""
-    throttle_batch(m, own_scan(m))
-    throttle_node(m, own_scan(m))
-    return 0
-
-
-def host(era: str, disks: dict[str, Disk] | None = None, policy: dict[str, Variant] | None = None) -> Built:
-    """A machine before its first event, at time one second."""
-    cell = one(era, machine(64, disks=disks or HDD), Region(kind="file", disk="d"), policy=policy or {})
-    built = machine_of(cell)
-    assert kswapd_of(built) == KSWAPD
-    built.memory.m.now = 10**9
-    return built
-
-
-def scan(built: Built, who: int, **fields: int):
-    """The scan control of an actor's reclaim for the whole machine."""
-    sc = built.memory.table("scans")[own_scan_of(who)]
-    sc.node, sc.zone, sc.memcg, sc.kswapd, sc.may_enter_fs = 0, 0, 0, int(who == KSWAPD), 1
-    for name, value in fields.items():
-        sc[name] = value
-    return sc
-
-
-def met(built: Built, who: int = KSWAPD, priority: int = 12, **stat: int) -> int:
-    """Until when a batch with these counts puts the reclaimer to sleep; 0: not at all."""
-    sc = scan(built, who, priority=priority)
-    for name in ("taken", "file", "dirty", "unqueued_dirty", "congested", "writeback", "immediate"):
-        sc.batch_stat[name] = sc.node_stat[name] = stat.get(name, 0)
-    sc.batch_stat["late_dirty"], sc.batch_stat["late_congested"] = stat.get("late_dirty", 0), stat.get("full", 0)
-    return Entered(built, who, after_a_batch).until
-
-
-def after_a_pass(built: Built, who: int, **fields: int) -> int:
-    """The same after a pass at one priority."""
-    scan(built, who, **fields)
-    return Entered(built, who, "throttle_pass", own_scan_of(who), 0).until
+from model.units import MS, PAGE
+from tests.model.actors import Entered, begin_anew, due, own_scan_of, waiting
+from tests.model.cells import ERAS, machine, one, reads, run, writes
+from tests.model.reclaimers import DIRECT, HDD, KSWAPD, after_a_pass, host, met, scan, timeout
 
 
 @pytest.mark.parametrize(
@@ -85,7 +48,7 @@ def test_a_full_queue_and_a_marked_zone_are_both_needed():
     assert met(built, **every) == 0
     disks_of(m)[0].congested = 1
     assert met(built, **every) == 0, "no batch was refused by a full queue yet"
-    assert met(built, late_dirty=4, full=4, **every) == 10**9 + TENTH_NS
+    assert met(built, late_dirty=4, full=4, **every) == timeout(built)
     assert zones(m)[0].reclaim_flags == ZONE_CONGESTED
     clear_bdi_congested(m, 10**9 + MS)
     assert due(built, KSWAPD) == 10**9 + MS, "a queue with room wakes it"
@@ -99,20 +62,60 @@ def test_marks_of_a_node_and_what_they_lead_to():
     assert zone.reclaim_flags == TAIL_LRU_DIRTY
     assert met(built, taken=64, file=64, dirty=64, writeback=64) == 0
     assert zone.reclaim_flags & UNDER_WRITEBACK
-    assert met(built, taken=64, file=64, dirty=64, immediate=1) == 10**9 + TENTH_NS
+    assert met(built, taken=64, file=64, dirty=64, immediate=1) == timeout(built)
+
+
+@pytest.mark.parametrize("era", ["4.19", "5.8", "5.15", "6.1", "6.18"])
+def test_since_4_17_kswapd_alone_marks_its_node(era):
+    built = host(era)
+    zone, every = zones(built.memory.m)[0], {"taken": 64, "file": 64, "dirty": 64, "congested": 64, "writeback": 64}
+    assert met(built, DIRECT, unqueued_dirty=64, **every) == 0 and zone.reclaim_flags == 0
+    met(built, **every)
+    assert zone.reclaim_flags == UNDER_WRITEBACK | ZONE_CONGESTED
+    zone.reclaim_flags = 0
+    met(built, taken=64)
+    assert zone.reclaim_flags == TAIL_LRU_DIRTY, "of no file page at all every one was dirty and unqueued"
+
+
+@pytest.mark.parametrize("who", [DIRECT, KSWAPD])
+def test_to_3_15_a_batch_of_unqueued_dirty_pages_stalls_whoever_met_it(who):
+    built = host("3.15")
+    assert met(built, who, taken=32, file=32, dirty=32, unqueued_dirty=31) == 0
+    assert met(built, who, taken=32, file=32, dirty=32, unqueued_dirty=32) == timeout(built)
+
+
+def test_file_pages_taken_are_counted_whatever_holds_them():
+    built, pages = with_dirty_pages("6.18", KSWAPD, [0, 1, 2, 3])
+    built.memory.table("frames")[pages[0]].pins = 1
+    sc = scan(built, KSWAPD, priority=12, highest_zoneidx=3)
+    Entered(built, KSWAPD, "shrink_inactive", own_scan_of(KSWAPD), 0, 2, 32)
+    assert (sc.batch_stat.taken, sc.batch_stat.file, sc.batch_stat.unqueued_dirty) == (4, 4, 3)
+
+
+@pytest.mark.parametrize("variant", ["congestion-wait", "wait-iff-congested"])
+def test_kswapd_does_not_sleep_between_passes_while_a_zone_is_below_min(variant):
+    """has_under_min_watermark_zone, 2.6.33."""
+    built = host("3.1", policy={"reclaim_throttle": Variant(variant=variant)})
+    assert Entered(built, KSWAPD, "throttle_kswapd", 0, 0).until == timeout(built)
+    built = host("3.1", policy={"reclaim_throttle": Variant(variant=variant)})
+    assert Entered(built, KSWAPD, "throttle_kswapd", 0, 1).until == 0
+    assert (
+        reclaim_count(built.memory.m).kswapd_skip_congestion_wait,
+        reclaim_count(built.memory.m).congestion_wait,
+    ) == (1, 0)
 
 
 def test_thirty_two_pages_a_sleeper_end_a_wait_for_writeback():
     built = host("6.18")
     m = built.memory.m
-    assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
+    assert met(built, taken=64, file=64, immediate=1) == timeout(built)
     node = nodes(m)[0]
     queue = node.reclaim_wait[WRITEBACK]
     assert node.nr_throttled == 1 and waiting(built, queue) == [KSWAPD]
     m.now += 7 * MS
     for _ in range(32):
         count_written(m, 5, int(m.now))
-    assert waiting(built, queue) == [KSWAPD] and due(built, KSWAPD) == 10**9 + TENTH_NS
+    assert waiting(built, queue) == [KSWAPD] and due(built, KSWAPD) == timeout(built)
     count_written(m, 5, int(m.now))
     assert waiting(built, queue) == [] and due(built, KSWAPD) == 10**9 + 7 * MS
 
@@ -122,14 +125,14 @@ def test_as_posted_want_of_progress_took_half_a_second_from_priority_nine_down()
     found = {"nr_scanned": 100, "nr_reclaimed": 12}
     assert after_a_pass(built, DIRECT, priority=10, **found) == 0
     until = after_a_pass(built, DIRECT, priority=9, **found)
-    assert until == 10**9 + 5 * TENTH_NS, "an eighth of what was scanned would be enough"
+    assert until == timeout(built, 5 * TENTH_NS), "an eighth of what was scanned would be enough"
 
 
 def test_nobody_wakes_before_falling_asleep():
     """The clock of who wakes may be behind the sleeper's, which reclaimed in one go."""
     built = host("6.18")
     m = built.memory.m
-    assert met(built, taken=64, file=64, immediate=1) == 10**9 + TENTH_NS
+    assert met(built, taken=64, file=64, immediate=1) == timeout(built)
     m.now -= 3 * MS
     wake(m, nodes(m)[0].reclaim_wait[WRITEBACK], ALL, int(m.now))
     assert due(built, KSWAPD) == 10**9
@@ -143,11 +146,31 @@ def test_no_progress_takes_a_tick_while_most_of_what_is_reclaimable_waits_to_be_
     zone.nr_lru[2], zone.nr_file_dirty, zone.nr_writeback = 1000, 300, 200
     assert after_a_pass(built, DIRECT, **fruitless) == 0, "half of it is clean"
     zone.nr_writeback = 201
-    assert after_a_pass(built, DIRECT, **fruitless) == 10**9 + 10**9 // geometry(m).hz
+    assert after_a_pass(built, DIRECT, **fruitless) == timeout(built, 10**9 // int(geometry(m).hz))
     assert waiting(built, queue) == [DIRECT]
     m.now += 1000
     assert after_a_pass(built, KSWAPD, **{**fruitless, "nr_reclaimed": 13}) == 0
     assert waiting(built, queue) == [] and due(built, DIRECT) == 10**9 + 1000, "progress wakes them all"
+
+
+@pytest.mark.parametrize("hz", [100, 250, 300, 1000])
+def test_reclaim_sleeps_for_one_to_two_ticks_at_least_and_wakes_with_one(hz):
+    built = host("6.18")
+    m, tick = built.memory.m, 10**9 / hz
+    geometry(m).hz = hz
+    zones(m)[0].nr_lru[2], zones(m)[0].nr_writeback = 1000, 1000
+    for now in (10**9, 10**9 + int(0.9 * tick)):
+        m.now = now
+        until = after_a_pass(built, DIRECT, priority=1, nr_reclaimed=0, nr_scanned=100) - int(costs(m).kswapd_wake)
+        assert tick <= until - now <= 2 * tick + 1 and until % tick < 1 + 1e-6 * tick
+        begin_anew(built, DIRECT, nodes(m)[0].reclaim_wait[NOPROGRESS])
+
+
+def test_anonymous_pages_are_not_reclaimable_without_swap():
+    built = host("6.18")
+    zone, fruitless = zones(built.memory.m)[0], {"priority": 1, "nr_reclaimed": 0, "nr_scanned": 100}
+    zone.nr_lru[0], zone.nr_lru[2], zone.nr_writeback = 10_000, 1000, 501
+    assert after_a_pass(built, DIRECT, **fruitless), "more than half of the file pages is being written"
 
 
 def stores(era: str, tasks: int = 4, pages: int = 8000, disks: dict[str, Disk] | None = None) -> Cell:
@@ -175,6 +198,8 @@ def asked(
     state: int = 0,
     flags: int = 0,
     policy: dict[str, Variant] | None = None,
+    verdict: int = RECLAIM_PAGE,
+    may_writepage: int = 1,
     **disk: int,
 ) -> tuple[bool, int, Built]:
     """Reclaim meets a dirty page of a file: (whether it is written, the verdict, the machine)."""
@@ -184,8 +209,8 @@ def asked(
     zones(m)[0].reclaim_flags = flags
     for name, value in disk.items():
         disks_of(m)[0][name] = value
-    scan(built, who, priority=priority)
-    reclaim = Entered(built, who, "pageout_file", pfn, own_scan_of(who))
+    scan(built, who, priority=priority, may_writepage=may_writepage)
+    reclaim = Entered(built, who, "pageout_file", pfn, own_scan_of(who), verdict)
     return bool(page.state & BEING_WRITTEN), reclaim.answer, built
 
 
@@ -228,6 +253,21 @@ def test_the_last_patch_of_2011_kept_kswapd_from_writing_too():
     assert asked("3.1", KSWAPD, 0, policy=never)[:2] == (False, KEEP)
 
 
+@pytest.mark.parametrize(("era", "keeps"), [("3.3", KEEP), ("4.19", ACTIVATE), ("6.18", ACTIVATE)])
+@pytest.mark.parametrize("refused", [{"verdict": RECLAIM_CLEAN}, {"may_writepage": 0}], ids=["clean", "laptop"])
+def test_a_page_to_be_reclaimed_only_if_clean_is_marked_all_the_same(era, keeps, refused):
+    written, verdict, built = asked(era, DIRECT, **refused)
+    assert (written, verdict) == (False, keeps) and pageout_count(built.memory.m).nr_vmscan_immediate_reclaim == 1
+    assert (built.memory.table("frames")["state"] & (DIRTY | RECLAIM) == DIRTY | RECLAIM).any()
+
+
+@pytest.mark.parametrize("era", ["3.1", "3.3", "4.19"])
+@pytest.mark.parametrize("refused", [{"verdict": RECLAIM_CLEAN}, {"may_writepage": 0}], ids=["clean", "laptop"])
+def test_nor_does_anybody_write_it(era, refused):
+    written, verdict, built = asked(era, KSWAPD, 1, state=RECLAIM, flags=TAIL_LRU_DIRTY, **refused)
+    assert (written, verdict) == (False, KEEP) and pageout_count(built.memory.m).nr_vmscan_write == 0
+
+
 def test_who_asked_for_a_page_to_be_written_is_counted():
     for who, counts in ((DIRECT, (0, 1)), (KSWAPD, (1, 0))):
         count = pageout_count(asked("3.1", who)[2].memory.m)
@@ -239,10 +279,10 @@ def test_kswapd_sends_what_is_in_its_plug_and_sleeps_over_a_full_queue():
     m, plug, disk = built.memory.m, built.memory.table("plugs")[KSWAPD], disks_of(built.memory.m)[0]
     room, now, page = int(disk.nr_allocated), int(m.now), built.memory.table("frames")[second]
     scan(built, KSWAPD, priority=12)
-    assert Entered(built, KSWAPD, "pageout_file", first, own_scan_of(KSWAPD)).answer == KEEP
+    assert Entered(built, KSWAPD, "pageout_file", first, own_scan_of(KSWAPD), RECLAIM_PAGE).answer == KEEP
     assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (1, 1, room)
     disk.nr_allocated = 1 << 20
-    reclaim = Entered(built, KSWAPD, "pageout_file", second, own_scan_of(KSWAPD))
+    reclaim = Entered(built, KSWAPD, "pageout_file", second, own_scan_of(KSWAPD), RECLAIM_PAGE)
     assert reclaim.until and waiting(built, disk.room) == [KSWAPD]
     assert (plug.n, disk.nr_plugged, disk.nr_allocated) == (0, 0, (1 << 20) + 1), "nothing waits with it"
     asleep = int(m.now)
@@ -274,7 +314,7 @@ def test_a_sleeper_that_is_killed_wakes_once_and_leaves_its_queue():
     zone.nr_lru[2], zone.nr_file_dirty = 1000, 600
     scan(built, DIRECT, priority=1, nr_reclaimed=0, nr_scanned=100)
     reclaim = Entered(built, DIRECT, "throttle_pass", own_scan_of(DIRECT), 0)
-    assert reclaim.until == 10**9 + 10**9 // geometry(m).hz and waiting(built, queue) == [DIRECT]
+    assert reclaim.until == timeout(built, 10**9 // int(geometry(m).hz)) and waiting(built, queue) == [DIRECT]
     built.memory.table("pte")[0] = 1  # it has something to lose
     m.now += 1000
     kill_largest(m)

@@ -8,31 +8,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import check_writeback
-from model.build import Built
 from model.core.sleep import FOREVER
 from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
-from model.mm.inodes import B_DIRTY, B_MORE_IO
+from model.mm.inodes import ASKED, B_DIRTY, B_MORE_IO, BACKGROUND
+from model.mm.page_writeback import over_bg_thresh
 from model.mm.pageout import may_write_to_queue
-from model.mm.writeback import wakeup_flushers
+from model.mm.writeback import start_background, wakeup_flushers
 from model.state.block import block_state
 from model.state.block import disks as disks_of
 from model.state.fault import files
-from model.state.machine import run_settings
-from model.state.writeback import writeback_count
+from model.state.writeback import dirty_settings, writeback_count
 from model.units import MS, PAGE, KiB, MiB, S
 from tests.model.actors import due, flusher_of, go_on, kswapd_of, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task
+from tests.model.flushers import dirty_files, host, visits, woken_flusher, written
 
 FEW = settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FILE = Region(kind="file", access="read", disk="d")
-
-
-def host(*disks: Disk, memory: int = 32) -> Machine:
-    """A machine with disks d, e, f, ..."""
-    return machine(memory, disks=dict(zip("defgh", disks or (Disk(kind="hdd"),), strict=False)))
 
 
 def pause(ns: int) -> np.ndarray:
@@ -41,57 +36,6 @@ def pause(ns: int) -> np.ndarray:
 
 def sync(page: int) -> np.ndarray:
     return np.array([page | FSYNC << OP_SHIFT])
-
-
-def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
-    """A machine with a file of so many pages each, all dirty."""
-    tasks = {f"t{i}": task(Region(kind="file", access="read", disk="d", size=n * PAGE)) for i, n in enumerate(pages)}
-    built = machine_of(Cell(kernel=era, machine=host(disk or Disk(), memory=128), tasks=tasks), 1)
-    m, frames, pfn = built.memory.m, built.memory.table("frames"), 0
-    run_settings(m).quantum = 0
-    for file, n in enumerate(pages):
-        start = int(built.memory.table("files")[file].start)
-        for i in range(n):
-            frames[pfn].owner, frames[pfn].slot = start + i, file
-            built.memory.table("cache")[start + i] = pfn + 1
-            set_dirty(m, pfn, file)
-            pfn += 1
-    return built
-
-
-def woken_flusher(built: Built) -> int:
-    """The actor that is the flusher of the first wb, asked to write everything."""
-    who = flusher_of(built)
-    if not built.memory.table("actors")[who].stack:
-        go_on(built, who)  # it rests
-    wakeup_flushers(built.memory.m, 0)
-    return who
-
-
-def written(built: Built, who: int) -> tuple[int, int]:
-    """(file, pages) of the next request that the flusher makes, 0 pages when it rests or waits."""
-    before = int(writeback_count(built.memory.m).nr_dirty)
-    go_on(built, who)
-    return int(built.memory.table("jobs")[who].inode), before - int(writeback_count(built.memory.m).nr_dirty)
-
-
-def visits(built: Built) -> list[tuple[int, int]]:
-    """(file, pages) of each visit of the flusher until it rests."""
-    m, found, left = built.memory.m, [], -1
-    who = woken_flusher(built)
-    job = built.memory.table("jobs")[who]
-    while True:
-        file, pages = written(built, who)
-        if pages == 0:
-            assert waiting(built, built.memory.table("wbs")[0].dwork) == [who]
-            return found
-        if found and found[-1][0] == file and left - pages == job.nr_to_write:
-            found[-1] = (file, found[-1][1] + pages)
-        else:
-            found.append((file, pages))
-        left = int(job.nr_to_write)
-        m.now += 2 * MS
-        call(built, "finish_writes")
 
 
 def test_files_take_turns_in_chunks_of_4_mib():
@@ -121,6 +65,58 @@ def test_a_file_is_gone_on_with_where_its_writing_stopped():
     assert built.memory.table("jobs")[who].index == 3000, "from where it stopped"
     assert written(built, who) == (0, 1)
     assert int(writeback_count(m).nr_dirty) == 0, "then around the end"
+
+
+def test_a_file_that_is_being_written_is_dirty_all_the_while():
+    """Reclaim's request for the wb's only file counts, and a flusher that rests meanwhile looks again."""
+    built = dirty_files("3.0", 2000)
+    m, wb, who = built.memory.m, built.memory.table("wbs")[0], woken_flusher(built)
+    assert written(built, who)[1] > 0 and [int(n) for n in wb.inodes["n"]] == [0, 0, 0, 0] and wb.nr_writing == 1
+    wakeup_flushers(m, 100)
+    assert wb.asked == 100
+    built = dirty_files("3.0", 1)
+    wb, who = built.memory.table("wbs")[0], flusher_of(built)
+    wb.inodes["n"], wb.nr_writing = 0, 1  # a dirtier is at it
+    go_on(built, who)
+    assert due(built, who) == built.memory.m.now + 5 * S
+
+
+def test_since_4_15_reclaim_s_request_interrupts_nothing():
+    """WB_start_all is a bit, not on the work_list; to 4.14 a request is, and background work makes way for it."""
+    for era, interrupted in (("3.1", 1), ("6.18", 0)):
+        built = dirty_files(era, 3000, 3000)
+        m, wb, who = built.memory.m, built.memory.table("wbs")[0], flusher_of(built)
+        dirty_settings(m).dirty_background_bytes, dirty_settings(m).dirty_bytes = PAGE, 1 << 40
+        go_on(built, who)
+        start_background(m, 0)
+        assert written(built, who)[1] > 0 and wb.work == BACKGROUND
+        wakeup_flushers(m, 100)
+        assert (wb.asked, wb.start_all) == ((100, 0) if interrupted else (0, 1))
+        kinds = set()
+        while written(built, who)[1]:
+            kinds.add(int(wb.work))
+            m.now += 2 * MS
+            call(built, "finish_writes")
+        assert (ASKED in kinds) == interrupted and not wb.start_all and writeback_count(m).nr_dirty == 0
+
+
+def test_pages_being_written_are_no_reason_to_write_more():
+    """domain_over_bg_thresh, 6.18: a wb's least share is an eighth of what is left of the threshold by dirty pages."""
+    built = machine_of(one("6.18", host(), FILE))
+    m, wb = built.memory.m, built.memory.table("wbs")[0]
+    assert not over_bg_thresh(m, 0)
+    background = int(writeback_count(m).nr_dirty_background_threshold)
+    writeback_count(m).nr_writeback = 2 * background
+    writeback_count(m).nr_dirty = wb.nr_reclaimable = background // 10
+    assert not over_bg_thresh(m, 0)
+    writeback_count(m).nr_dirty = wb.nr_reclaimable = background // 8
+    assert over_bg_thresh(m, 0)
+
+
+def test_what_becomes_dirty_after_a_request_is_not_part_of_it():
+    built = dirty_files("6.18", 100, 100)
+    built.memory.table("files")[1].dirtied_when = int(built.memory.m.now) + MS
+    assert visits(built) == [(0, 100)]
 
 
 def test_a_full_queue_puts_the_flusher_to_sleep_until_a_request_is_free():

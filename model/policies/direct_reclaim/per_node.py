@@ -7,11 +7,13 @@ sixteen rounds without progress, or at once when reclaiming all there is would l
 
 from model.jit import caller, hook, kernel
 from model.mm.gfp import FS, gfp_zone
+from model.mm.lists import lruvec_of
 from model.mm.state import DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.swap import nr_swap_pages
 from model.mm.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from model.mm.zones import HIGHEST, MAX_RECLAIM_RETRIES
 from model.state.actor import turn
+from model.state.lru import lruvecs
 from model.state.machine import cpus, nodes
 from model.state.page import zones
 from model.state.reclaim import scans
@@ -64,6 +66,8 @@ def end_on_every_node(m, s, nid):
         if not seen >> sc.node & 1:
             seen |= 1 << sc.node
             end_reclaim(m, s)
+            if sc.memcg:
+                lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, nodes(m)[sc.node].first_zone)].congested = 0
 
 
 @kernel

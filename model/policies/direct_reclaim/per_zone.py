@@ -46,11 +46,13 @@ def do_try_to_free_pages(m, s, nid):
         shrink_zones(m, s, nid)
         total_scanned += sc.nr_scanned
         shrink_slab_pass(m, s)
-        if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
+        if sc.nr_reclaimed >= sc.nr_to_reclaim:
             break
         if total_scanned > sc.nr_to_reclaim + sc.nr_to_reclaim // 2:
             wakeup_flushers(m, total_scanned)
         throttle_pass(m, s, first_zone(m, nid, sc.highest_zoneidx, sc.nodemask))
+        if sc.priority == 0:
+            break
         sc.priority -= 1
     end_reclaim(m, s)
     return sc.nr_reclaimed

@@ -31,8 +31,13 @@ PARAMS = {
     "floor_in_share": (
         True, "", "an idle device's least share limits it, not only its ratio", "__wb_calc_thresh, 6.11"
     ),
+    "exceeded_in_loop": (
+        True, "", "a call that finds itself below freerun leaves the mark that the device is over its limit (6.0)",
+        "balance_dirty_pages, 6.5"
+    ),
 }  # fmt: skip
 AXIS, FLUSH_FOREIGN = list(AXES).index("dirty_throttling"), list(PARAMS).index("flush_foreign")
+EXCEEDED_IN_LOOP = list(PARAMS).index("exceeded_in_loop")
 RULES = {"reserve": True, "background_by_device": True}
 
 
@@ -80,6 +85,8 @@ def governing(m, w, began, domains):
         if position(m, i, w) < dtc(m, least).pos_ratio:
             least = i
     mark_exceeded(m, w, over)
+    if m.params[AXIS, EXCEEDED_IN_LOOP] and not over:
+        wbs(m)[w].dirty_exceeded = 0
     dirtier_estimate(m, w, began, domains, True, True)
     return least, over
 
@@ -122,7 +129,7 @@ def balance_dirty_pages(m, t, w, pages):
             flush_foreign(m, wbs(m)[w].memcg)
         least, over = governing(m, w, began, domains)
         again = pause_by_rate(m, t, w, least, pages)
-    if not over:
+    if not over and not m.params[AXIS, EXCEEDED_IN_LOOP]:
         wbs(m)[w].dirty_exceeded = 0
 
 

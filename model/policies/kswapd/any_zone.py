@@ -2,7 +2,7 @@
 
 Priority 12 to 1. Each pass shrinks every group's lruvec of the node; the target of a pass is the sum of the zones' high
 watermarks, and the priority falls when a pass scanned less than that or reclaimed nothing. Sixteen fruitless runs and
-the daemon gives up until direct reclaim makes progress.
+the daemon gives up until somebody's reclaim on the node makes progress.
 """
 
 from model.core.sleep import FOREVER, cond_resched, wait
@@ -11,6 +11,7 @@ from model.mm.kswapd import NAP_NS
 from model.mm.lists import lruvec_of
 from model.mm.state import ACTIVE_ANON, DEF_PRIORITY, SWAP_CLUSTER_MAX
 from model.mm.throttle import clear_flags
+from model.mm.timers import timeout_ns
 from model.mm.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from model.mm.zones import MAX_RECLAIM_RETRIES, watermark_ok
 from model.state.actor import turn
@@ -22,6 +23,11 @@ from model.state.swap import swap_settings
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
+PARAMS = {
+    "age_by_root": (True, "flag", "active anon of all groups is aged when that of the node as a whole runs low (5.5)",
+                    "mm/vmscan.c: age_active_anon, 5.5"),
+}  # fmt: skip
+KSWAPD_AXIS = 1  # row of this axis in m.params
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
@@ -48,15 +54,26 @@ def kswapd_needed(m, z, highest_zoneidx):
 
 
 @kernel
-def age_active_anon(m, s, nid):
-    """Let inactive anonymous lists that run low grow (kswapd_age_node)."""
-    sc, first = scans(m)[s], nodes(m)[nid].first_zone
+def age_group(m, s, memcg, asks):
+    """Shrink one batch of the active anonymous pages of a group on the node; `asks`: if its inactive list runs low."""
+    sc = scans(m)[s]
+    sc.lruvec = lruvec_of(m, memcg, sc.node, nodes(m)[sc.node].first_zone)
+    if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
+        come_to(m)
+    if not asks or age_anon(m, s):
+        shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+
+
+@kernel
+def age_active_anon(m, s):
+    """Let inactive anonymous lists grow, all of them if the node's as a whole runs low (kswapd_age_node)."""
+    by_root = m.params[KSWAPD_AXIS, 0] and not lru_settings(m).lru_gen
+    if by_root:
+        scans(m)[s].lruvec = lruvec_of(m, 0, scans(m)[s].node, nodes(m)[scans(m)[s].node].first_zone)
+        if not age_anon(m, s):
+            return
     for memcg in range(geometry(m).nr_memcgs):
-        sc.lruvec = lruvec_of(m, memcg, nid, first)
-        if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
-            come_to(m)
-        if age_anon(m, s):
-            shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+        age_group(m, s, memcg, not by_root)
 
 
 @kernel
@@ -66,7 +83,7 @@ def kswapd_shrink_node(m, s, nid):
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         target += max(zones(m)[z].wmark_high, SWAP_CLUSTER_MAX)
     begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.highest_zoneidx)
-    age_active_anon(m, s, nid)
+    age_active_anon(m, s)
     soft_limits_first(m, s)
     sc.nr_scanned = 0
     shrink_node(m, s)
@@ -89,9 +106,7 @@ def balance_pgdat(m, nid):
             sc.priority -= 1
         cond_resched(m)
     end_reclaim(m, s)
-    if reclaimed:
-        node.kswapd_failures = 0
-    elif not balanced(m, nid, node.highest_zoneidx):
+    if reclaimed == 0 and not balanced(m, nid, node.highest_zoneidx):
         node.kswapd_failures += 1
     return 0
 
@@ -113,7 +128,8 @@ def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
     node, undisturbed = nodes(m)[nid], True
     if prepare_kswapd_sleep(m, nid):
-        undisturbed = wait(m, node.kswapd_wait, NAP_NS) >= NAP_NS
+        nap = timeout_ns(m, NAP_NS)
+        undisturbed = wait(m, node.kswapd_wait, nap) >= nap
     if undisturbed and prepare_kswapd_sleep(m, nid):
         turn(m).pass_over = run_settings(m).check
         wait(m, node.kswapd_wait, FOREVER)

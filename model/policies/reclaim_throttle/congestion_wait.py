@@ -1,13 +1,14 @@
 """Between two passes in trouble every reclaimer sleeps a tenth of a second, whether a disk is busy or not (to 2.6.35).
 
 Trouble is priority 9 and below, with anything scanned at all. The sleep ends early when a full queue has room again.
-Reclaimers also sleep after each zone while too much is under writeback, and before an allocation tries again.
+kswapd does without where a zone is below its min watermark (2.6.33). Reclaimers also sleep after each zone while too
+much is under writeback, and before an allocation tries again.
 """
 
 from model.jit import hook
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import FIFTIETH_NS, TENTH_NS, congestion_wait, throttle_vm_writeout
-from model.state.reclaim import scans
+from model.state.reclaim import reclaim_count, scans
 
 SOURCE = (
     "mm/vmscan.c: do_try_to_free_pages, balance_pgdat; mm/backing-dev.c: congestion_wait; mm/page-writeback.c: "
@@ -35,8 +36,11 @@ def throttle_pass(m, s, zone):
 
 
 @hook
-def throttle_kswapd(m, nid):
-    congestion_wait(m, TENTH_NS)
+def throttle_kswapd(m, nid, below_min):
+    if below_min:
+        reclaim_count(m).kswapd_skip_congestion_wait += 1
+    else:
+        congestion_wait(m, TENTH_NS)
     return 0
 
 

@@ -1,7 +1,8 @@
 """Marks on a zone or node say what reclaim found: dirty pages in full queues, at the tail unqueued, or written (3.11).
 
 kswapd sleeps when it meets pages that it had marked to be freed once written, still being written, while all else was
-too: pages come round faster than disks clean them. Direct reclaimers sleep only while a queue is full and the mark of
+too: pages come round faster than disks clean them. To 3.15 whoever met a batch of dirty pages that no flusher has
+queued sleeps so. Direct reclaimers sleep only while a queue is full and the mark of
 full queues is set; blk-mq marks no queue, so since 5.0 they hardly ever do. An allocation that came to nothing waits a
 tenth of a second before it tries again while more than half of what is reclaimable waits to be written (4.7); before,
 everybody slept after a zone while too much was under writeback (`writeout`).
@@ -18,9 +19,10 @@ from model.mm.throttle import (
     ZONE_CONGESTED,
     congestion_wait,
     throttle_vm_writeout,
+    wait_iff_any_congested,
     wait_iff_congested,
 )
-from model.mm.vmscan import reclaimable_pages
+from model.mm.vmscan import mark_group_congested, reclaimable_pages
 from model.state.page import zones
 from model.state.reclaim import scans
 
@@ -34,39 +36,64 @@ PARAMS = {
     "writeout": (False, "", "reclaimers sleep after a zone while more is under writeback than 1.1 times the dirty "
                  "threshold (to 4.8); allocations only wait for full queues before they try again (to 4.6)",
                  "mm/page-writeback.c: throttle_vm_writeout; mm/page_alloc.c: __alloc_pages_slowpath, 3.15"),
+    "own_mark": (True, "", "a limited group's reclaimer goes by its group's mark of full queues alone (5.5)",
+                 "mm/vmscan.c: shrink_node, 5.8"),
 }  # fmt: skip
 AXIS = list(AXES).index("reclaim_throttle")
 
 
 @kernel
-def mark_and_sleep(m, s, stat):
-    """Mark the zone (the node's first zone) by what was scanned, and sleep if that says so."""
-    sc = scans(m)[s]
-    zone = zones(m)[sc.zone]
+def mark_zone(m, s):
+    """Mark the zone by a batch, whoever scanned it, and sleep if that says so (shrink_inactive_list)."""
+    sc, stat, zone = scans(m)[s], scans(m)[s].batch_stat, zones(m)[scans(m)[s].zone]
     if stat.writeback and stat.writeback == stat.taken:
         zone.reclaim_flags |= UNDER_WRITEBACK
     if sc.memcg == 0:
         if stat.dirty and stat.dirty == stat.congested:
             zone.reclaim_flags |= ZONE_CONGESTED
-        if stat.unqueued_dirty and stat.unqueued_dirty == (stat.taken if m.params[AXIS, 0] else stat.file):
+        if stat.unqueued_dirty == stat.taken:
             zone.reclaim_flags |= TAIL_LRU_DIRTY
-        if stat.immediate:
+        if stat.unqueued_dirty == stat.taken or stat.immediate:
             congestion_wait(m, TENTH_NS)
     if not sc.kswapd:
         wait_iff_congested(m, sc.zone, TENTH_NS)
 
 
+@kernel
+def mark_node(m, s):
+    """kswapd marks its node by what it scanned, of its file pages all taken off lists; then sleep (shrink_node).
+
+    A limited group's reclaimer marks the group. A pass that took no file page at all finds them all dirty.
+    """
+    sc, stat, zone = scans(m)[s], scans(m)[s].node_stat, zones(m)[scans(m)[s].zone]
+    if not sc.kswapd:
+        congested = mark_group_congested(m, s)
+        if sc.memcg == 0 or not m.params[AXIS, 2]:
+            congested |= zone.reclaim_flags & ZONE_CONGESTED > 0
+        if congested:
+            wait_iff_any_congested(m, TENTH_NS)
+        return
+    if stat.writeback and stat.writeback == stat.taken:
+        zone.reclaim_flags |= UNDER_WRITEBACK
+    if stat.dirty and stat.dirty == stat.congested:
+        zone.reclaim_flags |= ZONE_CONGESTED
+    if stat.unqueued_dirty == stat.file:
+        zone.reclaim_flags |= TAIL_LRU_DIRTY
+    if stat.immediate:
+        congestion_wait(m, TENTH_NS)
+
+
 @hook
 def throttle_batch(m, s):
     if m.params[AXIS, 0]:
-        mark_and_sleep(m, s, scans(m)[s].batch_stat)
+        mark_zone(m, s)
     return 0
 
 
 @hook
 def throttle_node(m, s):
     if not m.params[AXIS, 0]:
-        mark_and_sleep(m, s, scans(m)[s].node_stat)
+        mark_node(m, s)
     if m.params[AXIS, 1]:
         throttle_vm_writeout(m, scans(m)[s].may_enter_fs, True)
     return 0
@@ -78,7 +105,7 @@ def throttle_pass(m, s, zone):
 
 
 @hook
-def throttle_kswapd(m, nid):
+def throttle_kswapd(m, nid, below_min):
     return 0
 
 

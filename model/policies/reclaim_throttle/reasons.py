@@ -12,8 +12,9 @@ from model.core.sleep import ALL, wake
 from model.hooks import AXES
 from model.jit import hook, kernel
 from model.mm.state import DEF_PRIORITY
+from model.mm.swap import nr_swap_pages
 from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED, throttled
-from model.mm.vmscan import reclaimable_pages
+from model.mm.vmscan import mark_group_congested, reclaimable_pages
 from model.mm.wait_queue import CONGESTED, NOPROGRESS, WRITEBACK
 from model.mm.zones import MAX_RECLAIM_RETRIES
 from model.state.machine import geometry, nodes
@@ -37,7 +38,7 @@ def skipped(m, nid):
         return True
     reclaimable = pending = 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        reclaimable += reclaimable_pages(m, z, 1)
+        reclaimable += reclaimable_pages(m, z, nr_swap_pages(m))
         pending += zones(m)[z].nr_file_dirty + zones(m)[z].nr_writeback
     return 2 * pending <= reclaimable
 
@@ -64,13 +65,13 @@ def throttle_node(m, s):
     if sc.kswapd:
         if stat.writeback and stat.writeback == stat.taken:
             zone.reclaim_flags |= UNDER_WRITEBACK
-        if stat.unqueued_dirty and stat.unqueued_dirty == stat.file:
+        if stat.unqueued_dirty == stat.file:
             zone.reclaim_flags |= TAIL_LRU_DIRTY
         if stat.dirty and stat.dirty == stat.congested:
             zone.reclaim_flags |= ZONE_CONGESTED
         if stat.immediate:
             throttle(m, sc.node, WRITEBACK)
-    elif sc.memcg == 0 and zone.reclaim_flags & ZONE_CONGESTED:
+    elif mark_group_congested(m, s) or (sc.memcg == 0 and zone.reclaim_flags & ZONE_CONGESTED):
         throttle(m, sc.node, WRITEBACK if m.params[AXIS, 0] else CONGESTED)
     return 0
 
@@ -89,7 +90,7 @@ def throttle_pass(m, s, zone):
 
 
 @hook
-def throttle_kswapd(m, nid):
+def throttle_kswapd(m, nid, below_min):
     return 0
 
 

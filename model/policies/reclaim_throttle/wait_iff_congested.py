@@ -7,7 +7,7 @@ sleeps after a zone while more is under writeback, swap included, than 1.1 times
 """
 
 from model.hooks import AXES
-from model.jit import hook, kernel
+from model.jit import hook
 from model.mm.state import DEF_PRIORITY
 from model.mm.throttle import (
     FIFTIETH_NS,
@@ -17,8 +17,6 @@ from model.mm.throttle import (
     throttle_vm_writeout,
     wait_iff_congested,
 )
-from model.mm.zones import watermark_ok
-from model.state.machine import nodes
 from model.state.page import zones
 from model.state.reclaim import reclaim_count, scans
 
@@ -63,19 +61,9 @@ def throttle_retry(m, zone, fruitless):
     return 0
 
 
-@kernel
-def zone_below_min(m, nid):
-    """Whether a zone of the node has fewer free pages than its min watermark (has_under_min_watermark_zone)."""
-    node = nodes(m)[nid]
-    for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        if zones(m)[z].managed and not watermark_ok(m, z, zones(m)[z].wmark_min, 0):
-            return True
-    return False
-
-
 @hook
-def throttle_kswapd(m, nid):
-    if zone_below_min(m, nid):
+def throttle_kswapd(m, nid, below_min):
+    if below_min:
         reclaim_count(m).kswapd_skip_congestion_wait += 1
     else:
         congestion_wait(m, TENTH_NS)

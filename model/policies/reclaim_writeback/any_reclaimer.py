@@ -9,7 +9,7 @@ page that is being written already stays where it is.
 from model.jit import hook, kernel
 from model.mm.dirty import start_write
 from model.mm.pageout import may_write_to_queue, plug
-from model.mm.state import KEEP, RECLAIM, WRITEPAGE_KSWAPD, WRITEPAGE_WRITES
+from model.mm.state import KEEP, RECLAIM, RECLAIM_PAGE, WRITEPAGE_KSWAPD, WRITEPAGE_WRITES
 from model.state.block import disks
 from model.state.fault import files
 from model.state.machine import costs
@@ -20,9 +20,14 @@ SOURCE = "mm/vmscan.c: may_write_to_queue, pageout, shrink_page_list, 3.1"
 
 
 @kernel
-def write_page(m, s, pfn):
-    """Ask the file system to write one dirty page, to be reclaimed as soon as that is done (pageout)."""
+def write_page(m, s, pfn, verdict):
+    """Ask the file system to write one dirty page, to be reclaimed as soon as that is done (pageout).
+
+    Not one that read() or write() has used once (RECLAIM_CLEAN), nor where the reclaimer may not write.
+    """
     stat, disk = scans(m)[s].batch_stat, files(m)[frames(m)[pfn].slot].disk
+    if verdict != RECLAIM_PAGE or not scans(m)[s].may_enter_fs or not scans(m)[s].may_writepage:
+        return
     if not may_write_to_queue(m, s, disk):
         stat.late_congested += 1
         return
@@ -40,9 +45,8 @@ def write_page(m, s, pfn):
 
 
 @hook
-def pageout_file(m, pfn, s):
-    if scans(m)[s].may_enter_fs:
-        write_page(m, s, pfn)
+def pageout_file(m, pfn, s, verdict):
+    write_page(m, s, pfn, verdict)
     return KEEP
 
 

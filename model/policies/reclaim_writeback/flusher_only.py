@@ -1,13 +1,14 @@
 """Reclaim writes no file pages: a dirty one is marked and sent to the active list (6.16).
 
 When its write ends, the page goes to the inactive tail and is freed at once. The flushers are woken when reclaim met
-nothing but dirty pages in a batch. A limited group is then throttled until 33 writes have ended, because nothing
-throttles its writers before it is full (cgroup v1).
+nothing but dirty pages in a batch. A limited group is then throttled until 33 writes have ended where nothing throttles
+its writers before it is full: without cgroup writeback (`dirty_throttling.cgroup`).
 """
 
 from model.jit import hook
 from model.mm.state import ACTIVATE, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TENTH_NS, throttled
+from model.mm.vmscan import throttling_is_sane
 from model.mm.wait_queue import WRITEBACK
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.second_visit import waited_for
@@ -27,7 +28,7 @@ AXIS = 3  # row of this axis in m.params
 
 
 @hook
-def pageout_file(m, pfn, s):
+def pageout_file(m, pfn, s, verdict):
     frames(m)[pfn].state |= RECLAIM
     pageout_count(m).nr_vmscan_immediate_reclaim += 1
     return ACTIVATE
@@ -41,6 +42,6 @@ def meet_writeback(m, pfn, s):
 @hook
 def all_dirty(m, s):
     wakeup_flushers(m, 0)
-    if scans(m)[s].memcg and m.params[AXIS, 0]:
+    if not throttling_is_sane(m, s) and m.params[AXIS, 0]:
         throttled(m, scans(m)[s].node, WRITEBACK, TENTH_NS)
     return 0

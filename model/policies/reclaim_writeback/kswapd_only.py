@@ -22,10 +22,10 @@ __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
 
 
 @hook
-def pageout_file(m, pfn, s):
+def pageout_file(m, pfn, s, verdict):
     sc = scans(m)[s]
     if sc.kswapd and sc.priority <= m.params[AXIS, 0]:
-        write_page(m, s, pfn)
+        write_page(m, s, pfn, verdict)
         return KEEP
     frames(m)[pfn].state |= RECLAIM
     pageout_count(m).nr_vmscan_immediate_reclaim += 1

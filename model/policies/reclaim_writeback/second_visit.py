@@ -5,8 +5,8 @@ page must also have been met before; dirty pages go to the active list until the
 inactive one; and a batch of nothing but dirty pages wakes the flushers. A marked page is freed as soon as it is
 written.
 
-kswapd takes note of marked pages that it meets still being written; a limited group's reclaimer waits for them, having
-nothing else to slow it down.
+kswapd takes note of marked pages that it meets still being written; a limited group's reclaimer waits for them where
+nothing else slows it down: with cgroup writeback (4.2) its dirtiers are throttled.
 """
 
 from model.hooks import AXES
@@ -14,6 +14,7 @@ from model.jit import hook, kernel
 from model.mm.page_wait import wait_on_page_writeback
 from model.mm.state import ACTIVATE, KEEP, RECLAIM, RECLAIM_PAGE
 from model.mm.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
+from model.mm.vmscan import throttling_is_sane
 from model.mm.writeback import wakeup_flushers
 from model.policies.reclaim_writeback.any_reclaimer import write_page
 from model.state.page import frames, zones
@@ -34,11 +35,11 @@ def out_of_the_way(m):
 
 
 @hook
-def pageout_file(m, pfn, s):
+def pageout_file(m, pfn, s, verdict):
     sc, page = scans(m)[s], frames(m)[pfn]
     marked = zones(m)[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
     if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
-        write_page(m, s, pfn)
+        write_page(m, s, pfn, verdict)
         return KEEP
     page.state |= RECLAIM
     pageout_count(m).nr_vmscan_immediate_reclaim += 1
@@ -52,7 +53,7 @@ def waited_for(m, s, pfn):
     if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
         sc.batch_stat.immediate += 1
         return False
-    if sc.memcg == 0 or not page.state & RECLAIM or not sc.may_enter_fs:
+    if throttling_is_sane(m, s) or not page.state & RECLAIM or not sc.may_enter_fs:
         page.state |= RECLAIM
         sc.batch_stat.writeback += 1
         return False

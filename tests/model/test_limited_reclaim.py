@@ -1,0 +1,67 @@
+"""A limited group's reclaimer among pages being written: it waits for them itself, or its dirtiers are throttled."""
+
+import pytest
+
+from model.build import Built
+from model.description import Cgroup, Region
+from model.mm.state import ACTIVATE, RECLAIM
+from model.mm.state import WRITEBACK as BEING_WRITTEN
+from model.mm.throttle import ZONE_CONGESTED
+from model.state.block import disks
+from model.state.page import zones
+from model.state.writeback import writeback_settings
+from model.units import MS
+from tests.model.actors import Entered, own_scan_of
+from tests.model.cells import machine, one, run, writes
+from tests.model.reclaimers import DIRECT, HDD, scan, timeout
+
+
+def with_group(era: str, cgroup_writeback: int) -> tuple[Built, int]:
+    """A machine with a group whose only page is dirty, at one second; and its frame."""
+    file, group = Region(kind="file", access="read", disk="d"), {"cgroups": {"g": Cgroup()}}
+    built = run(one(era, machine(64, disks=HDD), file, **group), writes([0])).built
+    writeback_settings(built.memory.m).cgroup_writeback, built.memory.m.now = cgroup_writeback, 10**9
+    return built, int(built.memory.table("cache")[0]) - 1
+
+
+@pytest.mark.parametrize("era", ["4.19", "5.15", "6.18"])
+def test_with_cgroup_writeback_a_limited_group_s_reclaimer_waits_for_no_page(era):
+    """writeback_throttling_sane (sane_reclaim, 4.2): pages being written are marked and out of the way."""
+    for cgroup_writeback in (0, 1):
+        built, pfn = with_group(era, cgroup_writeback)
+        built.memory.table("frames")[pfn].state |= BEING_WRITTEN | RECLAIM
+        stat = scan(built, DIRECT, memcg=1).batch_stat
+        stat.writeback = 0
+        reclaim = Entered(built, DIRECT, "meet_writeback", pfn, own_scan_of(DIRECT))
+        assert bool(reclaim.until) is (not cgroup_writeback) and stat.writeback == cgroup_writeback
+        assert not cgroup_writeback or reclaim.answer == ACTIVATE
+
+
+def test_nor_over_a_batch_of_dirty_pages():
+    for cgroup_writeback in (0, 1):
+        built, _ = with_group("6.18", cgroup_writeback)
+        scan(built, DIRECT, memcg=1)
+        assert bool(Entered(built, DIRECT, "all_dirty", own_scan_of(DIRECT)).until) is (not cgroup_writeback)
+
+
+@pytest.mark.parametrize(("era", "ticks"), [("4.19", 100), ("5.8", 100), ("6.18", 1)])
+def test_it_sleeps_when_all_dirty_pages_were_congested(era, ticks):
+    """memcg_congested, LRUVEC_CONGESTED, LRUVEC_CGROUP_CONGESTED: until its priorities are through."""
+    for cgroup_writeback in (0, 1):
+        built, _ = with_group(era, cgroup_writeback)
+        m, sc = built.memory.m, scan(built, DIRECT, memcg=1)
+        disks(m)[0].congested = 1
+        zones(m)[0].nr_lru[2], zones(m)[0].nr_writeback = 1000, 1000
+        for name in ("taken", "file", "dirty", "congested"):
+            sc.node_stat[name] = 4
+        until = Entered(built, DIRECT, "throttle_node", own_scan_of(DIRECT)).until
+        assert until == (timeout(built, ticks * MS) if cgroup_writeback else 0)
+        assert zones(m)[0].reclaim_flags == 0
+
+
+@pytest.mark.parametrize(("era", "sleeps"), [("4.19", True), ("5.8", False), ("5.15", False)])
+def test_to_5_4_it_goes_by_its_node_s_mark_too(era, sleeps):
+    built, _ = with_group(era, 1)
+    disks(built.memory.m)[0].congested, zones(built.memory.m)[0].reclaim_flags = 1, ZONE_CONGESTED
+    scan(built, DIRECT, memcg=1).node_stat.dirty = 0
+    assert bool(Entered(built, DIRECT, "throttle_node", own_scan_of(DIRECT)).until) is sleeps
