@@ -25,6 +25,7 @@ from model.mm import (
     writeback,
 )
 from model.mm.buddy import PAGEBLOCK_ORDER
+from model.mm.extents import EXTENT_PAGES
 from model.mm.memcg_lru import online_all
 from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
 from model.mm.state import ONE_TOUCH, TWO_TOUCH
@@ -89,7 +90,14 @@ ERA = {  # the same of the kernel's era
     lru_settings: ("activates_in_batch", "writes_activate"),
     memcg_settings: ("charge_retries", "kmem_accounting"),
     fault_settings: ("recency_by_advice", "anon_exclusive", "swapin_writable", "readahead_by_order"),
-    writeback_settings: ("start_all", "fixed_chunk", "counts_unstable", "commits_visits"),
+    writeback_settings: (
+        "start_all",
+        "fixed_chunk",
+        "counts_unstable",
+        "commits_visits",
+        "writeback_bump",
+        "one_commit",
+    ),
 }
 
 
@@ -146,6 +154,7 @@ def table_rows(
     return {
         "frames": frames, "section": (frames >> SECTION_SHIFT) + 1, "pte": ptes, "ptpage": ptes // 512 + 1,
         "cache": cache, "xanode": cache // 64 + 1, "dirty_tags": cache // 64 + 1,
+        "extents": (cache // EXTENT_PAGES + 1) * any(d.allocation != "fixed" for d in cell.machine.disks.values()),
         "on_disk": (cache // 64 + 1) * any(file.sparse for file in files.values()),
         "wbs": wb_count(cell, groups), "wb_domains": groups, "latencies": len(tasks),
         "actors": actors, "spare_stacks": actors, "batches": actors, "plugs": actors, "jobs": actors,

@@ -29,8 +29,10 @@ class Era:
     `plug_requests`: requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT; 32 since 5.16);
     `max_sectors_kib`: largest request (BLK_DEF_MAX_SECTORS); `start_all`: reclaim asks flushers for all that is dirty,
     not for a number of pages (4.15); `fixed_chunk`: flushers write 1024 pages of a file at a time (to 3.0);
+    `writeback_bump`: ext4 writes a file on to the end of its dirty run (to 3.10);
     `counts_unstable`: pages that a file server has not committed are not counted as under writeback (to 5.8);
-    `commits_visits`: to a file server, a COMMIT follows when the calls of a flusher's visit are answered (4.13).
+    `commits_visits`: to a file server, a COMMIT follows when the calls of a flusher's visit are answered (4.13);
+    `one_commit`: a file has one COMMIT in flight at most (nfs_commit_set_lock of 3.1 and 3.15; gone by 4.19).
     """
 
     name: str
@@ -57,9 +59,11 @@ class Era:
     max_sectors_kib: int = 1280
     start_all: bool = True
     fixed_chunk: bool = False
+    writeback_bump: bool = False
     plug_requests: int = 32
     counts_unstable: bool = False
     commits_visits: bool = True
+    one_commit: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     cgroup_missing: dict[str, str] = field(default_factory=dict)
 
@@ -112,9 +116,11 @@ ERAS = {
             blk_mq=False,
             wbt=False,
             max_sectors_kib=512,
+            writeback_bump=True,
             start_all=False,
             counts_unstable=True,
             commits_visits=False,
+            one_commit=True,
             plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,
@@ -148,6 +154,7 @@ ERAS = {
             start_all=False,
             counts_unstable=True,
             commits_visits=False,
+            one_commit=True,
             plug_requests=16,
             lruvec_lock=False,
             charge_retries=5,

@@ -9,7 +9,7 @@ from model.core.record import NONE
 from model.description import Disk, SwapTarget
 from model.eras import Era
 from model.machine import Built, Servers
-from model.mm import state
+from model.mm import extents, state
 from model.state.block import disks
 from model.state.lru import lru_settings
 from model.state.machine import geometry
@@ -25,6 +25,9 @@ _DISKS = {
     "generic": state.DISK_GENERIC, "sata-ssd": state.DISK_GENERIC, "optane": state.DISK_GENERIC,
     "hdd": state.DISK_HDD, "usb": state.DISK_USB,
     "stripe": state.DISK_STRIPE, "nfs": state.DISK_NFS,
+}  # fmt: skip
+_ALLOCATIONS = {
+    "fixed": extents.FIXED, "xfs": extents.XFS, "ext4": extents.EXT4, "btrfs": extents.BTRFS, "ext3": extents.EXT3,
 }  # fmt: skip
 _REPLIES = {
     "writes": state.WRITEPAGE_WRITES, "kswapd": state.WRITEPAGE_KSWAPD, "ignores": state.WRITEPAGE_IGNORES,
@@ -82,6 +85,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
     row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
     row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
+    row.allocation = _ALLOCATIONS[disk.allocation]
     row.fail_from, row.fail_until = _window(disk.fail_from, disk.fail_until)
     row.stall_from, row.stall_until = _window(disk.stall_from, disk.stall_until)
     if row.kind == state.DISK_GENERIC:

@@ -52,6 +52,11 @@ class Disk:
     writepage: Literal["writes", "kswapd", "ignores"] = "writes"
     """What its file system does when reclaim asks it to write a page: writes it (ext3), writes it for kswapd only (xfs
     of 2011), leaves it dirty (btrfs, delayed allocation of ext4)."""
+    allocation: Literal["fixed", "xfs", "ext4", "btrfs", "ext3"] = "fixed"
+    """Where files lie. `fixed`: each in one piece (or its `fragment`s), in four groups of the disk, from the start. The
+    others: files begin empty and get blocks as that file system of 2011 gives them. When pages are written back: `xfs`
+    ever larger extents, `ext4` 8 MiB, `btrfs` what is dirty in one piece; when they become dirty: `ext3` up to 4 MiB.
+    A stripe has files of its own, its members none."""
     members: tuple[str, ...] = ()
     """stripe: names of its disks, up to 32."""
     chunk: Bytes = 512 * KiB

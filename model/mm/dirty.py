@@ -7,6 +7,7 @@ flusher passes over clean stretches.
 from model.core.record import NONE
 from model.core.sleep import set_timeout
 from model.jit import kernel
+from model.mm.extents import grow
 from model.mm.foreign_dirty import track_foreign_dirty
 from model.mm.inodes import B_DIRTY, add_inode, has_dirty_io
 from model.mm.rmap import drop_entry, pte_frame, region_word
@@ -97,6 +98,8 @@ def set_dirty(m, pfn, file):
         on_disk(m)[slot >> 6] |= 1 << (slot & 63)
     if writeback_settings(m).cgroup_writeback and frames(m)[pfn].memcg != wbs(m)[files(m)[file].wb].memcg:
         track_foreign_dirty(m, files(m)[file].wb, frames(m)[pfn].memcg)
+    if disks(m)[files(m)[file].disk].allocation:
+        grow(m, file, frames(m)[pfn].owner)
     mark_inode_dirty(m, file)
     m.now += writeback_settings(m).dirty_page
     if turn(m).task != NONE:

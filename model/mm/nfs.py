@@ -53,8 +53,9 @@ def _keep(m, f, number):
 def commit(m, file, at):
     """Send a COMMIT at time `at` for all that waits for one: the server's disk writes it, run by run."""
     f = files(m)[file]
-    if f.commit_head == 0:
+    if f.commit_head == 0 or (writeback_settings(m).one_commit and f.committing):
         return
+    f.committing += 1
     head, d = f.commit_head - 1, disks(m)[f.disk]
     line = links(m)[d.link]
     asked = at + line.rtt // 2
@@ -81,6 +82,7 @@ def answered(m, number, at):
         while number != NONE:
             pages += requests(m)[number].count
             number = requests(m)[number].chain
+        f.committing -= 1
         _count_unstable(m, r.file, -pages)
         return True
     file, visited = r.file, r.passed == LAST_CALL

@@ -12,6 +12,7 @@ from model.core.accounting import REQUEST
 from model.core.record import NONE
 from model.core.sleep import current
 from model.jit import kernel
+from model.mm.allocation import allocate
 from model.mm.dirty import count_writeback
 from model.mm.extents import block_of, pages_in_place
 from model.mm.state import ANON, DIRTY, IO_NORMAL, IO_URGENT, RECLAIM, SWAP_NFS, SWAP_PARTITION, SWAP_ZRAM, WRITEBACK
@@ -53,6 +54,7 @@ def _place_of(m, pfn):
     """(disk whose queue takes the page, block there); NONE for swap areas without one."""
     page = frames(m)[pfn]
     if not page.state & ANON:
+        allocate(m, page.slot, page.owner)
         disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
         return member_at(m, disk, block), block
     a = swaps(m)[area_of(m, page.slot - 1)]

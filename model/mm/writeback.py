@@ -14,6 +14,7 @@ from model.core.actor import actor
 from model.core.record import NONE
 from model.core.sleep import FOREVER, cond_resched, wait, wake
 from model.jit import caller, kernel
+from model.mm.allocation import allocate, bumped
 from model.mm.dirty import CENTISECOND, dirty_run, next_dirty, start_write
 from model.mm.dirty_control import estimate_start
 from model.mm.extents import block_of, pages_in_place
@@ -125,11 +126,11 @@ def _requeue(m, job, file):
 @kernel
 def _next_index(m, job):
     """Where the file's next page to write is, going around its end once; NONE if there is none."""
-    index = next_dirty(m, job.index, job.stop, WRITEBACK)
+    f = files(m)[job.inode]
+    index = next_dirty(m, job.index, job.stop, WRITEBACK) if f.nr_dirty else NONE
     if index == NONE and not job.wrapped:
-        f = files(m)[job.inode]
         job.index, job.stop, job.wrapped = f.start, max(f.start, f.writeback_index), 1
-        index = next_dirty(m, job.index, job.stop, WRITEBACK)
+        index = next_dirty(m, job.index, job.stop, WRITEBACK) if f.nr_dirty else NONE
     return index
 
 
@@ -146,6 +147,7 @@ def _purpose(m, w):
 def submit_run(m, file, index, most):
     """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many."""
     disk = files(m)[file].disk
+    allocate(m, file, index)
     limit = disks(m)[disk].max_pages if disks(m)[disk].max_pages else RUN_PAGES
     count = dirty_run(m, index, min(limit, most, pages_in_place(m, file, index)))
     for i in range(index, index + count):
@@ -192,10 +194,12 @@ def writeback_single_inode(m, w, left, by_flusher):
     wbs(m)[w].nr_writing += 1
     estimate_start(m, w)
     chunk = chunk_size(m, w, left)
-    job.inode, job.nr_to_write = file, chunk
     job.index, job.stop, job.wrapped = max(f.start, f.writeback_index), f.start + f.npages, 0
+    bump = bumped(m, file, job.index, chunk) - chunk
+    job.inode, job.nr_to_write = file, chunk + bump
     begin_count(job, f)
     write_cache_pages(m, job, w if by_flusher else NONE)
+    job.nr_to_write -= bump
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
     wbs(m)[w].nr_writing -= 1
     end_visit(m, file)

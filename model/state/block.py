@@ -21,7 +21,7 @@ DISK = row(
     open_used=("i8", (OPEN_BLOCKS,)),
     seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
     busy_ns="i8", wait_ns="i8", write_errors="i8",
-    room=WAIT_QUEUE, batching="i8", full="i8",
+    room=WAIT_QUEUE, batching="i8", full="i8", allocation="i8", free_block="i8",
 )  # fmt: skip
 BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
 REQUEST = row(  # see model/block/request.py

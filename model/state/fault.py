@@ -17,7 +17,8 @@ FILE = row(
     start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
     nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
     writeback_index="i8", error="i8", written=WAIT_QUEUE, commit_head="i8", nr_commit="i8", newest_call="i8",
-    sparse="i8", foreign_winner="i8", foreign_time="i8", foreign_history="i8",
+    committing="i8", sparse="i8", grown="i8", reserved="i8", window="i8",
+    foreign_winner="i8", foreign_time="i8", foreign_history="i8",
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",

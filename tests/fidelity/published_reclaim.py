@@ -80,33 +80,39 @@ WRITTEN, MARKED = partial(of, "nr_vmscan_write"), partial(of, "nr_vmscan_immedia
 ASLEEP = partial(milliseconds, "stall_congestion_ns")
 BY_KSWAPD, BY_TASKS = partial(of, "writepage_file_kswapd"), partial(of, "writepage_file_direct")
 NO_JOURNAL = (
-    "the flusher's order hardly changes when kswapd writes some pages between; there is no journal in which each of "
-    "them would allocate its extent (delayed allocation)"
+    "the flusher's order hardly changes when kswapd writes some pages between. Tested: with XFS's allocation "
+    "(disks.allocation) it is 32.1 -> 32.3 files/s with four threads and 31.9 -> 31.7 with sixteen; a journal is "
+    "missing (argued)"
 )
-ONLY_FILES = "only the load's files are in memory; the monitored machine also swapped out 130,000 anonymous pages"
+ONLY_FILES = (
+    "only the load's files are in memory; the monitored machine also swapped out 130,000 anonymous pages (argued). "
+    "Tested: with XFS's allocation the efficiency is 65.6 -> 65.0"
+)
 MISSING = {  # how the case begins, quantity -> the mechanism whose absence makes the sign wrong
     ("512M xfs fsmark", "files/s"): NO_JOURNAL,
     ("512M-4X xfs fsmark", "files/s"): NO_JOURNAL,
     ("512M xfs fsmark, monitored", "kswapd efficiency, %"): ONLY_FILES,
     ("512M xfs mmap, monitored", "file pages written by tasks"): (
-        "tasks meet a congested queue every time and decline: the flusher here never waits for a journal or for "
-        "allocation, so it keeps the queue full; if tasks did not ask, they would write 24,806 pages, with 1-7 none"
+        "tested: tasks meet a congested queue every time and decline, with XFS's allocation too: the "
+        "flusher here never waits for a journal, so it keeps the queue full; "
+        "if tasks did not ask, they would write 24,806 pages, with 1-7 none"
     ),
     ("4096M8N xfs mmap, 1-8", "stalls, s"): (
-        "tasks wait for swap instead (1 → 212 s): kswapd, which may not write file pages, swaps anonymous ones out; "
-        "no node fills with dirty pages, because its writer goes on to the next one"
+        "tested: tasks wait for swap instead (1 → 212 s): kswapd, which may not write file pages, swaps anonymous ones "
+        "out; no node fills with dirty pages, because its writer goes on to the next one"
     ),
     ("4096M8N-16X ext4 fsmark", "files/s"): (
-        "CPUs are not shared: there, 64 threads and eight kswapds that found nothing clean had four"
+        "CPUs are not shared: there, 64 threads and eight kswapds that found nothing clean had four (argued). Tested: "
+        "with ext4's allocation it is 32.5 -> 32.6"
     ),
     ("4096M8N simple-wb", "pages written"): (
         "far too few are written at all: CPUs are not shared, so eight kswapds keep up where there they shared "
         "four with the writers; which of two such small counts is larger then hangs on the order of events "
-        "(argued, not tested)"
+        "(argued). Tested: with XFS's allocation 615 -> 3,855"
     ),
     ("xfs", "pages written by reclaim"): (
-        "file systems differ in their answers only; that xfs cleans the neighbours of a page that reclaim has it write "
-        "(xfs_cluster_write) is not modelled"
+        "that xfs cleans the neighbours of a page that reclaim has it write (xfs_cluster_write) is not modelled "
+        "(argued). Tested: with XFS's allocation 27,719 pages instead of 39,472, which is not none either"
     ),
 }
 

@@ -13,9 +13,10 @@ from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling,
 from model.events import COMPUTE, FSYNC, OP_SHIFT
 from model.mm.dirty import set_dirty
 from model.mm.inodes import ASKED, B_DIRTY, B_MORE_IO, BACKGROUND
+from model.mm.nfs import commit
 from model.mm.page_writeback import over_bg_thresh
 from model.mm.pageout import may_write_to_queue
-from model.mm.writeback import start_background, wakeup_flushers
+from model.mm.writeback import start_background, submit_run, wakeup_flushers
 from model.state.block import block_state
 from model.state.block import disks as disks_of
 from model.state.fault import files
@@ -221,6 +222,32 @@ def test_the_flusher_commits_what_has_mostly_been_answered():
     assert done["nfs_commits"] == 1 and done["nr_written"] == done["disk.e.pages_written"] == 500
 
 
+@pytest.mark.parametrize(("era", "commits"), [("3.1", 1), ("3.15", 1), ("4.19", 2)])
+def test_a_file_has_one_commit_in_flight(era, commits):
+    """What is answered while a COMMIT is on its way waits for the next one (nfs_commit_set_lock, to 3.15 at least)."""
+    disks = {"d": Disk(kind="nfs", link="l", server="e"), "e": Disk(kind="hdd")}
+    region = Region(kind="file", access="read", disk="d", size=200 * PAGE)
+    built = machine_of(
+        Cell(kernel=era, machine=machine(64, disks=disks, links={"l": Link()}), tasks={"t": task(region)}), 1
+    )
+    m, file = built.memory.m, built.memory.table("files")[0]
+    for first in (0, 100):
+        for page in range(first, first + 100):
+            frame = built.memory.table("frames")[page]
+            frame.owner, frame.slot = int(file.start) + page, 0
+            built.memory.table("cache")[int(file.start) + page] = page + 1
+            set_dirty(m, page, 0)
+        assert submit_run(m, 0, int(file.start) + first, 100) == 100
+        m.now += 2 * MS
+        call(built, "finish_writes")
+        commit(m, 0, m.now)
+    assert int(writeback_count(m).nfs_commits) == commits and int(file.nr_commit) == (2 - commits) * 100
+    m.now += S
+    call(built, "finish_writes")
+    commit(m, 0, m.now)
+    assert int(writeback_count(m).nfs_commits) == 2 and int(file.nr_commit) == 0
+
+
 def test_fragments_cost_seeks():
     whole, pieces = (
         run(one("3.1", host(memory=64), region), np.concatenate([writes(range(1000)), sync(0)])).metrics
@@ -260,7 +287,8 @@ def disks(draw: Any) -> Disk:
     if kind in ("hdd", "usb"):
         errors |= {"stall_from": stall, "stall_until": stall + draw(st.integers(0, 500)) * MS}
     order = draw(st.sampled_from(["deadline", "noop"]))
-    return Disk(kind=kind, scheduler=order, **(errors if draw(st.booleans()) else {}))
+    system = draw(st.sampled_from(["fixed", "xfs", "ext4", "btrfs", "ext3"]))
+    return Disk(kind=kind, scheduler=order, allocation=system, **(errors if draw(st.booleans()) else {}))
 
 
 @st.composite
