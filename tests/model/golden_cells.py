@@ -1,0 +1,117 @@
+"""Resolved cells of the kernels that were eras by name before versions had dates: what `golden/eras.json` holds.
+
+`python -m tests.model.golden_cells` prints it anew; `test_golden_eras.py` compares, and lists what was wrong then.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from model import registry
+from model.description import Cell, Cgroup, Machine, Mempolicy, Node, Stream, Sysctl, Task, Variant
+from model.units import GiB, MiB
+
+KERNELS = (
+    "3.0", "3.1", "3.2", "3.3", "3.15", "4.19", "5.8", "5.15", "6.1", "6.1+mglru", "6.18", "6.18+mglru",
+)  # fmt: skip
+FLAGS = (
+    "kmem_accounting", "slab_by_bytes", "tlb_batched", "fault_around", "recency_by_advice", "anon_exclusive",
+    "swapin_writable", "readahead_by_order", "mapped_counts_twice", "activates_in_batch", "lruvec_lock",
+    "charge_retries", "blk_mq", "wbt", "max_sectors_kib", "start_all", "fixed_chunk", "plug_requests",
+    "counts_unstable", "commits_visits",
+)  # fmt: skip
+SYSCTLS = {
+    "swappiness": (0, 1, 100, 101, 200, 201), "zone_reclaim_mode": (0, 1, 7), "min_free_kbytes": (4096,),
+    "watermark_scale_factor": (10, 1000), "page_cluster": (0, 5), "min_unmapped_ratio": (0, 10),
+    "vfs_cache_pressure": (0, 1000), "dirty_ratio": (40,), "dirty_background_ratio": (5,), "dirty_bytes": (MiB,),
+    "dirty_background_bytes": (MiB,), "dirty_writeback_centisecs": (0,), "dirty_expire_centisecs": (100,),
+    "numa_zonelist_order": ("default", "node", "zone"),
+}  # fmt: skip
+GROUP: dict[str, Any] = {
+    "max": 64 * MiB, "min": MiB, "low": MiB, "high": MiB, "soft_limit": MiB, "swap_max": MiB, "swappiness": 10,
+}  # fmt: skip
+MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
+PARAMS = {  # one that differs from the default, where the axis' variant of the era has it
+    "kswapd": {"in_shares": True}, "lru": {"stop_at_zero": True}, "memcg": {"page_cgroup_bytes": 8},
+    "reclaim_writeback": {"priority": 3}, "reclaim_throttle": {"as_posted": True}, "shrinker": {"floor": False},
+    "dirty_throttling": {"cgroup": True}, "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
+}  # fmt: skip
+
+
+def plain(kernel: str, **more: Any) -> Cell:
+    """A cell of a kernel with nothing else chosen."""
+    task = Task(stream=Stream(kind="given"), mempolicy=more.pop("mempolicy", Mempolicy()))
+    host = Machine(nodes=(Node(cpus=2, memory=GiB), Node(cpus=2, memory=GiB)))
+    return Cell(kernel=kernel, machine=host, tasks={"t": task}, **more)
+
+
+def variations(kernel: str) -> Iterator[tuple[str, Cell]]:
+    """Cells with one thing chosen: a variant, a parameter, a sysctl, a setting of a group, a placement mode."""
+    for axis in registry.axes():
+        for name, info in registry.variants(axis).items():
+            yield f"{axis}: {name}", plain(kernel, policy={axis: Variant(variant=name)})
+            for param, value in PARAMS.get(axis, {}).items():
+                if param in info.params:
+                    chosen = {axis: Variant(variant=name, params={param: value})}
+                    yield f"{axis}: {name}.{param}", plain(kernel, policy=chosen)
+    for key, values in SYSCTLS.items():
+        for value in values:
+            yield f"vm.{key}: {value}", plain(kernel, vm=replace(Sysctl(), **{key: value}))
+    for key, value in GROUP.items():
+        yield f"cgroups.g.{key}", plain(kernel, cgroups={"g": Cgroup(**{key: value})})
+    for mode in MODES:
+        nodes = () if mode == "local" else (0,)
+        yield f"mempolicy: {mode}", plain(kernel, mempolicy=Mempolicy(mode=mode, nodes=nodes))  # type: ignore[arg-type]
+
+
+def facts(cell: Cell) -> dict[str, Any]:
+    """What a cell resolves to, by name, or in which words it is refused."""
+    try:
+        found = registry.resolve(cell)
+    except ValueError as error:
+        return {"refused": str(error)}
+    policy = {f"{axis}": variant.variant for axis, variant in found.policy.items()}
+    params = {
+        f"{axis}/{variant.variant}.{name}": value
+        for axis, variant in found.policy.items() for name, value in variant.params.items()
+    }  # fmt: skip
+    groups = {f"cgroups.{name}": asdict(group) for name, group in found.cgroups.items()}
+    modes = {f"tasks.{name}": asdict(task.mempolicy) for name, task in found.tasks.items()}
+    return policy | params | {f"vm.{name}": value for name, value in vars(found.vm).items()} | groups | modes
+
+
+def observed(kernel: str) -> dict[str, Any]:
+    """A kernel's flags, defaults and words, its plain cell, and what every variation changes in that."""
+    era = registry.eras()[kernel]
+    base = json.loads(json.dumps(facts(plain(kernel))))
+    varied = {}
+    for name, cell in variations(kernel):
+        found = json.loads(json.dumps(facts(cell)))
+        left = {key: None for key in base if key not in found and "refused" not in found}
+        varied[name] = left | {key: value for key, value in found.items() if key not in base or base[key] != value}
+    return {
+        "flags": {name: getattr(era, name) for name in FLAGS},
+        "sysctl": dict(era.sysctl),
+        "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
+        "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
+    }  # fmt: skip
+
+
+def text(found: dict[str, dict[str, Any]]) -> str:
+    """The file's text: a line a fact of a kernel, a line a variation."""
+    kernels = []
+    for kernel, parts in found.items():
+        lines = [f"  {json.dumps(part)}: {_lines(value)}" for part, value in parts.items()]
+        kernels.append(f" {json.dumps(kernel)}: {{\n" + ",\n".join(lines) + "\n }")
+    return "{\n" + ",\n".join(kernels) + "\n}\n"
+
+
+def _lines(value: Any) -> str:
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    return "{\n" + ",\n".join(f"   {json.dumps(key)}: {json.dumps(each)}" for key, each in value.items()) + "\n  }"
+
+
+if __name__ == "__main__":
+    print(text({kernel: observed(kernel) for kernel in KERNELS}), end="")
