@@ -7,6 +7,7 @@ from types import ModuleType
 from model import engine, numa, registry
 from model.core import sleep
 from model.description import Cell, Task, Variant
+from model.eras import era
 from model.hooks import HOOKS
 from model.jit import Hook, bind
 from model.layout import Memory
@@ -88,7 +89,7 @@ COSTS = {  # of the machine's costs, those that a mechanism's settings hold unde
 ERA = {  # the same of the kernel's era
     reclaim_settings: ("tlb_batched", "mapped_counts_twice", "plug_requests"),
     lru_settings: ("activates_in_batch", "writes_activate"),
-    memcg_settings: ("charge_retries", "kmem_accounting"),
+    memcg_settings: ("charge_batch", "stocks", "charge_retries", "kmem_accounting", "shares_overcommitted"),
     fault_settings: ("recency_by_advice", "anon_exclusive", "swapin_writable", "readahead_by_order"),
     writeback_settings: (
         "start_all",
@@ -233,8 +234,7 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
     reclaim_settings(m).min_unmapped_ratio = vm.min_unmapped_ratio if vm.min_unmapped_ratio is not None else 1
     far = max(max(row) for row in numa.distances(machine)) > 30
     alloc_settings(m).zone_reclaim_mode = vm.zone_reclaim_mode if vm.zone_reclaim_mode is not None else int(far)
-    lru_settings(m).lru_batch, memcg_settings(m).charge_batch = modules["pcp"].LRU_BATCH, modules["pcp"].CHARGE_BATCH
-    memcg_settings(m).stocks = modules["pcp"].STOCKS
+    lru_settings(m).lru_batch = modules["pcp"].LRU_BATCH
     swap_settings(m).swap_by_vma = 1 if modules["swap_readahead"].BY_VMA else 0
     run_settings(m).quantum, geometry(m).section_shift, geometry(m).hz = QUANTUM_NS, SECTION_SHIFT, machine.hz
     run_settings(m).duration = cell.duration if cell.duration is not None else 1 << 62
@@ -248,10 +248,10 @@ def _config(built: Built, modules: Mapping[str, ModuleType], record_misses: int)
         configure(m, cell.policy["idle"].params)
     progress(m).next_sample = run_settings(m).sample_accesses or run_settings(m).sample_ns
     progress(m).next_flush = 2 * S
-    for source, homes in ((machine.costs, COSTS), (registry.eras()[cell.kernel], ERA)):
+    for source, homes in ((vars(machine.costs), COSTS), (era(cell.kernel).flags, ERA)):
         for home, names in homes.items():
             for name in names:
-                setattr(home(m), name, int(getattr(source, name)))
+                setattr(home(m), name, int(source[name]))
     lru_settings(m).double_lru, memcg_settings(m).memcg_lru = int(double_lru(cell, modules)), int(memcg_lru(modules))
     memcg_settings(m).soft_limits = int(has_soft_limit(cell) and not memcg_settings(m).memcg_lru)
     costs(m).lru_lock *= 2 if lru_settings(m).double_lru else 1

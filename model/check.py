@@ -319,14 +319,18 @@ def _charges(built: Built) -> None:
     )
     above = rows["usage"] > rows["limit"]
     _require(not above.any(), lambda: f"groups {np.flatnonzero(above)} use more than their limit")
-    _protection(rows)
+    _protection(rows, bool(memcg_settings(built.memory.m).shares_overcommitted))
     _swap_charges(built, rows)
 
 
-def _protection(rows: np.ndarray) -> None:
-    """What a group's children have covered by memory.min and memory.low is what each of them uses up to its setting."""
+def _protection(rows: np.ndarray, shares_overcommitted: bool) -> None:
+    """What a group's children have covered by memory.min and memory.low is what each of them uses up to its setting.
+
+    Until 5.6 (not `shares_overcommitted`) a child that uses more has nothing covered.
+    """
     for setting, total in (("memory_min", "children_min"), ("memory_low", "children_low")):
-        covered = np.minimum(rows["usage"], rows[setting])[1:]
+        usage, most = rows["usage"][1:], rows[setting][1:]
+        covered = np.minimum(usage, most) if shares_overcommitted else np.where(usage <= most, usage, 0)
         expected = np.bincount(rows["parent"][1:], weights=covered, minlength=len(rows)).astype(np.int64)
         _require((rows[total] == expected).all(), lambda total=total: f"{total} is not what the children use of theirs")
 

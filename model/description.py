@@ -128,16 +128,16 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Sysctl:
-    """Settings under /proc/sys/vm, under the kernel's names. None = what the kernel era computes or defaults to."""
+    """Settings under /proc/sys/vm, under the kernel's names. None = what the kernel computes or defaults to."""
 
     swappiness: int | None = None
     """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
     zone_reclaim_mode: int | None = None
     """Bits 1 reclaim, 2 write, 4 unmap. Default 0; before 3.16, 1 if a node is farther than RECLAIM_DISTANCE (30)."""
     min_free_kbytes: int | None = None
-    """Total of the zones' min watermarks; default isqrt(16 * lowmem kB), clamped by era."""
+    """Total of the zones' min watermarks; default isqrt(16 * lowmem kB), within bounds by version."""
     watermark_scale_factor: int | None = None
-    """Distance between watermarks in 1/10000 of the zone; default 10. Not in eras before 4.6."""
+    """Distance between watermarks in 1/10000 of the zone; default 10. Not before 4.6."""
     page_cluster: int | None = None
     """log2 of the swap readahead window; default 3; 0 turns readahead off."""
     min_unmapped_ratio: int | None = None
@@ -328,13 +328,13 @@ class Cell:
     """One run of the model: everything its metrics depend on, besides trace contents and the model's code."""
 
     kernel: str
-    """Kernel era: selects a variant on every policy axis and the sysctl defaults."""
+    """Kernel version, from 2.6.32 to 6.18: selects a variant on every policy axis and the sysctl defaults."""
     machine: Machine
     """The hardware."""
     tasks: dict[str, Task]
     """The tasks by name."""
     policy: dict[str, Variant] = field(default_factory=dict)
-    """Axes on which the cell departs from its era."""
+    """Axes on which the cell departs from its kernel version."""
     vm: Sysctl = field(default_factory=Sysctl)
     """Sysctl settings."""
     cgroups: dict[str, Cgroup] = field(default_factory=dict)

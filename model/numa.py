@@ -75,7 +75,7 @@ def _score(machine: Machine, distance, load, variant: ModuleType, local: int, no
 
 def zone_order_wanted(machine: Machine, setting: str | None) -> bool:
     """Whether 3.1 lists all Normal zones before any DMA32 (default_zonelist_order); `setting`: numa_zonelist_order."""
-    if setting in ("node", "zone"):
+    if setting != "default":  # None: zone order was removed in 4.14
         return setting == "zone"
     zones = zones_of(machine)
     if len(machine.nodes) == 1:

@@ -1,13 +1,14 @@
 """Disks, links and swap areas of a machine record."""
 
+from collections.abc import Mapping
 from math import isqrt
+from typing import Any
 
-from model import registry
 from model.actors import NEVER
 from model.block.nfs import WSIZE_PAGES
 from model.core.record import NONE
 from model.description import Disk, SwapTarget
-from model.eras import Era
+from model.eras import era
 from model.machine import Built, Servers
 from model.mm import extents, state
 from model.state.block import disks
@@ -91,7 +92,7 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     if row.kind == state.DISK_GENERIC:
         row.parallel = disk_value(disk, "parallel")
         row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
-        _limits(row, registry.eras()[built.cell.kernel], SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
+        _limits(row, era(built.cell.kernel).flags, SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
     elif row.kind == state.DISK_STRIPE:
         row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
         row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
@@ -104,33 +105,33 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         most = min(16 * isqrt(int(geometry(built.memory.m).nr_frames)), 65_536)
         row.nr_requests = row.congestion_on = row.most_writes[:] = most
     else:
-        _queue(row, disk, registry.eras()[built.cell.kernel])
+        _queue(row, disk, era(built.cell.kernel).flags)
         row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
         row.seek_track, row.seek_average, row.seek_full = disk.seek_track, disk.seek_average, disk.seek_full
         row.inner_ppm = int(disk.inner_rate * 1_000_000)
         row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
 
 
-def _queue(row, disk: Disk, era: Era) -> None:
+def _queue(row, disk: Disk, flags: Mapping[str, Any]) -> None:
     row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
-    row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else era.max_sectors_kib) * KiB // PAGE
-    _limits(row, era, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
+    row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else flags["max_sectors_kib"]) * KiB // PAGE
+    _limits(row, flags, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
     row.queue.head = row.queue.tail = row.drive_head = NONE
 
 
-def _limits(row, era: Era, tags: int) -> None:
+def _limits(row, flags: Mapping[str, Any], tags: int) -> None:
     """How many requests there are: 128 a direction, with congestion marks, or with blk-mq tags.
 
     blk-wbt allows few of them to writes (calc_wb_limits); that it allows even fewer while reads suffer is not modelled.
     """
-    n = row.nr_requests = tags if era.blk_mq else BLKDEV_MAX_RQ
+    n = row.nr_requests = tags if flags["blk_mq"] else BLKDEV_MAX_RQ
     # blk_queue_congestion_threshold; blk-mq never marks a queue congested
-    row.batching = not era.blk_mq
-    row.congestion_on = 1 << 62 if era.blk_mq else n - n // 8 + 1
+    row.batching = not flags["blk_mq"]
+    row.congestion_on = 1 << 62 if flags["blk_mq"] else n - n // 8 + 1
     row.congestion_off = n - n // 8 - n // 16 - 1
     most = min(RWB_DEPTH, int(row.depth or tags)) if row.depth != 1 else 2
     throttled = (1, most, most) if most <= 2 else ((most + 3) // 4, (most + 1) // 2, most)
-    row.most_writes[:] = [min(n, limit) for limit in throttled] if era.wbt else [n] * 3
+    row.most_writes[:] = [min(n, limit) for limit in throttled] if flags["wbt"] else [n] * 3
 
 
 def _window(begin: int | None, end: int | None) -> tuple[int, int]:

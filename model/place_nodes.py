@@ -5,8 +5,9 @@ from types import ModuleType
 
 import numpy as np
 
-from model import numa, registry, watermarks
+from model import numa, watermarks
 from model.core.record import NONE
+from model.eras import era
 from model.machine import SECTION_SHIFT, Built, Servers
 from model.mm import buddy
 from model.mm.gens import MIN_GENS
@@ -103,7 +104,7 @@ def _fill(built: Built, z: int, reserved: int) -> None:
 
 def place_lruvecs(built: Built, servers: Servers) -> None:
     """Fill the LRU rows: empty lists, each with the lock it shares."""
-    m, one_each = built.memory.m, int(registry.eras()[built.cell.kernel].lruvec_lock)
+    m, one_each = built.memory.m, int(era(built.cell.kernel).flags["lruvec_lock"])
     groups, zones = len(built.cgroups), int(geometry(m).nr_zones)
     nodes = zones_of(m)["node"][:zones]
     table = built.memory.table("lruvecs").reshape(groups, zones)

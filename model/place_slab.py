@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from model import registry
 from model.core.record import NONE
 from model.description import Cell, Region, Task
+from model.eras import era
 from model.machine import Built
 from model.state.slab import slab_settings
 from model.units import PAGE
@@ -75,8 +75,8 @@ def slab_rows(cell: Cell, spaces: Spaces, groups: int) -> dict[str, int]:
 def place_slab(built: Built, module: ModuleType, spaces: Spaces) -> None:
     """Fill the rows of caches, spaces and shrinkers; `module` is the shrinker axis' variant."""
     m, cell, names = built.memory.m, built.cell, ordered(built.cell)
-    era = registry.eras()[cell.kernel]
-    slab_settings(m).nr_slab_caches, slab_settings(m).slab_by_bytes = len(names), int(era.slab_by_bytes)
+    flags = era(cell.kernel).flags
+    slab_settings(m).nr_slab_caches, slab_settings(m).slab_by_bytes = len(names), int(flags["slab_by_bytes"])
     slab_settings(m).slab_marks_new = int(module.MARKS_NEW)
     slab_settings(m).vfs_cache_pressure = 100 if cell.vm.vfs_cache_pressure is None else cell.vm.vfs_cache_pressure
     lists = len(built.cgroups) * len(cell.machine.nodes)
@@ -87,9 +87,9 @@ def place_slab(built: Built, module: ModuleType, spaces: Spaces) -> None:
         row.bytes, row.per_page, row.reclaimable = cache.object, PAGE // cache.object, int(cache.reclaimable)
         row.pins = names.index(cache.pins) if cache.pins else NONE
         row.lists = c * lists
-        row.accounted = int(cache.memcg_aware and era.kmem_accounting)
+        row.accounted = int(cache.memcg_aware and flags["kmem_accounting"])
         row.by_node = int(cache.numa_aware and module.BY_NODE)
-        row.by_group = int(cache.memcg_aware and module.BY_GROUP and era.kmem_accounting)
+        row.by_group = int(cache.memcg_aware and module.BY_GROUP and flags["kmem_accounting"])
     for table in ("slab_unused", "slab_partial"):
         built.memory.table(table)["head"] = built.memory.table(table)["tail"] = NONE
     _spaces(built, names, spaces)

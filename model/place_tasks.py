@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model import numa, registry
+from model import numa
 from model.core.record import NONE
 from model.description import Cell, Machine, Region, Task
+from model.eras import era
 from model.machine import Built
 from model.mm import state
 from model.place_cgroups import GroupOfTask
@@ -147,7 +148,7 @@ def place_tasks(
             if part.kind == "slab":
                 row = built.memory.table("regions")[region]
                 row.kind, row.file = state.REGION_SLAB, spaces[region_key(name, i, part)].number
-            if not registry.eras()[cell.kernel].fault_around:
+            if not era(cell.kernel).flags["fault_around"]:
                 built.memory.table("regions")[region].fault_around = 1
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512

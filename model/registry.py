@@ -1,4 +1,4 @@
-"""Which policy axes, variants and kernel eras exist, and what a cell's choice of them resolves to.
+"""Which policy axes and variants exist, and what a cell's choice of them resolves to.
 
 A variant is a Python file: its docstring says what it is, `SOURCE` where it comes from, `PARAMS` its parameters and
 `RELATIONS` what must hold between them (`model.variant_file`). The registry reads these without importing the file, so
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from model.description import Cell, Sysctl, Variant
-from model.eras import ERAS, Era
+from model.eras import READ, Era, era
 from model.hooks import AXES
 from model.param_rules import Param, Relation, refusals
 from model.variant_file import declared
@@ -50,8 +50,8 @@ def axes() -> dict[str, str]:
 
 
 def eras() -> dict[str, Era]:
-    """Every kernel era by name."""
-    return dict(ERAS)
+    """The versions whose sources were read, by name; `model.eras.era` gives any other."""
+    return {name: era(name) for name in READ}
 
 
 def variants(axis: str) -> dict[str, VariantInfo]:
@@ -118,33 +118,30 @@ def load(axis: str, variant: Variant) -> ModuleType:
 
 def resolve(cell: Cell) -> Cell:
     """The cell with a variant on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
-    if cell.kernel not in ERAS:
-        raise ValueError(_unknown("kernel era", cell.kernel, ERAS))
-    era = ERAS[cell.kernel]
+    kernel = era(cell.kernel)
     for axis in cell.policy:
         if axis not in AXES:
             raise ValueError(_unknown("policy axis", axis, AXES))
     policy = {
-        axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(era.name, axis) for axis in AXES
+        axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(kernel.name, axis) for axis in AXES
     }
     _same_scope(policy)
     _needs_are_met(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
     for name in chosen:
-        if name not in era.sysctl:
-            raise ValueError(f"vm.{name} does not exist in kernel {era.name}: {era.missing.get(name, 'it came later')}")
-    limit = era.sysctl["swappiness_max"]
-    if not 0 <= chosen.get("swappiness", 60) <= limit:
-        raise ValueError(f"vm.swappiness is 0 to {limit} in kernel {era.name}, got {chosen['swappiness']}")
+        if name in kernel.missing:
+            raise ValueError(f"vm.{name} does not exist in kernel {kernel.name}: {kernel.missing[name]}")
+        if name in kernel.ranges and not kernel.ranges[name][0] <= chosen[name] <= kernel.ranges[name][1]:
+            least, most = kernel.ranges[name]
+            raise ValueError(f"vm.{name} is {least} to {most} in kernel {kernel.name}, got {chosen[name]}")
     for name, group in cell.cgroups.items():
-        for setting, why in era.cgroup_missing.items():
+        for setting, why in kernel.cgroup_missing.items():
             if getattr(group, setting):
-                raise ValueError(f"cgroups.{name}.{setting} does not exist in kernel {era.name}: {why}")
+                raise ValueError(f"cgroups.{name}.{setting} does not exist in kernel {kernel.name}: {why}")
     for name, task in cell.tasks.items():
-        if task.mempolicy.mode not in era.mempolicies:
-            raise ValueError(f"tasks.{name}.mempolicy: kernel {era.name} has no {task.mempolicy.mode!r} mode")
-    settings = {name: value for name, value in era.sysctl.items() if name in Sysctl.__dataclass_fields__} | chosen
-    return replace(cell, policy=policy, vm=Sysctl(**settings))
+        if task.mempolicy.mode not in kernel.mempolicies:
+            raise ValueError(f"tasks.{name}.mempolicy: kernel {kernel.name} has no {task.mempolicy.mode!r} mode")
+    return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}))
 
 
 def _same_scope(policy: dict[str, Variant]) -> None:
@@ -168,8 +165,8 @@ def _needs_are_met(policy: dict[str, Variant]) -> None:
 
 @cache
 def _era_choice(kernel: str, axis: str) -> Variant:
-    era = ERAS[kernel]
-    return _fill(axis, Variant(variant=era.policy[axis], params=era.params.get(axis, {})))
+    found = era(kernel)
+    return _fill(axis, Variant(variant=found.policy[axis], params=dict(found.params.get(axis, {}))))
 
 
 def _fill(axis: str, variant: Variant) -> Variant:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from model.eras import ERAS
+from model.core.timeline import LAST
+from model.eras import era
 from model.hooks import CORE, HOOKS, TABLE, signature
 from model.source_names import Module, module
 from model.variant_file import Declared, Fault, declared
@@ -23,7 +24,7 @@ CONSTANTS = {
     "direct_reclaim": ("SCOPE",),
     "zonelist": ("ZONE_ORDER", "charge", "weight"),
     "watermarks": ("MIN_FREE_CEILING_KB", "gap"),
-    "pcp": ("CHARGE_BATCH", "LRU_BATCH", "STOCKS", "sizes"),
+    "pcp": ("LRU_BATCH", "sizes"),
     "swap_readahead": ("BY_VMA",),
     "shrinker": ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
     "idle": ("SCANNERS",),
@@ -206,7 +207,7 @@ def _completeness(found: Declared, source: Module, axis: str) -> None:
         return
     hooks = [name for name, spec in TABLE.items() if spec.axis == axis and not spec.default]
     if missing := [name for name in hooks if name not in source.bound]:
-        example = ERAS["6.18"].policy[axis].replace("-", "_")
+        example = era(LAST).policy[axis].replace("-", "_")
         take = f"define them, or take another variant's: from model.policies.{axis}.{example} import ..."
         found.fault(None, f"the file defines no {' and no '.join(f'`{name}`' for name in missing)}", take)
     own = {target.id for target in _targets(source.tree) if isinstance(target, ast.Name)}

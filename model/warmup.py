@@ -1,17 +1,20 @@
-"""Small cells: of every era, or with the policies of a given one, so that what it needs compiles."""
+"""Small cells: of versions that have every variant between them, or with the policies of a given cell.
+
+To run them compiles what they need.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Sysctl, Task
-from model.eras import ERAS
+from model.eras import covering
 from model.units import PAGE, MiB
 
 
 def cells() -> Iterator[tuple[str, Cell]]:
-    """A tiny cell of every era, with its name."""
-    for era in ERAS:
-        yield era, _small(era)
+    """Tiny cells that between them use every variant a version has, with the versions' names."""
+    for kernel in covering():
+        yield kernel, _small(kernel)
 
 
 def small(cell: Cell) -> Cell:
@@ -28,10 +31,10 @@ def _walker(cell: Cell) -> Task:
     return Task(stream=stream, memory=(Region(kind="slab", cache=next(iter(cell.slab)), file="fs"),))
 
 
-def _small(era: str) -> Cell:
+def _small(kernel: str) -> Cell:
     stream = Stream(kind="loop", params={"size": 64 * PAGE, "accesses": 200})
     return Cell(
-        kernel=era,
+        kernel=kernel,
         machine=Machine(nodes=(Node(memory=16 * MiB),), swap={"zram": SwapTarget(kind="zram", size=MiB)}),
         tasks={"t": Task(stream=stream, memory=(Region(),))},
         vm=Sysctl(),

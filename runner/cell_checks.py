@@ -1,12 +1,12 @@
-"""Whether a cell's parts go together: tasks with the machine, settings with the kernel era, each fault at its place."""
+"""Whether a cell's parts go together: tasks with the machine, settings with the kernel, each fault at its place."""
 
 import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model import registry
 from model.description import Cgroup, Machine, Mempolicy, Region, SlabCache, Task
+from model.eras import era
 from model.units import PAGE
 from runner import units
 from runner.problems import Place, suggest
@@ -20,13 +20,6 @@ MAX_TASKS = 16384
 MAX_CGROUPS = 16384
 UNLIMITED = 1 << 62
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
-SYSCTL = {
-    "zone_reclaim_mode": (0, 7), "min_free_kbytes": (1, 1 << 30), "watermark_scale_factor": (1, 3000),
-    "page_cluster": (0, 10), "min_unmapped_ratio": (0, 100),
-    "vfs_cache_pressure": (0, 1000),
-    "dirty_ratio": (0, 100), "dirty_background_ratio": (0, 100), "dirty_writeback_centisecs": (0, 1 << 30),
-    "dirty_expire_centisecs": (0, 1 << 30),
-}  # fmt: skip
 WITH_NODES = ("bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 Note = Callable[[Place, str, str], None]
 
@@ -40,7 +33,7 @@ class CellCheck:
         self.parts, self.tree, self.note, self.memory = parts, tree, note, memory
         assert parts.machine is not None and parts.kernel is not None
         self.machine: Machine = parts.machine
-        self.era = registry.eras()[parts.kernel]
+        self.era = era(parts.kernel)
         self.sound = True
 
     def run(self) -> bool:
@@ -98,14 +91,15 @@ class CellCheck:
         for name, value in vars(self.parts.vm).items():
             if value is None:
                 continue
-            if name not in self.era.sysctl:
-                why = self.era.missing.get(name, "it came later")
+            if name in self.era.missing:
+                why = self.era.missing[name]
                 self.fault(f"kernel {self.era.name} has no vm.{name}: {why}", "leave it out", "vm", name)
             elif name == "swappiness":
                 self.swappiness(value, "vm", name)
-            elif name in SYSCTL and not SYSCTL[name][0] <= value <= SYSCTL[name][1]:
-                low, high = SYSCTL[name]
-                self.fault(f"vm.{name} is {value}", f"{low} to {high}", "vm", name)
+            elif name in self.era.ranges:
+                low, high = self.era.ranges[name]
+                if not low <= value <= high:
+                    self.fault(f"vm.{name} is {value}", f"{low} to {high}", "vm", name)
         self.dirty_limits()
 
     def dirty_limits(self) -> None:
@@ -119,7 +113,7 @@ class CellCheck:
                 self.fault(f"vm.{size} is {units.show(value, 'bytes')}", "at least two 4KiB pages", "vm", size)
 
     def swappiness(self, value: int, *path: str | int) -> None:
-        limit = self.era.sysctl["swappiness_max"]
+        limit = self.era.ranges["swappiness"][1]
         if not 0 <= value <= limit:
             self.fault(f"swappiness is {value}", f"0 to {limit} in kernel {self.era.name}", *path)
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from model import registry
+from model.core.timeline import FIRST, LAST
 from model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task, Variant
+from model.eras import why_not
 from model.units import Nanoseconds
 from runner.cell_checks import CellCheck
 from runner.checks import MachineCheck
 from runner.fields import Reader
 from runner.includes import Machines
-from runner.problems import Place, Problems, suggest
+from runner.problems import Place, Problems
 from runner.streams import Streams, read_policy
 from runner.sweep import Row, describe
 from runner.trees import Dotted, PathError, Setter, expand, is_null
@@ -148,13 +150,12 @@ class Cells:
 
     def kernel(self, tree: Mapping) -> str | None:
         item = tree.get("kernel")
-        eras = registry.eras()
-        if not self.present(tree, "kernel", f"one of {', '.join(eras)}, in quotes"):
+        if not self.present(tree, "kernel", f'a version from {FIRST} to {LAST}, in quotes, such as "{LAST}"'):
             return None
         assert item is not None
         if isinstance(item, Scalar) and item.value is REFUSED:
             return None
-        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value in eras:
+        if isinstance(item, Scalar) and isinstance(item.value, str) and why_not(item.value) is None:
             return item.value
         if isinstance(item, Scalar) and not isinstance(item.value, str):
             self.problems.add(
@@ -162,7 +163,8 @@ class Cells:
             )
         else:
             name = item.text if isinstance(item, Scalar) else "this"
-            self.problems.add(item.place, f"unknown kernel era `{name}`", suggest(name, eras))
+            why, fix = why_not(name) or ("", "")
+            self.problems.add(item.place, f"unknown kernel `{name}`: {why}", fix)
         return None
 
     def machine(self, tree: Mapping) -> Machine | None:

@@ -55,11 +55,11 @@ class File:
     include: tuple[str, ...] = ()
     """Files merged below this one, relative to it; later ones win, this file wins over all."""
     kernel: str = ""
-    """Kernel era, in quotes: selects a variant on every policy axis and the sysctl defaults (`mmrun explain eras`)."""
+    """Kernel version, in quotes: selects a variant on every axis and the sysctl defaults (`mmrun explain eras`)."""
     machine: Any = None
     """A machine's name, a mapping with `base: <name>` and overrides, or a whole description."""
     policy: Any = None
-    """Axes on which to depart from the era: variant name, or {variant, parameters..., file of an outside variant}."""
+    """Axes on which to depart from it: a variant's name, or {variant, parameters..., file of an outside variant}."""
     vm: Any = None
     """Settings under /proc/sys/vm."""
     cgroups: Any = None

@@ -1,4 +1,4 @@
-"""Everything that has a name, and what it means: axes, variants, parameters, eras, metrics, keys, streams, machines.
+"""Everything that has a name, and what it means: axes, variants, parameters, kernels, metrics, keys, streams, machines.
 
 An entry is found under its full name (`lru/split`, `vm.swappiness`, `zipf.exponent`) or its last part (`swappiness`).
 """
@@ -15,7 +15,7 @@ from model import registry, workloads
 from model.description import Cell, Stream
 from model.hooks import CORE, TABLE, signature
 from model.param_rules import Param
-from runner import axes, sweep, units
+from runner import axes, explain_kernels, sweep, units
 from runner.experiment import File, Replicates
 from runner.fields import arms, docs, hints, quantity
 from runner.library import config_dir, machine_names
@@ -52,12 +52,12 @@ def wrapped(text: str) -> list[str]:
     """A text in indented lines; paragraphs, lists and drawings keep their shape."""
     lines: list[str] = []
     for line in text.splitlines():
-        short = len(line) + 2 <= WIDTH
-        lines += (
-            ["  " + line if line else ""]
-            if short
-            else textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="  ")
-        )
+        if len(line) + 2 <= WIDTH:
+            lines.append("  " + line if line else "")
+            continue
+        lead = len(line) - len(line.lstrip())
+        further = " " * (lead + 4 if lead else 2)
+        lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent=further, break_on_hyphens=not lead)
     return lines
 
 
@@ -85,7 +85,7 @@ def look_up(name: str) -> list[Entry]:
 def entries() -> dict[str, Entry]:
     """Every entry by full name; configuration keys come last and do not hide others."""
     found: dict[str, Entry] = {}
-    for entry in (*policies(), *hooks(), *eras(), *streams(), *machines(), *topics(), *metrics(), *keys()):
+    for entry in (*policies(), *hooks(), *kernels(), *streams(), *machines(), *topics(), *metrics(), *keys()):
         found.setdefault(entry.name, entry)
     return found
 
@@ -106,15 +106,15 @@ def policies() -> Iterator[Entry]:
     """Axes, variants, parameters."""
     for axis, doc in registry.axes().items():
         variants = registry.variants(axis)
-        chosen = [f"{name}: {era.policy[axis]}" for name, era in registry.eras().items() if axis in era.policy]
-        text = f"{doc}\nvariants: {', '.join(variants)}\nby era: {'; '.join(chosen)}"
+        text = f"{doc}\nvariants: {', '.join(variants)}{explain_kernels.history('axis', axis)}"
         yield Entry(axis, "policy axis", text)
         for name, info in variants.items():
             yield Entry(f"{axis}/{name}", "policy variant", info.doc + parameters(info), source=info.source)
             for key, param in info.params.items():
                 where = f"{axis}/{name}.{key}"
                 yield Entry(
-                    where, "policy parameter", param.doc, param.unit, str(param.default), param.source,
+                    where, "policy parameter", param.doc + explain_kernels.history("param", key, f"{axis}/{name}"),
+                    param.unit, str(param.default), param.source,
                     possible(key, param, info),
                 )  # fmt: skip
 
@@ -144,15 +144,13 @@ def parameters(info: registry.VariantInfo) -> str:
     return "\n".join(["\nparameters:", *lines]) if lines else ""
 
 
-def eras() -> Iterator[Entry]:
-    """Kernel eras."""
-    known = registry.eras()
-    yield Entry("eras", "topic", "Kernel eras, for `kernel:` in quotes.\n" + "\n".join(f"  {name}" for name in known))
-    for name, era in known.items():
-        policy = [f"  {axis}: {variant}" for axis, variant in era.policy.items()]
-        settings = [f"  vm.{key}: {'computed' if value is None else value}" for key, value in era.sysctl.items()]
-        text = "\n".join([era.doc, "policy:", *policy, "settings:", *settings])
-        yield Entry(name, "kernel era", text + "\nmempolicies: " + ", ".join(era.mempolicies))
+def kernels() -> Iterator[Entry]:
+    """Kernel versions, and what changed between them."""
+    yield Entry("eras", "topic", explain_kernels.topic())
+    for name, text in explain_kernels.pages():
+        yield Entry(name, "kernel version", text)
+    for name, text in explain_kernels.changes():
+        yield Entry(name, "way of the kernel", text)
 
 
 def streams() -> Iterator[Entry]:
@@ -200,7 +198,11 @@ def keys() -> Iterator[Entry]:
             yield Entry(name, "key", doc)
     types = hints(Cell)
     for part in ("machine", "vm", "cgroups", "slab", "tasks", "sampling"):
-        yield from below(types[part], part)
+        for entry in below(types[part], part):
+            name = entry.name.rpartition(".")[2]
+            kinds = {"vm": ("sysctl", "range"), "cgroups": ("group",)}.get(part, ())
+            dates = "".join(explain_kernels.history(kind, name) for kind in kinds)
+            yield dataclasses.replace(entry, text=entry.text + dates)
     yield from fields(Replicates, "replicates", "key")
     yield from fields(ReportBlock, "report", "key")
 

@@ -8,7 +8,7 @@ import dataclasses
 import typing
 from typing import Any
 
-from model import registry, workloads
+from model import eras, registry, workloads
 from model.description import Cgroup, Device, Machine, Sampling, SlabCache, Stream, SwapTarget, Sysctl, Task
 from runner import units
 from runner.axes import SWEPT
@@ -32,7 +32,7 @@ def experiment_schema() -> Schema:
         "experiment": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"},
         "description": {"type": "string"},
         "include": {"type": "array", "items": {"type": "string"}},
-        "kernel": {"type": "string", "enum": list(registry.eras())},
+        "kernel": {"type": "string", "enum": list(eras.names())},
         "machine": maker.machine_choice(),
         "policy": maker.policy(),
         "vm": maker.of(Sysctl),

@@ -46,7 +46,7 @@ def code(module: Any) -> str:
 
 
 def representatives(cells: Iterable[Cell]) -> list[Cell]:
-    """One cell for each combination of era and policy."""
+    """One cell for each combination of kernel version and policy."""
     return list({kernels(cell): cell for cell in cells}.values())
 
 

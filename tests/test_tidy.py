@@ -234,3 +234,10 @@ except E:
     assert set(named(ast.walk(ast.parse(code)))) == {"numpy", "ray", "scipy.stats", "numba", "x.y"}
     assert "model.cache" in loads("model.cache_locator") and "model" in reachable(["model.units"])
     assert ROOT / "pyproject.toml" in texts() and len(SOURCES) > 10
+
+
+def test_dates_are_read_without_anything_else():
+    """What changed with the versions of Linux is a list of lines; `mmrun check` reads it."""
+    found = {name.rpartition(".")[0] for path in SOURCES if short(path).startswith("model/since/")
+             for name in everything_named(path)}  # fmt: skip
+    assert found == {"model.core.timeline"}

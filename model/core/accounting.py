@@ -97,7 +97,7 @@ def count_time(m, who, now):
     row.counted = now
     if doing == FAULT:  # mostly
         task_count(m)[row.task].fault_ns += ns
-    elif doing | row.kind:
+    elif doing > ASLEEP or row.kind:  # a task that sleeps over nothing is not counted
         _count(m, who, doing, ns)
 
 

@@ -111,14 +111,24 @@ def lru_size(m, lv, lru):
 
 
 @kernel
+def _covered(m, usage, setting):
+    if usage <= setting:
+        return usage
+    return setting if memcg_settings(m).shares_overcommitted else 0
+
+
+@kernel
 def propagate_protection(m, memcg):
-    """Let the parent know how much of the group's usage its min and low cover (propagate_protected_usage)."""
+    """Let the parent know how much of the group's usage its min and low cover (propagate_protected_usage).
+
+    Until 5.6 they cover nothing of a group that is above them.
+    """
     group = memcgs(m)[memcg]
     above = memcgs(m)[group.parent]
-    covered = min(group.usage, group.memory_min)
+    covered = _covered(m, group.usage, group.memory_min)
     above.children_min += covered - group.min_usage
     group.min_usage = covered
-    covered = min(group.usage, group.memory_low)
+    covered = _covered(m, group.usage, group.memory_low)
     above.children_low += covered - group.low_usage
     group.low_usage = covered
 

@@ -2,7 +2,7 @@
 
 COMMIT makes the server write what it has of the file to its disk, and cleans many pages at once. The flusher sends one
 when more than half of a file's pages wait for it; since 4.13 one follows as soon as all calls of a visit to the file
-are answered. To 5.8 the kernel counts such pages as unstable and not as under writeback.
+are answered. To 5.7 the kernel counts such pages as unstable and not as under writeback.
 """
 
 from model.block.completions import announce

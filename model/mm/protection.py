@@ -7,7 +7,7 @@ groups it visits, and stays behind in `emin` and `elow`.
 from model.jit import kernel
 from model.mm.memcontrol import EVENT_LOW, event
 from model.mm.state import SWAP_CLUSTER_MAX
-from model.state.memcg import memcgs
+from model.state.memcg import memcg_settings, memcgs
 from model.state.reclaim import scans
 
 
@@ -26,6 +26,15 @@ def effective_protection(usage, parent_usage, setting, parent_effective, sibling
 
 
 @kernel
+def claimed_protection(usage, setting, parent_effective, siblings):
+    """The same until 5.6, whatever is used: `siblings` is what those use that are not above their own (4.18)."""
+    effective = min(setting, parent_effective)
+    if effective and siblings:
+        return min(effective, parent_effective * min(usage, setting) // siblings)
+    return effective
+
+
+@kernel
 def calculate_protection(m, root, memcg, recursive):
     """Set `emin` and `elow` of a group for reclaim from `root` down; its parents' were set when they were visited."""
     group = memcgs(m)[memcg]
@@ -35,6 +44,10 @@ def calculate_protection(m, root, memcg, recursive):
         group.emin, group.elow = group.memory_min, group.memory_low
         return
     above = memcgs(m)[group.parent]
+    if not memcg_settings(m).shares_overcommitted:
+        group.emin = claimed_protection(group.usage, group.memory_min, above.emin, above.children_min)
+        group.elow = claimed_protection(group.usage, group.memory_low, above.elow, above.children_low)
+        return
     group.emin = effective_protection(
         group.usage, above.usage, group.memory_min, above.emin, above.children_min, recursive
     )

@@ -8,11 +8,11 @@ import typer
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="Axis, axis/variant, parameter, metric, era, key, stream...")
+        str | None, typer.Argument(help="Axis, axis/variant, parameter, metric, kernel version, key, stream...")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """Explain an axis, variant, parameter, metric, era or configuration key: meaning, unit, source."""
+    """Explain an axis, variant, parameter, metric, kernel version or configuration key: meaning, unit, source."""
     from runner.explain import NothingKnown, entries, look_up, overview
 
     if name is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
+from model import eras as versions
 from model import registry
 from model.description import Cell, Cgroup, Machine, Mempolicy, Node, Stream, Sysctl, Task, Variant
 from model.units import GiB, MiB
@@ -37,6 +38,12 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
     "reclaim_writeback": {"priority": 3}, "reclaim_throttle": {"as_posted": True}, "shrinker": {"floor": False},
     "dirty_throttling": {"cgroup": True}, "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
 }  # fmt: skip
+
+
+LATER = (  # parameters that there were none of when the file was made
+    "kswapd/any-zone.age_by_root", "reclaim_throttle/node-flags.own_mark",
+    "dirty_throttling/position-control.exceeded_in_loop",
+)  # fmt: skip
 
 
 def plain(kernel: str, **more: Any) -> Cell:
@@ -73,8 +80,9 @@ def facts(cell: Cell) -> dict[str, Any]:
         return {"refused": str(error)}
     policy = {f"{axis}": variant.variant for axis, variant in found.policy.items()}
     params = {
-        f"{axis}/{variant.variant}.{name}": value
+        key: value
         for axis, variant in found.policy.items() for name, value in variant.params.items()
+        if (key := f"{axis}/{variant.variant}.{name}") not in LATER
     }  # fmt: skip
     groups = {f"cgroups.{name}": asdict(group) for name, group in found.cgroups.items()}
     modes = {f"tasks.{name}": asdict(task.mempolicy) for name, task in found.tasks.items()}
@@ -83,7 +91,7 @@ def facts(cell: Cell) -> dict[str, Any]:
 
 def observed(kernel: str) -> dict[str, Any]:
     """A kernel's flags, defaults and words, its plain cell, and what every variation changes in that."""
-    era = registry.eras()[kernel]
+    era = versions.era(kernel)
     base = json.loads(json.dumps(facts(plain(kernel))))
     varied = {}
     for name, cell in variations(kernel):
@@ -91,8 +99,8 @@ def observed(kernel: str) -> dict[str, Any]:
         left = {key: None for key in base if key not in found and "refused" not in found}
         varied[name] = left | {key: value for key, value in found.items() if key not in base or base[key] != value}
     return {
-        "flags": {name: getattr(era, name) for name in FLAGS},
-        "sysctl": dict(era.sysctl),
+        "flags": {name: era.flags[name] for name in FLAGS},
+        "sysctl": dict(era.sysctl) | {"swappiness_max": era.ranges["swappiness"][1]},
         "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip

@@ -94,9 +94,8 @@ def test_sizes_of_the_per_cpu_lists(variant, managed, low, cpus, expected):
     assert variant.sizes(managed, low, cpus) == expected
 
 
-def test_page_vectors_and_charge_batches():
+def test_page_vectors():
     assert [variant.LRU_BATCH for variant in (batch_31, batch_15, batch_63)] == [14, 15, 31]
-    assert [variant.CHARGE_BATCH for variant in (batch_31, batch_15, batch_63)] == [32, 64, 64]
 
 
 RATIOS = {0: 1, 1: 3, 2: 4, 10: 10, 64: 25, 100: 31, 256: 50, 1024: 101}
@@ -216,7 +215,7 @@ def test_zone_order_keeps_dma32_for_last():
     ("sizes", "setting", "wanted"),
     [
         ((16, 16), "default", True),
-        ((16, 16), None, True),
+        ((16, 16), None, False),  # no such setting: since 4.14
         ((16, 16), "node", False),
         ((3, 3), "zone", True),
         ((16,), "default", False),  # one node

@@ -13,13 +13,13 @@ from model.mm.limits import high_delay, overage, proactive_reclaim
 from model.mm.memcg_iter import follow, iterator, join
 from model.mm.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_stock, uncharge_pages
 from model.mm.oom import badness, victim
-from model.mm.protection import calculate_protection, effective_protection, unprotected
+from model.mm.protection import calculate_protection, claimed_protection, effective_protection, unprotected
 from model.mm.vmscan import begin
 from model.state.machine import cpus, geometry, progress
 from model.state.reclaim import reclaim_count
 from model.units import PAGE, MiB
 from tests.model.actors import own_scan_of
-from tests.model.cells import FILE, given, machine, machine_of, one, reads, run, writes
+from tests.model.cells import FILE, call, given, machine, machine_of, one, reads, run, writes
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 DIRECT, OTHER = own_scan_of(0), own_scan_of(1)
@@ -67,6 +67,43 @@ def test_protection_of_a_tree_worked_out_by_hand():
     assert rows["elow"][1:4].tolist() == [0, 0, 0], "a has no memory.low to hand down"
     calculate_protection(m, 1, 3, False)
     assert (rows["emin"][3], rows["elow"][3]) == (80, 20), "reclaim of a itself takes its children's word"
+
+
+@pytest.mark.parametrize(
+    ("usage", "setting", "parent_effective", "siblings", "expected"),
+    [
+        (60, 80, 100, 60, 80),  # nobody else claims: all of its own
+        (60, 80, 50, 60, 50),  # but no more than the parent has
+        (90, 80, 100, 60, 80),  # above its own it is none of the siblings
+        (90, 80, 100, 200, 40),
+        (50, 80, 100, 200, 25),  # by what it uses of its own
+        (90, 80, 100, 0, 80),  # everybody is above: nothing to share out by
+        (90, 80, 0, 0, 0),  # the parent protects nothing
+        (90, 0, 100, 60, 0),
+    ],
+)
+def test_protection_until_5_6(usage, setting, parent_effective, siblings, expected):
+    assert claimed_protection(usage, setting, parent_effective, siblings) == expected
+
+
+@pytest.mark.parametrize(
+    ("era", "claimed", "emin"),
+    [("4.19", 60, [100, 80, 80]), ("5.6", 60, [100, 80, 80]), ("5.7", 140, [100, 57, 42]), ("5.8", 140, [100, 57, 42])],
+)
+def test_until_5_6_a_child_above_its_own_protection_claims_nothing_of_its_parents(era, claimed, emin):
+    """The same tree; b uses 90 of 80, so its parent counts c's 60 alone, and both are promised all of theirs."""
+    described = {"a": Cgroup(min=100 * PAGE), "b": Cgroup(parent="a", min=80 * PAGE),
+                 "c": Cgroup(parent="a", min=80 * PAGE), "g": Cgroup()}  # fmt: skip
+    built = machine_of(one(era, machine(16), cgroups=described))
+    m, rows = built.memory.m, built.memory.table("memcgs")
+    assert charge_pages(m, 2, 90) == charge_pages(m, 3, 60) == NO_GROUP
+    assert rows["children_min"][1] == claimed
+    check._protection(rows, claimed == 140)
+    for memcg in (1, 2, 3):
+        call(built, "may_shrink", 0, memcg)
+    assert rows["emin"][1:4].tolist() == emin
+    uncharge_pages(m, 2, 15)
+    assert rows["children_min"][1] == 75 + 60, "b is below its own again"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +172,7 @@ def test_charges_add_up_in_every_tree(tree, steps):
         if not full:
             own[g] += pages
     assert all(rows[g].usage == total(g) <= rows[g].limit for g in range(1, len(rows)))
-    check._protection(rows)
+    check._protection(rows, True)
 
 
 def walk(m, limit=99):

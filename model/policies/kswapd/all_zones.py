@@ -3,7 +3,7 @@
 Priority 12 to 0. Each pass finds the highest unbalanced zone and reclaims all zones up to it, lowest first, each until
 it is above high by the balance gap (1 % of the zone, at most low). A run ends after 32 pages and starts over at
 priority 12 while a zone is still below high; after a pass from priority 9 down that left one so it sleeps
-(`reclaim_throttle`), unless one is below min. Since 3.10 (`in_shares`) a pass asks each zone for as many pages as its
+(`reclaim_throttle`), unless one is below min. Since 3.11 (`in_shares`) a pass asks each zone for as many pages as its
 high watermark, the priority falls when it was not met, and the daemon does not sleep between passes.
 """
 
@@ -26,7 +26,7 @@ from model.state.swap import swap_settings
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
 SCOPE = "zone"
 PARAMS = {
-    "in_shares": (False, "flag", "a zone's target is its high watermark; no waiting between passes (3.10)",
+    "in_shares": (False, "flag", "a zone's target is its high watermark; no waiting between passes (3.11)",
                   "mm/vmscan.c: kswapd_shrink_zone, 3.15"),
 }  # fmt: skip
 KSWAPD_AXIS = 1  # row of this axis in m.params

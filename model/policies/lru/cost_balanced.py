@@ -43,7 +43,7 @@ PARAMS = {
         False,
         "",
         "reclaim folds a group's pending statistics before it looks at them, instead of waiting for the worker",
-        "mem_cgroup_flush_stats in shrink_node, 5.15; rate-limited to when the worker is late since 6.8",
+        "mem_cgroup_flush_stats in shrink_node, 5.15; rate-limited to when the worker is late since 6.12",
     ),
     "io_cost_only": (
         False,

@@ -8,8 +8,8 @@ group over memory.high reclaims; nothing slows its tasks down beyond that.
 from model.jit import hook
 from model.mm.limits import reclaim_high
 from model.mm.memcg_iter import follow, iterator, join
-from model.mm.protection import below_protection
-from model.state.memcg import memcg_settings, memcgs
+from model.mm.protection import below_protection, calculate_protection
+from model.state.memcg import memcg_settings
 from model.state.reclaim import scans
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_iter, mem_cgroup_protected, mm/vmscan.c: shrink_node, 4.19"
@@ -39,17 +39,9 @@ def next_group(m, s, memcg):
 
 @hook
 def may_shrink(m, s, memcg):
-    """A child's protection is at most its share of the parent's, by what the children use of theirs."""
     if memcg_settings(m).protection == 0:
         return 1
-    group, above = memcgs(m)[memcg], memcgs(m)[memcgs(m)[memcg].parent]
-    group.emin, group.elow = group.memory_min, group.memory_low
-    if group.parent != scans(m)[s].memcg and memcg != scans(m)[s].memcg:
-        group.emin, group.elow = min(group.emin, above.emin), min(group.elow, above.elow)
-        if group.emin and group.min_usage:
-            group.emin = min(group.emin, above.emin * group.min_usage // above.children_min)
-        if group.elow and group.low_usage:
-            group.elow = min(group.elow, above.elow * group.low_usage // above.children_low)
+    calculate_protection(m, scans(m)[s].memcg, memcg, False)
     return 0 if below_protection(m, s, memcg) else 1
 
 

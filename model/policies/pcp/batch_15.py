@@ -8,7 +8,5 @@ from model.policies.pcp.batch_63 import sizes
 
 SOURCE = "include/linux/pagevec.h 4.16 to 6.8; mm/page_alloc.c: zone_batchsize, 5.15"
 LRU_BATCH = 15
-CHARGE_BATCH = 64
-STOCKS = 1
 
-__all__ = ["CHARGE_BATCH", "LRU_BATCH", "sizes"]
+__all__ = ["LRU_BATCH", "sizes"]

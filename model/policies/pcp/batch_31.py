@@ -2,8 +2,6 @@
 
 SOURCE = "mm/page_alloc.c: zone_batchsize, setup_pageset; include/linux/pagevec.h, 3.1"
 LRU_BATCH = 14
-CHARGE_BATCH = 32
-STOCKS = 1
 
 
 def sizes(managed: int, low_wmark: int, node_cpus: int) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 SOURCE = "mm/page_alloc.c: zone_batchsize, zone_highsize; include/linux/pagevec.h (31 since 6.9), 6.18"
 LRU_BATCH = 31
-CHARGE_BATCH = 64
-STOCKS = 7  # groups a CPU holds charges for (NR_MEMCG_STOCK, 6.16)
 
 
 def sizes(managed: int, low_wmark: int, node_cpus: int) -> tuple[int, int]:

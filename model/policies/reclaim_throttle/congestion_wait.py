@@ -1,4 +1,4 @@
-"""Between two passes in trouble every reclaimer sleeps a tenth of a second, whether a disk is busy or not (to 2.6.35).
+"""Between two passes in trouble every reclaimer sleeps a tenth of a second, whether a disk is busy or not (to 2.6.36).
 
 Trouble is priority 9 and below, with anything scanned at all. The sleep ends early when a full queue has room again.
 kswapd does without where a zone is below its min watermark (2.6.33). Reclaimers also sleep after each zone while too

@@ -1,4 +1,4 @@
-"""A reclaimer in trouble sleeps only if a queue is full and its zone's dirty pages were found waiting for one (2.6.36).
+"""A reclaimer in trouble sleeps only if a queue is full and its zone's dirty pages were found waiting for one (2.6.37).
 
 A zone is marked when all dirty pages of a batch were refused by full queues, until it is balanced. kswapd still sleeps
 between passes in trouble, unless a zone is below its min watermark. Since 3.2 (`batch`) also after a batch of which too

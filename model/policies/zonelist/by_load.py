@@ -1,8 +1,8 @@
-"""Fallback order of 3.1: nearest node first; a node at a new distance is charged a load that starts at the number of
-nodes and counts down, so that equally distant nodes take turns. Orders zones by node or by zone.
+"""Fallback order to 5.15: nearest node first; a node at a new distance is charged a load that starts at the number of
+nodes and counts down, so that equally distant nodes take turns. Orders zones by node or, to 4.13, by zone.
 """
 
-SOURCE = "mm/page_alloc.c: find_next_best_node, build_zonelists, default_zonelist_order, 3.1"
+SOURCE = "mm/page_alloc.c: find_next_best_node, build_zonelists, default_zonelist_order, 3.1; the load to 5.15"
 ZONE_ORDER = True
 
 
