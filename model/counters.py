@@ -46,7 +46,7 @@ pgrotated | none | pages moved to the inactive tail when their writeback ended
 
 RECLAIM_COUNTERS = _table("""
 pgscan_kswapd | lower | inactive pages scanned by kswapd
-pgscan_direct | lower | inactive pages scanned by reclaiming tasks
+pgscan_direct | lower | inactive pages scanned by reclaiming tasks, also for the limits of groups
 pgscan_proactive | none | inactive pages scanned because user space asked for reclaim
 pgscan_anon | lower | anonymous inactive pages scanned
 pgscan_file | lower | file inactive pages scanned

@@ -26,7 +26,7 @@ AXES = {
 }
 MAX_AXES, MAX_PARAMS = 32, 32  # what the machine record holds: a row an axis, for the parameters of its variant
 CORE = ""  # the axis of hooks that no variant defines
-NO_FRAME = (1 << 31) - 1  # NONE of model/layout.py, which imports numpy
+NO_FRAME = (1 << 31) - 1  # NONE of model/core/record.py, which imports numpy
 
 
 class Spec(NamedTuple):

@@ -1,6 +1,6 @@
 """Shrinking one list by one batch: isolate from the tail, decide page by page, put the rest back (mm/vmscan.c).
 
-`s` numbers a scan control (struct scan_control) in `m.sc`: one a kswapd, one for whoever reclaims directly.
+`s` numbers a scan control (struct scan_control) in the table `scans`: two an actor (model/mm/vmscan.py).
 """
 
 from model.block.disk import write_congested
@@ -279,6 +279,7 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
 @kernel
 def _shrink_batch(m, s):
     sc, reclaimed = scans(m)[s], 0
+    own_lists = lru_settings(m).double_lru  # a list of everybody's pages says nothing about whose they were
     sc.nr_pageout = sc.nr_unmapped = 0
     clear_stat(sc.batch_stat)
     sc.batch_stat.taken = sc.nr_taken
@@ -294,10 +295,8 @@ def _shrink_batch(m, s):
         if _reclaim_one(m, s, sc.batch[i]):
             sc.batch[i] = NONE
             reclaimed += 1
-            group.pgsteal += lru_settings(
-                m
-            ).double_lru  # a list of everybody's pages says nothing about whose they were
-        group.pgscan += lru_settings(m).double_lru
+            group.pgsteal += own_lists
+        group.pgscan += own_lists
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
     m.now += reclaim_settings(m).tlb * (min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped)
     return reclaimed

@@ -22,7 +22,7 @@ FRAME_FLAGS = {
     "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
     "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW,
 }  # fmt: skip
-FRAME_BITS = 31  # of FRAME.state in model/layout.py, without its sign
+FRAME_BITS = 31  # of FRAME.state in model/state/page.py, without its sign
 
 
 def check_flags(flags: dict[str, int]) -> None:

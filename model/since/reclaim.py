@@ -63,6 +63,9 @@ DATED: Dated = (
     ),
     gap("4.7", "4.8", "an allocation that came to nothing already waits for writeback before it tries again; here from "
         "4.9 on"),
+    gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
+        "that as a failure, here it counts at once"),
+    gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),
     gap("2.6.32", "2.6.39", "kswapd and direct reclaim are those of 3.0 and 3.1, the oldest versions that were read"),
     sysctl("swappiness", always(60, "mm/vmscan.c: vm_swappiness")),
     within(

@@ -43,6 +43,8 @@ DATED: Dated = (
         since("3.3", "per-zone", "mm: try to distribute dirty pages fairly across zones, 3.3"),
         since("4.8", "per-node", "mm, page_alloc: consider dirtyable memory in terms of nodes, 4.8"),
     ),
+    gap("4.20", "6.18", "a visit of a file ends at its end, here it goes on at its beginning, as in ext4"),
+    gap("5.15", "6.18", "what fsync writes counts for a device's bandwidth, here only what flushers write"),
     gap("2.6.32", "2.6.39", "flushers and the limits of dirtiers are those of 3.0, the oldest version that was read"),
     sysctl("dirty_ratio", always(20, "vm_dirty_ratio, mm/page-writeback.c")),
     within("dirty_ratio", always((0, 100), SHARE)),

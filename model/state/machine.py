@@ -32,7 +32,7 @@ progress = one(
 )  # fmt: skip
 NODE = row(  # `memcg_*`: groups by generation (sequence number modulo 3) and bin, links in LRUGEN
     first_zone="i8", nr_zones="i8", cpus="i8", latency="i8", channel="i8", line_ps="i8", daemon_cpu="i8",
-    present="i8", reclaiming="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
+    present="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
     reclaim_wait=(WAIT_QUEUE, (3,)), kswapd_wait=WAIT_QUEUE,
     kswapd_failures="i8", kswapd_last="i8", highest_zoneidx="i8", nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),

@@ -16,7 +16,7 @@ SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
     may_swap="i8", may_unmap="i8",
     may_writepage="i8", may_deactivate="i8", force_deactivate="i8", skipped_deactivate="i8",
-    cache_trim="i8", cache_trim_failed="i8", no_cache_trim="i8", file_is_tiny="i8", swappiness="i8",
+    cache_trim="i8", file_is_tiny="i8", swappiness="i8",
     highest_zoneidx="i8", kswapd="i8",
     round_reclaimed="i8", lruvec="i8", nr=("i8", (4,)), targets=("i8", (4,)), anon_cost="i8", file_cost="i8",
     node="i8", zone="i8", nodemask="i8", batch_stat=RECLAIM_STAT, node_stat=RECLAIM_STAT,
@@ -24,12 +24,12 @@ SC = row(
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
-    more="i8", scanned="i8", first_seq="i8",
+    scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
     ignore_references="i8",
-    batch=("i4", (SCAN_BATCH,)), verdict=("i1", (SCAN_BATCH,)),
+    batch=("i4", (SCAN_BATCH,)),
 )  # fmt: skip
 # An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest. `waits`: frame + 1 for
 # whose request there is no room yet.

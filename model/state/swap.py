@@ -13,6 +13,6 @@ swaps = table(130, "swaps", SWAP)
 swapcache = table(131, "swapcache", "i8")
 swapmap = table(132, "swapmap", "i2")
 swap_settings = one(  # `page_cluster`: pages read around, as a power of two; `total_swap`: slots; `swap_path`: ns
-    133, "swap_settings", row(nr_swaps="i8", total_swap="i8", page_cluster="i8", swap_by_vma="i8", swap_path="i8"),
+    133, "swap_settings", row(total_swap="i8", page_cluster="i8", swap_by_vma="i8", swap_path="i8"),
 )  # fmt: skip
 swap_count = counts(134, "swap_count", *SWAP_COUNTERS)

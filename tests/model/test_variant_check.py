@@ -148,6 +148,14 @@ def test_no_built_in_variant_has_a_fault(axis: str, name: str):
     assert faults(axis, str(registry.variant_info(axis, name).path)) == []
 
 
+def test_a_constant_that_has_moved_is_no_silent_one(tmp_path: Path):
+    text = registry.variant_info("pcp", "batch-31").path.read_text(encoding="utf-8")
+    assert faults("pcp", written(tmp_path, text)) == []
+    (fault,) = faults("pcp", written(tmp_path, text + "\nSTOCKS = 3\n"))
+    assert fault.line == text.count("\n") + 2
+    assert "STOCKS is no part of a variant of `pcp`" in fault.message and "since/memcg.py" in fault.fix
+
+
 def test_hooks_that_nobody_defines_are_named(tmp_path: Path):
     text = re.sub(r"from model.policies.*\n", "", GOOD)
     (fault,) = faults("lru", written(tmp_path, text))

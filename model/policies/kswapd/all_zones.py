@@ -169,7 +169,7 @@ def until_32(m, s, nid):
         if reclaimed >= SWAP_CLUSTER_MAX:
             break
         cond_resched(m)
-    m.now += 0 if reclaimed else costs(m).kswapd_wake
+    m.now += 0 if reclaimed else costs(m).kswapd_wake  # passes in vain take time, too
     return False
 
 
@@ -189,7 +189,7 @@ def in_shares(m, s, nid):
         cond_resched(m)
         if may_sleep(m, nid, nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones - 1):
             return
-    m.now += 0 if total else costs(m).kswapd_wake
+    m.now += 0 if total else costs(m).kswapd_wake  # likewise
 
 
 @hook

@@ -104,7 +104,7 @@ def prepare_scan(m, s):
             if changed or inactive_is_low(target_size(m, s, 2 * kind), target_size(m, s, 2 * kind + 1)):
                 sc.may_deactivate |= 1 << kind
     inactive_file = target_size(m, s, 2)
-    trim = (inactive_file >> sc.priority) > 0 and not sc.may_deactivate & 2 and not sc.no_cache_trim
+    trim = (inactive_file >> sc.priority) > 0 and not sc.may_deactivate & 2
     sc.cache_trim = 1 if trim else 0
     sc.file_is_tiny = 0
     if sc.memcg == 0:
