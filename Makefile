@@ -31,7 +31,9 @@ test: $(VENV)/.test
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@mkdir -p $(VENV)/typed/mmrun && ln -sfn $(CURDIR)/benchmarks $(VENV)/typed/benchmarks
+	@ln -sf $(CURDIR)/mmrun/*.py $(VENV)/typed/mmrun/ && ln -sfn $(CURDIR)/model $(CURDIR)/runner $(VENV)/typed/mmrun/
+	cd $(VENV)/typed && MYPYPATH=. ../bin/mypy --config-file $(CURDIR)/pyproject.toml
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -45,7 +47,7 @@ validation: $(VENV)/.test
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find model runner benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find mmrun model runner benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is written last, so an interrupted set-up is taken up again. An environment whose interpreter is gone is rebuilt.
 ifneq ($(wildcard $(VENV)/pyvenv.cfg),)

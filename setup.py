@@ -1,14 +1,17 @@
-"""What the wheel holds: the packages `model` and `runner`, and `configs/` as the data package `mmrun_configs`."""
+"""What is installed: the folders `model/`, `runner/` and `configs/` as parts of the one package `mmrun`."""
 
 from setuptools import find_namespace_packages, setup
 
 NO_CACHES = ["*.__pycache__", "*.__pycache__.*"]
-SHIPPED = "model.library.shipped"  # machine code, where `python -m model.library build` has made it
-CODE = find_namespace_packages(include=["model", "model.*", "runner", "runner.*"], exclude=NO_CACHES)
-CONFIGS = ["mmrun_" + name for name in find_namespace_packages(include=["configs", "configs.*"])]
+FOLDERS = ("model", "runner", "configs")
+PARTS = [
+    name for folder in FOLDERS for name in find_namespace_packages(include=[folder, f"{folder}.*"], exclude=NO_CACHES)
+]
+# What is not Python: experiments, and machine code where `python -m mmrun.model.library build` has made it.
+DATA = [name for name in PARTS if name.split(".")[0] == "configs" or name == "model.library.shipped"]
 
 setup(
-    packages=CODE + CONFIGS,
-    package_dir={"mmrun_configs": "configs"},
-    package_data={name: ["*"] for name in [*CONFIGS, *(name for name in CODE if name == SHIPPED)]},
+    packages=["mmrun", *(f"mmrun.{name}" for name in PARTS)],
+    package_dir={"mmrun": "mmrun", **{f"mmrun.{folder}": folder for folder in FOLDERS}},
+    package_data={f"mmrun.{name}": ["*"] for name in DATA},
 )

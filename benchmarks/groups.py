@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from benchmarks.machine import ERA
 from benchmarks.measure import Row
-from model import api
-from model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task
-from model.units import MS, PAGE, GiB
+from mmrun.model import api
+from mmrun.model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task
+from mmrun.model.units import MS, PAGE, GiB
 
 THINK = 1 * MS  # between two accesses of a task: groups that serve requests, not benchmarks of memory
 LOADS = {"memory suffices": 0.8, "a fifth too little memory": 1.2}  # what the tasks touch, as a multiple of memory

@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.measure import cpu_seconds
-from model.jit import kernel
-from model.units import PAGE
+from mmrun.model.core.jit import kernel
+from mmrun.model.units import PAGE
 
 ACCESSES = 10_000_000
 ROUNDS = 1_000_000

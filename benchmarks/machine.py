@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 from benchmarks.limits import dependent_rounds, random_updates
 from benchmarks.measure import Row, python, run_child, say
-from model import api, engine
-from model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Task
-from model.results import counted
-from model.state.machine import progress
-from model.units import PAGE, GiB, MiB
+from mmrun.model import api, engine
+from mmrun.model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Task
+from mmrun.model.machine.state import progress
+from mmrun.model.results import counted
+from mmrun.model.units import PAGE, GiB, MiB
 
 ERA = "6.18"
 FAULTS = {"loop": (3, 5), "uniform": (1, 2.5)}  # M/s: floor, aim

@@ -7,11 +7,11 @@ from benchmarks.measure import Row, python, run_child
 LEAVES = ("damon", "slab_caches", "writeback_count")  # a field, a field, a counter
 COUNT = """
 import sys
-from model.core.record import DECLARED, row
-from model.library import schedule
-from model.library.frontend import front
-from model.library.main import quiet, roots
-from model.library.store import Store
+from mmrun.model.core.record import DECLARED, row
+from mmrun.model.library import schedule
+from mmrun.model.library.frontend import front
+from mmrun.model.library.main import quiet, roots
+from mmrun.model.library.store import Store
 
 def made(store):
     before = set(store.entries)

@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.measure import Row
-from model.build import Built, build
-from model.core.sleep import resume, sleep_until
-from model.core.stacks import Stacks
-from model.description import Cell, Machine, Node, Region, Stream, Task
-from model.jit import hook, kernel
-from model.registry import resolve
-from model.state.actor import actors, turn
-from model.units import MiB
+from mmrun.model.build import Built, build
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.sleep import resume, sleep_until
+from mmrun.model.core.stacks import Stacks
+from mmrun.model.core.state import actors, turn
+from mmrun.model.description import Cell, Machine, Node, Region, Stream, Task
+from mmrun.model.registry import resolve
+from mmrun.model.units import MiB
 
 ROUNDS = 1_000_000
 

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import Row, child_cpu, python, run_child, say
-from runner.library import config_dir
+from mmrun.runner.config.library import config_dir
 
 TINY = """
 from benchmarks.machine import cell
 from model import api
-from model.units import MiB
+from mmrun.model.units import MiB
 api.simulate(cell(16 * MiB, "loop", 100, MiB))
 """
 COMPILE = """
 from model import api
 api.warm(None)
 """
-MMRUN = [sys.executable, "-m", "runner.cli"]
+MMRUN = [sys.executable, "-m", "mmrun.runner.cli"]
 
 
 def warm_start() -> Row:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.machine import cell
 from benchmarks.measure import Row, cpu_seconds, run_child, say
-from model import api
-from model.units import GiB, MiB
+from mmrun.model import api
+from mmrun.model.units import GiB, MiB
 
 CONFIG = """\
 experiment: overhead
@@ -34,7 +34,7 @@ def accesses_of_a_second() -> int:
 
 def rows(quick: bool) -> Iterator[Row]:
     """One sweep of cells of a second each on all cores, from the command to the tables."""
-    from runner.store import Store
+    from mmrun.runner.store.store import Store
 
     cores = len(os.sched_getaffinity(0))
     count = (10 if quick else 60) * cores
@@ -43,7 +43,7 @@ def rows(quick: bool) -> Iterator[Row]:
         accesses = accesses_of_a_second()
         config.write_text(CONFIG.format(size=SIZE // MiB, accesses=accesses, cells=count), encoding="utf-8")
         say(f"sweeping {count} cells of about a second on {cores} cores")
-        wall = run_child([sys.executable, "-m", "runner.cli", "sweep", str(config), "--out", str(out)]).wall_s
+        wall = run_child([sys.executable, "-m", "mmrun.runner.cli", "sweep", str(config), "--out", str(out)]).wall_s
         how = [record.provenance for record in Store(out).records() if record.status == "ok"]
     if len(how) != count:
         raise RuntimeError(f"{len(how)} of {count} cells succeeded")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from benchmarks.machine import ERA
 from benchmarks.measure import Row
-from model import api
-from model.description import Cell, Disk, Machine, Node, Region, Stream, Task
-from model.units import PAGE, GiB, S
+from mmrun.model import api
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, Stream, Task
+from mmrun.model.units import PAGE, GiB, S
 
 AIM = 10  # ten simulated minutes in one
 

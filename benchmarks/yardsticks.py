@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks import peer
 from benchmarks.limits import random_updates
 from benchmarks.measure import Row, cpu_seconds, say
-from model import yardstick
-from model.description import Stream
-from model.events import ARG_MASK
-from model.units import PAGE
-from model.workloads import open_stream
+from mmrun.model import yardstick
+from mmrun.model.core.events import ARG_MASK
+from mmrun.model.description import Stream
+from mmrun.model.units import PAGE
+from mmrun.model.workloads import open_stream
 
 PAGES = 1_000_000
 GOALS = {"exact-lru": (10, 20), "clock": (20, 40)}  # times libCacheSim's speed: floor, aim

@@ -4,6 +4,6 @@ Importing the package fixes where compiled kernels are cached and which locator 
 must be set before numba is imported anywhere, hence here.
 """
 
-from model import cache
+from mmrun.model.core import cache
 
 cache.configure()

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from model import check as conservation
-from model import registry, results, workloads
-from model.build import Built, build, expand
-from model.cache import ROOT
-from model.description import Cell
-from model.guard import ModelError, told, why_broken
-from model.mm.state import RUNNABLE
-from model.state.actor import turn
-from model.state.lru import LRUVEC
-from model.state.machine import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
-from model.state.machine import progress as progress_of
-from model.state.memcg import PAGE_CGROUP
-from model.state.page import FRAME
-from model.state.slab import OBJECT
-from model.units import PAGE
-from model.yardstick import cell as measure
+from mmrun.model import check as conservation
+from mmrun.model import registry, results, workloads
+from mmrun.model.build import Built, build, expand
+from mmrun.model.core.cache import ROOT
+from mmrun.model.core.codes import RUNNABLE
+from mmrun.model.core.guard import ModelError, told, why_broken
+from mmrun.model.core.state import turn
+from mmrun.model.description import Cell
+from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
+from mmrun.model.machine.state import progress as progress_of
+from mmrun.model.mm.lru.state import LRUVEC
+from mmrun.model.mm.memcg.state import PAGE_CGROUP
+from mmrun.model.mm.page.state import FRAME
+from mmrun.model.mm.slab.state import OBJECT
+from mmrun.model.units import PAGE
+from mmrun.model.yardstick import cell as measure
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses`
     keeps a bit per access (one task only).
     """
-    from model import engine
+    from mmrun.model import engine
 
     cell = registry.resolve(cell)
     streams = {name: workloads.open_stream(task.stream, _rng(cell, name)) for name, task in expand(cell).items()}
@@ -84,7 +84,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
 
 def _run(m: np.record) -> int:
     """Let the engine run; an exception of a kernel becomes a ModelError that says where it was raised."""
-    from model import engine
+    from mmrun.model import engine
 
     try:
         return engine.run(m)
@@ -175,9 +175,9 @@ def warm(cell: Cell | None = None, progress: Callable[[str], None] | None = None
 
     Machine code is kept in files: where it is there already, this takes milliseconds. `progress` is told sentences.
     """
-    from model import warmup
-    from model.jit import INTERPRETED
-    from model.library import main
+    from mmrun.model import warmup
+    from mmrun.model.core.jit import INTERPRETED
+    from mmrun.model.library import main
 
     started = time.perf_counter()
     if not INTERPRETED:
@@ -189,6 +189,6 @@ def warm(cell: Cell | None = None, progress: Callable[[str], None] | None = None
 
 def compiled() -> bool:
     """Whether what is built in has been compiled on this machine, or came compiled."""
-    from model.library import main
+    from mmrun.model.library import main
 
     return main.ready()

@@ -4,53 +4,49 @@ from collections.abc import Mapping
 from hashlib import sha256
 from types import ModuleType
 
-from model import engine, numa, registry
-from model.core import sleep
-from model.description import Cell, Task, Variant
-from model.eras import era
-from model.hooks import HOOKS
-from model.jit import Hook, bind
-from model.layout import Memory
-from model.machine import SECTION_SHIFT, Built, Servers
-from model.mm import (
-    fault,
-    kswapd,
-    limits,
-    page_alloc,
-    page_io,
-    rmap,
-    shrink_list,
-    slab_lookup,
-    soft_limit,
-    two_lists,
-    writeback,
-)
-from model.mm.buddy import PAGEBLOCK_ORDER
-from model.mm.extents import EXTENT_PAGES
-from model.mm.memcg_lru import online_all
-from model.mm.page_wait import PAGE_WAIT_TABLE_SIZE
-from model.mm.state import ONE_TOUCH, TWO_TOUCH
-from model.place_actors import place_actors
-from model.place_cgroups import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
-from model.place_devices import place_devices, place_wbs
-from model.place_nodes import place_lruvecs, place_nodes
-from model.place_slab import place_slab, slab_rows, space_table
-from model.place_tasks import File, expand, file_table, place_tasks, region_pages
-from model.place_writeback import place_writeback, wb_count
-from model.state.block import MAX_IO
-from model.state.fault import fault_settings
-from model.state.generations import BLOOM_BYTES, generation_settings
-from model.state.idle import damon, idle_costs, idle_settings, watch
-from model.state.lru import lru_settings
-from model.state.machine import CHUNK, MANY_TASKS, SMALL_CHUNK, costs, geometry, progress, run_settings
-from model.state.memcg import PRIORITIES, memcg_settings, memcg_state
-from model.state.page import alloc_settings
-from model.state.reclaim import reclaim_settings
-from model.state.slab import slab_settings
-from model.state.swap import swap_settings
-from model.state.writeback import writeback_settings
-from model.units import PAGE, S
+from mmrun.model import engine, registry
+from mmrun.model.block.place import place_devices, place_wbs
+from mmrun.model.block.state import MAX_IO
+from mmrun.model.core import sleep
+from mmrun.model.core.hooks import HOOKS
+from mmrun.model.core.jit import Hook, bind
+from mmrun.model.core.memory import Memory
+from mmrun.model.description import Cell, Task, Variant
+from mmrun.model.eras import era
+from mmrun.model.machine import numa
+from mmrun.model.machine.actors import place_actors
+from mmrun.model.machine.built import SECTION_SHIFT, Built, Servers
+from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, costs, geometry, progress, run_settings
+from mmrun.model.mechanisms import parts
+from mmrun.model.mm.alloc import page_alloc
+from mmrun.model.mm.fault import fault
+from mmrun.model.mm.generations.state import BLOOM_BYTES, generation_settings
+from mmrun.model.mm.idle.state import damon, idle_costs, idle_settings, watch
+from mmrun.model.mm.limits import limits, soft_limit
+from mmrun.model.mm.lru import rmap, two_lists
+from mmrun.model.mm.lru.state import ONE_TOUCH, TWO_TOUCH, lru_settings
+from mmrun.model.mm.memcg.memcg_lru import online_all
+from mmrun.model.mm.memcg.place import double_lru, group_names, has_soft_limit, memcg_lru, memcg_rows, place_cgroups
+from mmrun.model.mm.memcg.state import PRIORITIES, memcg_settings, memcg_state
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
+from mmrun.model.mm.page.place import place_lruvecs, place_nodes
+from mmrun.model.mm.page.state import alloc_settings
+from mmrun.model.mm.reclaim import kswapd, shrink_list
+from mmrun.model.mm.reclaim.state import reclaim_settings
+from mmrun.model.mm.slab import slab_lookup
+from mmrun.model.mm.slab.place import place_slab, slab_rows, space_table
+from mmrun.model.mm.slab.state import slab_settings
+from mmrun.model.mm.swap.state import swap_settings
+from mmrun.model.mm.task.place import File, expand, file_table, place_tasks, region_pages
+from mmrun.model.mm.task.state import fault_settings
+from mmrun.model.mm.writeback import page_io, writeback
+from mmrun.model.mm.writeback.extents import EXTENT_PAGES
+from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE
+from mmrun.model.mm.writeback.place import place_writeback, wb_count
+from mmrun.model.mm.writeback.state import writeback_settings
+from mmrun.model.units import PAGE, S
 
+parts("state")  # declares every table
 __all__ = ["CORE_HOOKS", "DEFAULT_HOOKS", "Built", "build", "expand", "region_pages"]
 
 OTHER_SERVERS = 1024  # channels, device queues, links; lru locks come on top

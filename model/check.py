@@ -5,16 +5,18 @@ Plain numpy over whole tables, so it shares no code with the kernels it checks.
 
 import numpy as np
 
-from model import check_slab, check_writeback
-from model.build import Built
-from model.core.record import NONE
-from model.mm import state
-from model.state.generations import MAX_GENS
-from model.state.lru import lru_settings
-from model.state.machine import MEMCG_BINS, MEMCG_GENS, cpus, geometry, nodes
-from model.state.memcg import memcg_settings
-from model.state.page import MAX_ORDER, MIGRATETYPES, pcps, zones
-from model.state.swap import swaps
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.state import MEMCG_BINS, MEMCG_GENS, cpus, geometry, nodes
+from mmrun.model.mm.generations.state import MAX_GENS
+from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, pcps, zones
+from mmrun.model.mm.slab import check as check_slab
+from mmrun.model.mm.swap.state import swaps
+from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.writeback import check as check_writeback
 
 USER = state.LRU | state.BATCHED | state.ISOLATED  # where a page of a task or file is
 
@@ -255,8 +257,8 @@ def _kinds(built: Built) -> None:
 
 def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
-    present = (words & state.PTE_PRESENT) != 0
-    pfns = (words[present] >> state.PTE_SHIFT) & state.PTE_FRAME
+    present = (words & PTE_PRESENT) != 0
+    pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
     counted = np.bincount(pfns, minlength=len(frames))
     _require(
         (counted == frames["mapcount"]).all(),
@@ -267,7 +269,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[~present & (words != 0)] >> state.PTE_SHIFT) - 1
+    slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
     _require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     _require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0

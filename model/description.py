@@ -1,17 +1,17 @@
-"""What one cell is: a machine, a kernel, its settings, the tasks that run on it. Plain data, units in `model.units`.
+"""What one cell is: a machine, a kernel, its settings, the tasks that run on it. Plain data, units as in `units`.
 
 These dataclasses are the only definition of the configuration's vocabulary: the runner reads YAML into them and derives
-the JSON Schema from them, `model.build` turns a `Cell` into a machine record. The string literal under a field is its
-documentation (`mmrun explain`, `mmrun schema`).
+the JSON Schema from them, `mmrun.model.build` turns a `Cell` into a machine record. The string literal under a field is
+its documentation (`mmrun explain`, `mmrun schema`).
 """
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.storage import Disk as Disk
-from model.storage import Link as Link
-from model.storage import SwapTarget as SwapTarget
-from model.units import GB_S, Bytes, BytesPerSecond, KiB, Nanoseconds, S
+from mmrun.model.block.settings import Disk as Disk
+from mmrun.model.block.settings import Link as Link
+from mmrun.model.block.settings import SwapTarget as SwapTarget
+from mmrun.model.units import GB_S, Bytes, BytesPerSecond, KiB, Nanoseconds, S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,7 @@ class Variant:
     """The chosen variant of one policy axis and the parameters it overrides."""
 
     variant: str
-    """Name of the variant: a file in model/policies/<axis>/, or what an outside file is called here."""
+    """Name of the variant: a file in a mechanism's variants/<axis>/, or what an outside file is called here."""
     file: str | None = None
     """Path of an outside Python file that defines the variant; None: a built-in one."""
     params: dict[str, int | float | str | bool] = field(default_factory=dict)

@@ -6,29 +6,31 @@ anywhere. The loop returns to Python when a stream buffer is empty, a sample is 
 that has come for long: only there can a run be interrupted.
 """
 
-from model.actors import NEVER, earliest, schedule
-from model.block.completions import next_completion
-from model.block.server import serve
-from model.core.accounting import FAULT, begins, count_sleepers, ends
-from model.core.actor import actor
-from model.core.record import NONE
-from model.core.sleep import resume, sleep_until, sleeps
-from model.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from model.jit import caller, kernel
-from model.mm.ahead import look_ahead_of
-from model.mm.balance_dirty import after_access, leave_to_others
-from model.mm.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
-from model.mm.exit import exit_mm
-from model.mm.filemap import file_at
-from model.mm.fsync import fsync
-from model.mm.lists import panic
-from model.mm.memcontrol import fold_periodically, read_stat
-from model.mm.oom import die, send_sigkill
-from model.mm.state import (
-    DONE,
-    KILLED,
-    NEED_EVENTS,
-    OUT_OF_MEMORY,
+from mmrun.model.block.completions import next_completion
+from mmrun.model.core.accounting import FAULT, begins, count_sleepers, ends
+from mmrun.model.core.actor import actor
+from mmrun.model.core.actors import NEVER, earliest, schedule
+from mmrun.model.core.codes import DONE, KILLED, NEED_EVENTS, OUT_OF_MEMORY, RUNNABLE, STUCK
+from mmrun.model.core.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
+from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.core.server import serve
+from mmrun.model.core.sleep import resume, sleep_until, sleeps
+from mmrun.model.core.state import actors, turn
+from mmrun.model.machine.state import geometry, nodes, progress, run_settings, section, task_count
+from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
+from mmrun.model.mm.fault.filemap import file_at
+from mmrun.model.mm.idle.state import last_touch, watch
+from mmrun.model.mm.idle.truth import note_access, stamp
+from mmrun.model.mm.limits.exit import exit_mm
+from mmrun.model.mm.limits.oom import die, send_sigkill
+from mmrun.model.mm.lru.ahead import look_ahead_of
+from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
+from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.slab.state import slab_state
+from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
+from mmrun.model.mm.task.state import (
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
@@ -36,16 +38,14 @@ from model.mm.state import (
     PTE_YOUNG,
     REGION_READ,
     REGION_SLAB,
-    RUNNABLE,
-    STUCK,
+    files,
+    pte,
+    regions,
+    stream,
+    tasks,
+    tlb,
 )
-from model.mm.truth import note_access, stamp
-from model.state.actor import actors, turn
-from model.state.fault import files, pte, regions, stream, tasks, tlb
-from model.state.idle import last_touch, watch
-from model.state.machine import geometry, nodes, progress, run_settings, section, task_count
-from model.state.memcg import memcgs
-from model.state.slab import slab_state
+from mmrun.model.mm.writeback.fsync import fsync
 
 access = caller("access")
 idle_step = caller("idle_step")

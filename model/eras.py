@@ -10,10 +10,10 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from model.core.timeline import ABSENT, LAST, VERSIONS, Gap, Line, before, refusal
-from model.since import block, fault, generations, idle, lru, memcg, page, reclaim, slab, swap, writeback
+from mmrun.model.core.timeline import ABSENT, LAST, VERSIONS, Gap, Line, before, refusal
+from mmrun.model.mechanisms import parts
 
-MECHANISMS = (page, lru, generations, reclaim, swap, fault, memcg, slab, idle, block, writeback)
+MECHANISMS = parts("since")
 LINES: tuple[Line, ...] = tuple(line for each in MECHANISMS for line in each.DATED if isinstance(line, Line))
 GAPS: tuple[Gap, ...] = tuple(each for mechanism in MECHANISMS for each in mechanism.DATED if isinstance(each, Gap))
 OPTIONS: Mapping[str, Line] = MappingProxyType({line.name: line for line in LINES if line.kind == "option"})

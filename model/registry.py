@@ -1,8 +1,8 @@
 """Which policy axes and variants exist, and what a cell's choice of them resolves to.
 
 A variant is a Python file: its docstring says what it is, `SOURCE` where it comes from, `PARAMS` its parameters and
-`RELATIONS` what must hold between them (`model.variant_file`). The registry reads these without importing the file, so
-that checking a configuration compiles nothing. `load` imports the file to bind its hooks.
+`RELATIONS` what must hold between them (`mmrun.model.sources.variant_file`). The registry reads these without importing
+the file, so that checking a configuration compiles nothing. `load` imports the file to bind its hooks.
 """
 
 import difflib
@@ -15,13 +15,12 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from model.description import Cell, Sysctl, Variant
-from model.eras import READ, Era, era
-from model.hooks import AXES
-from model.param_rules import Param, Relation, refusals
-from model.variant_file import declared
-
-POLICIES = Path(__file__).parent / "policies"
+from mmrun.model.core.hooks import AXES
+from mmrun.model.description import Cell, Sysctl, Variant
+from mmrun.model.eras import READ, Era, era
+from mmrun.model.mechanisms import module_of, variant_files
+from mmrun.model.sources.param_rules import Param, Relation, refusals
+from mmrun.model.sources.variant_file import declared
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def axes() -> dict[str, str]:
 
 
 def eras() -> dict[str, Era]:
-    """The versions whose sources were read, by name; `model.eras.era` gives any other."""
+    """The versions whose sources were read, by name; `mmrun.model.eras.era` gives any other."""
     return {name: era(name) for name in READ}
 
 
@@ -58,8 +57,7 @@ def variants(axis: str) -> dict[str, VariantInfo]:
     """The built-in variants of `axis` by name; ValueError for an unknown axis."""
     if axis not in AXES:
         raise ValueError(_unknown("policy axis", axis, AXES))
-    files = sorted((POLICIES / axis).glob("*.py"))
-    return {_name(file): variant_info(axis, _name(file)) for file in files if file.stem != "__init__"}
+    return {name: variant_info(axis, name) for name in variant_files(axis)}
 
 
 def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
@@ -78,9 +76,9 @@ def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
 def _built_in(axis: str, name: str) -> VariantInfo:
     if axis not in AXES:
         raise ValueError(_unknown("policy axis", axis, AXES))
-    path = POLICIES / axis / f"{name.replace('-', '_').replace('.', '_')}.py"
-    if not path.is_file():
-        known = [_name(known) for known in (POLICIES / axis).glob("*.py") if known.stem != "__init__"]
+    known = variant_files(axis)
+    path = known.get(name.replace("_", "-").replace(".", "-"))
+    if path is None:
         raise ValueError(_unknown(f"variant of axis {axis!r}", name, known))
     return _read(axis, name, path, path.stat().st_mtime_ns)
 
@@ -101,7 +99,7 @@ def load(axis: str, variant: Variant) -> ModuleType:
     """Import the variant's file; this compiles nothing yet."""
     info = variant_info(axis, variant.variant, variant.file)
     if variant.file is None:
-        return importlib.import_module(f"model.policies.{axis}.{info.path.stem}")
+        return importlib.import_module(module_of(info.path))
     place = hashlib.sha256(str(info.path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}_{place}", info.path)
     assert spec is not None and spec.loader is not None
@@ -110,7 +108,7 @@ def load(axis: str, variant: Variant) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        from model.guard import ModelError, told
+        from mmrun.model.core.guard import ModelError, told
 
         raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
     return module
@@ -179,10 +177,6 @@ def _fill(axis: str, variant: Variant) -> Variant:
     return replace(
         variant, params={name: variant.params.get(name, param.default) for name, param in info.params.items()}
     )
-
-
-def _name(file: Path) -> str:
-    return file.stem.replace("_", "-")
 
 
 def _unknown(what: str, name: str, known) -> str:

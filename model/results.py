@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from model import registry
-from model.build import Built
-from model.core.record import DECLARED
-from model.counters import (
+from mmrun.model import registry
+from mmrun.model.block.state import DISK_GENERIC, disks
+from mmrun.model.build import Built
+from mmrun.model.core.codes import RUNNABLE
+from mmrun.model.core.record import DECLARED
+from mmrun.model.counters import (
     CGROUP_COUNTERS,
     DISK_COUNTERS,
     NODE_COUNTERS,
@@ -16,20 +18,18 @@ from model.counters import (
     VM_COUNTERS,
     WB_COUNTERS,
 )
-from model.idle_stats import BOUNDS, CLASSES, idle_name
-from model.latency import call_latencies
-from model.mm.state import DISK_GENERIC, RUNNABLE
-from model.place_cgroups import copies
-from model.place_slab import ordered
-from model.place_tasks import task_rows
-from model.state.block import disks
-from model.state.machine import geometry, node_count, progress, run_settings
-from model.state.machine import nodes as nodes_of
-from model.state.page import pcps
-from model.state.page import zones as zones_of
-from model.state.swap import swaps
-from model.state.writeback import bdis
-from model.units import PAGE
+from mmrun.model.machine.state import geometry, node_count, progress, run_settings
+from mmrun.model.machine.state import nodes as nodes_of
+from mmrun.model.mm.idle.idle_stats import BOUNDS, CLASSES, idle_name
+from mmrun.model.mm.memcg.place import copies
+from mmrun.model.mm.page.state import pcps
+from mmrun.model.mm.page.state import zones as zones_of
+from mmrun.model.mm.slab.place import ordered
+from mmrun.model.mm.swap.state import swaps
+from mmrun.model.mm.task.latency import call_latencies
+from mmrun.model.mm.task.place import task_rows
+from mmrun.model.mm.writeback.state import bdis
+from mmrun.model.units import PAGE
 
 SAMPLED = (
     "nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_free_pages", "nr_swap_used",

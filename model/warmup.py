@@ -6,9 +6,9 @@ To run them compiles what they need.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Sysctl, Task
-from model.eras import covering
-from model.units import PAGE, MiB
+from mmrun.model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Sysctl, Task
+from mmrun.model.eras import covering
+from mmrun.model.units import PAGE, MiB
 
 
 def cells() -> Iterator[tuple[str, Cell]]:

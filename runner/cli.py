@@ -1,4 +1,4 @@
-"""The `mmrun` command. Each command is a module of `runner.commands`, imported when it is used.
+"""The `mmrun` command. Each command is a module of `mmrun.runner.commands`, imported when it is used.
 
 Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 some cells failed or a claim is not met, 2 bad configuration or
 usage, 3 the environment, 130 interrupted.
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from runner.problems import ConfigErrors, EnvironmentProblem
+from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
 
 COMMANDS = ("sweep", "run", "plan", "check", "status", "report", "trace", "explain", "schema", "doctor")
 OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -66,7 +66,7 @@ class CommandTable(TyperGroup):
         """The command, imported now; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"runner.commands.{cmd_name}")
+        module = importlib.import_module(f"mmrun.runner.commands.{cmd_name}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(**PLAIN)

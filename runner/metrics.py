@@ -1,7 +1,7 @@
 """Every number a report can print, declared once: unit, direction, digits, name in print, formula if it is derived.
 
-Counters come from `model.counters`; a name with a prefix (`node0.numa_hit`, `task.db.elapsed_ns`) is the same metric of
-one node, task or cgroup; a name that is declared nowhere takes its unit from its suffix.
+Counters come from `mmrun.model.counters`; a name with a prefix (`node0.numa_hit`, `task.db.elapsed_ns`) is the same
+metric of one node, task or cgroup; a name that is declared nowhere takes its unit from its suffix.
 """
 
 import ast
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
-from model.counters import (
+from mmrun.model.counters import (
     COUNTERS,
     DISK_COUNTERS,
     GAUGES,
@@ -24,7 +24,7 @@ from model.counters import (
     WB_COUNTERS,
     Counter,
 )
-from model.idle_stats import idle_fields
+from mmrun.model.mm.idle.idle_stats import idle_fields
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from mmrun.model.mechanisms import PACKAGES as MECHANISMS
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("model", "runner", "benchmarks", "tests")
+PACKAGES = ("mmrun", "model", "runner", "benchmarks", "tests")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-PRODUCT = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("model", "runner")]
+PRODUCT = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("mmrun", "model", "runner")]
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 70
 
-NOT_IN_MODEL = {"runner", "benchmarks", "tests", "ray", "pydantic", "matplotlib", "pyarrow", "typer", "rich", "yaml"}
+NOT_IN_MODEL = {"benchmarks", "tests", "ray", "pydantic", "matplotlib", "pyarrow", "typer", "rich", "yaml"}
 HEAVY = {"ray", "numba", "scipy", "pyarrow", "matplotlib", "numpy"}
 TEXT = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".cff", ".cfg", ""}
 FORBIDDEN = {
@@ -32,6 +34,7 @@ def short(path: Path) -> str:
 
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = ("mmrun", *parts) if parts[0] in ("model", "runner") else parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -102,7 +105,7 @@ def test_the_model_knows_nothing_of_the_runner():
         for path in PRODUCT
         if path.relative_to(ROOT).parts[0] == "model"
         for name in everything_named(path)
-        if name.split(".")[0] in NOT_IN_MODEL
+        if name.split(".")[0] in NOT_IN_MODEL or name.startswith("mmrun.runner")
     ]
     assert not crossings
 
@@ -118,26 +121,70 @@ def test_the_product_needs_neither_tests_nor_benchmarks():
 
 
 def test_the_command_line_loads_nothing_heavy():
-    commands = [name for name in MODULES if name.startswith("runner.commands")]
-    quick = ["model.description", "model.units", "model.registry", "model.cache"]
+    commands = [name for name in MODULES if name.startswith("mmrun.runner.commands")]
+    quick = ["mmrun.model.description", "mmrun.model.units", "mmrun.model.registry", "mmrun.model.core.cache"]
     heavy = [
         f"{module} imports {name} at module level"
-        for module in sorted(reachable(["runner.cli", *commands, *quick]))
+        for module in sorted(reachable(["mmrun.runner.cli", *commands, *quick]))
         for name in named(at_import(tree(MODULES[module]).body))
         if name.split(".")[0] in HEAVY
     ]
     assert not heavy
 
 
-def test_only_the_registry_imports_policies():
+def test_nobody_imports_variants_but_other_variants():
     crossings = [
         f"{short(path)} imports {name}"
         for path in PRODUCT
-        if path.relative_to(ROOT).parts[:2] != ("model", "policies") and short(path) != "model/registry.py"
+        if "variants" not in path.parts and path.relative_to(ROOT).parts[0] != "mmrun"
         for name in everything_named(path)
-        if name.startswith("model.policies")
+        if ".variants." in name
     ]
     assert not crossings
+
+
+def package_of(module: str) -> str:
+    """The mechanism that a module is part of, empty for those above them all."""
+    inside = module.removeprefix("mmrun.model.")
+    return next((each for each in MECHANISMS if inside == each or inside.startswith(each + ".")), "")
+
+
+def is_kernel_code(module: str) -> bool:
+    """Not what only declares (tables, dates, settings) nor what runs while a machine is built, checked, told of."""
+    last = module.rpartition(".")[2]
+    return last not in ("state", "since", "settings", "place", "check", "report") and ".variants." not in module
+
+
+def test_kernels_call_only_downwards():
+    """In the order of the list of mechanisms; what stands higher is reached through hooks."""
+    rank = {name: place for place, name in enumerate(MECHANISMS)}
+    upwards = [
+        f"{module} of {own} imports {other}"
+        for module in MODULES
+        if module.startswith("mmrun.model.") and (own := package_of(module)) and is_kernel_code(module)
+        for other in names_directly(module)
+        if is_kernel_code(other) and (theirs := package_of(other)) and rank[theirs] > rank[own]
+    ]
+    assert not upwards
+
+
+def test_tables_are_declared_with_nothing_but_the_ground_floor():
+    """Everybody reads them, so they may come first: a `state.py` imports no other mechanism's code."""
+    allowed = ("mmrun.model.core.", "mmrun.model.counters", "mmrun.model.machine.state")
+    found = [
+        f"{short(path)} imports {name}"
+        for path in PRODUCT
+        if path.name == "state.py"
+        for name in everything_named(path)
+        if not name.startswith(allowed)
+    ]
+    assert not found
+
+
+def test_every_mechanism_says_what_it_is():
+    for name in MECHANISMS:
+        text = ast.get_docstring(tree(MODULES[f"mmrun.model.{name}"])) or ""
+        assert len(text) > 60, name
 
 
 def test_imports_are_absolute():
@@ -232,12 +279,14 @@ except E:
 """
     assert set(named(at_import(ast.parse(code).body))) == {"numpy", "numba", "x.y"}
     assert set(named(ast.walk(ast.parse(code)))) == {"numpy", "ray", "scipy.stats", "numba", "x.y"}
-    assert "model.cache" in loads("model.cache_locator") and "model" in reachable(["model.units"])
+    assert "mmrun.model.core.cache" in loads("mmrun.model.core.cache_locator") and "mmrun.model" in reachable(
+        ["mmrun.model.units"]
+    )
     assert ROOT / "pyproject.toml" in texts() and len(SOURCES) > 10
 
 
 def test_dates_are_read_without_anything_else():
     """What changed with the versions of Linux is a list of lines; `mmrun check` reads it."""
-    found = {name.rpartition(".")[0] for path in SOURCES if short(path).startswith("model/since/")
+    found = {name.rpartition(".")[0] for path in SOURCES if path.name == "since.py"
              for name in everything_named(path)}  # fmt: skip
-    assert found == {"model.core.timeline"}
+    assert found == {"mmrun.model.core.timeline"}

@@ -4,8 +4,8 @@ Whoever takes a queue's last request, and whoever is woken after waiting for one
 second, up to half as many again as the queue has. So the writes of several tasks alternate by many requests.
 """
 
-from model.jit import kernel
-from model.state.block import batches, disks
+from mmrun.model.block.state import batches, disks
+from mmrun.model.core.jit import kernel
 
 REQUESTS, BATCH_NS = 32, 20_000_000  # BLK_BATCH_REQ, BLK_BATCH_TIME (HZ/50)
 

@@ -3,11 +3,11 @@
 A negative entry is a disk of which nothing but its number is known: it is free for its next request then.
 """
 
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.lists import panic
-from model.mm.state import BAD_IO
-from model.state.block import block_state, io_heap
+from mmrun.model.block.state import block_state, io_heap
+from mmrun.model.core.codes import BAD_IO
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
 
 
 @kernel

@@ -1,12 +1,11 @@
 """Devices that serve one request after the other: service time by kind, and what may go wrong."""
 
-from model.block.elevator import PASSED_OVER
-from model.block.hdd import positioning_ns, serve_hdd
-from model.block.usb import serve_usb
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.state import DISK_HDD
-from model.state.block import disks, requests
+from mmrun.model.block.elevator import PASSED_OVER
+from mmrun.model.block.hdd import positioning_ns, serve_hdd
+from mmrun.model.block.state import DISK_HDD, disks, requests
+from mmrun.model.block.usb import serve_usb
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
 
 
 @kernel

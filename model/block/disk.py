@@ -2,21 +2,20 @@
 
 The generic kind has `parallel` servers of fixed service time and one shared interface rate, so the end of a request is
 known when it is made. Little's law holds within a few percent for flash drives under this model (16 in flight / 93.9 us
-= 170k requests/s). Others have a queue (`model.block.queue`), a stripe has members with queues of their own.
+= 170k requests/s). Others have a queue (`mmrun.model.block.queue`), a stripe has members with queues of their own.
 """
 
-from model.block.batching import may_take
-from model.block.completions import announce, pop_completed
-from model.block.device import fails
-from model.block.nfs import send_write
-from model.block.queue import end_request, free_for_next, queue_write, serve_now, take_request
-from model.block.request import new_request
-from model.block.server import earliest, serve
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE
-from model.state.block import disks, requests
-from model.state.machine import links
+from mmrun.model.block.batching import may_take
+from mmrun.model.block.completions import announce, pop_completed
+from mmrun.model.block.device import fails
+from mmrun.model.block.nfs import send_write
+from mmrun.model.block.queue import end_request, free_for_next, queue_write, serve_now, take_request
+from mmrun.model.block.request import new_request
+from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE, disks, requests
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.server import earliest, serve
+from mmrun.model.machine.state import links
 
 
 @kernel

@@ -5,10 +5,10 @@ request instead once that has waited for five seconds. `noop`: first come, first
 disk's list `queue`, those the drive has got already the list `drive_head`. Source: block/deadline-iosched.c, 3.1.
 """
 
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.links import unlink_row
-from model.state.block import disks, requests
+from mmrun.model.block.state import disks, requests
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.links import unlink_row
+from mmrun.model.core.record import NONE
 
 FIFO_BATCH, WRITES_STARVED = 16, 2
 WRITE_EXPIRE_NS = 5_000_000_000

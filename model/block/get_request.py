@@ -2,11 +2,11 @@
 
 `slot` is the actor that may have a batch to take, or NONE; see `full_queue`."""
 
-from model.block.disk import full_queue
-from model.block.wait import wait_for_request
-from model.core.accounting import begins, ends
-from model.core.record import NONE
-from model.jit import kernel
+from mmrun.model.block.disk import full_queue
+from mmrun.model.block.wait import wait_for_request
+from mmrun.model.core.accounting import begins, ends
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
 
 
 @kernel

@@ -7,8 +7,8 @@ ended costs its transfer alone: the drive's buffer bridges the gap between them.
 
 import math
 
-from model.jit import kernel
-from model.state.block import disks
+from mmrun.model.block.state import disks
+from mmrun.model.core.jit import kernel
 
 MILLION = 1_000_000
 

@@ -1,18 +1,18 @@
 """A mount from a file server: WRITE calls over a link, answered before anything is on the server's disk.
 
-What was written that way has to be committed (`model.mm.nfs`). A client's mount is congested while more pages than
-nfs_congestion_kb are on their way, until fewer than three quarters are; flushers wait for that. Source: fs/nfs/write.c,
-3.1 and 6.18.
+What was written that way has to be committed (`mmrun.model.mm.writeback.nfs`). A client's mount is congested while more
+pages than nfs_congestion_kb are on their way, until fewer than three quarters are; flushers wait for that. Source:
+fs/nfs/write.c, 3.1 and 6.18.
 """
 
-from model.block.completions import announce
-from model.block.server import serve
-from model.block.wait import wake_for_request
-from model.jit import kernel
-from model.mm.wait_queue import clear_bdi_congested
-from model.state.block import disks, requests
-from model.state.fault import files
-from model.state.machine import links
+from mmrun.model.block.completions import announce
+from mmrun.model.block.congestion import clear_bdi_congested
+from mmrun.model.block.state import disks, requests
+from mmrun.model.block.wait import wake_for_request
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.server import serve
+from mmrun.model.machine.state import links
+from mmrun.model.mm.task.state import files
 
 WSIZE_PAGES = 256  # a WRITE call carries at most 1 MiB
 

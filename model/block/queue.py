@@ -5,17 +5,16 @@ synchronous: they are served right after that, and after 32 of them (two batches
 goes first. Source: block/blk-core.c, block/elevator.c, block/deadline-iosched.c, 3.1.
 """
 
-from model.block.completions import announce
-from model.block.device import fails, pick, serve_next
-from model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
-from model.block.request import free_request
-from model.block.wait import wake_for_request
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.links import link_after, link_head, unlink_row
-from model.mm.state import IO_URGENT
-from model.mm.wait_queue import clear_bdi_congested
-from model.state.block import disks, requests
+from mmrun.model.block.completions import announce
+from mmrun.model.block.congestion import clear_bdi_congested
+from mmrun.model.block.device import fails, pick, serve_next
+from mmrun.model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
+from mmrun.model.block.request import free_request
+from mmrun.model.block.state import IO_URGENT, disks, requests
+from mmrun.model.block.wait import wake_for_request
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.links import link_after, link_head, unlink_row
+from mmrun.model.core.record import NONE
 
 
 @kernel

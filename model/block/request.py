@@ -5,11 +5,11 @@ writeback cannot leave the page cache or the swap cache, so at completion they a
 on the disk but not in the file (a stripe, fragments), the rows of one request form a chain through `chain`.
 """
 
-from model.core.record import NONE
-from model.jit import kernel
-from model.mm.lists import panic
-from model.mm.state import BAD_IO
-from model.state.block import block_state, requests
+from mmrun.model.block.state import block_state, requests
+from mmrun.model.core.codes import BAD_IO
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
 
 
 @kernel

@@ -5,8 +5,8 @@ another block and closes the one that was idle longest: what that one has behind
 what the new one has before the write (read-modify-write).
 """
 
-from model.jit import kernel
-from model.state.block import disks
+from mmrun.model.block.state import disks
+from mmrun.model.core.jit import kernel
 
 
 @kernel

@@ -1,10 +1,10 @@
 """Actors that sleep until a disk's queue has room or until pages of a file are written."""
 
-from model.block.batching import begin_batch
-from model.core.sleep import ALL, FOREVER, wait, wake
-from model.jit import kernel
-from model.state.block import disks
-from model.state.fault import files
+from mmrun.model.block.batching import begin_batch
+from mmrun.model.block.state import disks
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
+from mmrun.model.mm.task.state import files
 
 
 @kernel

@@ -4,12 +4,12 @@ Time is counted whenever what an actor does changes: it is resumed, falls asleep
 are right at any moment, but for who sleeps just then: `count_sleepers` brings theirs up to date.
 """
 
-from model.core.actor import PER
-from model.jit import kernel
-from model.state.actor import actors, turn
-from model.state.idle import idle_count
-from model.state.machine import geometry, node_count, task_count
-from model.state.reclaim import pageout_count
+from mmrun.model.core.actor import PER
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.state import actors, turn
+from mmrun.model.machine.state import geometry, node_count, task_count
+from mmrun.model.mm.idle.state import idle_count
+from mmrun.model.mm.reclaim.state import pageout_count
 
 TASK, KSWAPD, SCANNER, CONTROLLER = (PER.index(per) for per in ("task", "node", "scanner", "controller"))
 # What an actor may be doing (ACTOR.doing): a task handles a fault, and stalls, for several reasons at once maybe.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from model.jit import Hook, hook
+from mmrun.model.core.jit import Hook, hook
 
 PER = ("task", "node", "wb", "scanner", "controller")  # of two actors that want to run at once, the earlier kind does
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from model.hooks import MAX_AXES, MAX_PARAMS, SLOTS
+from mmrun.model.core.hooks import MAX_AXES, MAX_PARAMS, SLOTS
 
 NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
 ADDRESSES = 256  # of tables and records
@@ -34,7 +34,7 @@ LIST = row(head="i4", tail="i4", n="i8")  # a doubly linked list through `next` 
 WAIT_QUEUE = row(first="i4", last="i4")  # actors + 1 that wait for something, 0: nobody (model/core/sleep.py)
 # What every kernel takes. `now`: simulated time (ns); `broken`, `broken_arg`: the invariant that is, and where;
 # `raised`: the exception of a hook; `rows`, `columns`: extents of what lies at an address; `hooks`: addresses of
-# functions (model/hooks.py); `params`: of each axis' variant.
+# functions (model/core/hooks.py); `params`: of each axis' variant.
 MACHINE = row(
     now="i8", broken="i8", broken_arg="i8", raised="i8", address=("i8", (ADDRESSES,)), rows=("i8", (ADDRESSES,)),
     columns=("i8", (ADDRESSES,)), hooks=("i8", (SLOTS,)), params=("i8", (MAX_AXES, MAX_PARAMS)),
@@ -80,7 +80,7 @@ class Accessor:
     @property
     def _numba_type_(self) -> Any:
         """What kernels see."""
-        from model.library import intrinsics
+        from mmrun.model.library import intrinsics
 
         return intrinsics.type_of_accessor(self.name, self.number, self.kind, self.dimensions)
 

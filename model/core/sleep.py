@@ -5,13 +5,13 @@ there, others run, and the engine resumes whose time has come first. Who waits f
 queue, a row `first`, `last`; whoever makes it happen calls `wake`. A queue of zeros is empty.
 """
 
-from model.actors import NEVER, schedule
-from model.core.accounting import falls_asleep, wakes_up
-from model.core.switching import call_entry, fresh_stack, switch_back, switch_to
-from model.jit import hook, kernel
-from model.mm.lists import panic
-from model.mm.state import ASLEEP_IN_INTERRUPT
-from model.state.actor import actors, spare_stacks, stacks, turn
+from mmrun.model.core.accounting import falls_asleep, wakes_up
+from mmrun.model.core.actors import NEVER, schedule
+from mmrun.model.core.codes import ASLEEP_IN_INTERRUPT
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.state import actors, spare_stacks, stacks, turn
+from mmrun.model.core.switching import call_entry, fresh_stack, switch_back, switch_to
 
 FOREVER = NEVER
 ALL = 1 << 31

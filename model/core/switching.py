@@ -1,12 +1,12 @@
 """The calls that leave one stack for another, inside kernels; in plain Python a greenlet stands for a stack.
 
-See `model.core.stacks` for the machine routines behind them.
+See `mmrun.model.core.stacks` for the machine routines behind them.
 """
 
 from typing import Any
 
-from model.jit import INTERPRETED, intrinsic, kernel, python_hook
-from model.state.actor import ACTOR, actors, stacks
+from mmrun.model.core.jit import INTERPRETED, intrinsic, kernel, python_hook
+from mmrun.model.core.state import ACTOR, actors, stacks
 
 _ACTORS = actors.number
 _SP, _ACTOR_BYTES = ACTOR.fields["sp"][1], ACTOR.itemsize  # type: ignore[index]
@@ -41,9 +41,9 @@ def _from_greenlet(m, who):
         _greenlets().getcurrent().parent.switch()
 
 
-call_entry = intrinsic("model.core.switching_ir", "call_entry", _call_entry)
-_switch = intrinsic("model.core.switching_ir", "switch", _call_entry)
-_prepare = intrinsic("model.core.switching_ir", "prepare", _call_entry)
+call_entry = intrinsic("mmrun.model.core.switching_ir", "call_entry", _call_entry)
+_switch = intrinsic("mmrun.model.core.switching_ir", "switch", _call_entry)
+_prepare = intrinsic("mmrun.model.core.switching_ir", "prepare", _call_entry)
 
 
 @kernel

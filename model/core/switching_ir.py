@@ -6,8 +6,8 @@ from llvmlite import ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-from model.library.intrinsics import I64, POINTER, M, address_behind
-from model.state.actor import stacks
+from mmrun.model.core.state import stacks
+from mmrun.model.library.intrinsics import I64, POINTER, M, address_behind
 
 types: Any = numba_types  # what they hold is not typed
 

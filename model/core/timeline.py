@@ -1,8 +1,8 @@
 """Versions of Linux in their order, and what changes with them: steps with a date and a source.
 
 A line says one thing of all versions: `axis("kswapd", always("all-zones", source), since("4.8", "any-zone", source))`.
-It holds from the version named on, until the next step. `model.eras` reads the lines of all mechanisms
-(`model/since/`) and puts a version together.
+It holds from the version named on, until the next step. `mmrun.model.eras` reads the lines of all mechanisms
+(`since.py`) and puts a version together.
 """
 
 import re

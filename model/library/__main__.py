@@ -1,4 +1,4 @@
-"""`python -m model.library build --target x86-64-v3`: kernels as machine code that goes with the package.
+"""`python -m mmrun.model.library build --target x86-64-v3`: kernels as machine code that goes with the package.
 
 What is made lies in `model/library/shipped/`, where `setup.py` takes it from; users with such a CPU compile nothing.
 """
@@ -6,13 +6,13 @@ What is made lies in `model/library/shipped/`, where `setup.py` takes it from; u
 import argparse
 import sys
 
-from model.library.machine import LEVELS
-from model.library.main import ship
+from mmrun.model.library.machine import LEVELS
+from mmrun.model.library.main import ship
 
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m model.library", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mmrun.model.library", description=__doc__)
     parser.add_argument("what", choices=["build"])
     parser.add_argument("--target", choices=LEVELS, action="append", help="a CPU; may be repeated; default: all")
     arguments = parser.parse_args()

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from model.jit import Hook, Kernel
-from model.library import codes, main
-from model.library.entry import symbol
-from model.library.key import name, standard
-from model.library.link import c_name
-from model.library.load import Function, Library
-from model.library.machine import here
-from model.library.schedule import Root
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.library import codes, main
+from mmrun.model.library.entry import symbol
+from mmrun.model.library.key import name, standard
+from mmrun.model.library.link import c_name
+from mmrun.model.library.load import Function, Library
+from mmrun.model.library.machine import here
+from mmrun.model.library.schedule import Root
 
 _libraries: dict[str, Library] = {}
 
@@ -32,7 +32,7 @@ def address(of: Hook) -> int:
 
 def _function(of: Kernel, code: str, args: tuple[Any, ...]) -> Function:
     if args and not code:
-        from model.library import frontend
+        from mmrun.model.library import frontend
 
         code = frontend.codes_of(frontend.types_of_values(args))
     library = main.main_library() if main.is_entry(of, code) else _library([(of, code)])

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from model.core.record import DECLARED, MACHINE
-from model.library.key import digest, dtype_digest
+from mmrun.model.core.record import DECLARED, MACHINE
+from mmrun.model.library.key import digest, dtype_digest
 
 SIMPLE = {"int64": "i", "uint64": "u", "float64": "f", "bool": "b", "none": "n"}
 

@@ -16,7 +16,7 @@ class Use(NamedTuple):
 class Entry:
     """One kernel, typed and lowered; `module` is its IR as bitcode.
 
-    Types are written as short codes (`model.library.codes`). `restype` is numba's own result type, pickled, for
+    Types are written as short codes (`mmrun.model.library.codes`). `restype` is numba's own result type, pickled, for
     callers that are compiled later.
     """
 

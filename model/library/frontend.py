@@ -18,11 +18,11 @@ from numba.core import types as numba_types
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime.nrt import rtsys
 
-from model.jit import Hook, Kernel
-from model.library import codes
-from model.library.entry import Entry, Use, symbol
-from model.library.key import callees, name, version
-from model.library.places import PlacedCompiler
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.library import codes
+from mmrun.model.library.entry import Entry, Use, symbol
+from mmrun.model.library.key import callees, name, version
+from mmrun.model.library.places import PlacedCompiler
 
 types: Any = numba_types  # what they hold is not typed
 OPTIONS = {"nopython": True, "_nrt": False, "boundscheck": None, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}

@@ -10,7 +10,7 @@ from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from model.core.record import MACHINE, Accessor, offset_of
+from mmrun.model.core.record import MACHINE, Accessor, offset_of
 
 types: Any = numba_types  # what they hold is not typed
 M: Any = from_dtype(MACHINE)

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from model.cache import stamp
-from model.core.record import MACHINE, Accessor
-from model.hooks import HOOKS
-from model.jit import Caller, Hook, Intrinsic, Kernel
+from mmrun.model.core.cache import stamp
+from mmrun.model.core.hooks import HOOKS
+from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel
+from mmrun.model.core.record import MACHINE, Accessor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 

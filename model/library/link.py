@@ -9,11 +9,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from model.core.record import offset_of
-from model.hooks import HOOK_INDEX, TABLE
-from model.library.entry import Entry
-from model.library.machine import Target, prepare
-from model.mm.state import HOOK_RAISED
+from mmrun.model.core.codes import HOOK_RAISED
+from mmrun.model.core.hooks import HOOK_INDEX, TABLE
+from mmrun.model.core.record import offset_of
+from mmrun.model.library.entry import Entry
+from mmrun.model.library.machine import Target, prepare
 
 LEVEL = 3  # of optimisation; takes as long as 2, and nothing measured was slower
 

@@ -7,9 +7,9 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from model.guard import described
-from model.library.codes import dimensions, split
-from model.library.machine import here
+from mmrun.model.core.guard import described
+from mmrun.model.library.codes import dimensions, split
+from mmrun.model.library.machine import here
 
 OBVAL = 24  # where numpy's scalar of a record keeps the address of its data (CPython, 64 bits)
 NO_ERROR = (0, -2)  # numba's status for a result, and for None

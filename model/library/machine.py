@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from model.library.key import digest
+from mmrun.model.library.key import digest
 
 LEVELS = {  # CPUs that code is shipped for: triple, LLVM's name, what a machine must have to run it
     "x86-64-v3": (

@@ -1,34 +1,38 @@
 """The library of everything that is built in, and small ones of what is not."""
 
 import importlib
-import pkgutil
 import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from model.cache import ROOT, checked
-from model.core.record import MACHINE
-from model.jit import Hook, Kernel
-from model.library import place
-from model.library.key import digest, dtype_digest, key, name, standard
-from model.library.link import c_name, link
-from model.library.load import Image, Library
-from model.library.machine import LEVELS, Target, here, runs_here, shipped, versions
-from model.library.schedule import Root, Say, complete, reachable
-from model.library.sources import all_sources, front_sources, link_sources
-from model.library.store import Store
+from mmrun.model import mechanisms
+from mmrun.model.core.cache import ROOT, checked
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.core.record import MACHINE
+from mmrun.model.library import place
+from mmrun.model.library.key import digest, dtype_digest, key, name, standard
+from mmrun.model.library.link import c_name, link
+from mmrun.model.library.load import Image, Library
+from mmrun.model.library.machine import LEVELS, Target, here, runs_here, shipped, versions
+from mmrun.model.library.schedule import Root, Say, complete, reachable
+from mmrun.model.library.sources import all_sources, front_sources, link_sources
+from mmrun.model.library.store import Store
 
 ENTRIES = {  # kernels that the model's Python calls, by module, and the types of what it passes
-    "model.engine": {"run": "M"},
-    "model.actors": {"schedule": "Mii"},
-    "model.mm.memcg_lru": {"online_all": "M"},
-    "model.mm.buddy": {"free_blocks": "MiAint64,2C;"},
-    "model.mm.page_writeback": {"dirtyable": "iiiii", "thresholds": "iiiiii", "ratelimit": "ii", "old_ratelimit": "ii"},
-    "model.mm.wb_fraction": {"period_shift": "i"},
+    "mmrun.model.engine": {"run": "M"},
+    "mmrun.model.core.actors": {"schedule": "Mii"},
+    "mmrun.model.mm.memcg.memcg_lru": {"online_all": "M"},
+    "mmrun.model.mm.page.buddy": {"free_blocks": "MiAint64,2C;"},
+    "mmrun.model.mm.writeback.page_writeback": {
+        "dirtyable": "iiiii",
+        "thresholds": "iiiiii",
+        "ratelimit": "ii",
+        "old_ratelimit": "ii",
+    },
+    "mmrun.model.mm.writeback.wb_fraction": {"period_shift": "i"},
 }
-KERNELS = ("model.core", "model.block", "model.mm", "model.policies")  # packages of kernels
 SHIPPED = ROOT / "model" / "library" / "shipped"
 """Libraries that came with the package, one a level of CPU."""
 
@@ -39,10 +43,9 @@ def quiet(text: str) -> None:
 
 def import_all() -> list[ModuleType]:
     """Every module with kernels of the model."""
-    names = [*ENTRIES, "model.build"]
-    for package in KERNELS:
-        paths = [str(ROOT / package.replace(".", "/"))]
-        names += [found.name for found in pkgutil.walk_packages(paths, f"{package}.")]
+    names = [*ENTRIES, "mmrun.model.build"]
+    for package in mechanisms.PACKAGES:
+        names += [mechanisms.module_of(file) for file in sorted(mechanisms.folder(package).rglob("*.py"))]
     return [importlib.import_module(found) for found in dict.fromkeys(names)]
 
 
@@ -65,7 +68,7 @@ def siblings(of: Hook) -> list[Root]:
 
 def is_entry(of: Kernel | Hook, arguments: str) -> bool:
     """Whether the library of everything built in shows it."""
-    if not of.fn.__module__.startswith("model."):
+    if not of.fn.__module__.startswith("mmrun.model."):
         return False
     if isinstance(of, Hook):
         return True

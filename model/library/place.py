@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from model.cache import directory
+from mmrun.model.core.cache import directory
 
 KEPT_SECONDS = 86_400  # what nobody has used for a day goes
 

@@ -12,7 +12,7 @@ from numba.core.cpu import CPUContext
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from model.guard import IN_MODULE
+from mmrun.model.core.guard import IN_MODULE
 
 
 class _CallConv(CPUCallConv):

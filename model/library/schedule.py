@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Iterable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
-from model.cache import ROOT
-from model.jit import Hook, Kernel
-from model.library.key import callees, name
-from model.library.store import Store
-from model.library.worker import Answer, Task, compile_names
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.library.key import callees, name
+from mmrun.model.library.store import Store
+from mmrun.model.library.worker import Answer, Task, compile_names
 
 FEW = 30  # kernels that are not worth starting processes for
 BATCH = 8  # kernels a worker is given at once
@@ -40,7 +40,7 @@ def reachable(roots: Iterable[Kernel | Hook]) -> list[Kernel | Hook]:
 def complete(store: Store, roots: list[Root], say: Say) -> int:
     """Compile whatever the roots need and the store lacks; how many kernels that were."""
     wanted = [one for one in reachable(of for of, _ in roots) if store.fresh(one) is None]
-    ours = [one for one in wanted if one.fn.__module__.startswith("model.")]
+    ours = [one for one in wanted if one.fn.__module__.startswith("mmrun.model.")]
     if len(ours) > FEW and cores() > 1:
         say(f"compiling {len(ours)} kernels on {cores()} cores")
         _in_processes(store, ours, say)
@@ -51,7 +51,7 @@ def complete(store: Store, roots: list[Root], say: Say) -> int:
             store.add(compile_names({name(one): one}, Task((name(one),), store.facts())).entries)
     missing = [root for root in roots if _lacks(store, root)]
     for of, arguments in missing:
-        from model.library import frontend
+        from mmrun.model.library import frontend
 
         store.add(frontend.compile_entries(of, frontend.types_of(arguments), store.facts()))
     return len(wanted) + len(missing)
@@ -75,10 +75,13 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pipe, theirs = Pipe()
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        # What is importable here is there, but nothing by being in the directory that a user happens to be in.
+        paths = [str(Path(entry).resolve()) for entry in sys.path if entry]
+        serve = (
+            f"import sys; sys.path += {paths!r}; from mmrun.model.library.worker import serve; serve({theirs.fileno()})"
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"from model.library.worker import serve; serve({theirs.fileno()})"],
-            pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-c", serve], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
         )  # fmt: skip
         theirs.close()
         self.told: set[str] = set()

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from model.cache import ROOT
+from mmrun.model.core.cache import ROOT
 
 
 @cache

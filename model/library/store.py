@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from model.cache import checked
-from model.jit import Hook, Kernel
-from model.library import place
-from model.library.entry import Entry, Use
-from model.library.key import callees, digest, name, standard, version
-from model.library.machine import versions
-from model.library.sources import front_sources
+from mmrun.model.core.cache import checked
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.library import place
+from mmrun.model.library.entry import Entry, Use
+from mmrun.model.library.key import callees, digest, name, standard, version
+from mmrun.model.library.machine import versions
+from mmrun.model.library.sources import front_sources
 
 
 def front_path() -> Path:

@@ -8,9 +8,9 @@ import signal
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from model.jit import Hook, Kernel
-from model.library.entry import Entry
-from model.library.key import callees, name, standard, version
+from mmrun.model.core.jit import Hook, Kernel
+from mmrun.model.library.entry import Entry
+from mmrun.model.library.key import callees, name, standard, version
 
 
 class Task(NamedTuple):
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 def index() -> dict[str, Kernel | Hook]:
     """Every kernel and hook of the model, by name."""
-    from model.library.main import import_all
+    from mmrun.model.library.main import import_all
 
     todo = [
         value
@@ -48,7 +48,7 @@ def index() -> dict[str, Kernel | Hook]:
 
 def compile_names(known: dict[str, Kernel | Hook], task: Task) -> Answer:
     """Do one task."""
-    from model.library import frontend
+    from mmrun.model.library import frontend
 
     entries: dict[str, Entry] = {}
     failed: dict[str, str] = {}

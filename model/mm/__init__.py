@@ -1,1 +1,1 @@
-"""Memory management proper: one file a mechanism, named as in the kernel's mm/ where there is such a file."""
+"""Memory management proper: one package a mechanism, files named as in the kernel's mm/ where there is such a file."""

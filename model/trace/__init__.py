@@ -8,12 +8,12 @@ imported when they are asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from model.trace.format import Header, TraceError
-from model.trace.header import read_header, verified_header
+from mmrun.model.trace.format import Header, TraceError
+from mmrun.model.trace.header import read_header, verified_header
 
 if TYPE_CHECKING:
-    from model.trace.reader import Trace, open_trace
-    from model.trace.writer import TraceWriter, write_trace
+    from mmrun.model.trace.reader import Trace, open_trace
+    from mmrun.model.trace.writer import TraceWriter, write_trace
 
 __all__ = [
     "Header", "Trace", "TraceError", "TraceWriter", "open_trace", "read_header", "verified_header", "write_trace",
@@ -24,4 +24,4 @@ HOMES = {"Trace": "reader", "open_trace": "reader", "TraceWriter": "writer", "wr
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"model.trace.{HOMES[name]}"), name)
+    return getattr(import_module(f"mmrun.model.trace.{HOMES[name]}"), name)

@@ -5,7 +5,16 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from model.trace.format import MAGIC, MAX_HEADER, PREAMBLE, VERSION, Header, Section, TraceError, header_from_json
+from mmrun.model.trace.format import (
+    MAGIC,
+    MAX_HEADER,
+    PREAMBLE,
+    VERSION,
+    Header,
+    Section,
+    TraceError,
+    header_from_json,
+)
 
 
 class Bounded:

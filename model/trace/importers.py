@@ -15,12 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import zstandard
 
-from model.trace.dense import Numbering
-from model.trace.fold import Folder
-from model.trace.format import Header, TraceError
-from model.trace.lackey import accesses
-from model.trace.numbers import parse_numbers
-from model.trace.writer import LEVEL, TraceWriter
+from mmrun.model.trace.dense import Numbering
+from mmrun.model.trace.fold import Folder
+from mmrun.model.trace.format import Header, TraceError
+from mmrun.model.trace.lackey import accesses
+from mmrun.model.trace.numbers import parse_numbers
+from mmrun.model.trace.writer import LEVEL, TraceWriter
 
 PIECE = 1 << 20
 Keyed = tuple[np.ndarray, np.ndarray, np.ndarray | int]
@@ -83,7 +83,7 @@ def _raw(path: str) -> Iterator[BinaryIO]:
 
 
 def lackey(path: str, *, instructions: bool = False, fold: int = 1) -> Iterator[Keyed]:
-    """Accesses in lackey's text, folded as a recording would be (`model.trace.fold`)."""
+    """Accesses in lackey's text, folded as a recording would be (`mmrun.model.trace.fold`)."""
     folder = Folder(fold)
     with opened(path) as read:
         for page, write in accesses(read, path, instructions):
@@ -122,7 +122,7 @@ def import_trace(
     source: Iterator[Keyed], out: str | Path, made: dict[str, Any], *,
     keep: bool = False, level: int = LEVEL, raw: bool = False, progress: Callable[[int], None] = lambda _: None,
 ) -> Header:  # fmt: skip
-    """Write what a reader of this module (or `model.trace.table`) yields as a trace; bounded memory.
+    """Write what a reader of this module (or `mmrun.model.trace.table`) yields as a trace; bounded memory.
 
     `keep`: page numbers stay as they are (below 2**32), so neighbours stay neighbours even when pages between them are
     never touched. `made` is stored in the trace when all is read. Raises TraceError.

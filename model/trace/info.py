@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from model.trace.reader import Trace
-from model.trace.reuse import ReuseDistances
+from mmrun.model.trace.reader import Trace
+from mmrun.model.trace.reuse import ReuseDistances
 
 POINTS = 25  # of the printed miss curve
 WINDOWS = 100  # of the working set over time

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numba import njit
 
-from model.trace.format import TraceError
-from model.units import PAGE, PAGE_SHIFT
+from mmrun.model.trace.format import TraceError
+from mmrun.model.units import PAGE, PAGE_SHIFT
 
 LINE_END, COMMA, SPACE = ord("\n"), ord(","), ord(" ")
 LOAD, STORE, MODIFY, FETCH = ord("L"), ord("S"), ord("M"), ord("I")

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.trace.format import TraceError
+from mmrun.model.trace.format import TraceError
 
 LONGEST = 4096  # a line longer than this is not a number
 DECIMAL, HEX = 10, 16

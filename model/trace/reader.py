@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from model.trace.format import BLOCK, Header, Section, TraceError, block_lengths, decode_block
-from model.trace.header import Bounded, read_header, verified_header
+from mmrun.model.trace.format import BLOCK, Header, Section, TraceError, block_lengths, decode_block
+from mmrun.model.trace.header import Bounded, read_header, verified_header
 
 Accesses = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # page (uint32), write (bool), task (uint16)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from model.trace.dense import Numbering
-from model.trace.fold import Folder
-from model.trace.format import TraceError
-from model.trace.lackey import accesses
-from model.trace.writer import LEVEL, TraceWriter
+from mmrun.model.trace.dense import Numbering
+from mmrun.model.trace.fold import Folder
+from mmrun.model.trace.format import TraceError
+from mmrun.model.trace.lackey import accesses
+from mmrun.model.trace.writer import LEVEL, TraceWriter
 
 PIECE = 1 << 20  # bytes parsed at a time, and held by the pipe
 PAUSE = 0.005  # valgrind writes line by line: let lines gather in the pipe instead of fetching each
@@ -65,9 +65,9 @@ def record(
 ) -> Recording:
     """Run `command` under valgrind and write its page accesses to `out`, in bounded memory.
 
-    `fold` is the window of `model.trace.fold`; `limit` ends the program after that many recorded accesses; `stdout` is
-    a file descriptor for the program's output. Children that the program forks are not recorded. Raises NoValgrind, and
-    TraceError when the program cannot be started or valgrind fails.
+    `fold` is the window of `mmrun.model.trace.fold`; `limit` ends the program after that many recorded accesses;
+    `stdout` is a file descriptor for the program's output. Children that the program forks are not recorded. Raises
+    NoValgrind, and TraceError when the program cannot be started or valgrind fails.
     """
     valgrind, program = shutil.which("valgrind"), shutil.which(command[0])
     if valgrind is None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.trace.format import TraceError
-from model.trace.importers import Keyed, opened
-from model.units import PAGE_SHIFT
+from mmrun.model.trace.format import TraceError
+from mmrun.model.trace.importers import Keyed, opened
+from mmrun.model.units import PAGE_SHIFT
 
 ROWS = 65_536
 MAX_TASKS = 1 << 16

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import zstandard
 
-from model.trace.format import (
+from mmrun.model.trace.format import (
     ALIGN,
     BLOCK,
     COLUMNS,
@@ -28,7 +28,7 @@ from model.trace.format import (
     content_digest,
     encode_block,
 )
-from model.units import PAGE
+from mmrun.model.units import PAGE
 
 LEVEL = 9  # zstd: within a tenth of level 19 on program traces, at thirty times its speed
 TRIAL_BLOCKS = 4  # blocks on which the encodings compete

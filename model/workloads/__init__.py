@@ -14,13 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from model.events import check_argument
+from mmrun.model.core.events import check_argument
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.description import Stream
-    from model.trace import Trace
+    from mmrun.model.description import Stream
+    from mmrun.model.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def module(kind: str) -> ModuleType:
         near = get_close_matches(str(kind), known, n=1)
         hint = f", did you mean {near[0]!r}?" if near else f": one of {', '.join(known)}"
         raise ValueError(f"unknown workload {kind!r}{hint}")
-    return import_module(f"model.workloads.{kind}")
+    return import_module(f"mmrun.model.workloads.{kind}")
 
 
 def params_type(kind: str) -> type:
@@ -76,12 +76,12 @@ def check_footprint(kind: str, params: Any) -> int:
 def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:
     """Open what a task runs; `traces` holds open traces by path, others are opened from their files.
 
-    Raises ValueError for parameters that make no sense and `model.trace.TraceError` for a damaged trace.
+    Raises ValueError for parameters that make no sense and `mmrun.model.trace.TraceError` for a damaged trace.
     """
     generator = module(stream.kind)
     params = make_params(stream.kind, stream.params)
     if stream.kind == "trace":
-        from model.trace import open_trace
+        from mmrun.model.trace import open_trace
 
         trace = (traces or {}).get(params.path) or open_trace(params.path)
         check_argument(trace.npages, f"number of pages of {params.path}")

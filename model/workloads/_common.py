@@ -4,7 +4,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from model.units import PAGE
+from mmrun.model.units import PAGE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.events import exits, touches
-from model.units import Bytes, KiB, MiB
-from model.workloads._common import Zipf, check_positive, pages_of, permutation
+from mmrun.model.core.events import exits, touches
+from mmrun.model.units import Bytes, KiB, MiB
+from mmrun.model.workloads._common import Zipf, check_positive, pages_of, permutation
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from model.events import FREE, OP_SHIFT, REGISTER, check_argument, touches
-from model.units import Nanoseconds
-from model.workloads._common import Zipf, check_exponent, check_fraction, check_positive, coins, permutation, spans
+from mmrun.model.core.events import FREE, OP_SHIFT, REGISTER, check_argument, touches
+from mmrun.model.units import Nanoseconds
+from mmrun.model.workloads._common import (
+    Zipf,
+    check_exponent,
+    check_fraction,
+    check_positive,
+    coins,
+    permutation,
+    spans,
+)
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.events import touches
-from model.units import Bytes
-from model.workloads._common import (
+from mmrun.model.core.events import touches
+from mmrun.model.units import Bytes
+from mmrun.model.workloads._common import (
     Zipf,
     check_exponent,
     check_fraction,

@@ -1,16 +1,16 @@
-"""A recorded trace, played back: pages and write bits as they were recorded (see `model.trace`)."""
+"""A recorded trace, played back: pages and write bits as they were recorded (see `mmrun.model.trace`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.events import touches
-from model.workloads._common import check_positive
+from mmrun.model.core.events import touches
+from mmrun.model.workloads._common import check_positive
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.trace import Trace
+    from mmrun.model.trace import Trace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,14 @@ class Params:
 
 def footprint(params: Params) -> int:
     """Pages of the trace's address space, whichever tasks are played."""
-    from model.trace.header import read_header
+    from mmrun.model.trace.header import read_header
 
     return read_header(params.path).npages
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64); `rng` is not used."""
-    from model.trace import open_trace
+    from mmrun.model.trace import open_trace
 
     return play(open_trace(params.path), params)
 

@@ -8,12 +8,12 @@ Pages are numbered densely from 0 (tasks one after another); memory is demand-pa
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from model.yardstick.result import Result
+from mmrun.model.yardstick.result import Result
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.yardstick.base import Yardstick
+    from mmrun.model.yardstick.base import Yardstick
 
     Chunks = Iterable[np.ndarray | tuple[np.ndarray, np.ndarray]]
 
@@ -23,21 +23,21 @@ NAMES = ("exact-lru", "clock", "random", "opt")
 def make(name: str, capacity: int, rng: "np.random.Generator | None" = None) -> "Yardstick":
     """The policy `name` over `capacity` empty frames; `random` needs `rng`. ValueError for any other name or size."""
     if name == "exact-lru":
-        from model.yardstick.exact_lru import ExactLRU
+        from mmrun.model.yardstick.exact_lru import ExactLRU
 
         return ExactLRU(capacity)
     if name == "clock":
-        from model.yardstick.clock import Clock
+        from mmrun.model.yardstick.clock import Clock
 
         return Clock(capacity)
     if name == "random":
-        from model.yardstick.random_choice import RandomChoice
+        from mmrun.model.yardstick.random_choice import RandomChoice
 
         if rng is None:
             raise ValueError("the yardstick random needs a random generator")
         return RandomChoice(capacity, rng)
     if name == "opt":
-        from model.yardstick.opt import Opt
+        from mmrun.model.yardstick.opt import Opt
 
         return Opt(capacity)
     raise ValueError(f"no yardstick is called {name!r}; there are {', '.join(NAMES)}")

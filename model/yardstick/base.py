@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from model.yardstick.result import Result
+from mmrun.model.yardstick.result import Result
 
 CHUNK = 1 << 17  # accesses a kernel call
 NONE = -1

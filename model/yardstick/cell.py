@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.build import expand, region_pages
-from model.description import Cell, Task
-from model.units import PAGE
-from model.yardstick import run
-from model.yardstick.merge import Source, Touches, merged
+from mmrun.model.build import expand, region_pages
+from mmrun.model.description import Cell, Task
+from mmrun.model.units import PAGE
+from mmrun.model.yardstick import run
+from mmrun.model.yardstick.merge import Source, Touches, merged
 
 if TYPE_CHECKING:
-    from model.workloads import Opened
+    from mmrun.model.workloads import Opened
 
 LOAD_NS = 90  # spacing of one task's accesses when several are merged
 

@@ -11,9 +11,9 @@ turn: by then every bit is clear.
 State: 1 B a page, 4 B a frame.
 """
 
-from model.jit import kernel
-from model.prefetch import AHEAD, prefetch
-from model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.prefetch import AHEAD, prefetch
+from mmrun.model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
 
 HAND = OWN
 ABSENT, PRESENT, REFERENCED, DIRTY = 0, 1, 2, 4

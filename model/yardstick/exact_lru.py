@@ -15,9 +15,9 @@ State: 4 B a page and 16 B a frame (at least 16 MiB) for the log.
 
 import numpy as np
 
-from model.jit import kernel
-from model.prefetch import AHEAD, prefetch
-from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.prefetch import AHEAD, prefetch
+from mmrun.model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, RESIDENT, WRITEBACKS, Yardstick, grown
 
 TAIL = OWN
 LOG_ENTRIES_A_FRAME = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
+from mmrun.model.core.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
 
 Touches = tuple[np.ndarray, np.ndarray]  # page numbers of the machine, write flags
 

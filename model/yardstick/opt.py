@@ -24,10 +24,10 @@ State: 4 B a page; 8 B for each of 4 x (pages + frames) positions, at least 32 M
 
 import numpy as np
 
-from model.jit import kernel
-from model.prefetch import AHEAD, prefetch
-from model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, WRITEBACKS, Yardstick, grown
-from model.yardstick.result import Result
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.prefetch import AHEAD, prefetch
+from mmrun.model.yardstick.base import CHUNK, MAX_POSITION, MISSES, NONE, OWN, WRITEBACKS, Yardstick, grown
+from mmrun.model.yardstick.result import Result
 
 UNUSED = OWN  # machines that never held a page
 MIN_LOG = 1 << 22

@@ -9,8 +9,8 @@ State: 1 B a page, 4 B a frame.
 
 import numpy as np
 
-from model.jit import kernel
-from model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
+from mmrun.model.core.jit import kernel
+from mmrun.model.yardstick.base import MISSES, OWN, RESIDENT, WRITEBACKS, Framed
 
 DRAW = OWN
 ABSENT, PRESENT, DIRTY = 0, 1, 2

@@ -1,1 +1,1 @@
-"""The commands of `mmrun`, one module each; `runner.cli` lists them."""
+"""The commands of `mmrun`, one module each; `mmrun.runner.cli` lists them."""

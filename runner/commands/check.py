@@ -12,8 +12,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print errors as JSON, for editors.")] = False,
 ) -> None:
     """Validate an experiment: every error at once, as file:line:column, with what to write instead."""
-    from runner.plan import make_plan
-    from runner.problems import ConfigErrors
+    from mmrun.runner.config.problems import ConfigErrors
+    from mmrun.runner.plan.plan import make_plan
 
     try:
         plan = make_plan(config)

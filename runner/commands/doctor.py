@@ -46,7 +46,7 @@ def command(
 
 def compile_kernels() -> None:
     """Make this machine ready, telling on stderr how it goes."""
-    from runner.warm import prepare
+    from mmrun.runner.execute.warm import prepare
 
     prepare(lambda text: print(text, file=sys.stderr, flush=True))
 
@@ -93,7 +93,7 @@ def kernel_cache() -> Finding:
     """Where compiled kernels lie, how much there is, and whether it is of the present model."""
     import os
 
-    from runner.warm import fresh, kernel_cache
+    from mmrun.runner.execute.warm import fresh, kernel_cache
 
     folder = kernel_cache()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
@@ -121,9 +121,9 @@ def ray(address: str | None) -> Finding:
     """Whether Ray starts here, or the cluster can be joined."""
     import time
 
-    from runner.executors import cores
-    from runner.ray_address import Unreachable, address_of
-    from runner.ray_cluster import Cluster, size
+    from mmrun.runner.execute.executors import cores
+    from mmrun.runner.execute.ray_address import Unreachable, address_of
+    from mmrun.runner.execute.ray_cluster import Cluster, size
 
     where = address_of(address)
     started = time.monotonic()

@@ -13,7 +13,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
     """Explain an axis, variant, parameter, metric, kernel version or configuration key: meaning, unit, source."""
-    from runner.explain import NothingKnown, entries, look_up, overview
+    from mmrun.runner.explain.explain import NothingKnown, entries, look_up, overview
 
     if name is None:
         print(json.dumps(sorted(entries()), indent=1) if as_json else overview())

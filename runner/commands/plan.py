@@ -14,8 +14,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show what `mmrun sweep` would do: new, done, stale and failed cells, memory and cost."""
-    from runner.estimate import estimate
-    from runner.plan import make_plan
+    from mmrun.runner.plan.estimate import estimate
+    from mmrun.runner.plan.plan import make_plan
 
     found = estimate(make_plan(config, out), warn=lambda message: typer.echo(message, err=True))
     if as_json:

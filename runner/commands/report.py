@@ -15,13 +15,13 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the written files as JSON.")] = False,
 ) -> None:
     """Rebuild tables, figures and report.md of a sweep; runs nothing. Prints the files it wrote."""
-    from runner.report import ReportError, rebuild_report, write_report
+    from mmrun.runner.report.report import ReportError, rebuild_report, write_report
 
     try:
         if config is None:
             files = rebuild_report(directory)
         else:
-            from runner.plan import make_plan
+            from mmrun.runner.plan.plan import make_plan
 
             files = write_report(directory, make_plan(config, directory))
     except ReportError as error:

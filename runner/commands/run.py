@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from runner.plan import PlannedCell
+    from mmrun.runner.plan.plan import PlannedCell
 
 
 def command(
@@ -23,8 +23,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process and print its metrics. Without --cell: the first of the sweep."""
-    from runner.plan import make_plan
-    from runner.select import chosen, with_settings
+    from mmrun.runner.plan.plan import make_plan
+    from mmrun.runner.plan.select import chosen, with_settings
 
     plan = make_plan(config)
     found = chosen(plan, cell or [])
@@ -41,9 +41,9 @@ def command(
 
 def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
     """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
-    from model import api
-    from runner.records import plain
-    from runner.work import message
+    from mmrun.model import api
+    from mmrun.runner.execute.work import message
+    from mmrun.runner.store.records import plain
 
     try:
         outcome = api.simulate(cell, check=check)

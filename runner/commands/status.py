@@ -12,7 +12,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show where a sweep stands: cells done, failed and missing, time spent, and whether it is running."""
-    from runner.store import Store
+    from mmrun.runner.store.store import Store
 
     store = Store(directory, lambda message: typer.echo(message, err=True))
     manifest = store.manifest()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runner.execute import Options, Result
-    from runner.plan import Plan
+    from mmrun.runner.execute.execute import Options, Result
+    from mmrun.runner.plan.plan import Plan
 
 
 class Executor(StrEnum):
@@ -42,9 +42,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Run every cell of an experiment that has no result yet, then write tables and figures. Again = resume."""
-    from runner.execute import Options
-    from runner.plan import make_plan
-    from runner.ray_address import address_of
+    from mmrun.runner.execute.execute import Options
+    from mmrun.runner.execute.ray_address import address_of
+    from mmrun.runner.plan.plan import make_plan
 
     options = Options(
         executor=executor.value,
@@ -61,11 +61,11 @@ def command(
 
 def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
     """Run the plan, extended as long as its intervals ask for more replicates."""
-    from runner.execute import run_sweep
-    from runner.problems import EnvironmentProblem
-    from runner.ray_address import Unreachable
-    from runner.replication import extended
-    from runner.store import Busy, Store
+    from mmrun.runner.config.problems import EnvironmentProblem
+    from mmrun.runner.execute.execute import run_sweep
+    from mmrun.runner.execute.ray_address import Unreachable
+    from mmrun.runner.plan.replication import extended
+    from mmrun.runner.store.store import Busy, Store
 
     try:
         result = run_sweep(plan, plan.out, options, warn)
@@ -85,7 +85,7 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
     """Write tables and figures; say where the sweep stands and what was written."""
     import json
 
-    from runner.report import ReportError, write_report
+    from mmrun.runner.report.report import ReportError, write_report
 
     try:
         files = write_report(plan.out, plan)

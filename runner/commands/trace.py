@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli import PLAIN
-from runner.problems import EnvironmentProblem
+from mmrun.runner.cli import PLAIN
+from mmrun.runner.config.problems import EnvironmentProblem
 
 app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
@@ -58,7 +58,7 @@ def record_command(
     as_json: Json = False,
 ) -> None:
     """Run CMD under valgrind and record the pages it touches. Exit 1 if CMD fails (the trace is kept)."""
-    from model.trace.record import NoValgrind, record
+    from mmrun.model.trace.record import NoValgrind, record
 
     with _errors(), _progress() as tick:
         try:
@@ -105,8 +105,8 @@ def import_command(
     as_json: Json = False,
 ) -> None:
     """Turn a foreign trace into a .mmt file."""
-    from model.trace import importers
-    from model.trace.table import Columns, CsvReader
+    from mmrun.model.trace import importers
+    from mmrun.model.trace.table import Columns, CsvReader
 
     made: dict[str, Any] = {"by": "mmrun trace import", "format": form.value, "source": Path(source).name}
     with _errors(), _progress() as tick:
@@ -139,14 +139,14 @@ def info_command(
     as_json: Json = False,
 ) -> None:
     """Describe a trace: footprint, read/write mix, LRU miss curve, working set over time."""
-    from model.trace import open_trace
-    from model.trace.info import describe
-    from runner import trace_text
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.info import describe
+    from mmrun.runner.traces import trace_text
 
     with _errors():
         found = describe(open_trace(trace), window)
         for path in figure or ():
-            from runner.trace_figures import draw
+            from mmrun.runner.traces.trace_figures import draw
 
             draw(found, path)
             _talk(f"{path} written")
@@ -173,10 +173,10 @@ def synthesise_command(
     """Write the stream of a generator as a trace."""
     import numpy as np
 
-    from model.events import ARG_MASK, OP_SHIFT
-    from model.trace import write_trace
-    from model.workloads import make_params, module
-    from runner.trace_params import parse_params
+    from mmrun.model.core.events import ARG_MASK, OP_SHIFT
+    from mmrun.model.trace import write_trace
+    from mmrun.model.workloads import make_params, module
+    from mmrun.runner.config.trace_params import parse_params
 
     with _errors():
         if kind == "trace":
@@ -209,7 +209,7 @@ def _talk(text: str) -> None:
 @contextmanager
 def _errors() -> Iterator[None]:
     """Turn what users can mend into a sentence and exit 2, what the machine lacks into exit 3."""
-    from model.trace.format import TraceError
+    from mmrun.model.trace.format import TraceError
 
     try:
         yield

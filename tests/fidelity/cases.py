@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.description import (
+from mmrun.model.description import (
     Cell,
     Cgroup,
     Disk,
@@ -20,9 +20,9 @@ from model.description import (
     Sysctl,
     Task,
 )
-from model.eras import why_not
-from model.trace import open_trace, write_trace
-from model.units import PAGE, US, Bytes, GiB, KiB
+from mmrun.model.eras import why_not
+from mmrun.model.trace import open_trace, write_trace
+from mmrun.model.units import PAGE, US, Bytes, GiB, KiB
 from tests.fidelity.recorded import DATA, Case
 
 MONITOR = 256  # accesses between two reads of memory.stat, where the statistics were folded on purpose

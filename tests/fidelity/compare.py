@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.api import Outcome, simulate
-from model.description import Cell
+from mmrun.model.api import Outcome, simulate
+from mmrun.model.description import Cell
 from tests.fidelity.cases import DISKS, anonymous_pages, cell, first_touches, trace_pages, with_pages, with_tlb
 from tests.fidelity.recorded import QUANTITIES, Case, recorded_misses
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.mm.dirty_pause import max_pause, min_pause
-from model.mm.dirty_ratelimit import position_ratio
+from mmrun.model.mm.dirty_throttling.dirty_pause import max_pause, min_pause
+from mmrun.model.mm.writeback.dirty_ratelimit import position_ratio
 
 HZ = 250
 MS = 1000 // HZ  # of a jiffy

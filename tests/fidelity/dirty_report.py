@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 
-from model.mm.timers import expiry
+from mmrun.model.machine.timers import expiry
 from tests.fidelity.dirty import HZ, Event, events
 from tests.fidelity.dirty_runs import Levels, recorded, simulated
 

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from model import api
-from model.build import Built, build
-from model.description import Cell, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task
-from model.units import MB_S, MS, US, MiB
+from mmrun.model import api
+from mmrun.model.build import Built, build
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task
+from mmrun.model.units import MB_S, MS, US, MiB
 from tests.fidelity.dirty import HZ, Event, events
 
 MEMORY = 2_012_116 * 1024 // (64 * 1024) * (64 * 1024)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from os import cpu_count
 
-from model.api import simulate
-from model.description import Cell
+from mmrun.model.api import simulate
+from mmrun.model.description import Cell
 from tests.fidelity.markdown import table
 
 Metrics = Mapping[str, int | float | str]

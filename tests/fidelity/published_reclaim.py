@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from model.description import Cell, Task, Variant
-from model.units import GiB, MiB
+from mmrun.model.description import Cell, Task, Variant
+from mmrun.model.units import GiB, MiB
 from tests.fidelity.published import Metrics, Published, compare, side_by_side
 from tests.fidelity.reclaim_cells import (
     FILE,

@@ -7,10 +7,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from model.api import warm
-from model.description import Cell, Costs, Machine, Node, Region, Stream, Sysctl, Task, Variant
-from model.storage import Disk, Link
-from model.units import GBIT_S, MB_S, PAGE, US, GiB, MiB, S
+from mmrun.model.api import warm
+from mmrun.model.block.settings import Disk, Link
+from mmrun.model.description import Cell, Costs, Machine, Node, Region, Stream, Sysctl, Task, Variant
+from mmrun.model.units import GBIT_S, MB_S, PAGE, US, GiB, MiB, S
 from tests.fidelity.published import Compared, Metrics, Published, compare, side_by_side
 
 RUN = 120 * S  # simulated; the published runs took minutes

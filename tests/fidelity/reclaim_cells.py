@@ -5,8 +5,20 @@ Memory is as posted. fsmark writes three times memory where the postings' wrote 
 
 from dataclasses import replace
 
-from model.description import Cell, Disk, Machine, Mempolicy, Node, Region, Stream, SwapTarget, Sysctl, Task, Variant
-from model.units import MB_S, MS, US, Bytes, GiB, MiB
+from mmrun.model.description import (
+    Cell,
+    Disk,
+    Machine,
+    Mempolicy,
+    Node,
+    Region,
+    Stream,
+    SwapTarget,
+    Sysctl,
+    Task,
+    Variant,
+)
+from mmrun.model.units import MB_S, MS, US, Bytes, GiB, MiB
 
 FILE = 10 * MiB  # fsmark's
 CHEAPER = 4  # the machine and stream of table A are this much smaller than posted

@@ -6,7 +6,7 @@ from string import Template
 
 import numpy as np
 
-from model.api import fingerprint
+from mmrun.model.api import fingerprint
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, FLUSHES, PACES, PAGES, PHASES, Result, Summary, summaries
 from tests.fidelity.dirty_report import section

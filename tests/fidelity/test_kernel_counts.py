@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.api import simulate
+from mmrun.model.api import simulate
 from tests.fidelity.cases import (
     DISKS,
     anonymous_pages,

@@ -1,7 +1,7 @@
 """The set-ups behind the published tables on reclaim, and what the tables rest on: kswapd that meets dirty pages."""
 
-from model.api import simulate
-from model.units import GiB, MiB
+from mmrun.model.api import simulate
+from mmrun.model.units import GiB, MiB
 from tests.fidelity.published_reclaim import (
     BY_KSWAPD,
     EFFICIENCY,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from model.units import GiB, MiB
+from mmrun.model.units import GiB, MiB
 from tests.fidelity.published import Compared
 from tests.fidelity.published_throttling import MISSING, TABLE, figures, outside_noise, written
 

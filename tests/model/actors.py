@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from model.actors import NEVER, schedule
-from model.build import Built
-from model.core.sleep import ALL, FOREVER, resume, sleeps, wake
-from model.hooks import HOOK_INDEX, HOOKS
-from model.jit import Hook, intrinsic
-from model.state.actor import stacks
-from model.state.machine import geometry, run_settings
+from mmrun.model.build import Built
+from mmrun.model.core.actors import NEVER, schedule
+from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
+from mmrun.model.core.jit import Hook, intrinsic
+from mmrun.model.core.sleep import ALL, FOREVER, resume, sleeps, wake
+from mmrun.model.core.state import stacks
+from mmrun.model.machine.state import geometry, run_settings
 
 ARGUMENTS = 5
 

@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from model.library.intrinsics import I64, POINTER, M
+from mmrun.model.library.intrinsics import I64, POINTER, M
 
 ARGUMENTS = 5
 

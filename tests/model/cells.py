@@ -9,15 +9,28 @@ from unittest.mock import patch
 
 import numpy as np
 
-from model import api, registry, results
-from model.build import Built, build, expand
-from model.core.record import NONE
-from model.description import Cell, Disk, Link, Machine, Mempolicy, Node, Region, Sampling, Stream, SwapTarget, Task
-from model.events import ARG_MASK, OP_SHIFT, WRITE, touches
-from model.hooks import HOOK_INDEX, HOOKS
-from model.mm import state
-from model.units import MiB
-from model.workloads import Opened
+from mmrun.model import api, registry, results
+from mmrun.model.build import Built, build, expand
+from mmrun.model.core.codes import BROKEN
+from mmrun.model.core.events import ARG_MASK, OP_SHIFT, WRITE, touches
+from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
+from mmrun.model.core.record import NONE
+from mmrun.model.description import (
+    Cell,
+    Disk,
+    Link,
+    Machine,
+    Mempolicy,
+    Node,
+    Region,
+    Sampling,
+    Stream,
+    SwapTarget,
+    Task,
+)
+from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.units import MiB
+from mmrun.model.workloads import Opened
 
 ERAS = ("3.1", "3.15", "4.19", "5.8", "5.15", "6.18")
 GENERATIONS = ("6.1+mglru", "6.18+mglru")  # eras whose lists are neither active nor inactive
@@ -146,14 +159,14 @@ def call(built: Built, hook: str, *args: int) -> int:
     kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * HOOKS[hook])
     address = int(built.memory.m.hooks[HOOK_INDEX[hook]])
     answer = int(kind(address)(built.memory.record.ctypes.data, *args))
-    assert built.memory.m.broken == 0, state.BROKEN[int(built.memory.m.broken)]
+    assert built.memory.m.broken == 0, BROKEN[int(built.memory.m.broken)]
     return answer
 
 
 def mapped_frame(built: Built, page: int, task: int = 0) -> int | None:
     """Frame that page `page` of a task is mapped to, None when it is not mapped."""
     word = int(built.memory.table("pte")[int(built.memory.table("tasks")[task].pte_start) + page])
-    return (word >> state.PTE_SHIFT) & state.PTE_FRAME if word & state.PTE_PRESENT else None
+    return (word >> PTE_SHIFT) & PTE_FRAME if word & PTE_PRESENT else None
 
 
 def on_list(built: Built, lv: int, lru: int) -> list[int]:

@@ -3,9 +3,10 @@
 import heapq
 from dataclasses import dataclass, field
 
-from model.mm import dirty_pause, dirty_ratelimit
-from model.mm.page_writeback import thresholds
-from model.mm.wb_bandwidth import INIT_BW, interval, next_bandwidth
+from mmrun.model.mm.dirty_throttling import dirty_pause
+from mmrun.model.mm.writeback import dirty_ratelimit
+from mmrun.model.mm.writeback.page_writeback import thresholds
+from mmrun.model.mm.writeback.wb_bandwidth import INIT_BW, interval, next_bandwidth
 
 PAGE_NS = 600  # a page copied by write()
 FORK_NS = 100_000  # they start one after the other; started at once, a thousand stay in step and settle at 17.1 %

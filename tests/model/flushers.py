@@ -1,12 +1,12 @@
 """Flushers at work, request by request, on a machine with dirty files."""
 
-from model.build import Built
-from model.description import Cell, Disk, Machine, Region
-from model.mm.dirty import set_dirty
-from model.mm.writeback import wakeup_flushers
-from model.state.machine import run_settings
-from model.state.writeback import writeback_count
-from model.units import MS, PAGE
+from mmrun.model.build import Built
+from mmrun.model.description import Cell, Disk, Machine, Region
+from mmrun.model.machine.state import run_settings
+from mmrun.model.mm.writeback.dirty import set_dirty
+from mmrun.model.mm.writeback.state import writeback_count
+from mmrun.model.mm.writeback.writeback import wakeup_flushers
+from mmrun.model.units import MS, PAGE
 from tests.model.actors import flusher_of, go_on, waiting
 from tests.model.cells import call, given, machine, machine_of
 

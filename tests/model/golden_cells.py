@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from model import eras as versions
-from model import registry
-from model.description import Cell, Cgroup, Machine, Mempolicy, Node, Stream, Sysctl, Task, Variant
-from model.units import GiB, MiB
+from mmrun.model import eras as versions
+from mmrun.model import registry
+from mmrun.model.description import Cell, Cgroup, Machine, Mempolicy, Node, Stream, Sysctl, Task, Variant
+from mmrun.model.units import GiB, MiB
 
 KERNELS = (
     "3.0", "3.1", "3.2", "3.3", "3.15", "4.19", "5.8", "5.15", "6.1", "6.1+mglru", "6.18", "6.18+mglru",

@@ -12,13 +12,25 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from model import api, build
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, SlabCache, Stream, SwapTarget, Task, Variant
-from model.guard import why_broken
-from model.hooks import HOOK_INDEX, HOOKS
-from model.jit import Hook, bind
-from model.layout import Memory
-from model.units import PAGE, MiB
+from mmrun.model import api, build
+from mmrun.model.core.guard import why_broken
+from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
+from mmrun.model.core.jit import Hook, bind
+from mmrun.model.core.memory import Memory
+from mmrun.model.description import (
+    Cell,
+    Cgroup,
+    Disk,
+    Machine,
+    Node,
+    Region,
+    SlabCache,
+    Stream,
+    SwapTarget,
+    Task,
+    Variant,
+)
+from mmrun.model.units import PAGE, MiB
 
 LIMIT_SECONDS = 60
 BELOW_ALL = "actor_life"  # what every stack begins with: a call and a store, which cannot raise
@@ -26,7 +38,7 @@ BELOW_ALL = "actor_life"  # what every stack begins with: a call and a store, wh
 
 def source() -> str:
     """A file of hooks that raise; the line of each exception is three times the hook's number, and one more."""
-    lines = ["from model.jit import hook"]
+    lines = ["from mmrun.model.core.jit import hook"]
     for name, arity in HOOKS.items():
         arguments = "".join(f", a{index}" for index in range(arity))
         lines += ["@hook", f"def {name}(m{arguments}):", "    raise ValueError('on purpose')"]

@@ -1,12 +1,12 @@
 """Reclaimers on a machine before its first event: what puts them to sleep, and until when."""
 
-from model.build import Built
-from model.description import Disk, Region, Variant
-from model.jit import caller
-from model.mm.throttle import TENTH_NS
-from model.mm.timers import timeout_ns
-from model.mm.vmscan import own_scan
-from model.units import GiB
+from mmrun.model.build import Built
+from mmrun.model.core.jit import caller
+from mmrun.model.description import Disk, Region, Variant
+from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.reclaim.throttle import TENTH_NS
+from mmrun.model.mm.reclaim.vmscan import own_scan
+from mmrun.model.units import GiB
 from tests.model.actors import Entered, kswapd_of, life, own_scan_of
 from tests.model.cells import machine, machine_of, one
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from model.build import Built
-from model.check_slab import violations
-from model.core.record import NONE
-from model.description import Cell, Disk, Machine, Node, Region, SlabCache, Variant
-from model.events import FREE, OP_SHIFT
-from model.mm.list_lru import REFERENCED
-from model.state.actor import turn
-from model.state.machine import nodes
-from model.state.slab import slab_count
+from mmrun.model.build import Built
+from mmrun.model.core.events import FREE, OP_SHIFT
+from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, SlabCache, Variant
+from mmrun.model.machine.state import nodes
+from mmrun.model.mm.slab.check import violations
+from mmrun.model.mm.slab.list_lru import REFERENCED
+from mmrun.model.mm.slab.state import slab_count
 from tests.model.actors import own_scan_of
 from tests.model.cells import Run, call, given, reads, run
 

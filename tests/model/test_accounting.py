@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.build import Built
-from model.core.accounting import CONTROLLER, DIRTY, FAULT, FILE, KSWAPD, SCANNER, begins, ends, work_as
-from model.core.sleep import sleep_until
-from model.description import Cell, Cgroup, Disk, Machine, Node, Sampling, SwapTarget, Sysctl
-from model.mm.pressure import some_ppm
-from model.mm.state import KILLED
-from model.state.idle import idle_count
-from model.state.machine import costs, node_count, task_count
-from model.state.reclaim import reclaim_settings
-from model.units import MS, GiB, MiB, S
+from mmrun.model.build import Built
+from mmrun.model.core.accounting import CONTROLLER, DIRTY, FAULT, FILE, KSWAPD, SCANNER, begins, ends, work_as
+from mmrun.model.core.codes import KILLED
+from mmrun.model.core.sleep import sleep_until
+from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Sampling, SwapTarget, Sysctl
+from mmrun.model.machine.state import costs, node_count, task_count
+from mmrun.model.mm.idle.state import idle_count
+from mmrun.model.mm.memcg.pressure import some_ppm
+from mmrun.model.mm.reclaim.state import reclaim_settings
+from mmrun.model.units import MS, GiB, MiB, S
 from tests.model.actors import Entered, kswapd_of, life
 from tests.model.cells import ZRAM, machine, one, run, writes
 from tests.model.test_sleep import crowd

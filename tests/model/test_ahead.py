@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.mm.ahead import MOST
-from model.state.reclaim import ahead
+from mmrun.model.mm.lru.ahead import MOST
+from mmrun.model.mm.reclaim.state import ahead
 from tests.model.cells import READ, machine, on_list, one, reads, run, sampled
 
 ORDER = np.random.default_rng(0).permutation(6000)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from model.build import Built
-from model.description import Cell, Disk, Region
-from model.mm.allocation import allocate, bumped, normalized
-from model.mm.dirty import set_dirty
-from model.mm.extents import block_of, pages_in_place, speculative
-from model.state.block import disks
-from model.units import PAGE, MiB, S
+from mmrun.model.block.state import disks
+from mmrun.model.build import Built
+from mmrun.model.description import Cell, Disk, Region
+from mmrun.model.mm.writeback.allocation import allocate, bumped, normalized
+from mmrun.model.mm.writeback.dirty import set_dirty
+from mmrun.model.mm.writeback.extents import block_of, pages_in_place, speculative
+from mmrun.model.units import PAGE, MiB, S
 from tests.model.cells import given, machine, machine_of, one, run, writes
 
 PAGES = 6144  # of each file: 24 MiB

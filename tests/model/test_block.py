@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from model.block.batching import count_request
-from model.block.completions import next_completion
-from model.block.disk import full_queue, next_finished, read_pages, submit_write, write_congested
-from model.block.hdd import page_ps, seek_ns
-from model.block.request import free_request
-from model.block.wait import wait_for_request
-from model.build import Built
-from model.core.record import NONE
-from model.core.sleep import FOREVER
-from model.description import Cell, Disk, Region
-from model.mm.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
-from model.state.block import block_state
-from model.state.block import disks as disks_of
-from model.units import MS, PAGE, GiB, KiB, MiB, S
+from mmrun.model.block.batching import count_request
+from mmrun.model.block.completions import next_completion
+from mmrun.model.block.disk import full_queue, next_finished, read_pages, submit_write, write_congested
+from mmrun.model.block.hdd import page_ps, seek_ns
+from mmrun.model.block.request import free_request
+from mmrun.model.block.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, block_state
+from mmrun.model.block.state import disks as disks_of
+from mmrun.model.block.wait import wait_for_request
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Cell, Disk, Region
+from mmrun.model.units import MS, PAGE, GiB, KiB, MiB, S
 from tests.model.actors import Entered, life
 from tests.model.cells import given, machine, machine_of, one, reads, run, writes
 

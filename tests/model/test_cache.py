@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.cache_locator import KEPT_SECONDS, ImportClosureLocator, _forget_others
+from mmrun.model.core.cache_locator import KEPT_SECONDS, ImportClosureLocator, _forget_others
 
 
 def located(source: Path, text: str) -> ImportClosureLocator:

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import registry
-from model.build import Built
-from model.description import Cell, Sampling, Variant
-from model.events import compute
-from model.mm import damon, damos, lists, reclaim_pages
-from model.mm.state import ACTIVE, LRU, QUEUED
-from model.state.idle import damon as damon_of
-from model.state.idle import idle_count
-from model.units import MS, PAGE, MiB, S
+from mmrun.model import registry
+from mmrun.model.build import Built
+from mmrun.model.core.events import compute
+from mmrun.model.description import Cell, Sampling, Variant
+from mmrun.model.mm.damon import damon, damos
+from mmrun.model.mm.idle.state import damon as damon_of
+from mmrun.model.mm.idle.state import idle_count
+from mmrun.model.mm.lru import lists
+from mmrun.model.mm.page.flags import ACTIVE, LRU, QUEUED
+from mmrun.model.mm.reclaim import reclaim_pages
+from mmrun.model.units import MS, PAGE, MiB, S
 from tests.model.cells import ZRAM, machine, machine_of, mapped_frame, on_list, one, reads, run
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from model.mm.dirty_pause import (
+from mmrun.model.core.integers import ilog2, quotient, roundup_pow_of_two
+from mmrun.model.mm.dirty_throttling.dirty_pause import (
     first_dirtied_pause,
     first_max_pause,
     max_pause,
@@ -10,11 +11,17 @@ from model.mm.dirty_pause import (
     poll_interval,
     target_pause,
 )
-from model.mm.dirty_ratelimit import balanced_rate, cubic, damped_step, next_ratelimit, position_ratio, raw_step
-from model.mm.integers import ilog2, quotient, roundup_pow_of_two
-from model.mm.page_writeback import FINE, dirtyable, old_ratelimit, ratelimit, thresholds
-from model.mm.wb_bandwidth import INIT_BW, next_bandwidth, next_limit
-from model.mm.wb_fraction import (
+from mmrun.model.mm.writeback.dirty_ratelimit import (
+    balanced_rate,
+    cubic,
+    damped_step,
+    next_ratelimit,
+    position_ratio,
+    raw_step,
+)
+from mmrun.model.mm.writeback.page_writeback import FINE, dirtyable, old_ratelimit, ratelimit, thresholds
+from mmrun.model.mm.writeback.wb_bandwidth import INIT_BW, next_bandwidth, next_limit
+from mmrun.model.mm.writeback.wb_fraction import (
     FLEXIBLE_BASE,
     FLOATING_BASE,
     RATIO_SCALE,

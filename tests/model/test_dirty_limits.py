@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from model import numa
-from model.build import Built
-from model.description import Cell, Disk, Machine, Node, Region, Stream, Sysctl, Task, Variant
-from model.mm.page_writeback import part_limit
-from model.mm.state import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_FILE
-from model.state.machine import geometry
-from model.state.page import zones as zones_of
-from model.state.reclaim import reclaim_count
-from model.state.writeback import writeback_count
-from model.units import MB_S, PAGE, GiB, MiB
+from mmrun.model.build import Built
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, Stream, Sysctl, Task, Variant
+from mmrun.model.machine import numa
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.page.flags import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_FILE
+from mmrun.model.mm.page.state import zones as zones_of
+from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.mm.writeback.page_writeback import part_limit
+from mmrun.model.mm.writeback.state import writeback_count
+from mmrun.model.units import MB_S, PAGE, GiB, MiB
 from tests.model.cells import Run, call, machine, machine_of, one, run, writes
 
 STICK = {"d": Disk(kind="usb", size=4 * GiB)}

@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.api import simulate
-from model.build import Built
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task, Variant
-from model.latency import bounds, percentile
-from model.mm.balance_dirty import picked_up
-from model.mm.calls import bucket_of
-from model.mm.timers import expiry
-from model.mm.wb_bandwidth import INIT_BW
-from model.state.actor import turn
-from model.state.fault import LATENCY_BUCKETS
-from model.state.machine import costs, cpus
-from model.state.writeback import writeback_count
-from model.units import MB_S, MS, PAGE, MiB, S
+from mmrun.model.api import simulate
+from mmrun.model.build import Built
+from mmrun.model.core.state import turn
+from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, Stream, Sysctl, Task, Variant
+from mmrun.model.machine.state import costs, cpus
+from mmrun.model.machine.timers import expiry
+from mmrun.model.mm.dirty_throttling.balance_dirty import picked_up
+from mmrun.model.mm.task.calls import bucket_of
+from mmrun.model.mm.task.latency import bounds, percentile
+from mmrun.model.mm.task.state import LATENCY_BUCKETS
+from mmrun.model.mm.writeback.state import writeback_count
+from mmrun.model.mm.writeback.wb_bandwidth import INIT_BW
+from mmrun.model.units import MB_S, MS, PAGE, MiB, S
 from tests.model.actors import asleep_until
 from tests.model.cells import Run, given, machine, reads, run, sampled, writes
 

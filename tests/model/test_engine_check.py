@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from model import api, check
-from model.build import Built
-from model.core.record import NONE
-from model.description import Cell, Cgroup, Disk, Region, SwapTarget
-from model.mm import state
-from model.state.machine import cpus, progress
-from model.state.page import pcps, zones
-from model.units import MiB
+from mmrun.model import api, check
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cell, Cgroup, Disk, Region, SwapTarget
+from mmrun.model.machine.state import cpus, progress
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.state import pcps, zones
+from mmrun.model.mm.task.state import PTE_PRESENT, PTE_SHIFT
+from mmrun.model.units import MiB
 from tests.model.cells import ANON, given, machine, mapped_frame, on_list, reads, run, writes
 
 
@@ -54,7 +55,7 @@ def tail(built: Built, lru: int) -> int:
 
 def swapped_words(built: Built) -> np.ndarray:
     words = built.memory.table("pte")
-    return np.flatnonzero((words != 0) & (words & state.PTE_PRESENT == 0))
+    return np.flatnonzero((words != 0) & (words & PTE_PRESENT == 0))
 
 
 def free_block(built: Built) -> int:
@@ -129,7 +130,7 @@ def lost_kernel_page(built: Built) -> None:
 
 
 def present(built: Built) -> int:
-    return int(np.flatnonzero(built.memory.table("pte") & state.PTE_PRESENT)[-1])
+    return int(np.flatnonzero(built.memory.table("pte") & PTE_PRESENT)[-1])
 
 
 def lost_mapping(built: Built) -> None:
@@ -144,7 +145,7 @@ def other_owner(built: Built) -> None:
 
 def lost_slot(built: Built) -> None:
     word = swapped_words(built)[0]
-    built.memory.table("swapmap")[(built.memory.table("pte")[word] >> state.PTE_SHIFT) - 1] = 0
+    built.memory.table("swapmap")[(built.memory.table("pte")[word] >> PTE_SHIFT) - 1] = 0
 
 
 def shared_slot(built: Built) -> None:
@@ -233,7 +234,7 @@ def test_a_broken_invariant_inside_the_kernels_is_an_error(monkeypatch: pytest.M
     def spoil(built: Built) -> None:
         lost_slot(built)
 
-    from model.description import Sampling
+    from mmrun.model.description import Sampling
 
     host = machine(16, swap={"s": SwapTarget(kind="zram", size=8 * MiB)})
     cell = Cell(kernel="6.18", machine=host, tasks={"t": given()}, sampling=Sampling(accesses=4800))

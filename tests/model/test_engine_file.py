@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.description import Cell, Cgroup, Disk, Region
-from model.mm import state
-from model.state.block import disks
-from model.state.fault import files as files_of
-from model.state.page import zones
-from model.state.writeback import writeback_count
-from model.units import MS, PAGE, KiB, MiB
+from mmrun.model.block.state import disks
+from mmrun.model.core.codes import KILLED
+from mmrun.model.description import Cell, Cgroup, Disk, Region
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.task.state import PTE_PRESENT, PTE_YOUNG
+from mmrun.model.mm.task.state import files as files_of
+from mmrun.model.mm.writeback.state import writeback_count
+from mmrun.model.units import MS, PAGE, KiB, MiB
 from tests.model.cells import ERAS, Run, given, machine, mapped_frame, one, reads, run, sampled, writes
 
 HOST = machine(16, disks={"d": Disk()})
@@ -92,7 +94,7 @@ def test_pages_mapped_around_a_fault_are_young():
     """As on x86, where the hardware sets the bit anyway."""
     done = run(one("6.18", HOST, MAPPED), reads([5]), footprint=32)
     words = done.built.memory.table("pte")[:17]
-    wanted = state.PTE_PRESENT | state.PTE_YOUNG
+    wanted = PTE_PRESENT | PTE_YOUNG
     assert [bool(word & wanted == wanted) for word in words] == [True] * 16 + [False]
 
 
@@ -128,7 +130,7 @@ def test_a_killed_task_leaves_shared_pages_to_the_others(era):
     hog = np.concatenate([reads(range(64)), writes(range(64, 5000))])
     quiet = np.tile(reads(range(64)), 100)
     done = run(Cell(kernel=era, machine=host, tasks=tasks), {"t0": quiet, "hog": hog})
-    assert done.metrics["outcome"] == "oom" and int(done.built.memory.table("tasks")[1].state) == state.KILLED
+    assert done.metrics["outcome"] == "oom" and int(done.built.memory.table("tasks")[1].state) == KILLED
     assert int(done.built.memory.table("task_count")[0].accesses) == len(quiet)
 
 

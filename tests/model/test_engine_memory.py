@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from model.description import Cgroup, Region
-from model.mm import state
-from model.state.block import block_state
-from model.state.machine import cpus
-from model.state.swap import swaps
-from model.units import PAGE, MiB
+from mmrun.model.block.state import block_state
+from mmrun.model.core.codes import DONE, KILLED
+from mmrun.model.description import Cgroup, Region
+from mmrun.model.machine.state import cpus
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.swap.state import swaps
+from mmrun.model.units import PAGE, MiB
 from tests.model.cells import (
     ANON,
     ERAS,
@@ -93,7 +94,7 @@ def test_a_full_group_without_swap_ends_its_task_only(era):
     assert done.metrics["outcome"] == "oom"
     assert done.metrics["oom_kill"] == done.metrics["cgroup.g.oom_kill"] == 1
     assert done.metrics["accesses"] == 256 - TABLE[era]
-    assert int(done.built.memory.table("tasks")[0].state) == state.KILLED
+    assert int(done.built.memory.table("tasks")[0].state) == KILLED
     assert done.metrics["cgroup.g.usage_pages"] == TABLE[era] + int(cpus(done.m)[0].stock.sum())
 
 
@@ -104,7 +105,7 @@ def test_out_of_memory_takes_the_task_that_asks_and_the_others_go_on(era):
     quiet = np.tile(writes(range(50)), 40)
     done = run(cell, {"hog": writes(range(5000)), "quiet": quiet})
     assert done.metrics["outcome"] == "oom" and done.metrics["oom_kill"] == 1
-    assert [int(task.state) for task in done.built.memory.table("tasks")[:2]] == [state.KILLED, state.DONE]
+    assert [int(task.state) for task in done.built.memory.table("tasks")[:2]] == [KILLED, DONE]
     assert done.metrics["task.quiet.misses"] == 0
     assert int(done.built.memory.table("task_count")[1].accesses) == len(quiet)
     kernel = int((done.built.memory.table("frames")["state"] & state.KERNEL != 0).sum())
@@ -172,7 +173,7 @@ def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
 
 
 def test_swap_areas_fill_by_priority_and_equal_ones_in_turn():
-    from model.description import SwapTarget
+    from mmrun.model.description import SwapTarget
 
     areas = {"low": SwapTarget(kind="zram", size=MiB, priority=1), "a": SwapTarget(kind="zram", size=MiB, priority=5),
              "b": SwapTarget(kind="zram", size=MiB, priority=5)}  # fmt: skip

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.core.sleep import FOREVER
-from model.description import Cell, Mempolicy, Node, Region, Sysctl
-from model.state.machine import geometry
-from model.state.machine import nodes as nodes_of
-from model.state.page import pcps, zones
-from model.units import GB_S, MS, MiB
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Cell, Mempolicy, Node, Region, Sysctl
+from mmrun.model.machine.state import geometry
+from mmrun.model.machine.state import nodes as nodes_of
+from mmrun.model.mm.page.state import pcps, zones
+from mmrun.model.units import GB_S, MS, MiB
 from tests.model.actors import due, kswapd_of, waiting
 from tests.model.cells import ERAS, READ, ZRAM, given, machine, one, reads, run, sampled, writes
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import api, registry
-from model.build import expand
-from model.description import (
+from mmrun.model import api, registry
+from mmrun.model.build import expand
+from mmrun.model.description import (
     Cell,
     Cgroup,
     Disk,
@@ -29,8 +29,8 @@ from model.description import (
     Task,
     Variant,
 )
-from model.units import PAGE, GiB, KiB, MiB
-from model.workloads import open_stream
+from mmrun.model.units import PAGE, GiB, KiB, MiB
+from mmrun.model.workloads import open_stream
 from tests.model.cells import ERAS, GENERATIONS, run, with_swap
 
 BRIEF = {  # periods that fit a few simulated ms

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.hooks import HOOKS
+from mmrun.model.core.hooks import HOOKS
 from tests.model import raising_hooks
 from tests.model.raising_hooks import BELOW_ALL
 from tests.model.test_outside_variant import CONFIG, FIFO
@@ -17,8 +17,8 @@ from tests.model.test_outside_variant import CONFIG, FIFO
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = '''"""Raises as its first argument says."""
 
-from model.jit import hook, kernel
-from model.state.page import frames
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.mm.page.state import frames
 
 
 class Odd(Exception):
@@ -45,9 +45,9 @@ def check_references(m, pfn, young, executable):
 SCRIPT = """
 import importlib.util, sys
 import model
-from model.guard import ModelError, why_broken
-from model.jit import bind, caller
-from model.layout import Memory
+from mmrun.model.core.guard import ModelError, why_broken
+from mmrun.model.core.jit import bind, caller
+from mmrun.model.core.memory import Memory
 from numba import njit
 
 spec = importlib.util.spec_from_file_location("mine", sys.argv[1])
@@ -124,7 +124,7 @@ def test_whichever_hook_raises_the_machine_stops(name: str, raised: dict[str, di
 
 
 def cli(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "import sys; from runner.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", "import sys; from mmrun.runner.cli import main; sys.exit(main())", *arguments]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONPATH": str(ROOT), **environment})  # fmt: skip
 
@@ -169,8 +169,8 @@ def test_what_cannot_be_compiled_or_is_out_of_range_names_the_file(body: str, wo
     """Of a file that `check` did not see: through the model's own door."""
     from dataclasses import replace
 
-    from model import api
-    from model.description import Variant
+    from mmrun.model import api
+    from mmrun.model.description import Variant
     from tests.model.test_outside_variant import cell
 
     path = tmp_path / "fifo.py"
@@ -181,8 +181,8 @@ def test_what_cannot_be_compiled_or_is_out_of_range_names_the_file(body: str, wo
 
 
 def test_a_file_that_raises_when_imported_is_told_with_its_line(tmp_path: Path):
-    from model import api
-    from model.description import Variant
+    from mmrun.model import api
+    from mmrun.model.description import Variant
     from tests.model.test_outside_variant import cell
 
     path = tmp_path / "fifo.py"

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from model.field_check import Program, compiled
-from model.source_names import Module, module
+from mmrun.model.mechanisms import module_of
+from mmrun.model.sources.field_check import Program, compiled
+from mmrun.model.sources.names import Module, module
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
-    *(path for part in ("core", "mm", "block", "policies") for path in sorted((ROOT / "model" / part).rglob("*.py"))),
+    *(path for part in ("core", "machine", "mm", "block") for path in sorted((ROOT / "model" / part).rglob("*.py"))),
     ROOT / "model" / "engine.py",
-    ROOT / "model" / "actors.py",
 ]
 
 
 def of(path: Path) -> Module:
-    found = module(str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__"))
+    found = module(module_of(path).removesuffix(".__init__"))
     assert found is not None
     return found
 
@@ -59,11 +59,11 @@ def test_a_misspelt_field_is_found_wherever_it_is(seed: int):
 
 SNIPPET = '''"""A kernel."""
 
-from model.jit import kernel
-from model.state.fault import tasks
-from model.state.lru import lruvecs
-from model.state.machine import geometry, nodes
-from model.state.page import frames, zones
+from mmrun.model.core.jit import kernel
+from mmrun.model.mm.task.state import tasks
+from mmrun.model.mm.lru.state import lruvecs
+from mmrun.model.machine.state import geometry, nodes
+from mmrun.model.mm.page.state import frames, zones
 
 
 @kernel

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from model.build import Built
-from model.core.record import NONE
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Variant
-from model.events import COMPUTE, OP_SHIFT
-from model.mm import foreign
-from model.mm.foreign_dirty import foreign_due, track_foreign_dirty
-from model.state.fault import FILE
-from model.state.writeback import JOB
-from model.units import MB_S, MS, MiB, S
+from mmrun.model.build import Built
+from mmrun.model.core.events import COMPUTE, OP_SHIFT
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Region, Variant
+from mmrun.model.mm.task.state import FILE
+from mmrun.model.mm.writeback import foreign
+from mmrun.model.mm.writeback.foreign_dirty import foreign_due, track_foreign_dirty
+from mmrun.model.mm.writeback.state import JOB
+from mmrun.model.units import MB_S, MS, MiB, S
 from tests.model.cells import given, machine_of, run, writes
 
 

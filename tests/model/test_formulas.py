@@ -2,16 +2,19 @@
 
 import pytest
 
-from model import numa, registry, watermarks
-from model.description import Machine, Node, Variant
-from model.layout import Memory
-from model.mm import filemap, inactive_ratio, scan_balance, shadow
-from model.policies.pcp import batch_15, batch_31, batch_63
-from model.policies.swap_readahead import adaptive
-from model.policies.watermarks import quarters, scale_factor
-from model.policies.zonelist import by_load, round_robin
-from model.state.page import alloc_settings
-from model.units import GB_S, PAGE, GiB, MiB
+from mmrun.model import registry
+from mmrun.model.core.memory import Memory
+from mmrun.model.description import Machine, Node, Variant
+from mmrun.model.machine import numa
+from mmrun.model.mm.fault import filemap
+from mmrun.model.mm.lru import inactive_ratio, scan_balance, shadow
+from mmrun.model.mm.page import watermarks
+from mmrun.model.mm.page.state import alloc_settings
+from mmrun.model.mm.page.variants.pcp import batch_15, batch_31, batch_63
+from mmrun.model.mm.page.variants.watermarks import quarters, scale_factor
+from mmrun.model.mm.page.variants.zonelist import by_load, round_robin
+from mmrun.model.mm.swap.variants.swap_readahead import adaptive
+from mmrun.model.units import GB_S, PAGE, GiB, MiB
 
 MARKS = {  # GiB: (min, low, high) since 4.6, and in 3.1
     4: ((2048, 3096, 4144), (2048, 2560, 3072)),

@@ -1,14 +1,13 @@
 """Tasks that wait for a free request of a disk's queue: in turn, killed there, or with no need for one any more."""
 
-from model.block.get_request import get_request
-from model.block.wait import wait_for_request, wake_for_request
-from model.core.accounting import NOTHING
-from model.core.record import NONE
-from model.core.sleep import FOREVER
-from model.description import Disk
-from model.mm.oom import kill_largest
-from model.mm.state import IO_NORMAL
-from model.state.block import disks
+from mmrun.model.block.get_request import get_request
+from mmrun.model.block.state import IO_NORMAL, disks
+from mmrun.model.block.wait import wait_for_request, wake_for_request
+from mmrun.model.core.accounting import NOTHING
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Disk
+from mmrun.model.mm.limits.oom import kill_largest
 from tests.model.actors import Entered, life, waiting
 from tests.model.test_writeback import dirty_files
 

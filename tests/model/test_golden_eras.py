@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from model.core.timeline import VERSIONS, before
-from model.eras import era
+from mmrun.model.core.timeline import VERSIONS, before
+from mmrun.model.eras import era
 from tests.model.golden_cells import KERNELS, LATER, observed
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "eras.json").read_text(encoding="utf-8"))
@@ -90,8 +90,8 @@ def test_ways_that_were_added_later_end_where_they_should(flag, until):
 def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
     from dataclasses import fields
 
-    from model import registry
-    from model.description import Cgroup, Sysctl
+    from mmrun.model import registry
+    from mmrun.model.description import Cgroup, Sysctl
 
     varied = GOLDEN["6.18"]["varied"]
     for axis in registry.axes():

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import idle_stats
-from model.build import Built
-from model.description import Cell, Cgroup, Disk, Sampling, Stream, Task, Variant
-from model.events import compute
-from model.mm import idle, lru, rmap, truth
-from model.mm.state import ANON, DIRTY, IDLE, LRU, PTE_YOUNG, SWAPCACHE, YOUNG
-from model.state.idle import idle_count, idle_settings, scanners
-from model.state.machine import geometry
-from model.units import MS, PAGE, KiB, MiB, S
+from mmrun.model.build import Built
+from mmrun.model.core.events import compute
+from mmrun.model.description import Cell, Cgroup, Disk, Sampling, Stream, Task, Variant
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.idle import idle, idle_stats, truth
+from mmrun.model.mm.idle.state import idle_count, idle_settings, scanners
+from mmrun.model.mm.lru import lru, rmap
+from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, LRU, SWAPCACHE, YOUNG
+from mmrun.model.mm.task.state import PTE_YOUNG
+from mmrun.model.units import MS, PAGE, KiB, MiB, S
 from tests.model.cells import FILE, READ, ZRAM, Run, machine, machine_of, mapped_frame, one, reads, run, writes
 
 PAGES = 93  # three lru_add batches of 31: all of them on lists

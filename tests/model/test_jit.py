@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model.jit import Kernel, kernel
-from model.library.store import Store
+from mmrun.model.core.jit import Kernel, kernel
+from mmrun.model.library.store import Store
 
 
 def called(of: Kernel, arguments: str) -> set[tuple[str, str]]:

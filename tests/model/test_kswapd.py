@@ -2,23 +2,23 @@
 
 import pytest
 
-from model.build import Built
-from model.core.sleep import FOREVER
-from model.description import Cell, Cgroup, Disk, Region
-from model.jit import Hook
-from model.mm.gfp import GFP_HIGHUSER_MOVABLE
-from model.mm.state import ACTIVE, DEF_PRIORITY, RECLAIM, WRITEBACK
-from model.mm.state import ANON as ANON_PAGE
-from model.mm.throttle import TENTH_NS, UNDER_WRITEBACK
-from model.mm.timers import timeout_ns
-from model.mm.vmscan import own_scan
-from model.mm.zones import HIGHEST
-from model.policies.kswapd.all_zones import end_zone, shrink_low_zone
-from model.policies.kswapd.any_zone import age_active_anon
-from model.state.lru import lru_count, lruvecs
-from model.state.machine import nodes
-from model.state.page import pcps, zones
-from model.state.reclaim import reclaim_count, scans
+from mmrun.model.build import Built
+from mmrun.model.core.jit import Hook
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Cell, Cgroup, Disk, Region
+from mmrun.model.machine.state import nodes
+from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_count, lruvecs
+from mmrun.model.mm.page.flags import ACTIVE, RECLAIM, WRITEBACK
+from mmrun.model.mm.page.flags import ANON as ANON_PAGE
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.state import pcps, zones
+from mmrun.model.mm.page.zones import HIGHEST
+from mmrun.model.mm.reclaim.state import reclaim_count, scans
+from mmrun.model.mm.reclaim.throttle import TENTH_NS, UNDER_WRITEBACK
+from mmrun.model.mm.reclaim.variants.kswapd.all_zones import end_zone, shrink_low_zone
+from mmrun.model.mm.reclaim.variants.kswapd.any_zone import age_active_anon
+from mmrun.model.mm.reclaim.vmscan import own_scan
 from tests.model.actors import Entered, begin_anew, kswapd_of, life, own_scan_of, waiting
 from tests.model.cells import ZRAM, given, machine, one, reads, run, writes
 

@@ -13,21 +13,21 @@ import numba
 import numpy as np
 import pytest
 
-from model import api, warmup
-from model.core.record import Accessor
-from model.description import Variant
-from model.jit import kernel
-from model.layout import Memory
-from model.library import calls, codes, main, place
-from model.library.frontend import widened
-from model.library.machine import runs_here, shipped
-from model.library.store import Store
-from model.state.machine import geometry
-from model.state.page import frames
+from mmrun.model import api, warmup
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.memory import Memory
+from mmrun.model.core.record import Accessor
+from mmrun.model.description import Variant
+from mmrun.model.library import calls, codes, main, place
+from mmrun.model.library.frontend import widened
+from mmrun.model.library.machine import runs_here, shipped
+from mmrun.model.library.store import Store
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.page.state import frames
 
 ROOT = Path(__file__).resolve().parents[2]
-CALLEE = "from model.jit import kernel\nSTEP = {step}\n\n@kernel\ndef callee(x):\n    return {body}\n"
-CALLER = "from model.jit import kernel\n\n@kernel\ndef caller(x):\n    return callee(x) + 1\n"
+CALLEE = "from mmrun.model.core.jit import kernel\nSTEP = {step}\n\n@kernel\ndef callee(x):\n    return {body}\n"
+CALLER = "from mmrun.model.core.jit import kernel\n\n@kernel\ndef caller(x):\n    return callee(x) + 1\n"
 
 
 def module(folder: Path, name: str, text: str, **known: object) -> ModuleType:
@@ -105,7 +105,7 @@ def test_a_moved_field_of_a_row_is_where_kernels_look():
 
 def test_a_kernel_in_a_module_that_kernels_name_by_the_module(tmp_path: Path):
     """A constant taken as `module.NAME` counts by its value, too."""
-    text = "from model.jit import kernel\n\n@kernel\ndef at(x):\n    return x + other.LOW\n"
+    text = "from mmrun.model.core.jit import kernel\n\n@kernel\ndef at(x):\n    return x + other.LOW\n"
     found = [
         module(tmp_path, "user", text, other=module(tmp_path, "other", f"LOW = {low}\n")).at(1) for low in (1, 2, 1)
     ]
@@ -169,7 +169,7 @@ def test_an_exception_reaches_the_caller():
 
 BOUNDS = """
 import numpy as np
-from model.jit import kernel
+from mmrun.model.core.jit import kernel
 
 @kernel
 def pick(numbers, at):
@@ -194,8 +194,8 @@ def test_bounds_are_checked_on_demand(tmp_path: Path):
 
 RAISES = '''"""An assertion that fails."""
 
-from model.jit import hook
-from model.policies.lru.cost_balanced import *
+from mmrun.model.core.jit import hook
+from mmrun.model.mm.lru.variants.lru.cost_balanced import *
 
 SOURCE = "this test"
 SCOPE = "node"
@@ -228,7 +228,7 @@ if "first" in sys.argv:
 from model import api, warmup
 for era, cell in warmup.cells():
     api.simulate(cell)
-from model.library import calls
+from mmrun.model.library import calls
 print("numba" in sys.modules, len(calls._libraries))
 """
 

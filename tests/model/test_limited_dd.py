@@ -2,9 +2,9 @@
 
 import pytest
 
-from model.api import simulate
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Stream, Task
-from model.units import PAGE, MiB, S
+from mmrun.model.api import simulate
+from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Region, Stream, Task
+from mmrun.model.units import PAGE, MiB, S
 
 SIZE, LIMIT = 100 * MiB, 20 * MiB
 

@@ -2,15 +2,16 @@
 
 import pytest
 
-from model.build import Built
-from model.description import Cgroup, Region
-from model.mm.state import ACTIVATE, RECLAIM
-from model.mm.state import WRITEBACK as BEING_WRITTEN
-from model.mm.throttle import ZONE_CONGESTED
-from model.state.block import disks
-from model.state.page import zones
-from model.state.writeback import writeback_settings
-from model.units import MS
+from mmrun.model.block.state import disks
+from mmrun.model.build import Built
+from mmrun.model.description import Cgroup, Region
+from mmrun.model.mm.lru.state import ACTIVATE
+from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.flags import WRITEBACK as BEING_WRITTEN
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.reclaim.throttle import ZONE_CONGESTED
+from mmrun.model.mm.writeback.state import writeback_settings
+from mmrun.model.units import MS
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import machine, one, run, writes
 from tests.model.reclaimers import DIRECT, HDD, scan, timeout

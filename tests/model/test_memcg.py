@@ -6,18 +6,23 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from model import check
-from model.build import Built
-from model.description import Cell, Cgroup, Machine, Node, Region, Stream, Task
-from model.mm.limits import high_delay, overage, proactive_reclaim
-from model.mm.memcg_iter import follow, iterator, join
-from model.mm.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_stock, uncharge_pages
-from model.mm.oom import badness, victim
-from model.mm.protection import calculate_protection, claimed_protection, effective_protection, unprotected
-from model.mm.vmscan import begin
-from model.state.machine import cpus, geometry, progress
-from model.state.reclaim import reclaim_count
-from model.units import PAGE, MiB
+from mmrun.model import check
+from mmrun.model.build import Built
+from mmrun.model.description import Cell, Cgroup, Machine, Node, Region, Stream, Task
+from mmrun.model.machine.state import cpus, geometry, progress
+from mmrun.model.mm.limits.limits import high_delay, overage, proactive_reclaim
+from mmrun.model.mm.limits.oom import badness, victim
+from mmrun.model.mm.memcg.memcg_iter import follow, iterator, join
+from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_stock, uncharge_pages
+from mmrun.model.mm.memcg.protection import (
+    calculate_protection,
+    claimed_protection,
+    effective_protection,
+    unprotected,
+)
+from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.mm.reclaim.vmscan import begin
+from mmrun.model.units import PAGE, MiB
 from tests.model.actors import own_scan_of
 from tests.model.cells import FILE, call, given, machine, machine_of, one, reads, run, writes
 

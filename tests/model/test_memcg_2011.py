@@ -5,19 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model import check
-from model.build import Built
-from model.core.record import NONE
-from model.description import Cell, Cgroup, Disk, Region, Variant
-from model.events import exits
-from model.mm import soft_tree, state, victims
-from model.mm.gfp import GFP_HIGHUSER_MOVABLE
-from model.mm.mempolicy import ALL_NODES
-from model.state.machine import cpus, geometry
-from model.state.memcg import memcg_count, memcg_settings, memcg_state
-from model.state.page import zones
-from model.state.reclaim import reclaim_count
-from model.units import MS, PAGE, KiB, MiB
+from mmrun.model import check
+from mmrun.model.build import Built
+from mmrun.model.core.events import exits
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cell, Cgroup, Disk, Region, Variant
+from mmrun.model.machine.state import cpus, geometry
+from mmrun.model.mm.memcg import soft_tree, victims
+from mmrun.model.mm.memcg.state import memcg_count, memcg_settings, memcg_state
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.mempolicy import ALL_NODES
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.units import MS, PAGE, KiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import (
     ANON,

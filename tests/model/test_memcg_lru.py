@@ -8,19 +8,19 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from model import check, registry
-from model.build import Built
-from model.core.record import NONE
-from model.description import Cell, Cgroup, Region, Variant
-from model.mm.gfp import GFP_HIGHUSER_MOVABLE
-from model.mm.memcg_lru import HEAD, NOP, OLD, TAIL, YOUNG, begin_walk, go_on, rotate, soft_reclaim
-from model.mm.state import DEF_PRIORITY
-from model.mm.vmscan import begin
-from model.mm.zones import HIGHEST
-from model.policies.memcg.memcg_lru import SHRINK, outcome
-from model.state.machine import MEMCG_BINS, MEMCG_GENS, geometry, nodes
-from model.state.memcg import memcg_count, memcg_state
-from model.units import PAGE, MiB
+from mmrun.model import check, registry
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cell, Cgroup, Region, Variant
+from mmrun.model.machine.state import MEMCG_BINS, MEMCG_GENS, geometry, nodes
+from mmrun.model.mm.limits.variants.memcg.memcg_lru import SHRINK, outcome
+from mmrun.model.mm.lru.state import DEF_PRIORITY
+from mmrun.model.mm.memcg.memcg_lru import HEAD, NOP, OLD, TAIL, YOUNG, begin_walk, go_on, rotate, soft_reclaim
+from mmrun.model.mm.memcg.state import memcg_count, memcg_state
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.zones import HIGHEST
+from mmrun.model.mm.reclaim.vmscan import begin
+from mmrun.model.units import PAGE, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import ANON, ZRAM, call, given, machine, machine_of, one, reads, run, sampled, writes
 

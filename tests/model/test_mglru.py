@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from model.build import Built
-from model.description import Cell, Cgroup, Disk, Region, Stream, Sysctl, Task, Variant
-from model.events import touches
-from model.mm import state
-from model.state.generations import generation_settings
-from model.state.machine import geometry
-from model.units import MS, PAGE, MiB
+from mmrun.model.build import Built
+from mmrun.model.core.events import touches
+from mmrun.model.description import Cell, Cgroup, Disk, Region, Stream, Sysctl, Task, Variant
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.generations.state import generation_settings
+from mmrun.model.mm.page import flags as state
+from mmrun.model.units import MS, PAGE, MiB
 from tests.model.cells import ANON, ZRAM, Run, machine, mapped_frame, one, reads, run, sampled, writes
 
 ONE, TWO = "6.1+mglru", "6.18+mglru"

@@ -2,12 +2,16 @@
 
 import pytest
 
-from model.build import Built
-from model.core.record import NONE
-from model.description import Cgroup
-from model.mm import gen_age, gen_control, gen_walk, gens, state
-from model.state.page import zones
-from model.units import MiB
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cgroup
+from mmrun.model.mm.generations import aging as gen_age
+from mmrun.model.mm.generations import control as gen_control
+from mmrun.model.mm.generations import walk as gen_walk
+from mmrun.model.mm.lru import gens
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.state import zones
+from mmrun.model.units import MiB
 from tests.model.cells import ZRAM, machine, machine_of, one
 
 ONE, TWO = "6.1+mglru", "6.18+mglru"

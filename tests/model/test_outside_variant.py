@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import api, registry
-from model.build import expand
-from model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task, Variant
-from model.events import ARG_MASK
-from model.library.store import Store
-from model.units import PAGE, MiB
-from model.workloads import open_stream
+from mmrun.model import api, registry
+from mmrun.model.build import expand
+from mmrun.model.core.events import ARG_MASK
+from mmrun.model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task, Variant
+from mmrun.model.library.store import Store
+from mmrun.model.units import PAGE, MiB
+from mmrun.model.workloads import open_stream
 
 ROOT = Path(__file__).resolve().parents[2]
 FIFO = '''"""First in, first out: no reference is ever looked at.
@@ -24,8 +24,8 @@ FIFO = '''"""First in, first out: no reference is ever looked at.
 Pages are evicted in the order in which they came; everything else is as in the cost-balanced lists.
 """
 
-from model.jit import hook
-from model.policies.lru.cost_balanced import (
+from mmrun.model.core.jit import hook
+from mmrun.model.mm.lru.variants.lru.cost_balanced import (
     after_round, age_anon, age_nonresident, end_reclaim, evict, may_shrink_active, new_anon_active, note_active,
     note_inactive, prepare_scan, scan_count,
 )
@@ -198,7 +198,7 @@ def swept(directory: Path) -> tuple[dict[str, int], str]:
     command = [
         sys.executable,
         "-c",
-        "import sys; from runner.cli import main; sys.exit(main())",
+        "import sys; from mmrun.runner.cli import main; sys.exit(main())",
         "sweep",
         "fifo.yaml",
         "--executor",

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from model.description import Cgroup, Disk, Region
-from model.mm.pageout import FULL_PAGES, REQUEST_PAGES, plug, unplug
-from model.mm.state import ANON, SWAPCACHE, WRITEBACK
-from model.state.block import block_state, disks
-from model.state.reclaim import PLUG_PAGES
-from model.units import KiB, MiB
+from mmrun.model.block.state import block_state, disks
+from mmrun.model.description import Cgroup, Disk, Region
+from mmrun.model.mm.page.flags import ANON, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.reclaim.state import PLUG_PAGES
+from mmrun.model.mm.writeback.plug import FULL_PAGES, REQUEST_PAGES, plug, unplug
+from mmrun.model.units import KiB, MiB
 from tests.model.actors import Entered, life
 from tests.model.cells import machine, machine_of, one, reads, run, with_swap, writes
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from model import events, registry
-from model.description import Stream, Variant
-from model.hooks import MAX_PARAMS
-from model.mm.state import FRAME_BITS, FRAME_FLAGS, check_flags
-from model.param_rules import parse_relation
-from model.workloads import make_params, open_stream
-from runner.cli import main
+from mmrun.model import registry
+from mmrun.model.core import events
+from mmrun.model.core.hooks import MAX_PARAMS
+from mmrun.model.description import Stream, Variant
+from mmrun.model.mm.page.flags import FRAME_BITS, FRAME_FLAGS, check_flags
+from mmrun.model.sources.param_rules import parse_relation
+from mmrun.model.workloads import make_params, open_stream
+from mmrun.runner.cli import main
 from tests.model.cells import machine, one
 
 NUMBERS = [

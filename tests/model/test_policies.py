@@ -2,19 +2,19 @@
 
 import pytest
 
-from model import registry
-from model.core.sleep import FOREVER
-from model.description import Variant
-from model.jit import caller
-from model.mm import shadow
-from model.mm.kswapd import NAP_NS
-from model.mm.state import ACTIVATE, ACTIVE, ANON, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, REFERENCED, WORKINGSET
-from model.mm.swap import window as window_of
-from model.mm.swap import window_first, window_pages
-from model.mm.timers import timeout_ns
-from model.state.lru import workingset_count
-from model.state.machine import nodes
-from model.state.page import zones as zones_of
+from mmrun.model import registry
+from mmrun.model.core.jit import caller
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Variant
+from mmrun.model.machine.state import nodes
+from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.lru import shadow
+from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE, workingset_count
+from mmrun.model.mm.page.flags import ACTIVE, ANON, REFERENCED, WORKINGSET
+from mmrun.model.mm.page.state import zones as zones_of
+from mmrun.model.mm.reclaim.kswapd import NAP_NS
+from mmrun.model.mm.swap.swap import window as window_of
+from mmrun.model.mm.swap.swap import window_first, window_pages
 from tests.model.actors import Entered, begin_anew, kswapd_of, life
 from tests.model.cells import ERAS, ZRAM, call, machine, machine_of, one
 

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import registry
-from model.description import Cell, Cgroup, Sampling, Variant
-from model.events import compute
-from model.mm import far_memory, pressure
-from model.policies.proactive import far_memory as controller
-from model.units import MS, PAGE, MiB, S
+from mmrun.model import registry
+from mmrun.model.core.events import compute
+from mmrun.model.description import Cell, Cgroup, Sampling, Variant
+from mmrun.model.mm.idle import far_memory
+from mmrun.model.mm.idle.variants.proactive import far_memory as controller
+from mmrun.model.mm.memcg import pressure
+from mmrun.model.units import MS, PAGE, MiB, S
 from tests.model.cells import GENERATIONS, ZRAM, given, machine, one, reads, run, writes
 
 HOT, COLD = range(310), range(310, 2170)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from model import api
-from model.description import Cell, Cgroup, Disk, Machine, Mempolicy, Node, Region, Stream, SwapTarget, Task
-from model.units import PAGE, MiB
+from mmrun.model import api
+from mmrun.model.description import Cell, Cgroup, Disk, Machine, Mempolicy, Node, Region, Stream, SwapTarget, Task
+from mmrun.model.units import PAGE, MiB
 
 ERAS = ("3.1", "4.19", "6.18", "6.18+mglru")  # between them most kernels
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,30 +2,24 @@
 
 import pytest
 
-from model.block.wait import wake_for_request
-from model.build import Built
-from model.core.sleep import ALL, wake
-from model.description import Cell, Disk, Region, Stream, Task, Variant
-from model.mm.oom import kill_largest
-from model.mm.state import (
-    ACTIVATE,
-    DIRTY,
-    KEEP,
-    RECLAIM,
-    RECLAIM_CLEAN,
-    RECLAIM_PAGE,
-    WRITEPAGE_IGNORES,
-    WRITEPAGE_KSWAPD,
-)
-from model.mm.state import WRITEBACK as BEING_WRITTEN
-from model.mm.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
-from model.mm.wait_queue import NOPROGRESS, WRITEBACK, clear_bdi_congested, count_written
-from model.state.block import disks as disks_of
-from model.state.machine import costs, geometry, nodes
-from model.state.memcg import oom_count
-from model.state.page import zones
-from model.state.reclaim import pageout_count, reclaim_count
-from model.units import MS, PAGE
+from mmrun.model.block.congestion import clear_bdi_congested
+from mmrun.model.block.state import WRITEPAGE_IGNORES, WRITEPAGE_KSWAPD
+from mmrun.model.block.state import disks as disks_of
+from mmrun.model.block.wait import wake_for_request
+from mmrun.model.build import Built
+from mmrun.model.core.sleep import ALL, wake
+from mmrun.model.description import Cell, Disk, Region, Stream, Task, Variant
+from mmrun.model.machine.state import costs, geometry, nodes
+from mmrun.model.mm.limits.oom import kill_largest
+from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_CLEAN, RECLAIM_PAGE
+from mmrun.model.mm.memcg.state import oom_count
+from mmrun.model.mm.page.flags import DIRTY, RECLAIM
+from mmrun.model.mm.page.flags import WRITEBACK as BEING_WRITTEN
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.reclaim.state import pageout_count, reclaim_count
+from mmrun.model.mm.reclaim.throttle import TAIL_LRU_DIRTY, TENTH_NS, UNDER_WRITEBACK, ZONE_CONGESTED
+from mmrun.model.mm.writeback.wait_queue import NOPROGRESS, WRITEBACK, count_written
+from mmrun.model.units import MS, PAGE
 from tests.model.actors import Entered, begin_anew, due, own_scan_of, waiting
 from tests.model.cells import ERAS, machine, one, reads, run, writes
 from tests.model.reclaimers import DIRECT, HDD, KSWAPD, after_a_pass, host, met, scan, timeout

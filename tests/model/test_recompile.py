@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.recompile import LEAVES, recompiled
-from model.core.record import MACHINE
+from mmrun.model.core.record import MACHINE
 
 AIM = 0.05  # of all kernels
 

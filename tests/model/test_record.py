@@ -5,12 +5,12 @@ import gc
 import numpy as np
 import pytest
 
-from model.core.record import ADDRESSES, DECLARED, MACHINE, free_number, one, row, table
-from model.hooks import FIRST_SLOT, HOOK_INDEX, SLOTS, TABLE, Spec, places
-from model.jit import kernel
-from model.layout import Memory
-from model.state.idle import damon, damon_regions
-from model.state.page import frames, pcps
+from mmrun.model.core.hooks import FIRST_SLOT, HOOK_INDEX, SLOTS, TABLE, Spec, places
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.memory import Memory
+from mmrun.model.core.record import ADDRESSES, DECLARED, MACHINE, free_number, one, row, table
+from mmrun.model.mm.idle.state import damon, damon_regions
+from mmrun.model.mm.page.state import frames, pcps
 
 
 @kernel

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from model import registry
-from model.build import CORE_HOOKS, DEFAULT_HOOKS, SLAB_HOOKS
-from model.description import Variant
-from model.hooks import HOOK_INDEX, HOOKS
-from model.jit import Hook
+from mmrun.model import registry
+from mmrun.model.build import CORE_HOOKS, DEFAULT_HOOKS, SLAB_HOOKS
+from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
+from mmrun.model.core.jit import Hook
+from mmrun.model.description import Variant
 from tests.model.cells import machine, machine_of, one
 
 ALL = [(axis, name) for axis in registry.axes() for name in registry.variants(axis)]

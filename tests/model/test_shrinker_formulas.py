@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import registry
-from model.mm.shrinker import scanned_share
-from model.policies.shrinker import batched_clamped, priority, priority_min, single_callback
+from mmrun.model import registry
+from mmrun.model.mm.slab.shrinker import scanned_share
+from mmrun.model.mm.slab.variants.shrinker import batched_clamped, priority, priority_min, single_callback
 
 COUNTS = st.integers(0, 10**7)
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from model.description import Cgroup
-from model.state.machine import node_count
-from model.state.slab import slab_count, slab_state
+from mmrun.model.description import Cgroup
+from mmrun.model.machine.state import node_count
+from mmrun.model.mm.slab.state import slab_count, slab_state
 from tests.model.cells import given, reads
 from tests.model.slab_cells import FORMULAS, grown, names, press, put_off
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.description import Cgroup, Node, Region, SlabCache, Stream, Sysctl, Task
-from model.units import PAGE, US, MiB
+from mmrun.model.description import Cgroup, Node, Region, SlabCache, Stream, Sysctl, Task
+from mmrun.model.units import PAGE, US, MiB
 from tests.model.cells import reads, run, writes
 from tests.model.slab_cells import FORMULAS, VFS, alive, frees, names, slab_cell
 

@@ -12,21 +12,22 @@ import numpy as np
 import pytest
 
 from benchmarks.sleep import resident
-from model import api, place_actors
-from model.actors import NEVER, earliest, schedule
-from model.build import Built
-from model.core import stacks
-from model.core.sleep import ALL, FOREVER, cond_resched, resume, sleep_until, wait, wake, wake_actor
-from model.description import Cell, Disk, Region, Stream, Task
-from model.events import FSYNC, OP_SHIFT
-from model.guard import ModelError
-from model.jit import intrinsic, kernel
-from model.mm.state import ASLEEP_IN_INTERRUPT
-from model.state.actor import actors
-from model.state.actor import stacks as stacks_of
-from model.state.actor import turn as turn_of
-from model.state.reclaim import congestion
-from model.units import MS
+from mmrun.model import api
+from mmrun.model.build import Built
+from mmrun.model.core import stacks
+from mmrun.model.core.actors import NEVER, earliest, schedule
+from mmrun.model.core.codes import ASLEEP_IN_INTERRUPT
+from mmrun.model.core.events import FSYNC, OP_SHIFT
+from mmrun.model.core.guard import ModelError
+from mmrun.model.core.jit import intrinsic, kernel
+from mmrun.model.core.sleep import ALL, FOREVER, cond_resched, resume, sleep_until, wait, wake, wake_actor
+from mmrun.model.core.state import actors
+from mmrun.model.core.state import stacks as stacks_of
+from mmrun.model.core.state import turn as turn_of
+from mmrun.model.description import Cell, Disk, Region, Stream, Task
+from mmrun.model.machine import actors as place_actors
+from mmrun.model.mm.reclaim.state import congestion
+from mmrun.model.units import MS
 from tests.model.actors import Entered, asleep_until, due, go_on, life, put, waiting, word
 from tests.model.cells import given, machine, machine_of, reads, run, writes
 from tests.model.test_pure_python import cell as small_cell

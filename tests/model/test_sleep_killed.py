@@ -7,16 +7,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import check
-from model.build import Built
-from model.description import Cell, Cgroup, Disk, Machine, Node, Region, Sampling, SwapTarget, Sysctl, Task, Variant
-from model.events import FSYNC, OP_SHIFT
-from model.mm.oom import kill_largest
-from model.mm.state import KILLED, LOCKED
-from model.state.block import disks
-from model.state.machine import nodes
-from model.state.reclaim import congestion
-from model.units import MB_S, MS, PAGE, GiB, MiB
+from mmrun.model import check
+from mmrun.model.block.state import disks
+from mmrun.model.build import Built
+from mmrun.model.core.codes import KILLED
+from mmrun.model.core.events import FSYNC, OP_SHIFT
+from mmrun.model.description import (
+    Cell,
+    Cgroup,
+    Disk,
+    Machine,
+    Node,
+    Region,
+    Sampling,
+    SwapTarget,
+    Sysctl,
+    Task,
+    Variant,
+)
+from mmrun.model.machine.state import nodes
+from mmrun.model.mm.limits.oom import kill_largest
+from mmrun.model.mm.page.flags import LOCKED
+from mmrun.model.mm.reclaim.state import congestion
+from mmrun.model.units import MB_S, MS, PAGE, GiB, MiB
 from tests.model.actors import asleep_until, due, waiting
 from tests.model.cells import given, reads, run, writes
 

@@ -7,17 +7,17 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import check
-from model.build import Built
-from model.description import Cell, Cgroup, Disk, Link, Machine, Node, Region, Sampling, SwapTarget, Sysctl
-from model.events import FSYNC, OP_SHIFT
-from model.mm.state import KILLED
-from model.state.actor import stacks
-from model.state.block import disks as disks_of
-from model.state.machine import geometry
-from model.state.machine import nodes as nodes_of
-from model.state.reclaim import congestion
-from model.units import MS, PAGE, GiB, MiB
+from mmrun.model import check
+from mmrun.model.block.state import disks as disks_of
+from mmrun.model.build import Built
+from mmrun.model.core.codes import KILLED
+from mmrun.model.core.events import FSYNC, OP_SHIFT
+from mmrun.model.core.state import stacks
+from mmrun.model.description import Cell, Cgroup, Disk, Link, Machine, Node, Region, Sampling, SwapTarget, Sysctl
+from mmrun.model.machine.state import geometry
+from mmrun.model.machine.state import nodes as nodes_of
+from mmrun.model.mm.reclaim.state import congestion
+from mmrun.model.units import MS, PAGE, GiB, MiB
 from tests.model.actors import waiting
 from tests.model.cells import ERAS, GENERATIONS, run
 from tests.model.cells import given as task

@@ -2,15 +2,15 @@
 
 import pytest
 
-from model.build import Built
-from model.description import Cell, Disk, Machine, Node, Region, Stream, SwapTarget, Task
-from model.mm.state import ACTIVE_ANON, INACTIVE_ANON
-from model.mm.throttle import TENTH_NS
-from model.mm.timers import timeout_ns
-from model.state.machine import costs
-from model.state.page import zones
-from model.state.writeback import dirty_settings, writeback_count
-from model.units import GiB, MiB
+from mmrun.model.build import Built
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, Stream, SwapTarget, Task
+from mmrun.model.machine.state import costs
+from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.page.flags import ACTIVE_ANON, INACTIVE_ANON
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.reclaim.throttle import TENTH_NS
+from mmrun.model.mm.writeback.state import dirty_settings, writeback_count
+from mmrun.model.units import GiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import call, machine_of, run
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from model import eras, registry
-from model.core.timeline import ABSENT, VERSIONS, Line, always, axis, before, flag, gone, since, sysctl
-from model.description import Cgroup, Disk, Region
-from model.eras import GAPS, LINES, MEASURED, READ, era, names, why_not
-from model.param_rules import refusals
-from model.units import PAGE, MiB
-from model.warmup import cells
+from mmrun.model import eras, registry
+from mmrun.model.core.timeline import ABSENT, VERSIONS, Line, always, axis, before, flag, gone, since, sysctl
+from mmrun.model.description import Cgroup, Disk, Region
+from mmrun.model.eras import GAPS, LINES, MEASURED, READ, era, names, why_not
+from mmrun.model.sources.param_rules import refusals
+from mmrun.model.units import PAGE, MiB
+from mmrun.model.warmup import cells
 from tests.fidelity import recorded as fidelity
 from tests.fidelity.recorded import cases
 from tests.model.cells import ANON, ZRAM, given, machine, one, run, writes

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from model.build import Built
-from model.description import Cgroup
-from model.mm import state
-from model.units import MS, PAGE
+from mmrun.model.build import Built
+from mmrun.model.description import Cgroup
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_YOUNG
+from mmrun.model.units import MS, PAGE
 from tests.model.cells import ZRAM, mapped_frame, one, reads, run, sampled, writes
 from tests.model.cells import machine as machine_with
 
@@ -17,8 +17,8 @@ NEVER = 1 << 60
 def young(built: Built) -> int:
     """How many of the hot pages are marked; the marks are then cleared behind the TLB's back."""
     words = built.memory.table("pte")
-    marked = int(((words[HOT] & state.PTE_YOUNG) != 0).sum())
-    words[HOT] &= ~state.PTE_YOUNG
+    marked = int(((words[HOT] & PTE_YOUNG) != 0).sum())
+    words[HOT] &= ~PTE_YOUNG
     return marked
 
 
@@ -36,7 +36,7 @@ def test_a_store_to_a_clean_page_is_looked_up():
     events = np.concatenate([writes(HOT), reads(HOT), writes(HOT)])
 
     def clean(built: Built) -> int:
-        built.memory.table("pte")[HOT] &= ~state.PTE_DIRTY
+        built.memory.table("pte")[HOT] &= ~PTE_DIRTY
         return young(built)
 
     assert run(one("6.18", host, sampling=sampled(50)), events, probe=clean).seen == [50, 0, 50]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.trace import TraceError, TraceWriter, open_trace, read_header, write_trace
-from model.trace.format import ALIGN, BLOCK, ENCODINGS, PREAMBLE, decode_block, encode_block
+from mmrun.model.trace import TraceError, TraceWriter, open_trace, read_header, write_trace
+from mmrun.model.trace.format import ALIGN, BLOCK, ENCODINGS, PREAMBLE, decode_block, encode_block
 
 SHARED_FOLDER = [HealthCheck.function_scoped_fixture]
 
@@ -153,7 +153,7 @@ def is_padding(good: bytes, at: int) -> bool:
     """Whether no section, nor header, nor preamble covers a byte."""
     from io import BytesIO
 
-    from model.trace.header import _read_header
+    from mmrun.model.trace.header import _read_header
 
     header = _read_header(BytesIO(good), len(good))
     size, offset = PREAMBLE.unpack(good[: PREAMBLE.size])[2:4]

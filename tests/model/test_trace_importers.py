@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import zstandard
 
-from model.trace import TraceError, open_trace
-from model.trace.importers import import_trace, lackey, oracle_general, page_list
-from model.trace.table import Columns, CsvReader
+from mmrun.model.trace import TraceError, open_trace
+from mmrun.model.trace.importers import import_trace, lackey, oracle_general, page_list
+from mmrun.model.trace.table import Columns, CsvReader
 
 
 def imported(source: Iterator, tmp_path: Path, keep: bool = False) -> list[tuple[int, bool]]:

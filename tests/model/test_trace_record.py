@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from model.trace import TraceError, open_trace
-from model.trace.record import NoValgrind, record
+from mmrun.model.trace import TraceError, open_trace
+from mmrun.model.trace.record import NoValgrind, record
 
 needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -108,7 +108,7 @@ def test_an_unknown_program_is_refused_and_leaves_nothing(tmp_path):
 
 def mmrun_trace(*words: str, path: str | None = None) -> subprocess.CompletedProcess:
     """`mmrun trace ...` as a process."""
-    start = "import sys; from runner.cli import main; sys.exit(main(['trace', *sys.argv[1:]]))"
+    start = "import sys; from mmrun.runner.cli import main; sys.exit(main(['trace', *sys.argv[1:]]))"
     env = os.environ | ({"PATH": path} if path is not None else {})
     return subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, env=env, timeout=300)
 

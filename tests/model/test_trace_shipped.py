@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.trace import open_trace
+from mmrun.model.trace import open_trace
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "traces"
 TRACES = sorted(FOLDER.glob("*.mmt"))

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.trace import TraceError, open_trace, write_trace
-from model.trace.dense import Numbering
-from model.trace.fold import Folder
-from model.trace.info import describe
-from model.trace.lackey import accesses
-from model.trace.reuse import ReuseDistances
+from mmrun.model.trace import TraceError, open_trace, write_trace
+from mmrun.model.trace.dense import Numbering
+from mmrun.model.trace.fold import Folder
+from mmrun.model.trace.info import describe
+from mmrun.model.trace.lackey import accesses
+from mmrun.model.trace.reuse import ReuseDistances
 
 ACCESSES = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=200)
 
@@ -67,7 +67,7 @@ def test_text_without_lines_does_not_fill_memory():
 
 
 def folded_plainly(stream: list[tuple[int, bool]], window: int) -> Iterator[list]:
-    """The definition in `model.trace.fold`, with lists."""
+    """The definition in `mmrun.model.trace.fold`, with lists."""
     recent: list[int] = []
     written: dict[int, bool] = {}
     records: list[list] = []

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from model import registry
-from model.hooks import AXES, CORE, FIRST_SLOT, HOOK_INDEX, MAX_AXES, MAX_PARAMS, SLOTS, TABLE
-from model.variant_check import faults
-from runner.cli import main
+from mmrun.model import registry
+from mmrun.model.core.hooks import AXES, CORE, FIRST_SLOT, HOOK_INDEX, MAX_AXES, MAX_PARAMS, SLOTS, TABLE
+from mmrun.model.sources.variant_check import faults
+from mmrun.runner.cli import main
 from tests.edited import Edited
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '''"""First in, first out, with a parameter and a kernel of its own."""
 
-from model.jit import hook, kernel
-from model.mm.state import ACTIVE, KEEP, RECLAIM_PAGE
-from model.policies.lru.cost_balanced import *  # noqa: F403
-from model.state.machine import node_count
-from model.state.page import frames, zones
-from model.state.reclaim import scans
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.mm.page.flags import ACTIVE
+from mmrun.model.mm.lru.state import KEEP, RECLAIM_PAGE
+from mmrun.model.mm.lru.variants.lru.cost_balanced import *  # noqa: F403
+from mmrun.model.machine.state import node_count
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.reclaim.state import scans
 
 SOURCE = "textbooks"
 SCOPE = "node"
@@ -61,8 +62,8 @@ CASES = [
     Case(HEAD, HEAD.replace("executable", "executable=0"), "the hook has 4 plain ones"),
     Case(HEAD, "def balance_pgdat(m, node):", "a hook of the axis `kswapd`, not of `lru`"),
     Case(HEAD, "def shrink_batch(m, s):", "a hook of the core, which no variant replaces"),
-    Case("    while True:", "    while young:", "ends without an answer on some path", 23),
-    Case("        young += 1", "        break", "ends without an answer on some path", 23),
+    Case("    while True:", "    while young:", "ends without an answer on some path", 24),
+    Case("        young += 1", "        break", "ends without an answer on some path", 24),
     Case("            return KEEP", "            return", "answers nothing, a hook a whole number"),
     Case("            return KEEP", "            return None", "answers nothing, a hook a whole number"),
     Case("            return KEEP", "            return 0.5", "answers 0.5, a hook a whole number"),
@@ -78,10 +79,10 @@ CASES = [
     Case("sc.nr[n] and", "zones(m)[n].wmark_hihg and", "has no field `wmark_hihg`; did you mean `wmark_high`"),
     Case("sc.nr[n] and", "frames(m)[n].nxt and", "`frames(m)[n]` has no field `nxt`; did you mean `next`"),
     Case("sc.nr[n] and", "node_count(m)[0].pgscan_kswap and", "has no field `pgscan_kswap`; did you mean `pgscan`"),
-    Case("import ACTIVE, KEEP", "import ACTIVES, KEEP", "`model.mm.state` has no `ACTIVES`; did you mean `ACTIVE`"),
-    Case("import hook, kernel", "import frames, hook, kernel", "no `frames`; write from model.state.page import"),
-    Case("from model.mm.state", "from model.mm.stat", "no module `model.mm.stat`; did you mean `state`"),
-    Case("from model.mm.state", "from .state", "a relative import"),
+    Case("import ACTIVE\n", "import ACTIVES\n", "flags` has no `ACTIVES`; did you mean `ACTIVE`"),
+    Case("import hook, kernel", "import frames, hook, kernel", "no `frames`; write from mmrun.model.mm.page.state"),
+    Case("from mmrun.model.mm.page.flags", "from mmrun.model.mm.stat", "no module `mmrun.model.mm.stat`"),
+    Case("from mmrun.model.mm.page.flags", "from .state", "a relative import"),
     Case("return RECLAIM_PAGE", "return RECLAIM_PAG", "nothing is called `RECLAIM_PAG`; did you mean `RECLAIM_PAGE`"),
     # declarations
     Case(GOOD.splitlines()[0], "", "starts with a docstring"),
@@ -91,7 +92,7 @@ CASES = [
     Case('SCOPE = "node"', "", "variants of `lru` define SCOPE, this file does not", 1),
     Case('SCOPE = "node"', 'SCOPE = "nod"', "SCOPE is 'nod'; one of 'zone', 'node'"),
     Case('SCOPE = "node"', "SCOPE = {}", "SCOPE is text"),
-    Case('SCOPE = "node"', 'SCOPE = "node"\nNEEDS = [1]', "NEEDS is text", 12),
+    Case('SCOPE = "node"', 'SCOPE = "node"\nNEEDS = [1]', "NEEDS is text", 13),
     Case("PARAMS = {", "PARAMS = [], {", "PARAMS is a dictionary"),
     Case("PARAMS = {", "PARAMS = {1: 2, ", "the name of a parameter is text"),
     Case("PARAMS = {", 'PARAMS = {"a b": 2, ', "the name of a parameter is text"),
@@ -153,11 +154,11 @@ def test_a_constant_that_has_moved_is_no_silent_one(tmp_path: Path):
     assert faults("pcp", written(tmp_path, text)) == []
     (fault,) = faults("pcp", written(tmp_path, text + "\nSTOCKS = 3\n"))
     assert fault.line == text.count("\n") + 2
-    assert "STOCKS is no part of a variant of `pcp`" in fault.message and "since/memcg.py" in fault.fix
+    assert "STOCKS is no part of a variant of `pcp`" in fault.message and "memcg/since.py" in fault.fix
 
 
 def test_hooks_that_nobody_defines_are_named(tmp_path: Path):
-    text = re.sub(r"from model.policies.*\n", "", GOOD)
+    text = re.sub(r"from mmrun.*variants.*\n", "", GOOD)
     (fault,) = faults("lru", written(tmp_path, text))
     missing = {name for name, spec in TABLE.items() if spec.axis == "lru" and not spec.default} - {"check_references"}
     assert set(re.findall(r"`(\w+)`", fault.message)) == missing and "cost_balanced" in fault.fix
@@ -179,7 +180,7 @@ def test_check_tells_all_faults_at_once_with_their_places(tmp_path: Path, capsys
     assert main(["check", str(tmp_path / "mine.yaml")]) == 2
     said = capsys.readouterr().err.splitlines()
     mine = re.escape(str(tmp_path / "mine.py"))
-    for place, words in (("19:17", "did you mean `state`"), ("23:1", "has 4"), ("27:13", "answers nothing")):
+    for place, words in (("8:1", "did you mean `state`"), ("24:1", "has 4"), ("28:13", "answers nothing")):
         assert any(re.match(f"{mine}:{place}: .*{words}", line) for line in said), said
     (tmp_path / "mine.py").write_text(GOOD)
     assert main(["check", str(tmp_path / "mine.yaml")]) == 0
@@ -189,7 +190,7 @@ def test_checking_an_outside_file_imports_no_compiler(tmp_path: Path):
     written(tmp_path, GOOD)
     (tmp_path / "mine.yaml").write_text(CONFIG)
     code = (
-        "import sys; from runner.cli import main; assert main(['check', 'mine.yaml']) == 0; "
+        "import sys; from mmrun.runner.cli import main; assert main(['check', 'mine.yaml']) == 0; "
         "print('numba' in sys.modules, 'mine' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.description import Cell, Region, Sampling
-from model.events import COMPUTE, OP_SHIFT
-from model.state.page import zones as zones_of
-from model.state.reclaim import reclaim_count
-from model.units import MS, US
+from mmrun.model.core.events import COMPUTE, OP_SHIFT
+from mmrun.model.description import Cell, Region, Sampling
+from mmrun.model.mm.page.state import zones as zones_of
+from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.units import MS, US
 from tests.model.cells import Run, given, machine, one, reads, run
 
 PAGES = 16 * 256  # a machine of 16 MiB

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.description import Stream
-from model.events import ARG_MASK, EXIT, FREE, FSYNC, OP_SHIFT, REGISTER
-from model.trace import write_trace
-from model.units import KiB, MiB
-from model.workloads import _common, kinds, make_params, open_stream, params_type
+from mmrun.model.core.events import ARG_MASK, EXIT, FREE, FSYNC, OP_SHIFT, REGISTER
+from mmrun.model.description import Stream
+from mmrun.model.trace import write_trace
+from mmrun.model.units import KiB, MiB
+from mmrun.model.workloads import _common, kinds, make_params, open_stream, params_type
 
 SYNTHETIC = [kind for kind in kinds() if kind not in ("build", "trace")]
 EXTRA = {
@@ -54,7 +54,7 @@ def test_the_kinds_are_the_files():
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_parameter_is_documented(kind):
-    from runner.fields import docs
+    from mmrun.runner.config.fields import docs
 
     assert all(docs(params_type(kind)).get(field.name) for field in fields(params_type(kind)))
 

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import check_writeback
-from model.core.sleep import FOREVER
-from model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
-from model.events import COMPUTE, FSYNC, OP_SHIFT
-from model.mm.dirty import set_dirty
-from model.mm.inodes import ASKED, B_DIRTY, B_MORE_IO, BACKGROUND
-from model.mm.nfs import commit
-from model.mm.page_writeback import over_bg_thresh
-from model.mm.pageout import may_write_to_queue
-from model.mm.writeback import start_background, submit_run, wakeup_flushers
-from model.state.block import block_state
-from model.state.block import disks as disks_of
-from model.state.fault import files
-from model.state.writeback import dirty_settings, writeback_count
-from model.units import MS, PAGE, KiB, MiB, S
+from mmrun.model.block.state import block_state
+from mmrun.model.block.state import disks as disks_of
+from mmrun.model.core.events import COMPUTE, FSYNC, OP_SHIFT
+from mmrun.model.core.sleep import FOREVER
+from mmrun.model.description import Cell, Disk, Link, Machine, Node, Region, Sampling, SwapTarget
+from mmrun.model.mm.reclaim.pageout import may_write_to_queue
+from mmrun.model.mm.task.state import files
+from mmrun.model.mm.writeback import check as check_writeback
+from mmrun.model.mm.writeback.dirty import set_dirty
+from mmrun.model.mm.writeback.inodes import ASKED, B_DIRTY, B_MORE_IO, BACKGROUND
+from mmrun.model.mm.writeback.nfs import commit
+from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
+from mmrun.model.mm.writeback.state import dirty_settings, writeback_count
+from mmrun.model.mm.writeback.writeback import start_background, submit_run, wakeup_flushers
+from mmrun.model.units import MS, PAGE, KiB, MiB, S
 from tests.model.actors import due, flusher_of, go_on, kswapd_of, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes
 from tests.model.cells import given as task

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import yardstick
-from model.description import Stream
-from model.events import ARG_MASK, OP_SHIFT, WRITE
-from model.units import PAGE
-from model.workloads import open_stream
-from model.yardstick import base, exact_lru, opt
+from mmrun.model import yardstick
+from mmrun.model.core.events import ARG_MASK, OP_SHIFT, WRITE
+from mmrun.model.description import Stream
+from mmrun.model.units import PAGE
+from mmrun.model.workloads import open_stream
+from mmrun.model.yardstick import base, exact_lru, opt
 from tests.model import yardstick_reference as reference
 
 EXACT = sorted(reference.REFERENCE)

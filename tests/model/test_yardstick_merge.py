@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.events import compute, touches
-from model.yardstick.merge import Source, merged
+from mmrun.model.core.events import compute, touches
+from mmrun.model.yardstick.merge import Source, merged
 
 
 def everything(sources) -> list[tuple[int, bool]]:

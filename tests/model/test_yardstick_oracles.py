@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import peer
-from model import yardstick
-from model.trace import open_trace
-from runner.library import config_dir
+from mmrun.model import yardstick
+from mmrun.model.trace import open_trace
+from mmrun.runner.config.library import config_dir
 from tests.model.test_yardstick import GENERATORS, SHARES, generated
 from tests.model.yardstick_reference import REFERENCE
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from model.description import Cell, Machine, Node, Stream, Task
+from mmrun.model.description import Cell, Machine, Node, Stream, Task
 
 
 @dataclass(frozen=True)

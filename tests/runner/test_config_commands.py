@@ -9,11 +9,11 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from model import eras, registry
-from runner.cli import main
-from runner.explain import entries
-from runner.library import config_dir, experiments
-from runner.schema import experiment_schema, machine_schema
+from mmrun.model import eras, registry
+from mmrun.runner.cli import main
+from mmrun.runner.config.library import config_dir, experiments
+from mmrun.runner.config.schema import experiment_schema, machine_schema
+from mmrun.runner.explain.explain import entries
 from tests.runner.config_cases import CASES, VALID
 
 HEAVY = ("ray", "numba", "scipy", "pyarrow", "matplotlib", "numpy")
@@ -47,7 +47,8 @@ def test_usage_errors_exit_2(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt, 130), ("EnvironmentProblem", 3)])
 def test_exit_codes(raised: object, code: int, monkeypatch: pytest.MonkeyPatch, config: Path):
-    from runner import plan, problems
+    from mmrun.runner.config import problems
+    from mmrun.runner.plan import plan
 
     def stop(*_: object) -> None:
         raise getattr(problems, raised)("no room") if isinstance(raised, str) else KeyboardInterrupt
@@ -58,7 +59,7 @@ def test_exit_codes(raised: object, code: int, monkeypatch: pytest.MonkeyPatch, 
 
 def test_help_and_check_import_nothing_heavy():
     code = (
-        "import sys; from runner.cli import main; main(sys.argv[1:]); "
+        "import sys; from mmrun.runner.cli import main; main(sys.argv[1:]); "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     for arguments in (["--help"], ["check", "--help"], ["explain", "machines"]):

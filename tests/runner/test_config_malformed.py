@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.cli import main
+from mmrun.runner.cli import main
 from tests.runner.config_cases import CASES, VALID, Case
 
 PLACE = re.compile(r"(?P<file>[^\n]*?\.yaml)(:(?P<line>\d+):(?P<column>\d+))?: (?P<message>.+)")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from model import registry
-from model.description import SwapTarget
-from model.units import GiB, MiB
-from runner.library import experiments, machine_names
-from runner.plan import Plan, further, make_plan, row_key
-from runner.problems import ConfigErrors
+from mmrun.model import registry
+from mmrun.model.description import SwapTarget
+from mmrun.model.units import GiB, MiB
+from mmrun.runner.config.library import experiments, machine_names
+from mmrun.runner.config.problems import ConfigErrors
+from mmrun.runner.plan.plan import Plan, further, make_plan, row_key
 from tests.runner.config_cases import VALID
 
 BASE = """\
@@ -144,7 +144,7 @@ def test_an_outside_variant_counts_by_its_contents(tmp_path: Path):
 def test_a_trace_counts_by_its_contents(tmp_path: Path):
     import numpy as np
 
-    from model.trace import write_trace
+    from mmrun.model.trace import write_trace
 
     def recorded(folder: Path, pages: list[int]) -> list[str]:
         folder.mkdir(exist_ok=True)

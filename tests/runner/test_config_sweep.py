@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import units
-from runner.axes import label_text
-from runner.problems import ConfigErrors, Problems
-from runner.sweep import Grammar, Row
-from runner.yaml_nodes import parse
+from mmrun.runner.config import units
+from mmrun.runner.config.problems import ConfigErrors, Problems
+from mmrun.runner.config.yaml_nodes import parse
+from mmrun.runner.plan.axes import label_text
+from mmrun.runner.plan.sweep import Grammar, Row
 
 
 def rows_of(text: str) -> list[Row]:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from model import workloads
-from model.description import Machine, Mempolicy, Region, Sampling, Stream, SwapTarget, Sysctl, Task
-from runner.experiment import Replicates
-from runner.fields import Unsure, adapter, build, hints, required
-from runner.library import config_dir
-from runner.report_block import Figure, ReportBlock, Table
+from mmrun.model import workloads
+from mmrun.model.description import Machine, Mempolicy, Region, Sampling, Stream, SwapTarget, Sysctl, Task
+from mmrun.runner.config.experiment import Replicates
+from mmrun.runner.config.fields import Unsure, adapter, build, hints, required
+from mmrun.runner.config.library import config_dir
+from mmrun.runner.report.report_block import Figure, ReportBlock, Table
 
 KINDS = [Machine, Mempolicy, Region, Replicates, ReportBlock, Sampling, Stream, SwapTarget, Sysctl, Task]
 KINDS += [Figure, Table, *map(workloads.params_type, workloads.kinds())]
@@ -73,7 +73,7 @@ def test_checking_an_experiment_imports_neither_pydantic_nor_numpy():
     heavy = ("numpy", "numba", "ray", "scipy", "pyarrow", "matplotlib", "zstandard", "pydantic.main")
     code = f"""
 import sys
-from runner.cli import main
+from mmrun.runner.cli import main
 assert main(["check", {str(config_dir() / "numa.yaml")!r}]) == 0
 print(*(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)
 """

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runner import units
-from runner.yaml_scalars import Trap, plain
+from mmrun.runner.config import units
+from mmrun.runner.config.yaml_scalars import Trap, plain
 
 VECTORS = [
     ("4KiB", "bytes", 4096), ("1.5GiB", "bytes", 1_610_612_736), ("4 MiB", "bytes", 4 << 20), ("1kB", "bytes", 1000),

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from runner.cli import main
-from runner.replication import relative_half_width
-from runner.shipped import localised, replaced
+from mmrun.runner.cli import main
+from mmrun.runner.execute.shipped import localised, replaced
+from mmrun.runner.plan.replication import relative_half_width
 from tests.runner import execute_fake as fake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def test_half_width_of_a_t_interval(values, expected):
 
 WITHOUT_RAY = """
 import sys
-from runner.cli import main
+from mmrun.runner.cli import main
 code = main(sys.argv[1:])
 assert not {"ray", "pyarrow", "matplotlib"} & sys.modules.keys(), "heavy imports"
 sys.exit(code)
@@ -132,7 +132,7 @@ def test_status_of_nothing_is_usage(tmp_path, capsys):
 
 
 def test_a_held_directory_and_a_client_address_are_environment(config, tmp_path, capsys):
-    from runner.store import Store
+    from mmrun.runner.store.store import Store
 
     with Store(tmp_path / "out").locked():
         assert main(["sweep", config, "--out", str(tmp_path / "out"), "--executor", "local"]) == 3
@@ -141,7 +141,7 @@ def test_a_held_directory_and_a_client_address_are_environment(config, tmp_path,
 
 
 def test_doctor_finds_what_is_missing(monkeypatch, capsys):
-    from runner.commands import doctor
+    from mmrun.runner.commands import doctor
 
     assert main(["doctor", "--no-ray", "--json", "--compile"]) == 0
     found = {item["name"]: item for item in json.loads(capsys.readouterr().out)}

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from runner.batches import ATTEMPTS, LONGEST, Batch, Queue
-from runner.execute import Options, run_sweep
-from runner.merge import uniform
-from runner.progress import Progress, duration
-from runner.store import Store
-from runner.work import Job, memory_class
+from mmrun.runner.execute.batches import ATTEMPTS, LONGEST, Batch, Queue
+from mmrun.runner.execute.execute import Options, run_sweep
+from mmrun.runner.execute.progress import Progress, duration
+from mmrun.runner.execute.work import Job, memory_class
+from mmrun.runner.store.merge import uniform
+from mmrun.runner.store.store import Store
 from tests.runner import execute_fake as fake
 
 API = "tests.runner.execute_fake"

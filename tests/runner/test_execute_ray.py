@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.execute import Options, run_sweep
-from runner.store import Store
+from mmrun.runner.execute.execute import Options, run_sweep
+from mmrun.runner.store.store import Store
 from tests.runner import execute_fake as fake
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -28,7 +28,7 @@ SECONDS = 0.2
 DRIVER = """
 import json, sys
 from pathlib import Path
-from runner.execute import Options, run_sweep
+from mmrun.runner.execute.execute import Options, run_sweep
 from tests.runner import execute_fake as fake
 if __name__ == "__main__":
     out, given, options = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.records import DamagedRecord, Record, cell_dict, decode, encode
-from runner.states import differences, states
-from runner.store import Busy, Store
+from mmrun.runner.store.records import DamagedRecord, Record, cell_dict, decode, encode
+from mmrun.runner.store.states import differences, states
+from mmrun.runner.store.store import Busy, Store
 from tests.runner import execute_fake as fake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,7 +154,7 @@ def test_two_sweeps_do_not_share_a_directory(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from runner.store import Store
+from mmrun.runner.store.store import Store
 with Store(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import api, engine
-from model.description import Cell, Disk, Region
-from model.units import PAGE
-from runner.store import Store
+from mmrun.model import api, engine
+from mmrun.model.description import Cell, Disk, Region
+from mmrun.model.units import PAGE
+from mmrun.runner.store.store import Store
 from tests.model.cells import given, machine, reads, run
 from tests.runner.test_execute_ray import ROOT, session, until
 
@@ -31,7 +31,7 @@ sweep: {product: {vm.swappiness: [10, 20, 30, 40, 50, 60, 70, 80]}}
 DRIVER = """
 import sys
 from model import api
-from runner.cli import main
+from mmrun.runner.cli import main
 if __name__ == "__main__":
     api.warm()
     print("ready", flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.report_block import Figure, ReportBlock, Table, decode, label_text, problems
+from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, label_text, problems
 from tests.runner.report_data import AXES
 
 MACHINE, MODE, RECLAIM = AXES

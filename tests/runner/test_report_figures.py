@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import figures
-from runner.figure_style import COLOURS, HATCHES, MARKERS, STYLE, colour, dash, hatch, marker
-from runner.observations import Runs, load_runs, load_series
-from runner.report_block import Figure, ReportBlock
-from runner.series_figure import derived, resample
+from mmrun.runner.report import figures
+from mmrun.runner.report.figure_style import COLOURS, HATCHES, MARKERS, STYLE, colour, dash, hatch, marker
+from mmrun.runner.report.observations import Runs, load_runs, load_series
+from mmrun.runner.report.report_block import Figure, ReportBlock
+from mmrun.runner.report.series_figure import derived, resample
 from tests.runner.report_data import AXES, REPLICATES, rows, run, write_runs, write_series
 
 MACHINE, MODE, RECLAIM = AXES
@@ -54,7 +54,7 @@ def drawn(results: Path) -> dict[str, tuple[figures.Drawn, Any]]:
     """Every figure as drawn, with its canvas."""
     made, canvases, save = {}, [], figures.save
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("runner.figures", "runner.series_figure"):
+        for module in ("mmrun.runner.report.figures", "mmrun.runner.report.series_figure"):
             patch.setattr(f"{module}.save", lambda canvas, stem: (canvases.append(canvas), save(canvas, stem))[1])
         for name in FIGURES:
             made[name] = (draw(results, name), canvases.pop())
@@ -178,7 +178,7 @@ def test_a_line_looks_alike_in_every_panel_and_is_in_the_legend(results: Path, m
     series, canvases = load_series(results / "series.parquet", {"time_ns", "pgscan_kswapd"}), []
     first = AXES[MACHINE][0]
     rest = [row for row in series.rows if (row[MACHINE], row[MODE]) != (first, "local")]
-    monkeypatch.setattr("runner.series_figure.save", lambda canvas, stem: canvases.append(canvas) or [])
+    monkeypatch.setattr("mmrun.runner.report.series_figure.save", lambda canvas, stem: canvases.append(canvas) or [])
     figures.draw(FIGURES["series"], ReportBlock(), Runs(series.axes, []), Runs(series.axes, rest), results / "figures")
     colours = [{line.get_label(): line.get_color() for line in ax.lines} for ax in canvases[0].axes if ax.lines]
     assert len(colours) == 3 and len(set(colours[0].values())) == 3

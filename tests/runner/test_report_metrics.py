@@ -2,9 +2,9 @@
 
 import pytest
 
-from model.counters import COUNTERS
-from runner import metrics
-from runner.words import decimal, p_text, scale_for
+from mmrun.model.counters import COUNTERS
+from mmrun.runner import metrics
+from mmrun.runner.report.words import decimal, p_text, scale_for
 
 ROW = {
     "accesses": 1000, "misses": 20, "elapsed_ns": 2_000_000, "pgscan_kswapd": 60, "pgscan_direct": 20,

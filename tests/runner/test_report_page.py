@@ -8,9 +8,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from runner.commands.report import command
-from runner.report import Page, ReportError, build_report, default_block, manifest_part, rebuild_report, write_report
-from runner.report_block import Figure, ReportBlock, Table
+from mmrun.runner.commands.report import command
+from mmrun.runner.report.report import (
+    Page,
+    ReportError,
+    build_report,
+    default_block,
+    manifest_part,
+    rebuild_report,
+    write_report,
+)
+from mmrun.runner.report.report_block import Figure, ReportBlock, Table
 from tests.runner.report_data import AXES, rows, run, write_runs, write_series
 
 MACHINE, MODE, RECLAIM = AXES
@@ -80,7 +88,7 @@ def test_an_empty_block_gets_a_table_and_a_figure_over_all_axes(out: Path):
 
 
 def test_default_block_of_one_cell(tmp_path: Path):
-    from runner.observations import load_runs
+    from mmrun.runner.report.observations import load_runs
 
     runs = load_runs(write_runs(tmp_path / "runs.parquet", [run("cxl", "local", 0, 0)]))
     block = default_block(ReportBlock(labels={"a": "b"}), runs)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.stats import MIN_BOOTSTRAP, compare, holm, named_rng, sign_flip, smallest_p, summarise
+from mmrun.runner.report.stats import MIN_BOOTSTRAP, compare, holm, named_rng, sign_flip, smallest_p, summarise
 
 SKEWED = [2.1, 2.4, 2.2, 3.9, 2.0, 2.6, 7.5, 2.3, 3.1, 2.2, 2.8, 4.4]
 positive = st.floats(0.1, 1e6)

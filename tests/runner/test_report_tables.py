@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.observations import Runs, load_runs
-from runner.report_block import ReportBlock, Table
-from runner.sheets import lay_out
-from runner.table_latex import document, escape, to_latex
-from runner.table_text import to_csv, to_markdown
-from runner.tables import TableModel, build
+from mmrun.runner.report.observations import Runs, load_runs
+from mmrun.runner.report.report_block import ReportBlock, Table
+from mmrun.runner.report.sheets import lay_out
+from mmrun.runner.report.table_latex import document, escape, to_latex
+from mmrun.runner.report.table_text import to_csv, to_markdown
+from mmrun.runner.report.tables import TableModel, build
 from tests.runner.report_data import AXES, rows, run, write_runs
 
 MACHINE, MODE, RECLAIM = AXES
@@ -248,7 +248,7 @@ def test_excess_is_percent_above_the_baseline_beside_its_own_value():
 
 
 def test_excess_without_a_baseline_is_refused():
-    from runner.report_block import problems
+    from mmrun.runner.report.report_block import problems
 
     block = ReportBlock(tables=(Table(name="t", metrics="misses", rows=MODE, pool=MACHINE, show=("excess",)),))
     found = dict(problems(block, {MACHINE: ["a", "b"], MODE: ["x", "y"]}))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from model.trace import open_trace, write_trace
-from runner.cli import app
+from mmrun.model.trace import open_trace, write_trace
+from mmrun.runner.cli import app
 
 
 def mmrun_trace(*words):

@@ -1,0 +1,156 @@
+"""Disks, links and swap areas of a machine record."""
+
+from collections.abc import Mapping
+from math import isqrt
+from typing import Any
+
+from mmrun.model.block.nfs import WSIZE_PAGES
+from mmrun.model.block.settings import disk_value
+from mmrun.model.block.state import (
+    DISK_GENERIC,
+    DISK_HDD,
+    DISK_NFS,
+    DISK_STRIPE,
+    DISK_USB,
+    WRITEPAGE_IGNORES,
+    WRITEPAGE_KSWAPD,
+    WRITEPAGE_WRITES,
+    disks,
+)
+from mmrun.model.core.actors import NEVER
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Disk, SwapTarget
+from mmrun.model.eras import era
+from mmrun.model.machine.built import Built, Servers
+from mmrun.model.machine.state import geometry
+from mmrun.model.machine.state import links as links_of
+from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.swap.state import swap_settings, swaps
+from mmrun.model.mm.writeback import extents
+from mmrun.model.mm.writeback.state import bdis
+from mmrun.model.units import PAGE, KiB, S
+
+_KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
+CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
+_DISKS = {
+    "generic": DISK_GENERIC, "sata-ssd": DISK_GENERIC, "optane": DISK_GENERIC,
+    "hdd": DISK_HDD, "usb": DISK_USB,
+    "stripe": DISK_STRIPE, "nfs": DISK_NFS,
+}  # fmt: skip
+_ALLOCATIONS = {
+    "fixed": extents.FIXED, "xfs": extents.XFS, "ext4": extents.EXT4, "btrfs": extents.BTRFS, "ext3": extents.EXT3,
+}  # fmt: skip
+_REPLIES = {
+    "writes": WRITEPAGE_WRITES, "kswapd": WRITEPAGE_KSWAPD, "ignores": WRITEPAGE_IGNORES,
+}  # fmt: skip
+BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
+SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
+USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
+PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
+
+
+def place_devices(built: Built, servers: Servers) -> None:
+    """Fill the rows of disks, links and swap areas; times in ns, times per page in ps."""
+    machine, m = built.cell.machine, built.memory.m
+    for d, disk in enumerate(machine.disks.values()):
+        _disk(built, disks(m)[d], disk, servers)
+    links = list(machine.links)
+    for n, link in enumerate(machine.links.values()):
+        row = links_of(m)[n]
+        row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
+        payload, frame = link.mtu - 52, link.mtu + 38  # TCP/IP headers with timestamps; Ethernet framing and gap
+        row.page_ps = PAGE * 10**12 * frame // (link.bandwidth * payload)
+    first, taken = 0, dict[str, int]()
+    for n, target in enumerate(machine.swap.values()):
+        row = swaps(m)[n]
+        row.first, row.nslots = first, target.size // PAGE
+        row.kind, row.priority = _KINDS.index(target.kind), target.priority
+        row.cluster_next = row.cluster_end = first
+        row.cluster = min(CLUSTER[not lru_settings(m).zone_lruvecs], max(1, int(row.nslots)))
+        row.disk = built.disks.index(target.disk) if target.disk else NONE
+        row.link = links.index(target.link) if target.link else NONE
+        if target.disk:  # areas fill their disk from its end
+            taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
+            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[target.disk])
+        row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
+        row.pool, row.pool_node = NONE, 0
+        row.out_ns, row.in_ns = _swap_costs(target)
+        first += int(row.nslots)
+    swap_settings(m).total_swap = first
+
+
+def place_wbs(built: Built) -> None:
+    """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
+    m, wbs = built.memory.m, built.memory.table("wbs")
+    for d in range(len(built.disks)):
+        each = len(wbs) // len(built.disks)
+        bdis(m)[d].first_disk, bdis(m)[d].nr_disks, bdis(m)[d].first_wb, bdis(m)[d].nr_wbs = d, 1, d * each, each
+        own = wbs[d * each : (d + 1) * each]
+        own["bdi"], own["memcg"] = d, range(each)
+        own["inodes"]["head"] = own["inodes"]["tail"] = NONE
+
+
+def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
+    row.kind = _DISKS[disk.kind]
+    row.read_ns, row.write_ns = disk_value(disk, "read_latency"), disk_value(disk, "write_latency")
+    row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
+    row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
+    row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
+    row.allocation = _ALLOCATIONS[disk.allocation]
+    row.fail_from, row.fail_until = _window(disk.fail_from, disk.fail_until)
+    row.stall_from, row.stall_until = _window(disk.stall_from, disk.stall_until)
+    if row.kind == DISK_GENERIC:
+        row.parallel = disk_value(disk, "parallel")
+        row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
+        _limits(row, era(built.cell.kernel).flags, SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
+    elif row.kind == DISK_STRIPE:
+        row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
+        row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
+        row.nr_blocks = sum(built.cell.machine.disks[member].size for member in disk.members) // PAGE
+    elif row.kind == DISK_NFS:
+        row.link = list(built.cell.machine.links).index(disk.link or "")
+        row.server = built.disks.index(disk.server) if disk.server else NONE
+        row.max_pages = WSIZE_PAGES
+        # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
+        most = min(16 * isqrt(int(geometry(built.memory.m).nr_frames)), 65_536)
+        row.nr_requests = row.congestion_on = row.most_writes[:] = most
+    else:
+        _queue(row, disk, era(built.cell.kernel).flags)
+        row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
+        row.seek_track, row.seek_average, row.seek_full = disk.seek_track, disk.seek_average, disk.seek_full
+        row.inner_ppm = int(disk.inner_rate * 1_000_000)
+        row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
+
+
+def _queue(row, disk: Disk, flags: Mapping[str, Any]) -> None:
+    row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
+    row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else flags["max_sectors_kib"]) * KiB // PAGE
+    _limits(row, flags, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
+    row.queue.head = row.queue.tail = row.drive_head = NONE
+
+
+def _limits(row, flags: Mapping[str, Any], tags: int) -> None:
+    """How many requests there are: 128 a direction, with congestion marks, or with blk-mq tags.
+
+    blk-wbt allows few of them to writes (calc_wb_limits); that it allows even fewer while reads suffer is not modelled.
+    """
+    n = row.nr_requests = tags if flags["blk_mq"] else BLKDEV_MAX_RQ
+    # blk_queue_congestion_threshold; blk-mq never marks a queue congested
+    row.batching = not flags["blk_mq"]
+    row.congestion_on = 1 << 62 if flags["blk_mq"] else n - n // 8 + 1
+    row.congestion_off = n - n // 8 - n // 16 - 1
+    most = min(RWB_DEPTH, int(row.depth or tags)) if row.depth != 1 else 2
+    throttled = (1, most, most) if most <= 2 else ((most + 3) // 4, (most + 1) // 2, most)
+    row.most_writes[:] = [min(n, limit) for limit in throttled] if flags["wbt"] else [n] * 3
+
+
+def _window(begin: int | None, end: int | None) -> tuple[int, int]:
+    return (NEVER, NEVER) if begin is None else (begin, NEVER if end is None else end)
+
+
+def _swap_costs(target: SwapTarget) -> tuple[int, int]:
+    """Software time per page out and in: compression for zram, the protocol for network targets."""
+    if target.kind == "zram":
+        return target.compress, target.decompress
+    protocol = target.protocol if target.protocol is not None else PROTOCOL_NS.get(target.kind, 0)
+    return protocol, protocol

@@ -1,0 +1,45 @@
+"""Disks, requests on their way to them, who waits for them."""
+
+from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
+
+WRITEPAGE_WRITES, WRITEPAGE_KSWAPD, WRITEPAGE_IGNORES = 0, 1, 2  # answers of file systems to reclaim
+# For what a write is made, as blk-wbt sees it: the flusher's own business, anybody's, or to let somebody go on.
+IO_BACKGROUND, IO_NORMAL, IO_URGENT = 0, 1, 2
+DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS = 0, 1, 2, 3, 4
+
+MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
+MAX_IO = 1 << 20  # requests on their way to disks, at most
+
+# A block device. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB stick is;
+# `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
+DISK = row(
+    kind="i8", writepage="i8", first_server="i8", parallel="i8",
+    read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
+    channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
+    link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
+    sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", nr_plugged="i8", most_writes=("i8", (3,)),
+    congestion_on="i8", congestion_off="i8",
+    queue=LIST, drive_head="i8", nr_drive="i8", nr_allocated="i8",
+    congested="i8", announced="i8", busy_until="i8", next_block="i8", batch="i8", reads_first="i8",
+    head="i8", command="i8", revolution="i8", seek_track="i8", seek_average="i8", seek_full="i8", inner_ppm="i8",
+    erase_pages="i8", nr_open="i8", open_block=("i8", (OPEN_BLOCKS,)), open_fill=("i8", (OPEN_BLOCKS,)),
+    open_used=("i8", (OPEN_BLOCKS,)),
+    seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
+    busy_ns="i8", wait_ns="i8", write_errors="i8",
+    room=WAIT_QUEUE, batching="i8", full="i8", allocation="i8", free_block="i8",
+)  # fmt: skip
+BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
+REQUEST = row(  # see model/block/request.py
+    disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
+    chain="i4", last="i4", passed="i4", failed="i4", read="i4",
+)  # fmt: skip
+IO = row(at="i8", seq="i8", what="i8")
+
+disks = table(140, "disks", DISK)
+requests = table(141, "requests", REQUEST)
+io_heap = table(142, "io", IO)
+batches = table(144, "batches", BATCH)
+# Requests in use and on their way; `free_request`: head of the list of free rows.
+block_state = one(
+    146, "block_state", row(io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8", nr_requests="i8"),
+)  # fmt: skip

@@ -1,0 +1,43 @@
+"""The mechanisms, in the order in which they stand on each other and in which a machine is built.
+
+A mechanism is a package, and this list is the only place that names them all. In each the same file says the same
+thing, and is absent where there is nothing to say: `state.py` its tables, `since.py` what changed when, `place.py` from
+the description to rows, `check.py` its law, `variants/<axis>/<variant>.py` its policies. Kernels of a package call
+those of packages before it; they call later ones through hooks only (tests/test_tidy.py). Imports nothing but what it
+is asked for.
+"""
+
+import importlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+PACKAGES = (
+    "core", "machine", "block", "mm.page", "mm.task", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback",
+    "mm.reclaim", "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc", "mm.fault", "mm.slab",
+)  # fmt: skip
+MODEL = Path(__file__).parent
+
+
+def folder(package: str) -> Path:
+    """Where a mechanism's files are."""
+    return MODEL.joinpath(*package.split("."))
+
+
+def module_of(path: Path) -> str:
+    """The module that a file of the model is."""
+    return ".".join(("mmrun.model", *path.relative_to(MODEL).with_suffix("").parts))
+
+
+@cache
+def parts(name: str) -> tuple[ModuleType, ...]:
+    """The module `name` of each mechanism that has one, imported."""
+    files = [folder(package) / f"{name}.py" for package in PACKAGES]
+    return tuple(importlib.import_module(module_of(file)) for file in files if file.is_file())
+
+
+@cache
+def variant_files(axis: str) -> dict[str, Path]:
+    """The files of an axis' built-in variants, by name; they stand in the mechanisms that bring them."""
+    files = [file for package in PACKAGES for file in (folder(package) / "variants" / axis).glob("*.py")]
+    return {file.stem.replace("_", "-"): file for file in sorted(files, key=lambda file: file.stem)}

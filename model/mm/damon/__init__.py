@@ -1,0 +1,1 @@
+"""DAMON: monitoring by regions, and its schemes (mm/damon/core.c, mm/damon/vaddr.c)."""

@@ -1,0 +1,1 @@
+"""Page faults, the page cache, readahead (mm/memory.c, mm/filemap.c, mm/readahead.c)."""

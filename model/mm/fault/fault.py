@@ -1,0 +1,209 @@
+"""A touch that the page table cannot serve: first touch, swap-in, file mapping, write protection (mm/memory.c).
+
+Every handler returns OK or OUT_OF_MEMORY and leaves the page-table word in place. Whoever needs a page that is still on
+its way from a device sleeps until it is there.
+"""
+
+from mmrun.model.core.codes import BAD_EVENT, OK, OUT_OF_MEMORY
+from mmrun.model.core.events import WRITE
+from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import current
+from mmrun.model.machine.state import progress, run_settings, task_count
+from mmrun.model.mm.fault.filemap import (
+    dirty,
+    mmap_readahead,
+    read_or_write,
+    read_page,
+    use_marked,
+    wait_for_data,
+)
+from mmrun.model.mm.fault.page_table import ensure_table, major, map_page, new_anon_frame
+from mmrun.model.mm.fault.swap_fault import swap_in
+from mmrun.model.mm.lru.lru import lru_add
+from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.page.flags import (
+    ACTIVE,
+    ANON,
+    LOCKED,
+    READAHEAD,
+    SWAPCACHE,
+    WORKINGSET,
+    WRITEBACK,
+)
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.swap.swap import (
+    free_swapcache,
+)
+from mmrun.model.mm.task.state import (
+    ADVICE_NORMAL,
+    ADVICE_RANDOM,
+    PTE_DIRTY,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_WRPROTECT,
+    PTE_YOUNG,
+    REGION_ANON,
+    REGION_MMAP,
+    REGION_READ,
+    REGION_SLAB,
+    cache,
+    fault_count,
+    fault_settings,
+    files,
+    missed,
+    pte,
+    regions,
+    tasks,
+)
+
+slab_access = caller("slab_access")
+new_anon_active = caller("new_anon_active")
+PTES_PER_TABLE_SHIFT = 9
+
+
+@kernel
+def first_touch(m, t, at, write):
+    """An anonymous page's first touch: a zeroed page (the shared zero page is not modelled)."""
+    pfn = new_anon_frame(m, t, at)
+    if pfn == NONE:
+        return OUT_OF_MEMORY
+    m.now += fault_settings(m).minor_anon
+    task_count(m)[t].minor_faults += 1
+    task_count(m)[t].first_touches += 1
+    frames(m)[pfn].state |= ACTIVE if new_anon_active(m) else 0
+    lru_add(m, pfn)
+    map_page(m, at, pfn, write, False)
+    return OK
+
+
+@kernel
+def write_protected(m, t, region, at):
+    """First write to a page mapped read-only: anonymous ones left the swap cache till 5.19, file pages become dirty."""
+    word = pte(m)[at]
+    pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
+    page = frames(m)[pfn]
+    m.now += fault_settings(m).minor_file
+    task_count(m)[t].minor_faults += 1
+    if page.state & ANON:
+        if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
+            free_swapcache(m, pfn)
+    else:
+        dirty(m, pfn, regions(m)[region].file)
+    pte(m)[at] = (word & ~PTE_WRPROTECT) | PTE_YOUNG | PTE_DIRTY
+    return OK
+
+
+@kernel
+def fault_around(m, region, at, index):
+    """Map the cached pages around a read fault, its own among them, within one page table (filemap_map_pages).
+
+    Young, as on x86. Every page found that was not evicted lately speaks for readahead, mapped before or not.
+    """
+    r, table, entries, f = regions(m)[region], pte(m), cache(m), frames(m)
+    first = max(r.start, at - at % r.fault_around)
+    end = min(first + r.fault_around, r.start + r.npages, ((at >> PTES_PER_TABLE_SHIFT) + 1) << PTES_PER_TABLE_SHIFT)
+    found = 0
+    for i in range(first, end):
+        pfn = entries[index + i - at] - 1
+        if pfn < 0 or f[pfn].state & (READAHEAD | LOCKED):
+            continue
+        found += 1 if not f[pfn].state & WORKINGSET else 0
+        if table[i]:
+            continue
+        if f[pfn].mapcount == 0:
+            zones(m)[f[pfn].zone].nr_mapped += 1
+        map_page(m, i, pfn, False, files(m)[r.file].disk != NONE)
+    r.mmap_miss = max(0, r.mmap_miss - found)
+
+
+@kernel
+def find_or_read(m, t, region, at, index):
+    """The page at slot `index` of a mapped file, from the cache or the disk (filemap_fault).
+
+    1: it was there; 2: there, but the fault starts again because readahead went on; 3: it was read, again from the
+    start; 0: out of memory.
+    """
+    r, entries = regions(m)[region], cache(m)
+    if entries[index] <= 0:
+        major(m, t)
+        mmap_readahead(m, t, region, r.file, index)
+        return 3 if read_page(m, t, r.file, index) else 0
+    task_count(m)[t].minor_faults += 1
+    marked = 0
+    if r.readahead > 1 and r.advice != ADVICE_RANDOM:
+        r.mmap_miss = max(0, r.mmap_miss - 1)
+        marked = use_marked(m, t, region, r.file, index, entries[index] - 1, r.readahead)
+    return 1 + (marked | wait_for_data(m, t, index))
+
+
+@kernel
+def map_file(m, t, region, at, index, write):
+    """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more."""
+    r, table = regions(m)[region], pte(m)
+    around = not write and r.fault_around > 1
+    m.now += fault_settings(m).minor_file
+    if around:
+        fault_around(m, region, at, index)
+        if table[at]:
+            task_count(m)[t].minor_faults += 1
+            return OK
+    how = find_or_read(m, t, region, at, index)
+    if how == 0:
+        return OUT_OF_MEMORY
+    if around and how > 1:
+        fault_around(m, region, at, index)
+        if table[at]:
+            return OK
+    pfn = cache(m)[index] - 1
+    if frames(m)[pfn].mapcount == 0:
+        zones(m)[frames(m)[pfn].zone].nr_mapped += 1
+    if write:
+        dirty(m, pfn, r.file)
+    map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
+    return OK
+
+
+@kernel
+def handle_mm_fault(m, t, region, at, index, write):
+    """A page fault at page-table word `at`; `index`: its slot in the page cache where a file is mapped."""
+    kind = regions(m)[region].kind
+    fault_count(m).pgfault += 1
+    stat_updated(m, tasks(m)[t].memcg, 1)
+    if not ensure_table(m, t, at):
+        return OUT_OF_MEMORY
+    word = pte(m)[at]
+    if word & PTE_PRESENT:
+        return write_protected(m, t, region, at)
+    if kind == REGION_MMAP:
+        return map_file(m, t, region, at, index, write)
+    if word:
+        return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
+    return first_touch(m, t, at, write)
+
+
+@hook
+def access(m, t, region, page, write):
+    """Serve one access of task `t` to page `page` of its address space that its page table could not."""
+    r = regions(m)[region]
+    if r.kind == REGION_SLAB:
+        return slab_access(m, t, region, page, write)
+    if write > WRITE:
+        panic(m, BAD_EVENT, page)
+        return OK
+    at = r.start + page - r.first
+    index = files(m)[r.file].start + r.file_offset + page - r.first if r.kind != REGION_ANON else 0
+    if r.kind == REGION_READ:
+        absent = read_or_write(m, t, region, index, write)
+        if absent > 0:
+            task_count(m)[t].misses += 1
+            if run_settings(m).record_misses:
+                missed(m)[progress(m).accesses] = 1
+        return OUT_OF_MEMORY if absent < 0 else OK
+    # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
+    current(m).in_lru_fault = 1 if lru_settings(m).lru_gen and r.advice == ADVICE_NORMAL else 0
+    served = handle_mm_fault(m, t, region, at, index, write)
+    current(m).in_lru_fault = 0
+    return served

@@ -1,0 +1,75 @@
+"""Page-table words and the frames behind them, as faults put them in place (set_pte_at, pte_alloc)."""
+
+from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.state import progress, run_settings, task_count
+from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.page.flags import (
+    ANON,
+    ANON_PAGE,
+    NEW,
+    PAGE_TABLE,
+)
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.task.state import (
+    PTE_DIRTY,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_WRPROTECT,
+    PTE_YOUNG,
+    fault_count,
+    missed,
+    pte,
+    ptpage,
+)
+
+charged_frame = caller("charged_frame")
+kernel_frame = caller("kernel_frame")
+PTES_PER_TABLE_SHIFT = 9
+
+
+@kernel
+def map_page(m, at, pfn, write, protect):
+    """Point page-table word `at` at the frame: young, dirty if written, write-protected if `protect`."""
+    word = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_DIRTY if write else 0)
+    pte(m)[at] = word | PTE_WRPROTECT if protect else word
+    page = frames(m)[pfn]
+    page.mapcount += 1
+    stat_updated(m, page.memcg, 2)
+
+
+@kernel
+def ensure_table(m, t, at):
+    """The page-table page for word `at` exists; 0 when there is no memory for it."""
+    table = ptpage(m)
+    if table[at >> PTES_PER_TABLE_SHIFT]:
+        return 1
+    pfn = kernel_frame(m, t, GFP_KERNEL)
+    if pfn == NONE:
+        return 0
+    table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
+    frames(m)[pfn].kind = PAGE_TABLE
+    return 1
+
+
+@kernel
+def major(m, t):
+    """Book a fault that had to read: the access is a miss."""
+    fault_count(m).pgmajfault += 1
+    task_count(m)[t].major_faults += 1
+    task_count(m)[t].misses += 1
+    if run_settings(m).record_misses:
+        missed(m)[progress(m).accesses] = 1
+
+
+@kernel
+def new_anon_frame(m, t, at):
+    """A charged frame for anonymous page-table word `at`, not yet on a list; NONE when out of memory."""
+    pfn = charged_frame(m, t, GFP_HIGHUSER_MOVABLE)
+    if pfn == NONE:
+        return NONE
+    page = frames(m)[pfn]
+    page.state, page.owner, page.kind = ANON | NEW, at, ANON_PAGE
+    stat_updated(m, page.memcg, 1)
+    return pfn

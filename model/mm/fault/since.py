@@ -1,0 +1,16 @@
+"""Faults and file readahead: what changed when."""
+
+from mmrun.model.core.timeline import Dated, flag
+
+DATED: Dated = (
+    flag("fault_around", "cached pages around a file fault are mapped with it",
+         "mm: introduce vm_ops->map_pages(), 3.15", since="3.15"),
+    flag("recency_by_advice", "touches through a mapping advised random or sequential do not count as references",
+         "mm: add vma_has_recency(), 6.3", since="6.3"),
+    flag("anon_exclusive", "the first write to an anonymous page of one owner leaves it in the swap cache",
+         "PG_anon_exclusive, mm/memory.c of 5.19", since="5.19"),
+    flag("swapin_writable", "swap-in by a read maps the page writable, so there is no such fault",
+         "mm/memory.c: do_swap_page, 6.11", since="6.11"),
+    flag("readahead_by_order", "readahead allocates folios of growing order, ends its windows on their boundaries and "
+         "starts a second pass where it meets a cached page", "mm/readahead.c, 6.17", since="6.17"),
+)  # fmt: skip

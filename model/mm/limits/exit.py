@@ -1,0 +1,82 @@
+"""A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
+
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
+from mmrun.model.mm.lru.lists import list_of, unlink
+from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
+from mmrun.model.mm.memcg.memcontrol import uncharge
+from mmrun.model.mm.memcg.victims import page_event
+from mmrun.model.mm.page.buddy import free_frame
+from mmrun.model.mm.page.flags import DIRTY, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.swap.state import swapcache
+from mmrun.model.mm.swap.swap import free_slot
+from mmrun.model.mm.task.state import (
+    NOBODY,
+    PTE_DIRTY,
+    PTE_FRAME,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_YOUNG,
+    REGION_ANON,
+    files,
+    pte,
+    regions,
+    tasks,
+)
+
+
+@kernel
+def _free_anon(m, pfn):
+    """Free an anonymous frame; one that is being read, written or reclaimed stays until reclaim is done with it."""
+    page = frames(m)[pfn]
+    page.mapcount = 0
+    if page.state & (WRITEBACK | LOCKED | ISOLATED):
+        page.owner = NOBODY
+        return
+    if page.state & LRU:
+        unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
+    if page.state & SWAPCACHE:
+        free_slot(m, page.slot - 1)
+    uncharge(m, page.memcg)
+    page_event(m, page.memcg, page.zone)
+    page.state = 0
+    free_frame(m, turn(m).cpu, pfn)
+
+
+@kernel
+def exit_mm(m, t):
+    """Unmap and free everything task `t` maps."""
+    lru_add_drain_all(m)
+    task, table, f = tasks(m)[t], pte(m), frames(m)
+    for region in range(task.first_region, task.first_region + task.nr_regions):
+        r = regions(m)[region]
+        for at in range(r.start, r.start + r.npages):
+            word = table[at]
+            if word == 0:
+                continue
+            table[at] = 0
+            pfn = (word >> PTE_SHIFT) & PTE_FRAME
+            if word & PTE_PRESENT and r.kind == REGION_ANON:
+                _free_anon(m, pfn)
+            elif word & PTE_PRESENT:
+                if word & PTE_YOUNG:
+                    mark_accessed(m, pfn)
+                if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
+                    f[pfn].state |= DIRTY
+                f[pfn].mapcount -= 1
+                if f[pfn].mapcount == 0:
+                    zones(m)[f[pfn].zone].nr_mapped -= 1
+            else:
+                _free_swapped(m, (word >> PTE_SHIFT) - 1)
+
+
+@kernel
+def _free_swapped(m, slot):
+    """Free a slot no page-table word points to any more, and the clean frame that caches it."""
+    cached = swapcache(m)[slot]
+    if cached <= 0:
+        free_slot(m, slot)
+        return
+    _free_anon(m, cached - 1)

@@ -1,0 +1,85 @@
+"""The doubly linked lists of a lruvec, newest at the head; a frame is on at most one.
+
+Under the double LRU of 3.1 a charged page is on two: its zone's, which is the root group's lruvec, through the frame,
+and its group's through a page_cgroup with links of its own. Every move goes through here, so both stay in step.
+Under the multi-generational LRU the same calls put pages into generations, which `mmrun.model.mm.lru.gens` chooses.
+"""
+
+from mmrun.model.core.codes import BAD_LIST, BAD_STATE
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.links import link_head, link_tail, unlink_row
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.mm.lru.gens import gen_add, gen_delete
+from mmrun.model.mm.lru.state import lru_settings, lruvecs
+from mmrun.model.mm.memcg.state import page_cgroup
+from mmrun.model.mm.page.flags import ACTIVE, ANON, LRU
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.page.zones import lruvec_of
+
+
+@kernel
+def list_of(frame_state):
+    """Which of the four lists a frame with these state bits belongs on."""
+    lru = 0 if frame_state & ANON else 2
+    return lru + 1 if frame_state & ACTIVE else lru
+
+
+@kernel
+def _group_lruvec(m, pfn):
+    """Under the double LRU: number of the lruvec that holds the page through its page_cgroup, NONE for root's pages."""
+    page = frames(m)[pfn]
+    return lruvec_of(m, page.memcg, page.node, page.zone) if page.memcg else NONE
+
+
+@kernel
+def push_head(m, lv, lru, pfn):
+    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's."""
+    if lru_settings(m).lru_gen:
+        gen_add(m, lv, pfn, False)
+        return
+    f = frames(m)
+    if lru_settings(m).double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    link_head(f, lruvecs(m)[lv].lists[lru], pfn)
+    zones(m)[f[pfn].zone].nr_lru[lru] += 1
+    f[pfn].state |= LRU
+
+
+@kernel
+def push_tail(m, lv, lru, pfn):
+    """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim."""
+    if lru_settings(m).lru_gen:
+        gen_add(m, lv, pfn, True)
+        return
+    f = frames(m)
+    if lru_settings(m).double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
+    zones(m)[f[pfn].zone].nr_lru[lru] += 1
+    f[pfn].state |= LRU
+
+
+@kernel
+def unlink(m, lv, lru, pfn):
+    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU."""
+    f = frames(m)
+    if not f[pfn].state & LRU:
+        panic(m, BAD_STATE, pfn)
+        return
+    if lru_settings(m).lru_gen:
+        gen_delete(m, lv, pfn, False)
+        return
+    if lru_settings(m).double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        if own != NONE:
+            unlink_row(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+    unlink_row(f, lruvecs(m)[lv].lists[lru], pfn)
+    zones(m)[f[pfn].zone].nr_lru[lru] -= 1
+    if lruvecs(m)[lv].lists[lru].n < 0:
+        panic(m, BAD_LIST, lv)
+    f[pfn].state &= ~LRU

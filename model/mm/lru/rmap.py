@@ -1,0 +1,158 @@
+"""From a frame to the page-table words that map it: references, unmapping (mm/rmap.c).
+
+An anonymous page has one word, a file page one in every mapping of the file that covers it.
+"""
+
+from mmrun.model.core.codes import BAD_PTE
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.state import run_settings
+from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, YOUNG
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.task.state import (
+    PTE_DIRTY,
+    PTE_FRAME,
+    PTE_PRESENT,
+    PTE_SHIFT,
+    PTE_YOUNG,
+    REGION_MMAP,
+    fault_settings,
+    files,
+    pte,
+    regions,
+    tlb,
+)
+
+
+@kernel
+def pte_frame(word):
+    """The frame a present page-table word points to."""
+    return (word >> PTE_SHIFT) & PTE_FRAME
+
+
+@kernel
+def region_word(m, region, index):
+    """Index of the page-table word through which `region` maps page-cache slot `index`, or NONE outside the mapping."""
+    r = regions(m)[region]
+    page = index - files(m)[r.file].start - r.file_offset
+    if r.kind != REGION_MMAP or page < 0 or page >= r.npages:
+        return NONE
+    return r.start + page
+
+
+@kernel
+def _used_through(m, pfn, at, counts):
+    """Whether the frame was used through word `at`, whose young bit is cleared; a bit that a scanner took is as good.
+
+    The scanner's note goes to the mapping looked at first, so a page mapped once has one reference however often it was
+    used (page_referenced_one).
+    """
+    table, page, found = pte(m), frames(m)[pfn], 0
+    word = table[at]
+    if word & PTE_YOUNG:
+        table[at] = word & ~PTE_YOUNG
+        if counts:
+            page.state &= ~IDLE
+            found = 1
+    if page.state & YOUNG:
+        page.state &= ~YOUNG
+        found = 1
+    return found
+
+
+@kernel
+def referenced(m, pfn):
+    """Number of mappings through which the frame was used since the last call; clears what says so.
+
+    Adds 1 << 16 when one of them is executable.
+    """
+    table, page = pte(m), frames(m)[pfn]
+    if page.mapcount == 0:
+        return 0
+    if page.state & ANON:
+        return _used_through(m, pfn, page.owner, True)
+    found = 0
+    region = files(m)[page.slot].first_region
+    while region != NONE:
+        at = region_word(m, region, page.owner)
+        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+            r = regions(m)[region]
+            if _used_through(m, pfn, at, not (fault_settings(m).recency_by_advice and r.advice)):
+                found = (found + 1) | (1 << 16 if r.exec else 0)
+        region = regions(m)[region].next_of_file
+    return found
+
+
+@kernel
+def look_at_words(m, pfn, keep):
+    """What the words that map the frame say, bit 0: one is young, bit 1: one is dirty; they keep the bits in `keep`."""
+    table, page = pte(m), frames(m)[pfn]
+    found, left = 0, page.mapcount
+    if page.state & ANON and left:
+        word = table[page.owner]
+        table[page.owner] = word & keep
+        return (1 if word & PTE_YOUNG else 0) | (2 if word & PTE_DIRTY else 0)
+    region = files(m)[page.slot].first_region if left else NONE
+    while left and region != NONE:
+        at = region_word(m, region, page.owner)
+        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if table[at] & PTE_DIRTY else 0)
+            table[at] &= keep
+            left -= 1
+        region = regions(m)[region].next_of_file
+    return found
+
+
+@hook
+def page_referenced(m, pfn, s):
+    """Young words that map the frame, for reclaim by scan control `s`."""
+    return referenced(m, pfn)
+
+
+@kernel
+def clear_young(m, pfn):
+    """Clear the young bits of every word that maps the frame; what they said (`look_at_words`)."""
+    return look_at_words(m, pfn, ~PTE_YOUNG)
+
+
+@kernel
+def any_young(m, pfn):
+    """Whether a word that maps the frame is young; changes nothing."""
+    return look_at_words(m, pfn, -1) & 1
+
+
+@kernel
+def drop_entry(m, at):
+    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
+    if run_settings(m).tlb_flush:
+        tlb(m)[at] = 0
+
+
+@kernel
+def unmap(m, pfn, swap_word):
+    """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame."""
+    table, page = pte(m), frames(m)[pfn]
+    if page.mapcount == 0:
+        return
+    if page.state & ANON:
+        if pte_frame(table[page.owner]) != pfn:
+            panic(m, BAD_PTE, pfn)
+        if table[page.owner] & PTE_DIRTY:
+            page.state |= DIRTY
+        table[page.owner] = swap_word
+        drop_entry(m, page.owner)
+        page.mapcount = 0
+        return
+    region = files(m)[page.slot].first_region
+    while region != NONE:
+        at = region_word(m, region, page.owner)
+        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+            if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
+                page.state |= DIRTY
+            table[at] = 0
+            drop_entry(m, at)
+            page.mapcount -= 1
+        region = regions(m)[region].next_of_file
+    if page.mapcount:
+        panic(m, BAD_PTE, pfn)

@@ -1,0 +1,173 @@
+"""Split LRU lists per zone with refault distance for file pages, as of 3.15 to 4.5 (here 3.15).
+
+The lists and their pressure are those of 3.1, with two exceptions: anonymous pages are left alone while the inactive
+file list is the longer one, and a reclaimer with enough pages goes on in proportion to what it was to scan. Where only
+one kind is left, that is all of it, and a group without file pages has its anonymous ones scanned at the last priority
+only, so limited groups lost far too many pages until 3.16 and 4.1.
+
+New is the memory of evicted file pages: one that comes back sooner than the zone's active file list is long would have
+stayed with that list's frames, so it is activated at once. Time is counted for the zone, not for groups.
+"""
+
+from mmrun.model.core.codes import SWAP_CLUSTER_MAX
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.mm.lru.inactive_ratio import isqrt
+from mmrun.model.mm.lru.references import look_twice
+from mmrun.model.mm.lru.scan_balance import (
+    ANON_ONLY,
+    EQUAL,
+    FILE_ONLY,
+    FRACT,
+    cannot_swap,
+    cut_in_proportion,
+    rotation_pressure,
+    share_out,
+    stop_or_cut,
+)
+from mmrun.model.mm.lru.shadow import memcg_of, pack
+from mmrun.model.mm.lru.state import lruvecs
+from mmrun.model.mm.lru.variants.lru.split import (
+    end_reclaim,
+    new_anon_active,
+    note_active,
+    note_inactive,
+    prepare_scan,
+    zone_ratio,
+)
+from mmrun.model.mm.lru.workingset import activate_refault, count_refault, distance
+from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.page.zones import lruvec_of
+from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.swap.state import swap_settings
+
+SOURCE = "mm/vmscan.c: get_scan_count, shrink_lruvec, page_check_references; mm/workingset.c, 3.15"
+SCOPE = "zone"
+PARAMS = {
+    "stop_at_zero": (
+        False,
+        "",
+        "with enough pages reclaim stops when one kind has nothing left to scan, instead of scanning all of the other",
+        "shrink_lruvec, 3.16",
+    )
+}
+LRU_AXIS = 0  # row of this axis in m.params
+__all__ = ["end_reclaim", "new_anon_active", "note_active", "note_inactive", "prepare_scan"]
+
+
+@kernel
+def inactive_anon_is_low(m, lv):
+    """inactive * ratio < active, the ratio from the size of the whole zone, of a group from the lruvec."""
+    vec = lruvecs(m)[lv]
+    inactive, active = vec.lists[0].n, vec.lists[1].n
+    gb = (inactive + active) >> 18
+    if vec.memcg:
+        return inactive * (isqrt(10 * gb) if gb else 1) < active
+    return inactive * zone_ratio(m, vec.zone) < active
+
+
+@kernel
+def inactive_file_is_low(m, lv):
+    """Whether the active file list is the longer one."""
+    return lruvecs(m)[lv].lists[3].n > lruvecs(m)[lv].lists[2].n
+
+
+@hook
+def may_shrink_active(m, s, file):
+    lv = scans(m)[s].lruvec
+    if file:
+        return 1 if inactive_file_is_low(m, lv) else 0
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, lv) else 0
+
+
+@hook
+def age_anon(m, s):
+    return 1 if swap_settings(m).total_swap and inactive_anon_is_low(m, scans(m)[s].lruvec) else 0
+
+
+@kernel
+def balance(m, s):
+    """Which lists to scan, in the order get_scan_count decides it."""
+    sc = scans(m)[s]
+    zone = zones(m)[lruvecs(m)[sc.lruvec].zone]
+    if cannot_swap(m, s):
+        return FILE_ONLY
+    if sc.priority == 0 and sc.swappiness:
+        return EQUAL
+    if sc.memcg == 0 and zone.nr_lru[2] + zone.nr_lru[3] + zone.nr_free <= zone.wmark_high:
+        return ANON_ONLY
+    return FRACT if inactive_file_is_low(m, sc.lruvec) else FILE_ONLY
+
+
+@hook
+def scan_count(m, s):
+    """Limit reclaim, and kswapd in a zone given up, scan at least a batch before it is shared out."""
+    sc, how = scans(m)[s], balance(m, s)
+    vec = lruvecs(m)[sc.lruvec]
+    sc.scan_adjusted = 0
+    ap = fp = denominator = 1
+    if how == FRACT:
+        ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
+        denominator = ap + fp + 1
+    force = sc.memcg or (sc.kswapd and zones(m)[vec.zone].all_unreclaimable)
+    for lru in range(4):
+        size = vec.lists[lru].n >> sc.priority
+        if size == 0 and force:
+            size = min(vec.lists[lru].n, SWAP_CLUSTER_MAX)
+        share_out(m, s, lru, how, size, fp if lru >= 2 else ap, denominator)
+    return 0
+
+
+@hook
+def after_round(m, s):
+    """With enough pages a direct reclaimer stops; others cut the rest once, in proportion, and scan it."""
+    sc = scans(m)[s]
+    if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
+        return 0
+    if sc.memcg == 0 and not sc.kswapd:
+        return 1
+    sc.scan_adjusted = 1
+    if m.params[LRU_AXIS, 0]:
+        return stop_or_cut(m, s)
+    cut_in_proportion(m, s)
+    return 0
+
+
+@hook
+def check_references(m, pfn, young, executable):
+    return look_twice(m, pfn, young, frames(m)[pfn].state & ANON, young > 1 or executable)
+
+
+@kernel
+def zone_age(m, zone):
+    """The lruvec that keeps the zone's inactive_age: the root group's."""
+    return lruvec_of(m, 0, zones(m)[zone].node, zone)
+
+
+@hook
+def age_nonresident(m, lv):
+    lruvecs(m)[zone_age(m, lruvecs(m)[lv].zone)].nonresident_age += 1
+    return 0
+
+
+@hook
+def evict(m, pfn, s):
+    """A shadow names the zone where later ones name the group."""
+    page = frames(m)[pfn]
+    if page.state & ANON:
+        return 0
+    clock = lruvecs(m)[zone_age(m, page.zone)]
+    clock.nonresident_age += 1
+    return pack(clock.nonresident_age, page.zone, page.node, 0)
+
+
+@hook
+def refault(m, pfn, shadow):
+    count_refault(m, pfn)
+    zone = memcg_of(shadow)
+    if distance(m, zone_age(m, zone), shadow) > zones(m)[zone].nr_lru[3]:
+        return 0
+    own = zone_age(m, frames(m)[pfn].zone)
+    activate_refault(m, pfn, own)
+    lruvecs(m)[own].nonresident_age += 1
+    return 0

@@ -1,0 +1,65 @@
+"""Refault distance: how time passes for evicted pages, and what is counted when one comes back (mm/workingset.c)."""
+
+from mmrun.model.core.jit import kernel
+from mmrun.model.mm.lru.shadow import age_of
+from mmrun.model.mm.lru.state import lruvecs, workingset_count
+from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.page.flags import ACTIVE, ANON, WORKINGSET
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.page.zones import lruvec_of
+
+AGE_MASK = (1 << 40) - 1  # what a shadow entry keeps of the age
+
+
+@kernel
+def age_with_ancestors(m, lv, pages):
+    """`pages` pages became active or nonresident: time passes for the lruvec and its ancestors (since 5.8)."""
+    table, at = lruvecs(m), lv
+    while True:
+        table[at].nonresident_age += pages
+        if table[at].memcg == 0:
+            return
+        at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
+
+
+@kernel
+def distance(m, lv, shadow):
+    """How much the lruvec has aged since the page left it."""
+    return (lruvecs(m)[lv].nonresident_age - age_of(shadow)) & AGE_MASK
+
+
+@kernel
+def count_refault(m, pfn):
+    """A page came back that had left a shadow."""
+    if frames(m)[pfn].state & ANON:
+        workingset_count(m).workingset_refault_anon += 1
+    else:
+        workingset_count(m).workingset_refault_file += 1
+    stat_updated(m, frames(m)[pfn].memcg, 1)
+
+
+@kernel
+def activate_refault(m, pfn, lv):
+    """The page belongs to the workingset: it starts on the active list, and lruvec `lv` counts it."""
+    page = frames(m)[pfn]
+    page.state |= ACTIVE
+    if page.state & ANON:
+        lruvecs(m)[lv].activated[0] += 1
+        workingset_count(m).workingset_activate_anon += 1
+    else:
+        lruvecs(m)[lv].activated[1] += 1
+        workingset_count(m).workingset_activate_file += 1
+    stat_updated(m, page.memcg, 1)
+
+
+@kernel
+def restore_workingset(m, pfn):
+    """The page had been active before it was evicted (workingset_restore, 4.20)."""
+    page = frames(m)[pfn]
+    page.state |= WORKINGSET
+    if page.state & ANON:
+        workingset_count(m).workingset_restore_anon += 1
+    else:
+        workingset_count(m).workingset_restore_file += 1
+    stat_updated(m, page.memcg, 1)

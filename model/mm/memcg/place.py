@@ -1,0 +1,132 @@
+"""Memory cgroups of a machine record: numbered in pre-order, so that a subtree is a run of numbers."""
+
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+
+from mmrun.model.description import Cell, Cgroup, Task
+from mmrun.model.machine.built import Built
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.units import PAGE
+
+UNLIMITED = 1 << 62
+LIMITS = {  # of a row, and what the description calls them
+    "memory_min": "min", "memory_low": "low", "memory_high": "high", "limit": "max", "soft_limit": "soft_limit",
+    "swap_limit": "swap_max",
+}  # fmt: skip
+
+
+def copies(name: str, count: int) -> list[str]:
+    """What the `count` groups described as `name` are called."""
+    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+
+
+def group_names(cell: Cell) -> list[str]:
+    """The cell's groups in pre-order, the root (called "") first; ValueError for a parent that is no single group."""
+    for name, group in cell.cgroups.items():
+        above = cell.cgroups.get(group.parent) if group.parent is not None else None
+        if group.parent is not None and (above is None or above.count != 1):
+            raise ValueError(f"cgroups.{name}.parent: {group.parent!r} is not a single group of this cell")
+    found = list(_below(cell, None))
+    if len(found) != sum(group.count for group in cell.cgroups.values()):
+        raise ValueError("cgroups: a group is its own ancestor")
+    return ["", *found]
+
+
+def _below(cell: Cell, parent: str | None) -> Iterator[str]:
+    for name, group in cell.cgroups.items():
+        if group.parent == parent:
+            for copy in copies(name, group.count):
+                yield copy
+                yield from _below(cell, name)
+
+
+def described(cell: Cell) -> dict[str, Cgroup]:
+    """Every group by the name it runs under, with the description it shares with its copies."""
+    return {copy: group for name, group in cell.cgroups.items() for copy in copies(name, group.count)}
+
+
+def created(cell: Cell) -> list[str]:
+    """The cell's groups in the order they are made and get css ids: as described, a parent before its children."""
+    made: dict[str, None] = {}
+
+    def make(name: str) -> None:
+        group = cell.cgroups[name]
+        if group.parent is not None:
+            make(group.parent)
+        made.update(dict.fromkeys(copies(name, group.count)))
+
+    for name in cell.cgroups:
+        make(name)
+    return list(made)
+
+
+def has_soft_limit(cell: Cell) -> bool:
+    """Whether any group of the cell has a soft limit."""
+    return any(group.soft_limit is not None for group in cell.cgroups.values())
+
+
+def memcg_lru(modules: Mapping[str, ModuleType]) -> bool:
+    """Whether global reclaim goes by an LRU of groups; it takes the place of the tree of soft limits."""
+    return getattr(modules["memcg"], "MEMCG_LRU", False)
+
+
+def double_lru(cell: Cell, modules: Mapping[str, ModuleType]) -> bool:
+    """Whether pages are on two lists: the controller is of that kind, and there is a group (else it is off at boot)."""
+    return bool(cell.cgroups) and getattr(modules["memcg"], "DOUBLE_LRU", False)
+
+
+def memcg_rows(cell: Cell, modules: Mapping[str, ModuleType], rows: Mapping[str, int]) -> dict[str, int]:
+    """Rows of the tables that only some controllers need, from those of the others."""
+    soft, zones = has_soft_limit(cell), modules["lru"].SCOPE == "zone"
+    events = soft or (zones and len(cell.cgroups) and len(cell.machine.nodes) > 1)
+    return {
+        "page_cgroup": rows["frames"] if double_lru(cell, modules) else 0,
+        "soft_nodes": rows["lruvecs"] if soft and not memcg_lru(modules) else 0,
+        "page_events": rows["stat_pending"] if events else 0,
+    }
+
+
+def page_cgroup_pages(cell: Cell, pages: int) -> int:
+    """Pages that the page_cgroups of `pages` frames take at boot; none in a cell without groups."""
+    size = int(cell.policy["memcg"].params.get("page_cgroup_bytes", 0))
+    return -(-pages * size // PAGE) if cell.cgroups else 0
+
+
+def place_cgroups(built: Built) -> None:
+    """Fill the rows of memory cgroups; the root group has no limit."""
+    rows, known = built.memory.table("memcgs"), described(built.cell)
+    number = {name: i for i, name in enumerate(built.cgroups)}
+    groups = [Cgroup(), *(known[name] for name in built.cgroups[1:])]
+    parents, ends = [number[group.parent or ""] for group in groups], list(range(1, len(groups) + 1))
+    for i in range(len(groups) - 1, 0, -1):
+        ends[parents[i]] = max(ends[parents[i]], ends[i])
+    rows["parent"], rows["end"] = parents, ends
+    for field, setting in LIMITS.items():
+        given = [getattr(group, setting) for group in groups]
+        rows[field] = [UNLIMITED if size is None else size // PAGE for size in given]
+    rows["swappiness"] = [-1 if group.swappiness is None else group.swappiness for group in groups]
+    rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
+    rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)
+    rows["by_css"] = [number[name] for name in ("", *created(built.cell))]
+    rows["last_scanned_node"] = geometry(built.memory.m).nr_nodes - 1
+    memcg_settings(built.memory.m).protection = int(rows["protects"].any())
+
+
+class GroupOfTask:
+    """Which group each task runs in: the copies of a task go to the copies of its group in turn."""
+
+    def __init__(self, built: Built) -> None:
+        self.number = {name: i for i, name in enumerate(built.cgroups)}
+        self.groups = built.cell.cgroups
+        self.placed: dict[str, int] = {}
+
+    def of(self, name: str, task: Task) -> int:
+        """Number of the group of the expanded task `name`."""
+        if task.cgroup is None:
+            return 0
+        if task.cgroup in self.number:
+            return self.number[task.cgroup]
+        turn = self.placed.get(task.cgroup, 0)
+        self.placed[task.cgroup] = turn + 1
+        return self.number[f"{task.cgroup}.{turn % self.groups[task.cgroup].count}"]

@@ -1,0 +1,58 @@
+"""The memory controller: walks, settings of groups, protection, what is charged: what changed when."""
+
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, group, number, param, since
+
+V1 = "mm/memcontrol.c, cgroup v1, 2.6.32"
+PAGE_CGROUP = "include/linux/page_cgroup.h, 3.18"
+
+DATED: Dated = (
+    axis(
+        "memcg",
+        always("double-lru", "mm/memcontrol.c: mem_cgroup_hierarchical_reclaim, 3.1"),
+        since("3.3", "unified", "mm: make per-memcg LRU lists exclusive, 3.3"),
+        since("3.9", "until-enough", "mm/vmscan.c: shrink_zone; mem_cgroup_iter, 3.9"),
+        since("5.5", "full-walk", "mm: vmscan: split shrink_node() into node part and memcgs part, 5.5"),
+        since("6.11", "shared-cookie", "mm/vmscan.c: shrink_node_memcgs, 6.11"),
+    ),
+    param(
+        "memcg/double-lru", "page_cgroup_bytes",
+        always(40, "struct page_cgroup, 2.6.38"),
+        since("2.6.39", 32, "memcg: remove direct page_cgroup-to-page pointer, 2.6.39"),
+    ),
+    param("memcg/unified", "page_cgroup_bytes", always(16, "struct page_cgroup, 3.3")),
+    param(
+        "memcg/until-enough", "page_cgroup_bytes",
+        always(16, PAGE_CGROUP),
+        since("3.19", 0, "mm: embed the memcg pointer directly into struct page, 3.19"),
+    ),
+    gap("4.0", "4.17", "memory.low protects a group if it and all above it are below theirs; here by shares as 4.18"),
+    gap("5.4", "5.4", "protection is in proportion to what is protected; here whole or not at all as 4.19"),
+    gap("5.15", "6.0", "statistics of groups are folded beyond 32 pending updates a CPU, here beyond 64 as since 6.1"),
+    group("max", "memory.limit_in_bytes", always(True, V1)),
+    group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1)),
+    group("swappiness", "memory.swappiness", always(True, V1)),
+    group("low", "memory.low", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
+    group("high", "memory.high", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
+    group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5")),
+    group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18")),
+    flag("shares_overcommitted", "a group above its min or low still claims it from what its parent can afford, and a "
+         "share is counted from what is used, not from the setting",
+         "mm: memcontrol: fix memory.low proportional distribution, 5.7", since="5.7"),
+    flag("kmem_accounting", "page tables and page-cache nodes are charged to the group",
+         "mm: memcontrol: enable kmem accounting for all cgroups in the legacy hierarchy; cgroup v2, 4.5", since="4.5"),
+    number(
+        "charge_batch", "pages that a CPU charges at once and keeps for a group (CHARGE_BATCH, MEMCG_CHARGE_BATCH)",
+        always(32, "mm/memcontrol.c, 3.1"),
+        since("6.1", 64, "1813e51eece0 memcg: increase MEMCG_CHARGE_BATCH to 64, posted 22 August 2022"),
+    ),
+    number(
+        "stocks", "groups for which a CPU keeps such pages (NR_MEMCG_STOCK)",
+        always(1, "struct memcg_stock_pcp, mm/memcontrol.c, 3.1"),
+        since("6.16", 7, "memcg: multi-memcg percpu charge cache, 6.16"),
+    ),
+    number(
+        "charge_retries", "fruitless reclaims before a group is out of memory",
+        always(5, "MEM_CGROUP_RECLAIM_RETRIES, mm/memcontrol.c, to 5.8"),
+        since("5.9", 16, "mm, memcg: unify reclaim retry limits with page allocator, 5.9"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,172 @@
+"""The buddy allocator of a zone and the per-CPU lists in front of it.
+
+Free blocks of 2^order frames hang on `zone.areas[order][migratetype]`; a block is split on allocation and merged with
+its buddy (`pfn ^ 1 << order`) on free. Order-0 pages pass through per-CPU lists that refill and drain in batches; pages
+there are invisible to the watermarks. Nothing here reclaims.
+"""
+
+from mmrun.model.core.codes import BAD_BUDDY, BAD_FREE
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.links import link_head, unlink_row
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.state import geometry, nodes
+from mmrun.model.mm.page.flags import FREE, FREE_BLOCK, KERNEL, KERNEL_PAGE, MOVABLE, NEW, PCP, PER_CPU, PLACES
+from mmrun.model.mm.page.state import (
+    MAX_ORDER,
+    MIGRATETYPES,
+    alloc_count,
+    alloc_settings,
+    frames,
+    pageblocks,
+    pcps,
+    zones,
+)
+
+PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
+
+
+@kernel
+def _push_block(m, z, order, mt, pfn):
+    f, area = frames(m), zones(m)[z].areas[order, mt]
+    f[pfn].prev, f[pfn].next, f[pfn].order, f[pfn].state = NONE, area.head, order, FREE
+    f[pfn].zone, f[pfn].owner, f[pfn].kind = z, mt, FREE_BLOCK
+    if area.head != NONE:
+        f[area.head].prev = pfn
+    area.head = pfn
+    area.nr_free += 1
+
+
+@kernel
+def _take_block(m, z, order, mt, pfn):
+    f, area = frames(m), zones(m)[z].areas[order, mt]
+    if not f[pfn].state & FREE or f[pfn].order != order:
+        panic(m, BAD_BUDDY, pfn)
+        return
+    before, after = f[pfn].prev, f[pfn].next
+    if before == NONE:
+        area.head = after
+    else:
+        f[before].next = after
+    if after != NONE:
+        f[after].prev = before
+    area.nr_free -= 1
+    f[pfn].state = f[pfn].kind = 0
+
+
+@kernel
+def alloc_block(m, z, order, mt):
+    """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE."""
+    zone = zones(m)[z]
+    for attempt in range(MIGRATETYPES):
+        kind = (mt + attempt) % MIGRATETYPES
+        for larger in range(order, MAX_ORDER):
+            pfn = zone.areas[larger, kind].head
+            if pfn == NONE:
+                continue
+            _take_block(m, z, larger, kind, pfn)
+            for half in range(larger - 1, order - 1, -1):
+                _push_block(m, z, half, kind, pfn + (1 << half))
+            zone.nr_free -= 1 << order
+            return pfn
+    return NONE
+
+
+@kernel
+def free_block(m, z, pfn, order):
+    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies, to its pageblock's type."""
+    f, zone, mt = frames(m), zones(m)[z], pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
+    zone.nr_free += 1 << order
+    end = zone.start + zone.span
+    while order < MAX_ORDER - 1:
+        other = pfn ^ (1 << order)
+        if other < zone.start or other + (1 << order) > end:
+            break
+        if not f[other].state & FREE or f[other].order != order:
+            break
+        _take_block(m, z, order, f[other].owner, other)
+        pfn = min(pfn, other)
+        order += 1
+    _push_block(m, z, order, mt, pfn)
+
+
+@kernel
+def _pcp_push(m, cpu, z, pfn):
+    link_head(frames(m), pcps(m)[cpu, z], pfn)
+    frames(m)[pfn].state, frames(m)[pfn].kind = PCP, PER_CPU
+
+
+@kernel
+def _pcp_take(m, cpu, z, pfn):
+    unlink_row(frames(m), pcps(m)[cpu, z], pfn)
+    frames(m)[pfn].state = frames(m)[pfn].kind = 0
+    return pfn
+
+
+@kernel
+def drain_pcp(m, cpu, z, count):
+    """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
+    pcp = pcps(m)[cpu, z]
+    m.now += alloc_settings(m).buddy
+    zones(m)[z].all_unreclaimable = zones(m)[z].pages_scanned = 0  # to 3.11: pages come back after all
+    for _ in range(min(count, pcp.n)):
+        free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0)
+
+
+@kernel
+def drain_all_pcps(m, z):
+    """Return every CPU's pages of zone `z` to the buddy lists (drain_all_pages)."""
+    for cpu in range(geometry(m).nr_cpus):
+        if pcps(m)[cpu, z].n:
+            drain_pcp(m, cpu, z, pcps(m)[cpu, z].n)
+
+
+@kernel
+def rmqueue(m, cpu, z):
+    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none."""
+    pcp = pcps(m)[cpu, z]
+    if pcp.n == 0:
+        m.now += alloc_settings(m).buddy
+        for _ in range(pcp.batch):
+            pfn = alloc_block(m, z, 0, MOVABLE)
+            if pfn == NONE:
+                break
+            _pcp_push(m, cpu, z, pfn)
+        if pcp.n == 0:
+            return NONE
+    return _pcp_take(m, cpu, z, pcp.head)
+
+
+@kernel
+def free_frame(m, cpu, pfn):
+    """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark."""
+    f = frames(m)
+    if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount:
+        panic(m, BAD_FREE, pfn)
+        return
+    z = f[pfn].zone
+    alloc_count(m).pgfree += 1
+    _pcp_push(m, cpu, z, pfn)
+    pcp = pcps(m)[cpu, z]
+    if pcp.n >= pcp.high:
+        drain_pcp(m, cpu, z, pcp.batch)
+
+
+@kernel
+def alloc_reserve(m, node):
+    """A frame for reclaim's own needs (PF_MEMALLOC): any zone of the node, no watermark; NONE when there is none."""
+    f, first = frames(m), nodes(m)[node].first_zone
+    for z in range(first + nodes(m)[node].nr_zones - 1, first - 1, -1):
+        pfn = alloc_block(m, z, 0, MOVABLE)
+        if pfn != NONE:
+            f[pfn].state, f[pfn].zone, f[pfn].node, f[pfn].mapcount = KERNEL, z, node, 0
+            f[pfn].kind = KERNEL_PAGE
+            return pfn
+    return NONE
+
+
+@kernel
+def free_blocks(m, z, blocks):
+    """Give blocks, rows of (first frame, order), to the zone at boot; the last one is handed out first."""
+    for i in range(len(blocks)):
+        free_block(m, z, blocks[i, 0], blocks[i, 1])

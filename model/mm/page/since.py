@@ -1,0 +1,57 @@
+"""Zones, watermarks, the page allocator, placement: what changed when."""
+
+from mmrun.model.core.timeline import Dated, always, axis, gap, gone, mode, since, sysctl, within
+
+OLD = "mm/mempolicy.c, 3.1"
+
+DATED: Dated = (
+    axis(
+        "watermarks",
+        always("quarters", "mm/page_alloc.c: setup_per_zone_wmarks, 3.1"),
+        since("4.6", "scale-factor", "mm: scale kswapd watermarks in proportion to memory"),
+    ),
+    axis(
+        "zonelist",
+        always("by-load", "mm/page_alloc.c: find_next_best_node, build_zonelists, 3.1"),
+        since("5.16", "round-robin",
+              "54d032ced983 mm/page_alloc: use accumulated load when building node fallback list"),
+    ),
+    axis(
+        "pcp",
+        always("batch-31", "mm/page_alloc.c: zone_batchsize; PAGEVEC_SIZE 14, include/linux/pagevec.h, 3.1"),
+        since("4.16", "batch-15", "PAGEVEC_SIZE 15, include/linux/pagevec.h, 4.16 to 6.8"),
+        since("6.9", "batch-63", "PAGEVEC_SIZE 31, include/linux/pagevec.h, 6.9"),
+    ),
+    gap("4.16", "4.18", "per-CPU lists are refilled by 31 pages, here by 63 as since 4.19"),
+    gap("4.16", "5.13", "per-CPU lists hold up to six batches, here up to the low watermark's share as since 5.14"),
+    gap("3.12", "4.7", "pages are dealt out to the zones of a node in turn (fair zone allocation), here not"),
+    gap("5.0", "6.18", "watermarks are boosted after fallbacks to pageblocks of another type, here never"),
+    gap("4.6", "5.7", "the default of min_free_kbytes is at most 64 MiB, here 256 MiB: mm/page_alloc: increase default "
+        "min_free_kbytes bound, posted 20 February 2020"),
+    gap("2.6.32", "2.6.39", "zone_reclaim_mode is on beyond a distance of 20, here of 30 as since 3.0"),
+    sysctl("min_free_kbytes", always(None, "isqrt(16 * lowmem kB), init_per_zone_wmark_min")),
+    within("min_free_kbytes", always((1, 1 << 30), "zone watermarks need at least one page; an arbitrary most")),
+    sysctl("watermark_scale_factor", since("4.6", 10, "mm: scale kswapd watermarks in proportion to memory")),
+    within(
+        "watermark_scale_factor",
+        since("4.6", (1, 1000), "kernel/sysctl.c, 4.6"),
+        since("5.17", (1, 3000), "mm/pagealloc: sysctl: change watermark_scale_factor max limit to 30%, 5.17"),
+    ),
+    sysctl(
+        "zone_reclaim_mode",
+        always(None, "1 where a node is farther than RECLAIM_DISTANCE: build_zonelists, 3.1"),
+        since("3.16", 0, "mm: disable zone_reclaim_mode by default"),
+    ),
+    within("zone_reclaim_mode", always((0, 7), "three bits: reclaim, write, unmap")),
+    sysctl(
+        "numa_zonelist_order",
+        always("default", "default_zonelist_order, mm/page_alloc.c, 3.1"),
+        gone("4.14", "zone order was removed in 4.14"),
+    ),
+    mode("local", always(True, OLD)),
+    mode("bind", always(True, OLD)),
+    mode("preferred", always(True, OLD)),
+    mode("interleave", always(True, OLD)),
+    mode("preferred-many", since("5.15", True, "MPOL_PREFERRED_MANY, mm/mempolicy.c, 5.15")),
+    mode("weighted-interleave", since("6.9", True, "MPOL_WEIGHTED_INTERLEAVE, mm/mempolicy.c, 6.9")),
+)  # fmt: skip

@@ -1,0 +1,24 @@
+"""A node's daemon: rests, balances, rests. When a node is balanced and how, variants say (`variants/kswapd`).
+
+Source: mm/vmscan.c: kswapd, 3.1 and 6.18.
+"""
+
+from mmrun.model.core.actor import actor
+from mmrun.model.core.jit import caller
+from mmrun.model.core.sleep import FOREVER, wait
+from mmrun.model.machine.state import nodes
+
+NAP_NS = 100_000_000  # HZ/10: a daemon naps so long before it sleeps
+
+balance_pgdat = caller("balance_pgdat")
+kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
+
+
+@actor(per="node")
+def kswapd(m, nid):
+    """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
+    wait(m, nodes(m)[nid].kswapd_wait, FOREVER)
+    while m.broken == 0:
+        balance_pgdat(m, nid)
+        kswapd_try_to_sleep(m, nid)
+    return 0

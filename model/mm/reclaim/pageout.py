@@ -1,0 +1,46 @@
+"""Pages that reclaim itself writes: whether it may, and how they leave (pageout, mm/vmscan.c; swap_writepage)."""
+
+from mmrun.model.block.disk import write_congested
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.sleep import current
+from mmrun.model.machine.state import costs
+from mmrun.model.mm.page.flags import DIRTY, RECLAIM, WRITEBACK
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.reclaim.state import pageout_count, scans
+from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swaps
+from mmrun.model.mm.swap.swap import area_of
+from mmrun.model.mm.writeback.dirty import count_writeback
+from mmrun.model.mm.writeback.plug import plug, send
+
+
+@kernel
+def may_write_to_queue(m, s, disk):
+    """Whether the reclaimer may write: kswapd always, others to a congested queue only if they are writing to it.
+
+    Asked for files alone: swap has a backing_dev_info of its own, which no queue ever marks congested.
+    """
+    return scans(m)[s].kswapd or not write_congested(m, disk) or current(m).backing_dev == disk + 1
+
+
+@kernel
+def write_out(m, pfn):
+    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback.
+
+    Swap over NFS has no block device, so no plug.
+    """
+    page = frames(m)[pfn]
+    a = swaps(m)[area_of(m, page.slot - 1)]
+    swap_count(m).pswpout += 1
+    pageout_count(m).nr_vmscan_write += 1
+    page.state &= ~DIRTY
+    if a.kind == SWAP_ZRAM:
+        m.now += a.out_ns
+        return 1
+    m.now += costs(m).io_path
+    page.state |= WRITEBACK | RECLAIM
+    count_writeback(m, pfn, 1)
+    if a.kind == SWAP_NFS:
+        send(m, pfn, 1)
+    else:
+        plug(m, pfn)
+    return 0

@@ -1,0 +1,87 @@
+"""kswapd, direct reclaim, what they write and over what they sleep: what changed when."""
+
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, number, param, since, sysctl, within
+
+BY_NODE = "mm, vmscan: make kswapd reclaim in terms of nodes, 4.8"
+DISRUPTION = "Gorman, Reduce system disruption due to kswapd: mm/vmscan.c, 3.11"
+
+DATED: Dated = (
+    axis("kswapd", always("all-zones", "mm/vmscan.c: balance_pgdat, 3.1"), since("4.8", "any-zone", BY_NODE)),
+    param(
+        "kswapd/all-zones", "in_shares",
+        always(False, "mm/vmscan.c: balance_pgdat, 3.1"),
+        since("3.11", True, "mm: vmscan: limit the number of pages kswapd reclaims at each priority, 3.11"),
+    ),
+    param(
+        "kswapd/any-zone", "age_by_root",
+        always(False, "mm/vmscan.c: age_active_anon, 5.4"),
+        since("5.5", True, "mm: vmscan: detect file thrashing at the reclaim root, 5.5"),
+    ),
+    axis(
+        "direct_reclaim",
+        always("per-zone", "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"),
+        since("4.8", "per-node", "mm, vmscan: make shrink_node decisions more node-centric, 4.8"),
+    ),
+    axis(
+        "reclaim_writeback",
+        always("any-reclaimer", "mm/vmscan.c: pageout, shrink_page_list, 3.1"),
+        since("3.2", "kswapd-only", "mm: vmscan: do not writeback filesystem pages in direct reclaim, 3.2"),
+        since("3.11", "second-visit", DISRUPTION),
+        since("6.16", "flusher-only", "mm/vmscan.c: shrink_folio_list, 6.16"),
+    ),
+    param(
+        "reclaim_writeback/second-visit", "seen_twice",
+        always(False, "mm/vmscan.c: shrink_page_list, 3.15"),
+        since("4.11", True, "mm: vmscan: only write dirty pages that the scanner has seen twice, 4.11"),
+    ),
+    axis(
+        "reclaim_throttle",
+        always("congestion-wait", "mm/vmscan.c: do_try_to_free_pages, balance_pgdat, 2.6.35"),
+        since("2.6.37", "wait-iff-congested", "mm/backing-dev.c: wait_iff_congested is not in 2.6.36, it is in 2.6.37"),
+        since("3.11", "node-flags", DISRUPTION),
+        since("5.16", "reasons", "mm/vmscan: throttle reclaim until some writeback completes if congested, 5.16"),
+    ),
+    param(
+        "reclaim_throttle/wait-iff-congested", "batch",
+        always(False, "mm/vmscan.c: shrink_inactive_list, 3.1"),
+        since("3.2", True, "mm: vmscan: throttle reclaim if encountering too many dirty pages under writeback, 3.2"),
+    ),
+    param(
+        "reclaim_throttle/node-flags", "by_batch",
+        always(True, "mm/vmscan.c: shrink_inactive_list, 3.15"),
+        since("4.17", False, "mm/vmscan: don't change pgdat state on base of a single LRU list state, 4.17"),
+    ),
+    param(
+        "reclaim_throttle/node-flags", "own_mark",
+        always(False, "mm/vmscan.c: shrink_node, 5.3"),
+        since("5.5", True, "mm: vmscan: harmonize writeback congestion tracking for nodes & memcgs, 5.5"),
+    ),
+    param(
+        "reclaim_throttle/node-flags", "writeout",
+        always(True, "mm/page-writeback.c: throttle_vm_writeout, 3.15"),
+        since("4.9", False, "mm, vmscan: get rid of throttle_vm_writeout, 4.9"),
+    ),
+    gap("4.7", "4.8", "an allocation that came to nothing already waits for writeback before it tries again; here from "
+        "4.9 on"),
+    gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
+        "that as a failure, here it counts at once"),
+    gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),
+    gap("2.6.32", "2.6.39", "kswapd and direct reclaim are those of 3.0 and 3.1, the oldest versions that were read"),
+    sysctl("swappiness", always(60, "mm/vmscan.c: vm_swappiness")),
+    within(
+        "swappiness",
+        always((0, 100), "kernel/sysctl.c, 3.1"),
+        since("5.8", (0, 200), "mm: allow swappiness that prefers reclaiming anon over the file workingset, 5.8"),
+    ),
+    sysctl("min_unmapped_ratio", always(1, "mm/page_alloc.c: sysctl_min_unmapped_ratio")),
+    within("min_unmapped_ratio", always((0, 100), "kernel/sysctl.c: a share of a node")),
+    flag("tlb_batched", "reclaim flushes once for a batch of unmapped pages",
+         "mm: send one IPI per CPU to TLB flush all entries after unmapping pages, 4.3", since="4.3"),
+    flag("mapped_counts_twice", "a mapped or swap-cache page counts as two scanned",
+         "mm/vmscan.c: shrink_page_list, to 5.3", until="5.4"),
+    number(
+        "plug_requests", "requests that wait in a plug before it is sent (BLK_MAX_REQUEST_COUNT)",
+        always(16, "block/blk-core.c, 3.1 and 5.15"),
+        since("5.16", 32, "block: bump max plugged deferred size from 16 to 32, 5.16"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""Direct and limit reclaim since 4.8: one pass per node and priority, 12 down to 0, until 32 pages are reclaimed.
+
+Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
+forced if it was refused, then ignoring memory.low if that held reclaim back. An allocation is out of memory after
+sixteen rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
+"""
+
+from mmrun.model.core.codes import SWAP_CLUSTER_MAX
+from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import cpus, nodes
+from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
+from mmrun.model.mm.page.gfp import FS, gfp_zone
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, lruvec_of
+from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
+from mmrun.model.mm.swap.swap import nr_swap_pages
+
+SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
+SCOPE = "node"
+end_reclaim = caller("end_reclaim")
+shrink_slab_pass = caller("shrink_slab_pass")
+throttle_pass = caller("throttle_pass")
+
+
+@kernel
+def allowed(m, s, z):
+    """Whether the caller of the reclaim may use the zone."""
+    zone, sc = zones(m)[z], scans(m)[s]
+    return zone.kind <= sc.highest_zoneidx and sc.nodemask >> zone.node & 1
+
+
+@kernel
+def first_zone(m, nid, highest_zoneidx, nodemask):
+    """The zone a caller prefers: the first of node `nid`'s zonelist it may use."""
+    home = nodes(m)[nid]
+    for i in range(home.nr_zonelist):
+        zone = zones(m)[home.zonelist[i]]
+        if zone.kind <= highest_zoneidx and nodemask >> zone.node & 1:
+            return home.zonelist[i]
+    return home.zonelist[0]
+
+
+@kernel
+def shrink_zones(m, s, nid):
+    """One priority: shrink each node of the zonelist once, in its order."""
+    seen, home, sc = 0, nodes(m)[nid], scans(m)[s]
+    for i in range(home.nr_zonelist):
+        node = zones(m)[home.zonelist[i]].node
+        if seen >> node & 1 or not allowed(m, s, home.zonelist[i]):
+            continue
+        seen |= 1 << node
+        sc.node, sc.zone = node, nodes(m)[node].first_zone
+        soft_limits_first(m, s)
+        shrink_node(m, s)
+
+
+@kernel
+def end_on_every_node(m, s, nid):
+    """A round of priorities is over on every node of the zonelist."""
+    seen, home, sc = 0, nodes(m)[nid], scans(m)[s]
+    for i in range(home.nr_zonelist):
+        sc.node, sc.zone = zones(m)[home.zonelist[i]].node, home.zonelist[i]
+        if not seen >> sc.node & 1:
+            seen |= 1 << sc.node
+            end_reclaim(m, s)
+            if sc.memcg:
+                lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, nodes(m)[sc.node].first_zone)].congested = 0
+
+
+@kernel
+def all_priorities(m, s, nid):
+    """From priority 12 down to 0 until the target is met; pages reclaimed."""
+    sc = scans(m)[s]
+    while True:
+        sc.nr_scanned = 0
+        shrink_zones(m, s, nid)
+        shrink_slab_pass(m, s)
+        throttle_pass(m, s, first_zone(m, nid, sc.highest_zoneidx, sc.nodemask))
+        if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
+            break
+        sc.priority -= 1
+    end_on_every_node(m, s, nid)
+    return sc.nr_reclaimed
+
+
+@kernel
+def do_try_to_free_pages(m, s, nid):
+    """Reclaim as the scan control says, and again with fewer scruples while nothing comes of it; pages reclaimed."""
+    sc = scans(m)[s]
+    while True:
+        got = all_priorities(m, s, nid)
+        if got:
+            return got
+        if sc.partial and not sc.full_walk:
+            sc.full_walk, sc.partial = 1, 0
+        elif sc.skipped_deactivate:
+            sc.force_deactivate, sc.skipped_deactivate = 1, 0
+        elif sc.low_skipped:
+            sc.force_deactivate, sc.low_reclaim, sc.low_skipped = 0, 1, 0
+        else:
+            return 0
+        sc.priority = DEF_PRIORITY
+
+
+@kernel
+def begin_direct(m, gfp, nodemask):
+    """A reclaim call by the running task for the whole machine; its scan control."""
+    s = own_scan(m)
+    begin(m, s, 0, DEF_PRIORITY, SWAP_CLUSTER_MAX, gfp_zone(gfp))
+    scans(m)[s].nodemask = nodemask
+    if not gfp & FS:
+        scans(m)[s].may_enter_fs = 0
+    return s
+
+
+@kernel
+def begin_for_group(m, memcg, want, swappiness, proactive):
+    """A reclaim call by the running task or controller for a group; its scan control."""
+    s = own_scan(m)
+    begin(m, s, memcg, DEF_PRIORITY, max(want, SWAP_CLUSTER_MAX), HIGHEST)
+    scans(m)[s].given_swappiness, scans(m)[s].proactive = swappiness, proactive
+    return s
+
+
+@hook
+def direct_reclaim(m, nid, gfp, nodemask):
+    return do_try_to_free_pages(m, begin_direct(m, gfp, nodemask), nid)
+
+
+@hook
+def retry_zone(m, nid, fruitless, nodemask):
+    home = nodes(m)[nid]
+    for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
+        z = home.zonelist[i]
+        zone = zones(m)[z]
+        available = zone.nr_free + reclaimable_pages(m, z, nr_swap_pages(m))
+        if nodemask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
+            return z + 1
+    return 0
+
+
+@hook
+def memcg_reclaim(m, memcg, want, swappiness, proactive):
+    s = begin_for_group(m, memcg, want, swappiness, proactive)
+    return do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)

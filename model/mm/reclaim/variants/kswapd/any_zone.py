@@ -1,0 +1,140 @@
+"""kswapd since 4.8: a node is balanced when any zone the caller may use is above its high watermark.
+
+Priority 12 to 1. Each pass shrinks every group's lruvec of the node; the target of a pass is the sum of the zones' high
+watermarks, and the priority falls when a pass scanned less than that or reclaimed nothing. Sixteen fruitless runs and
+the daemon gives up until somebody's reclaim on the node makes progress.
+"""
+
+from mmrun.model.core.codes import SWAP_CLUSTER_MAX
+from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.sleep import FOREVER, cond_resched, wait
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import geometry, nodes, run_settings
+from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings
+from mmrun.model.mm.page.flags import ACTIVE_ANON
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, lruvec_of, watermark_ok
+from mmrun.model.mm.reclaim.kswapd import NAP_NS
+from mmrun.model.mm.reclaim.state import reclaim_count, scans
+from mmrun.model.mm.reclaim.throttle import clear_flags
+from mmrun.model.mm.reclaim.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
+from mmrun.model.mm.swap.state import swap_settings
+
+SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
+SCOPE = "node"
+PARAMS = {
+    "age_by_root": (True, "flag", "active anon of all groups is aged when that of the node as a whole runs low (5.5)",
+                    "mm/vmscan.c: age_active_anon, 5.5"),
+}  # fmt: skip
+KSWAPD_AXIS = 1  # row of this axis in m.params
+age_anon = caller("age_anon")
+shrink_active = caller("shrink_active")
+end_reclaim = caller("end_reclaim")
+shrink_slab_pass = caller("shrink_slab_pass")
+
+
+@kernel
+def balanced(m, nid, highest_zoneidx):
+    """Whether some zone the caller may use is above high; a node without such a zone is balanced."""
+    node, populated = nodes(m)[nid], False
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        zone = zones(m)[z]
+        if zone.kind > highest_zoneidx or zone.managed == 0:
+            continue
+        populated = True
+        if watermark_ok(m, z, zone.wmark_high, highest_zoneidx):
+            return True
+    return not populated
+
+
+@hook
+def kswapd_needed(m, z, highest_zoneidx):
+    return 0 if balanced(m, zones(m)[z].node, highest_zoneidx) else 1
+
+
+@kernel
+def age_group(m, s, memcg, asks):
+    """Shrink one batch of the active anonymous pages of a group on the node; `asks`: if its inactive list runs low."""
+    sc = scans(m)[s]
+    sc.lruvec = lruvec_of(m, memcg, sc.node, nodes(m)[sc.node].first_zone)
+    if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
+        come_to(m)
+    if not asks or age_anon(m, s):
+        shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
+
+
+@kernel
+def age_active_anon(m, s):
+    """Let inactive anonymous lists grow, all of them if the node's as a whole runs low (kswapd_age_node)."""
+    by_root = m.params[KSWAPD_AXIS, 0] and not lru_settings(m).lru_gen
+    if by_root:
+        scans(m)[s].lruvec = lruvec_of(m, 0, scans(m)[s].node, nodes(m)[scans(m)[s].node].first_zone)
+        if not age_anon(m, s):
+            return
+    for memcg in range(geometry(m).nr_memcgs):
+        age_group(m, s, memcg, not by_root)
+
+
+@kernel
+def kswapd_shrink_node(m, s, nid):
+    """One pass over the node at the present priority; whether that was a high enough one for it."""
+    sc, node, target = scans(m)[s], nodes(m)[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        target += max(zones(m)[z].wmark_high, SWAP_CLUSTER_MAX)
+    begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.highest_zoneidx)
+    age_active_anon(m, s)
+    soft_limits_first(m, s)
+    sc.nr_scanned = 0
+    shrink_node(m, s)
+    shrink_slab_pass(m, s)
+    return sc.nr_scanned >= sc.nr_to_reclaim or sc.nr_reclaimed >= sc.nr_to_reclaim
+
+
+@hook
+def balance_pgdat(m, nid):
+    """Reclaim on the node until a zone is balanced or priority 1 has been tried; count a run that gave nothing."""
+    s, node, reclaimed = own_scan(m), nodes(m)[nid], 0
+    sc = scans(m)[s]
+    reclaim_count(m).pageoutrun += 1
+    sc.priority = DEF_PRIORITY
+    cond_resched(m)
+    while sc.priority >= 1 and not balanced(m, nid, node.highest_zoneidx):
+        enough = kswapd_shrink_node(m, s, nid)
+        reclaimed += sc.nr_reclaimed
+        if not enough or sc.nr_reclaimed == 0:
+            sc.priority -= 1
+        cond_resched(m)
+    end_reclaim(m, s)
+    if reclaimed == 0 and not balanced(m, nid, node.highest_zoneidx):
+        node.kswapd_failures += 1
+    return 0
+
+
+@kernel
+def prepare_kswapd_sleep(m, nid):
+    """Whether there is nothing to do, or nothing that could be done."""
+    node = nodes(m)[nid]
+    if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
+        return True
+    if balanced(m, nid, node.highest_zoneidx):
+        clear_flags(m, nid)
+        return True
+    return False
+
+
+@hook
+def kswapd_try_to_sleep(m, nid):
+    """A nap first, and sleep when the node is still balanced after it; else work on at once."""
+    node, undisturbed = nodes(m)[nid], True
+    if prepare_kswapd_sleep(m, nid):
+        nap = timeout_ns(m, NAP_NS)
+        undisturbed = wait(m, node.kswapd_wait, nap) >= nap
+    if undisturbed and prepare_kswapd_sleep(m, nid):
+        turn(m).pass_over = run_settings(m).check
+        wait(m, node.kswapd_wait, FOREVER)
+    elif undisturbed:
+        reclaim_count(m).kswapd_high_wmark_hit_quickly += 1
+    else:
+        reclaim_count(m).kswapd_low_wmark_hit_quickly += 1
+    return 0

@@ -1,0 +1,39 @@
+"""Only kswapd writes file pages, and only in trouble: from priority 9 down; everybody else marks them and goes on.
+
+A marked page is reclaimed as soon as the flusher has written it. Pages under writeback are counted: reclaim may sleep
+over them (`reclaim_throttle`).
+"""
+
+from mmrun.model.core.hooks import AXES
+from mmrun.model.core.jit import hook
+from mmrun.model.mm.lru.state import KEEP
+from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.reclaim.state import pageout_count, scans
+from mmrun.model.mm.reclaim.variants.reclaim_writeback.any_reclaimer import all_dirty, write_page
+
+SOURCE = "mm/vmscan.c: shrink_page_list, 3.2 to 3.10"
+PARAMS = {
+    "priority": (9, "", "kswapd writes at this priority of its scan and below; -1: never, as the last patch proposed",
+                 "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011",
+                 (-1, 12, "a scan begins at DEF_PRIORITY, 12")),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_writeback")
+__all__ = ["all_dirty", "meet_writeback", "pageout_file"]
+
+
+@hook
+def pageout_file(m, pfn, s, verdict):
+    sc = scans(m)[s]
+    if sc.kswapd and sc.priority <= m.params[AXIS, 0]:
+        write_page(m, s, pfn, verdict)
+        return KEEP
+    frames(m)[pfn].state |= RECLAIM
+    pageout_count(m).nr_vmscan_immediate_reclaim += 1
+    return KEEP
+
+
+@hook
+def meet_writeback(m, pfn, s):
+    scans(m)[s].batch_stat.writeback += 1
+    return KEEP

@@ -1,0 +1,74 @@
+"""kswapd writes a dirty file page only where nothing but dirty pages is left at the tail (3.11 to 6.15).
+
+The node (till 4.7 the zone) is marked so by `reclaim_throttle/node-flags` or `reasons`. Since 4.11 (`seen_twice`) the
+page must also have been met before; dirty pages go to the active list until they are written instead of round the
+inactive one; and a batch of nothing but dirty pages wakes the flushers. A marked page is freed as soon as it is
+written.
+
+kswapd takes note of marked pages that it meets still being written; a limited group's reclaimer waits for them where
+nothing else slows it down: with cgroup writeback (4.2) its dirtiers are throttled.
+"""
+
+from mmrun.model.core.hooks import AXES
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE
+from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.reclaim.state import pageout_count, scans
+from mmrun.model.mm.reclaim.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
+from mmrun.model.mm.reclaim.variants.reclaim_writeback.any_reclaimer import write_page
+from mmrun.model.mm.reclaim.vmscan import throttling_is_sane
+from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
+from mmrun.model.mm.writeback.writeback import wakeup_flushers
+
+SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, 3.15, 4.19 and 6.1"
+PARAMS = {
+    "seen_twice": (True, "", "pages are written at their second visit, activated before, and wake flushers (4.11)",
+                   "mm/vmscan.c: shrink_page_list, 4.19"),
+}  # fmt: skip
+AXIS = list(AXES).index("reclaim_writeback")
+
+
+@kernel
+def out_of_the_way(m):
+    """Where a page goes that must be written first."""
+    return ACTIVATE if m.params[AXIS, 0] else KEEP
+
+
+@hook
+def pageout_file(m, pfn, s, verdict):
+    sc, page = scans(m)[s], frames(m)[pfn]
+    marked = zones(m)[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
+    if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
+        write_page(m, s, pfn, verdict)
+        return KEEP
+    page.state |= RECLAIM
+    pageout_count(m).nr_vmscan_immediate_reclaim += 1
+    return out_of_the_way(m)
+
+
+@kernel
+def waited_for(m, s, pfn):
+    """Reclaim meets a page under writeback: True when it has waited for the write to end."""
+    sc, page = scans(m)[s], frames(m)[pfn]
+    if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
+        sc.batch_stat.immediate += 1
+        return False
+    if throttling_is_sane(m, s) or not page.state & RECLAIM or not sc.may_enter_fs:
+        page.state |= RECLAIM
+        sc.batch_stat.writeback += 1
+        return False
+    wait_on_page_writeback(m, pfn)
+    return True
+
+
+@hook
+def meet_writeback(m, pfn, s):
+    return RECLAIM_PAGE if waited_for(m, s, pfn) else out_of_the_way(m)
+
+
+@hook
+def all_dirty(m, s):
+    if m.params[AXIS, 0]:
+        wakeup_flushers(m, 0)
+    return 0

@@ -1,0 +1,68 @@
+"""Shrinkers since 5.13: deferred work too is scaled by the reclaim priority, and kept per node and group.
+
+freeable >> priority, times 4 / seeks, plus deferred >> priority, at most twice the cache; the floor of one batch is
+gone (5.0), so a cache smaller than 2^priority is left alone at that priority. `seeks` 0 (4.20) asks for half the cache
+each time. What is put off is capped at twice the cache. Since 6.7 a file system that comes or goes stops nobody.
+"""
+
+from mmrun.model.core.jit import hook, kernel
+from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.slab.shrinker import (
+    batches_to_the_end,
+    begin_slab,
+    flush_reclaim_state,
+    freeable,
+    in_scope,
+    rwsem_taken,
+    slot,
+    take_deferred,
+)
+from mmrun.model.mm.slab.state import deferred, shrinkers, slab_settings
+from mmrun.model.mm.slab.variants.shrinker.none import shrink_slab_pass  # noqa: F401  everything happens lruvec by lruvec
+
+SOURCE = "mm/vmscan.c: do_shrink_slab, 5.15; mm/shrinker.c, 6.18"
+BY_NODE = BY_GROUP = SUPERBLOCKS = ZERO_SEEKS = True
+MARKS_NEW = False
+PARAMS = {
+    "lockless": (True, "flag", "shrinkers run while others are registered", "mm/shrinker.c, 6.7; false before"),
+}
+SHRINKER_AXIS = 9  # row of this axis in m.params
+
+
+@kernel
+def objects_at(priority, seeks, nr_freeable):
+    """Objects that a call at `priority` adds to those put off."""
+    return (nr_freeable >> priority) * 4 // seeks if seeks else nr_freeable // 2
+
+
+@kernel
+def total_scan(nr, delta, priority, nr_freeable):
+    """Objects to scan now, from deferred work `nr` and the call's own `delta`."""
+    return min((nr >> priority) + delta, 2 * nr_freeable)
+
+
+@kernel
+def put_off(nr, delta, done, nr_freeable):
+    """Work left for later, of `nr` that was put off before and `delta` new, after `done` objects were scanned."""
+    return min(max(nr + delta - done, 0), 2 * nr_freeable)
+
+
+@hook
+def shrink_slab(m, s, group):
+    if slab_settings(m).nr_shrinkers == 0 or (not m.params[SHRINKER_AXIS, 0] and rwsem_taken(m)):
+        return 0
+    begin_slab(m)
+    sc, freed = scans(m)[s], 0
+    for h in range(slab_settings(m).nr_shrinkers):
+        nr_freeable = freeable(m, h, sc.node, group) if in_scope(m, h, group) else 0
+        if nr_freeable == 0:
+            continue
+        at = slot(m, h, sc.node, group, True)
+        nr = take_deferred(m, at)
+        delta = objects_at(sc.priority, shrinkers(m)[h].seeks, nr_freeable)
+        total = total_scan(nr, delta, sc.priority, nr_freeable)
+        got, done = batches_to_the_end(m, s, h, sc.node, group, total, nr_freeable)
+        deferred(m)[at] += put_off(nr, delta, done, nr_freeable)
+        freed += got
+    flush_reclaim_state(m, s)
+    return freed

@@ -1,0 +1,211 @@
+"""Swap slots, the swap cache, and the way to and from the swap device (mm/swapfile.c, mm/swap_state.c, mm/page_io.c).
+
+A slot is one page of a swap area; `swapmap` holds the owning group + 1 (0: free), `swapcache` holds the frame that
+caches it (pfn + 1) or, negative, the shadow of the page that left memory through it. Slots are handed out from the
+current cluster, then from the next wholly free cluster, then from the next free slot onwards.
+"""
+
+from mmrun.model.block.disk import read_pages, remote_read
+from mmrun.model.core.codes import BAD_SLOT
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.panic import panic
+from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import costs, geometry
+from mmrun.model.mm.memcg.memcontrol import charge_swap, room_for_swap, stat_updated
+from mmrun.model.mm.page.buddy import alloc_reserve, free_frame
+from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
+from mmrun.model.mm.page.state import alloc_count, frames
+from mmrun.model.mm.swap.state import SWAP_PARTITION, SWAP_ZRAM, swap_settings, swapcache, swapmap, swaps
+from mmrun.model.units import PAGE
+
+WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
+
+
+@kernel
+def _free_cluster(m, area):
+    """First slot of a cluster with no slot in use, at or after the scan position, or NONE."""
+    a, used = swaps(m)[area], swapmap(m)
+    clusters = a.nslots // a.cluster
+    for step in range(clusters):
+        index = (a.scan + step) % clusters
+        first = a.first + index * a.cluster
+        taken = False
+        for slot in range(first, first + a.cluster):
+            if used[slot]:
+                taken = True
+                break
+        if not taken:
+            a.scan = (index + 1) % clusters
+            return first
+    return NONE
+
+
+@kernel
+def _slot_in(m, area, memcg):
+    """A free slot of the area, taken; NONE when it is full."""
+    a, used = swaps(m)[area], swapmap(m)
+    if a.used >= a.nslots:
+        return NONE
+    if a.cluster_next < a.cluster_end and not used[a.cluster_next]:
+        slot = a.cluster_next
+    else:
+        slot = NONE
+        if a.free_clusters_gone == 0:
+            slot = _free_cluster(m, area)
+            if slot == NONE:
+                a.free_clusters_gone = 1
+            else:
+                a.cluster_end = slot + a.cluster
+        if slot == NONE:
+            slot = a.cluster_next
+            while slot >= a.first + a.nslots or used[slot]:
+                slot = slot + 1 if slot + 1 < a.first + a.nslots else a.first
+    a.cluster_next = slot + 1
+    used[slot] = memcg + 1
+    a.used += 1
+    return slot
+
+
+@kernel
+def alloc_slot(m, memcg):
+    """A swap slot from the area of highest priority that has one, equal ones in turn.
+
+    NONE when swap is full, when the group may have no more of it, or when zram finds no memory to store a page in.
+    """
+    best = NONE
+    if not room_for_swap(m, memcg):
+        return NONE
+    for area in range(len(swaps(m))):
+        a = swaps(m)[area]
+        if a.used >= a.nslots:
+            continue
+        if best == NONE or a.priority > swaps(m)[best].priority or (
+            a.priority == swaps(m)[best].priority and a.turn < swaps(m)[best].turn
+        ):  # fmt: skip
+            best = area
+    if best == NONE:
+        return NONE
+    if swaps(m)[best].kind == SWAP_ZRAM and not _zram_store(m, best):
+        return NONE
+    swaps(m)[best].turn += 1
+    slot = _slot_in(m, best, memcg)
+    if slot != NONE:
+        charge_swap(m, memcg, 1)
+        stat_updated(m, memcg, 1)
+    return slot
+
+
+@kernel
+def area_of(m, slot):
+    """Number of the swap area that holds the slot."""
+    for area in range(len(swaps(m)) - 1):
+        if slot < swaps(m)[area + 1].first:
+            return area
+    return len(swaps(m)) - 1
+
+
+@kernel
+def free_slot(m, slot):
+    """Return a slot; what zram stored for it goes back too."""
+    used, area = swapmap(m), area_of(m, slot)
+    a = swaps(m)[area]
+    if used[slot] == 0:
+        panic(m, BAD_SLOT, slot)
+        return
+    memcg = used[slot] - 1
+    used[slot] = 0
+    swapcache(m)[slot] = 0
+    a.used -= 1
+    if slot % a.cluster == 0:
+        a.free_clusters_gone = 0
+    charge_swap(m, memcg, -1)
+    stat_updated(m, memcg, 1)
+    if a.kind == SWAP_ZRAM:
+        _zram_forget(m, area)
+
+
+@kernel
+def _zram_store(m, area):
+    """Account one more compressed page, taking a frame for the pool when the last one is full; 0 = no memory."""
+    a = swaps(m)[area]
+    if (a.stored + 1) * a.stored_bytes > a.pool_frames * PAGE:
+        pfn = alloc_reserve(m, a.pool_node)
+        for node in range(geometry(m).nr_nodes):
+            if pfn == NONE:
+                pfn = alloc_reserve(m, node)
+        if pfn == NONE:
+            return 0
+        frames(m)[pfn].next = a.pool
+        frames(m)[pfn].state, frames(m)[pfn].kind = KERNEL, ZRAM_PAGE
+        a.pool = pfn
+        a.pool_frames += 1
+        alloc_count(m).pgalloc += 1
+    a.stored += 1
+    return 1
+
+
+@kernel
+def _zram_forget(m, area):
+    a = swaps(m)[area]
+    a.stored -= 1
+    if a.stored * a.stored_bytes <= (a.pool_frames - 1) * PAGE:
+        pfn = a.pool
+        a.pool = frames(m)[pfn].next
+        a.pool_frames -= 1
+        frames(m)[pfn].state = 0
+        free_frame(m, turn(m).cpu, pfn)
+
+
+@kernel
+def free_swapcache(m, pfn):
+    """Take the frame out of the swap cache and free its slot; its contents are now only in memory (folio_free_swap)."""
+    page = frames(m)[pfn]
+    free_slot(m, page.slot - 1)
+    page.slot = 0
+    page.state = (page.state & ~SWAPCACHE) | DIRTY
+
+
+@kernel
+def read_in(m, slot, count):
+    """When `count` slots from `slot` on, read in one request now, are in memory."""
+    a = swaps(m)[area_of(m, slot)]
+    block = a.first_block + slot - a.first
+    if a.kind == SWAP_ZRAM:
+        return m.now + a.in_ns * count
+    if a.kind == SWAP_PARTITION:
+        return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
+    return remote_read(m, a.link, a.disk, m.now + costs(m).io_path + a.in_ns, count, block)
+
+
+@kernel
+def window(first, pages):
+    """What `swap_window` answers: where to read around a fault, and how many pages."""
+    return first << WINDOW_SHIFT | pages
+
+
+@kernel
+def window_first(answer):
+    """The first page-table word (or slot) of a window."""
+    return answer >> WINDOW_SHIFT
+
+
+@kernel
+def window_pages(answer):
+    """How many a window has."""
+    return answer & (1 << WINDOW_SHIFT) - 1
+
+
+@kernel
+def nr_swap_pages(m):
+    """Free slots of all areas."""
+    total = 0
+    for area in range(len(swaps(m))):
+        total += swaps(m)[area].nslots - swaps(m)[area].used
+    return total
+
+
+@kernel
+def swap_full(m):
+    """Whether half the slots are used, so that cached slots are freed early."""
+    return nr_swap_pages(m) * 2 < swap_settings(m).total_swap

@@ -1,0 +1,209 @@
+"""Tasks of a machine record: their files, regions and memory policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmrun.model.block.state import disks
+from mmrun.model.core.codes import NEED_EVENTS
+from mmrun.model.core.record import NONE
+from mmrun.model.description import Cell, Machine, Region, Task
+from mmrun.model.eras import era
+from mmrun.model.machine import numa
+from mmrun.model.machine.built import Built
+from mmrun.model.machine.state import MAX_NODES, progress
+from mmrun.model.mm.memcg.place import GroupOfTask
+from mmrun.model.mm.slab.place import Spaces, region_key
+from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.writeback.state import bdis
+from mmrun.model.units import PAGE
+
+_MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
+ALLOCATION_GROUPS = 4
+_ADVICE = ("normal", "random", "sequential")
+
+
+def expand(cell: Cell) -> dict[str, Task]:
+    """The cell's tasks with `count` unrolled: `name` or `name.0`, `name.1`, ..."""
+    tasks = {}
+    for name, task in cell.tasks.items():
+        for i in range(task.count):
+            tasks[name if task.count == 1 else f"{name}.{i}"] = task
+    return tasks
+
+
+def task_rows(cell: Cell) -> dict[str, slice]:
+    """The rows of every task of the cell among the expanded ones."""
+    rows, first = {}, 0
+    for name, task in cell.tasks.items():
+        rows[name] = slice(first, first + task.count)
+        first += task.count
+    return rows
+
+
+def region_pages(task: Task, footprint: int) -> list[int]:
+    """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
+    sizes = [_own_size(region) for region in task.memory]
+    rest = footprint - sum(size or 0 for size in sizes)
+    if None not in sizes:
+        if rest > 0:
+            raise ValueError(f"the stream touches {footprint} pages, its regions have {footprint - rest}")
+        return [size for size in sizes if size is not None]
+    if sizes.count(None) > 1 or rest <= 0:
+        raise ValueError(
+            f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size"
+        )
+    return [rest if size is None else size for size in sizes]
+
+
+def _own_size(region: Region) -> int | None:
+    """Pages (slab: objects) that the region's description gives it."""
+    if region.kind == "slab":
+        return region.objects
+    return None if region.size is None else -(-region.size // PAGE)
+
+
+@dataclass
+class File:
+    """A file of the cell: its row, the pages of its largest region, and the disk it is on."""
+
+    number: int
+    pages: int
+    disk: str | None
+    fragment: int | None = None
+    sparse: bool = False
+    each: int | None = None
+    """Pages of each file where a region is many files."""
+
+    @property
+    def count(self) -> int:
+        """How many files it stands for."""
+        return -(-self.pages // self.each) if self.each else 1
+
+
+def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
+    """The files that tasks map or read, by name; ValueError when regions of one file name two disks."""
+    files: dict[str, File] = {}
+    for name, task in tasks.items():
+        for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
+            if region.kind == "file":
+                key = region.file or f"{name}/{i}"
+                each = region.file_size // PAGE if region.file_size else None
+                known = files.setdefault(key, File(0, 0, region.disk, region.fragment, region.sparse, each))
+                if known.disk != region.disk:
+                    where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
+                    raise ValueError(f"file {key!r} is {where}")
+                known.pages = max(known.pages, size)
+    number = 0
+    for file in files.values():
+        file.number = number
+        number += file.count
+    return files
+
+
+def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
+    """Files go to a disk's allocation groups in turn, in each behind the one before (XFS has four on one disk)."""
+    used: dict[tuple[str, int], int] = {}
+    turn: dict[str, int] = {}
+    for file in files.values():
+        if not file.disk:
+            continue
+        group = turn.get(file.disk, 0)
+        turn[file.disk] = (group + 1) % ALLOCATION_GROUPS
+        blocks = int(disks(built.memory.m)[built.disks.index(file.disk)].nr_blocks)
+        first = used.get((file.disk, group), group * (blocks // ALLOCATION_GROUPS))
+        used[file.disk, group] = first + file.pages
+        for i in range(file.count):
+            built.memory.table("files")[file.number + i].first_block = (first + i * (file.each or 0)) % blocks
+
+
+def place_tasks(
+    built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File], spaces: Spaces
+) -> None:
+    """Fill the rows of files, tasks and regions: CPUs in turn on each node, page tables one after the other."""
+    m, cell = built.memory.m, built.cell
+    start = 0
+    for file in files.values():
+        for i in range(file.count):
+            row = built.memory.table("files")[file.number + i]
+            each = file.each or file.pages
+            row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
+            row.disk = built.disks.index(file.disk) if file.disk else NONE
+            row.wb = bdis(built.memory.m)[int(row.disk)].first_wb if file.disk else 0
+            row.extent, row.sparse = (file.fragment or 0) // PAGE, int(file.sparse)
+        start += -(-file.pages // 64) * 64
+    _place_on_disks(built, files)
+    next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)
+    groups = GroupOfTask(built)
+    region = pte = 0
+    for t, (name, task) in enumerate(tasks.items()):
+        row = built.memory.table("tasks")[t]
+        row.node, row.memcg = task.node, groups.of(name, task)
+        row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
+        row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
+        row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
+        row.npages, row.state = sum(pages[name]), NEED_EVENTS
+        _policy(row, task, cell.machine)
+        first = 0
+        for i, (part, size) in enumerate(zip(task.memory, pages[name], strict=True)):
+            _region(built, region, part, pte + first, first, size, files.get(part.file or f"{name}/{i}"))
+            if part.kind == "slab":
+                row = built.memory.table("regions")[region]
+                row.kind, row.file = REGION_SLAB, spaces[region_key(name, i, part)].number
+            if not era(cell.kernel).flags["fault_around"]:
+                built.memory.table("regions")[region].fault_around = 1
+            region, first = region + 1, first + size
+        pte += -(-first // 512) * 512
+    progress(m).tasks_left = len(tasks)
+    _by_group(built)
+
+
+def _by_group(built: Built) -> None:
+    """Link the tasks of each group in the order of their numbers: the group's address spaces (lru_gen_mm_list)."""
+    rows, groups = built.memory.table("tasks"), built.memory.table("memcgs")
+    first, after = [NONE] * len(groups), [NONE] * len(rows)
+    for t, group in reversed(list(enumerate(rows["memcg"].tolist()))):
+        after[t], first[group] = first[group], t
+    groups["first_task"], rows["next_of_group"] = first, after
+
+
+def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:
+    before = sum(other.cpus for other in machine.nodes[:node])
+    cpu = before + next_cpu[node] % machine.nodes[node].cpus
+    next_cpu[node] += 1
+    return cpu
+
+
+def _allowed(task: Task, machine: Machine) -> list[int]:
+    """The nodes of the task's memory policy in the order given; no mask stands for all of them."""
+    nodes, everything = task.mempolicy.nodes, list(range(len(machine.nodes)))
+    if nodes == "remote":
+        return numa.nearest_nodes(machine, task.node) or [task.node]
+    return everything if nodes == "all" else list(nodes) or everything
+
+
+def _policy(row, task: Task, machine: Machine) -> None:
+    policy, n = task.mempolicy, len(machine.nodes)
+    chosen = _allowed(task, machine)
+    row.mode, row.home = _MODES.index(policy.mode), chosen[0]
+    row.mask = sum(1 << node for node in chosen)
+    row.il_node = MAX_NODES - 1
+    weights = numa.automatic_weights(machine) if policy.weights == "auto" else policy.weights
+    if policy.weights != "auto" and len(weights) != n:
+        weights = [weights[chosen.index(node)] if node in chosen else 1 for node in range(n)]
+    row.weights[:n] = weights
+
+
+def _region(built: Built, number: int, region: Region, start: int, first: int, size: int, file: File | None) -> None:
+    row = built.memory.table("regions")[number]
+    row.start, row.first, row.npages = start, first, size
+    row.kind = REGION_MMAP if region.access == "mmap" else REGION_READ
+    if region.kind == "anon":
+        row.kind = REGION_ANON
+    row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
+    row.advice = _ADVICE.index(region.advice)
+    row.prev_page = row.swap_prev = NONE
+    row.next_of_file = NONE
+    if file is not None:
+        row.file, row.file_pages = file.number, file.each or 0
+        row.next_of_file = built.memory.table("files")[file.number].first_region
+        built.memory.table("files")[file.number].first_region = number

@@ -1,0 +1,63 @@
+"""Tasks, their address spaces and files, and what a fault needs."""
+
+from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
+from mmrun.model.counters import FAULT_COUNTERS, FILEMAP_COUNTERS
+from mmrun.model.machine.state import MAX_NODES
+
+# Page-table word: PRESENT | YOUNG | DIRTY | frame << 3, and the sign bit for write-protected; absent: slot + 1 << 3.
+PTE_PRESENT, PTE_YOUNG, PTE_DIRTY, PTE_SHIFT = 1, 2, 4, 3
+PTE_WRPROTECT = -(1 << 31)
+PTE_FRAME = (1 << 28) - 1
+NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written
+
+REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
+ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
+
+MAX_TASKS = 1 << 14  # an arbitrary bound
+LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
+
+REGION = row(  # `start`: first page-table word; `first`: first page of the task
+    start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
+    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
+    prev_page="i8", mmap_miss="i8",
+    swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8", file_pages="i8",
+)  # fmt: skip
+FILE = row(
+    start="i8", npages="i8", disk="i8", nr_cached="i8", nr_dirty="i8", nr_writeback="i8", first_region="i8",
+    nr_regions="i8", wb="i8", first_block="i8", extent="i8", next="i4", prev="i4", on="i8", dirtied_when="i8",
+    writeback_index="i8", error="i8", written=WAIT_QUEUE, commit_head="i8", nr_commit="i8", newest_call="i8",
+    committing="i8", sparse="i8", grown="i8", reserved="i8", window="i8",
+    foreign_winner="i8", foreign_time="i8", foreign_history="i8",
+)  # fmt: skip
+TASK = row(
+    time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
+    npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
+    il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
+    booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
+    nofs="i8", tlb_until="i8", killed="i8",
+    nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
+    # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of it that were dirty already.
+    balance_wb="i8", redirtied="i8", dirties_events="i8", dirties_period="i8",
+)  # fmt: skip
+LATENCY = row(calls=("i4", (4, LATENCY_BUCKETS)))  # how long a task's calls took, by kind (model/mm/task/calls.py)
+
+tasks = table(160, "tasks", TASK)
+regions = table(161, "regions", REGION)
+files = table(162, "files", FILE)
+pte = table(163, "pte", "i4")
+ptpage = table(164, "ptpage", "i4")
+cache = table(165, "cache", "i8")
+xanode = table(166, "xanode", "i1")
+stream = table(167, "stream", "i8")
+missed = table(168, "missed", "i1")
+tlb = table(169, "tlb", "u1")
+latencies = table(170, "latencies", LATENCY)
+stalled_before = table(171, "stalled_before", "i8")
+fault_settings = one(  # `minor_*` in ns; the era's ways 0 or 1
+    173, "fault_settings", row(
+        minor_anon="i8", minor_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
+        readahead_by_order="i8",
+    ),
+)  # fmt: skip
+fault_count = counts(174, "fault_count", *FAULT_COUNTERS)
+filemap_count = counts(175, "filemap_count", *FILEMAP_COUNTERS)

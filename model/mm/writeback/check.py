@@ -1,0 +1,196 @@
+"""Conservation of dirty pages: dirty, under writeback or clean, counted alike by pages, files, wbs, zones, requests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mmrun.model.block.state import DISK_NFS, DISK_STRIPE, block_state, disks
+from mmrun.model.build import Built
+from mmrun.model.core.record import NONE
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.writeback.inodes import B_DIRTY, B_MORE_IO, WRITING
+from mmrun.model.mm.writeback.nfs import COMMIT
+from mmrun.model.mm.writeback.state import writeback_count, writeback_settings
+
+
+def violations(built: Built) -> list[str]:
+    """What does not add up, in words; empty when all does."""
+    return [message for check in (_counts, _tags, _requests, _inodes, _queues) for message in check(built)]
+
+
+def _file_pages(built: Built) -> np.ndarray:
+    """The frames in the page cache."""
+    entries = built.memory.table("cache")
+    return built.memory.table("frames")[entries[entries > 0] - 1]
+
+
+def _swap_writes(built: Built) -> np.ndarray:
+    """The frames of the swap cache that are being written."""
+    entries = built.memory.table("swapcache")
+    pages = built.memory.table("frames")[entries[entries > 0] - 1]
+    return pages[(pages["state"] & state.WRITEBACK) != 0]
+
+
+def _counts(built: Built) -> Iterator[str]:
+    m, pages, files = built.memory.m, _file_pages(built), built.memory.table("files")
+    backed, wbs = files["disk"] != NONE, built.memory.table("wbs")
+    unstable = _unstable(built)
+    for flag, of_file, of_zone, of_wb, total in (
+        (state.DIRTY, "nr_dirty", "nr_file_dirty", "nr_reclaimable", writeback_count(m).nr_dirty),
+        (
+            state.WRITEBACK,
+            "nr_writeback",
+            "nr_writeback",
+            "nr_writeback",
+            writeback_count(m).nr_writeback + writeback_count(m).nr_unstable,
+        ),
+    ):
+        marked = pages[(pages["state"] & flag) != 0]
+        by_file = np.bincount(marked["slot"], minlength=len(files))
+        if (by_file[backed] != files[of_file][backed]).any() or by_file[~backed].any():
+            yield f"{of_file} of files is {files[of_file].tolist()}, they have {by_file.tolist()}"
+        everything = np.concatenate([marked, _swap_writes(built)]) if flag == state.WRITEBACK else marked
+        by_zone = np.bincount(everything["zone"], minlength=len(zones(m)))
+        if (by_zone != zones(m)[of_zone]).any():
+            yield f"{of_zone} of zones is wrong"
+        by_wb = np.bincount(files["wb"], weights=by_file, minlength=len(wbs))
+        counted = wbs[of_wb] - unstable if flag == state.DIRTY else wbs[of_wb] + unstable
+        if len(wbs) and (by_wb != counted).any():
+            yield f"{of_wb} of wbs is wrong"
+        if writeback_settings(built.memory.m).cgroup_writeback:
+            yield from _groups(built, of_file, everything)
+        if len(everything) != total:
+            yield f"{total} pages are counted as {of_file}, there are {len(everything)}"
+
+
+def _groups(built: Built, name: str, marked: np.ndarray) -> Iterator[str]:
+    """Counts of groups include those of their descendants; the machine's own row has none."""
+    counted, groups = built.memory.table("wb_domains")[name], built.memory.table("memcgs")
+    own = np.bincount(marked["memcg"], minlength=len(groups))
+    for g in range(1, len(groups)):
+        if own[g : int(groups[g].end)].sum() != counted[g]:
+            yield f"{name} of group {g} is {counted[g]}, it has {own[g : int(groups[g].end)].sum()}"
+
+
+def _unstable(built: Built) -> np.ndarray:
+    """Pages of each wb that wait for a COMMIT or its answer, where they are counted apart."""
+    found = np.zeros(len(built.memory.table("wbs")), dtype=np.int64)
+    rows, files = built.memory.table("requests"), built.memory.table("files")
+    if not writeback_settings(built.memory.m).counts_unstable:
+        return found
+    for number in _uncommitted(built):
+        found[files["wb"][rows[number].file]] += rows[number].count
+    for number in built.memory.table("io")["what"][: int(block_state(built.memory.m).nr_io)]:
+        if number >= 0 and rows[number].passed == COMMIT and disks(built.memory.m)[rows[number].disk].kind == DISK_NFS:
+            found[files["wb"][rows[number].file]] += rows[number].pages
+    return found
+
+
+def _uncommitted(built: Built) -> list[int]:
+    """Rows of requests that a file server has answered and that wait for a COMMIT."""
+    rows = built.memory.table("requests")
+    found: list[int] = []
+    for head in built.memory.table("files")["commit_head"]:
+        number = int(head) - 1 if head else NONE
+        while number != NONE:
+            found.append(number)
+            number = int(rows[number].chain)
+    return found
+
+
+def _tags(built: Built) -> Iterator[str]:
+    entries, frames = built.memory.table("cache"), built.memory.table("frames")
+    slots = np.flatnonzero(entries > 0)
+    dirty = slots[(frames["state"][entries[slots] - 1] & state.DIRTY) != 0]
+    tags = built.memory.table("dirty_tags")
+    if (np.bincount(dirty >> 6, minlength=len(tags)) != tags).any():
+        yield "the tags of dirty pages are wrong"
+
+
+def _waiting(built: Built) -> list[int]:
+    """Requests that some disk has still to serve, as its lists say."""
+    rows = built.memory.table("requests")
+    found: list[int] = []
+    for disk in disks(built.memory.m)[: len(built.disks)]:
+        if disk.depth == 0:
+            continue
+        for number in (int(disk.queue.head), int(disk.drive_head)):
+            while number != NONE and len(found) <= len(rows):
+                found.append(number)
+                number = int(rows[number].next)
+    return found
+
+
+def _rows(rows: np.ndarray, number: int) -> int:
+    """How many rows a request has."""
+    count = 0
+    while number != NONE and count <= len(rows):
+        count, number = count + 1, int(rows[number].chain)
+    return count
+
+
+def _requests(built: Built) -> Iterator[str]:
+    """Every page under writeback is in exactly one request, or its reclaimer has yet to send that."""
+    m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
+    announced = built.memory.table("io")["what"][: int(block_state(m).nr_io)]
+    reads = [int(number) for number in announced[announced >= 0] if rows[number].read]
+    announced = announced[~np.isin(announced, reads)]
+    loose = [int(head) - 1 for head in built.memory.table("files")["commit_head"] if head]
+    seen, used = np.zeros(len(frames), dtype=np.int8), 0
+    for head in [*announced[announced >= 0].tolist(), *_waiting(built), *loose]:
+        pages, number = 0, head
+        while number != NONE:
+            row = rows[number]
+            held = built.memory.table("swapcache" if row.file == NONE else "cache")
+            seen[held[int(row.first) : int(row.first + row.count)] - 1] += 1
+            pages, used, number = pages + int(row.count), used + 1, int(row.chain)
+        if pages != rows[head].pages and head not in loose:
+            yield f"a request counts {rows[head].pages} pages, has {pages}"
+    for plug in built.memory.table("plugs"):
+        seen[plug.pages[: int(plug.n)]] += 1
+        seen[int(plug.waits) - 1] += int(plug.waits > 0)
+    if (seen != ((frames["state"] & state.WRITEBACK) != 0)).any():
+        yield f"frame {int(np.argmax(seen != ((frames['state'] & state.WRITEBACK) != 0)))} is in {seen.max()} requests"
+    used += sum(_rows(rows, head) for head in reads)
+    if used != block_state(m).nr_requests:
+        yield f"{block_state(m).nr_requests} requests are counted, {used} are in flight"
+
+
+def _inodes(built: Built) -> Iterator[str]:
+    """A file with dirty pages is on one list of its wb, or being written."""
+    files, listed = built.memory.table("files"), {}
+    for w, wb in enumerate(built.memory.table("wbs")):
+        writing = int((files["on"][files["wb"] == w] == WRITING).sum())
+        if writing != wb.nr_writing:
+            yield f"wb {w} counts {wb.nr_writing} files being written, there are {writing}"
+        for which in range(B_DIRTY, B_MORE_IO + 1):
+            file, n = int(wb.inodes[which]["head"]), 0
+            while file != NONE and n <= len(files):
+                listed[file] = which
+                file, n = int(files[file].next), n + 1
+            if n != wb.inodes[which]["n"]:
+                yield "a list of dirty files miscounts"
+    for inode in built.memory.table("jobs")["inode"]:
+        if inode != NONE:
+            listed[int(inode)] = WRITING
+    for file, row in enumerate(files):
+        if int(row.on) != listed.get(file, 0):
+            yield f"file {file} is on list {listed.get(file, 0)}, it says {row.on}"
+        if row.nr_dirty and not row.on:
+            yield f"file {file} has {row.nr_dirty} dirty pages and is on no list"
+
+
+def _queues(built: Built) -> Iterator[str]:
+    rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
+    numbers = announced[: int(block_state(built.memory.m).nr_io)]
+    waiting = _waiting(built)
+    for d, disk in enumerate(disks(built.memory.m)[: len(built.disks)]):
+        if disk.kind in (DISK_STRIPE, DISK_NFS):
+            continue
+        in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)
+        queued = sum(1 for number in waiting if rows[number].disk == d)
+        if in_service + queued != disk.nr_allocated or queued != disk.queue.n + disk.nr_drive:
+            yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
+        if queued and not disk.announced:
+            yield f"disk {d} has requests and is idle"

@@ -1,0 +1,70 @@
+"""fsync(2): the task itself writes what is dirty in the file, then waits page by page (filemap_write_and_wait_range).
+
+What of the file became dirty behind the place it has reached is left to the next one. A file system's journal is not
+modelled.
+"""
+
+from mmrun.model.block.batching import count_request
+from mmrun.model.block.get_request import get_request
+from mmrun.model.block.state import IO_NORMAL
+from mmrun.model.block.wait import wait_for_file
+from mmrun.model.core.accounting import FSYNC, NOTHING, begins, ends
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import costs, task_count
+from mmrun.model.mm.page.flags import WRITEBACK
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.task.state import cache, files
+from mmrun.model.mm.writeback.dirty import next_dirty
+from mmrun.model.mm.writeback.inodes import WRITING, del_inode
+from mmrun.model.mm.writeback.nfs import commit
+from mmrun.model.mm.writeback.writeback import submit_run
+
+
+@kernel
+def write_range(m, file):
+    """Send requests for all that is dirty in the file, page by page in order."""
+    f = files(m)[file]
+    index, stop = f.start, f.start + f.npages
+    while True:
+        index = next_dirty(m, index, stop, 0)
+        if index == NONE:
+            return
+        if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
+            wait_for_file(m, file)
+            continue
+        get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
+        index += submit_run(m, file, index, stop - index)
+        count_request(m, turn(m).actor)
+
+
+@kernel
+def wait_range(m, file):
+    """Wait for every page of the file that is under writeback."""
+    f = files(m)[file]
+    index = f.start
+    commit(m, file, m.now)
+    while f.nr_writeback and index < f.start + f.npages:
+        pfn = cache(m)[index] - 1
+        if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:
+            wait_for_file(m, file)
+            commit(m, file, m.now)
+        else:
+            index += 1
+
+
+@kernel
+def fsync(m, t, file):
+    """Task `t` has the file written and waits for it; a write error since the last time is told once."""
+    f, stat = files(m)[file], task_count(m)[t]
+    m.now += costs(m).syscall
+    begins(m, FSYNC)
+    write_range(m, file)
+    wait_range(m, file)
+    if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
+        del_inode(m, file)
+    ends(m, FSYNC)
+    stat.fsyncs += 1
+    stat.fsync_errors += 1 if f.error else 0
+    f.error = 0

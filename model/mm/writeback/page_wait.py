@@ -1,0 +1,47 @@
+"""Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
+
+from mmrun.model.core.accounting import begins, ends
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
+from mmrun.model.mm.page.flags import LOCKED, WRITEBACK
+from mmrun.model.mm.page.state import frames, page_waits
+from mmrun.model.mm.writeback.plug import unplug
+
+PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wait_table)
+
+
+@kernel
+def wait_on_page_bit(m, pfn, bit):
+    """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile."""
+    frames(m)[pfn].pins += 1
+    while frames(m)[pfn].state & bit:
+        wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
+    frames(m)[pfn].pins -= 1
+
+
+@kernel
+def wait_on_page_locked(m, pfn, stall):
+    """Sleep until the page has been read, which is a stall of the given kind."""
+    begins(m, stall)
+    wait_on_page_bit(m, pfn, LOCKED)
+    ends(m, stall)
+
+
+@kernel
+def wait_on_page_writeback(m, pfn):
+    """Sleep until the page's write has ended; nothing may wait in the sleeper's own plug."""
+    unplug(m)
+    wait_on_page_bit(m, pfn, WRITEBACK)
+
+
+@kernel
+def wake_page(m, pfn, at):
+    """The page has lost a bit at time `at`: who waits in its queue looks again."""
+    wake(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], ALL, at)
+
+
+@kernel
+def unlock_page(m, pfn, at):
+    """The page has been read at time `at`."""
+    frames(m)[pfn].state &= ~LOCKED
+    wake_page(m, pfn, at)

@@ -1,0 +1,114 @@
+"""Writes that reclaim starts: they wait in its plug, where adjacent pages become one request (blk_start_plug, 3.1).
+
+The plug is emptied when its reclaimer is done with a lruvec or sleeps, when 32 requests (16 to 5.15) wait in it, or
+when the next request follows one of 128 KiB. Until then the disk has not even seen the pages, so they are back on their
+list before their writes end. Room in the disk's queue is asked for when a request is begun: where there is none, the
+reclaimer sleeps, its plug emptied.
+"""
+
+from mmrun.model.block.disk import full_queue, member_at, submit_remote_write, submit_write
+from mmrun.model.block.get_request import get_request
+from mmrun.model.block.state import IO_NORMAL, IO_URGENT, disks
+from mmrun.model.core.accounting import REQUEST
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import current
+from mmrun.model.core.state import turn
+from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.reclaim.state import PLUG_PAGES, plugs, reclaim_settings
+from mmrun.model.mm.swap.state import SWAP_PARTITION, swaps
+from mmrun.model.mm.swap.swap import area_of
+from mmrun.model.mm.task.state import files
+from mmrun.model.mm.writeback.allocation import allocate
+from mmrun.model.mm.writeback.extents import block_of, pages_in_place
+
+FULL_PAGES = 32  # BLK_PLUG_FLUSH_SIZE
+REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
+
+
+@kernel
+def adjacent(m, before, pfn):
+    """Whether the page's place on its disk follows that of the page before."""
+    a, b = frames(m)[before], frames(m)[pfn]
+    if (a.state ^ b.state) & ANON:
+        return False
+    if b.state & ANON:
+        return b.slot == a.slot + 1 and area_of(m, a.slot - 1) == area_of(m, b.slot - 1)
+    return b.slot == a.slot and b.owner == a.owner + 1 and pages_in_place(m, a.slot, a.owner) > 1
+
+
+@kernel
+def _place_of(m, pfn):
+    """(disk whose queue takes the page, block there); NONE for swap areas without one."""
+    page = frames(m)[pfn]
+    if not page.state & ANON:
+        allocate(m, page.slot, page.owner)
+        disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
+        return member_at(m, disk, block), block
+    a = swaps(m)[area_of(m, page.slot - 1)]
+    block = a.first_block + page.slot - 1 - a.first
+    return member_at(m, a.disk, block) if a.kind == SWAP_PARTITION else NONE, block
+
+
+@kernel
+def send(m, pfn, count):
+    """Submit one request for `count` pages from the frame's place on; room for it was asked for."""
+    page, queue = frames(m)[pfn], _place_of(m, pfn)[0]
+    if queue != NONE:
+        disks(m)[queue].nr_plugged -= 1
+    if not page.state & ANON:
+        submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
+        return
+    slot = page.slot - 1
+    a = swaps(m)[area_of(m, slot)]
+    block = a.first_block + slot - a.first
+    if a.kind == SWAP_PARTITION:
+        submit_write(m, a.disk, NONE, slot, count, block)
+    else:
+        submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)
+
+
+@kernel
+def _get_request(m, disk):
+    """Sleep until the disk's queue has room for one more request of the running reclaimer."""
+    purpose = IO_URGENT if current(m).task == NONE else IO_NORMAL
+    if full_queue(m, disk, purpose, NONE) != NONE:
+        unplug(m)
+        get_request(m, disk, purpose, NONE, REQUEST)
+    disks(m)[disk].nr_plugged += 1
+
+
+@kernel
+def unplug(m):
+    """Send what waits in the running actor's plug to the disks (blk_finish_plug)."""
+    p, first = plugs(m)[turn(m).actor], 0
+    while first < p.n:
+        count = 1
+        while (
+            count < REQUEST_PAGES
+            and first + count < p.n
+            and adjacent(m, p.pages[first + count - 1], p.pages[first + count])
+        ):
+            count += 1
+        send(m, p.pages[first], count)
+        first += count
+    p.n = p.requests = p.run = 0
+
+
+@kernel
+def plug(m, pfn):
+    """Put a page under writeback into the running actor's plug; it may sleep until there is room for its request."""
+    p = plugs(m)[turn(m).actor]
+    if not (p.n and p.run < REQUEST_PAGES and adjacent(m, p.pages[p.n - 1], pfn)):
+        if p.requests >= reclaim_settings(m).plug_requests or p.run >= FULL_PAGES or p.n > PLUG_PAGES - REQUEST_PAGES:
+            unplug(m)
+        queue = _place_of(m, pfn)[0]
+        if queue != NONE:
+            p.waits = pfn + 1
+            _get_request(m, queue)
+            p.waits = 0
+        p.requests, p.run = p.requests + 1, 0
+    p.pages[p.n] = pfn
+    p.n += 1
+    p.run += 1

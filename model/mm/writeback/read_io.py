@@ -1,0 +1,58 @@
+"""Reads on their way: the pages they bring are in their cache and locked until the data is there."""
+
+from mmrun.model.block.completions import announce
+from mmrun.model.block.request import free_request, new_request
+from mmrun.model.block.state import requests
+from mmrun.model.core.jit import kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.mm.page.flags import LOCKED, UNSENT
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.swap.state import swapcache
+from mmrun.model.mm.task.state import cache
+from mmrun.model.mm.writeback.page_wait import unlock_page
+
+
+@kernel
+def await_read(m, pfn):
+    """A new page is in its cache; it waits for its read to be sent."""
+    frames(m)[pfn].state |= LOCKED | UNSENT
+
+
+@kernel
+def read_sent(m, file, first, end, done):
+    """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`."""
+    held, f, rows, head, last = swapcache(m) if file == NONE else cache(m), frames(m), requests(m), NONE, NONE
+    for slot in range(first, end):
+        pfn = held[slot] - 1
+        if pfn < 0 or not f[pfn].state & UNSENT:
+            continue
+        f[pfn].state &= ~UNSENT
+        if last != NONE and rows[last].first + rows[last].count == slot:
+            rows[last].count += 1
+            continue
+        number = new_request(m, NONE, file, slot, 1, 0)
+        if number == NONE:
+            return
+        if head == NONE:
+            head = number
+        else:
+            rows[last].chain = number
+        last = number
+    if head == NONE:
+        return
+    rows[head].read = 1
+    if done > m.now:
+        announce(m, head, done)
+    else:
+        end_read(m, head, m.now)
+
+
+@kernel
+def end_read(m, number, at):
+    """The data of a read request is there."""
+    while number != NONE:
+        r = requests(m)[number]
+        held = swapcache(m) if r.file == NONE else cache(m)
+        for slot in range(r.first, r.first + r.count):
+            unlock_page(m, held[slot] - 1, at)
+        number = free_request(m, number)

@@ -1,1 +1,0 @@
-"""Variants of the policy axis `direct_reclaim`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of the policy axis `dirty_limits`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of the policy axis `kswapd`; see `model.registry.AXES`."""

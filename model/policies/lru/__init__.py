@@ -1,1 +1,0 @@
-"""Variants of the policy axis `lru`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of the policy axis `pcp`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of proactive reclaim: controllers that shrink groups before there is pressure."""

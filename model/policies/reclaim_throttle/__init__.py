@@ -1,1 +1,0 @@
-"""Variants of the policy axis `reclaim_throttle`; see `model.registry.AXES`."""

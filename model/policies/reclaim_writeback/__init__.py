@@ -1,1 +1,0 @@
-"""Variants of the policy axis `reclaim_writeback`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of slab shrinking: how many objects of a cache a reclaim call asks for."""

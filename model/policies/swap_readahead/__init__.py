@@ -1,1 +1,0 @@
-"""Variants of the policy axis `swap_readahead`; see `model.registry.AXES`."""

@@ -1,1 +1,0 @@
-"""Variants of the policy axis `watermarks`; see `model.registry.AXES`."""

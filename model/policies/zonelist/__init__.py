@@ -1,1 +1,0 @@
-"""Variants of the policy axis `zonelist`; see `model.registry.AXES`."""

@@ -1,0 +1,1 @@
+"""What the text of variants and kernels says and shows to be wrong, by syntax trees; nothing is imported or run."""

@@ -1,0 +1,196 @@
+"""The experiment file: what is run, on what, how often, and what is reported. Cells come from it by `cells`.
+
+Reading order of the keys is that of `File`; `mmrun schema` and `mmrun explain` print its documentation.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from mmrun.model.units import Quantity
+from mmrun.runner.config.fields import Reader, docs
+from mmrun.runner.config.includes import load_experiment
+from mmrun.runner.config.problems import Place, Problems, suggest
+from mmrun.runner.config.trees import is_null, to_plain
+from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar
+from mmrun.runner.config.yaml_scalars import REFUSED
+from mmrun.runner.report.report_block import ReportBlock
+
+Ratio = Annotated[float, Quantity("ratio")]
+MAX_REPLICATES = 10_000
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Until:
+    """When a row of the sweep has enough replicates."""
+
+    metric: str
+    """Metric whose interval is watched."""
+    half_width: Ratio
+    """Half width of the mean's 95 % interval over the mean at which replication ends, such as `2%`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicates:
+    """How many replicates a row of the sweep gets: `min` at once, then more, up to `max`, while `until` is not met."""
+
+    min: int = 1
+    """Replicates every row gets."""
+    max: int = 1
+    """Replicates no row exceeds."""
+    until: Until | None = None
+    """When a row has enough; None: `min` replicates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """An experiment file."""
+
+    experiment: str
+    """Name of the experiment and of its result directory."""
+    description: str = ""
+    """What it is about, in words; printed on the report page."""
+    include: tuple[str, ...] = ()
+    """Files merged below this one, relative to it; later ones win, this file wins over all."""
+    kernel: str = ""
+    """Kernel version, in quotes: selects a variant on every axis and the sysctl defaults (`mmrun explain eras`)."""
+    machine: Any = None
+    """A machine's name, a mapping with `base: <name>` and overrides, or a whole description."""
+    policy: Any = None
+    """Axes on which to depart from it: a variant's name, or {variant, parameters..., file of an outside variant}."""
+    vm: Any = None
+    """Settings under /proc/sys/vm."""
+    cgroups: Any = None
+    """Memory cgroups by name."""
+    slab: Any = None
+    """Slab caches by name."""
+    tasks: Any = None
+    """Tasks by name."""
+    sampling: Any = None
+    """How often counters are written to the series; left out: no series."""
+    duration: Any = None
+    """Stop after this much simulated time; left out: when every stream has ended."""
+    seed: str | int = "mmrun"
+    """Names the random streams, together with task and replicate."""
+    replicates: Any = 1
+    """A number, or {min, max, until: {metric, half_width}}: more until the interval is narrow enough."""
+    sweep: Any = None
+    """The combinations to run: `product`, `zip`, `union`, `sample`, `exclude`, `when` (`mmrun explain sweep`)."""
+    report: Any = None
+    """Tables and figures to write."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A loaded experiment file: the parts that are the same for all cells, and the tree that cells are made from."""
+
+    name: str
+    description: str
+    config: Path
+    tree: Mapping
+    replicates: Replicates = field(default_factory=Replicates)
+    report: ReportBlock = field(default_factory=ReportBlock)
+
+    def model_dump(self, mode: str = "json") -> dict[str, Any]:
+        """The file as read, includes merged, in JSON's terms; what a manifest keeps."""
+        dumped: dict[str, Any] = to_plain(self.tree)
+        return dumped
+
+
+def load(config: Path, problems: Problems) -> Experiment | None:
+    """The experiment in the file `config`, or None with the reasons in `problems`."""
+    tree = load_experiment(config, problems)
+    if tree is None:
+        return None
+    known = [name for name in docs(File) if name]
+    for key in tree.items:
+        if key not in known:
+            problems.add(tree.keys[key], f"unknown key `{key}`", suggest(key, known))
+    report = tree.get("report")
+    return Experiment(
+        name=read_name(tree, problems),
+        description=text(tree, "description", problems),
+        config=config,
+        tree=tree,
+        replicates=read_replicates(tree.get("replicates"), problems),
+        report=read_report(report, problems),
+    )
+
+
+def read_name(tree: Mapping, problems: Problems) -> str:
+    """The experiment's name, fit for a directory."""
+    name = text(tree, "experiment", problems)
+    item = tree.get("experiment")
+    if item is None:
+        problems.add(tree.place, "`experiment` is required", "write experiment: <name>")
+    elif name and not NAME.fullmatch(name):
+        problems.add(item.place, f"`{name[:60]}` cannot name a directory", "use letters, digits, `-` and `_`")
+    return name
+
+
+def text(tree: Mapping, key: str, problems: Problems) -> str:
+    """The text under a key, or "" when it is absent or refused."""
+    item = tree.get(key)
+    if item is None or is_null(item):
+        return ""
+    if isinstance(item, Scalar) and (isinstance(item.value, str) or item.value is REFUSED):
+        return item.text
+    fix = f'write "{item.text}"' if isinstance(item, Scalar) else ""
+    problems.add(item.place, f"`{key}` is text", fix)
+    return ""
+
+
+def read_replicates(item: Item | None, problems: Problems) -> Replicates:
+    """The `replicates` block: a number, or a mapping."""
+    if item is None or is_null(item) or (isinstance(item, Scalar) and item.value is REFUSED):
+        return Replicates()
+    if isinstance(item, Scalar):
+        count = Reader(problems).read(item, int)
+        found = None if count is None else Replicates(min=count, max=count)
+    else:
+        found = Reader(problems).read(item, Replicates)
+    if found is None:
+        return Replicates()
+    check_replicates(found, item, problems)
+    return found
+
+
+def check_replicates(found: Replicates, item: Item, problems: Problems) -> None:
+    """Note replicates that make no sense."""
+    from mmrun.runner.metrics import is_metric, names
+
+    places = item.items if isinstance(item, Mapping) else {}
+    if not 1 <= found.min <= MAX_REPLICATES:
+        problems.add(place(places, "min", item), f"{found.min} replicates", f"1 to {MAX_REPLICATES:,}")
+    if isinstance(item, Mapping) and found.until is None:
+        problems.add(
+            item.place, "`until` is required", "write replicates: 5, or add until: {metric: ..., half_width: 2%}"
+        )
+        return
+    if found.until is None:
+        return
+    if not max(2, found.min) <= found.max <= MAX_REPLICATES:
+        problems.add(
+            place(places, "max", item), f"max {found.max} with min {found.min}", "`max` is above `min`, at least 2"
+        )
+    if found.min < 2:
+        problems.add(place(places, "min", item), "one replicate has no interval", "`min` is at least 2 with `until`")
+    if not 0 < found.until.half_width < 1:
+        problems.add(place(places, "until", item), "`half_width` lies between 0% and 100%", "examples: 2%")
+    if not is_metric(found.until.metric):
+        near = suggest(found.until.metric, names())
+        problems.add(place(places, "until", item), f"unknown metric `{found.until.metric}`", near)
+
+
+def place(places: dict[str, Item], key: str, item: Item) -> Place:
+    """Where `key` stands, or the whole block."""
+    return places[key].place if key in places else item.place
+
+
+def read_report(item: Item | None, problems: Problems) -> ReportBlock:
+    """The `report:` block; its names are checked against the sweep by `mmrun.runner.plan.plan`."""
+    if item is None or is_null(item):
+        return ReportBlock()
+    return Reader(problems).read(item, ReportBlock) or ReportBlock()

@@ -1,0 +1,1 @@
+"""Running cells: in this process or on Ray, batches, retries, progress, kernels compiled ahead."""

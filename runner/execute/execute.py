@@ -1,0 +1,184 @@
+"""A sweep, from a plan to merged tables: what is missing is run, each result is durable before it counts."""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from mmrun.model.description import Cell
+from mmrun.runner.execute.batches import Queue
+from mmrun.runner.execute.progress import Progress
+from mmrun.runner.execute.work import MODEL, make_jobs
+from mmrun.runner.report.report import manifest_part
+from mmrun.runner.store.states import State, states
+from mmrun.runner.store.store import Store
+
+Rerun = Literal["none", "failed", "stale", "all"]
+RERUN: dict[str, set[str]] = {
+    "none": {"new"},
+    "failed": {"new", "failed"},
+    "stale": {"new", "failed", "stale"},
+    "all": {"new", "failed", "stale", "done"},
+}
+PACKAGES = ("mmrun", "numpy", "numba", "scipy", "pyarrow", "ray")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a sweep; none of it changes a result."""
+
+    executor: Literal["ray", "local"] = "ray"
+    workers: int | None = None
+    address: str | None = None
+    rerun: Rerun = "failed"
+    batch_seconds: float = 2.0
+    api: str = MODEL
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a sweep ended: cells run now and, over the whole plan, cells by state."""
+
+    ran: int
+    counts: dict[str, int]
+    states: dict[str, State]
+
+    def stale_reasons(self) -> list[tuple[str, int]]:
+        """Why cells are stale, with their number, most frequent first."""
+        return Counter(state.reason for state in self.states.values() if state.state == "stale").most_common()
+
+
+def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None], before: int = 0) -> Result:
+    """Run what the store lacks, then merge; `before` counts cells run ahead of these.
+
+    Raises KeyboardInterrupt (the sweep can be resumed), `store.Busy`, `ray_address.Unreachable`.
+    """
+    from mmrun.runner.store.merge import merge
+
+    store = Store(out, warn)
+    fingerprint = fingerprints(options.api)
+    with store.locked(), interruptible():
+        known = states(plan.cells, store.records(), fingerprint)
+        todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
+        store.write_manifest(manifest(plan, options.api, fingerprint))
+        jobs = make_jobs(todo, options.api, fingerprint)
+        if jobs:
+            with Progress(len(jobs)) as watch:
+                run_jobs(store, jobs, options, watch)
+        after = states(plan.cells, store.records(), fingerprint)
+        merge(plan, store, after)
+    return Result(before + len(jobs), dict(Counter(state.state for state in after.values())), after)
+
+
+def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> None:
+    """Run the jobs; every group is written before it is counted."""
+    queue = Queue(jobs, options.batch_seconds)
+    with closing(start(queue, options, watch)) as groups:
+        for group in groups:
+            if group:
+                store.put((item.key, item.data) for item in group)
+                failed = sum(item.status == "failed" for item in group)
+                watch.finished(len(group) - failed, failed)
+
+
+def start(queue: Queue, options: Options, watch: Progress) -> Generator[Any, None, None]:
+    """The generator of the chosen executor."""
+    from mmrun.runner.execute import executors
+
+    if options.executor == "local":
+        return executors.local(queue, options.api, watch)
+    return executors.on_ray(queue, options.api, watch, address=options.address, workers=options.workers)
+
+
+def fingerprints(api: str = MODEL) -> Callable[[Cell | None], str]:
+    """`fingerprint` of the model, computed once for all cells that read the same files."""
+    module = importlib.import_module(api)
+    known: dict[Any, str] = {}
+
+    def fingerprint(cell: Cell | None) -> str:
+        files = None if cell is None else (*module.trace_paths(cell), *variant_files(cell))
+        if files not in known:
+            known[files] = module.fingerprint(cell)
+        return known[files]
+
+    return fingerprint
+
+
+def variant_files(cell: Cell) -> list[str]:
+    """Outside variant files, with the axis each stands on."""
+    return [f"{axis}={variant.file}" for axis, variant in sorted(cell.policy.items()) if variant.file]
+
+
+def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> dict[str, Any]:
+    """What was swept, for people and for `mmrun status`."""
+    module = importlib.import_module(api)
+    traces = sorted({path for cell in plan.cells for path in module.trace_paths(cell.cell)})
+    return {
+        "name": plan.name,
+        "config": str(plan.config),
+        "resolved": resolved(plan),
+        "axes": list(plan.cells[0].axes) if plan.cells else [],
+        "cells": [{"key": cell.key, "axes": cell.axes, "replicate": cell.replicate} for cell in plan.cells],
+        "seeds": sorted({cell.cell.seed for cell in plan.cells}),
+        "traces": {path: file_digest(path) for path in traces},
+        "fingerprint": fingerprint(None),
+        "versions": {"python": platform.python_version(), **versions()},
+        **manifest_part(plan),
+    }
+
+
+def resolved(plan: Any) -> Any:
+    """The experiment as read, with its includes, in JSON's terms."""
+    from mmrun.runner.config.trees import to_plain
+    from mmrun.runner.store.records import plain
+
+    if plan.experiment is None:
+        return None
+    return json.loads(json.dumps(to_plain(plan.experiment.tree), default=plain))
+
+
+@cache
+def file_digest(path: str) -> str:
+    """SHA-256 of a file's contents, '' where it cannot be read."""
+    from mmrun.runner.execute.shipped import digest_now
+
+    return digest_now(path) or ""
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Version of every package that has a part in the results; packages that are absent are left out."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt once; a second one ends the process at once."""
+
+    def first(number: int, frame: Any) -> None:
+        for name in names:
+            signal.signal(name, lambda number, frame: os._exit(130))
+        raise KeyboardInterrupt
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = {name: signal.signal(name, first) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

@@ -1,0 +1,118 @@
+"""Running one cell, in whatever process: the driver, the head-start process or a Ray worker.
+
+`api` is the name of the module that offers `simulate`, `memory_bytes`, `warm` and `fingerprint`, as `mmrun.model.api`
+does.
+"""
+
+import importlib
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mmrun.model.description import Cell
+from mmrun.runner.store.records import Record, cell_dict, encode
+
+MODEL = "mmrun.model.api"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to run, with what its record says besides the results."""
+
+    key: str
+    axes: dict[str, Any]
+    replicate: int
+    cell: Cell
+    fingerprint: str
+    model: str
+    memory: int
+    """Bytes the run needs, rounded up to a class (`memory_class`)."""
+
+
+class Finished(NamedTuple):
+    """A cell that has an outcome: its encoded record and what the driver wants to know without decoding it."""
+
+    key: str
+    status: str
+    error: str
+    seconds: float
+    data: bytes
+
+
+def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
+    """Run the job's cell, or `cell`: the same with paths that hold on this node.
+
+    Whatever the model raises becomes a failed record, except OSError and MemoryError (a file that is not there, memory
+    that ran out), which are raised: another try may not meet them.
+    """
+    module = importlib.import_module(api)
+    started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
+    try:
+        outcome = module.simulate(cell or job.cell)
+        results: dict[str, Any] = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        results = {"status": "failed", "error": message(error)}
+    seconds = time.perf_counter() - wall
+    provenance = {
+        "seconds": seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "started": started,
+        "finished": started + seconds,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+    }
+    return finished(job, results, provenance)
+
+
+def finished(job: Job, results: dict[str, Any], provenance: dict[str, Any]) -> Finished:
+    """The job's outcome with its record encoded."""
+    record = Record(
+        key=job.key,
+        axes=job.axes,
+        replicate=job.replicate,
+        fingerprint=job.fingerprint,
+        model=job.model,
+        cell=cell_dict(job.cell),
+        provenance=provenance,
+        **results,
+    )
+    return Finished(job.key, record.status, record.error, provenance.get("seconds", 0.0), encode(record))
+
+
+def given_up(job: Job, reason: str) -> Finished:
+    """The failed record of a cell that could not be run at all."""
+    return finished(job, {"status": "failed", "error": reason}, {"finished": time.time(), "host": socket.gethostname()})
+
+
+def message(error: BaseException) -> str:
+    """One line that says what went wrong: the exception's type and words."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def memory_class(size: int) -> int:
+    """`size` rounded up to one of few values (1, 1.5, 2, 3, 4, ... times 64 MiB), so that tasks share workers."""
+    unit = 64 << 20
+    while unit < size:
+        if unit * 3 // 2 >= size:
+            return unit * 3 // 2
+        unit *= 2
+    return unit
+
+
+def make_jobs(planned: Any, api: str, fingerprint: Any) -> list[Job]:
+    """One job per distinct key of the planned cells, in their order."""
+    module = importlib.import_module(api)
+    model = fingerprint(None)
+    jobs: dict[str, Job] = {}
+    for item in planned:
+        if item.key not in jobs:
+            memory = memory_class(module.memory_bytes(item.cell))
+            jobs[item.key] = Job(
+                item.key, dict(item.axes), item.replicate, item.cell, fingerprint(item.cell), model, memory
+            )
+    return list(jobs.values())

@@ -1,0 +1,1 @@
+"""What `mmrun explain` knows."""

@@ -1,0 +1,77 @@
+"""One cell out of a plan, for `mmrun run`: chosen by key or by axis labels, then changed by settings."""
+
+from pathlib import Path
+
+from mmrun.model.description import Cell
+from mmrun.runner.config.cells import Cells
+from mmrun.runner.config.problems import ConfigErrors, Place, Problems, suggest
+from mmrun.runner.config.yaml_nodes import parse
+from mmrun.runner.plan.axes import Assignment, Level, label_text
+from mmrun.runner.plan.plan import Plan, PlannedCell
+from mmrun.runner.plan.sweep import Grammar
+
+
+def chosen(plan: Plan, wanted: list[str]) -> list[PlannedCell]:
+    """The cells that match every word: a key's beginning or `axis=label` (`replicate=0` too). Raises ConfigErrors."""
+    problems = Problems()
+    found = list(plan.cells)
+    for word in wanted:
+        name, sign, label = word.partition("=")
+        if not sign:
+            left = [cell for cell in found if cell.key.startswith(name)]
+            fix = "`mmrun plan --json` lists the keys"
+        elif name not in (names := [*plan.cells[0].axes, "replicate"]):
+            left, fix = [], suggest(name, names)
+        else:
+            left = [cell for cell in found if label_of(cell, name) == label]
+            fix = suggest(label, {label_of(cell, name) for cell in plan.cells})
+        if not left:
+            problems.add(Place(Path("--cell"), 1, 1), f"no cell `{word}` in {plan.config}", fix)
+            problems.raise_if_any()
+        found = left
+    return found
+
+
+def label_of(cell: PlannedCell, name: str) -> str:
+    """The label of a cell on an axis, or its replicate, as text."""
+    return label_text(cell.replicate if name == "replicate" else cell.axes[name])
+
+
+def with_settings(plan: Plan, cell: PlannedCell, settings: list[str]) -> Cell:
+    """The cell with `path=value` settings applied to its description, as a sweep's axis would. Raises ConfigErrors."""
+    if not settings:
+        return cell.cell
+    problems = Problems()
+    rows = Grammar(problems).rows(plan.experiment.tree.get("sweep"))
+    row = rows[plan.cells.index(cell) // plan.experiment.replicates.min]
+    cells = Cells(problems)
+    tree = cells.tree(plan.experiment.tree, row)
+    levels = {text: setting(text, problems) for text in settings}
+    made = None
+    if tree is not None and len(problems) == 0:
+        made = cells.cell(tree, {text: level for text, level in levels.items() if level})
+    problems.raise_if_any()
+    if made is None:
+        raise ConfigErrors([])
+    return replaced_replicate(made, cell.replicate)
+
+
+def replaced_replicate(cell: Cell, replicate: int) -> Cell:
+    """The cell as that replicate."""
+    from dataclasses import replace
+
+    return replace(cell, replicate=replicate)
+
+
+def setting(text: str, problems: Problems) -> Level | None:
+    """`path=value` as a level that sets it; the value is YAML, as in an experiment file."""
+    path, sign, value = text.partition("=")
+    place = Place(Path(f"--set {text}"), 1, 1)
+    if not sign:
+        problems.add(place, "a setting is `path=value`", "such as --set vm.swappiness=10")
+        return None
+    mapping = parse(f"{path}: {value}".encode(), Path(f"--set {text}"), problems)
+    if mapping is None:
+        return None
+    sets = tuple(Assignment(tuple(name.split(".")), item, place) for name, item in mapping.items.items())
+    return Level(text, sets, place)

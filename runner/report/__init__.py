@@ -1,0 +1,1 @@
+"""From stored runs to statistics, tables, figures and the report page."""

@@ -1,0 +1,144 @@
+"""Stored results as a report sees them: cells of the sweep, their replicates, and what became of each run."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmrun.runner import metrics
+from mmrun.runner.report.report_block import Where, as_tuple, label_text
+
+Fate = Literal["ok", "oom", "failed", "missing", "undefined"]
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One metric of one cell: values of the runs that have one, and how many runs met which fate.
+
+    A run is known by its replicate, after its labels on pooled axes if there are any.
+    """
+
+    values: dict[tuple[str | int, ...], float] = field(default_factory=dict)
+    fates: Counter[Fate] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> int:
+        """Replicates that were planned."""
+        return self.fates.total()
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order."""
+
+    axes: dict[str, list[str]]
+    rows: list[dict[str, Any]]
+
+    def where(self, wanted: Where) -> "Runs":
+        """The runs at the given labels; the axes keep only these."""
+        chosen = {axis: {label_text(label) for label in as_tuple(labels)} for axis, labels in wanted.items()}
+        rows = [row for row in self.rows if all(label_text(row.get(axis)) in labels for axis, labels in chosen.items())]
+        axes = {
+            axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()
+        }
+        return Runs(axes, rows)
+
+    def key(self, row: Mapping[str, Any], axes: Sequence[str]) -> Key:
+        """The row's labels on these axes."""
+        return tuple(label_text(row.get(axis)) for axis in axes)
+
+    def keys(self, axes: Sequence[str]) -> list[Key]:
+        """Combinations of labels that occur on these axes, in sweep order."""
+        places = [{label: i for i, label in enumerate(self.axes.get(axis, []))} for axis in axes]
+        seen = {self.key(row, axes) for row in self.rows}
+
+        def order(key: Key) -> list[tuple[int, str]]:
+            return [(place.get(label, len(place)), label) for place, label in zip(places, key, strict=True)]
+
+        return sorted(seen, key=order)
+
+    def by_cell(self, pool: Collection[str] = ()) -> dict[Key, list[dict[str, Any]]]:
+        """Runs grouped by all axes but those of `pool`; without any, each group is the replicates of a cell."""
+        axes = [axis for axis in self.axes if axis not in pool]
+        groups: dict[Key, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            groups.setdefault(self.key(row, axes), []).append(row)
+        return groups
+
+    def sample(self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = ()) -> Sample:
+        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`)."""
+        sample = Sample()
+        for row in rows:
+            reached, number = fate(row, metric)
+            sample.fates[reached] += 1
+            if number is not None:
+                sample.values[(*self.key(row, pool), int(row["replicate"]))] = number
+        return sample
+
+    def stale(self) -> Counter[str]:
+        """Number of runs by the reason why they are not of the present model and config."""
+        return Counter(row["stale"] for row in self.rows if row.get("stale"))
+
+    def count(self) -> Counter[Fate]:
+        """Number of runs by fate, metrics aside."""
+        return Counter(fate(row)[0] for row in self.rows)
+
+
+def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float | None]:
+    """What became of a run, and its value of the metric if it has one that means something."""
+    status = row.get("status", "missing")
+    if status != "ok":
+        return ("missing" if status == "missing" else "failed"), None
+    out_of_memory = row.get("outcome") == "oom"
+    if metric is None or (out_of_memory and not metrics.metric(metric).after_oom):
+        return ("oom" if out_of_memory else "ok"), None
+    number = metrics.value(metric, row)
+    return ("ok", number) if number is not None else ("undefined", None)
+
+
+def load_runs(path: Path) -> Runs:
+    """Read runs.parquet, in which cells that were not run have a row of status `missing`.
+
+    Raises FileNotFoundError if there is no such file, ValueError if it is not a table of runs.
+    """
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(path)
+    rows = [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
+    return Runs(_labels(table, path), rows)
+
+
+def load_series(path: Path, wanted: Collection[str]) -> Runs | None:
+    """The `wanted` columns of series.parquet, a row per cell whose columns hold arrays; None if nothing was sampled."""
+    import pyarrow.parquet as parquet
+
+    if not path.exists() or not (schema := parquet.read_schema(path)).names:
+        return None
+    axes = json.loads((schema.metadata or {}).get(b"mmrun", b'{"axes": []}'))["axes"]
+    table = parquet.read_table(path, columns=[n for n in schema.names if n in {*axes, "replicate", *wanted}])
+    if not table.num_rows:
+        return None
+    axes = _labels(table, path)
+    identity = [*axes, "replicate"]
+    keys = list(zip(*(table[name].to_pylist() for name in identity), strict=True))
+    columns = {name: table[name].to_numpy() for name in table.column_names if name not in identity}
+    starts = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
+    rows: list[dict[str, Any]] = []
+    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+        labels = {name: label for name, label in zip(identity, keys[start], strict=True) if label is not None}
+        rows.append({**labels, **{name: column[start:end] for name, column in columns.items()}})
+    return Runs(axes, rows)
+
+
+def _labels(table: Any, path: Path) -> dict[str, list[str]]:
+    """Axis -> labels in order of appearance; rows stand in the order of the sweep, and the metadata names the axes."""
+    roles = json.loads((table.schema.metadata or {}).get(b"mmrun", b"null"))
+    if roles is None:
+        raise ValueError(f"{path}: no results of a sweep (its schema names no axes)")
+    return {
+        axis: [label for label in dict.fromkeys(map(label_text, table[axis].to_pylist())) if label]
+        for axis in roles["axes"]
+    }

@@ -1,0 +1,257 @@
+"""The `report:` block of an experiment: which tables and figures a sweep writes. Plain data and its checks.
+
+The string literal under a field is its documentation (`mmrun schema`). Axes are the dotted names of the sweep's axes,
+labels the values they take there, metrics the names of `mmrun.runner.metrics`.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Label = str | int | float | bool
+Where = dict[str, Label | tuple[Label, ...]]
+BlockPath = tuple[str | int, ...]
+Problem = tuple[BlockPath, str]
+Axes = Mapping[str, Sequence[Label]] | Collection[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of metrics over the axes of the sweep, replicates summarised, compared with a baseline if named."""
+
+    name: str
+    """File name of the table without its suffix; letters, digits, `-` and `_`."""
+    title: str = ""
+    """Caption; default: the metrics and the axes in words."""
+    rows: str | tuple[str, ...] = ()
+    """Axes down the side, outermost first; default: every axis named neither in `columns` nor fixed by `where`."""
+    columns: str | tuple[str, ...] = ()
+    """Axes across the top, under each metric."""
+    metrics: str | tuple[str, ...]
+    """Metrics to show, in order."""
+    baseline: Where = field(default_factory=dict)
+    """Axis and label of the cells that others are compared with, all other axes and the replicate being equal."""
+    where: Where = field(default_factory=dict)
+    """Axis and label, or list of labels, to which the table is confined."""
+    statistic: Literal["mean", "median"] = "mean"
+    """How replicates are summarised; ratios: geometric mean, or median, of the paired ratios."""
+    pool: str | tuple[str, ...] = ()
+    """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
+    show: tuple[Literal["value", "interval", "ratio", "excess", "p"], ...] = ()
+    """Parts printed of a metric; default: value, interval; with a baseline value, ratio, p. The CSV has all.
+
+    `excess` is how many percent a value lies above the baseline, beside which it prints the baseline's own value.
+    """
+    confidence: float = 0.95
+    """Level of the intervals, between 0.5 and 1."""
+    test: Literal["sign-flip", "t"] = "sign-flip"
+    """Test on the paired log ratios: exact sign flips (smallest p: 2/2^n), or Student's t (assumes normality)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time."""
+
+    name: str
+    """File name of the figure without its suffix; letters, digits, `-` and `_`."""
+    title: str = ""
+    """Caption; default: the metric and the axes in words."""
+    kind: Literal["bars", "lines", "dots", "series", "heatmap"] = "bars"
+    """`series` draws series.parquet over time; every other kind draws runs.parquet."""
+    x: str = ""
+    """Axis along x; for `series` a column of the series, `time_ns` by default."""
+    y: str
+    """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric."""
+    line: str = ""
+    """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y."""
+    facets: str | tuple[str, ...] = ()
+    """Axes that split the figure into panels: the first across, the second down."""
+    where: Where = field(default_factory=dict)
+    """Axis and label, or list of labels, to which the figure is confined."""
+    baseline: Where = field(default_factory=dict)
+    """If given, y is the paired ratio to these cells instead of the metric itself."""
+    pool: str | tuple[str, ...] = ()
+    """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
+    statistic: Literal["mean", "median"] = "mean"
+    """How replicates are summarised."""
+    log: tuple[Literal["x", "y"], ...] = ()
+    """Axes on a logarithmic scale; `y` is the shade in a heat map."""
+    rate: bool = False
+    """Series: draw the change per second of simulated time instead of the cumulative count."""
+    interval: bool = True
+    """Whether to draw error bars; pooled over unlike cells, they show how unlike these are."""
+    width: Literal["column", "page"] = "column"
+    """Printed width: one column (3.4 in) or the page (7 in)."""
+    confidence: float = 0.95
+    """Level of the error bars, between 0.5 and 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportBlock:
+    """Tables and figures of an experiment; an empty block gets a default table and figure over all axes."""
+
+    tables: tuple[Table, ...] = ()
+    """Tables, in the order of the report page."""
+    figures: tuple[Figure, ...] = ()
+    """Figures, in the order of the report page."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Words to print in place of an axis name, an axis label or a metric name."""
+
+
+def as_tuple(value: Any) -> tuple:
+    """A scalar as a one-element tuple, a list as a tuple, the empty string as nothing."""
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    return () if value == "" else (value,)
+
+
+def label_text(label: Any) -> str:
+    """How a label is compared and printed: `true`, `0`, `0.5`, `4GiB`; None (a cell without that axis) is empty."""
+    if label is None:
+        return ""
+    if isinstance(label, bool) or label in ("True", "False"):
+        return str(label).lower()
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def decode(data: Mapping[str, Any]) -> ReportBlock:
+    """The block that `dataclasses.asdict` and JSON turned into `data` (lists become tuples again)."""
+
+    def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+
+    return ReportBlock(
+        tables=tuple(Table(**plain(item)) for item in data.get("tables", ())),
+        figures=tuple(Figure(**plain(item)) for item in data.get("figures", ())),
+        labels=dict(data.get("labels", {})),
+    )
+
+
+def problems(block: ReportBlock, axes: Axes, metrics: Collection[str] = ()) -> list[Problem]:
+    """Every mistake in the block as (path into the block, sentence).
+
+    `axes`: the sweep's axes, with their labels if known. `metrics`: names valid besides those of
+    `mmrun.runner.metrics`.
+    """
+    found: list[Problem] = []
+    seen: set[str] = set()
+    for i, table in enumerate(block.tables):
+        parts = [*_common_problems(table, seen, axes), *_table_problems(table, axes, metrics)]
+        found += [(("tables", i, *path), message) for path, message in parts]
+    seen = set()
+    for i, figure in enumerate(block.figures):
+        parts = [*_common_problems(figure, seen, axes), *_figure_problems(figure, axes, metrics)]
+        found += [(("figures", i, *path), message) for path, message in parts]
+    return found
+
+
+def _common_problems(item: Table | Figure, seen: set[str], axes: Axes) -> Iterator[Problem]:
+    yield from _name_problems(item, seen)
+    yield from _filter_problems(item, axes)
+
+
+def _name_problems(item: Table | Figure, seen: set[str]) -> Iterator[Problem]:
+    if not item.name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in item.name):
+        yield ("name",), f"{item.name!r} becomes a file name: use letters, digits, '-' and '_' only"
+    if item.name in seen:
+        yield ("name",), f"the name {item.name!r} is used twice; each needs a file of its own"
+    seen.add(item.name)
+    if not 0.5 < item.confidence < 1:
+        yield ("confidence",), f"confidence is {item.confidence:g}; it lies between 0.5 and 1, usually 0.95"
+
+
+def _filter_problems(item: Table | Figure, axes: Axes) -> Iterator[Problem]:
+    for key in ("where", "baseline"):
+        for axis, wanted in getattr(item, key).items():
+            unknown = _unknown(axis, axes, "axis of the sweep")
+            if unknown:
+                yield (key, axis), unknown
+                continue
+            labels = [label_text(label) for label in axes[axis]] if isinstance(axes, Mapping) else None
+            for label in as_tuple(wanted):
+                if labels is not None and label_text(label) not in labels:
+                    yield (key, axis), _unknown(label_text(label), labels, f"label of {axis}") or ""
+            if key == "baseline" and len(as_tuple(wanted)) != 1:
+                yield (key, axis), "a baseline is one label per axis"
+            confined = as_tuple(item.where.get(axis, ()))
+            if key == "baseline" and confined and label_text(wanted) not in map(label_text, confined):
+                yield (key, axis), f"`where` leaves out the baseline {label_text(wanted)!r}"
+
+
+def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
+    rows, columns = as_tuple(table.rows), as_tuple(table.columns)
+    pool = as_tuple(table.pool)
+    yield from _axis_list_problems({"rows": rows, "columns": columns, "pool": pool}, axes)
+    if rows:
+        yield from _left_out(table.where, {*rows, *columns, *pool}, axes, "rows")
+    if not as_tuple(table.metrics):
+        yield ("metrics",), "name at least one metric"
+    for index, name in enumerate(as_tuple(table.metrics)):
+        unknown = _unknown_metric(name, metrics)
+        if unknown:
+            yield ("metrics", index), unknown
+    if not table.baseline and {"ratio", "excess", "p"} & set(table.show):
+        yield ("show",), "ratio, excess and p compare with a baseline: name one, or show value and interval only"
+
+
+def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
+    series = figure.kind == "series"
+    places = {"line": as_tuple(figure.line), "facets": as_tuple(figure.facets), "pool": as_tuple(figure.pool)}
+    if not series:
+        places["x"] = as_tuple(figure.x)
+        unknown = _unknown_metric(figure.y, metrics)
+        if unknown:
+            yield ("y",), unknown
+        if not figure.x:
+            yield ("x",), f"{figure.kind} need an axis along x"
+    if figure.kind == "heatmap" and not figure.line:
+        yield ("line",), "a heat map needs an axis along y: name it in `line`"
+    if len(places["facets"]) > 2:
+        yield ("facets",), "at most two axes can split a figure: one across, one down"
+    yield from _axis_list_problems(places, axes)
+    yield from _left_out(figure.where, {name for names in places.values() for name in names}, axes, "facets")
+    if figure.rate and not series:
+        yield ("rate",), "rate belongs to figures of kind series"
+    if series and (figure.baseline or figure.pool):
+        field = "baseline" if figure.baseline else "pool"
+        yield (field,), f"a series is drawn as it is; {field} belongs to the other kinds"
+
+
+def _axis_list_problems(places: Mapping[str, tuple[str, ...]], axes: Collection[str]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for place, names in places.items():
+        for index, name in enumerate(names):
+            path: BlockPath = (place, index) if place in ("rows", "columns", "facets", "pool") else (place,)
+            unknown = _unknown(name, axes, "axis of the sweep")
+            if unknown:
+                yield path, unknown
+            elif name in seen:
+                yield path, f"{name} already is in `{seen[name]}`"
+            seen[name] = place
+
+
+def _left_out(where: Where, used: set[str], axes: Collection[str], place: str) -> Iterator[Problem]:
+    """Axes that would be averaged over in silence: neither shown nor fixed to one label nor of one label."""
+    if any(name not in axes for name in (*used, *where)):
+        return  # a name that is no axis was refused, and nobody knows which axis it stands for
+    for axis in axes:
+        single = isinstance(axes, Mapping) and len(axes[axis]) == 1
+        if axis not in used and not single and len(as_tuple(where.get(axis, ()))) != 1:
+            yield (place,), f"axis {axis} is swept but not shown: place it, or fix it to one label with `where`"
+
+
+def _unknown_metric(name: str, extra: Collection[str]) -> str | None:
+    from mmrun.runner.metrics import is_metric, names
+
+    return None if name in extra or is_metric(name) else _unknown(name, [*names(), *extra], "metric")
+
+
+def _unknown(name: str, known: Collection[str], what: str) -> str | None:
+    """The sentence for a name that is not among the known ones; None if it is."""
+    if name in known:
+        return None
+    near = difflib.get_close_matches(name, list(known), n=1)
+    some = ", ".join(sorted(known)[:12]) + (" ..." if len(known) > 12 else "")
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {some}"
+    return f"{name!r} is no {what}; {hint}"

@@ -1,0 +1,115 @@
+"""Figures of counters, or of what derives from them, over time: mean of the replicates, their range as a band."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmrun.runner.metrics import columns_of, value
+from mmrun.runner.report.figure_style import STYLE, WIDTHS, colour, dash, grid_shape, marker
+from mmrun.runner.report.figures import Drawn, facets_of, fitted, legend, new_canvas, panel_width, save
+from mmrun.runner.report.observations import Runs
+from mmrun.runner.report.report_block import Figure, ReportBlock
+from mmrun.runner.report.words import Scale, Words, scale_for
+
+GRID = 240  # points per line: finer than the eye sees at the printed width
+
+
+def draw_series(figure: Figure, block: ReportBlock, series: Runs, out: Path) -> Drawn:
+    """Write the figure. Raises ValueError if the series lacks its columns."""
+    runs = series.where(figure.where)
+    x = figure.x or "time_ns"
+    for column in (x, *columns_of(figure.y), *(["time_ns"] if figure.rate else [])):
+        if runs.rows and column not in runs.rows[0]:
+            raise ValueError(f"figure {figure.name}: the stored series has no column {column!r}")
+    runs = Runs(runs.axes, [row if figure.y in row else row | {figure.y: derived(figure.y, row)} for row in runs.rows])
+    words = Words(block.labels, tuple(series.axes))
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        canvas = _draw(figure, runs, x, words)
+        files = save(canvas, out / figure.name)
+    axes = (*facets_of(figure), *((figure.line,) if figure.line else ()))
+    title = figure.title.rstrip(".") or words.title(
+        [figure.y], axes, "per second over time" if figure.rate else "over time"
+    )
+    counts = sorted({len(rows) for rows in runs.by_cell().values()}) or [0]
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    band = " Line: mean; band: smallest to largest, over the time that all replicates cover." if counts[-1] > 1 else ""
+    return Drawn(figure.name, title, [f"n = {span} replicate{'s' * (counts[-1] > 1)}.{band}"], files)
+
+
+def derived(name: str, row: dict[str, Any]) -> np.ndarray:
+    """A metric computed sample by sample from the counters of a series; not a number where it is undefined."""
+    used = {column: row[column] for column in columns_of(name)}
+    samples = ({column: values[i] for column, values in used.items()} for i in range(len(next(iter(used.values())))))
+    found = (value(name, sample) for sample in samples)
+    return np.array([np.nan if number is None else number for number in found])
+
+
+def _draw(figure: Figure, runs: Runs, x: str, words: Words) -> Any:
+    facets = facets_of(figure)
+    grid = [[key[0] for key in runs.keys((axis,))] for axis in facets] + [[""]] * (2 - len(facets))
+    shape = grid_shape(grid, WIDTHS[figure.width])
+    canvas, axs = new_canvas(figure.width, shape)
+    scales = [scale_for(name, [float(np.nanmax(np.abs(row[name]))) for row in runs.rows]) for name in (x, figure.y)]
+    if figure.rate:
+        scales[1] = Scale(scales[1].factor, f"{scales[1].unit}/s", scales[1].decimals)
+    lines = [key[0] for key in runs.keys((figure.line,))] if figure.line else [""]
+    panels = [(across, down) for down in grid[1] for across in grid[0]]
+    for i, key in enumerate(panels):
+        ax = axs[divmod(i, shape[1])]
+        chosen = dict(zip(facets, key, strict=False))
+        _panel(ax, figure, runs.where(dict(chosen)), lines, x, words, scales)
+        if chosen:
+            ax.set_title(fitted(words.choice(chosen), panel_width(figure.width, shape[1])))
+    for i in range(len(panels), shape[0] * shape[1]):
+        axs[divmod(i, shape[1])].set_visible(False)
+    xname = {"time_ns": "simulated time", "access": "accesses"}.get(x, words.metric(x))
+    places = ((canvas.supxlabel, xname, scales[0]), (canvas.supylabel, words.metric(figure.y), scales[1]))
+    for label, name, scale in places:
+        label(f"{name} ({scale.unit})" if scale.unit else name, fontsize=8)
+    legend(canvas, axs[0, 0], words.axis(figure.line) if figure.line else "", WIDTHS[figure.width])
+    return canvas
+
+
+def _panel(ax: Any, figure: Figure, runs: Runs, lines: list[str], x: str, words: Words, scales: list[Scale]) -> None:
+    """One panel; `lines` are those of the whole figure, so that a line looks alike wherever it occurs."""
+    for i, line in enumerate(lines):
+        rows = runs.where({figure.line: line}).rows if figure.line else runs.rows
+        every = (i * GRID // (8 * max(1, len(lines))), GRID // 8)
+        style = {"color": colour(i), "linestyle": dash(i), "marker": marker(i), "markevery": every, "markersize": 3.5}
+        style |= {"label": words.label(line) if line else "", "markeredgewidth": 0}
+        if not rows:
+            ax.plot([], [], **style)  # the legend is made from any panel
+            continue
+        at, curves = resample(rows, x, figure.y, figure.rate)
+        at, curves = at / scales[0].factor, curves / scales[1].factor
+        ax.plot(at, curves.mean(axis=0), **style)
+        if len(rows) > 1:
+            ax.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=colour(i), alpha=0.2, linewidth=0)
+    if "x" in figure.log:
+        ax.set_xscale("log")
+    if "y" in figure.log:
+        ax.set_yscale("log")
+
+
+def resample(rows: list[dict[str, Any]], x: str, y: str, rate: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The rows' curves on one grid over the stretch they share: x (GRID,) and y (len(rows), GRID).
+
+    `rate`: the change of y per second of simulated time.
+    """
+    curves = [_curve(row, x, y, rate) for row in rows]
+    start, end = max(at[0] for at, _ in curves), min(at[-1] for at, _ in curves)
+    grid = np.linspace(start, max(start, end), GRID)
+    return grid, np.array([np.interp(grid, at, values) for at, values in curves])
+
+
+def _curve(row: dict[str, Any], x: str, y: str, rate: bool) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of one run; as a rate, the mean slope between samples at their middle."""
+    at, values = np.asarray(row[x], dtype=float), np.asarray(row[y], dtype=float)
+    if not rate or len(at) < 2:
+        return at, values * 0 if rate else values
+    seconds = np.diff(np.asarray(row["time_ns"], dtype=float)) / 1e9
+    slopes = np.divide(np.diff(values), seconds, out=np.zeros(len(seconds)), where=seconds > 0)
+    return (at[1:] + at[:-1]) / 2, slopes

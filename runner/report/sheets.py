@@ -1,0 +1,205 @@
+"""A built table laid out for reading: numbers under headings with units, marks for lost runs, notes on method.
+
+What Markdown and LaTeX print alike; they differ in syntax only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmrun.runner.report.stats import Estimate
+from mmrun.runner.report.table_notes import FATES, lost_runs, notes
+from mmrun.runner.report.tables import Entry, TableModel
+from mmrun.runner.report.words import Scale, p_text, scale_for, significant
+
+NOTHING = "–"
+MAX_COLUMNS = 13  # a printed page holds about this many
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What stands in one place: a number to align, or text in its stead, and the letters of its notes."""
+
+    number: str = ""
+    text: str = ""
+    marks: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A printed column. `heads`: one text per heading level, outermost first."""
+
+    heads: tuple[str, ...]
+    kind: Literal["number", "text"]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table ready to print. `notes` are sentences on n and method; `marks` explains the letters.
+
+    `panels`: ranges of columns printed as tables of their own, one below the other, where all side by side would be
+    too wide.
+    """
+
+    name: str
+    title: str
+    row_heads: tuple[str, ...]
+    row_labels: list[tuple[str, ...]]
+    columns: list[Column]
+    body: list[list[Shown]]
+    panels: list[range]
+    notes: list[str]
+    marks: list[tuple[str, str]]
+
+
+@dataclass
+class Marks:
+    """Letters for footnotes, one per distinct sentence, in order of appearance."""
+
+    letters: dict[str, str] = field(default_factory=dict)
+
+    def letter(self, sentence: str) -> str:
+        """The letter of the sentence."""
+        if sentence not in self.letters:
+            n = len(self.letters)
+            self.letters[sentence] = ("" if n < 26 else chr(96 + n // 26)) + chr(97 + n % 26)
+        return self.letters[sentence]
+
+
+Part = tuple[str, Literal["number", "text"], Callable[[Entry | None], Shown]]
+
+
+def lay_out(model: TableModel) -> Sheet:
+    """Format every entry and say how the numbers came about."""
+    marks = Marks()
+    parts = {name: _parts(model, name, marks) for name in model.metrics}
+    plan = [(name, key, part) for name in model.metrics for key in model.columns for part in parts[name]]
+    body = [[part[2](model.entries.get((row, key, name))) for name, key, part in plan] for row in model.rows]
+    return Sheet(
+        name=model.spec.name, title=model.title,
+        row_heads=tuple(model.words.axis(axis) for axis in model.row_axes),
+        row_labels=[tuple(map(model.words.label, row)) for row in model.rows],
+        columns=[Column(_heads(model, name, key, part[0]), part[1]) for name, key, part in plan],
+        body=body, panels=_panels([name for name, _, _ in plan], len(model.row_axes)), notes=notes(model),
+        marks=[(letter, text) for text, letter in marks.letters.items()],
+    )  # fmt: skip
+
+
+def _panels(metrics: list[str], labels: int) -> list[range]:
+    """One range of all columns if they fit a page, else one for each metric."""
+    if len(metrics) + labels <= MAX_COLUMNS:
+        return [range(len(metrics))]
+    starts = [i for i, name in enumerate(metrics) if i == 0 or name != metrics[i - 1]]
+    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(metrics)], strict=True)]
+
+
+def _heads(model: TableModel, name: str, key: tuple[str, ...], part: str) -> tuple[str, ...]:
+    unit = scale_for(name, model.values(name)).unit
+    metric = model.words.metric(name) + (f" ({unit})" if unit and model.show != ("ratio",) else "")
+    if model.show == ("excess",) and not _holds_baseline(model, key):
+        metric = f"{model.words.metric(name)}, % above {model.words.choice(model.baseline)}"
+    labels = [model.words.choice({axis: label}) for axis, label in zip(model.column_axes, key, strict=True)]
+    return (metric, *labels, *((part,) if len(model.show) > 1 or "ratio" in model.show else ()))
+
+
+def _holds_baseline(model: TableModel, key: tuple[str, ...]) -> bool:
+    """Whether a column is the baseline's own."""
+    labels = dict(zip(model.column_axes, key, strict=True))
+    return all(labels.get(axis) == label for axis, label in model.baseline.items())
+
+
+def _parts(model: TableModel, name: str, marks: Marks) -> list[Part]:
+    scale = scale_for(name, model.values(name))
+    ratios = [e.ratio.value for k, e in model.entries.items() if k[2] == name and e.ratio and e.ratio.value]
+    digits = max(2, min(4, significant(sorted(ratios)[len(ratios) // 2], 4))) if ratios else 3
+    unity = Scale(1.0, "", digits)
+    confidence = f"{model.spec.confidence * 100:g} %"
+    parts: dict[str, list[Part]] = {
+        "value": [("value", "number", lambda entry: _value(entry, scale, marks))],
+        "interval": [
+            (confidence, "text", lambda entry: _interval(entry.estimate if entry else None, scale, model, marks))
+        ],
+        "ratio": [
+            ("ratio", "number", lambda entry: _ratio(entry, unity, marks)),
+            (confidence, "text", lambda entry: _ratio_interval(entry, unity, model, marks)),
+        ],
+        "excess": [("above, %", "number", lambda entry: _excess(entry, scale, marks))],
+        "p": [("p", "text", _p)],
+    }
+    return [part for shown in model.show for part in parts[shown]]
+
+
+def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+    if entry is None:
+        return Shown(text=NOTHING)
+    lost = lost_runs(entry.fates)
+    if entry.estimate.value is None:
+        return Shown(text=reason(entry))
+    number = scale.text(entry.estimate.value)
+    return Shown(number=number, marks=marks.letter(lost) if lost else "")
+
+
+def reason(entry: Entry) -> str:
+    """Why an entry has no value, in the words of a table cell: OOM, failed, not run, undef."""
+    return " / ".join(FATES[f][0] for f in FATES if entry.fates[f]) or NOTHING
+
+
+def _interval(estimate: Estimate | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:
+    if estimate is None or estimate.value is None:
+        return Shown(text=NOTHING)
+    if estimate.how in ("exact", "single"):
+        return Shown(text="exact" if estimate.how == "exact" else "n = 1")
+    if estimate.low is None or estimate.high is None:
+        return Shown(text=NOTHING)
+    bounds = scale.text(estimate.low), scale.text(estimate.high)
+    if estimate.how == "range":
+        return Shown(text=f"{bounds[0]} … {bounds[1]}")
+    fallback = estimate.how == "percentile" and model.spec.statistic == "mean"
+    mark = marks.letter("percentile interval, BCa being undefined for these values") if fallback else ""
+    return Shown(text=f"[{bounds[0]}, {bounds[1]}]", marks=mark)
+
+
+def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+    if entry is None or (entry.ratio is None and not entry.is_baseline):
+        return Shown(text=NOTHING)
+    if entry.ratio is None:
+        return Shown(text="base")
+    ratio = entry.ratio
+    if ratio.value is None:
+        return Shown(
+            text="base 0" if ratio.basis == "undefined" else NOTHING if entry.estimate.value is None else "no base"
+        )
+    letters = [marks.letter(f"{ratio.n} of {entry.fates.total()} pairs")] if ratio.n < entry.fates.total() else []
+    if ratio.basis == "ratio of means":
+        letters.append(marks.letter("some replicates are 0: ratio of the means, p from the differences"))
+    return Shown(number=scale.text(ratio.value), marks=",".join(letters))
+
+
+def _excess(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+    if entry is not None and entry.is_baseline:
+        return _value(entry, scale, marks)
+    shown = _ratio(entry, Scale(1.0, "", 3), marks)
+    if not shown.number or entry is None or entry.ratio is None or entry.ratio.value is None:
+        return shown
+    above = (entry.ratio.value - 1) * 100
+    return Shown(number=f"{above:.1f}" if abs(above) < 100 else f"{above:.0f}", marks=shown.marks)
+
+
+def _ratio_interval(entry: Entry | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:
+    if entry is not None and entry.is_baseline:
+        return Shown()
+    return _interval(entry.ratio if entry else None, scale, model, marks)
+
+
+def _p(entry: Entry | None) -> Shown:
+    ratio = entry.ratio if entry else None
+    if entry is not None and (entry.is_baseline or (ratio and ratio.how == "exact")):
+        return Shown()
+    return Shown(text=p_text(ratio.p_holm) if ratio and ratio.p_holm is not None else NOTHING)
+
+
+def decimals_of(column: list[Shown]) -> tuple[int, int]:
+    """Largest number of digits before and after the point in a number column."""
+    numbers = [shown.number.lstrip("<>-") for shown in column if shown.number]
+    whole = max((len(n.partition(".")[0]) for n in numbers), default=1)
+    return whole, max((len(n.partition(".")[2]) for n in numbers), default=0)

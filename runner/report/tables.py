@@ -1,0 +1,129 @@
+"""A table of a report in memory: entries at (row, column, metric), each with its estimate, comparison and lost runs.
+
+`build` fills it from stored runs; `mmrun.runner.report.table_text` and `mmrun.runner.report.table_latex` print it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from mmrun.runner.report.observations import Fate, Key, Runs, Sample
+from mmrun.runner.report.report_block import ReportBlock, Table, as_tuple, label_text
+from mmrun.runner.report.stats import Comparison, Estimate, compare, holm, named_rng, summarise
+from mmrun.runner.report.words import Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself."""
+
+    estimate: Estimate
+    fates: Counter[Fate]
+    ratio: Comparison | None = None
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableModel:
+    """A built table. `entries` has no key where the sweep has no cell; `tests` is the size of the Holm family."""
+
+    spec: Table
+    words: Words
+    labels: dict[str, list[str]]
+    row_axes: tuple[str, ...]
+    column_axes: tuple[str, ...]
+    metrics: tuple[str, ...]
+    rows: list[Key]
+    columns: list[Key]
+    entries: dict[tuple[Key, Key, str], Entry]
+    baseline: dict[str, str]
+    fates: Counter[Fate]
+    stale: int
+    tests: int
+
+    @property
+    def title(self) -> str:
+        """The caption's first sentence."""
+        if self.spec.title:
+            return self.spec.title.rstrip(".")
+        return self.words.title(self.metrics, (*self.row_axes, *self.column_axes))
+
+    @property
+    def show(self) -> tuple[str, ...]:
+        """The parts printed for each metric."""
+        return self.spec.show or (("value", "ratio", "p") if self.baseline else ("value", "interval"))
+
+    def values(self, metric: str) -> list[float]:
+        """The values of the metric all over the table."""
+        found = (entry.estimate.value for key, entry in self.entries.items() if key[2] == metric)
+        return [value for value in found if value is not None]
+
+
+def shown_axes(table: Table, runs: Runs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Axes of the rows and of the columns; without `rows`, those that are neither columns nor fixed to one label."""
+    columns = as_tuple(table.columns)
+    fixed = {axis for axis, labels in table.where.items() if len(as_tuple(labels)) == 1} | {*as_tuple(table.pool)}
+    rows = as_tuple(table.rows) or tuple(axis for axis in runs.axes if axis not in {*columns, *fixed})
+    return rows, columns
+
+
+def build(table: Table, block: ReportBlock, runs: Runs) -> TableModel:
+    """Summarise the runs into the table. Raises ValueError if two cells of the sweep fall on one place."""
+    rows, columns = shown_axes(table, runs)
+    runs = runs.where(table.where)
+    baseline = {axis: label_text(as_tuple(label)[0]) for axis, label in table.baseline.items()}
+    names = tuple(as_tuple(table.metrics))
+    entries = _entries(table, runs, rows, columns, names, baseline)
+    keys = [key for key, entry in entries.items() if entry.ratio is not None and entry.ratio.p is not None]
+    for key, p in zip(keys, holm([entries[key].ratio.p for key in keys]), strict=True):  # type: ignore[union-attr]
+        entries[key] = replace(entries[key], ratio=replace(entries[key].ratio, p_holm=p))  # type: ignore[type-var]
+    return TableModel(
+        spec=table, words=Words(block.labels, tuple(runs.axes)), labels=runs.axes,
+        row_axes=rows, column_axes=columns, metrics=names,
+        rows=runs.keys(rows), columns=runs.keys(columns), entries=entries, baseline=baseline, fates=runs.count(),
+        stale=runs.stale().total(),
+        tests=len(keys),
+    )  # fmt: skip
+
+
+def _entries(
+    table: Table,
+    runs: Runs,
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+    baseline: dict[str, str],
+) -> dict[tuple[Key, Key, str], Entry]:
+    pool = as_tuple(table.pool)
+    axes, cells = [axis for axis in runs.axes if axis not in pool], runs.by_cell(pool)
+    entries: dict[tuple[Key, Key, str], Entry] = {}
+    for cell, replicates in cells.items():
+        labels = dict(zip(axes, cell, strict=True))
+        place = tuple(labels[a] for a in rows), tuple(labels[a] for a in columns)
+        base = tuple({**labels, **baseline}[a] for a in axes)
+        for name in names:
+            if (*place, name) in entries:
+                raise ValueError(f"table {table.name}: several cells fall on {place}; show or fix every swept axis")
+            sample = runs.sample(replicates, name, pool)
+            entry = Entry(
+                estimate=_estimate(table, name, cell, sample),
+                fates=sample.fates,
+                is_baseline=bool(baseline) and base == cell,
+            )
+            if baseline and base != cell:
+                reference = runs.sample(cells.get(base, ()), name, pool)
+                entry = replace(entry, ratio=paired(table, name, cell, sample, reference))
+            entries[(*place, name)] = entry
+    return entries
+
+
+def _estimate(table: Table, name: str, cell: Key, sample: Sample) -> Estimate:
+    values = [sample.values[replicate] for replicate in sorted(sample.values)]
+    return summarise(values, named_rng("value", name, *cell), table.statistic, table.confidence)
+
+
+def paired(table: Table, name: str, cell: Key, sample: Sample, reference: Sample) -> Comparison:
+    """The sample against its baseline over the replicates that both have."""
+    shared = sorted(sample.values.keys() & reference.values.keys())
+    values, base = [sample.values[r] for r in shared], [reference.values[r] for r in shared]
+    rng = named_rng("ratio", name, *cell)
+    return compare(values, base, rng, table.statistic, table.confidence, table.test)

@@ -1,0 +1,1 @@
+"""Durable records of cells, their states, and one table of them all."""

@@ -1,0 +1,182 @@
+"""The result directory of a sweep: manifest, one durable record per cell, and the lock that keeps sweeps apart.
+
+    manifest.json       what was swept: resolved config, versions, seeds, trace hashes, model fingerprint
+    cells/ab/ab….cell   a record per cell (`mmrun.runner.store.records`), named by the cell's key
+    lock                held by the sweep that writes here
+
+A record counts once its bytes, its name and its directory are on disk. A torn one is reported and treated as missing.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmrun.runner.store.records import DamagedRecord, Record, decode
+
+SUFFIX = ".cell"
+
+
+class Busy(Exception):
+    """Another living process sweeps into this directory."""
+
+
+class Store:
+    """Reads and writes one result directory. `warn` receives a sentence for every damaged record."""
+
+    def __init__(self, out: Path, warn: Callable[[str], None] | None = None) -> None:
+        self.out = out
+        self.cells = out / "cells"
+        self.manifest_path = out / "manifest.json"
+        self.warn = warn or (lambda message: None)
+
+    def path(self, key: str) -> Path:
+        """Where the record of `key` lies."""
+        return self.cells / key[:2] / (key + SUFFIX)
+
+    def put(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Make the encoded records durable, replacing older ones of the same keys; one directory sync per shard."""
+        moves = []
+        for key, data in records:
+            path = self.path(key)
+            make_directory(path.parent)
+            moves.append((write_temporary(path, data), path))
+        for temporary, path in moves:
+            os.replace(temporary, path)
+        for directory in sorted({path.parent for _, path in moves}):
+            sync_directory(directory)
+
+    def get(self, key: str, *, series: bool = True) -> Record | None:
+        """The record of `key`; None where there is none or it is damaged (with a warning)."""
+        return self.read(self.path(key), series=series)
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Metrics of a cell that ended well, else None."""
+        record = self.get(key, series=False)
+        return record.metrics if record is not None and record.status == "ok" else None
+
+    def read(self, path: Path, *, series: bool) -> Record | None:
+        """The record in a file, or None."""
+        try:
+            record = decode(path.read_bytes(), series=series)
+        except FileNotFoundError:
+            return None
+        except (OSError, DamagedRecord) as error:
+            self.warn(f"{path}: damaged record, treated as missing: {error}")
+            return None
+        if record.key != path.name.removesuffix(SUFFIX):
+            self.warn(f"{path}: holds the record of another cell ({record.key}), treated as missing")
+            return None
+        return record
+
+    def records(self) -> Iterator[Record]:
+        """Every whole record, without series, in the order of their keys."""
+        for path in sorted(self.cells.glob(f"??/*{SUFFIX}")):
+            record = self.read(path, series=False)
+            if record is not None:
+                yield record
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Replace the manifest."""
+        make_directory(self.out)
+        write_atomic(self.manifest_path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+
+    def manifest(self) -> dict[str, Any] | None:
+        """The manifest, or None where there is none or it is damaged (with a warning)."""
+        try:
+            return json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            self.warn(f"{self.manifest_path}: damaged manifest: {error}")
+            return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for writing. Raises Busy while another process does; a dead one's lock is free."""
+        make_directory(self.out)
+        with open(self.out / "lock", "a+", encoding="utf-8") as file:
+            if not lock(file):
+                raise Busy(f"{self.out}: another sweep writes here ({holder(file)})")
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}) + "\n")
+            file.flush()
+            self.sweep_temporaries()
+            yield
+            file.truncate(0)
+
+    def holder(self) -> str | None:
+        """Who sweeps into this directory right now, or None."""
+        try:
+            with open(self.out / "lock", encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return holder(file)
+        except OSError:
+            pass
+        return None
+
+    def sweep_temporaries(self) -> None:
+        """Remove what writers that died left half written; call with the lock held."""
+        for path in [*self.cells.glob("??/.*.tmp"), *self.out.glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
+
+
+def lock(file: Any) -> bool:
+    """Take the lock; tried for half a second, because who only looks at the lock holds it for a moment too."""
+    for _ in range(5):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.1)
+    return False
+
+
+def holder(file: Any) -> str:
+    """The words in a lock file: who holds it."""
+    file.seek(0)
+    try:
+        owner = json.loads(file.read())
+        return f"process {owner['pid']} on {owner['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "an unnamed process"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that a crash leaves the old contents or the new, durably."""
+    os.replace(write_temporary(path, data), path)
+    sync_directory(path.parent)
+
+
+def write_temporary(path: Path, data: bytes) -> Path:
+    """Write and sync the data under a temporary name beside `path`."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory, and make every name created on the way durable."""
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a directory's entries."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""What `mmrun trace` prints and draws."""
