@@ -16,7 +16,7 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
-from mmrun.model.core.sleep import resume, sleep_until, sleeps
+from mmrun.model.core.sleep import resume, sleeps
 from mmrun.model.core.state import actors, turn
 from mmrun.model.machine.state import geometry, nodes, progress, run_settings, section, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
@@ -48,8 +48,6 @@ from mmrun.model.mm.task.state import (
 from mmrun.model.mm.writeback.fsync import fsync
 
 access = caller("access")
-idle_step = caller("idle_step")
-proactive_step = caller("proactive_step")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
@@ -269,22 +267,6 @@ def task_turn(m, t):
         schedule(m, t, NEVER)
     else:
         schedule(m, t, task.time)
-    return 0
-
-
-@actor(per="scanner")
-def scanner(m, number):
-    """A scanner of accessed bits: works, sleeps until its next round, for ever."""
-    while True:
-        sleep_until(m, idle_step(m, number))
-    return 0
-
-
-@actor(per="controller")
-def controller(m, number):
-    """A proactive reclaimer in user space: decides, has memory reclaimed, sleeps, for ever."""
-    while True:
-        sleep_until(m, proactive_step(m, number))
     return 0
 
 

@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
+from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
 from mmrun.model.sources.param_rules import Param, Relation, refusals
 from mmrun.model.sources.variant_file import declared

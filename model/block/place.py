@@ -1,4 +1,4 @@
-"""Disks, links and swap areas of a machine record."""
+"""Disks and links of a machine record."""
 
 from collections.abc import Mapping
 from math import isqrt
@@ -12,6 +12,7 @@ from mmrun.model.block.state import (
     DISK_NFS,
     DISK_STRIPE,
     DISK_USB,
+    MAX_IO,
     WRITEPAGE_IGNORES,
     WRITEPAGE_KSWAPD,
     WRITEPAGE_WRITES,
@@ -19,19 +20,14 @@ from mmrun.model.block.state import (
 )
 from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
-from mmrun.model.description import Disk, SwapTarget
+from mmrun.model.description import Disk
 from mmrun.model.eras import era
-from mmrun.model.machine.built import Built, Servers
+from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.state import links as links_of
-from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.swap.state import swap_settings, swaps
 from mmrun.model.mm.writeback import extents
-from mmrun.model.mm.writeback.state import bdis
 from mmrun.model.units import PAGE, KiB, S
 
-_KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
-CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
 _DISKS = {
     "generic": DISK_GENERIC, "sata-ssd": DISK_GENERIC, "optane": DISK_GENERIC,
     "hdd": DISK_HDD, "usb": DISK_USB,
@@ -46,48 +42,28 @@ _REPLIES = {
 BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
-PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
 
 
-def place_devices(built: Built, servers: Servers) -> None:
-    """Fill the rows of disks, links and swap areas; times in ns, times per page in ps."""
-    machine, m = built.cell.machine, built.memory.m
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    return {
+        "disks": len(plan.cell.machine.disks),
+        "batches": sum(plan.actors.values()),
+        "io": MAX_IO,
+        "requests": MAX_IO,
+    }
+
+
+def place(built: Built) -> None:
+    """Fill the rows of disks and links; times in ns, times per page in ps."""
+    machine, m, servers = built.cell.machine, built.memory.m, built.servers
     for d, disk in enumerate(machine.disks.values()):
         _disk(built, disks(m)[d], disk, servers)
-    links = list(machine.links)
     for n, link in enumerate(machine.links.values()):
         row = links_of(m)[n]
         row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
         payload, frame = link.mtu - 52, link.mtu + 38  # TCP/IP headers with timestamps; Ethernet framing and gap
         row.page_ps = PAGE * 10**12 * frame // (link.bandwidth * payload)
-    first, taken = 0, dict[str, int]()
-    for n, target in enumerate(machine.swap.values()):
-        row = swaps(m)[n]
-        row.first, row.nslots = first, target.size // PAGE
-        row.kind, row.priority = _KINDS.index(target.kind), target.priority
-        row.cluster_next = row.cluster_end = first
-        row.cluster = min(CLUSTER[not lru_settings(m).zone_lruvecs], max(1, int(row.nslots)))
-        row.disk = built.disks.index(target.disk) if target.disk else NONE
-        row.link = links.index(target.link) if target.link else NONE
-        if target.disk:  # areas fill their disk from its end
-            taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
-            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[target.disk])
-        row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
-        row.pool, row.pool_node = NONE, 0
-        row.out_ns, row.in_ns = _swap_costs(target)
-        first += int(row.nslots)
-    swap_settings(m).total_swap = first
-
-
-def place_wbs(built: Built) -> None:
-    """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
-    m, wbs = built.memory.m, built.memory.table("wbs")
-    for d in range(len(built.disks)):
-        each = len(wbs) // len(built.disks)
-        bdis(m)[d].first_disk, bdis(m)[d].nr_disks, bdis(m)[d].first_wb, bdis(m)[d].nr_wbs = d, 1, d * each, each
-        own = wbs[d * each : (d + 1) * each]
-        own["bdi"], own["memcg"] = d, range(each)
-        own["inodes"]["head"] = own["inodes"]["tail"] = NONE
 
 
 def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
@@ -146,11 +122,3 @@ def _limits(row, flags: Mapping[str, Any], tags: int) -> None:
 
 def _window(begin: int | None, end: int | None) -> tuple[int, int]:
     return (NEVER, NEVER) if begin is None else (begin, NEVER if end is None else end)
-
-
-def _swap_costs(target: SwapTarget) -> tuple[int, int]:
-    """Software time per page out and in: compression for zram, the protocol for network targets."""
-    if target.kind == "zram":
-        return target.compress, target.decompress
-    protocol = target.protocol if target.protocol is not None else PROTOCOL_NS.get(target.kind, 0)
-    return protocol, protocol

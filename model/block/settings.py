@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mmrun.model.core.mechanism import counters
 from mmrun.model.units import GBIT_S, MB_S, MS, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds
 
 
@@ -147,3 +148,17 @@ class SwapTarget:
     """zram: time to decompress a page (lz4; estimate)."""
     compression_ratio: float = 3.0
     """zram: page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
+
+
+DISK_COUNTERS = counters("""
+seeks | lower | hdd: requests for which the head moved or waited for its sector; usb: erase blocks opened | requests
+seek_ns | lower | hdd: time of seeks and rotation | ns
+reads | none | read requests the device served | requests
+writes | none | write requests the device served | requests
+merged | none | writes that joined a waiting request next to them | requests
+pages_read | none | pages read from the device
+pages_written | none | pages written to the device
+busy_ns | none | time the device served requests; with several servers the mean of them | ns
+wait_ns | lower | time that requests waited for the device, summed over them | ns
+write_errors | lower | writes that failed | requests
+""")  # of each disk, reported with its name in front

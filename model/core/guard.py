@@ -20,7 +20,7 @@ import numpy as np
 
 from mmrun.model.core.cache import ROOT
 from mmrun.model.core.codes import BAD_CHECK_REFERENCES, BROKEN, HOOK_RAISED
-from mmrun.model.core.hooks import HOOK_INDEX, TABLE
+from mmrun.model.hooks import HOOK_INDEX, TABLE
 
 _numba = importlib.util.find_spec("numba")
 LIBRARIES = tuple(map(Path, (*(_numba.submodule_search_locations or () if _numba else ()), *np.__path__)))

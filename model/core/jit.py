@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from mmrun.model.core.guard import compiled, functions, interpreted
-from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.core.record import offset_of
+from mmrun.model.hooks import HOOK_INDEX, HOOKS
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 """Whether kernels are plain Python: numba's own switch, under which numbers stay the same."""

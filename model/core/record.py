@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from mmrun.model.core.hooks import MAX_AXES, MAX_PARAMS, SLOTS
+from mmrun.model.core.mechanism import SLOTS
 
 NONE = (1 << 31) - 1  # "no frame": large and positive, because a negative index would wrap in silence
-ADDRESSES = 256  # of tables and records
+ADDRESSES = 512  # of tables and records; from 480 on: parameters of outside variants, by axis
 
 
 def row(**fields: Any) -> np.dtype:
@@ -34,10 +34,10 @@ LIST = row(head="i4", tail="i4", n="i8")  # a doubly linked list through `next` 
 WAIT_QUEUE = row(first="i4", last="i4")  # actors + 1 that wait for something, 0: nobody (model/core/sleep.py)
 # What every kernel takes. `now`: simulated time (ns); `broken`, `broken_arg`: the invariant that is, and where;
 # `raised`: the exception of a hook; `rows`, `columns`: extents of what lies at an address; `hooks`: addresses of
-# functions (model/core/hooks.py); `params`: of each axis' variant.
+# functions (model/hooks.py).
 MACHINE = row(
     now="i8", broken="i8", broken_arg="i8", raised="i8", address=("i8", (ADDRESSES,)), rows=("i8", (ADDRESSES,)),
-    columns=("i8", (ADDRESSES,)), hooks=("i8", (SLOTS,)), params=("i8", (MAX_AXES, MAX_PARAMS)),
+    columns=("i8", (ADDRESSES,)), hooks=("i8", (SLOTS,)),
 )  # fmt: skip
 DECLARED: dict[int, "Accessor"] = {}  # by number
 

@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mmrun.model.core.cache import stamp
-from mmrun.model.core.hooks import HOOKS
 from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel
 from mmrun.model.core.record import MACHINE, Accessor
+from mmrun.model.hooks import HOOKS
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 

@@ -10,8 +10,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from mmrun.model.core.codes import HOOK_RAISED
-from mmrun.model.core.hooks import HOOK_INDEX, TABLE
 from mmrun.model.core.record import offset_of
+from mmrun.model.hooks import HOOK_INDEX, TABLE
 from mmrun.model.library.entry import Entry
 from mmrun.model.library.machine import Target, prepare
 

@@ -3,30 +3,29 @@
 from collections.abc import Iterable
 
 from mmrun.model.core.accounting import ASLEEP
-from mmrun.model.core.actor import PER
+from mmrun.model.core.actor import kinds
 from mmrun.model.core.actors import NEVER
-from mmrun.model.core.hooks import HOOK_INDEX
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.core.stacks import Stacks, routines
 from mmrun.model.core.state import stacks as stacks_of
+from mmrun.model.hooks import HOOK_INDEX
 from mmrun.model.machine.built import Built
-from mmrun.model.machine.state import geometry, nodes, run_settings
-from mmrun.model.mm.writeback.state import wbs
+from mmrun.model.machine.state import nodes, run_settings
 
 AT_BOOT = -1  # daemons start, and go to sleep, before the first task runs
 
 
-def place_actors(built: Built, hooks: Iterable[Hook], scanners: int, controllers: int) -> None:
+def place_actors(built: Built, hooks: Iterable[Hook]) -> None:
     """An actor for everything that one of the hooks is to run for, kind by kind; tasks' come first."""
     m, rows, tasks = built.memory.m, built.memory.table("actors"), built.memory.table("tasks")
     place_stacks(built)
-    built.memory.table("jobs")["inode"] = NONE
     entries = built.memory.record.hooks[0]
-    does = {hook.per: hook.name for hook in hooks}
-    counts = (len(built.tasks), int(geometry(m).nr_nodes), len(wbs(m)), scanners, controllers)
+    does = {hook.per: hook.name for hook in hooks if hook.per}
+    counts = built.plan.actors
     who, times = 0, []
-    for kind, (per, count) in enumerate(zip(PER, counts, strict=True)):
+    for kind, per in enumerate(kinds(counts)):
+        count = counts.get(per, 0)
         some = rows[who : who + count]
         some["kind"], some["doing"] = kind, ASLEEP
         some["entry"], some["index"], some["task"] = entries[HOOK_INDEX[does[per]]], range(count), NONE

@@ -268,4 +268,16 @@ def table_of(source: Module, node: ast.AST) -> Kinds:
                 source.is_from(maker, "mmrun.model.core.record", each) for each in ("table", "one", "counts")
             ):
                 return kind_of(accessor.kind, accessor.dimensions)
+        case ast.Assign(value=ast.Call(func=maker, args=[ast.Constant(value=str()), ast.Name(id=declared), *_])):
+            found = source.find(declared)
+            if source.is_from(maker, "mmrun.model.core.parameters", "parameters") and found is not None:
+                return kind_of(np.dtype([(name, "i8") for name in keys_of(found.node)]), 0)
     return NOTHING
+
+
+def keys_of(node: ast.AST) -> list[str]:
+    """The keys of a dictionary that is written out."""
+    match node:
+        case ast.Assign(value=ast.Dict(keys=keys)) | ast.AnnAssign(value=ast.Dict(keys=keys)):
+            return [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+    return []

@@ -12,27 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from mmrun.model.core.cache import package_folder
-from mmrun.model.core.hooks import CORE, HOOKS, TABLE, signature
+from mmrun.model.core.mechanism import CORE
 from mmrun.model.core.timeline import LAST
 from mmrun.model.eras import era
+from mmrun.model.hooks import AXIS, HOOKS, TABLE, signature
 from mmrun.model.mechanisms import MODEL, PACKAGES, module_of, variant_files
 from mmrun.model.sources.names import Module, module
 from mmrun.model.sources.variant_file import Declared, Fault, declared
 
-# What the builder and the registry read from a variant's file besides its hooks and parameters, by axis.
-CONSTANTS = {
-    "lru": ("SCOPE",),
-    "kswapd": ("SCOPE",),
-    "direct_reclaim": ("SCOPE",),
-    "zonelist": ("ZONE_ORDER", "charge", "weight"),
-    "watermarks": ("MIN_FREE_CEILING_KB", "gap"),
-    "pcp": ("LRU_BATCH", "sizes"),
-    "swap_readahead": ("BY_VMA",),
-    "shrinker": ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
-    "idle": ("SCANNERS",),
-    "proactive": ("CONTROLLERS",),
-    "dirty_throttling": ("RULES",),
-}
 # What such a file defined once and nobody reads any more: where it is said now.
 MOVED = {
     "pcp": dict.fromkeys(
@@ -223,7 +210,7 @@ def _completeness(found: Declared, source: Module, axis: str) -> None:
         take = f"define them, or take another variant's: from {example} import ..."
         found.fault(None, f"the file defines no {' and no '.join(f'`{name}`' for name in missing)}", take)
     own = {target.id for target in _targets(source.tree) if isinstance(target, ast.Name)}
-    for name in CONSTANTS.get(axis, ()):
+    for name in AXIS[axis].constants:
         if name not in (own if name == "SCOPE" else source.bound):  # SCOPE is read without following imports
             others = ' ("zone" or "node")' if name == "SCOPE" else ""
             found.fault(None, f"variants of `{axis}` define {name}, this file does not", f"write {name}{others}")

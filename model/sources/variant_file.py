@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmrun.model.core.hooks import MAX_PARAMS
+from mmrun.model.core.mechanism import MAX_PARAMS
 from mmrun.model.sources.param_rules import Param, Relation, parse_relation
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1

@@ -12,8 +12,9 @@ from functools import cache
 from typing import Any
 
 from mmrun.model import registry, workloads
-from mmrun.model.core.hooks import CORE, TABLE, signature
+from mmrun.model.core.mechanism import CORE
 from mmrun.model.description import Cell, Stream
+from mmrun.model.hooks import TABLE, signature
 from mmrun.model.sources.param_rules import Param
 from mmrun.runner.config import units
 from mmrun.runner.config.experiment import File, Replicates

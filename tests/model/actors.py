@@ -7,10 +7,10 @@ import numpy as np
 
 from mmrun.model.build import Built
 from mmrun.model.core.actors import NEVER, schedule
-from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.core.jit import Hook, intrinsic
 from mmrun.model.core.sleep import ALL, FOREVER, resume, sleeps, wake
 from mmrun.model.core.state import stacks
+from mmrun.model.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.machine.state import geometry, run_settings
 
 ARGUMENTS = 5

@@ -13,7 +13,6 @@ from mmrun.model import api, registry, results
 from mmrun.model.build import Built, build, expand
 from mmrun.model.core.codes import BROKEN
 from mmrun.model.core.events import ARG_MASK, OP_SHIFT, WRITE, touches
-from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.core.record import NONE
 from mmrun.model.description import (
     Cell,
@@ -28,6 +27,7 @@ from mmrun.model.description import (
     SwapTarget,
     Task,
 )
+from mmrun.model.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
 from mmrun.model.units import MiB
 from mmrun.model.workloads import Opened

@@ -14,7 +14,6 @@ from types import ModuleType
 
 from mmrun.model import api, build
 from mmrun.model.core.guard import why_broken
-from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.core.jit import Hook, bind
 from mmrun.model.core.memory import Memory
 from mmrun.model.description import (
@@ -30,6 +29,7 @@ from mmrun.model.description import (
     Task,
     Variant,
 )
+from mmrun.model.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.units import PAGE, MiB
 
 LIMIT_SECONDS = 60
@@ -103,8 +103,8 @@ def main(directory: str) -> None:
     module, enter = imported(Path(directory)), build._hooks
     raising = ""
 
-    def entered(built, modules):
-        hooks = enter(built, modules)
+    def entered(built):
+        hooks = enter(built)
         if raising:
             bind(built.memory.record, getattr(module, raising))
         return hooks

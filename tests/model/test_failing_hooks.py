@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrun.model.core.hooks import HOOKS
+from mmrun.model.hooks import HOOKS
 from tests.model import raising_hooks
 from tests.model.raising_hooks import BELOW_ALL
 from tests.model.test_outside_variant import CONFIG, FIFO
@@ -142,7 +142,7 @@ def test_run_exits_1_with_the_place(experiment: Path, interpreted: str):
     done = cli(experiment, "run", "fifo.yaml", "--cell", "lru=fifo", *changed, NUMBA_DISABLE_JIT=interpreted)
     assert done.returncode == 1 and not done.stdout
     (line,) = done.stderr.splitlines()
-    place = f"{experiment / 'fifo.py'}:19: AssertionError (hook check_references of lru, {experiment / 'fifo.py'}:17)"
+    place = f"{experiment / 'fifo.py'}:21: AssertionError (hook check_references of lru, {experiment / 'fifo.py'}:19)"
     assert line.startswith(f"mmrun run: ModelError: {place}")
 
 
@@ -154,7 +154,7 @@ def test_in_a_sweep_its_cells_fail_with_the_place_and_the_others_do_not(experime
     rows = {row["lru"]: row for row in parquet.read_table(experiment / "out" / "runs.parquet").to_pylist()}
     assert rows["built-in"]["status"] == "ok" and not rows["built-in"]["error"]
     assert rows["fifo"]["status"] == "failed"
-    assert rows["fifo"]["error"].startswith(f"ModelError: {experiment / 'fifo.py'}:19: AssertionError")
+    assert rows["fifo"]["error"].startswith(f"ModelError: {experiment / 'fifo.py'}:21: AssertionError")
 
 
 @pytest.mark.parametrize(

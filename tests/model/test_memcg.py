@@ -12,6 +12,7 @@ from mmrun.model.description import Cell, Cgroup, Machine, Node, Region, Stream,
 from mmrun.model.machine.state import cpus, geometry, progress
 from mmrun.model.mm.limits.limits import high_delay, overage, proactive_reclaim
 from mmrun.model.mm.limits.oom import badness, victim
+from mmrun.model.mm.memcg.check import protection
 from mmrun.model.mm.memcg.memcg_iter import follow, iterator, join
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_pages, fold, lru_size, refill_stock, uncharge_pages
 from mmrun.model.mm.memcg.protection import (
@@ -103,7 +104,7 @@ def test_until_5_6_a_child_above_its_own_protection_claims_nothing_of_its_parent
     m, rows = built.memory.m, built.memory.table("memcgs")
     assert charge_pages(m, 2, 90) == charge_pages(m, 3, 60) == NO_GROUP
     assert rows["children_min"][1] == claimed
-    check._protection(rows, claimed == 140)
+    protection(rows, claimed == 140)
     for memcg in (1, 2, 3):
         call(built, "may_shrink", 0, memcg)
     assert rows["emin"][1:4].tolist() == emin
@@ -177,7 +178,7 @@ def test_charges_add_up_in_every_tree(tree, steps):
         if not full:
             own[g] += pages
     assert all(rows[g].usage == total(g) <= rows[g].limit for g in range(1, len(rows)))
-    check._protection(rows, True)
+    protection(rows, True)
 
 
 def walk(m, limit=99):

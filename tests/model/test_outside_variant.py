@@ -15,8 +15,10 @@ from mmrun.model.build import expand
 from mmrun.model.core.events import ARG_MASK
 from mmrun.model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task, Variant
 from mmrun.model.library.store import Store
+from mmrun.model.mm.lru.variants.lru import cost_balanced
 from mmrun.model.units import PAGE, MiB
 from mmrun.model.workloads import open_stream
+from tests.model.cells import machine_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FIFO = '''"""First in, first out: no reference is ever looked at.
@@ -25,6 +27,7 @@ Pages are evicted in the order in which they came; everything else is as in the 
 """
 
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.variants.lru.cost_balanced import (
     after_round, age_anon, age_nonresident, end_reclaim, evict, may_shrink_active, new_anon_active, note_active,
     note_inactive, prepare_scan, scan_count,
@@ -33,6 +36,7 @@ from mmrun.model.mm.lru.variants.lru.cost_balanced import (
 SOURCE = "textbooks"
 SCOPE = "node"
 PARAMS = {"verdict": (0, "", "answer on every page: 0 reclaim, 2 keep", "this test")}
+params = parameters("lru", PARAMS)
 
 
 @hook
@@ -47,7 +51,7 @@ def refault(m, pfn, shadow):
 LIMIT = 512
 
 
-def written(directory: Path, verdict: str = "m.params[0, 0]") -> Path:
+def written(directory: Path, verdict: str = "params(m).verdict") -> Path:
     path = directory / "fifo.py"
     path.write_text(FIFO.replace("VERDICT", verdict))
     return path
@@ -155,6 +159,27 @@ def test_its_parameters_reach_its_hooks(tmp_path: Path):
     assert registry.variant_info("lru", "fifo", str(path)).params["verdict"].default == 0
     with pytest.raises(ValueError, match="verdict is a whole number, not 'keep'"):
         registry.resolve(cell(Variant(variant="fifo", file=str(path), params={"verdict": "keep"})))
+
+
+def test_hooks_it_took_over_keep_their_own_parameters(tmp_path: Path):
+    """Not what stands in the same place among its own; and what it declares again reaches them."""
+    plain = written(tmp_path, "0")
+    text = plain.read_text(encoding="utf-8")
+    kept = dict.fromkeys(("io_cost_only", "scan_on", "fold_in_reclaim", "file_workingset"))
+    swept = {}
+    for name, (declared, value) in {
+        "none": ("{}", None), "other": ('{"other": (0, "", "a number", "this test")}', None),
+        "again": ('{"scan_on": (True, "", "as there", "this test")}', True),
+        "against": ('{"scan_on": (True, "", "as there", "this test")}', False),
+    }.items():  # fmt: skip
+        path = tmp_path / f"{name}.py"
+        path.write_text(text.replace(text[text.index("PARAMS = ") :].partition("\n")[0], f"PARAMS = {declared}"))
+        params = {} if value is None else {"scan_on": value}
+        chosen = Variant(variant=name, file=str(path), params=params)
+        built = machine_of(registry.resolve(cell(chosen, 3000)))
+        swept[name] = {key: int(cost_balanced.params(built.memory.m)[key]) for key in kept}
+    assert swept["none"] == swept["other"]
+    assert swept["again"] == {**swept["none"], "scan_on": 1} and swept["against"] == {**swept["none"], "scan_on": 0}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from mmrun.model import registry
 from mmrun.model.core import events
-from mmrun.model.core.hooks import MAX_PARAMS
+from mmrun.model.core.mechanism import MAX_PARAMS
 from mmrun.model.description import Stream, Variant
 from mmrun.model.mm.page.flags import FRAME_BITS, FRAME_FLAGS, check_flags
 from mmrun.model.sources.param_rules import parse_relation

@@ -1,5 +1,6 @@
 """Proactive reclaim: thresholds from hand-made histograms, pressure, what controllers take; ages from generations."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,12 @@ def test_far_memory_waits_for_the_warm_up_and_heeds_its_limit():
     ).metrics
     loose = run(far_cell(slo=100_000), np.concatenate([writes(HOT), writes(COLD), again])).metrics
     assert tight["pswpin"] == 0 < loose["pswpin"]
+
+
+def test_far_memory_without_a_swap_area_has_nowhere_to_put_pages():
+    cell = replace(far_cell(), machine=machine(16))
+    found = run(cell, np.concatenate([writes(HOT), writes(COLD), loop(10)])).metrics
+    assert found["pswpout"] == found["far_rejected"] == found["pgsteal_proactive"] == 0 < found["far_ws"]
 
 
 def test_a_page_written_again_is_tried_again():

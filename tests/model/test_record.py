@@ -5,10 +5,11 @@ import gc
 import numpy as np
 import pytest
 
-from mmrun.model.core.hooks import FIRST_SLOT, HOOK_INDEX, SLOTS, TABLE, Spec, places
 from mmrun.model.core.jit import kernel
+from mmrun.model.core.mechanism import SLOTS, hooks, joined
 from mmrun.model.core.memory import Memory
 from mmrun.model.core.record import ADDRESSES, DECLARED, MACHINE, free_number, one, row, table
+from mmrun.model.hooks import HOOK_INDEX
 from mmrun.model.mm.idle.state import damon, damon_regions
 from mmrun.model.mm.page.state import frames, pcps
 
@@ -52,9 +53,9 @@ def test_records_and_tables_do_not_overlap():
     memory = Memory(**{accessor.name: (3, 5) if accessor.dimensions == 2 else 15
                        for accessor in DECLARED.values() if accessor.dimensions})  # fmt: skip
     for number in DECLARED:
-        memory.table(DECLARED[number].name).view(np.uint8)[...] = number
+        memory.table(DECLARED[number].name).view(np.uint8)[...] = number % 251
     for number in DECLARED:
-        assert (memory.table(DECLARED[number].name).view(np.uint8) == number).all(), DECLARED[number]
+        assert (memory.table(DECLARED[number].name).view(np.uint8) == number % 251).all(), DECLARED[number]
 
 
 def test_a_taken_number_or_name_is_refused_and_a_free_one_named():
@@ -73,19 +74,16 @@ def test_a_table_nobody_declared_is_refused():
         Memory(framez=3)
 
 
-def test_hooks_have_slots_of_their_own_and_a_new_one_moves_none_of_another_axis():
-    assert len(set(HOOK_INDEX.values())) == len(HOOK_INDEX)
-    new = {"mine": Spec("kswapd", (), "0")}
-    more = places({**new, **TABLE}, FIRST_SLOT)
-    assert {name for name in TABLE if more[name] != HOOK_INDEX[name]} == {
-        name for name, spec in TABLE.items() if spec.axis == "kswapd"
-    }
-    assert places({**TABLE, **new}, FIRST_SLOT) == HOOK_INDEX | {"mine": HOOK_INDEX["kswapd_needed"] + 1}
+def test_hooks_have_slots_of_their_own():
+    assert len(set(HOOK_INDEX.values())) == len(HOOK_INDEX) and max(HOOK_INDEX.values()) < SLOTS
 
 
-def test_an_axis_with_more_hooks_than_its_room_is_refused():
-    many = {f"h{n}": Spec("kswapd", (), "0") for n in range(9)}
-    with pytest.raises(ValueError, match="no slot for the hook direct_reclaim: 72 is h8"):
-        places({**many, **TABLE}, FIRST_SLOT)
-    with pytest.raises(ValueError, match=f"no slot for the hook h1: {SLOTS} is beyond the table"):
-        places({name: Spec("last", (), "0") for name in ("h0", "h1")}, {"last": SLOTS - 1})
+def test_a_slot_that_is_taken_or_beyond_the_table_is_refused():
+    first = hooks("kswapd", 64, ("a", "", "0"), ("b", "", "0"))
+    assert [spec.slot for spec in joined({"one": first}).values()] == [64, 65]
+    with pytest.raises(ValueError, match="no slot for the hook c of other: 65 is b"):
+        joined({"one": first, "other": hooks("lru", 65, ("c", "", "0"))})
+    with pytest.raises(ValueError, match="no slot for the hook a of other: 70 is there already"):
+        joined({"one": first, "other": hooks("lru", 70, ("a", "", "0"))})
+    with pytest.raises(ValueError, match=f"no slot for the hook h1 of last: {SLOTS} is beyond the table"):
+        joined({"last": hooks("lru", SLOTS - 1, ("h0", "", "0"), ("h1", "", "0"))})

@@ -2,14 +2,15 @@
 
 import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mmrun.model import registry
-from mmrun.model.build import CORE_HOOKS, DEFAULT_HOOKS, SLAB_HOOKS
-from mmrun.model.core.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.core.jit import Hook
+from mmrun.model.core.mechanism import CORE
 from mmrun.model.description import Variant
+from mmrun.model.hooks import HOOK_INDEX, HOOKS, TABLE
 from tests.model.cells import machine, machine_of, one
 
 ALL = [(axis, name) for axis in registry.axes() for name in registry.variants(axis)]
@@ -40,8 +41,11 @@ def test_a_variant_defines_only_hooks_that_exist(axis, name):
 @pytest.mark.parametrize(("axis", "name"), ALL)
 def test_a_variant_reads_the_parameters_of_its_own_axis(axis, name):
     module = registry.load(axis, Variant(variant=name))
-    rows = {key: value for key, value in vars(module).items() if key.endswith("AXIS")}
-    assert set(rows.values()) <= {list(registry.axes()).index(axis)}, rows
+    found = getattr(module, "params", None)
+    declared = getattr(module, "PARAMS", {})
+    assert found is None or (set(found.kind.names) == set(declared) and found.name.startswith(axis)), name
+    used = "params(m)" in Path(module.__file__).read_text(encoding="utf-8")
+    assert not used or found is not None
 
 
 def owner_of(hook: str) -> str | None:
@@ -54,7 +58,8 @@ def owner_of(hook: str) -> str | None:
 
 
 def test_every_hook_belongs_to_the_core_or_to_one_axis_and_all_its_variants_have_it():
-    core, defaults = ({hook.name for hook in hooks} for hooks in (CORE_HOOKS + SLAB_HOOKS, DEFAULT_HOOKS))
+    core = {name for name, spec in TABLE.items() if spec.axis == CORE}
+    defaults = {name for name, spec in TABLE.items() if spec.default}
     for hook in HOOKS:
         axis = owner_of(hook)
         assert (axis is None) == (hook in core), hook
@@ -71,7 +76,7 @@ def test_an_era_chooses_on_every_axis_and_fills_every_setting(era):
     assert registry.resolve(cell) == cell, "resolving twice changes nothing"
     built = machine_of(one(era, machine(16)))
     unbound = {name for name, slot in HOOK_INDEX.items() if not int(built.memory.m.hooks[slot])}
-    assert unbound == {hook.name for hook in SLAB_HOOKS}, "those of slab caches, which this cell has none of"
+    assert unbound == {"slab_access", "slab_frame"}, "those of slab caches, which this cell has none of"
 
 
 def test_what_does_not_exist_is_refused_with_a_word():

@@ -5,17 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrun.model import registry
 from mmrun.model.mm.slab.shrinker import scanned_share
 from mmrun.model.mm.slab.variants.shrinker import batched_clamped, priority, priority_min, single_callback
 
 COUNTS = st.integers(0, 10**7)
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
-
-
-def test_parameters_are_read_from_the_axis_own_row():
-    row = list(registry.AXES).index("shrinker")
-    assert {single_callback.SHRINKER_AXIS, priority_min.SHRINKER_AXIS, priority.SHRINKER_AXIS} == {row}
 
 
 @pytest.mark.parametrize(("scanned", "expected"), [(32, 6), (1024, 204), (65536, 13107)])

@@ -70,7 +70,7 @@ def first_touch(m, t, at, write):
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
-    m.now += fault_settings(m).minor_anon
+    m.now += fault_settings(m).minor_fault_anon
     task_count(m)[t].minor_faults += 1
     task_count(m)[t].first_touches += 1
     frames(m)[pfn].state |= ACTIVE if new_anon_active(m) else 0
@@ -85,7 +85,7 @@ def write_protected(m, t, region, at):
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]
-    m.now += fault_settings(m).minor_file
+    m.now += fault_settings(m).minor_fault_file
     task_count(m)[t].minor_faults += 1
     if page.state & ANON:
         if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
@@ -144,7 +144,7 @@ def map_file(m, t, region, at, index, write):
     """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more."""
     r, table = regions(m)[region], pte(m)
     around = not write and r.fault_around > 1
-    m.now += fault_settings(m).minor_file
+    m.now += fault_settings(m).minor_fault_file
     if around:
         fault_around(m, region, at, index)
         if table[at]:

@@ -60,7 +60,7 @@ def swap_in_direct(m, t, at, slot, write):
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     entered = m.now
-    m.now = read_in(m, slot, 1) + fault_settings(m).minor_anon
+    m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
     swap_count(m).pswpin += 1
     free_slot(m, slot)

@@ -1,8 +1,8 @@
 """The multi-generational LRU."""
 
 from mmrun.model.core.record import LIST, counts, one, row, table
-from mmrun.model.counters import GENERATION_COUNTERS
 from mmrun.model.machine.state import ZONES_PER_NODE
+from mmrun.model.mm.generations.settings import GENERATION_COUNTERS
 
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 

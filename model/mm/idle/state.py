@@ -6,7 +6,7 @@ counters. Outside it only the list in model/core/memory.py changes and, for tabl
 """
 
 from mmrun.model.core.record import counts, one, row, table
-from mmrun.model.counters import IDLE_COUNTERS
+from mmrun.model.mm.idle.settings import IDLE_COUNTERS
 
 SCANNER = row(pos="i8", part="i8", started="i8", phase="i8", rounds="i8", judged="i8")  # a daemon on its way
 IDLE_STATS = row(  # of a group on a node, in scans: pages by age, pages used again by the age they had reached

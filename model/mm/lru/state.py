@@ -1,7 +1,7 @@
 """LRU lists with an active and an inactive half, and what they remember about evicted pages."""
 
 from mmrun.model.core.record import LIST, counts, one, row, table
-from mmrun.model.counters import LRU_COUNTERS, WORKINGSET_COUNTERS
+from mmrun.model.mm.lru.settings import LRU_COUNTERS, WORKINGSET_COUNTERS
 
 # Verdicts on a page at the tail of an inactive list (enum folio_references).
 RECLAIM_PAGE, RECLAIM_CLEAN, KEEP, ACTIVATE = 0, 1, 2, 3

@@ -1,12 +1,14 @@
 """Memory cgroups of a machine record: numbered in pre-order, so that a subtree is a run of numbers."""
 
-from collections.abc import Iterator, Mapping
-from types import ModuleType
+from collections.abc import Iterator
 
+from mmrun.model.core.lehmer import first_of
+from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Cgroup, Task
-from mmrun.model.machine.built import Built
-from mmrun.model.machine.state import geometry
-from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.machine.state import costs, geometry
+from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.memcg.state import PRIORITIES, memcg_settings, memcg_state
 from mmrun.model.units import PAGE
 
 UNLIMITED = 1 << 62
@@ -66,25 +68,26 @@ def has_soft_limit(cell: Cell) -> bool:
     return any(group.soft_limit is not None for group in cell.cgroups.values())
 
 
-def memcg_lru(modules: Mapping[str, ModuleType]) -> bool:
+def memcg_lru(plan: Plan) -> bool:
     """Whether global reclaim goes by an LRU of groups; it takes the place of the tree of soft limits."""
-    return getattr(modules["memcg"], "MEMCG_LRU", False)
+    return getattr(plan.modules["memcg"], "MEMCG_LRU", False)
 
 
-def double_lru(cell: Cell, modules: Mapping[str, ModuleType]) -> bool:
+def double_lru(plan: Plan) -> bool:
     """Whether pages are on two lists: the controller is of that kind, and there is a group (else it is off at boot)."""
-    return bool(cell.cgroups) and getattr(modules["memcg"], "DOUBLE_LRU", False)
+    return bool(plan.cell.cgroups) and getattr(plan.modules["memcg"], "DOUBLE_LRU", False)
 
 
-def memcg_rows(cell: Cell, modules: Mapping[str, ModuleType], rows: Mapping[str, int]) -> dict[str, int]:
-    """Rows of the tables that only some controllers need, from those of the others."""
-    soft, zones = has_soft_limit(cell), modules["lru"].SCOPE == "zone"
-    events = soft or (zones and len(cell.cgroups) and len(cell.machine.nodes) > 1)
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has; some only certain controllers need."""
+    cell, groups = plan.cell, len(plan.groups)
+    soft, zones = has_soft_limit(cell), plan.modules["lru"].SCOPE == "zone"
+    events = soft or (zones and len(cell.cgroups) and plan.nodes > 1)
     return {
-        "page_cgroup": rows["frames"] if double_lru(cell, modules) else 0,
-        "soft_nodes": rows["lruvecs"] if soft and not memcg_lru(modules) else 0,
-        "page_events": rows["stat_pending"] if events else 0,
-    }
+        "memcgs": groups, "stat_pending": groups * plan.cpus, "iters": plan.lruvecs * PRIORITIES,
+        "page_cgroup": plan.frames * double_lru(plan), "soft_nodes": plan.lruvecs * (soft and not memcg_lru(plan)),
+        "page_events": groups * plan.cpus * bool(events),
+    }  # fmt: skip
 
 
 def page_cgroup_pages(cell: Cell, pages: int) -> int:
@@ -93,8 +96,9 @@ def page_cgroup_pages(cell: Cell, pages: int) -> int:
     return -(-pages * size // PAGE) if cell.cgroups else 0
 
 
-def place_cgroups(built: Built) -> None:
+def place(built: Built) -> None:
     """Fill the rows of memory cgroups; the root group has no limit."""
+    _kind(built)
     rows, known = built.memory.table("memcgs"), described(built.cell)
     number = {name: i for i, name in enumerate(built.cgroups)}
     groups = [Cgroup(), *(known[name] for name in built.cgroups[1:])]
@@ -111,6 +115,27 @@ def place_cgroups(built: Built) -> None:
     rows["by_css"] = [number[name] for name in ("", *created(built.cell))]
     rows["last_scanned_node"] = geometry(built.memory.m).nr_nodes - 1
     memcg_settings(built.memory.m).protection = int(rows["protects"].any())
+    _tasks(built)
+
+
+def _kind(built: Built) -> None:
+    """Which kind of controller it is, and what that costs."""
+    m, plan = built.memory.m, built.plan
+    own = memcg_settings(m)
+    lru_settings(m).double_lru, own.memcg_lru = int(double_lru(plan)), int(memcg_lru(plan))
+    own.soft_limits = int(has_soft_limit(plan.cell) and not own.memcg_lru)
+    if lru_settings(m).double_lru:
+        costs(m).lru_lock *= 2
+    memcg_state(m).memcg_rng = first_of(plan.cell, "memcg-lru")
+
+
+def _tasks(built: Built) -> None:
+    """Link the tasks of each group in the order of their numbers: the group's address spaces (lru_gen_mm_list)."""
+    rows, groups = built.memory.table("tasks"), built.memory.table("memcgs")
+    first, after = [NONE] * len(groups), [NONE] * len(rows)
+    for t, group in reversed(list(enumerate(rows["memcg"].tolist()))):
+        after[t], first[group] = first[group], t
+    groups["first_task"], rows["next_of_group"] = first, after
 
 
 class GroupOfTask:

@@ -1,7 +1,7 @@
 """Groups: the memory controller, its walks, limits and soft limits."""
 
 from mmrun.model.core.record import counts, one, row, table
-from mmrun.model.counters import MEMCG_COUNTERS, OOM_COUNTERS
+from mmrun.model.mm.memcg.settings import MEMCG_COUNTERS, OOM_COUNTERS
 
 MAX_MEMCGS = 1 << 14  # what a shadow entry can name; an arbitrary bound
 PRIORITIES = 13

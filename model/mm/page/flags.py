@@ -37,6 +37,7 @@ def check_flags(flags: dict[str, int]) -> None:
 
 
 check_flags(FRAME_FLAGS)
+USER = LRU | BATCHED | ISOLATED  # where a page of a task or file is
 PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 
 # What a frame is used for (FRAME.kind), one thing at a time; inside a free block and on their way frames have none.

@@ -1,4 +1,4 @@
-"""Nodes, CPUs, zones and LRU lists of a machine record: geometry, watermarks, zonelists, free memory."""
+"""Nodes, CPUs and zones of a machine record: watermarks, zonelists, free memory."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -6,30 +6,39 @@ from types import ModuleType
 import numpy as np
 
 from mmrun.model.core.record import NONE
-from mmrun.model.eras import era
 from mmrun.model.machine import numa
-from mmrun.model.machine.built import SECTION_SHIFT, Built, Servers
+from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.machine.state import nodes as nodes_of
-from mmrun.model.mm.lru.gens import MIN_GENS
-from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
 from mmrun.model.mm.page import buddy, watermarks
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
-from mmrun.model.mm.page.state import MAX_ORDER, pcps
+from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcps
 from mmrun.model.mm.page.state import zones as zones_of
 from mmrun.model.units import PAGE
 
+RECLAIM_DISTANCE = 30
 
-def place_nodes(built: Built, modules: Mapping[str, ModuleType], servers: Servers) -> None:
+
+def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
+    """How many rows each table has."""
+    return {
+        "frames": plan.frames, "pageblocks": (plan.frames >> buddy.PAGEBLOCK_ORDER) + 1, "zones": plan.zones,
+        "pcps": (plan.cpus, plan.zones),
+    }  # fmt: skip
+
+
+def place(built: Built) -> None:
     """Fill the rows of nodes, CPUs and zones; every frame starts free."""
-    machine, m = built.cell.machine, built.memory.m
+    machine, m, modules, servers = built.cell.machine, built.memory.m, built.modules, built.servers
+    far = max(max(row) for row in numa.distances(machine)) > RECLAIM_DISTANCE
+    if built.cell.vm.zone_reclaim_mode is None:
+        alloc_settings(m).zone_reclaim_mode = int(far)
     built.memory.table("pageblocks")[:] = MOVABLE
     zones, distance, latency = numa.zones_of(machine), numa.distances(machine), numa.latencies(machine)
     orders = numa.fallback_nodes(machine, modules["zonelist"])
     by_zone = modules["zonelist"].ZONE_ORDER and numa.zone_order_wanted(machine, built.cell.vm.numa_zonelist_order)
-    geometry(m).nr_zones = len(zones)
     cpu = 0
     for nid, node in enumerate(machine.nodes):
         row, own = nodes_of(m)[nid], [z for z, zone in enumerate(zones) if zone.node == nid]
@@ -100,20 +109,3 @@ def _fill(built: Built, z: int, reserved: int) -> None:
         blocks.append((start, order))
         start += 1 << order
     buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))
-
-
-def place_lruvecs(built: Built, servers: Servers) -> None:
-    """Fill the LRU rows: empty lists, each with the lock it shares."""
-    m, one_each = built.memory.m, int(era(built.cell.kernel).flags["lruvec_lock"])
-    groups, zones = len(built.cgroups), int(geometry(m).nr_zones)
-    nodes = zones_of(m)["node"][:zones]
-    table = built.memory.table("lruvecs").reshape(groups, zones)
-    table["lists"]["head"] = table["lists"]["tail"] = NONE
-    table["memcg"], table["node"], table["zone"] = np.arange(groups)[:, None], nodes, np.arange(zones)
-    place = np.arange(zones) if lru_settings(m).zone_lruvecs else nodes
-    each = int(place.max()) + 1
-    first = servers.take(each * (groups if one_each else 1))
-    table["lock"] = first + one_each * np.arange(groups)[:, None] * each + place
-    generations = built.memory.table("lrugens")
-    generations["lists"]["head"] = generations["lists"]["tail"] = NONE
-    generations["max_seq"] = MIN_GENS + 1

@@ -1,8 +1,8 @@
 """Physical pages: frames, free lists, zones; and how the allocator is set."""
 
 from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
-from mmrun.model.counters import ALLOC_COUNTERS
 from mmrun.model.machine.state import ZONES_PER_NODE
+from mmrun.model.mm.page.settings import ALLOC_COUNTERS
 
 MAX_ORDER, MIGRATETYPES = 11, 6
 

@@ -293,7 +293,9 @@ def _shrink_batch(m, s):
             group.pgsteal += own_lists
         group.pgscan += own_lists
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
-    m.now += reclaim_settings(m).tlb * (min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped)
+    m.now += reclaim_settings(m).tlb_shootdown * (
+        min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped
+    )
     return reclaimed
 
 

@@ -1,7 +1,7 @@
 """Reclaim: scan controls, its sleeps, what it writes itself."""
 
 from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
-from mmrun.model.counters import PAGEOUT_COUNTERS, RECLAIM_COUNTERS
+from mmrun.model.mm.reclaim.settings import PAGEOUT_COUNTERS, RECLAIM_COUNTERS
 
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 SCAN_BATCH = 64  # MGLRU isolates up to 64 pages at once, the two-list LRU 32
@@ -45,7 +45,7 @@ ahead = table(76, "ahead", AHEAD)  # by kind of list
 reclaim_settings = one(
     73, "reclaim_settings", row(
         swappiness="i8", min_unmapped_ratio="i8", scan_page="i8", reclaim_page="i8", mapped_counts_twice="i8",
-        tlb="i8", tlb_batched="i8", plug_requests="i8",
+        tlb_shootdown="i8", tlb_batched="i8", plug_requests="i8",
     ),
 )  # fmt: skip
 reclaim_count = counts(74, "reclaim_count", *RECLAIM_COUNTERS)

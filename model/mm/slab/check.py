@@ -2,13 +2,22 @@
 
 import numpy as np
 
-from mmrun.model.build import Built
+from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
+from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry, node_count
 from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.slab.list_lru import BUSY, LISTED, PINNING
 from mmrun.model.mm.slab.state import slab_settings
 from mmrun.model.units import PAGE
+
+
+def verify(built: Built, seen: np.ndarray) -> None:
+    """Check every law; Violation names all that do not hold."""
+    if not built.cell.slab:
+        return
+    found = violations(built)
+    require(not found, lambda: "; ".join(found))
 
 
 def violations(built: Built) -> list[str]:

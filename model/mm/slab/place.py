@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Region, Task
 from mmrun.model.eras import era
-from mmrun.model.machine.built import Built
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.mm.slab.slab_lookup import slab_access
 from mmrun.model.mm.slab.state import slab_settings
 from mmrun.model.units import PAGE
 
@@ -62,9 +64,10 @@ def ordered(cell: Cell) -> list[str]:
     return sorted(cell.slab, key=places.__getitem__)
 
 
-def slab_rows(cell: Cell, spaces: Spaces, groups: int) -> dict[str, int]:
-    """How many rows each of the slab tables has."""
-    lists = len(cell.slab) * groups * len(cell.machine.nodes)
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    cell, spaces = plan.cell, plan.spaces
+    lists = len(cell.slab) * len(plan.groups) * plan.nodes
     return {
         "objects": sum(space.objects for space in spaces.values()), "spaces": len(spaces),
         "slab_caches": len(cell.slab), "slab_unused": lists, "slab_partial": lists,
@@ -72,13 +75,16 @@ def slab_rows(cell: Cell, spaces: Spaces, groups: int) -> dict[str, int]:
     }  # fmt: skip
 
 
-def place_slab(built: Built, module: ModuleType, spaces: Spaces) -> None:
-    """Fill the rows of caches, spaces and shrinkers; `module` is the shrinker axis' variant."""
-    m, cell, names = built.memory.m, built.cell, ordered(built.cell)
+def hooks(plan: Plan) -> tuple[Hook, ...]:
+    """Looking objects up; where there are no slab caches it need not be compiled."""
+    return (slab_access,) if plan.cell.slab else ()
+
+
+def place(built: Built) -> None:
+    """Fill the rows of caches, spaces and shrinkers."""
+    m, cell, names, module = built.memory.m, built.cell, ordered(built.cell), built.modules["shrinker"]
     flags = era(cell.kernel).flags
-    slab_settings(m).nr_slab_caches, slab_settings(m).slab_by_bytes = len(names), int(flags["slab_by_bytes"])
-    slab_settings(m).slab_marks_new = int(module.MARKS_NEW)
-    slab_settings(m).vfs_cache_pressure = 100 if cell.vm.vfs_cache_pressure is None else cell.vm.vfs_cache_pressure
+    slab_settings(m).nr_slab_caches, slab_settings(m).slab_marks_new = len(names), int(module.MARKS_NEW)
     lists = len(built.cgroups) * len(cell.machine.nodes)
     for c, name in enumerate(names):
         cache, row = cell.slab[name], built.memory.table("slab_caches")[c]
@@ -92,7 +98,7 @@ def place_slab(built: Built, module: ModuleType, spaces: Spaces) -> None:
         row.by_group = int(cache.memcg_aware and module.BY_GROUP and flags["kmem_accounting"])
     for table in ("slab_unused", "slab_partial"):
         built.memory.table(table)["head"] = built.memory.table(table)["tail"] = NONE
-    _spaces(built, names, spaces)
+    _spaces(built, names, built.plan.spaces)
     _shrinkers(built, module, names)
 
 

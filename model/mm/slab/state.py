@@ -1,7 +1,7 @@
 """Slab caches, their objects, shrinkers."""
 
 from mmrun.model.core.record import LIST, counts, one, row, table
-from mmrun.model.counters import SLAB_VM_COUNTERS
+from mmrun.model.mm.slab.settings import SLAB_VM_COUNTERS
 
 # A slab object is found by its number alone. `page`: frame + 1, 0 while the object does not exist; `pins`: objects that
 # hold it in use.

@@ -1,7 +1,7 @@
 """Swap areas and their slots."""
 
 from mmrun.model.core.record import counts, one, row, table
-from mmrun.model.counters import SWAP_COUNTERS
+from mmrun.model.mm.swap.settings import SWAP_COUNTERS
 
 SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
 

@@ -9,12 +9,12 @@ from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Machine, Region, Task
 from mmrun.model.eras import era
 from mmrun.model.machine import numa
-from mmrun.model.machine.built import Built
-from mmrun.model.machine.state import MAX_NODES, progress
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.machine.place import chunk_of
+from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
-from mmrun.model.mm.slab.place import Spaces, region_key
+from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
-from mmrun.model.mm.writeback.state import bdis
 from mmrun.model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -116,11 +116,25 @@ def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
             built.memory.table("files")[file.number + i].first_block = (first + i * (file.each or 0)) % blocks
 
 
-def place_tasks(
-    built: Built, tasks: Mapping[str, Task], pages: Mapping[str, list[int]], files: Mapping[str, File], spaces: Spaces
-) -> None:
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    tasks = len(plan.tasks)
+    return {
+        "tasks": tasks, "latencies": tasks, "regions": sum(len(task.memory) for task in plan.tasks.values()),
+        "files": sum(file.count for file in plan.files.values()), "pte": plan.ptes, "ptpage": plan.ptes // 512 + 1,
+        "cache": plan.cache, "xanode": plan.cache // 64 + 1, "stream": tasks * chunk_of(plan),
+        "missed": plan.record_misses, "tlb": plan.ptes if plan.cell.machine.tlb_flush is not None else 0,
+    }  # fmt: skip
+
+
+def actors(plan: Plan) -> dict[str, int]:
+    """Tasks."""
+    return {"task": len(plan.tasks)}
+
+
+def place(built: Built) -> None:
     """Fill the rows of files, tasks and regions: CPUs in turn on each node, page tables one after the other."""
-    m, cell = built.memory.m, built.cell
+    cell, tasks, pages, files, spaces = (getattr(built.plan, n) for n in ("cell", "tasks", "pages", "files", "spaces"))
     start = 0
     for file in files.values():
         for i in range(file.count):
@@ -128,7 +142,6 @@ def place_tasks(
             each = file.each or file.pages
             row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
             row.disk = built.disks.index(file.disk) if file.disk else NONE
-            row.wb = bdis(built.memory.m)[int(row.disk)].first_wb if file.disk else 0
             row.extent, row.sparse = (file.fragment or 0) // PAGE, int(file.sparse)
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)
@@ -153,17 +166,6 @@ def place_tasks(
                 built.memory.table("regions")[region].fault_around = 1
             region, first = region + 1, first + size
         pte += -(-first // 512) * 512
-    progress(m).tasks_left = len(tasks)
-    _by_group(built)
-
-
-def _by_group(built: Built) -> None:
-    """Link the tasks of each group in the order of their numbers: the group's address spaces (lru_gen_mm_list)."""
-    rows, groups = built.memory.table("tasks"), built.memory.table("memcgs")
-    first, after = [NONE] * len(groups), [NONE] * len(rows)
-    for t, group in reversed(list(enumerate(rows["memcg"].tolist()))):
-        after[t], first[group] = first[group], t
-    groups["first_task"], rows["next_of_group"] = first, after
 
 
 def _cpu_of(machine: Machine, node: int, next_cpu: dict[int, int]) -> int:

@@ -1,8 +1,8 @@
 """Tasks, their address spaces and files, and what a fault needs."""
 
 from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
-from mmrun.model.counters import FAULT_COUNTERS, FILEMAP_COUNTERS
 from mmrun.model.machine.state import MAX_NODES
+from mmrun.model.mm.task.settings import FAULT_COUNTERS, FILEMAP_COUNTERS
 
 # Page-table word: PRESENT | YOUNG | DIRTY | frame << 3, and the sign bit for write-protected; absent: slot + 1 << 3.
 PTE_PRESENT, PTE_YOUNG, PTE_DIRTY, PTE_SHIFT = 1, 2, 4, 3
@@ -53,9 +53,9 @@ missed = table(168, "missed", "i1")
 tlb = table(169, "tlb", "u1")
 latencies = table(170, "latencies", LATENCY)
 stalled_before = table(171, "stalled_before", "i8")
-fault_settings = one(  # `minor_*` in ns; the era's ways 0 or 1
+fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1
     173, "fault_settings", row(
-        minor_anon="i8", minor_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
+        minor_fault_anon="i8", minor_fault_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
         readahead_by_order="i8",
     ),
 )  # fmt: skip

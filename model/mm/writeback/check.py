@@ -5,13 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmrun.model.block.state import DISK_NFS, DISK_STRIPE, block_state, disks
-from mmrun.model.build import Built
+from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
+from mmrun.model.machine.built import Built
 from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.writeback.inodes import B_DIRTY, B_MORE_IO, WRITING
 from mmrun.model.mm.writeback.nfs import COMMIT
 from mmrun.model.mm.writeback.state import writeback_count, writeback_settings
+
+
+def verify(built: Built, seen: np.ndarray) -> None:
+    """Check every law; Violation names all that do not hold."""
+    found = violations(built)
+    require(not found, lambda: "; ".join(found))
 
 
 def violations(built: Built) -> list[str]:

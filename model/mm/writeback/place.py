@@ -1,49 +1,71 @@
 """Dirty limits of a machine record: what the era counts, what the sysctls say, where estimates start."""
 
-from types import ModuleType
-
-from mmrun.model.description import Cell
-from mmrun.model.machine.built import Built
+from mmrun.model.core.jit import Hook
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.dirty_throttling.dirty_pause import POLL_THRESH
 from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.writeback.extents import EXTENT_PAGES
+from mmrun.model.mm.writeback.page_io import finish_writes
+from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE
 from mmrun.model.mm.writeback.page_writeback import dirtyable, old_ratelimit, ratelimit, thresholds
 from mmrun.model.mm.writeback.state import bdis, dirty_settings, vm_completions, vm_dirties, writeback_settings
 from mmrun.model.mm.writeback.wb_bandwidth import INIT_BW
 from mmrun.model.mm.writeback.wb_fraction import RATIO_SCALE, period_shift
+from mmrun.model.mm.writeback.writeback import flusher
 from mmrun.model.units import PAGE
 
-SYSCTLS = (
-    "dirty_ratio", "dirty_background_ratio", "dirty_bytes", "dirty_background_bytes", "dirty_writeback_centisecs",
-    "dirty_expire_centisecs",
-)  # fmt: skip
 
-
-def wb_count(cell: Cell, groups: int) -> int:
+def wb_count(plan: Plan) -> int:
     """Number of wbs: one a disk, with cgroup writeback one a disk and group."""
-    return len(cell.machine.disks) * (groups if cell.policy["dirty_throttling"].params.get("cgroup") else 1)
+    each = len(plan.groups) if plan.cell.policy["dirty_throttling"].params.get("cgroup") else 1
+    return len(plan.cell.machine.disks) * each
 
 
-def place_writeback(built: Built, throttling: ModuleType) -> None:
-    """Fill what dirty throttling needs, after zones, devices and tasks are there."""
-    rules = {**throttling.RULES, **built.cell.policy["dirty_throttling"].params}
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    actors, disks = sum(plan.actors.values()), plan.cell.machine.disks
+    nodes = plan.cache // 64 + 1  # of the page cache
+    return {
+        "bdis": len(disks), "wbs": wb_count(plan), "wb_domains": len(plan.groups), "jobs": actors,
+        "dtcs": 2 * actors, "dirty_tags": nodes, "page_waits": PAGE_WAIT_TABLE_SIZE,
+        "extents": (plan.cache // EXTENT_PAGES + 1) * any(disk.allocation != "fixed" for disk in disks.values()),
+        "on_disk": nodes * any(file.sparse for file in plan.files.values()),
+    }  # fmt: skip
+
+
+def actors(plan: Plan) -> dict[str, int]:
+    """Flushers."""
+    return {"wb": wb_count(plan)}
+
+
+def hooks(plan: Plan) -> tuple[Hook, ...]:
+    """The hooks that no variant defines."""
+    return finish_writes, flusher
+
+
+def place(built: Built) -> None:
+    """Fill what flushers and dirty throttling need, after zones, devices and tasks are there."""
+    rules = {**built.modules["dirty_throttling"].RULES, **built.cell.policy["dirty_throttling"].params}
+    built.memory.table("jobs")["inode"] = NONE
+    _wbs(built)
     _config(built, rules)
     _devices(built)
     _estimates(built, rules)
-    tasks = built.memory.table("tasks")
+    tasks, files = built.memory.table("tasks"), built.memory.table("files")
     tasks["nr_dirtied_pause"] = POLL_THRESH
+    backed = files["disk"] != NONE
+    files["wb"][backed] = bdis(built.memory.m)["first_wb"][files["disk"][backed]]
 
 
 def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     m, vm = built.memory.m, built.cell.vm
-    for name in SYSCTLS:
-        home = writeback_settings if name.endswith("_centisecs") else dirty_settings
-        setattr(home(m), name, getattr(vm, name) or 0)
     if vm.dirty_bytes:
         dirty_settings(m).dirty_ratio = 0
     if vm.dirty_background_bytes:
         dirty_settings(m).dirty_background_ratio = 0
-    limits, flushers, costs = dirty_settings(m), writeback_settings(m), built.cell.machine.costs
+    limits, flushers = dirty_settings(m), writeback_settings(m)
     flushers.cgroup_writeback = bool(rules.get("cgroup"))
     flushers.background_by_device = bool(rules.get("background_by_device"))
     flushers.bw_on_completion = bool(rules.get("on_completion"))
@@ -52,7 +74,6 @@ def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     limits.dirty_units = 4096 if rules.get("fine_ratio") else 100
     limits.flexible_proportions, limits.pos_clamp = bool(rules.get("flexible")), bool(rules.get("clamp"))
     limits.floor_in_share, limits.timer_wheel = bool(rules.get("floor_in_share")), bool(rules.get("timer_wheel"))
-    limits.balance_dirty, flushers.dirty_page = costs.balance_dirty, costs.dirty_page
 
 
 def _devices(built: Built) -> None:
@@ -84,3 +105,14 @@ def _estimates(built: Built, rules: dict[str, int | float | str | bool]) -> None
         domains["events"] = 1  # fprop_global_init
     if rules.get("fine_ratio"):  # writeback_set_ratelimit sets the limit, too, since 4.2
         domains[0].dirty_limit = thresh
+
+
+def _wbs(built: Built) -> None:
+    """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
+    m, wbs = built.memory.m, built.memory.table("wbs")
+    for d in range(len(built.disks)):
+        each = len(wbs) // len(built.disks)
+        bdis(m)[d].first_disk, bdis(m)[d].nr_disks, bdis(m)[d].first_wb, bdis(m)[d].nr_wbs = d, 1, d * each, each
+        own = wbs[d * each : (d + 1) * each]
+        own["bdi"], own["memcg"] = d, range(each)
+        own["inodes"]["head"] = own["inodes"]["tail"] = NONE

@@ -1,7 +1,7 @@
 """Dirty pages on their way to disks: backing devices, flushers; and dirty throttling."""
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, counts, one, row, table
-from mmrun.model.counters import WRITEBACK_COUNTERS
+from mmrun.model.mm.writeback.settings import WRITEBACK_COUNTERS
 
 # The file at hand of whoever writes dirty pages, and where in it: between slots `index` and `stop`.
 # `own` to `candidate_pages`: pages written so far by the group they belong to (model/mm/writeback/foreign.py).

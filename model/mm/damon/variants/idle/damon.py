@@ -10,8 +10,8 @@ kernel finds between the two biggest gaps are one, and there is no layout to upd
 """
 
 from mmrun.model.core.accounting import CONTROLLER, work_as
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.damon.damon import (
     add_targets,
@@ -125,24 +125,22 @@ PARAMS = {
         (1, 86_400_000, "0 would look again and again in no time; a day"),
     ),
 }
+params = parameters("idle", PARAMS, 300)
 RELATIONS = [
     ("sample_us <= aggr_us", "damon_set_attrs refuses sampling that is rarer than aggregation"),
     ("min_regions <= max_regions", "damon_set_attrs refuses a least number above the bound"),
     ("wmark_low <= wmark_mid <= wmark_high", "damos_wmark_wait_us: the scheme works between low and mid, up to high"),
 ]
-AXIS = list(AXES).index("idle")
-(BY_TASK, SAMPLE, AGGR, MIN_REGIONS, MAX_REGIONS, TUNE, PAGEOUT, MIN_AGE, QUOTA_MS, QUOTA_MIB, RESET, HIGH, MID, LOW,
- WMARK) = range(15)  # fmt: skip
 MS, SHORTEST, LONGEST, TUNE_EVERY = 1_000_000, 5_000_000, 10_000_000_000, 3
 
 
 @kernel
 def start(m):
     """Set the context up."""
-    d, p = damon(m), m.params[AXIS]
-    d.ready, d.by_task = 1, p[BY_TASK]
-    d.min_regions, d.max_regions = p[MIN_REGIONS], p[MAX_REGIONS]
-    d.sample_ns, d.samples = p[SAMPLE] * 1_000, max(1, p[AGGR] // p[SAMPLE])
+    d, p = damon(m), params(m)
+    d.ready, d.by_task = 1, p.by_task
+    d.min_regions, d.max_regions = p.min_regions, p.max_regions
+    d.sample_ns, d.samples = p.sample_us * 1_000, max(1, p.aggr_us // p.sample_us)
     d.left, d.from_page = d.samples, -1
     add_targets(m, d.by_task)
 
@@ -290,10 +288,10 @@ def apply(m, i):
 @kernel
 def apply_scheme(m):
     """Go through the regions, those with the highest priority first under a quota (kdamond_apply_schemes)."""
-    d, p, r, i = damon(m), m.params[AXIS], damon_regions(m), 0
-    d.scheme_age = p[MIN_AGE] * MS // (d.sample_ns * d.samples)
-    if p[QUOTA_MS] or p[QUOTA_MIB]:
-        begin_window(m, p[RESET] * MS, p[QUOTA_MS], p[QUOTA_MIB] << 20)
+    d, p, r, i = damon(m), params(m), damon_regions(m), 0
+    d.scheme_age = p.min_age_ms * MS // (d.sample_ns * d.samples)
+    if p.quota_ms or p.quota_mib:
+        begin_window(m, p.reset_ms * MS, p.quota_ms, p.quota_mib << 20)
         set_min_score(m)
     while i < d.nr and not (d.esz and d.charged_bytes >= d.esz):
         at = resume_at(m, i)
@@ -305,15 +303,15 @@ def apply_scheme(m):
 @kernel
 def aggregate(m, scanner, most):
     """An aggregation interval ends."""
-    d, p = damon(m), m.params[AXIS]
+    d, p = damon(m), params(m)
     m.now += idle_costs(m).pfn_walk * d.nr
     merge(m, most // 10, size_limit(m), d.samples)
     tell(m, scanner)
-    if p[PAGEOUT]:
+    if p.pageout:
         apply_scheme(m)
     d.aggregations += 1
-    if p[TUNE] and d.aggregations % TUNE_EVERY == 0:
-        tune_intervals(m, p[TUNE], SHORTEST, LONGEST)
+    if p.tune_bp and d.aggregations % TUNE_EVERY == 0:
+        tune_intervals(m, p.tune_bp, SHORTEST, LONGEST)
     reset(m)
     split(m)
     d.left = d.samples
@@ -322,10 +320,10 @@ def aggregate(m, scanner, most):
 @kernel
 def resting(m):
     """Whether the scheme's watermarks keep the whole context asleep."""
-    d, p, free = damon(m), m.params[AXIS], 0
+    d, p, free = damon(m), params(m), 0
     for z in range(geometry(m).nr_zones):
         free += zones(m)[z].nr_free
-    d.active = watermark_state(free * 1000 // geometry(m).nr_frames, p[HIGH], p[MID], p[LOW], d.active)
+    d.active = watermark_state(free * 1000 // geometry(m).nr_frames, p.wmark_high, p.wmark_mid, p.wmark_low, d.active)
     return not d.active
 
 
@@ -340,8 +338,8 @@ def idle_step(m, scanner):
         if d.left == 0:
             aggregate(m, scanner, most)
             scanners(m)[scanner].rounds += 1
-    if m.params[AXIS, PAGEOUT] and resting(m):
+    if params(m).pageout and resting(m):
         forget_samples(m)
-        return m.now + m.params[AXIS, WMARK] * MS
+        return m.now + params(m).wmark_ms * MS
     prepare(m)
     return m.now + d.sample_ns

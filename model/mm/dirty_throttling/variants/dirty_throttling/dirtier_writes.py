@@ -4,8 +4,8 @@ Its limit is the device's share of the threshold, less up to an eighth for who d
 written half as much again as it dirtied, when too little is dirty, or (3.1) after 200 ms when nearly so.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.dirty_throttling.balance_dirty import pause_dirtier
@@ -22,8 +22,8 @@ PARAMS = {
         True, "", "bandwidth is estimated, the limit falls slowly, a call may end after 200 ms", "3.1: MAX_PAUSE"
     )
 }  # fmt: skip
+params = parameters("dirty_throttling", PARAMS, 301)
 RULES = {"anon": True, "per_cpu": True}
-AXIS = list(AXES).index("dirty_throttling")
 
 
 @kernel
@@ -36,7 +36,7 @@ def nearly_done(m, limit):
 @kernel
 def balance_dirty_pages(m, t, w, chunk):
     """Write and nap until enough is written, little enough is dirty, or the call has lasted long enough."""
-    wb, d, estimates = wbs(m)[w], dtc(m, 0), m.params[AXIS, 0]
+    wb, d, estimates = wbs(m)[w], dtc(m, 0), params(m).estimates
     written, pause, began, calm = 0, 1, jiffies(m), True
     while True:
         over, limit = look(m, t, w)
@@ -73,6 +73,6 @@ def balance_dirty_pages_ratelimited(m, t):
 
 @hook
 def update_bandwidth(m, w, began):
-    if m.params[AXIS, 0]:
+    if params(m).estimates:
         flusher_estimate(m, w, began)
     return 0

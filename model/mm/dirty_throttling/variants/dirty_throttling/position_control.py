@@ -5,8 +5,8 @@ calls counts as slept, pauses too short to matter are carried forward, and the l
 of dirtiers. With cgroup writeback the domain (machine or group) with the lower ratio governs.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.dirty_throttling.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, picked_up
@@ -43,8 +43,7 @@ PARAMS = {
         "balance_dirty_pages, 6.5"
     ),
 }  # fmt: skip
-AXIS, FLUSH_FOREIGN = list(AXES).index("dirty_throttling"), list(PARAMS).index("flush_foreign")
-EXCEEDED_IN_LOOP = list(PARAMS).index("exceeded_in_loop")
+params = parameters("dirty_throttling", PARAMS, 302)
 RULES = {"reserve": True, "background_by_device": True}
 
 
@@ -92,7 +91,7 @@ def governing(m, w, began, domains):
         if position(m, i, w) < dtc(m, least).pos_ratio:
             least = i
     mark_exceeded(m, w, over)
-    if m.params[AXIS, EXCEEDED_IN_LOOP] and not over:
+    if params(m).exceeded_in_loop and not over:
         wbs(m)[w].dirty_exceeded = 0
     dirtier_estimate(m, w, began, domains, True, True)
     return least, over
@@ -132,11 +131,11 @@ def balance_dirty_pages(m, t, w, pages):
         if free_run(m, t, domains, bdis(m)[wbs(m)[w].bdi].strictlimit):
             break
         start_background(m, w)
-        if writeback_settings(m).cgroup_writeback and m.params[AXIS, FLUSH_FOREIGN]:
+        if writeback_settings(m).cgroup_writeback and params(m).flush_foreign:
             flush_foreign(m, wbs(m)[w].memcg)
         least, over = governing(m, w, began, domains)
         again = pause_by_rate(m, t, w, least, pages)
-    if not over and not m.params[AXIS, EXCEEDED_IN_LOOP]:
+    if not over and not params(m).exceeded_in_loop:
         wbs(m)[w].dirty_exceeded = 0
 
 

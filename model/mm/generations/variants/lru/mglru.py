@@ -7,6 +7,7 @@ or file pages, are evicted first. `two_touch` chooses the state of 6.14 and late
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.generations.aging import age, evictable_min_seq
@@ -59,8 +60,8 @@ PARAMS = {
         (0, 4_294_967_295, "min_ttl_ms_store reads an unsigned int"),
     ),
 }
+params = parameters("lru", PARAMS, 303)
 __all__ = ["check_references", "evict", "page_referenced", "refault"]
-LRU_AXIS, MM_WALK, NONLEAF_YOUNG, MIN_TTL_MS = 0, 1, 2, 3
 
 
 @kernel
@@ -78,7 +79,7 @@ def should_age(m, lv, swappiness):
 
 @kernel
 def _age(m, s, lv, swappiness):
-    age(m, s, lv, swappiness, m.params[LRU_AXIS, MM_WALK], m.params[LRU_AXIS, NONLEAF_YOUNG])
+    age(m, s, lv, swappiness, params(m).mm_walk, params(m).nonleaf_young)
 
 
 @kernel
@@ -174,7 +175,7 @@ def _old_enough(m, s, lv, swappiness):
     if lru_settings(m).lru_gen == TWO_TOUCH and group.emin and group.usage <= group.emin:
         return False
     oldest = g.min_seq[1] if lru_settings(m).lru_gen == ONE_TOUCH else evictable_min_seq(m, lv, swappiness)
-    if g.born[oldest % MAX_GENS] + m.params[LRU_AXIS, MIN_TTL_MS] * 1_000_000 > m.now:
+    if g.born[oldest % MAX_GENS] + params(m).min_ttl_ms * 1_000_000 > m.now:
         return False
     return evictable(m, lv, swappiness) >> sc.priority or (
         lru_settings(m).lru_gen == ONE_TOUCH and sc.priority == DEF_PRIORITY
@@ -192,7 +193,7 @@ def age_anon(m, s):
     memcg = lruvecs(m)[lv].memcg
     if memcg == 0:
         sc.aging, sc.need_aging = sc.need_aging, 1
-        sc.old_enough = 0 if m.params[LRU_AXIS, MIN_TTL_MS] else 1
+        sc.old_enough = 0 if params(m).min_ttl_ms else 1
         if lru_settings(m).lru_gen == ONE_TOUCH and not sc.aging:
             sc.old_enough = 1
         set_initial_priority(m, s)

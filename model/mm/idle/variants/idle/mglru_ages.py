@@ -6,8 +6,8 @@ aging: an interval below half of `cold_after` cannot tell. Aging is reclaim's ow
 lru: mglru.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import costs, geometry, nodes
 from mmrun.model.mm.generations.aging import age
@@ -37,7 +37,7 @@ PARAMS = {
         (1, 4_294_967_295, "0 would start again and again in no time; an unsigned int"),
     ),
 }
-AXIS = list(AXES).index("idle")
+params = parameters("idle", PARAMS, 304)
 SWAPPINESS = 200  # both kinds age, as a write to lru_gen without a last argument does
 
 
@@ -90,4 +90,4 @@ def idle_step(m, node):
     seen.pos = 0
     seen.rounds += 1
     tell(m, node)
-    return seen.started + m.params[AXIS, 0] * 1_000_000
+    return seen.started + params(m).interval_ms * 1_000_000

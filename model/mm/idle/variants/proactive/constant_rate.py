@@ -1,7 +1,7 @@
 """Ask every group for the same number of pages a second, whatever it costs: what controllers have to beat."""
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import costs, geometry
 from mmrun.model.mm.limits.limits import proactive_reclaim
 from mmrun.model.mm.memcg.pressure import is_target
@@ -17,7 +17,7 @@ PARAMS = {
         (0, 17_179_869_184, "64 TiB, the largest machine"),
     )
 }
-AXIS = list(AXES).index("proactive")
+params = parameters("proactive", PARAMS, 305)
 SECOND = 1_000_000_000
 
 
@@ -28,5 +28,5 @@ def proactive_step(m, controller):
         for memcg in range(geometry(m).nr_memcgs):
             if is_target(m, memcg):
                 m.now += costs(m).syscall
-                proactive_reclaim(m, memcg, m.params[AXIS, 0], -1)
+                proactive_reclaim(m, memcg, params(m).pages_per_s, -1)
     return started + SECOND

@@ -6,8 +6,8 @@ pages older than it are compressed. A share of the pages does not compress: thos
 are written again. Ages come from the idle scanner (kstaled, or the bitmap's loop); swap should be zram.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.idle.far_memory import decide
 from mmrun.model.mm.idle.state import far, idle_age, idle_costs, idle_count, kreclaimd, tried
@@ -15,7 +15,7 @@ from mmrun.model.mm.lru.rmap import look_at_words
 from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, LRU
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.reclaim_pages import begin_pick, pick, reclaim_picked
-from mmrun.model.mm.swap.state import swaps
+from mmrun.model.mm.swap.state import swap_settings, swaps
 from mmrun.model.mm.task.state import PTE_DIRTY
 
 SOURCE = "Lagar-Cavilla et al., Software-Defined Far Memory in Warehouse-Scale Computers, ASPLOS 2019"
@@ -58,8 +58,7 @@ PARAMS = {
         (1, 86_400_000, "0 would decide again and again in no time; a day"),
     ),
 }
-AXIS = list(AXES).index("proactive")
-SLO, SHARE, WARMUP, INCOMPRESSIBLE, MINUTE = range(5)
+params = parameters("proactive", PARAMS, 306)
 BATCH = 1024
 
 
@@ -76,7 +75,7 @@ def try_to_store(m, pfn):
     if tried(m)[pfn] and not look_at_words(m, pfn, -1) & 2:
         return 0
     tried(m)[pfn] = 0
-    if compresses(page.owner, m.params[AXIS, INCOMPRESSIBLE]):
+    if compresses(page.owner, params(m).incompressible):
         return pick(m, pfn)
     m.now += swaps(m)[0].out_ns
     idle_count(m).far_rejected += 1
@@ -88,7 +87,9 @@ def try_to_store(m, pfn):
 
 @kernel
 def reclaim_cold(m, first, end):
-    """kreclaimd's walk over a range of frames."""
+    """kreclaimd's walk over a range of frames; without a swap area there is nowhere to put a page."""
+    if swap_settings(m).total_swap == 0:
+        return
     begin_pick(m)
     for pfn in range(first, end):
         m.now += idle_costs(m).pfn_walk
@@ -100,12 +101,12 @@ def reclaim_cold(m, first, end):
 
 @hook
 def proactive_step(m, controller):
-    walk, p = kreclaimd(m), m.params[AXIS]
+    walk, p = kreclaimd(m), params(m)
     if walk.pos == 0:
         walk.started = m.now
         for memcg in range(geometry(m).nr_memcgs):
-            decide(m, memcg, p[SLO], p[SHARE], p[WARMUP])
+            decide(m, memcg, p.slo, p.percentile, p.warmup_minutes)
     end = min(walk.pos + BATCH, geometry(m).nr_frames)
     reclaim_cold(m, walk.pos, end)
     walk.pos = end if end < geometry(m).nr_frames else 0
-    return m.now if walk.pos else walk.started + p[MINUTE] * 1_000_000
+    return m.now if walk.pos else walk.started + p.minute_ms * 1_000_000

@@ -4,8 +4,8 @@ Every interval a group is asked for current * ratio * max(0, 1 - some / threshol
 the interval (share of time some task stalls; approximated from stall counters, see model/mm/memcg/pressure.py).
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import costs, geometry
 from mmrun.model.mm.limits.limits import proactive_reclaim
 from mmrun.model.mm.memcg.pressure import is_target, senpai_pages, some_ppm
@@ -36,14 +36,14 @@ PARAMS = {
         (1, 1_000_000, "what is asked for is divided by it; a share"),
     ),
 }
-AXIS = list(AXES).index("proactive")
+params = parameters("proactive", PARAMS, 307)
 
 
 @kernel
 def ask(m, memcg, interval):
     """One decision about a group."""
-    p, some = m.params[AXIS], some_ppm(m, memcg, interval)
-    wanted = senpai_pages(memcgs(m)[memcg].usage, p[1], some, p[2])
+    p, some = params(m), some_ppm(m, memcg, interval)
+    wanted = senpai_pages(memcgs(m)[memcg].usage, p.ratio_ppm, some, p.threshold_ppm)
     if wanted:
         m.now += costs(m).syscall
         proactive_reclaim(m, memcg, wanted, -1)
@@ -51,7 +51,7 @@ def ask(m, memcg, interval):
 
 @hook
 def proactive_step(m, controller):
-    interval = m.params[AXIS, 0] * 1_000_000
+    interval = params(m).interval_ms * 1_000_000
     started = m.now
     if started >= interval:
         for memcg in range(geometry(m).nr_memcgs):

@@ -5,6 +5,7 @@ protect. A task whose group stays over memory.high is put to sleep.
 """
 
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.limits.limits import reclaim_and_sleep
 from mmrun.model.mm.memcg.memcg_iter import after
 from mmrun.model.mm.memcg.protection import protect
@@ -20,7 +21,7 @@ PARAMS = {
         "off unless cgroup2 is mounted with memory_recursiveprot (5.7); systemd does",
     )
 }
-MEMCG_AXIS = 8  # row of this axis in m.params
+params = parameters("memcg", PARAMS, 308)
 
 
 @hook
@@ -35,7 +36,7 @@ def next_group(m, s, memcg):
 
 @hook
 def may_shrink(m, s, memcg):
-    return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if memcg_settings(m).protection else 1
+    return protect(m, s, memcg, params(m).recursive_protection) if memcg_settings(m).protection else 1
 
 
 @hook

@@ -7,6 +7,7 @@ memory.min is passed over, one below memory.low until its second turn, one over 
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.generations.scan import enough, evictable, swappiness_of
 from mmrun.model.mm.generations.state import lrugens
@@ -31,14 +32,14 @@ PARAMS = {
         "off unless cgroup2 is mounted with memory_recursiveprot (5.7); systemd does",
     )
 }
-MEMCG_AXIS = 8  # row of this axis in m.params
+params = parameters("memcg", PARAMS, 309)
 SHRINK = -1  # may_shrink found nothing against it: what follows depends on what shrinking comes to
 __all__ = ["over_high"]
 
 
 @hook
 def first_group(m, s):
-    sc, recursive = scans(m)[s], m.params[MEMCG_AXIS, 0]
+    sc, recursive = scans(m)[s], params(m).recursive_protection
     choose_walk(m, s)
     if sc.memcg:
         return begin_shared(m, s)
@@ -54,7 +55,7 @@ def may_shrink(m, s, memcg):
     sc, group = scans(m)[s], memcgs(m)[memcg]
     sc.memcg_event, sc.aged = SHRINK, 0
     if sc.memcg:
-        return protect(m, s, memcg, m.params[MEMCG_AXIS, 0]) if memcg_settings(m).protection else 1
+        return protect(m, s, memcg, params(m).recursive_protection) if memcg_settings(m).protection else 1
     if memcg and group.usage <= group.emin:
         sc.memcg_event = YOUNG
     elif memcg and group.usage <= group.elow:

@@ -8,6 +8,7 @@ reclaiming each has cost lately (pages paged out, rotated, refaulted), bounded t
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.lru.inactive_ratio import inactive_is_low
 from mmrun.model.mm.lru.lru import lruvec_of_frame
@@ -71,10 +72,9 @@ PARAMS = {
         "shrink_lruvec, 3.16 to 6.0",
     ),
 }
+params = parameters("lru", PARAMS, 310)
 SWAPPINESS_ANON_ONLY = 201  # "swappiness=max" of memory.reclaim
-LRU_AXIS = 0  # row of this axis in m.params
 # Places in PARAMS. Every parameter is off in the present kernel, so a variant that reuses these hooks gets that.
-FOLD, IO_ONLY, FILE_WORKINGSET, SCAN_ON = 0, 1, 2, 3
 
 
 @kernel
@@ -94,13 +94,13 @@ def target_activated(m, s, kind):
 
 @hook
 def new_anon_active(m):
-    return 1 if m.params[LRU_AXIS, FILE_WORKINGSET] else 0
+    return 1 if params(m).file_workingset else 0
 
 
 @hook
 def prepare_scan(m, s):
     sc = scans(m)[s]
-    if m.params[LRU_AXIS, FOLD]:
+    if params(m).fold_in_reclaim:
         read_stat(m, sc.memcg)
     target = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
     sc.anon_cost, sc.file_cost = target.anon_cost, target.file_cost
@@ -162,7 +162,7 @@ def after_round(m, s):
     sc = scans(m)[s]
     if sc.round_reclaimed < sc.nr_to_reclaim or sc.scan_adjusted:
         return 0
-    sc.scan_adjusted = m.params[LRU_AXIS, SCAN_ON]
+    sc.scan_adjusted = params(m).scan_on
     return stop_or_cut(m, s)
 
 
@@ -178,7 +178,7 @@ def age_anon(m, s):
 @hook
 def check_references(m, pfn, young, executable):
     anon = frames(m)[pfn].state & ANON
-    at_once = anon and m.params[LRU_AXIS, FILE_WORKINGSET]
+    at_once = anon and params(m).file_workingset
     return look_twice(m, pfn, young, at_once, young > 1 or (executable and not anon))
 
 
@@ -205,7 +205,7 @@ def note_cost(m, lv, file, cost):
 
 @hook
 def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
-    cost = paged_out if m.params[LRU_AXIS, IO_ONLY] else paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed
+    cost = paged_out if params(m).io_cost_only else paged_out * SWAP_CLUSTER_MAX + scanned - reclaimed
     note_cost(m, lv, file, cost)
     age_with_ancestors(m, lv, lruvecs(m)[lv].batch_activated)
     return 0
@@ -213,7 +213,7 @@ def note_inactive(m, lv, file, scanned, reclaimed, paged_out):
 
 @hook
 def note_active(m, lv, file, young, rotated):
-    if not m.params[LRU_AXIS, IO_ONLY]:
+    if not params(m).io_cost_only:
         note_cost(m, lv, file, rotated)
     age_with_ancestors(m, lv, rotated)
     return 0
@@ -228,7 +228,7 @@ def age_nonresident(m, lv):
 @hook
 def evict(m, pfn, s):
     page, sc = frames(m)[pfn], scans(m)[s]
-    if page.state & ANON and m.params[LRU_AXIS, FILE_WORKINGSET]:
+    if page.state & ANON and params(m).file_workingset:
         return 0
     lv = lruvec_of(m, sc.memcg, page.node, page.zone)
     shadow = pack(lruvecs(m)[lv].nonresident_age, sc.memcg, page.node, 1 if page.state & WORKINGSET else 0)
@@ -270,7 +270,7 @@ def refault(m, pfn, shadow):
     age_with_ancestors(m, own, 1)
     if was_workingset(shadow):
         restore_workingset(m, pfn)
-        note_cost(m, own, file, 1 if m.params[LRU_AXIS, IO_ONLY] else SWAP_CLUSTER_MAX)
+        note_cost(m, own, file, 1 if params(m).io_cost_only else SWAP_CLUSTER_MAX)
     return 0
 
 

@@ -11,6 +11,7 @@ stayed with that list's frames, so it is activated at once. Time is counted for 
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.inactive_ratio import isqrt
 from mmrun.model.mm.lru.references import look_twice
 from mmrun.model.mm.lru.scan_balance import (
@@ -51,7 +52,7 @@ PARAMS = {
         "shrink_lruvec, 3.16",
     )
 }
-LRU_AXIS = 0  # row of this axis in m.params
+params = parameters("lru", PARAMS, 311)
 __all__ = ["end_reclaim", "new_anon_active", "note_active", "note_inactive", "prepare_scan"]
 
 
@@ -127,7 +128,7 @@ def after_round(m, s):
     if sc.memcg == 0 and not sc.kswapd:
         return 1
     sc.scan_adjusted = 1
-    if m.params[LRU_AXIS, 0]:
+    if params(m).stop_at_zero:
         return stop_or_cut(m, s)
     cut_in_proportion(m, s)
     return 0

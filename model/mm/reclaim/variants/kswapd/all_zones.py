@@ -9,6 +9,7 @@ high watermark, the priority falls when it was not met, and the daemon does not 
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, geometry, nodes, run_settings
@@ -36,7 +37,7 @@ PARAMS = {
     "in_shares": (False, "flag", "a zone's target is its high watermark; no waiting between passes (3.11)",
                   "mm/vmscan.c: kswapd_shrink_zone, 3.15"),
 }  # fmt: skip
-KSWAPD_AXIS = 1  # row of this axis in m.params
+params = parameters("kswapd", PARAMS, 312)
 GAP_RATIO = 100  # KSWAPD_ZONE_BALANCE_GAP_RATIO
 ALL_IT_HAS = 1 << 40
 OK, LOW, BELOW_MIN = 0, 1, 2
@@ -116,7 +117,7 @@ def shrink_low_zone(m, s, nid, z, highest_kind, priority):
     """
     zone = zones(m)[z]
     gap = min(zone.wmark_low, (zone.managed + GAP_RATIO - 1) // GAP_RATIO)
-    want = max(zone.wmark_high, SWAP_CLUSTER_MAX) if m.params[KSWAPD_AXIS, 0] else ALL_IT_HAS
+    want = max(zone.wmark_high, SWAP_CLUSTER_MAX) if params(m).in_shares else ALL_IT_HAS
     begin_kswapd(m, s, nid, z, priority, want, HIGHEST)
     soft_limits_first(m, s)
     if not zone_low(m, z, gap, highest_kind):
@@ -207,7 +208,7 @@ def balance_pgdat(m, nid):
     while not balanced:
         reclaim_count(m).pageoutrun += 1
         cond_resched(m)
-        if m.params[KSWAPD_AXIS, 0]:
+        if params(m).in_shares:
             in_shares(m, s, nid)
             balanced = True
         else:

@@ -7,6 +7,7 @@ the daemon gives up until somebody's reclaim on the node makes progress.
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes, run_settings
@@ -27,7 +28,7 @@ PARAMS = {
     "age_by_root": (True, "flag", "active anon of all groups is aged when that of the node as a whole runs low (5.5)",
                     "mm/vmscan.c: age_active_anon, 5.5"),
 }  # fmt: skip
-KSWAPD_AXIS = 1  # row of this axis in m.params
+params = parameters("kswapd", PARAMS, 313)
 age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
@@ -67,7 +68,7 @@ def age_group(m, s, memcg, asks):
 @kernel
 def age_active_anon(m, s):
     """Let inactive anonymous lists grow, all of them if the node's as a whole runs low (kswapd_age_node)."""
-    by_root = m.params[KSWAPD_AXIS, 0] and not lru_settings(m).lru_gen
+    by_root = params(m).age_by_root and not lru_settings(m).lru_gen
     if by_root:
         scans(m)[s].lruvec = lruvec_of(m, 0, scans(m)[s].node, nodes(m)[scans(m)[s].node].first_zone)
         if not age_anon(m, s):

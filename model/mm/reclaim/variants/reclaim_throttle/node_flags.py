@@ -8,8 +8,8 @@ tenth of a second before it tries again while more than half of what is reclaima
 everybody slept after a zone while too much was under writeback (`writeout`).
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.throttle import (
@@ -39,7 +39,7 @@ PARAMS = {
     "own_mark": (True, "", "a limited group's reclaimer goes by its group's mark of full queues alone (5.5)",
                  "mm/vmscan.c: shrink_node, 5.8"),
 }  # fmt: skip
-AXIS = list(AXES).index("reclaim_throttle")
+params = parameters("reclaim_throttle", PARAMS, 314)
 
 
 @kernel
@@ -68,7 +68,7 @@ def mark_node(m, s):
     sc, stat, zone = scans(m)[s], scans(m)[s].node_stat, zones(m)[scans(m)[s].zone]
     if not sc.kswapd:
         congested = mark_group_congested(m, s)
-        if sc.memcg == 0 or not m.params[AXIS, 2]:
+        if sc.memcg == 0 or not params(m).own_mark:
             congested |= zone.reclaim_flags & ZONE_CONGESTED > 0
         if congested:
             wait_iff_any_congested(m, TENTH_NS)
@@ -85,16 +85,16 @@ def mark_node(m, s):
 
 @hook
 def throttle_batch(m, s):
-    if m.params[AXIS, 0]:
+    if params(m).by_batch:
         mark_zone(m, s)
     return 0
 
 
 @hook
 def throttle_node(m, s):
-    if not m.params[AXIS, 0]:
+    if not params(m).by_batch:
         mark_node(m, s)
-    if m.params[AXIS, 1]:
+    if params(m).writeout:
         throttle_vm_writeout(m, scans(m)[s].may_enter_fs, True)
     return 0
 
@@ -111,7 +111,7 @@ def throttle_kswapd(m, nid, below_min):
 
 @hook
 def throttle_retry(m, zone, fruitless):
-    if m.params[AXIS, 1]:
+    if params(m).writeout:
         wait_iff_congested(m, zone, FIFTIETH_NS)
         return 0
     pending = zones(m)[zone].nr_file_dirty + zones(m)[zone].nr_writeback

@@ -8,8 +8,8 @@ nothing down to priority 1. Both take one tick, and are skipped while little of 
 to be written; and a direct reclaimer that found all dirty pages being written waits for them as kswapd does.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.sleep import ALL, wake
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.lru.state import DEF_PRIORITY
@@ -26,7 +26,7 @@ PARAMS = {
     "as_posted": (False, "", "sleep half a second for want of progress, from priority 9 down; no reason `congested`",
                   "Gorman, Remove dependency on congestion_wait in mm/ v4, October 2021"),
 }  # fmt: skip
-AXIS = list(AXES).index("reclaim_throttle")
+params = parameters("reclaim_throttle", PARAMS, 315)
 SECOND_NS = 1_000_000_000
 
 
@@ -46,10 +46,10 @@ def skipped(m, nid):
 @kernel
 def throttle(m, nid, reason):
     """Sleep for a reason on a node (reclaim_throttle)."""
-    if reason != WRITEBACK and not m.params[AXIS, 0] and skipped(m, nid):
+    if reason != WRITEBACK and not params(m).as_posted and skipped(m, nid):
         return
     reclaim_count(m).mm_vmscan_throttled += 1
-    brief = SECOND_NS // 2 if m.params[AXIS, 0] else SECOND_NS // geometry(m).hz
+    brief = SECOND_NS // 2 if params(m).as_posted else SECOND_NS // geometry(m).hz
     throttled(m, nid, reason, TENTH_NS if reason == WRITEBACK else brief)
 
 
@@ -72,7 +72,7 @@ def throttle_node(m, s):
         if stat.immediate:
             throttle(m, sc.node, WRITEBACK)
     elif mark_group_congested(m, s) or (sc.memcg == 0 and zone.reclaim_flags & ZONE_CONGESTED):
-        throttle(m, sc.node, WRITEBACK if m.params[AXIS, 0] else CONGESTED)
+        throttle(m, sc.node, WRITEBACK if params(m).as_posted else CONGESTED)
     return 0
 
 
@@ -81,7 +81,7 @@ def throttle_pass(m, s, zone):
     sc, nid = scans(m)[s], zones(m)[zone].node
     if sc.nr_reclaimed > sc.nr_scanned >> 3:
         wake(m, nodes(m)[nid].reclaim_wait[NOPROGRESS], ALL, m.now)
-    elif m.params[AXIS, 0]:
+    elif params(m).as_posted:
         if sc.priority < DEF_PRIORITY - 2:
             throttle(m, nid, NOPROGRESS)
     elif sc.memcg == 0 and sc.priority == 1 and sc.nr_reclaimed == 0:

@@ -6,8 +6,8 @@ many pages were already being written: all of them at priority 12, half at 11, a
 sleeps after a zone while more is under writeback, swap included, than 1.1 times the dirty threshold.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import DEF_PRIORITY
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
@@ -28,7 +28,7 @@ PARAMS = {
     "batch": (True, "", "sleep after a batch of pages under writeback (since 3.2)",
               "mm/vmscan.c: shrink_inactive_list, 3.4"),
 }  # fmt: skip
-AXIS = list(AXES).index("reclaim_throttle")
+params = parameters("reclaim_throttle", PARAMS, 316)
 
 
 @hook
@@ -36,7 +36,7 @@ def throttle_batch(m, s):
     sc, stat = scans(m)[s], scans(m)[s].batch_stat
     if sc.memcg == 0 and stat.late_dirty and stat.late_dirty == stat.late_congested:
         zones(m)[sc.zone].reclaim_flags |= ZONE_CONGESTED
-    if m.params[AXIS, 0] and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
+    if params(m).batch and stat.writeback and stat.writeback >= stat.taken >> (DEF_PRIORITY - sc.priority):
         wait_iff_congested(m, sc.zone, TENTH_NS)
     return 0
 

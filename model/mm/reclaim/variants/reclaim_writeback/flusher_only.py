@@ -6,6 +6,7 @@ its writers before it is full: without cgroup writeback (`dirty_throttling.cgrou
 """
 
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import ACTIVATE, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM
 from mmrun.model.mm.page.state import frames
@@ -25,7 +26,7 @@ PARAMS = {
         "writeback_throttling_sane in shrink_inactive_list, 6.2",
     )
 }
-AXIS = 3  # row of this axis in m.params
+params = parameters("reclaim_writeback", PARAMS, 317)
 
 
 @hook
@@ -43,6 +44,6 @@ def meet_writeback(m, pfn, s):
 @hook
 def all_dirty(m, s):
     wakeup_flushers(m, 0)
-    if not throttling_is_sane(m, s) and m.params[AXIS, 0]:
+    if not throttling_is_sane(m, s) and params(m).throttle:
         throttled(m, scans(m)[s].node, WRITEBACK, TENTH_NS)
     return 0

@@ -4,8 +4,8 @@ A marked page is reclaimed as soon as the flusher has written it. Pages under wr
 over them (`reclaim_throttle`).
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import KEEP
 from mmrun.model.mm.page.flags import RECLAIM
 from mmrun.model.mm.page.state import frames
@@ -18,14 +18,14 @@ PARAMS = {
                  "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011",
                  (-1, 12, "a scan begins at DEF_PRIORITY, 12")),
 }  # fmt: skip
-AXIS = list(AXES).index("reclaim_writeback")
+params = parameters("reclaim_writeback", PARAMS, 318)
 __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
 
 
 @hook
 def pageout_file(m, pfn, s, verdict):
     sc = scans(m)[s]
-    if sc.kswapd and sc.priority <= m.params[AXIS, 0]:
+    if sc.kswapd and sc.priority <= params(m).priority:
         write_page(m, s, pfn, verdict)
         return KEEP
     frames(m)[pfn].state |= RECLAIM

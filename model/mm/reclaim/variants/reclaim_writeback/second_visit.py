@@ -9,8 +9,8 @@ kswapd takes note of marked pages that it meets still being written; a limited g
 nothing else slows it down: with cgroup writeback (4.2) its dirtiers are throttled.
 """
 
-from mmrun.model.core.hooks import AXES
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM
 from mmrun.model.mm.page.state import frames, zones
@@ -26,20 +26,20 @@ PARAMS = {
     "seen_twice": (True, "", "pages are written at their second visit, activated before, and wake flushers (4.11)",
                    "mm/vmscan.c: shrink_page_list, 4.19"),
 }  # fmt: skip
-AXIS = list(AXES).index("reclaim_writeback")
+params = parameters("reclaim_writeback", PARAMS, 319)
 
 
 @kernel
 def out_of_the_way(m):
     """Where a page goes that must be written first."""
-    return ACTIVATE if m.params[AXIS, 0] else KEEP
+    return ACTIVATE if params(m).seen_twice else KEEP
 
 
 @hook
 def pageout_file(m, pfn, s, verdict):
     sc, page = scans(m)[s], frames(m)[pfn]
     marked = zones(m)[sc.zone].reclaim_flags & TAIL_LRU_DIRTY
-    if sc.kswapd and marked and (page.state & RECLAIM or not m.params[AXIS, 0]):
+    if sc.kswapd and marked and (page.state & RECLAIM or not params(m).seen_twice):
         write_page(m, s, pfn, verdict)
         return KEEP
     page.state |= RECLAIM
@@ -69,6 +69,6 @@ def meet_writeback(m, pfn, s):
 
 @hook
 def all_dirty(m, s):
-    if m.params[AXIS, 0]:
+    if params(m).seen_twice:
         wakeup_flushers(m, 0)
     return 0

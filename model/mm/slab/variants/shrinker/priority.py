@@ -6,6 +6,7 @@ each time. What is put off is capped at twice the cache. Since 6.7 a file system
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.slab.shrinker import (
     batches_to_the_end,
@@ -26,7 +27,7 @@ MARKS_NEW = False
 PARAMS = {
     "lockless": (True, "flag", "shrinkers run while others are registered", "mm/shrinker.c, 6.7; false before"),
 }
-SHRINKER_AXIS = 9  # row of this axis in m.params
+params = parameters("shrinker", PARAMS, 320)
 
 
 @kernel
@@ -49,7 +50,7 @@ def put_off(nr, delta, done, nr_freeable):
 
 @hook
 def shrink_slab(m, s, group):
-    if slab_settings(m).nr_shrinkers == 0 or (not m.params[SHRINKER_AXIS, 0] and rwsem_taken(m)):
+    if slab_settings(m).nr_shrinkers == 0 or (not params(m).lockless and rwsem_taken(m)):
         return 0
     begin_slab(m)
     sc, freed = scans(m)[s], 0

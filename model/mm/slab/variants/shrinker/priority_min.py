@@ -6,6 +6,7 @@ shared by all groups, clamped as in 3.1 when it is used; what the clamp cut off 
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.slab.shrinker import (
     batches_to_the_end,
@@ -25,7 +26,7 @@ SOURCE = "mm/vmscan.c: do_shrink_slab, 4.19"
 BY_NODE = BY_GROUP = SUPERBLOCKS = True
 MARKS_NEW = ZERO_SEEKS = False
 PARAMS = {"floor": (True, "flag", "a call asks for at least one batch", "mm/vmscan.c, 4.19 and 4.20 only")}
-SHRINKER_AXIS = 9  # row of this axis in m.params
+params = parameters("shrinker", PARAMS, 321)
 
 
 @kernel
@@ -46,7 +47,7 @@ def shrink_slab(m, s, group):
             continue
         sh, at = shrinkers(m)[h], slot(m, h, sc.node, group, False)
         nr = take_deferred(m, at)
-        delta = objects_at(sc.priority, sh.seeks, sh.batch if m.params[SHRINKER_AXIS, 0] else 0, nr_freeable)
+        delta = objects_at(sc.priority, sh.seeks, sh.batch if params(m).floor else 0, nr_freeable)
         total = total_scan(nr, delta, nr_freeable)
         got, done = batches_to_the_end(m, s, h, sc.node, group, total, nr_freeable)
         deferred(m)[at] += max(0, nr + delta - done)

@@ -7,6 +7,7 @@ before, so two do the same work, or one overwrites what the other put back.
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.state import turn
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.slab.shrinker import (
@@ -31,7 +32,7 @@ PARAMS = {
                     "estimate: two transfers of a contended cache line",
                     (0, 1_000_000_000, "a second")),
 }  # fmt: skip
-SHRINKER_AXIS = 9  # row of this axis in m.params
+params = parameters("shrinker", PARAMS, 322)
 
 
 @kernel
@@ -43,7 +44,7 @@ def capped(nr, max_pass):
 @kernel
 def overlaps(m, who, at):
     """Whether another actor was at the count so shortly before or after that the two did not see each other."""
-    return who != 0 and who != turn(m).actor + 1 and abs(m.now - at) < m.params[SHRINKER_AXIS, 0]
+    return who != 0 and who != turn(m).actor + 1 and abs(m.now - at) < params(m).race_window
 
 
 @kernel

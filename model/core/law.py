@@ -1,0 +1,28 @@
+"""Laws of conservation: plain numpy over whole tables, so that they share no code with the kernels they check."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mmrun.model.core.record import NONE
+
+
+class Violation(AssertionError):
+    """A conservation law does not hold; the message names it."""
+
+
+def require(holds: bool | np.bool_, message: Callable[..., str]) -> None:
+    """Violation with the message unless it holds."""
+    if not holds:
+        raise Violation(message())
+
+
+def chain(frames: np.ndarray, head: int, limit: int) -> list[int]:
+    """The rows of a list through `next`, from its head on; Violation for one longer than it counts."""
+    found = []
+    while head != NONE:
+        found.append(head)
+        if len(found) > limit:
+            raise Violation(f"a list that counts {limit} goes on at frame {head}")
+        head = int(frames["next"][head])
+    return found

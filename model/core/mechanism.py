@@ -1,0 +1,80 @@
+"""The words in which a mechanism declares itself: axes, hooks, counters (`settings.py`).
+
+Nothing here imports anything of the model, so that `mmrun check` and `mmrun explain` read declarations at no cost.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+SLOTS = 256  # of the machine's table of hooks
+MAX_AXES, MAX_PARAMS = 32, 32  # axes, and parameters of a variant, that a machine has room for
+CORE = ""  # the axis of hooks that no variant defines
+NO_FRAME = (1 << 31) - 1  # NONE of core/record.py, which imports numpy
+
+
+class Axis(NamedTuple):
+    """A policy axis: what it decides, its number (where its parameters stand), what a variant's file must define."""
+
+    name: str
+    number: int
+    doc: str
+    constants: tuple[str, ...] = ()
+
+
+class Spec(NamedTuple):
+    """One hook: the axis whose variants define it, its arguments after the machine, what its answer means.
+
+    `failed` is the answer that stands for one that raised an exception: it ends the loops that ask, until the engine
+    sees that the run is over. `default`: there is one for variants that define none. `slot`: its place in the table.
+    """
+
+    axis: str
+    arguments: tuple[str, ...]
+    answer: str
+    failed: int = 0
+    default: bool = False
+    slot: int = 0
+
+
+def hooks(
+    axis: str, first: int, *specs: tuple[str, str, str] | tuple[str, str, str, int], default: bool = False
+) -> dict[str, Spec]:
+    """Hooks of an axis, from slot `first` on: (name, arguments, meaning of the answer, failed).
+
+    Slots are written out, so that a new hook moves none of another mechanism.
+    """
+    return {
+        spec[0]: Spec(axis, tuple(spec[1].split()), spec[2], spec[3] if len(spec) == 4 else 0, default, first + place)
+        for place, spec in enumerate(specs)
+    }
+
+
+def joined(tables: Mapping[str, Mapping[str, Spec]]) -> dict[str, Spec]:
+    """The hooks of all mechanisms; ValueError where two want one slot or name, or one lies beyond the table."""
+    found: dict[str, Spec] = {}
+    taken: dict[int, str] = {}
+    for home, table in tables.items():
+        for name, spec in table.items():
+            if name in found or spec.slot in taken or not 0 <= spec.slot < SLOTS:
+                holder = taken.get(spec.slot, "there already" if name in found else "beyond the table")
+                raise ValueError(f"no slot for the hook {name} of {home}: {spec.slot} is {holder}")
+            found[name], taken[spec.slot] = spec, name
+    return found
+
+
+class Counter(NamedTuple):
+    """One counter: its kernel name, its unit, what it counts, and which direction is better."""
+
+    name: str
+    unit: str
+    doc: str
+    better: Literal["lower", "higher", "none"] = "none"
+
+
+def counters(text: str, unit: str = "pages") -> dict[str, Counter]:
+    """Parse lines `name | better | meaning [| unit]` into counters."""
+    found = {}
+    for line in text.strip().splitlines():
+        name, better, doc, *own = (part.strip() for part in line.split("|"))
+        found[name] = Counter(name, own[0] if own else unit, doc, better)  # type: ignore[arg-type]
+    return found

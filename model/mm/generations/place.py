@@ -1,0 +1,24 @@
+"""Generations of a machine record: every lruvec starts with two, every group stands in line on its node."""
+
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.mm.generations.state import BLOOM_BYTES
+from mmrun.model.mm.lru.gens import MIN_GENS
+from mmrun.model.mm.lru.place import generational
+from mmrun.model.mm.memcg.memcg_lru import online_all
+from mmrun.model.mm.memcg.state import memcg_settings
+
+
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    generations = plan.lruvecs if generational(plan) else 0
+    return {"lrugens": generations, "bloom": generations * BLOOM_BYTES}
+
+
+def place(built: Built) -> None:
+    """Fill the rows of generations."""
+    generations = built.memory.table("lrugens")
+    generations["lists"]["head"] = generations["lists"]["tail"] = NONE
+    generations["max_seq"] = MIN_GENS + 1
+    if memcg_settings(built.memory.m).memcg_lru:
+        online_all(built.memory.m)

@@ -1,0 +1,12 @@
+"""What can be varied and read: counters."""
+
+from mmrun.model.core.mechanism import counters
+
+GENERATION_COUNTERS = counters("""
+lru_gen_aged | none | times a lruvec got a new youngest generation | events
+lru_gen_leaf_total | lower | page-table words that aging walks looked at | words
+lru_gen_leaf_young | none | young page-table words that aging walks found and cleared | words
+lru_gen_walk_ns | lower | CPU time of aging walks, on the clock of whoever reclaims | ns
+""")
+
+COUNTERS = GENERATION_COUNTERS  # of the machine

@@ -1,0 +1,71 @@
+"""Every frame is in one place at most, and is what it says it is."""
+
+import numpy as np
+
+from mmrun.model.core.law import chain, require
+from mmrun.model.machine.built import Built
+from mmrun.model.machine.state import geometry
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.flags import USER
+from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, pcps, zones
+
+
+def verify(built: Built, seen: np.ndarray) -> None:
+    """Free blocks, per-CPU lists and the kernel's frames; what frames say they are used for."""
+    _free_blocks(built, seen)
+    _pcps(built, seen)
+    _kernel(built, seen)
+    _kinds(built)
+
+
+def _free_blocks(built: Built, seen: np.ndarray) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for z in range(int(geometry(m).nr_zones)):
+        free = 0
+        for order in range(MAX_ORDER):
+            for mt in range(MIGRATETYPES):
+                area = zones(m)[z].areas[order, mt]
+                for pfn in chain(frames, int(area.head), int(area.nr_free)):
+                    seen[pfn : pfn + (1 << order)] += 1
+                    free += 1 << order
+                    require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
+                             lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
+        require(
+            free == zones(m)[z].nr_free,
+            lambda z=z, free=free: f"zone {z} counts {zones(m)[z].nr_free} free, has {free}",
+        )
+
+
+def _pcps(built: Built, seen: np.ndarray) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    for cpu in range(int(geometry(m).nr_cpus)):
+        for z in range(int(geometry(m).nr_zones)):
+            linked = chain(frames, int(pcps(m)[cpu, z].head), int(pcps(m)[cpu, z].n))
+            require(len(linked) == pcps(m)[cpu, z].n, lambda cpu=cpu, z=z: f"per-CPU list {cpu}/{z} miscounts")
+            seen[linked] += 1
+
+
+def _kernel(built: Built, seen: np.ndarray) -> None:
+    """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
+    seen[(built.memory.table("frames")["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0] += 1
+
+
+def _kinds(built: Built) -> None:
+    """What a frame says it is used for is what it is used for."""
+    frames = built.memory.table("frames")
+    states = frames["state"]
+    user, anon, kernel = (states & USER) != 0, (states & state.ANON) != 0, (states & state.KERNEL) != 0
+    for kind, expected in (
+        (state.FREE_BLOCK, (states & state.FREE) != 0),
+        (state.PER_CPU, (states & state.PCP) != 0),
+        (state.ANON_PAGE, user & anon),
+        (state.FILE_PAGE, user & ~anon),
+        (state.SLAB_PAGE, (states & state.SLAB) != 0),
+    ):
+        wrong = np.flatnonzero((frames["kind"] == kind) != expected)
+        wrong = wrong[(states[wrong] & state.NEW) == 0]
+        require(len(wrong) == 0, lambda kind=kind, wrong=wrong: f"frame {wrong[0]} is of kind {kind} or not, wrongly")
+    used = np.isin(
+        frames["kind"], (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE)
+    )
+    require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")

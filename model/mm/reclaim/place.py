@@ -1,0 +1,22 @@
+"""Reclaimers of a machine record: scan controls and plugs, a kswapd a node."""
+
+from mmrun.model.core.jit import Hook
+from mmrun.model.machine.built import Plan
+from mmrun.model.mm.reclaim.kswapd import kswapd
+from mmrun.model.mm.reclaim.shrink_list import shrink_active, shrink_batch, shrink_inactive
+
+
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has; two scan controls an actor."""
+    actors = sum(plan.actors.values())
+    return {"scans": 2 * actors, "plugs": actors}
+
+
+def actors(plan: Plan) -> dict[str, int]:
+    """Kswapds."""
+    return {"node": plan.nodes}
+
+
+def hooks(plan: Plan) -> tuple[Hook, ...]:
+    """The hooks that no variant defines."""
+    return shrink_inactive, shrink_active, shrink_batch, kswapd

@@ -1,0 +1,34 @@
+"""What is told of slab caches."""
+
+from collections.abc import Iterable
+
+from mmrun.model.counters import SLAB_COUNTERS
+from mmrun.model.machine.built import Built
+from mmrun.model.mm.slab.place import ordered
+
+SLAB_METRICS = {name: f"nr_{name}" if name in ("objects", "pages", "unused") else name for name in SLAB_COUNTERS}
+SLAB_SAMPLED = ("objects", "pages", "unused")
+
+
+def slab(built: Built, wanted: Iterable[str] = tuple(SLAB_METRICS)) -> dict[str, int]:
+    """`slab.<cache>.<metric>` of every slab cache."""
+    rows = built.memory.table("slab_caches")
+    return {
+        f"slab.{name}.{metric}": int(rows[c][SLAB_METRICS[metric]])
+        for c, name in enumerate(ordered(built.cell))
+        for metric in wanted
+    }
+
+
+def metrics(built: Built) -> dict[str, int]:
+    """`slab.<cache>.<metric>` of every slab cache."""
+    return slab(built)
+
+
+def sampled(built: Built) -> dict[str, int]:
+    """Pages with and without a shrinker, what shrinkers have put off, sizes of every cache."""
+    rows = built.memory.table("slab_caches")
+    reclaimable, other = (int(rows["nr_pages"][rows["reclaimable"] == kind].sum()) for kind in (1, 0))
+    put_off = int(built.memory.table("deferred").sum())
+    found = {"nr_slab_reclaimable": reclaimable, "nr_slab_unreclaimable": other, "nr_deferred": put_off}
+    return found | slab(built, SLAB_SAMPLED)

@@ -1,0 +1,57 @@
+"""What can be varied and read: axes, hooks, counters."""
+
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, counters, hooks
+
+AXES = (
+    Axis(
+        "shrinker",
+        9,
+        "slab shrinkers: how many objects of a cache a reclaim call asks for",
+        ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
+    ),
+)
+
+HOOKS = {
+    **hooks(
+        CORE,
+        12,
+        ("slab_frame", "task group", "a frame for slab objects, or NONE; group: whom to charge or NO_GROUP", NO_FRAME),
+        ("slab_access", "task region object operation", "OK or OUT_OF_MEMORY"),
+    ),
+    **hooks(
+        "shrinker",
+        116,
+        ("shrink_slab", "sc group", "objects freed, after the group's lruvec on the node (or zone) was shrunk"),
+        ("shrink_slab_pass", "sc", "the same, after one priority: of a task's zonelist, of kswapd's zone or node"),
+    ),
+}
+
+SLAB_VM_COUNTERS = counters("""
+slabs_scanned | none | slab objects that shrinkers asked for | objects
+slab_objects_freed | none | slab objects freed by shrinkers | objects
+slab_pages_freed | none | slab pages given back by shrinkers: a page goes with its last object
+shrink_refused | none | shrinker calls refused for want of __GFP_FS | events
+shrink_raced | lower | shrinker calls that worked from, or overwrote, a count another caller had changed | events
+shrink_contended | lower | reclaim calls that shrank no slab because shrinker_rwsem was taken | events
+""")
+
+SLAB_COUNTERS = counters("""
+objects | none | objects of the slab cache when the run ends
+pages | none | slab pages of the cache when the run ends | pages
+unused | none | objects of the cache that stand on a list_lru when the run ends
+scanned | none | objects of the cache that shrinkers asked for
+freed | none | objects of the cache freed by shrinkers
+freed_pages | none | slab pages of the cache given back | pages
+hits | higher | lookups that found the object
+misses | lower | lookups that had to make the object
+created | none | objects made
+dropped | none | objects removed by their users
+""", unit="objects")  # fmt: skip
+
+GAUGES = counters("""
+nr_slab_reclaimable | none | slab pages of caches with a shrinker when the run ends
+nr_slab_unreclaimable | none | slab pages of caches without one when the run ends
+nr_deferred | lower | objects that shrinkers have put off when the run ends | objects
+""")
+
+COUNTERS = SLAB_VM_COUNTERS  # of the machine

@@ -1,0 +1,50 @@
+"""Swap areas of a machine record."""
+
+from mmrun.model.block.state import disks
+from mmrun.model.core.record import NONE
+from mmrun.model.description import SwapTarget
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.mm.swap.state import swap_settings, swaps
+from mmrun.model.units import PAGE
+
+_KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
+CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
+PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
+
+
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    return {"swaps": len(plan.cell.machine.swap), "swapcache": plan.swap, "swapmap": plan.swap}
+
+
+def place(built: Built) -> None:
+    """Fill the rows of swap areas; times in ns."""
+    machine, m = built.cell.machine, built.memory.m
+    links = list(machine.links)
+    by_zone = built.modules["lru"].SCOPE == "zone"
+    first, taken = 0, dict[str, int]()
+    for n, target in enumerate(machine.swap.values()):
+        row = swaps(m)[n]
+        row.first, row.nslots = first, target.size // PAGE
+        row.kind, row.priority = _KINDS.index(target.kind), target.priority
+        row.cluster_next = row.cluster_end = first
+        row.cluster = min(CLUSTER[not by_zone], max(1, int(row.nslots)))
+        row.disk = built.disks.index(target.disk) if target.disk else NONE
+        row.link = links.index(target.link) if target.link else NONE
+        if target.disk:  # areas fill their disk from its end
+            taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
+            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[target.disk])
+        row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
+        row.pool, row.pool_node = NONE, 0
+        row.out_ns, row.in_ns = _swap_costs(target)
+        first += int(row.nslots)
+    swap_settings(m).total_swap = first
+    swap_settings(m).swap_by_vma = int(built.modules["swap_readahead"].BY_VMA)
+
+
+def _swap_costs(target: SwapTarget) -> tuple[int, int]:
+    """Software time per page out and in: compression for zram, the protocol for network targets."""
+    if target.kind == "zram":
+        return target.compress, target.decompress
+    protocol = target.protocol if target.protocol is not None else PROTOCOL_NS.get(target.kind, 0)
+    return protocol, protocol

@@ -1,0 +1,22 @@
+"""What can be varied and read: axes, hooks, counters."""
+
+from mmrun.model.core.mechanism import Axis, counters, hooks
+
+AXES = (Axis("swap_readahead", 7, "which swap slots are read around a faulting one", ("BY_VMA",)),)
+
+HOOKS = {
+    **hooks(
+        "swap_readahead",
+        128,
+        ("swap_window", "region page slot", "where to read around a swap-in: swap.window"),
+    ),
+}
+
+SWAP_COUNTERS = counters("""
+pswpin | lower | pages read from swap
+pswpout | lower | pages written to swap
+swap_ra | none | pages read ahead from swap
+swap_ra_hit | higher | pages read ahead from swap and then used
+""")
+
+COUNTERS = SWAP_COUNTERS  # of the machine

@@ -1,0 +1,67 @@
+"""Page tables, files and swap slots name the frames that name them."""
+
+import numpy as np
+
+from mmrun.model.core.law import require
+from mmrun.model.machine.built import Built
+from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.flags import USER
+from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.swap.state import swaps
+from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+
+
+def verify(built: Built, seen: np.ndarray) -> None:
+    """Mappings, the page cache, the swap cache."""
+    _mappings(built)
+    _caches(built)
+
+
+def _mappings(built: Built) -> None:
+    frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
+    present = (words & PTE_PRESENT) != 0
+    pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
+    counted = np.bincount(pfns, minlength=len(frames))
+    require(
+        (counted == frames["mapcount"]).all(),
+        lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount",
+    )
+    anon = (frames["state"][pfns] & state.ANON) != 0
+    require(
+        (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
+        lambda: "an anonymous page has another owner",
+    )
+    slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
+    require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
+    require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
+    unnamed = built.memory.table("swapmap") > 0
+    unnamed[slots] = False
+    require(
+        (built.memory.table("swapcache")[unnamed] > 0).all(),
+        lambda: "a swap slot in use has neither a page-table word nor a cached page",
+    )
+
+
+def _caches(built: Built) -> None:
+    m, frames = built.memory.m, built.memory.table("frames")
+    filed = frames[((frames["state"] & USER) != 0) & ((frames["state"] & state.ANON) == 0)]
+    swapped = int(((frames["state"] & state.SWAPCACHE) != 0).sum())
+    for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
+        entries = built.memory.table(name)
+        cached = np.flatnonzero(entries > 0)
+        pfns = entries[cached] - 1
+        expected = cached if name == "cache" else cached + 1
+        require(
+            (frames[field][pfns] == expected).all(),
+            lambda name=name: f"a frame in the {name} table does not know its slot",
+        )
+        require(len(cached) == holding, lambda name=name: f"a frame with a slot is not in the {name} table")
+    require(
+        int((built.memory.table("swapmap") > 0).sum()) == int(swaps(m)["used"].sum()), lambda: "swap slots miscounted"
+    )
+    require(len(filed) == int(zones(m)["nr_file"].sum()), lambda: "file pages miscounted")
+    mapped = int((filed["mapcount"] > 0).sum())
+    require(
+        mapped == int(zones(m)["nr_mapped"].sum()),
+        lambda: f"nr_mapped counts {zones(m)['nr_mapped'].sum()}, there are {mapped}",
+    )
