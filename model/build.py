@@ -37,6 +37,9 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
         if place := getattr(part, "place", None):
             place(built)
     place_actors(built, _hooks(built))
+    for part in parts("place"):
+        if start := getattr(part, "start", None):
+            start(built)
     return built
 
 

@@ -70,6 +70,8 @@ class Costs:
     """One visit to the buddy allocator under the zone lock (estimate)."""
     kswapd_wake: Nanoseconds = 1_500
     """Scheduler switch to a daemon (estimate)."""
+    context_switch: Nanoseconds = 2_000
+    """Where CPUs are shared: a CPU turns from one task or daemon to another that waited (1000-3000, estimate)."""
     walk_pte: Nanoseconds = 7
     """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
     lru_lock: Nanoseconds = 20
@@ -307,6 +309,8 @@ class Task:
     """Computation between two accesses."""
     start: Nanoseconds = 0
     """When it starts."""
+    nice: int = 0
+    """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False
     """All its allocations are GFP_NOFS (memalloc_nofs_save): file systems' shrinkers refuse to work for it."""
 

@@ -46,6 +46,8 @@ from mmrun.model.mm.task.state import (
     tlb,
 )
 from mmrun.model.mm.writeback.fsync import fsync
+from mmrun.model.sched.state import sched, sched_settings
+from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 
 access = caller("access")
 over_high = caller("over_high")
@@ -287,13 +289,13 @@ def run(m):
 
     PASS_OVER comes when a kswapd goes to sleep, if the cell is checked; BREATH when nothing has come for long.
     """
-    idle = turns = 0
+    idle, turns, shared = 0, 0, sched_settings(m).shared
     while m.broken == 0:
         who, first, second = earliest(m)
         if progress(m).tasks_left == 0:
             count_sleepers(m, m.now)
             return FINISHED
-        soon = min(first, next_completion(m))
+        soon = min(first, next_completion(m), sched(m).next_tick)
         if soon >= NEVER and run_settings(m).duration >= NEVER:
             panic(m, STUCK, who)  # everybody waits for something that nobody will do
             continue
@@ -310,21 +312,32 @@ def run(m):
         if run_settings(m).sample_accesses and progress(m).accesses >= progress(m).next_sample:
             count_sleepers(m, m.now)
             return SAMPLE_DUE
+        if sched(m).next_tick <= soon:  # nobody's time comes before
+            m.now = sched(m).next_tick
+            scheduler_tick(m)
+            continue
         if next_completion(m) < first:  # it may wake somebody who is to run before
             m.now = next_completion(m)
             finish_writes(m)
             continue
         if turns >= LONG_RUN and idle == 0:
             return BREATH
+        m.now = first
+        if shared and not get_cpu(m, who):
+            continue
         turns += 1
-        turn(m).actor, m.now, turn(m).wake = who, first, 0
+        turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
         t = actors(m)[who].task
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
-        turn(m).turn_ends = min(second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration)
+        turn(m).turn_ends = min(
+            second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
+        )
         resume(m, who)
+        if shared:
+            put_cpu(m, who)
         if turn(m).pass_over:
             turn(m).pass_over = 0
             return PASS_OVER

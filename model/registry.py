@@ -19,6 +19,7 @@ from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
 from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
+from mmrun.model.sched.default import default_sched
 from mmrun.model.sources.param_rules import Param, Relation, refusals
 from mmrun.model.sources.variant_file import declared
 
@@ -123,6 +124,8 @@ def resolve(cell: Cell) -> Cell:
     policy = {
         axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(kernel.name, axis) for axis in AXES
     }
+    if "sched" not in cell.policy:
+        policy["sched"] = _fill("sched", Variant(variant=default_sched(cell)))  # goes by the cell, not by the version
     _same_scope(policy)
     _needs_are_met(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}

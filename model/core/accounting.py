@@ -18,6 +18,7 @@ ALLOC, MEMCG, HIGH, SWAP, FILE, FSYNC, DIRTY = 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1
 REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 # Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
+FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
 IN_RECLAIM = ALLOC | MEMCG | HIGH
 THROTTLED = CONGESTION | OVER_WRITEBACK | OVER_CONGESTED | OVER_NOPROGRESS
 NOTHING = 0
@@ -73,9 +74,22 @@ def _count_work(m, who, ns):
 
 
 @kernel
+def _count_wait(m, who, ns):
+    """Actor `who` has waited `ns` for a CPU (sched_info.run_delay)."""
+    row = actors(m)[who]
+    if row.kind == TASK:
+        task_count(m)[row.task].stall_cpu_ns += ns
+    elif row.kind == KSWAPD:
+        _counts_of_node(m, who).kswapd_wait_ns += ns
+
+
+@kernel
 def _count(m, who, doing, ns):
     """Actor `who` has spent `ns` so."""
     row, why = actors(m)[who], doing & ~ASLEEP
+    if why & FOR_CPU:
+        _count_wait(m, who, ns)
+        return
     if why & REQUEST:
         pageout_count(m).reclaim_queue_ns += ns
     if row.kind == TASK:

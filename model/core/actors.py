@@ -25,6 +25,12 @@ def schedule(m, slot, at):
 
 
 @kernel
+def due(m, slot):
+    """When actor `slot` wants to run (ns)."""
+    return runqueue(m)[run_settings(m).actor_leaves + slot]
+
+
+@kernel
 def earliest(m):
     """(slot of the actor that runs next, its time, the time of the one after it)."""
     tree, i, second = runqueue(m), 1, NEVER

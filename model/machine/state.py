@@ -1,8 +1,7 @@
 """Nodes, CPUs, the things that can be contended; what a run is asked for and how far it has come."""
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
-from mmrun.model.machine.settings import NODE_COUNTERS
-from mmrun.model.mm.task.settings import TASK_COUNTERS
+from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS
 
 MAX_NODES, ZONES_PER_NODE = 16, 4
 MAX_ZONES = MAX_NODES * ZONES_PER_NODE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmrun.model.description import Cgroup, Machine, Mempolicy, Region, SlabCache, Task
 from mmrun.model.eras import era
+from mmrun.model.sched.weights import LEAST_NICE, MOST_NICE
 from mmrun.model.units import PAGE
 from mmrun.runner.config import units
 from mmrun.runner.config.problems import Place, suggest
@@ -197,6 +198,8 @@ class CellCheck:
             self.fault(f"node {task.node} has no CPUs to run on", f"nodes with CPUs: {able}", *here, "node")
         if not 1 <= task.count <= MAX_TASKS:
             self.fault(f"a count of {task.count}", f"1 to {MAX_TASKS}", *here, "count")
+        if not LEAST_NICE <= task.nice <= MOST_NICE:
+            self.fault(f"a nice level of {task.nice}", f"{LEAST_NICE} to {MOST_NICE}; the default is 0", *here, "nice")
         groups = self.parts.cgroups or {}
         if task.cgroup is not None and task.cgroup not in groups:
             self.fault(f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups), *here, "cgroup")

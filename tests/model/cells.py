@@ -26,6 +26,7 @@ from mmrun.model.description import (
     Stream,
     SwapTarget,
     Task,
+    Variant,
 )
 from mmrun.model.hooks import HOOK_INDEX, HOOKS
 from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
@@ -36,6 +37,7 @@ ERAS = ("3.1", "3.15", "4.19", "5.8", "5.15", "6.18")
 GENERATIONS = ("6.1+mglru", "6.18+mglru")  # eras whose lists are neither active nor inactive
 ANON, FILE, READ = Region(), Region(kind="file"), Region(kind="file", access="read")
 ZRAM = {"zram": SwapTarget(kind="zram", size=64 * MiB)}
+OWN_CPUS = {"sched": Variant(variant="own-cpu")}  # tasks run at the same time, however many CPUs there are
 Events = Sequence[int] | np.ndarray
 
 

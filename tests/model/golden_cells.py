@@ -40,7 +40,8 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 }  # fmt: skip
 
 
-LATER = (  # parameters that there were none of when the file was made
+LATER = (  # axes and parameters that there were none of when the file was made
+    "sched",
     "kswapd/any-zone.age_by_root", "reclaim_throttle/node-flags.own_mark",
     "dirty_throttling/position-control.exceeded_in_loop",
 )  # fmt: skip
@@ -55,7 +56,7 @@ def plain(kernel: str, **more: Any) -> Cell:
 
 def variations(kernel: str) -> Iterator[tuple[str, Cell]]:
     """Cells with one thing chosen: a variant, a parameter, a sysctl, a setting of a group, a placement mode."""
-    for axis in registry.axes():
+    for axis in (axis for axis in registry.axes() if axis not in LATER):
         for name, info in registry.variants(axis).items():
             yield f"{axis}: {name}", plain(kernel, policy={axis: Variant(variant=name)})
             for param, value in PARAMS.get(axis, {}).items():
@@ -78,7 +79,7 @@ def facts(cell: Cell) -> dict[str, Any]:
         found = registry.resolve(cell)
     except ValueError as error:
         return {"refused": str(error)}
-    policy = {f"{axis}": variant.variant for axis, variant in found.policy.items()}
+    policy = {f"{axis}": variant.variant for axis, variant in found.policy.items() if axis not in LATER}
     params = {
         key: value
         for axis, variant in found.policy.items() for name, value in variant.params.items()

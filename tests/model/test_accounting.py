@@ -24,7 +24,7 @@ from tests.model.test_sleep import crowd
 from tests.model.test_sleep_properties import FEW, cells, few_requests
 
 APART = ("hit", "fault", *(f"stall_{why}" for why in (
-    "channel", "alloc", "memcg", "high", "swap", "file", "queue", "dirty", "fsync")))  # fmt: skip
+    "channel", "cpu", "alloc", "memcg", "high", "swap", "file", "queue", "dirty", "fsync")))  # fmt: skip
 IN_RECLAIM = ("congestion", "writeback", "congested", "noprogress", "request", "lock")
 
 

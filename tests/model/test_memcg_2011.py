@@ -22,6 +22,7 @@ from mmrun.model.units import MS, PAGE, KiB, MiB
 from tests.model.actors import Entered, own_scan_of
 from tests.model.cells import (
     ANON,
+    OWN_CPUS,
     ZRAM,
     given,
     machine,
@@ -123,7 +124,7 @@ def test_victims_come_in_css_id_order_not_in_tree_order():
 
 def test_a_full_parent_takes_32_pages_from_one_child_after_the_other():
     groups = {"p": Cgroup(max=2 * MiB), "a": Cgroup(parent="p"), "b": Cgroup(parent="p")}
-    cell = pair("3.1", machine(16), region=READ, groups=groups)
+    cell = replace(pair("3.1", machine(16), region=READ, groups=groups), policy=OWN_CPUS)
     found = run(cell, {"a": reads(range(1500)), "b": reads(range(1500))}).metrics
     first, second = (int(found[f"cgroup.{name}.pgsteal"]) for name in "ab")
     assert first + second > 2000 and abs(first - second) <= 96, "equal turns, whoever asks"
@@ -222,8 +223,8 @@ def test_two_groups_that_give_nothing_end_the_call():
 def test_a_short_machine_takes_from_whom_is_over_its_soft_limit(kernel):
     groups = {"a": Cgroup(soft_limit=MiB), "b": Cgroup()}
     events = {"a": np.tile(writes(range(1500)), 2), "b": np.tile(writes(range(3000)), 2)}
-    found = run(pair(kernel, groups=groups), events).metrics
-    plain = run(pair(kernel), events).metrics
+    found = run(replace(pair(kernel, groups=groups), policy=OWN_CPUS), events).metrics
+    plain = run(replace(pair(kernel), policy=OWN_CPUS), events).metrics
     assert found["soft_steal"] > 200 and plain["soft_steal"] == 0
     assert found["soft_scan"] >= found["soft_steal"]
     assert found["cgroup.a.steal_share_ratio"] > plain["cgroup.a.steal_share_ratio"]

@@ -22,7 +22,7 @@ from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.vmscan import begin
 from mmrun.model.units import PAGE, MiB
 from tests.model.actors import Entered, own_scan_of
-from tests.model.cells import ANON, ZRAM, call, given, machine, machine_of, one, reads, run, sampled, writes
+from tests.model.cells import ANON, OWN_CPUS, ZRAM, call, given, machine, machine_of, one, reads, run, sampled, writes
 
 ERA = "6.18+mglru"
 TASK = 0
@@ -230,7 +230,7 @@ def crowd(count: int, pages: int, memory: int, **more) -> tuple[Cell, dict[str, 
 
 def test_global_pressure_falls_on_all_groups_alike():
     """Equal groups too small to be scanned at the first priorities: chance decides the turn, not the outcome."""
-    cell, streams = crowd(100, 300, 64, sampling=sampled(20_000))
+    cell, streams = crowd(100, 300, 64, sampling=sampled(20_000), policy=OWN_CPUS)
     done = run(cell, streams)
     steals = done.built.memory.table("memcgs")["pgsteal"][1:]
     assert done.metrics["pgsteal"] > 10_000

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,19 +42,34 @@ if __name__ == "__main__":
 FOR_EVER, A_SECOND = 1 << 40, 250_000  # accesses of each task
 
 
-def start(folder: Path, accesses: int, *command: str) -> subprocess.Popen:
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts `mmrun COMMAND CONFIG` in processes of their own, which end with the test whatever becomes of it."""
+    started: list[subprocess.Popen] = []
+
+    def begin(accesses: int, *command: str) -> subprocess.Popen:
+        started.append(process(tmp_path, accesses, *command))
+        assert started[-1].stdout is not None
+        assert started[-1].stdout.readline() == "ready\n"
+        return started[-1]
+
+    yield begin
+    for each in started:
+        with suppress(ProcessLookupError):
+            os.killpg(each.pid, signal.SIGKILL)
+        each.communicate()
+
+
+def process(folder: Path, accesses: int, *command: str) -> subprocess.Popen:
     """`mmrun COMMAND CONFIG` in a process of its own, its kernels compiled."""
     config, script = folder / "slow.yaml", folder / "driver.py"
     config.write_text(CONFIG.replace("ACCESSES", str(accesses)))
     script.write_text(DRIVER)
     verb, *more = command
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, str(script), verb, str(config), *more], env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 def cpu_seconds(process: subprocess.Popen) -> float:
@@ -81,10 +98,10 @@ def test_the_engine_comes_up_for_breath(monkeypatch):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_would_never_end_ends(tmp_path, number):
-    process = start(tmp_path, FOR_EVER, "run")
+def test_a_run_that_would_never_end_ends(start, number):
+    process = start(FOR_EVER, "run")
     began = cpu_seconds(process)
-    until(lambda: cpu_seconds(process) > began + 1.5)
+    until(lambda: cpu_seconds(process) > began + 1.5, 120)
     assert process.poll() is None
     os.killpg(process.pid, number)
     status, said = ended(process)
@@ -93,16 +110,16 @@ def test_a_run_that_would_never_end_ends(tmp_path, number):
 
 
 @pytest.mark.timeout(300)
-def test_an_interrupted_sweep_keeps_its_cells_and_goes_on(tmp_path):
+def test_an_interrupted_sweep_keeps_its_cells_and_goes_on(tmp_path, start):
     out, local = tmp_path / "out", ("--executor", "local", "--json")
-    process = start(tmp_path, A_SECOND, "sweep", "--out", str(out), *local)
+    process = start(A_SECOND, "sweep", "--out", str(out), *local)
     until(lambda: out.exists() and sum(1 for _ in Store(out).records()) >= 2)
     os.killpg(process.pid, signal.SIGINT)
     status, said = ended(process)
     assert status == 130 and "Traceback" not in said and "finished cells are kept" in said
     kept = {record.key for record in Store(out).records()}
     assert 2 <= len(kept) < 8
-    again = start(tmp_path, A_SECOND, "sweep", "--out", str(out), *local)
+    again = start(A_SECOND, "sweep", "--out", str(out), *local)
     output, said = again.communicate(timeout=240)
     assert again.returncode == 0, said
     assert f'"ran": {8 - len(kept)},' in output and kept < {record.key for record in Store(out).records()}

@@ -11,6 +11,7 @@ from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_KILL, event
 from mmrun.model.mm.memcg.state import memcgs, oom_count
 from mmrun.model.mm.page.mempolicy import MODE_BIND
 from mmrun.model.mm.task.state import pte, ptpage, tasks
+from mmrun.model.sched.turns import put_cpu
 
 NOBODY = -1
 TABLE_SHIFT = 9  # page-table words a table page holds
@@ -84,6 +85,7 @@ def _kill_another(m, t):
         tasks(m)[t].time = max(tasks(m)[t].time, m.now)
         progress(m).tasks_left -= 1
         schedule(m, t, NEVER)
+        put_cpu(m, t)
     die(m, t)
 
 

@@ -1,0 +1,1 @@
+"""Variants of the policy axis `sched`; see `mmrun.model.registry.AXES`."""
