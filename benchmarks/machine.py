@@ -106,7 +106,7 @@ def faults(quick: bool) -> Iterator[Row]:
 RESIDENT = """
 import sys
 from benchmarks.machine import cell
-from model import api
+from mmrun.model import api
 memory = int(sys.argv[1])
 api.simulate(cell(memory, "loop", int(sys.argv[2]), memory // 100 * 97))
 print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])

@@ -10,12 +10,12 @@ from mmrun.runner.config.library import config_dir
 
 TINY = """
 from benchmarks.machine import cell
-from model import api
+from mmrun.model import api
 from mmrun.model.units import MiB
 api.simulate(cell(16 * MiB, "loop", 100, MiB))
 """
 COMPILE = """
-from model import api
+from mmrun.model import api
 api.warm(None)
 """
 MMRUN = [sys.executable, "-m", "mmrun.runner.cli"]

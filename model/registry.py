@@ -42,6 +42,8 @@ class VariantInfo:
     """What it needs another axis' variant to keep."""
     scope: str = ""
     """Whether lists and their reclaim are per `zone` or per `node`; empty where it does not matter."""
+    base: str = ""
+    """The built-in variant of its axis from which it has what it does not define itself."""
 
 
 def axes() -> dict[str, str]:
@@ -92,8 +94,17 @@ def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
         fix = f" ({first.fix})" if first.fix else ""
         raise ValueError(f"{path}:{first.line}:{first.column}: {first.message}{fix}")
     source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
-    relations = tuple(found.relations)
-    return VariantInfo(name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope)
+    relations, base = tuple(found.relations), found.texts.get("BASE", "")
+    own = VariantInfo(name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base)
+    return _on_base(own, _built_in(axis, base)) if base else own
+
+
+def _on_base(own: VariantInfo, base: VariantInfo) -> VariantInfo:
+    """What a variant declares together with what it keeps of its base, whose parameters come first, in their places."""
+    return replace(
+        own, params={**base.params, **own.params}, relations=(*base.relations, *own.relations),
+        keeps=own.keeps or base.keeps, needs=own.needs or base.needs, scope=own.scope or base.scope,
+    )  # fmt: skip
 
 
 def load(axis: str, variant: Variant) -> ModuleType:
@@ -112,6 +123,9 @@ def load(axis: str, variant: Variant) -> ModuleType:
         from mmrun.model.core.guard import ModelError, told
 
         raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
+    if info.base:
+        for name, value in vars(load(axis, Variant(variant=info.base))).items():
+            vars(module).setdefault(name, value)
     return module
 
 

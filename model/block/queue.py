@@ -56,7 +56,10 @@ def _prepend(m, number, run):
 
 @kernel
 def _merged(m, disk, number, before):
-    """Whether the run could join a waiting request next to it, the one behind which it would be put or the next."""
+    """Whether the run could join a waiting request next to it, the one behind which it would be put or the next.
+
+    In the kernel: elv_merge.
+    """
     d, rows = disks(m)[disk], requests(m)
     run, most = rows[number], d.max_pages - rows[number].pages
     if before != NONE and rows[before].block + rows[before].pages == run.block and rows[before].pages <= most:

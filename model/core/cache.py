@@ -65,8 +65,11 @@ def module_file(name: str) -> Path | None:
 def package_folder(name: str) -> Path | None:
     """The folder that the package `name` of this project is, None for anything else."""
     package, _, rest = name.partition(".")
-    folder = ROOT / rest.replace(".", "/")
-    return folder if package == "mmrun" and rest and folder.is_dir() else None
+    if package != "mmrun":
+        return None
+    own = ROOT / "mmrun"  # in a checkout the package's own folder
+    folder = ROOT / rest.replace(".", "/") if rest else own if own.is_dir() else ROOT
+    return folder if folder.is_dir() else None
 
 
 def closure(path: Path) -> Iterator[Path]:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from mmrun.model import registry
 from mmrun.model.core.cache import package_folder
-from mmrun.model.core.mechanism import CORE
+from mmrun.model.core.mechanism import CORE, MAX_PARAMS
 from mmrun.model.core.timeline import LAST
 from mmrun.model.eras import era
 from mmrun.model.hooks import AXIS, HOOKS, TABLE, signature
-from mmrun.model.mechanisms import MODEL, PACKAGES, module_of, variant_files
+from mmrun.model.mechanisms import MODEL, PACKAGES, module_of
 from mmrun.model.sources.names import Module, module
 from mmrun.model.sources.variant_file import Declared, Fault, declared
 
@@ -41,7 +42,8 @@ def _faults(axis: str, path: Path, _stamp: int) -> tuple[Fault, ...]:
         source = Module(_module_name(path), path, found.tree)
         _imports(found, source)
         _hooks(found, source, axis)
-        if not any(isinstance(node, ast.Name) and node.id == "YARDSTICK" for node in _targets(found.tree)):
+        _base(found, axis)
+        if not _is_yardstick(found.tree):
             _completeness(found, source, axis)
         _undefined(found, source)
         _raises(found, source)
@@ -61,6 +63,37 @@ def _targets(tree: ast.Module) -> Iterator[ast.expr]:
             yield from node.targets
 
 
+def _is_yardstick(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "YARDSTICK" for node in _targets(tree))
+
+
+def _base(found: Declared, axis: str) -> None:
+    """BASE names a built-in variant of the axis that has hooks."""
+    name = found.texts.get("BASE", "")
+    if not name:
+        return
+    node = next(each for each in _targets(found.tree or ast.Module([], [])) if getattr(each, "id", "") == "BASE")
+    known = registry.variants(axis)
+    if name not in known:
+        found.fault(node, f"`{axis}` has no built-in variant `{name}`", _near(name, known))
+        del found.texts["BASE"]
+    elif _is_yardstick(ast.parse(known[name].path.read_text(encoding="utf-8"))):
+        found.fault(node, f"`{name}` is a yardstick, which has no hooks", "name another variant")
+        del found.texts["BASE"]
+    elif (count := len(known[name].params | found.params)) > MAX_PARAMS:
+        found.fault(
+            node, f"{count} parameters with those of `{name}`: the machine holds {MAX_PARAMS}", "leave some out"
+        )
+
+
+def _of_base(found: Declared, axis: str) -> set[str]:
+    """The names that the file has from its base."""
+    if not found.texts.get("BASE"):
+        return set()
+    file = registry.variant_info(axis, found.texts["BASE"]).path
+    return set(Module(_module_name(file), file, ast.parse(file.read_text(encoding="utf-8"))).bound)
+
+
 def _imports(found: Declared, source: Module) -> None:
     """Imports from modules of the model that have no such name, or of no such module."""
     for node in ast.walk(source.tree):
@@ -74,7 +107,12 @@ def _imports(found: Declared, source: Module) -> None:
         else:
             wanted = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in wanted:
-            if name.split(".")[0] == "mmrun" and package_folder(name) is None and module(name) is None:
+            if (
+                name.split(".")[0] == "mmrun"
+                and name != "mmrun"
+                and package_folder(name) is None
+                and module(name) is None
+            ):
                 found.fault(node, f"no module `{name}`", _near(name.rpartition(".")[2], _neighbours(name)))
         if isinstance(node, ast.ImportFrom) and (other := module(node.module or "")) is not None:
             for alias in node.names:
@@ -205,13 +243,13 @@ def _completeness(found: Declared, source: Module, axis: str) -> None:
     if source.unknown_stars:
         return
     hooks = [name for name, spec in TABLE.items() if spec.axis == axis and not spec.default]
-    if missing := [name for name in hooks if name not in source.bound]:
-        example = module_of(variant_files(axis)[era(LAST).policy[axis]])
-        take = f"define them, or take another variant's: from {example} import ..."
+    known = {*source.bound, *_of_base(found, axis)}
+    if missing := [name for name in hooks if name not in known]:
+        take = f'define them, or keep those of another variant: BASE = "{era(LAST).policy[axis]}"'
         found.fault(None, f"the file defines no {' and no '.join(f'`{name}`' for name in missing)}", take)
-    own = {target.id for target in _targets(source.tree) if isinstance(target, ast.Name)}
+    own = {target.id for target in _targets(source.tree) if isinstance(target, ast.Name)} | _of_base(found, axis)
     for name in AXIS[axis].constants:
-        if name not in (own if name == "SCOPE" else source.bound):  # SCOPE is read without following imports
+        if name not in (own if name == "SCOPE" else known):  # SCOPE is read without following imports
             others = ' ("zone" or "node")' if name == "SCOPE" else ""
             found.fault(None, f"variants of `{axis}` define {name}, this file does not", f"write {name}{others}")
 

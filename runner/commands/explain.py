@@ -1,6 +1,7 @@
 """`mmrun explain NAME`: what a name in a configuration or a result means."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,13 +9,22 @@ import typer
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="Axis, axis/variant, parameter, metric, kernel version, key, stream...")
+        str | None,
+        typer.Argument(help="Axis, variant, parameter, hook, metric, kernel version or function, key..."),
+    ] = None,
+    everything: Annotated[
+        Path | None, typer.Option("--all", metavar="DIR", help="Write the reference pages into a folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """Explain an axis, variant, parameter, metric, kernel version or configuration key: meaning, unit, source."""
+    """Explain a policy, hook, parameter, metric, kernel version, kernel function or key: meaning, unit, source."""
     from mmrun.runner.explain.explain import NothingKnown, entries, look_up, overview
 
+    if everything is not None:
+        from mmrun.runner.explain.reference import write
+
+        print("\n".join(map(str, write(everything))))
+        return
     if name is None:
         print(json.dumps(sorted(entries()), indent=1) if as_json else overview())
         return

@@ -102,8 +102,11 @@ class Experiment:
 def load(config: Path, problems: Problems) -> Experiment | None:
     """The experiment in the file `config`, or None with the reasons in `problems`."""
     tree = load_experiment(config, problems)
-    if tree is None:
-        return None
+    return None if tree is None else of_tree(tree, config, problems)
+
+
+def of_tree(tree: Mapping, config: Path, problems: Problems) -> Experiment:
+    """The experiment that a tree describes; `config` is the file its paths are relative to."""
     known = [name for name in docs(File) if name]
     for key in tree.items:
         if key not in known:

@@ -8,7 +8,7 @@ import platform
 import signal
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from mmrun.model.description import Cell
 from mmrun.runner.execute.batches import Queue
-from mmrun.runner.execute.progress import Progress
+from mmrun.runner.execute.progress import Progress, Silent
 from mmrun.runner.execute.work import MODEL, make_jobs
 from mmrun.runner.report.report import manifest_part
 from mmrun.runner.store.states import State, states
@@ -42,6 +42,10 @@ class Options:
     rerun: Rerun = "failed"
     batch_seconds: float = 2.0
     api: str = MODEL
+    quiet: bool = False
+    """Whether nothing is said while it runs."""
+    signals: bool = True
+    """Whether SIGINT and SIGTERM are handled here; else a KeyboardInterrupt is whoever calls' own affair."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
 
     store = Store(out, warn)
     fingerprint = fingerprints(options.api)
-    with store.locked(), interruptible():
+    with store.locked(), interruptible() if options.signals else nullcontext():
         known = states(plan.cells, store.records(), fingerprint)
         todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
         store.write_manifest(manifest(plan, options.api, fingerprint))
         jobs = make_jobs(todo, options.api, fingerprint)
         if jobs:
-            with Progress(len(jobs)) as watch:
+            with (Silent if options.quiet else Progress)(len(jobs)) as watch:
                 run_jobs(store, jobs, options, watch)
         after = states(plan.cells, store.records(), fingerprint)
         merge(plan, store, after)

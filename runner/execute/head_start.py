@@ -6,9 +6,13 @@ Ray's own processes, so that it starts no later for them.
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from mmrun.model.description import Cell
@@ -33,12 +37,8 @@ class HeadStart:
         spawn = get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
         self.process = spawn.Process(target=serve, args=(api, cells, theirs), daemon=True, name="head-start")
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is the driver's to handle
-        try:
-            with environment(thread_caps()):
-                self.process.start()
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
+        with deaf(), without_main(), environment(thread_caps()):
+            self.process.start()
         theirs.close()
         self.current: Batch | None = None
         self.alive = True
@@ -89,6 +89,30 @@ class HeadStart:
         except (EOFError, OSError):
             self.alive = False
             return "the process ended"
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """What starts meanwhile ignores SIGINT: Ctrl-C is the driver's to handle. Only a main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """What starts meanwhile does not run the user's script again, as multiprocessing would have it do."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def serve(api: str, cells: list[Cell], pipe: Connection) -> None:

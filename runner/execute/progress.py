@@ -81,6 +81,16 @@ class Progress:
         print(text, file=self.stream, flush=True)
 
 
+class Silent(Progress):
+    """Counts cells and says nothing."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total, live=False)
+
+    def _print(self, text: str) -> None:
+        """Nothing is printed."""
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)

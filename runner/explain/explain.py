@@ -5,91 +5,79 @@ An entry is found under its full name (`lru/split`, `vm.swappiness`, `zipf.expon
 
 import dataclasses
 import textwrap
-import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from mmrun.model import registry, workloads
-from mmrun.model.core.mechanism import CORE
-from mmrun.model.description import Cell, Stream
-from mmrun.model.hooks import TABLE, signature
 from mmrun.model.sources.param_rules import Param
-from mmrun.runner.config import units
-from mmrun.runner.config.experiment import File, Replicates
-from mmrun.runner.config.fields import arms, docs, hints, quantity
+from mmrun.runner.config.fields import docs
 from mmrun.runner.config.library import config_dir, machine_names
 from mmrun.runner.config.problems import suggest
 from mmrun.runner.explain import kernels as explain_kernels
+from mmrun.runner.explain import topics as explain_topics
+from mmrun.runner.explain.entry import WIDTH, Entry
+from mmrun.runner.explain.fields import fields, keys, read_at
+from mmrun.runner.explain.hooks import detailed, hooks
 from mmrun.runner.plan import axes, sweep
-from mmrun.runner.report.report_block import ReportBlock
-
-WIDTH = 100
 
 
 class NothingKnown(LookupError):
     """Nothing has this name; the text suggests what was meant."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What is known about one name."""
-
-    name: str
-    kind: str
-    text: str
-    unit: str = ""
-    default: str = ""
-    source: str = ""
-    range: str = ""
-
-    def __str__(self) -> str:
-        head = f"{self.name}: {self.kind}"
-        facts = [("unit", self.unit), ("default", self.default), ("range", self.range), ("source", self.source)]
-        lines = [head, *wrapped(self.text), *(f"  {label}: {value}" for label, value in facts if value)]
-        return "\n".join(lines)
-
-
-def wrapped(text: str) -> list[str]:
-    """A text in indented lines; paragraphs, lists and drawings keep their shape."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        if len(line) + 2 <= WIDTH:
-            lines.append("  " + line if line else "")
-            continue
-        lead = len(line) - len(line.lstrip())
-        further = " " * (lead + 4 if lead else 2)
-        lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent=further, break_on_hyphens=not lead)
-    return lines
-
-
 def look_up(name: str) -> list[Entry]:
-    """The entries of a name. Raises NothingKnown with a suggestion."""
+    """The entries of a name, all its meanings. Raises NothingKnown with a suggestion."""
     known = entries()
-    exact = [known[name]] if name in known else []
-    last = [
-        entry for full, entry in known.items() if full != name and full.replace("/", ".").rpartition(".")[2] == name
-    ]
-    if exact or last:
-        return exact + last
+    exact = [entry for entry in known.values() if entry.name == name]
+    last = [entry for entry in known.values() if _ends_with(entry.name, name)]
     from mmrun.runner.metrics import is_metric
 
     part = name.rpartition(".")[2]
-    if is_metric(name) and part in known:
-        return [known[part]]
-    short = {full.replace("/", ".").rpartition(".")[2] for full in known}
-    raise NothingKnown(
-        f"nothing is called `{name}` ({suggest(name, {*known, *short}).replace('known: ', 'for example ')})"
-    )
+    if not exact + last and is_metric(name) and part in known:
+        exact = [known[part]]
+    near = [] if exact or last or "." not in name else [known[full] for full in known if _like(full, name)]
+    found = [complete(entry) for entry in exact + (last or near)]
+    found += explain_topics.of_the_kernel(name, [entry.kind for entry in found])
+    if found:
+        return found
+    every = {*known, *map(last_part, known), *explain_topics.kernel_names(set(map(last_part, known)))}
+    raise NothingKnown(f"nothing is called `{name}` ({suggest(name, every).replace('known: ', 'for example ')})")
+
+
+def _ends_with(full: str, name: str) -> bool:
+    """Whether `name` is the last part of a full name, or its last parts."""
+    return full.replace("/", ".").endswith("." + name.replace("/", "."))
+
+
+def _like(full: str, name: str) -> bool:
+    """Whether a path is the asked one but for the beginning of its last part, as `read_bandwidth` for `bandwidth`."""
+    head, _, last = name.rpartition(".")
+    return full.rpartition(".")[0] == head and full.endswith(f"_{last}")
+
+
+def last_part(full: str) -> str:
+    """The last part of a full name: `split` of `lru/split`, `node` of `tasks.node`."""
+    return full.replace("/", ".").rpartition(".")[2]
+
+
+def complete(entry: Entry) -> Entry:
+    """The entry with what takes time to find: who defines and calls a hook, which lines read a field."""
+    if entry.kind in ("policy hook", "hook of the core"):
+        return detailed(entry)
+    if entry.kind == explain_topics.FOR_VARIANTS:
+        return explain_topics.with_fields(entry)
+    if entry.name == explain_topics.INDEX:
+        return dataclasses.replace(entry, text=f"{entry.text}\n{explain_topics.index(set(map(last_part, entries())))}")
+    return dataclasses.replace(entry, read=read_at(entry.field)) if entry.field else entry
 
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every entry by full name; configuration keys come last and do not hide others."""
+    """Every entry by full name; a second meaning of a name has its kind behind it."""
     found: dict[str, Entry] = {}
-    for entry in (*policies(), *hooks(), *kernels(), *streams(), *machines(), *topics(), *metrics(), *keys()):
-        found.setdefault(entry.name, entry)
+    for entry in (*policies(), *hooks(), *kernels(), *streams(), *machines(), *topics(), *metrics(), *keys(),
+                  *explain_topics.stable_names()):  # fmt: skip
+        found.setdefault(entry.name if entry.name not in found else f"{entry.name} ({entry.kind})", entry)
     return found
 
 
@@ -115,19 +103,13 @@ def policies() -> Iterator[Entry]:
             yield Entry(f"{axis}/{name}", "policy variant", info.doc + parameters(info), source=info.source)
             for key, param in info.params.items():
                 where = f"{axis}/{name}.{key}"
+                read = f"\nin hooks: params(m).{key}"
+                history = explain_kernels.history("param", key, f"{axis}/{name}")
                 yield Entry(
-                    where, "policy parameter", param.doc + explain_kernels.history("param", key, f"{axis}/{name}"),
+                    where, "policy parameter", param.doc + read + history,
                     param.unit, str(param.default), param.source,
                     possible(key, param, info),
                 )  # fmt: skip
-
-
-def hooks() -> Iterator[Entry]:
-    """The hooks that variants define."""
-    for name, spec in TABLE.items():
-        if spec.axis != CORE:
-            kept = "\nvariants that define none keep the default" if spec.default else ""
-            yield Entry(name, "policy hook", f"{signature(name)}: {spec.answer}\naxis: {spec.axis}{kept}")
 
 
 def possible(key: str, param: Param, info: registry.VariantInfo) -> str:
@@ -176,7 +158,8 @@ def machines() -> Iterator[Entry]:
 
 
 def topics() -> Iterator[Entry]:
-    """The sweep grammar."""
+    """The sweep grammar, where things cost time, and how names of the kernel are found."""
+    yield from explain_topics.topics()
     paths = ", ".join(axes.SWEPT)
     yield Entry("sweep", "topic", f"{sweep.__doc__}\nPaths begin with one of: {paths}.")
 
@@ -192,52 +175,3 @@ def metrics() -> Iterator[Entry]:
         formula = f" = {known.expression}" if known.expression else ""
         kind = "kernel counter" if name in COUNTERS else "metric"
         yield Entry(name, kind, known.doc + formula + better[known.better], known.unit)
-
-
-def keys() -> Iterator[Entry]:
-    """Keys of the experiment file, as dotted paths."""
-    for name, doc in docs(File).items():
-        if name:
-            yield Entry(name, "key", doc)
-    types = hints(Cell)
-    for part in ("machine", "vm", "cgroups", "slab", "tasks", "sampling"):
-        for entry in below(types[part], part):
-            name = entry.name.rpartition(".")[2]
-            kinds = {"vm": ("sysctl", "range"), "cgroups": ("group",)}.get(part, ())
-            dates = "".join(explain_kernels.history(kind, name) for kind in kinds)
-            yield dataclasses.replace(entry, text=entry.text + dates)
-    yield from fields(Replicates, "replicates", "key")
-    yield from fields(ReportBlock, "report", "key")
-
-
-def fields(kind: type, prefix: str, what: str) -> Iterator[Entry]:
-    """The fields of a dataclass and of those below it."""
-    known, types = docs(kind), hints(kind)
-    for field in dataclasses.fields(kind):
-        unit = next((unit for hint in arms(types[field.name]) if (unit := quantity(hint))), "")
-        name = f"{prefix}.{field.name}"
-        yield Entry(name, what, known.get(field.name, ""), unit or "", shown(field, unit))
-        if kind is not Stream:
-            yield from below(types[field.name], name)
-
-
-def below(hint: Any, prefix: str) -> Iterator[Entry]:
-    """The fields of the dataclasses that a type is made of; names and indexes are left out of the path."""
-    for kind in arms(hint):
-        inner = typing.get_args(kind)
-        if dataclasses.is_dataclass(kind):
-            yield from fields(typing.cast(type, kind), prefix, "key")
-        elif typing.get_origin(kind) is tuple and inner:
-            yield from below(inner[0], prefix)
-        elif typing.get_origin(kind) is dict:
-            yield from below(inner[1], prefix)
-
-
-def shown(field: dataclasses.Field, unit: str) -> str:
-    """A field's default as it would be written."""
-    value = field.default
-    if value is dataclasses.MISSING or value is None or dataclasses.is_dataclass(value):
-        return ""
-    if unit in ("bytes", "ns", "bytes/s") and isinstance(value, int):
-        return units.show(value, unit)
-    return axes.label_text(value) if isinstance(value, int | float | str) else ""

@@ -58,6 +58,11 @@ def make_plan(config: Path, out: Path | None = None) -> Plan:
     if experiment is None:
         problems.raise_if_any()
         raise AssertionError("an experiment that cannot be read has errors")
+    return plan_of(experiment, problems, out)
+
+
+def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None) -> Plan:
+    """The plan of an experiment that was read with `problems`. Raises `ConfigErrors` with every error."""
     rows = Grammar(problems).rows(experiment.tree.get("sweep"))
     count = len(rows) * experiment.replicates.min
     if count > MAX_CELLS:
@@ -81,7 +86,9 @@ def make_plan(config: Path, out: Path | None = None) -> Plan:
         for replicate in range(experiment.replicates.min)
     ]
     name = experiment.name
-    return Plan(name, config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity)
+    return Plan(
+        name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity
+    )
 
 
 def planned_cell(identity: Identity, axes: dict[str, Label], cell: Cell, replicate: int) -> PlannedCell:

@@ -86,7 +86,7 @@ def press(
     actor: int = 0,
 ) -> int:
     """One call of the shrinkers, as reclaim of a node makes it at a priority after scanning pages; objects freed."""
-    m, s = done.m, own_scan_of(actor)
+    m, s = done.m, own_scan_of(0)
     sc = done.built.memory.table("scans")[s]
     sc.memcg, sc.priority, sc.node, sc.zone = 0, priority, node, nodes(m)[node].first_zone
     sc.nr_scanned, sc.lruvec_scanned, sc.may_enter_fs = scanned, 0, int(not nofs)

@@ -100,7 +100,9 @@ def list_cycle(built: Built) -> None:
 
 
 def forgotten_list(built: Built) -> None:
-    frames(built)[tail(built, 0)].state &= ~state.LRU
+    page = frames(built)[tail(built, 0)]
+    page.state &= ~state.LRU
+    page.kind = 0
 
 
 def wrong_list(built: Built) -> None:
@@ -109,7 +111,10 @@ def wrong_list(built: Built) -> None:
 
 def other_group(built: Built) -> None:
     page = frames(built)[tail(built, 0)]
+    usage = built.memory.table("memcgs")["usage"]
+    usage[page.memcg] -= 1
     page.memcg = 1 - page.memcg
+    usage[page.memcg] += 1
 
 
 def twice(built: Built) -> None:

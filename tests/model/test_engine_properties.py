@@ -243,7 +243,7 @@ def whole(task: Task, footprint: int) -> Task:
 
 SCRIPT = """
 import json, pickle, sys
-from model import api
+from mmrun.model import api
 cells = pickle.load(sys.stdin.buffer)
 print(json.dumps([api.simulate(cell).metrics for cell in cells]))
 """

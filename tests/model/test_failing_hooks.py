@@ -44,7 +44,7 @@ def check_references(m, pfn, young, executable):
 '''
 SCRIPT = """
 import importlib.util, sys
-import model
+import mmrun.model
 from mmrun.model.core.guard import ModelError, why_broken
 from mmrun.model.core.jit import bind, caller
 from mmrun.model.core.memory import Memory

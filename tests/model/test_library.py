@@ -225,7 +225,7 @@ WARM = """
 import sys
 if "first" in sys.argv:
     import numba
-from model import api, warmup
+from mmrun.model import api, warmup
 for era, cell in warmup.cells():
     api.simulate(cell)
 from mmrun.model.library import calls

@@ -16,6 +16,7 @@ from mmrun.model.core.events import ARG_MASK
 from mmrun.model.description import Cell, Cgroup, Machine, Node, Stream, SwapTarget, Task, Variant
 from mmrun.model.library.store import Store
 from mmrun.model.mm.lru.variants.lru import cost_balanced
+from mmrun.model.sources.variant_check import faults
 from mmrun.model.units import PAGE, MiB
 from mmrun.model.workloads import open_stream
 from tests.model.cells import machine_of
@@ -46,6 +47,30 @@ def check_references(m, pfn, young, executable):
 
 @hook
 def refault(m, pfn, shadow):
+    return 0
+'''
+THROUGH_THE_FACE = '''"""First in, first out, by the stable names only."""
+
+from mmrun.policy import KEEP, RECLAIM_PAGE, frames, hook, kernel, parameters
+
+SOURCE = "textbooks"
+BASE = "cost-balanced"
+PARAMS = {"verdict": (0, "", "answer on every page: 0 reclaim, 2 keep", "this test")}
+params = parameters("lru", PARAMS)
+
+
+@kernel
+def is_isolated(m, frame):
+    return frames(m)[frame].kind >= 0
+
+
+@hook
+def check_references(m, frame, young, executable):
+    return params(m).verdict if is_isolated(m, frame) else KEEP + RECLAIM_PAGE
+
+
+@hook
+def refault(m, frame, shadow):
     return 0
 '''
 LIMIT = 512
@@ -195,6 +220,27 @@ def test_a_file_that_is_no_variant_is_refused(tmp_path: Path, text: str, words: 
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         api.simulate(cell(Variant(variant="broken", file=str(path)), 100))
+
+
+def test_the_stable_names_do_the_same(tmp_path: Path):
+    """`mmrun.policy` with BASE against imports from inside the model: the same numbers, and nothing else is compiled.
+
+    The parameters of the base come first: the file's own has the place behind its four.
+    """
+    assert api.simulate(cell(None, 5000)).metrics["outcome"] == "ok"
+    inside = api.simulate(cell(outside(written(tmp_path)))).metrics
+    path = tmp_path / "face.py"
+    path.write_text(THROUGH_THE_FACE)
+    assert faults("lru", str(path)) == []
+    before = kernels()
+    assert api.simulate(cell(outside(path))).metrics == inside
+    new = {each.split()[-2].split(".")[-1] for each in kernels() - before}
+    assert new == {"check_references", "refault", "is_isolated"}
+    assert list(registry.variant_info("lru", "fifo", str(path)).params)[3:] == ["scan_on", "verdict"]
+    assert registry.variant_info("lru", "fifo", str(path)).scope == "node"
+    assert api.simulate(cell(outside(path, verdict=2), 3000)).metrics["outcome"] == "oom"
+    path.write_text(THROUGH_THE_FACE.replace("params(m).verdict", "2"))
+    assert api.simulate(cell(outside(path), 3000)).metrics["outcome"] == "oom", "an edited file takes effect at once"
 
 
 CONFIG = """\

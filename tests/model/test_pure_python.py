@@ -20,7 +20,7 @@ SCRIPT = """
 import json, pickle, sys
 from numba import config
 assert config.DISABLE_JIT
-from model import api
+from mmrun.model import api
 cells = pickle.load(sys.stdin.buffer)
 print(json.dumps([api.simulate(cell, check=True).metrics for cell in cells]))
 """

@@ -162,7 +162,47 @@ def test_hooks_that_nobody_defines_are_named(tmp_path: Path):
     text = re.sub(r"from mmrun.*variants.*\n", "", GOOD)
     (fault,) = faults("lru", written(tmp_path, text))
     missing = {name for name, spec in TABLE.items() if spec.axis == "lru" and not spec.default} - {"check_references"}
-    assert set(re.findall(r"`(\w+)`", fault.message)) == missing and "cost_balanced" in fault.fix
+    assert set(re.findall(r"`(\w+)`", fault.message)) == missing and 'BASE = "cost-balanced"' in fault.fix
+
+
+BY_THE_FACE = '''"""First in, first out, by the stable names."""
+
+from mmrun.policy import RECLAIM_PAGE, frames, hook
+
+SOURCE = "textbooks"
+BASE = "cost-balanced"
+
+
+@hook
+def check_references(m, frame, young, executable):
+    return RECLAIM_PAGE + 0 * frames(m)[frame].state
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("", ""), ("import RECLAIM_PAGE, frames, hook", "import *"), ("mmrun.policy import", "mmrun.policy import KEEP,"),
+     ("SOURCE", "SCOPE = 'zone'\nSOURCE"), ("BASE = ", "PARAMS = {'a': (1, '', 'b', 'c')}\nBASE = ")],
+)  # fmt: skip
+def test_files_that_use_the_stable_names_are_good(old: str, new: str, tmp_path: Path):
+    assert faults("lru", written(tmp_path, BY_THE_FACE.replace(old, new) if old else BY_THE_FACE)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [("import RECLAIM_PAGE", "import RECLAIM_PAG", 3, "`mmrun.policy` has no `RECLAIM_PAG`; did you mean `RECLAIM_P"),
+     ("mmrun.policy", "mmrun.polcy", 3, "no module `mmrun.polcy`; did you mean `policy`?"),
+     ("].state", "].stat", 11, "no field `stat`; did you mean `state`"),
+     ('"cost-balanced"', '"cost-balancd"', 6, "no built-in variant `cost-balancd`; did you mean `cost-balanced`?"),
+     ('"cost-balanced"', '"clock"', 6, "`clock` is a yardstick, which has no hooks"),
+     ('"cost-balanced"', "3", 6, "BASE is text"), ('BASE = "cost-balanced"', "", 1, "the file defines no"),
+     ("check_references", "check_refs", 10, "no hook is called `check_refs`"),
+     ("BASE", "PARAMS = {" + ", ".join(f"'p{n}': (1, '', 'b', 'c')" for n in range(MAX_PARAMS - 3)) + "}\nBASE", 7,
+      f"{MAX_PARAMS + 1} parameters with those of `cost-balanced`")],
+)  # fmt: skip
+def test_their_faults_are_found_too(old: str, new: str, line: int, words: str, tmp_path: Path):
+    found = faults("lru", written(tmp_path, BY_THE_FACE.replace(old, new)))
+    assert any(words in f"{each.message}; {each.fix}" and each.line == line for each in found), found
 
 
 CONFIG = """\

@@ -31,10 +31,12 @@ replicates: 1
 sweep: {product: {vm.swappiness: [10, 20, 30, 40, 50, 60, 70, 80]}}
 """
 DRIVER = """
+import signal
 import sys
-from model import api
+from mmrun.model import api
 from mmrun.runner.cli import main
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have had it ignored
     api.warm()
     print("ready", flush=True)
     sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,10 @@ PRIORITY = 4  # a sixteenth of the lists at once
 
 @kernel
 def _reclaimable_cache(m, nid, only_zone):
-    """Page cache of the node (or zone) that this mode may take: unmapped unless bit 4 is set."""
+    """Page cache of the node (or zone) that this mode may take: unmapped unless bit 4 is set.
+
+    In the kernel: node_pagecache_reclaimable.
+    """
     node, total = nodes(m)[nid], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         if not lru_settings(m).zone_lruvecs or z == only_zone:
@@ -30,7 +33,10 @@ def _reclaimable_cache(m, nid, only_zone):
 
 @kernel
 def node_reclaim(m, z):
-    """Try to free pages on the node (or zone) of zone `z`: 1 when at least one page was freed, 0 otherwise."""
+    """Try to free pages on the node (or zone) of zone `z`: 1 when at least one page was freed, 0 otherwise.
+
+    In the kernel: __node_reclaim.
+    """
     nid = zones(m)[z].node
     node = nodes(m)[nid]
     present = zones(m)[z].managed if lru_settings(m).zone_lruvecs else node.present

@@ -100,7 +100,10 @@ def wake_all_kswapds(m, gfp, nid, nodemask):
 
 @kernel
 def _reclaim_directly(m, gfp, nid, nodemask):
-    """Reclaim in the allocating task and look again; (frame or NONE, pages reclaimed)."""
+    """Reclaim in the allocating task and look again; (frame or NONE, pages reclaimed).
+
+    In the kernel: __alloc_pages_direct_reclaim.
+    """
     reclaim_count(m).allocstall += 1
     begins(m, ALLOC)
     got = direct_reclaim(m, nid, gfp, nodemask)
@@ -115,7 +118,7 @@ def _reclaim_directly(m, gfp, nid, nodemask):
 
 @kernel
 def alloc_pages_slowpath(m, gfp, nid, nodemask):
-    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then."""
+    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then (__alloc_pages_slowpath)."""
     if gfp & KSWAPD_RECLAIM:
         wake_all_kswapds(m, gfp, nid, nodemask)
     pfn, fruitless = get_page_from_freelist(m, gfp, nid, nodemask, NO_WATERMARKS if gfp & MEMALLOC else MIN), 0
@@ -161,7 +164,10 @@ def alloc_pages(m, gfp, order, nid, nodemask):
 
 @kernel
 def _numa_statistics(m, t, nid, nodemask, pfn):
-    """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node."""
+    """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node.
+
+    In the kernel: zone_statistics.
+    """
     got, wanted = frames(m)[pfn].node, nid
     home = nodes(m)[nid]
     for i in range(home.nr_zonelist):
@@ -183,7 +189,10 @@ def _numa_statistics(m, t, nid, nodemask, pfn):
 
 @kernel
 def alloc_user_page(m, t, gfp):
-    """A frame for a user page of task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself."""
+    """A frame for a user page of task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself.
+
+    In the kernel: alloc_pages_vma, today alloc_pages_mpol.
+    """
     nid, nodemask, pfn = policy_node(m, t), policy_nodemask(m, t), NONE
     if tasks(m)[t].mode == MODE_PREFERRED_MANY:  # on these nodes if that takes no reclaim (alloc_pages_preferred_many)
         nodemask = tasks(m)[t].mask

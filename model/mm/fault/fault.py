@@ -66,7 +66,7 @@ PTES_PER_TABLE_SHIFT = 9
 
 @kernel
 def first_touch(m, t, at, write):
-    """An anonymous page's first touch: a zeroed page (the shared zero page is not modelled)."""
+    """An anonymous page's first touch: a zeroed page, as the shared one is not modelled (do_anonymous_page)."""
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
@@ -81,7 +81,10 @@ def first_touch(m, t, at, write):
 
 @kernel
 def write_protected(m, t, region, at):
-    """First write to a page mapped read-only: anonymous ones left the swap cache till 5.19, file pages become dirty."""
+    """First write to a page mapped read-only: anonymous ones left the swap cache till 5.19, file pages become dirty.
+
+    In the kernel: do_wp_page.
+    """
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[pfn]
@@ -141,7 +144,10 @@ def find_or_read(m, t, region, at, index):
 
 @kernel
 def map_file(m, t, region, at, index, write):
-    """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more."""
+    """A touch of a mapped file page: map what is cached around it; if it was not, find or read it, and once more.
+
+    In the kernel: do_read_fault.
+    """
     r, table = regions(m)[region], pte(m)
     around = not write and r.fault_around > 1
     m.now += fault_settings(m).minor_fault_file
@@ -168,7 +174,7 @@ def map_file(m, t, region, at, index, write):
 
 @kernel
 def handle_mm_fault(m, t, region, at, index, write):
-    """A page fault at page-table word `at`; `index`: its slot in the page cache where a file is mapped."""
+    """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
     fault_count(m).pgfault += 1
     stat_updated(m, tasks(m)[t].memcg, 1)

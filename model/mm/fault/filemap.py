@@ -107,6 +107,7 @@ def add_run(m, t, file, first, end, mark, stop):
 
     The page at slot `mark` gets the readahead mark. It stops when memory runs out, and, if `stop`, at a page that is
     cached already, which is noticed only when the page meant to take its place has been charged.
+    In the kernel: page_cache_ra_unbounded.
     """
     entries, f, fresh = cache(m), frames(m), 0
     for index in range(first, end):
@@ -211,7 +212,10 @@ def next_absent(m, file, index, most):
 
 @kernel
 def sync_readahead(m, t, region, file, index, wanted):
-    """The page at `index` is absent, `wanted` pages are asked for: read a window (page_cache_sync_ra)."""
+    """The page at `index` is absent, `wanted` pages are asked for: read a window (page_cache_sync_ra).
+
+    In the kernel: ondemand_readahead.
+    """
     r, start = regions(m)[region], files(m)[file].start
     if r.readahead <= 1 or r.advice == ADVICE_RANDOM:
         read_one(m, t, file, index)
@@ -304,7 +308,7 @@ def use_marked(m, t, region, file, index, pfn, wanted):
 
 @kernel
 def wait_for_data(m, t, index):
-    """Task `t` sleeps until the cached page at slot `index` has been read; 1 when it had to."""
+    """Task `t` sleeps until the cached page at slot `index` has been read; 1 when it had to (folio_wait_locked)."""
     pfn = cache(m)[index] - 1
     if not frames(m)[pfn].state & LOCKED:
         return 0
@@ -364,7 +368,10 @@ def _new_for_write(m, t, file, index):
 
 @kernel
 def read_or_write(m, t, region, index, write):
-    """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory."""
+    """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory.
+
+    In the kernel: filemap_read, generic_perform_write.
+    """
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
     m.now += costs(m).syscall + costs(m).copy_page

@@ -41,7 +41,7 @@ def map_page(m, at, pfn, write, protect):
 
 @kernel
 def ensure_table(m, t, at):
-    """The page-table page for word `at` exists; 0 when there is no memory for it."""
+    """The page-table page for word `at` exists; 0 when there is no memory for it (__pte_alloc)."""
     table = ptpage(m)
     if table[at >> PTES_PER_TABLE_SHIFT]:
         return 1

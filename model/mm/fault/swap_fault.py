@@ -96,7 +96,7 @@ def read_slot(m, t, slot, at):
 
 @kernel
 def _neighbours_by_address(m, t, region, at, slot, first, end):
-    """Read swapped-out neighbours of page-table word `at`; they lie anywhere and follow it one by one."""
+    """Read swapped-out neighbours of page-table word `at`, which lie anywhere, one by one (swap_vma_readahead)."""
     r, table, entries = regions(m)[region], pte(m), swapcache(m)
     read_sent(m, NONE, slot, slot + 1, read_in(m, slot, 1))
     for i in range(max(first, r.start), min(end, r.start + r.npages)):
@@ -115,7 +115,7 @@ def _neighbours_by_address(m, t, region, at, slot, first, end):
 
 @kernel
 def _neighbours_by_slot(m, t, slot, first, end):
-    """Read the neighbours of a slot in one request with it."""
+    """Read the neighbours of a slot in one request with it (swap_cluster_readahead)."""
     entries, used, fresh = swapcache(m), swapmap(m), 0
     for i in range(first, end):
         if i == slot or used[i] == 0 or entries[i] > 0:
@@ -131,7 +131,7 @@ def _neighbours_by_slot(m, t, slot, first, end):
 
 @kernel
 def read_around(m, t, region, at, slot):
-    """Read a slot, and swapped-out neighbours of the faulting page by address or of its slot."""
+    """Read a slot, and swapped-out neighbours of the faulting page by address or of its slot (swapin_readahead)."""
     window = swap_window(m, region, at, slot)
     first = window_first(window)
     end = first + window_pages(window)

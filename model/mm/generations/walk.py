@@ -64,7 +64,10 @@ def _place(lv, seq, key):
 
 @kernel
 def in_filter(m, lv, seq, table):
-    """Whether the filter for `seq` names the leaf table; a filter that was never filled names every one."""
+    """Whether the filter for `seq` names the leaf table; a filter that was never filled names every one.
+
+    In the kernel: test_bloom_filter.
+    """
     if not lrugens(m)[lv].filters >> (seq & 1) & 1:
         return 1
     bits, key = bloom(m), _hash(table)
@@ -74,7 +77,7 @@ def in_filter(m, lv, seq, table):
 
 @kernel
 def add_to_filter(m, lv, seq, table):
-    """Name the leaf table in the filter for `seq`, if that exists."""
+    """Name the leaf table in the filter for `seq`, if that exists (update_bloom_filter)."""
     if lrugens(m)[lv].filters >> (seq & 1) & 1:
         bits, key = bloom(m), _hash(table)
         low, high = key & ((1 << FILTER_BITS) - 1), key >> FILTER_BITS
@@ -84,7 +87,7 @@ def add_to_filter(m, lv, seq, table):
 
 @kernel
 def reset_filter(m, lv, seq):
-    """Make the filter for `seq` name nothing."""
+    """Make the filter for `seq` name nothing (reset_bloom_filter)."""
     bits, first = bloom(m), _place(lv, seq, 0)
     for i in range(first, first + BLOOM_BYTES // 2):
         bits[i] = 0
@@ -111,7 +114,10 @@ def _counts(m, lv, pfn, swappiness):
 
 @kernel
 def walk_table(m, lv, t, table, swappiness):
-    """Age every young page of one leaf table of task `t`; 1 when there was a young word a cache line."""
+    """Age every young page of one leaf table of task `t`; 1 when there was a young word a cache line.
+
+    In the kernel: walk_pte_range.
+    """
     words, task, gen = pte(m), tasks(m)[t], lrugens(m)[lv].max_seq % MAX_GENS
     total = young = 0
     for region in range(task.first_region, task.first_region + task.nr_regions):
@@ -150,7 +156,10 @@ def _any_young(m, table):
 
 @kernel
 def walk_mm(m, lv, t, swappiness, whole, nonleaf_young):
-    """Walk the page tables of task `t` for a lruvec: the leaf tables that the filter names, or the `whole` of them."""
+    """Walk the page tables of task `t` for a lruvec: the leaf tables that the filter names, or the `whole` of them.
+
+    In the kernel: walk_page_range.
+    """
     task, seq = tasks(m)[t], lrugens(m)[lv].max_seq
     for table in range(task.pte_start >> TABLE_SHIFT, (task.pte_start + task.npages - 1 >> TABLE_SHIFT) + 1):
         if not ptpage(m)[table]:

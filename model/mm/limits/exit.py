@@ -47,7 +47,7 @@ def _free_anon(m, pfn):
 
 @kernel
 def exit_mm(m, t):
-    """Unmap and free everything task `t` maps."""
+    """Unmap and free everything task `t` maps (unmap_vmas, zap_pte_range)."""
     lru_add_drain_all(m)
     task, table, f = tasks(m)[t], pte(m), frames(m)
     for region in range(task.first_region, task.first_region + task.nr_regions):
@@ -74,7 +74,7 @@ def exit_mm(m, t):
 
 @kernel
 def _free_swapped(m, slot):
-    """Free a slot no page-table word points to any more, and the clean frame that caches it."""
+    """Free a slot no page-table word points to any more, and the clean frame that caches it (free_swap_and_cache)."""
     cached = swapcache(m)[slot]
     if cached <= 0:
         free_slot(m, slot)

@@ -49,7 +49,10 @@ def throttle_over_high(m, t):
 
 @kernel
 def _charge_at_limit(m, t, memcg):
-    """Reclaim, drain stocks, kill until one page fits; 0 when task `t` itself is to be killed."""
+    """Reclaim, drain stocks, kill until one page fits; 0 when task `t` itself is to be killed.
+
+    In the kernel: mem_cgroup_out_of_memory.
+    """
     retries, drained = memcg_settings(m).charge_retries, False
     while True:
         over = charge_pages(m, memcg, 1)
@@ -76,13 +79,19 @@ def _charge_at_limit(m, t, memcg):
 
 @hook
 def limit_reclaim(m, memcg, want):
-    """Default: one reclaim call for the subtree of the group at its limit (since 3.9)."""
+    """Default: one reclaim call for the subtree of the group at its limit (since 3.9).
+
+    In the kernel: try_to_free_mem_cgroup_pages.
+    """
     return memcg_reclaim(m, memcg, want, ITS_OWN, 0)
 
 
 @kernel
 def charge(m, t, memcg):
-    """Charge one page of task `t` to a group, reclaiming at its limit; 0 when the group is out of memory."""
+    """Charge one page of task `t` to a group, reclaiming at its limit; 0 when the group is out of memory.
+
+    In the kernel: mem_cgroup_charge, try_charge_memcg.
+    """
     if memcg == 0:
         memcgs(m)[0].usage += 1
         return 1
@@ -177,6 +186,7 @@ def proactive_reclaim(m, memcg, pages, swappiness):
 
     `swappiness` is 0-200, 201 for anonymous pages only, -1 for the group's own. Less than `pages` stands for EAGAIN,
     after sixteen fruitless batches; before the last one, pages in per-CPU batches join their lists.
+    In the kernel: memory_reclaim.
     """
     total, retries = 0, MAX_RECLAIM_RETRIES
     while total < pages:

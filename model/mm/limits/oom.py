@@ -45,7 +45,7 @@ def eligible(m, t, other, over):
 def victim(m, t, over):
     """The worst of the tasks whose death may help task `t` to memory of group `over`; the first of equals.
 
-    NOBODY while one of them is dying already: it has yet to give back what it has.
+    NOBODY while one of them is dying already: it has yet to give back what it has. In the kernel: select_bad_process.
     """
     worst, most = t, 0
     for other in range(geometry(m).nr_tasks):
@@ -76,7 +76,10 @@ def send_sigkill(m, t):
 
 @kernel
 def _kill_another(m, t):
-    """Kill task `t`, which is not running just now; one that sleeps in the kernel wakes up to leave it."""
+    """Kill task `t`, which is not running just now; one that sleeps in the kernel wakes up to leave it.
+
+    In the kernel: oom_kill_process.
+    """
     send_sigkill(m, t)
     if sleeps(m, t):
         wake_actor(m, t, m.now)

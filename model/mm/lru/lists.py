@@ -34,7 +34,10 @@ def _group_lruvec(m, pfn):
 
 @kernel
 def push_head(m, lv, lru, pfn):
-    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's."""
+    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's.
+
+    In the kernel: add_page_to_lru_list, today lruvec_add_folio.
+    """
     if lru_settings(m).lru_gen:
         gen_add(m, lv, pfn, False)
         return
@@ -50,7 +53,7 @@ def push_head(m, lv, lru, pfn):
 
 @kernel
 def push_tail(m, lv, lru, pfn):
-    """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim."""
+    """Put frame `pfn` at the tail of list `lru` of lruvec `lv`: next in line for reclaim (lruvec_add_folio_tail)."""
     if lru_settings(m).lru_gen:
         gen_add(m, lv, pfn, True)
         return
@@ -66,7 +69,10 @@ def push_tail(m, lv, lru, pfn):
 
 @kernel
 def unlink(m, lv, lru, pfn):
-    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU."""
+    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU.
+
+    In the kernel: del_page_from_lru_list, today lruvec_del_folio.
+    """
     f = frames(m)
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)

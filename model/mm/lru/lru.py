@@ -40,7 +40,7 @@ def _note_added(m, lv, state):
 
 @kernel
 def drain_lru_add(m, c):
-    """Put the pages of CPU `c`'s lru_add batch on their lists."""
+    """Put the pages of CPU `c`'s lru_add batch on their lists (lru_add_drain_cpu)."""
     f, cpu = frames(m), cpus(m)[c]
     for i in range(cpu.n):
         pfn = cpu.pfn[i]
@@ -89,7 +89,7 @@ def lru_add_drain_all(m):
 
 @kernel
 def lru_add(m, pfn):
-    """Queue a new page for its list; the batch drains when it is full."""
+    """Queue a new page for its list; the batch drains when it is full (lru_cache_add)."""
     cpu = cpus(m)[turn(m).cpu]
     # A page that a fault brings in starts active under the multi-generational LRU (folio_add_lru).
     page = frames(m)[pfn]
@@ -124,7 +124,10 @@ def queue_activation(m, pfn):
 
 @kernel
 def mark_accessed(m, pfn):
-    """read() (to 4.6 write()) used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed)."""
+    """read() (to 4.6 write()) used the page: inactive unreferenced -> referenced -> active (folio_mark_accessed).
+
+    In the kernel: mark_page_accessed.
+    """
     f = frames(m)
     f[pfn].state &= ~IDLE
     if lru_settings(m).lru_gen:

@@ -63,7 +63,7 @@ def _used_through(m, pfn, at, counts):
 
 @kernel
 def referenced(m, pfn):
-    """Number of mappings through which the frame was used since the last call; clears what says so.
+    """Number of mappings through which the frame was used since the last call; clears what says so (folio_referenced).
 
     Adds 1 << 16 when one of them is executable.
     """
@@ -131,7 +131,10 @@ def drop_entry(m, at):
 
 @kernel
 def unmap(m, pfn, swap_word):
-    """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame."""
+    """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame.
+
+    In the kernel: try_to_unmap.
+    """
     table, page = pte(m), frames(m)[pfn]
     if page.mapcount == 0:
         return

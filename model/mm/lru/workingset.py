@@ -14,7 +14,10 @@ AGE_MASK = (1 << 40) - 1  # what a shadow entry keeps of the age
 
 @kernel
 def age_with_ancestors(m, lv, pages):
-    """`pages` pages became active or nonresident: time passes for the lruvec and its ancestors (since 5.8)."""
+    """`pages` pages became active or nonresident: time passes for the lruvec and its ancestors (since 5.8).
+
+    In the kernel: workingset_age_nonresident.
+    """
     table, at = lruvecs(m), lv
     while True:
         table[at].nonresident_age += pages
@@ -41,7 +44,10 @@ def count_refault(m, pfn):
 
 @kernel
 def activate_refault(m, pfn, lv):
-    """The page belongs to the workingset: it starts on the active list, and lruvec `lv` counts it."""
+    """The page belongs to the workingset: it starts on the active list, and lruvec `lv` counts it.
+
+    In the kernel: workingset_refault.
+    """
     page = frames(m)[pfn]
     page.state |= ACTIVE
     if page.state & ANON:

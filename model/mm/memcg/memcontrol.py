@@ -184,7 +184,7 @@ def room_for_swap(m, memcg):
 
 @kernel
 def charge_swap(m, memcg, slots):
-    """Count swap slots taken (or, negative, freed) in the group and its ancestors."""
+    """Count swap slots taken (or, negative, freed) in the group and its ancestors (__mem_cgroup_try_charge_swap)."""
     at = memcg
     while True:
         memcgs(m)[at].swap_pages += slots
@@ -248,7 +248,7 @@ def refill_stock(m, memcg, pages):
 
 @kernel
 def drain_all_stocks(m, memcg):
-    """Give every CPU's stock for this group or a descendant back."""
+    """Give every CPU's stock for this group or a descendant back (drain_all_stock)."""
     for c in range(geometry(m).nr_cpus):
         for i in range(memcg_settings(m).stocks):
             if memcg <= cpus(m)[c].stock_memcg[i] < memcgs(m)[memcg].end:
@@ -257,7 +257,10 @@ def drain_all_stocks(m, memcg):
 
 @kernel
 def try_charge_batch(m, memcg):
-    """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0."""
+    """Charge one page, and a batch into the CPU's stock if every limit has room for it; pages charged now, or 0.
+
+    In the kernel: page_counter_try_charge.
+    """
     if charge_pages(m, memcg, memcg_settings(m).charge_batch) == NO_GROUP:
         refill_stock(m, memcg, memcg_settings(m).charge_batch - 1)
         return memcg_settings(m).charge_batch
@@ -266,7 +269,7 @@ def try_charge_batch(m, memcg):
 
 @kernel
 def uncharge(m, memcg):
-    """Return one page's charge."""
+    """Return one page's charge (mem_cgroup_uncharge)."""
     uncharge_pages(m, memcg, 1)
 
 

@@ -36,7 +36,10 @@ def claimed_protection(usage, setting, parent_effective, siblings):
 
 @kernel
 def calculate_protection(m, root, memcg, recursive):
-    """Set `emin` and `elow` of a group for reclaim from `root` down; its parents' were set when they were visited."""
+    """Set `emin` and `elow` of a group for reclaim from `root` down; its parents' were set when they were visited.
+
+    In the kernel: mem_cgroup_calculate_protection.
+    """
     group = memcgs(m)[memcg]
     if memcg == root or group.usage == 0:
         return

@@ -56,7 +56,10 @@ def _take_block(m, z, order, mt, pfn):
 
 @kernel
 def alloc_block(m, z, order, mt):
-    """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE."""
+    """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE.
+
+    In the kernel: __rmqueue, __rmqueue_smallest.
+    """
     zone = zones(m)[z]
     for attempt in range(MIGRATETYPES):
         kind = (mt + attempt) % MIGRATETYPES
@@ -74,7 +77,10 @@ def alloc_block(m, z, order, mt):
 
 @kernel
 def free_block(m, z, pfn, order):
-    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies, to its pageblock's type."""
+    """Give back a block of 2^order frames of zone `z`, merging it with its free buddies, to its pageblock's type.
+
+    In the kernel: __free_one_page.
+    """
     f, zone, mt = frames(m), zones(m)[z], pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
     zone.nr_free += 1 << order
     end = zone.start + zone.span
@@ -105,7 +111,10 @@ def _pcp_take(m, cpu, z, pfn):
 
 @kernel
 def drain_pcp(m, cpu, z, count):
-    """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists."""
+    """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists.
+
+    In the kernel: free_pcppages_bulk.
+    """
     pcp = pcps(m)[cpu, z]
     m.now += alloc_settings(m).buddy
     zones(m)[z].all_unreclaimable = zones(m)[z].pages_scanned = 0  # to 3.11: pages come back after all
@@ -123,7 +132,10 @@ def drain_all_pcps(m, z):
 
 @kernel
 def rmqueue(m, cpu, z):
-    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none."""
+    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none.
+
+    In the kernel: rmqueue_pcplist, rmqueue_bulk.
+    """
     pcp = pcps(m)[cpu, z]
     if pcp.n == 0:
         m.now += alloc_settings(m).buddy
@@ -139,7 +151,10 @@ def rmqueue(m, cpu, z):
 
 @kernel
 def free_frame(m, cpu, pfn):
-    """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark."""
+    """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark.
+
+    In the kernel: free_hot_cold_page, free_unref_page, today free_frozen_pages.
+    """
     f = frames(m)
     if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount:
         panic(m, BAD_FREE, pfn)

@@ -21,7 +21,10 @@ def next_node(mask, node):
 
 @kernel
 def policy_node(m, t):
-    """Node whose zonelist the task's next allocation walks; moves interleave state."""
+    """Node whose zonelist the task's next allocation walks; moves interleave state.
+
+    In the kernel: interleave_nodes, weighted_interleave_nodes.
+    """
     task = tasks(m)[t]
     if task.mode == MODE_PREFERRED:
         return task.home

@@ -29,7 +29,10 @@ def levels(
 
 
 def total_reserve(managed: int, high: int, reserves: Sequence[int]) -> int:
-    """Pages of a zone that user pages cannot count on (zone.dirty_balance_reserve, later totalreserve_pages)."""
+    """Pages of a zone that user pages cannot count on (zone.dirty_balance_reserve, later totalreserve_pages).
+
+    In the kernel: calculate_totalreserve_pages.
+    """
     return min(managed, high + max(int(pages) for pages in reserves))
 
 

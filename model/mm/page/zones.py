@@ -13,14 +13,17 @@ HIGHEST = 3  # user pages may come from any zone up to MOVABLE
 
 @kernel
 def watermark_ok(m, z, mark, highest_zoneidx):
-    """Whether an order-0 allocation leaves zone `z` above `mark` plus what it keeps for lower callers."""
+    """Whether an order-0 allocation leaves zone `z` above `mark` plus what it keeps for lower callers.
+
+    In the kernel: zone_watermark_ok.
+    """
     zone = zones(m)[z]
     return zone.nr_free > mark + zone.reserve[highest_zoneidx]
 
 
 @kernel
 def wake_kswapd(m, z, highest_zoneidx):
-    """Wake the daemon of the zone's node unless it runs, has given up, or is not needed."""
+    """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd)."""
     nid = zones(m)[z].node
     node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:

@@ -57,6 +57,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
     """Move up to `nr_to_scan` eligible pages from the tail of a list into `sc.batch`, oldest first; pages looked at.
 
     Pages of zones above `sc.highest_zoneidx` are skipped and go to the head.
+    In the kernel: isolate_lru_pages, today isolate_lru_folios.
     """
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
     sc.nr_taken = 0
@@ -98,7 +99,10 @@ def freed_meanwhile(m, pfn):
 
 @kernel
 def put_back(m, s, lv):
-    """Return the pages of the batch that are still isolated to the lists their state names, oldest first."""
+    """Return the pages of the batch that are still isolated to the lists their state names, oldest first.
+
+    In the kernel: putback_inactive_pages, today move_folios_to_lru.
+    """
     f, sc = frames(m), scans(m)[s]
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
@@ -111,7 +115,10 @@ def put_back(m, s, lv):
 
 @kernel
 def _remove_mapping(m, s, pfn):
-    """Take an unmapped clean page out of the swap or page cache, leaving its shadow; the frame becomes free."""
+    """Take an unmapped clean page out of the swap or page cache, leaving its shadow; the frame becomes free.
+
+    In the kernel: __remove_mapping, __delete_from_swap_cache.
+    """
     page = frames(m)[pfn]
     shadow = evict(m, pfn, s)
     if page.state & ANON:
@@ -133,7 +140,7 @@ def _remove_mapping(m, s, pfn):
 
 @kernel
 def _add_to_swap(m, pfn):
-    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full."""
+    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full (add_to_swap)."""
     page = frames(m)[pfn]
     slot = alloc_slot(m, page.memcg)
     if slot == NONE:
@@ -147,7 +154,7 @@ def _add_to_swap(m, pfn):
 
 @kernel
 def _activate(m, s, pfn):
-    """Send a page to the active list instead of reclaiming it."""
+    """Send a page to the active list instead of reclaiming it (activate_locked in shrink_folio_list)."""
     page = frames(m)[pfn]
     if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
         free_swapcache(m, pfn)
@@ -183,7 +190,10 @@ def _past_writeback(m, s, pfn):
 
 @kernel
 def _verdict(m, s, pfn):
-    """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE."""
+    """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE.
+
+    In the kernel: page_check_references, folio_check_references.
+    """
     if scans(m)[s].ignore_references:
         return RECLAIM_PAGE
     young = page_referenced(m, pfn, s)
@@ -196,7 +206,7 @@ def _verdict(m, s, pfn):
 
 @kernel
 def _pageout_anon(m, s, pfn):
-    """Swap a dirty anonymous page out: 1 when it can be freed now."""
+    """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
     page = frames(m)[pfn]
     result = write_out(m, pfn)
     scans(m)[s].nr_pageout += 1
@@ -206,7 +216,10 @@ def _pageout_anon(m, s, pfn):
 
 @kernel
 def _reclaim_one(m, s, pfn):
-    """Decide on one isolated page and act on it: 1 when its frame was freed."""
+    """Decide on one isolated page and act on it: 1 when its frame was freed.
+
+    In the kernel: the loop of shrink_page_list, shrink_folio_list.
+    """
     sc, page = scans(m)[s], frames(m)[pfn]
     if page.state & (QUEUED | LOCKED) or page.pins or (page.mapcount and not sc.may_unmap):
         return 0
@@ -307,7 +320,7 @@ def shrink_batch(m, s):
 
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
-    """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed."""
+    """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed (shrink_inactive_list)."""
     sc, vec = scans(m)[s], lruvecs(m)[lv]
     lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
@@ -337,7 +350,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
 
 @hook
 def shrink_active(m, s, lv, lru, nr_to_scan):
-    """Move up to `nr_to_scan` pages from the tail of an active list to the inactive head.
+    """Move up to `nr_to_scan` pages from the tail of an active list to the inactive head (shrink_active_list).
 
     Only referenced executable file mappings stay active; a reference is otherwise just forgotten.
     """

@@ -94,7 +94,10 @@ def visit(m, s, memcg):
 
 @kernel
 def to_shrink(m, s, memcg):
-    """The first group from `memcg` on, in the order of the walk, that is to be shrunk; -1 = the walk is over."""
+    """The first group from `memcg` on, in the order of the walk, that is to be shrunk; -1 = the walk is over.
+
+    In the kernel: the loop of shrink_node_memcgs.
+    """
     while memcg >= 0 and not visit(m, s, memcg):
         memcg = next_group(m, s, memcg)
     scans(m)[s].group = memcg

@@ -38,7 +38,7 @@ def list_of_object(m, i):
 
 @kernel
 def append(m, lst, i):
-    """Put object `i` at the tail of list `lst`."""
+    """Put object `i` at the tail of list `lst` (list_lru_add)."""
     link_tail(objects(m), slab_unused(m)[lst], i)
     objects(m)[i].marks |= LISTED
     slab_caches(m)[cache_of(m, i)].nr_unused += 1
@@ -46,7 +46,7 @@ def append(m, lst, i):
 
 @kernel
 def remove(m, lst, i):
-    """Take object `i` off list `lst`."""
+    """Take object `i` off list `lst` (list_lru_del)."""
     table, row = objects(m), slab_unused(m)[lst]
     if not table[i].marks & LISTED or row.n == 0:
         panic(m, BAD_OBJECT, i)

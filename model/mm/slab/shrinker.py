@@ -76,7 +76,7 @@ def take_deferred(m, at):
 
 @kernel
 def walk(m, c, lst, nr):
-    """Look at up to `nr` objects from the head of a list and free the idle ones; objects freed.
+    """Look at up to `nr` objects from the head of a list and free the idle ones; objects freed (list_lru_walk_one).
 
     Objects in use leave the list until they are put again, referenced ones go round once more.
     """

@@ -73,7 +73,7 @@ def uncharge_object(m, c, group):
 
 @kernel
 def new_slab(m, t, c, group, lst):
-    """A fresh page for cache `c` on partial list `lst`; NONE when there is no memory for it."""
+    """A fresh page for cache `c` on partial list `lst`; NONE when there is no memory for it (allocate_slab)."""
     pfn = slab_frame(m, t, NO_GROUP if slab_settings(m).slab_by_bytes else group)
     if pfn == NONE:
         return NONE
@@ -103,7 +103,10 @@ def free_slab(m, c, pfn):
 
 @kernel
 def alloc_object(m, t, s, i):
-    """Make object `i` of space `s` on behalf of task `t`, listed nowhere yet; 0 when there is no memory for it."""
+    """Make object `i` of space `s` on behalf of task `t`, listed nowhere yet; 0 when there is no memory for it.
+
+    In the kernel: kmem_cache_alloc.
+    """
     c = spaces(m)[s].cache
     cache, o = slab_caches(m)[c], objects(m)[i]
     group = tasks(m)[t].memcg if cache.accounted else 0
@@ -134,7 +137,10 @@ def alloc_object(m, t, s, i):
 
 @kernel
 def free_object(m, i):
-    """Free the memory of object `i`, which is on no list; its page goes too when it was the last one on it."""
+    """Free the memory of object `i`, which is on no list; its page goes too when it was the last one on it.
+
+    In the kernel: kmem_cache_free.
+    """
     o, c = objects(m)[i], cache_of(m, i)
     pfn, cache = o.page - 1, slab_caches(m)[c]
     page = frames(m)[pfn]

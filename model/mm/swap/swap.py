@@ -43,7 +43,7 @@ def _free_cluster(m, area):
 
 @kernel
 def _slot_in(m, area, memcg):
-    """A free slot of the area, taken; NONE when it is full."""
+    """A free slot of the area, taken; NONE when it is full (scan_swap_map_slots)."""
     a, used = swaps(m)[area], swapmap(m)
     if a.used >= a.nslots:
         return NONE
@@ -72,6 +72,7 @@ def alloc_slot(m, memcg):
     """A swap slot from the area of highest priority that has one, equal ones in turn.
 
     NONE when swap is full, when the group may have no more of it, or when zram finds no memory to store a page in.
+    In the kernel: get_swap_page, today folio_alloc_swap.
     """
     best = NONE
     if not room_for_swap(m, memcg):
@@ -107,7 +108,7 @@ def area_of(m, slot):
 
 @kernel
 def free_slot(m, slot):
-    """Return a slot; what zram stored for it goes back too."""
+    """Return a slot; what zram stored for it goes back too (swap_free)."""
     used, area = swapmap(m), area_of(m, slot)
     a = swaps(m)[area]
     if used[slot] == 0:
@@ -168,7 +169,10 @@ def free_swapcache(m, pfn):
 
 @kernel
 def read_in(m, slot, count):
-    """When `count` slots from `slot` on, read in one request now, are in memory."""
+    """When `count` slots from `slot` on, read in one request now, are in memory.
+
+    In the kernel: swap_readpage, today swap_read_folio.
+    """
     a = swaps(m)[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_ZRAM:
@@ -198,7 +202,7 @@ def window_pages(answer):
 
 @kernel
 def nr_swap_pages(m):
-    """Free slots of all areas."""
+    """Free slots of all areas (get_nr_swap_pages)."""
     total = 0
     for area in range(len(swaps(m))):
         total += swaps(m)[area].nslots - swaps(m)[area].used
@@ -207,5 +211,5 @@ def nr_swap_pages(m):
 
 @kernel
 def swap_full(m):
-    """Whether half the slots are used, so that cached slots are freed early."""
+    """Whether half the slots are used, so that cached slots are freed early (vm_swap_full)."""
     return nr_swap_pages(m) * 2 < swap_settings(m).total_swap

@@ -36,7 +36,10 @@ CENTISECOND = 10_000_000
 
 @kernel
 def mark_inode_dirty(m, file):
-    """A page of the file became dirty: a clean file joins its wb, whose flusher looks at it within five seconds."""
+    """A page of the file became dirty: a clean file joins its wb, whose flusher looks at it within five seconds.
+
+    In the kernel: __mark_inode_dirty.
+    """
     f = files(m)[file]
     if f.on:
         return
@@ -151,7 +154,10 @@ def end_inode_writeback(m, w):
 
 @kernel
 def end_write(m, pfn, failed):
-    """The write of a file page has ended (end_page_writeback); one that failed stays dirty and taints its file."""
+    """The write of a file page has ended (end_page_writeback); one that failed stays dirty and taints its file.
+
+    In the kernel: folio_end_writeback.
+    """
     page = frames(m)[pfn]
     file = page.slot
     page.state &= ~WRITEBACK

@@ -127,7 +127,10 @@ def estimate_due(m, w, began):
 
 @kernel
 def estimate_start(m, w):
-    """The flusher is about to submit something: since 5.15 a second without writeback is idle time."""
+    """The flusher is about to submit something: since 5.15 a second without writeback is idle time.
+
+    In the kernel: wb_bandwidth_estimate_start.
+    """
     wb = wbs(m)[w]
     due(m, w)
     if (
@@ -149,7 +152,10 @@ def flusher_estimate(m, w, began):
 
 @kernel
 def dirtier_estimate(m, w, began, domains, rates, capped):
-    """A dirtier that came at jiffy `began` asks: let limits, rates (if any) and the bandwidth follow when due."""
+    """A dirtier that came at jiffy `began` asks: let limits, rates (if any) and the bandwidth follow when due.
+
+    In the kernel: wb_update_bandwidth.
+    """
     elapsed = estimate_due(m, w, began)
     if elapsed:
         for i in range(domains):

@@ -59,7 +59,10 @@ def redirty_tail(m, file):
 
 @kernel
 def move_expired(m, w, older_than):
-    """Queue what is left from before, then the files that became dirty no later than `older_than` (queue_io)."""
+    """Queue what is left from before, then the files that became dirty no later than `older_than` (queue_io).
+
+    In the kernel: move_expired_inodes.
+    """
     lists = wbs(m)[w].inodes
     while lists[B_MORE_IO].n:
         file = lists[B_MORE_IO].head

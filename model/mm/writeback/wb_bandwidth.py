@@ -14,7 +14,10 @@ def interval(hz):
 
 @kernel
 def next_bandwidth(written, elapsed, old, avg, hz):
-    """(bandwidth, smoothed bandwidth) after `elapsed` jiffies in which `written` pages were; pages a second."""
+    """(bandwidth, smoothed bandwidth) after `elapsed` jiffies in which `written` pages were; pages a second.
+
+    In the kernel: wb_update_write_bandwidth.
+    """
     period = roundup_pow_of_two(3 * hz)
     bw = written * hz
     if elapsed > period:

@@ -185,7 +185,7 @@ def write_cache_pages(m, job, w):
 def writeback_single_inode(m, w, left, by_flusher):
     """Write a chunk of the next file of the wb, from where its writing stopped last (range_cyclic).
 
-    (pages written, 1 when the file is clean).
+    (pages written, 1 when the file is clean). In the kernel: __writeback_single_inode.
     """
     job, file = jobs(m)[turn(m).actor], wbs(m)[w].inodes[B_IO].head
     f = files(m)[file]
@@ -280,7 +280,7 @@ def _start_all(m, w):
 
 @kernel
 def wb_do_writeback(m, w):
-    """One round: what was asked for comes first."""
+    """One round: what was asked for comes first (wb_check_old_data_flush, wb_check_background_flush)."""
     wb, interval = wbs(m)[w], writeback_settings(m).dirty_writeback_centisecs * CENTISECOND
     while wb.asked > 0:
         pages, wb.asked = wb.asked, 0

@@ -327,6 +327,7 @@ def resting(m):
     return not d.active
 
 
+# In the kernel: kdamond_fn.
 @hook
 def idle_step(m, scanner):
     d = damon(m)

@@ -136,6 +136,7 @@ def balance(m, s):
     return FILE_ONLY if sc.cache_trim else FRACT
 
 
+# In the kernel: get_scan_count.
 @hook
 def scan_count(m, s):
     sc, how = scans(m)[s], balance(m, s)
@@ -175,6 +176,7 @@ def age_anon(m, s):
     return 1 if inactive_is_low(inactive, active) else 0
 
 
+# In the kernel: folio_check_references.
 @hook
 def check_references(m, pfn, young, executable):
     anon = frames(m)[pfn].state & ANON
@@ -219,12 +221,14 @@ def note_active(m, lv, file, young, rotated):
     return 0
 
 
+# In the kernel: workingset_age_nonresident.
 @hook
 def age_nonresident(m, lv):
     age_with_ancestors(m, lv, 1)
     return 0
 
 
+# In the kernel: workingset_eviction.
 @hook
 def evict(m, pfn, s):
     page, sc = frames(m)[pfn], scans(m)[s]
@@ -258,6 +262,7 @@ def workingset_size(m, lv, file):
     return size
 
 
+# In the kernel: workingset_refault.
 @hook
 def refault(m, pfn, shadow):
     count_refault(m, pfn)

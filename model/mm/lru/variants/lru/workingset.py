@@ -84,6 +84,7 @@ def balance(m, s):
     return FILE_ONLY if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority else FRACT
 
 
+# In the kernel: get_scan_count.
 @hook
 def scan_count(m, s):
     sc, how = scans(m)[s], balance(m, s)
@@ -108,17 +109,20 @@ def after_round(m, s):
     return stop_or_cut(m, s)
 
 
+# In the kernel: page_check_references.
 @hook
 def check_references(m, pfn, young, executable):
     return look_twice(m, pfn, young, frames(m)[pfn].state & ANON, young > 1 or executable)
 
 
+# In the kernel: workingset_activation.
 @hook
 def age_nonresident(m, lv):
     lruvecs(m)[lv].nonresident_age += 1
     return 0
 
 
+# In the kernel: workingset_eviction.
 @hook
 def evict(m, pfn, s):
     page = frames(m)[pfn]
@@ -129,6 +133,7 @@ def evict(m, pfn, s):
     return pack(vec.nonresident_age, page.memcg, page.node, 0)
 
 
+# In the kernel: workingset_refault.
 @hook
 def refault(m, pfn, shadow):
     count_refault(m, pfn)

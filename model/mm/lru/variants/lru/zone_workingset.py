@@ -145,12 +145,14 @@ def zone_age(m, zone):
     return lruvec_of(m, 0, zones(m)[zone].node, zone)
 
 
+# In the kernel: workingset_activation.
 @hook
 def age_nonresident(m, lv):
     lruvecs(m)[zone_age(m, lruvecs(m)[lv].zone)].nonresident_age += 1
     return 0
 
 
+# In the kernel: workingset_eviction.
 @hook
 def evict(m, pfn, s):
     """A shadow names the zone where later ones name the group."""
@@ -162,6 +164,7 @@ def evict(m, pfn, s):
     return pack(clock.nonresident_age, page.zone, page.node, 0)
 
 
+# In the kernel: workingset_refault.
 @hook
 def refault(m, pfn, shadow):
     count_refault(m, pfn)

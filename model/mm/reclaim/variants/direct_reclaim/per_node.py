@@ -124,11 +124,13 @@ def begin_for_group(m, memcg, want, swappiness, proactive):
     return s
 
 
+# In the kernel: try_to_free_pages.
 @hook
 def direct_reclaim(m, nid, gfp, nodemask):
     return do_try_to_free_pages(m, begin_direct(m, gfp, nodemask), nid)
 
 
+# In the kernel: should_reclaim_retry.
 @hook
 def retry_zone(m, nid, fruitless, nodemask):
     home = nodes(m)[nid]
@@ -141,6 +143,7 @@ def retry_zone(m, nid, fruitless, nodemask):
     return 0
 
 
+# In the kernel: try_to_free_mem_cgroup_pages.
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)

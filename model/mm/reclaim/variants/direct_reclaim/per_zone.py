@@ -68,6 +68,7 @@ def all_unreclaimable(m, s, nid):
     return True
 
 
+# In the kernel: try_to_free_pages.
 @hook
 def direct_reclaim(m, nid, gfp, nodemask):
     s = begin_direct(m, gfp, nodemask)
@@ -75,11 +76,13 @@ def direct_reclaim(m, nid, gfp, nodemask):
     return got if got or all_unreclaimable(m, s, nid) else 1  # nobody is killed while there is a zone left to try
 
 
+# In the kernel: should_alloc_retry.
 @hook
 def retry_zone(m, nid, fruitless, nodemask):
     return 0 if fruitless else first_zone(m, nid, HIGHEST, nodemask) + 1
 
 
+# In the kernel: try_to_free_mem_cgroup_pages.
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
