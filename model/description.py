@@ -1,135 +1,32 @@
 """What one cell is: a machine, a kernel, its settings, the tasks that run on it. Plain data, units as in `units`.
 
 These dataclasses are the only definition of the configuration's vocabulary: the runner reads YAML into them and derives
-the JSON Schema from them, `mmrun.model.build` turns a `Cell` into a machine record. The string literal under a field is
-its documentation (`mmrun explain`, `mmrun schema`).
+the JSON Schema from them, `mmrun.model.build` turns a `Cell` into a machine record. A field's type says its range, a
+record's `faults` what must hold between its fields. The string literal under a field is its documentation.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Annotated, Any, Literal
 
 from mmrun.model.block.settings import Disk as Disk
 from mmrun.model.block.settings import Link as Link
 from mmrun.model.block.settings import SwapTarget as SwapTarget
-from mmrun.model.units import GB_S, Bytes, BytesPerSecond, KiB, Nanoseconds, S
+from mmrun.model.machine.hardware import Costs as Costs
+from mmrun.model.machine.hardware import Device as Device
+from mmrun.model.machine.hardware import Machine as Machine
+from mmrun.model.machine.hardware import Node as Node
+from mmrun.model.rules.bounds import Pattern, Range, Why
+from mmrun.model.rules.record import Fault, Record, record
+from mmrun.model.units import PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
+
+MAX_TASKS, MAX_CGROUPS = 16_384, 16_384
+Name = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "letters, digits, `_` and `-`")]
+NodeNumber = Annotated[int, Range(ge=0)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A NUMA node. Without CPUs it is a memory-only node (CXL expander, persistent memory)."""
-
-    cpus: int = 1
-    """Number of CPUs on the node; 0 makes it a memory-only node."""
-    memory: Bytes
-    """Size of the node's memory."""
-    latency: Nanoseconds = 90
-    """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
-    bandwidth: BytesPerSecond = 80 * GB_S
-    """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
-
-    kind: Literal["nic", "camera", "disk-controller"]
-    """What the device is."""
-    dma_mask_bits: int = 64
-    """Address bits the device can drive."""
-    iommu: bool = False
-    """Whether the device sits behind an IOMMU."""
-    iommu_mode: Literal["strict", "lazy", "passthrough"] = "strict"
-    """How unmaps invalidate the IOTLB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Costs:
-    """CPU time of the kernel's steps. Estimates with ranges; docs/costs.md has where each comes from."""
-
-    distance_step: Nanoseconds = 5
-    """Extra load latency per unit of SLIT distance beyond local: 140 ns at distance 20-21 over 90 ns local."""
-    minor_fault_anon: Nanoseconds = 1_000
-    """Anonymous first touch, zeroing included (500-3500)."""
-    minor_fault_file: Nanoseconds = 600
-    """Mapping a page that is already cached (300-1200)."""
-    syscall: Nanoseconds = 200
-    """Kernel entry of read() or write()."""
-    copy_page: Nanoseconds = 400
-    """Copying 4 KiB between user and page cache (estimate)."""
-    scan_page: Nanoseconds = 300
-    """Isolate, rmap walk and reference check of one page during reclaim (100-1000)."""
-    reclaim_page: Nanoseconds = 700
-    """Unmap and free one clean page, scan included (300-2000)."""
-    swap_path: Nanoseconds = 4_000
-    """Software path of a swap-in or swap-out, device excluded (3-6 us)."""
-    io_path: Nanoseconds = 3_000
-    """Block layer path of one request (2-5 us)."""
-    tlb_shootdown: Nanoseconds = 1_000
-    """One flush of other CPUs' TLBs, for what reclaim has unmapped (1-10 us)."""
-    buddy: Nanoseconds = 50
-    """One visit to the buddy allocator under the zone lock (estimate)."""
-    kswapd_wake: Nanoseconds = 1_500
-    """Scheduler switch to a daemon (estimate)."""
-    context_switch: Nanoseconds = 2_000
-    """Where CPUs are shared: a CPU turns from one task or daemon to another that waited (1000-3000, estimate)."""
-    walk_pte: Nanoseconds = 7
-    """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
-    lru_lock: Nanoseconds = 20
-    """Time lru_lock is held per page and list it is moved on (estimate)."""
-    balance_dirty: Nanoseconds = 2_000
-    """One turn of balance_dirty_pages: sums of global counters, the device's share (1-3 us)."""
-    dirty_page: Nanoseconds = 70
-    """Accounting of a page that becomes dirty (50-100)."""
-    rmap_check: Nanoseconds = 150
-    """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
-    pfn_walk: Nanoseconds = 5
-    """An idle page scanner passes over a frame or a region without looking at accessed bits (estimate)."""
-    damon_sample: Nanoseconds = 800
-    """DAMON prepares and checks one sampled page (300-2000)."""
-    lruvec_visit: Nanoseconds = 200
-    """Visit of a group in a reclaim walk: effective protection, entry to shrink_lruvec (50-500, estimate)."""
-    slab_lookup: Nanoseconds = 100
-    """Finding an object in its cache's hash table (50-300)."""
-    slab_object_alloc: Nanoseconds = 100
-    """Taking and initialising a slab object (50-500)."""
-    slab_object_scan: Nanoseconds = 30
-    """Looking at one object on a shrinker's list (10-100)."""
-    slab_object_free: Nanoseconds = 100
-    """Freeing a slab object (50-500)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """The hardware: nodes, distances, disks, links, swap, devices."""
-
-    nodes: tuple[Node, ...]
-    """NUMA nodes, in id order. At least one has CPUs."""
-    distance: tuple[tuple[int, ...], ...] | None = None
-    """SLIT: `distance[i][j]` from node i to node j; 10 on the diagonal. Default 10 local, 20 elsewhere."""
-    disks: dict[str, Disk] = field(default_factory=dict)
-    """Block devices by name."""
-    links: dict[str, Link] = field(default_factory=dict)
-    """Network links by name."""
-    swap: dict[str, SwapTarget] = field(default_factory=dict)
-    """Swap areas by name."""
-    devices: dict[str, Device] = field(default_factory=dict)
-    """DMA devices by name."""
-    costs: Costs = field(default_factory=Costs)
-    """CPU costs of kernel steps on this machine."""
-    hz: int = 1000
-    """Timer ticks per second (100, 250 or 1000)."""
-    tlb_flush: Nanoseconds | None = None
-    """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
-    bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
-    TLB, every access marks."""
-    pci_hole: Bytes = 0
-    """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
-    use: tuple[str, ...] = ()
-    """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sysctl:
+@record
+class Sysctl(Record):
     """Settings under /proc/sys/vm, under the kernel's names. None = what the kernel computes or defaults to."""
 
     swappiness: int | None = None
@@ -161,9 +58,14 @@ class Sysctl:
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
+    def faults(self) -> Iterator[Fault]:
+        """Fewer bytes than the kernel takes for a limit."""
+        if self.dirty_bytes and self.dirty_bytes < 2 * PAGE:
+            yield Fault(("dirty_bytes",), f"dirty_bytes is {self.dirty_bytes}B", "at least two 4KiB pages")
 
-@dataclass(frozen=True, kw_only=True)
-class Variant:
+
+@record
+class Variant(Record):
     """The chosen variant of one policy axis and the parameters it overrides."""
 
     variant: str
@@ -174,57 +76,84 @@ class Variant:
     """Parameters of the variant; `mmrun explain <axis>/<variant>` lists them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cgroup:
+@record
+class Cgroup(Record):
     """A memory cgroup (with `count` > 1, that many alike: `name.0`, `name.1`, ...)."""
 
     parent: str | None = None
     """Name of the group it is a child of; None: the root group."""
-    count: int = 1
+    count: Annotated[int, Range(ge=1, le=MAX_CGROUPS)] = 1
     """Number of identical groups; the copies of a task in them are spread over them in turn."""
-    min: Bytes = 0
+    min: Pages = 0
     """memory.min (4.18): reclaim leaves the group alone while its subtree uses no more than this."""
-    low: Bytes = 0
+    low: Pages = 0
     """memory.low (4.0): like `min`, as long as there is anything else to reclaim."""
-    high: Bytes | None = None
+    high: Annotated[Pages, Range(ge=PAGE)] | None = None
     """memory.high (4.0): beyond it the group's tasks reclaim and, since 5.4, are put to sleep. None: no limit."""
-    max: Bytes | None = None
+    max: Annotated[Pages, Range(ge=64 * PAGE)] | None = None
     """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
-    soft_limit: Bytes | None = None
+    soft_limit: Pages | None = None
     """memory.soft_limit_in_bytes (v1): when the machine is short, what groups have beyond theirs goes first."""
-    swap_max: Bytes | None = None
+    swap_max: Pages | None = None
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
     swappiness: int | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
-    stat_read_every: int | None = None
+    stat_read_every: Annotated[int, Range(ge=0)] | None = None
     """A monitor reads memory.stat every so many accesses of the group's tasks.
 
     Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
     worker folds them, and reclaim decides on old sizes.
     """
 
+    def faults(self) -> Iterator[Fault]:
+        """More protection than the group can have."""
+        for name in ("min", "low"):
+            if self.max is not None and getattr(self, name) > self.max:
+                yield too_much(name, getattr(self, name), self.max, "the group's max")
 
-@dataclass(frozen=True, kw_only=True)
-class Mempolicy:
+
+def too_much(name: str, value: int, most: int, what: str) -> Fault:
+    """A size above another one that bounds it, both in bytes."""
+    from mmrun.model.rules.quantity import show
+
+    return Fault((name,), f"{name} is {show(value, 'bytes')}", f"at most {show(most, 'bytes')}, {what}")
+
+
+@record
+class Mempolicy(Record):
     """Where a task's pages come from, as set_mempolicy(2)."""
 
     mode: Literal["local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave"] = "local"
     """`weighted-interleave` exists since 6.9, `preferred-many` since 5.15."""
-    nodes: tuple[int, ...] | Literal["remote", "all"] = ()
+    nodes: tuple[NodeNumber, ...] | Literal["remote", "all"] = ()
     """Node mask. `remote`: the nodes other than the task's own, nearest first; `all`: every node."""
-    weights: tuple[int, ...] | Literal["auto"] = "auto"
-    """weighted-interleave: pages per round and node, 1-255; `auto` derives them from bandwidth."""
+    weights: tuple[Annotated[int, Range(ge=1, le=255)], ...] | Literal["auto"] = "auto"
+    """weighted-interleave: pages per round and node; `auto` derives them from bandwidth."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Nodes and weights that the mode does not take, or lacks."""
+        named = self.nodes if isinstance(self.nodes, tuple) else None
+        if self.mode == "local" and self.nodes:
+            yield Fault(("nodes",), "`local` takes no nodes", "leave `nodes` out, or use `bind`")
+        if self.mode != "local" and not self.nodes:
+            yield Fault((), f"`{self.mode}` needs nodes", "write nodes: [0], nodes: remote or nodes: all")
+        if self.mode == "preferred" and (self.nodes == "all" or len(named or ()) > 1):
+            yield Fault(("nodes",), "`preferred` takes one node", "or use `preferred-many`")
+        if named and len(set(named)) < len(named):
+            yield Fault(("nodes",), "a node is named twice", "a node mask names each once")
+        if self.weights != "auto" and self.mode != "weighted-interleave":
+            yield Fault(("weights",), f"`{self.mode}` takes no weights", "leave `weights` out")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlabCache:
+@record
+class SlabCache(Record):
     """A slab cache with its shrinker: objects of one size in slab pages of order 0, unused ones on a list_lru."""
 
-    object: Bytes
+    object: Annotated[Bytes, Range(ge=8, le=PAGE), Why("slab pages are of order 0")]
     """Size of an object; 4KiB divided by it, rounded down, share a slab page."""
-    seeks: int = 2
+    seeks: Annotated[int, Range(ge=0, le=1000), Why("the default is 2")] = 2
     """Cost of making an object again, in disk seeks (DEFAULT_SEEKS 2); 0 since 4.20: free to make again."""
-    batch: int | None = None
+    batch: Annotated[int, Range(ge=1), Why("128 is the kernel's default")] | None = None
     """Objects a shrinker call asks for at a time. None: 128 (SHRINK_BATCH), 1024 for a superblock."""
     reclaimable: bool = True
     """False: nothing shrinks the cache, its pages count as nr_slab_unreclaimable."""
@@ -240,8 +169,8 @@ class SlabCache:
     """Cache whose object of the same number each object holds in use while it lives, as a dentry does its inode."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Region:
+@record
+class Region(Record):
     """A part of a task's address space, in the order of the list; page 0 of the first region is page 0 of the task."""
 
     kind: Literal["anon", "file", "slab"] = "anon"
@@ -250,11 +179,11 @@ class Region:
     In a slab region a read looks the object up; if it is not there it is made and read from `disk`. A write looks it up
     inside a file system transaction (GFP_NOFS) and makes it anew without reading.
     """
-    size: Bytes | None = None
+    size: Annotated[Pages, Range(ge=PAGE), Why("examples: 64MiB, 25%")] | None = None
     """Size; one region of a task may leave it out and gets the rest of the stream's footprint. Slab: see `objects`."""
     cache: str | None = None
     """Slab: name of the cell's slab cache."""
-    objects: int | None = None
+    objects: Annotated[int, Range(ge=1)] | None = None
     """Slab: number of objects that can be looked up; may be left out like `size`."""
     access: Literal["mmap", "read"] = "mmap"
     """File: through a mapping (loads and stores), or through read() and write() of whole pages."""
@@ -265,22 +194,42 @@ class Region:
     """
     disk: str | None = None
     """Disk that holds the file; None: a file system without a device (reads and writes cost no I/O time)."""
-    file_size: Bytes | None = None
-    """File read and written with read() and write(): the region is many files of this size, a multiple of 256KiB."""
-    fragment: Bytes | None = None
+    file_size: Annotated[Bytes, Range(ge=256 * KiB, multiple_of=256 * KiB), Why("examples: 1MiB, 10MiB")] | None = None
+    """File read and written with read() and write(): the region is many files of this size."""
+    fragment: Annotated[Pages, Range(ge=PAGE), Why("examples: 64KiB")] | None = None
     """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
     sparse: bool = False
     """File: all of it is a hole until it is written; what was never written is filled with zeros instead of read."""
-    readahead: Bytes = 128 * KiB
+    readahead: Annotated[Pages, Range(le=64 * MiB)] = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
-    fault_around: Bytes = 64 * KiB
+    fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off")] = 64 * KiB
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
     advice: Literal["normal", "random", "sequential"] = "normal"
     """madvise/posix_fadvise on the region."""
 
+    def faults(self) -> Iterator[Fault]:
+        """What the region's kind does not have."""
+        if self.kind != "slab":
+            for name in (name for name in ("cache", "objects") if getattr(self, name) is not None):
+                yield Fault((name,), f"only slab regions have `{name}`", "write kind: slab")
+        elif self.cache is None:
+            yield Fault((), "a slab region has a cache", "write cache: <name>")
+        if self.kind == "slab" and self.size is not None:
+            yield Fault(("size",), "a slab region has no size", "write objects: 100000")
+        if self.kind == "anon":
+            usual = {"file": None, "disk": None, "access": "mmap"}
+            for name in (name for name, value in usual.items() if getattr(self, name) != value):
+                yield Fault((name,), f"anonymous memory has no `{name}`", "write kind: file")
+        if self.file_size is not None and (self.kind != "file" or self.access != "read"):
+            yield Fault(("file_size",), "only files that are read and written are many", "write access: read")
+        if self.fragment is not None and self.disk is None:
+            yield Fault(("fragment",), "fragments lie on a disk", "write disk: <name>")
+        if self.sparse and self.disk is None:
+            yield Fault(("sparse",), "a sparse file lies on a disk", "write disk: <name>")
 
-@dataclass(frozen=True, kw_only=True)
-class Stream:
+
+@record
+class Stream(Record):
     """Where a task's page accesses come from: a generator in model/workloads/, or a recorded trace."""
 
     kind: str
@@ -289,67 +238,72 @@ class Stream:
     """Parameters of the generator; for `trace`: `path`, optional `repeat` and `tasks`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+@record
+class Task(Record):
     """A process (with `count` > 1, that many alike, each with its own memory and random stream)."""
 
     stream: Stream
     """What it does."""
-    node: int = 0
+    node: NodeNumber = 0
     """Node whose CPU it runs on."""
-    count: int = 1
+    count: Annotated[int, Range(ge=1, le=MAX_TASKS)] = 1
     """Number of identical tasks."""
     cgroup: str | None = None
     """Memory cgroup; None: the root group."""
     mempolicy: Mempolicy = field(default_factory=Mempolicy)
     """Placement of its pages."""
-    memory: tuple[Region, ...] = (Region(),)
+    memory: Annotated[tuple[Region, ...], Range(min_length=1), Why("one anonymous region when left out")] = (Region(),)
     """Its address space."""
     think: Nanoseconds = 0
     """Computation between two accesses."""
     start: Nanoseconds = 0
     """When it starts."""
-    nice: int = 0
+    nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0")] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False
     """All its allocations are GFP_NOFS (memalloc_nofs_save): file systems' shrinkers refuse to work for it."""
 
+    def faults(self) -> Iterator[Fault]:
+        """Several regions that want the rest of the footprint."""
+        if sum(region.size is None and region.objects is None for region in self.memory) > 1:
+            yield Fault(("memory",), "two regions without a size", "one may take the rest of the footprint")
 
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
+
+@record
+class Sampling(Record):
     """How often counters are written to the series; both None: no series."""
 
-    every: Nanoseconds | None = None
+    every: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10ms")] | None = None
     """Simulated time between samples."""
-    accesses: int | None = None
+    accesses: Annotated[int, Range(ge=1)] | None = None
     """Accesses of all tasks between samples."""
     cold_after: Nanoseconds = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
+@record
+class Cell(Record):
     """One run of the model: everything its metrics depend on, besides trace contents and the model's code."""
 
     kernel: str
     """Kernel version, from 2.6.32 to 6.18: selects a variant on every policy axis and the sysctl defaults."""
     machine: Machine
     """The hardware."""
-    tasks: dict[str, Task]
+    tasks: Annotated[dict[Name, Task], Range(max_length=MAX_TASKS)]
     """The tasks by name."""
     policy: dict[str, Variant] = field(default_factory=dict)
     """Axes on which the cell departs from its kernel version."""
     vm: Sysctl = field(default_factory=Sysctl)
     """Sysctl settings."""
-    cgroups: dict[str, Cgroup] = field(default_factory=dict)
+    cgroups: Annotated[dict[Name, Cgroup], Range(max_length=MAX_CGROUPS)] = field(default_factory=dict)
     """Memory cgroups by name."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
     sampling: Sampling = field(default_factory=Sampling)
     """Series output."""
-    duration: Nanoseconds | None = None
+    duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s")] | None = None
     """Stop after this much simulated time; None: when every stream has ended."""
     seed: str = "mmrun"
     """Names the random streams, together with task name and replicate, never with the variant."""
-    replicate: int = 0
+    replicate: Annotated[int, Range(ge=0)] = 0
     """Number of the replicate."""

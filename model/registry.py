@@ -19,6 +19,7 @@ from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
 from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
+from mmrun.model.rules.cells import faults
 from mmrun.model.sched.default import default_sched
 from mmrun.model.sources.param_rules import Param, Relation, refusals
 from mmrun.model.sources.variant_file import declared
@@ -72,7 +73,7 @@ def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"no file {path}")
-    return _read(axis, name, path, path.stat().st_mtime_ns)
+    return _read(axis, name, path, path.stat().st_mtime_ns, False)
 
 
 @cache
@@ -83,12 +84,12 @@ def _built_in(axis: str, name: str) -> VariantInfo:
     path = known.get(name.replace("_", "-").replace(".", "-"))
     if path is None:
         raise ValueError(_unknown(f"variant of axis {axis!r}", name, known))
-    return _read(axis, name, path, path.stat().st_mtime_ns)
+    return _read(axis, name, path, path.stat().st_mtime_ns, True)
 
 
 @cache
-def _read(axis: str, name: str, path: Path, _stamp: int) -> VariantInfo:
-    found = declared(path)
+def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantInfo:
+    found = declared(path, head)
     if found.faults:
         first = min(found.faults)
         fix = f" ({first.fix})" if first.fix else ""
@@ -131,6 +132,13 @@ def load(axis: str, variant: Variant) -> ModuleType:
 
 def resolve(cell: Cell) -> Cell:
     """The cell with a variant on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
+    for fault in faults(cell, era(cell.kernel), filled=AXES.keys() <= cell.policy.keys()):
+        raise ValueError(f"{'.'.join(map(str, fault.path))}: {fault}")
+    return fill(cell)
+
+
+def fill(cell: Cell) -> Cell:
+    """The same for a cell that keeps to `mmrun.model.rules.cells`; ValueError where its choices of variants do not."""
     kernel = era(cell.kernel)
     for axis in cell.policy:
         if axis not in AXES:
@@ -143,19 +151,6 @@ def resolve(cell: Cell) -> Cell:
     _same_scope(policy)
     _needs_are_met(policy)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
-    for name in chosen:
-        if name in kernel.missing:
-            raise ValueError(f"vm.{name} does not exist in kernel {kernel.name}: {kernel.missing[name]}")
-        if name in kernel.ranges and not kernel.ranges[name][0] <= chosen[name] <= kernel.ranges[name][1]:
-            least, most = kernel.ranges[name]
-            raise ValueError(f"vm.{name} is {least} to {most} in kernel {kernel.name}, got {chosen[name]}")
-    for name, group in cell.cgroups.items():
-        for setting, why in kernel.cgroup_missing.items():
-            if getattr(group, setting):
-                raise ValueError(f"cgroups.{name}.{setting} does not exist in kernel {kernel.name}: {why}")
-    for name, task in cell.tasks.items():
-        if task.mempolicy.mode not in kernel.mempolicies:
-            raise ValueError(f"tasks.{name}.mempolicy: kernel {kernel.name} has no {task.mempolicy.mode!r} mode")
     return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}))
 
 

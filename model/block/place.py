@@ -5,7 +5,7 @@ from math import isqrt
 from typing import Any
 
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import disk_value
+from mmrun.model.block.settings import Hdd, Nfs, Queued, Stripe, Usb, disk_value, given
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,
@@ -73,36 +73,38 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
     row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
     row.allocation = _ALLOCATIONS[disk.allocation]
-    row.fail_from, row.fail_until = _window(disk.fail_from, disk.fail_until)
-    row.stall_from, row.stall_until = _window(disk.stall_from, disk.stall_until)
-    if row.kind == DISK_GENERIC:
-        row.parallel = disk_value(disk, "parallel")
-        row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
-        _limits(row, era(built.cell.kernel).flags, SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
-    elif row.kind == DISK_STRIPE:
+    row.fail_from, row.fail_until = _window(given(disk, "fail_from"), given(disk, "fail_until"))
+    row.stall_from, row.stall_until = _window(given(disk, "stall_from"), given(disk, "stall_until"))
+    if isinstance(disk, Stripe):
         row.nr_members, row.chunk = len(disk.members), disk.chunk // PAGE
         row.members[: len(disk.members)] = [built.disks.index(member) for member in disk.members]
         row.nr_blocks = sum(built.cell.machine.disks[member].size for member in disk.members) // PAGE
-    elif row.kind == DISK_NFS:
-        row.link = list(built.cell.machine.links).index(disk.link or "")
+    elif isinstance(disk, Nfs):
+        row.link = list(built.cell.machine.links).index(disk.link)
         row.server = built.disks.index(disk.server) if disk.server else NONE
         row.max_pages = WSIZE_PAGES
         # nfs_congestion_kb: 16 * sqrt(all pages) pages, at most 256 MiB (nfs_init_writepagecache)
         most = min(16 * isqrt(int(geometry(built.memory.m).nr_frames)), 65_536)
         row.nr_requests = row.congestion_on = row.most_writes[:] = most
-    else:
+    elif isinstance(disk, Queued):
         _queue(row, disk, era(built.cell.kernel).flags)
-        row.command, row.revolution = disk.command if disk.kind == "hdd" else 0, 60 * S // disk.rpm
-        row.seek_track, row.seek_average, row.seek_full = disk.seek_track, disk.seek_average, disk.seek_full
-        row.inner_ppm = int(disk.inner_rate * 1_000_000)
-        row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
+    else:
+        row.parallel = disk_value(disk, "parallel")
+        row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
+        _limits(row, era(built.cell.kernel).flags, SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
 
 
-def _queue(row, disk: Disk, flags: Mapping[str, Any]) -> None:
+def _queue(row, disk: Queued, flags: Mapping[str, Any]) -> None:
     row.depth, row.sorted = disk_value(disk, "parallel"), int(disk.scheduler == "deadline")
     row.max_pages = (USB_SECTORS_KIB if disk.kind == "usb" else flags["max_sectors_kib"]) * KiB // PAGE
     _limits(row, flags, 2 * min(int(row.depth), BLKDEV_MAX_RQ))
     row.queue.head = row.queue.tail = row.drive_head = NONE
+    if isinstance(disk, Hdd):
+        row.command, row.revolution = disk.command, 60 * S // disk.rpm
+        row.seek_track, row.seek_average, row.seek_full = disk.seek_track, disk.seek_average, disk.seek_full
+        row.inner_ppm = int(disk.inner_rate * 1_000_000)
+    if isinstance(disk, Usb):
+        row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
 
 
 def _limits(row, flags: Mapping[str, Any], tags: int) -> None:

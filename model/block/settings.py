@@ -1,55 +1,35 @@
 """The vocabulary of storage: disks, links to servers, swap areas (part of `mmrun.model.description`)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from mmrun.model.core.mechanism import counters
-from mmrun.model.units import GBIT_S, MB_S, MS, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds
+from mmrun.model.rules.bounds import Range, Why
+from mmrun.model.rules.record import Family, Fault, Record, abstract, record
+from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
+
+MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
+Rate = Annotated[BytesPerSecond, Range(ge=1), Why("at zero nothing would ever arrive; examples: 500MB/s")]
+Percent = Annotated[int, Range(ge=0, le=100)]
+Block = Annotated[Pages, Range(ge=PAGE), Why("examples: 128KiB")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disk:
-    """A block device, or what a file system is mounted from.
+@abstract()
+class Disk(Family):
+    """A block device, or what a file system is mounted from; which fields it has depends on its kind.
 
     Where a field is None its default depends on the kind, in the order generic, sata-ssd, hdd, usb; for `optane` (an
     Optane P4800X, AnandTech 2017) 8.9us both ways, 5 at a time, 2400MB/s and 2000MB/s.
     """
 
-    kind: Literal["generic", "sata-ssd", "optane", "hdd", "usb", "stripe", "nfs"] = "generic"
+    usual: ClassVar[str] = "generic"
+    kind: str = "generic"
     """`generic`, `sata-ssd`, `optane`: servers of fixed service time behind one interface rate. `hdd`: one head that
-    seeks (geometry below). `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`. `nfs`: a mount
+    seeks. `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`. `nfs`: a mount
     from a file server over `link`, whose disk is `server`: it answers at once and writes when told to commit."""
-    read_latency: Nanoseconds | None = None
-    """Service time of a 4 KiB read: 94us (Intel P3700, queue depth 16; AnandTech on the Optane P4800X, 2017), 85us
-    (Intel X25-M; estimate); usb 1ms a command (estimate)."""
-    write_latency: Nanoseconds | None = None
-    """Service time of a 4 KiB write: 20us (acknowledged from the drive's buffer; estimate), 115us, usb 1ms."""
-    parallel: int | None = None
-    """Requests served at once: 16, 10 (channels of an X25-M). hdd: requests it picks the next one from, 32 (NCQ)."""
-    read_bandwidth: BytesPerSecond | None = None
-    """Rate for reads: 2700MB/s, 250MB/s, 138MB/s on the outermost track (Barracuda XT), 20MB/s."""
-    write_bandwidth: BytesPerSecond | None = None
-    """Rate for writes: 1000MB/s, 70MB/s (X25-M), usb 6MB/s (reported for sticks of 2011); hdd: its rate for reads."""
-    size: Bytes = 256 * GiB
+    size: Annotated[Bytes, Range(ge=1), Why("examples: 256GiB")] = 256 * GiB
     """Capacity (of a stripe: what its members have together)."""
-    rpm: int = 7200
-    """hdd: revolutions a minute."""
-    command: Nanoseconds = 200 * US
-    """hdd: overhead of a request that finds the drive idle (estimate)."""
-    seek_track: Nanoseconds = 800 * US
-    """hdd: shortest seek (0.6-1 ms, estimate)."""
-    seek_average: Nanoseconds = 8500 * US
-    """hdd: seek over a third of the disk (8-9 ms, estimate)."""
-    seek_full: Nanoseconds = 17 * MS
-    """hdd: seek over all of the disk (16-18 ms, estimate)."""
-    inner_rate: float = 0.5
-    """hdd: rate of the innermost track over that of the outermost."""
-    erase_block: Bytes = 128 * KiB
-    """usb: what is rewritten whole by a write that does not append; 10 to 100 times slower for 4 KiB (estimate)."""
-    open_blocks: int = 2
-    """usb: erase blocks that can be appended to at the same time, up to 8 (estimate)."""
-    scheduler: Literal["deadline", "noop"] = "deadline"
-    """hdd, usb: order of waiting writes: sorted by place in batches, or as they came."""
     writepage: Literal["writes", "kswapd", "ignores"] = "writes"
     """What its file system does when reclaim asks it to write a page: writes it (ext3), writes it for kswapd only (xfs
     of 2011), leaves it dirty (btrfs, delayed allocation of ext4)."""
@@ -58,28 +38,134 @@ class Disk:
     others: files begin empty and get blocks as that file system of 2011 gives them. When pages are written back: `xfs`
     ever larger extents, `ext4` 8 MiB, `btrfs` what is dirty in one piece; when they become dirty: `ext3` up to 4 MiB.
     A stripe has files of its own, its members none."""
-    members: tuple[str, ...] = ()
-    """stripe: names of its disks, up to 32."""
-    chunk: Bytes = 512 * KiB
-    """stripe: bytes on one member before the next one's turn (md's default since 2010)."""
-    link: str | None = None
-    """nfs: link to the server."""
-    server: str | None = None
-    """nfs: the server's disk; None: it never waits for one."""
-    fail_from: Nanoseconds | None = None
-    """Writes that end at or after this time are lost; the pages stay dirty. None: never. Not for stripes and mounts."""
-    fail_until: Nanoseconds | None = None
-    """From this time on writes succeed again. None: never."""
-    stall_from: Nanoseconds | None = None
-    """From this time on the device starts no request. None: never. Not for generic kinds."""
-    stall_until: Nanoseconds | None = None
-    """Until then."""
-    min_ratio: int = 0
+    min_ratio: Percent = 0
     """Percent of the dirty threshold that the device gets in any case (bdi min_ratio)."""
-    max_ratio: int = 100
+    max_ratio: Percent = 100
     """Percent of the dirty threshold that the device gets at most (bdi max_ratio)."""
     strictlimit: bool = False
     """Its own share limits the device even while the machine is below its limits (bdi strict_limit, 3.12)."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A share that begins above its end."""
+        if self.min_ratio > self.max_ratio:
+            shares = f"shares of {self.min_ratio} to {self.max_ratio} percent"
+            yield Fault(("min_ratio",), shares, "0 to 100, min_ratio the smaller")
+
+
+@abstract()
+class Drive(Disk):
+    """What serves requests itself."""
+
+    read_latency: Nanoseconds | None = None
+    """Service time of a 4 KiB read: 94us (Intel P3700, queue depth 16; AnandTech on the Optane P4800X, 2017), 85us
+    (Intel X25-M; estimate); usb 1ms a command (estimate). An hdd's follows from its geometry."""
+    write_latency: Nanoseconds | None = None
+    """Service time of a 4 KiB write: 20us (acknowledged from the drive's buffer; estimate), 115us, usb 1ms."""
+    parallel: Annotated[int, Range(ge=1, le=4096)] | None = None
+    """Requests served at once: 16, 10 (channels of an X25-M). hdd: requests it picks the next one from, 32 (NCQ)."""
+    read_bandwidth: Rate | None = None
+    """Rate for reads: 2700MB/s, 250MB/s, 138MB/s on the outermost track (Barracuda XT), 20MB/s."""
+    write_bandwidth: Rate | None = None
+    """Rate for writes: 1000MB/s, 70MB/s (X25-M), usb 6MB/s (reported for sticks of 2011); hdd: its rate for reads."""
+    fail_from: Nanoseconds | None = None
+    """Writes that end at or after this time are lost; the pages stay dirty. None: never."""
+    fail_until: Nanoseconds | None = None
+    """From this time on writes succeed again. None: never."""
+
+    def faults(self) -> Iterator[Fault]:
+        """The above, and a window that ends before it begins."""
+        yield from super().faults()
+        yield from _window("fail", self.fail_from, self.fail_until)
+
+
+@record
+class Flash(Drive):
+    """Servers of fixed service time behind one interface rate."""
+
+    kind: Literal["generic", "sata-ssd", "optane"] = "generic"
+
+
+@abstract()
+class Queued(Drive):
+    """A drive that serves one request after the other and can stall."""
+
+    scheduler: Literal["deadline", "noop"] = "deadline"
+    """Order of waiting writes: sorted by place in batches, or as they came."""
+    stall_from: Nanoseconds | None = None
+    """From this time on the device starts no request. None: never."""
+    stall_until: Nanoseconds | None = None
+    """Until then."""
+
+    def faults(self) -> Iterator[Fault]:
+        """The above, and a stall without an end."""
+        yield from super().faults()
+        yield from _window("stall", self.stall_from, self.stall_until)
+        if self.stall_from is not None and self.stall_until is None:
+            yield Fault(("stall_from",), "a stall ends", "add stall_until")
+
+
+@record
+class Hdd(Queued):
+    """One head that seeks."""
+
+    kind: Literal["hdd"] = "hdd"
+    rpm: Annotated[int, Range(ge=1, le=100_000)] = 7200
+    """Revolutions a minute."""
+    command: Nanoseconds = 200 * US
+    """Overhead of a request that finds the drive idle (estimate)."""
+    seek_track: Nanoseconds = 800 * US
+    """Shortest seek (0.6-1 ms, estimate)."""
+    seek_average: Nanoseconds = 8500 * US
+    """Seek over a third of the disk (8-9 ms, estimate)."""
+    seek_full: Nanoseconds = 17 * MS
+    """Seek over all of the disk (16-18 ms, estimate)."""
+    inner_rate: Annotated[float, Range(ge=0.01, le=1.0)] = 0.5
+    """Rate of the innermost track over that of the outermost."""
+
+    def faults(self) -> Iterator[Fault]:
+        """The above, and seeks that are not in order."""
+        yield from super().faults()
+        if not self.seek_track <= self.seek_average <= self.seek_full:
+            yield Fault(("seek_average",), "a longer seek takes less time", "seek_track <= seek_average <= seek_full")
+
+
+@record
+class Usb(Queued):
+    """A stick: one request at a time, erase blocks."""
+
+    kind: Literal["usb"] = "usb"
+    erase_block: Block = 128 * KiB
+    """What is rewritten whole by a write that does not append; 10 to 100 times slower for 4 KiB (estimate)."""
+    open_blocks: Annotated[int, Range(ge=1, le=OPEN_BLOCKS)] = 2
+    """Erase blocks that can be appended to at the same time (estimate)."""
+
+
+@record
+class Stripe(Disk):
+    """RAID0 of other disks."""
+
+    kind: Literal["stripe"] = "stripe"
+    members: Annotated[tuple[str, ...], Range(max_length=MAX_MEMBERS)] = ()
+    """Names of its disks, plain ones."""
+    chunk: Block = 512 * KiB
+    """Bytes on one member before the next one's turn (md's default since 2010)."""
+
+    def faults(self) -> Iterator[Fault]:
+        """The above, and no members."""
+        yield from super().faults()
+        if not self.members:
+            yield Fault((), "a stripe without disks", "write members: [a, b]")
+
+
+@record
+class Nfs(Disk):
+    """A mount from a file server."""
+
+    kind: Literal["nfs"] = "nfs"
+    link: str
+    """Link to the server."""
+    server: str | None = None
+    """The server's disk; None: it never waits for one."""
 
 
 @dataclass(frozen=True)
@@ -106,48 +192,81 @@ DISK_DEFAULTS = {
 
 def disk_value(disk: Disk, name: str) -> int:
     """Field `name` of the disk, or its kind's default."""
-    given = getattr(disk, name)
-    return getattr(DISK_DEFAULTS[disk.kind], name) if given is None else given
+    value = given(disk, name)
+    return getattr(DISK_DEFAULTS[disk.kind], name) if value is None else value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
+def given(record: Any, name: str) -> Any:
+    """A field's value; None where the kind of the record has no such field."""
+    return getattr(record, name, None)
+
+
+def _window(what: str, begin: int | None, end: int | None) -> Iterator[Fault]:
+    if end is not None and (begin is None or end < begin):
+        yield Fault((f"{what}_until",), f"{what}_until comes before {what}_from", "give both in order")
+
+
+@record
+class Link(Record):
     """A network link to a storage server."""
 
-    bandwidth: BytesPerSecond = 10 * GBIT_S
+    bandwidth: Annotated[Rate, Why("at zero nothing would ever arrive; examples: 10Gbit/s")] = 10 * GBIT_S
     """Raw rate."""
     rtt: Nanoseconds = 40 * US
     """Round trip including both network stacks: 10 GbE 30-50 us (estimate)."""
-    mtu: int = 1500
+    mtu: Annotated[int, Range(ge=576, le=65_535), Why("usual: 1500, 9000")] = 1500
     """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (computed)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SwapTarget:
-    """Where swapped pages go."""
+@abstract()
+class SwapTarget(Family):
+    """Where swapped pages go; which fields an area has depends on its kind."""
 
-    kind: Literal["partition", "zram", "nbd", "nfs", "iscsi"]
+    kind: str
     """`partition` on a local disk, `zram` in memory, or a block device or file over a link."""
-    size: Bytes
+    size: Annotated[Pages, Range(ge=PAGE)]
     """Capacity of the swap area."""
-    disk: str | None = None
-    """Name of the machine's disk that holds it; for network targets, the server's disk."""
-    link: str | None = None
-    """Name of the machine's link (network targets)."""
     priority: int = -1
     """Areas of higher priority fill first; equal ones are used in turn."""
+
+
+@record
+class Partition(SwapTarget):
+    """An area on a local disk."""
+
+    kind: Literal["partition"] = "partition"
+    disk: str
+    """Name of the machine's disk that holds it."""
+
+
+@record
+class Zram(SwapTarget):
+    """Compressed pages in memory."""
+
+    kind: Literal["zram"] = "zram"
+    compress: Nanoseconds = 3 * US
+    """Time to compress a page (lz4; estimate)."""
+    decompress: Nanoseconds = 1_200
+    """Time to decompress a page (lz4; estimate)."""
+    compression_ratio: Annotated[float, Range(ge=1.0, le=1000.0), Why("page size over stored size")] = 3.0
+    """Page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
+
+
+@record
+class NetworkSwap(SwapTarget):
+    """An area on a server, over a link."""
+
+    kind: Literal["nbd", "nfs", "iscsi"] = "nbd"
+    link: str
+    """Name of the machine's link."""
+    disk: str | None = None
+    """Name of the machine's disk that is the server's; None: it never waits for one."""
     protocol: Nanoseconds | None = None
-    """Network targets: software time a request spends in the protocol on both sides, link and disk excluded.
+    """Software time a request spends in the protocol on both sides, link and disk excluded.
 
     None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as
     over NBD).
     """
-    compress: Nanoseconds = 3 * US
-    """zram: time to compress a page (lz4; estimate)."""
-    decompress: Nanoseconds = 1_200
-    """zram: time to decompress a page (lz4; estimate)."""
-    compression_ratio: float = 3.0
-    """zram: page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
 
 
 DISK_COUNTERS = counters("""

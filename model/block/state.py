@@ -1,5 +1,6 @@
 """Disks, requests on their way to them, who waits for them."""
 
+from mmrun.model.block.settings import MAX_MEMBERS, OPEN_BLOCKS
 from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
 
 WRITEPAGE_WRITES, WRITEPAGE_KSWAPD, WRITEPAGE_IGNORES = 0, 1, 2  # answers of file systems to reclaim
@@ -7,7 +8,6 @@ WRITEPAGE_WRITES, WRITEPAGE_KSWAPD, WRITEPAGE_IGNORES = 0, 1, 2  # answers of fi
 IO_BACKGROUND, IO_NORMAL, IO_URGENT = 0, 1, 2
 DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS = 0, 1, 2, 3, 4
 
-MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
 MAX_IO = 1 << 20  # requests on their way to disks, at most
 
 # A block device. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB stick is;

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 OP_SHIFT = 40
 ARG_MASK = (1 << OP_SHIFT) - 1
+ARGUMENT_BITS = f"an event holds {OP_SHIFT} bits"
 
 READ = 0  # argument: page
 WRITE = 1  # argument: page

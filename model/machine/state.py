@@ -2,8 +2,9 @@
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS
+from mmrun.model.machine.hardware import MAX_NODES
 
-MAX_NODES, ZONES_PER_NODE = 16, 4
+ZONES_PER_NODE = 4
 MAX_ZONES = MAX_NODES * ZONES_PER_NODE
 MAX_STOCKS = 7  # groups whose pre-charged pages a CPU holds (NR_MEMCG_STOCK)
 LRU_BATCH = 31

@@ -5,6 +5,7 @@
 """
 
 import ast
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,9 @@ class Fault(NamedTuple):
     fix: str = ""
 
 
+FUNCTION = re.compile(r"^(?:@|def )", re.MULTILINE)
+
+
 @dataclass
 class Declared:
     """What a file declares, with the faults that were found and its tree (None when it cannot be parsed)."""
@@ -44,14 +48,15 @@ class Declared:
         self.faults.append(Fault(line, column, message, fix))
 
 
-def declared(path: Path) -> Declared:
-    """Read a variant's file."""
+def declared(path: Path, head: bool = False) -> Declared:
+    """Read a variant's file. `head`: it is one of ours, which declare everything above their first function."""
     found = Declared()
     try:
         if path.stat().st_size > MAX_BYTES:
             found.fault(None, "the file is larger than 1 MiB", "a variant is one file of Python")
             return found
-        found.tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found.tree = ast.parse(FUNCTION.split(text, maxsplit=1)[0] if head else text)
     except SyntaxError as error:
         found.faults.append(Fault(error.lineno or 1, error.offset or 1, f"not a Python file: {error.msg}"))
     except (ValueError, RecursionError, MemoryError) as error:

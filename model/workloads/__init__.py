@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mmrun.model.core.events import check_argument
+from mmrun.model.rules.bounds import hints
+from mmrun.model.rules.record import refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +54,11 @@ def params_type(kind: str) -> type:
     return module(kind).Params
 
 
+def kinds_with(name: str) -> list[str]:
+    """The generators that have a parameter of that name."""
+    return [kind for kind in kinds() if name in hints(params_type(kind))]
+
+
 def make_params(kind: str, values: Mapping[str, Any]) -> Any:
     """The parameters of `kind` from plain values. Raises ValueError for unknown, missing or impossible ones."""
     wanted = params_type(kind)
@@ -61,9 +68,11 @@ def make_params(kind: str, values: Mapping[str, Any]) -> Any:
             raise ValueError(f"workload {kind!r} has no parameter {name!r}: it takes {', '.join(sorted(names))}")
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     try:
-        return wanted(**given)
+        params = wanted(**given)
     except TypeError as error:
         raise ValueError(f"workload {kind!r}: {str(error).partition(') ')[2] or error}") from error
+    refuse(params)
+    return params
 
 
 def check_footprint(kind: str, params: Any) -> int:
@@ -71,6 +80,11 @@ def check_footprint(kind: str, params: Any) -> int:
     found = module(kind).footprint(params)
     check_argument(found, f"number of pages or objects of the workload {kind}")
     return found
+
+
+def footprint(kind: str, values: Mapping[str, Any]) -> int:
+    """The same from plain values; of a trace it reads the header."""
+    return check_footprint(kind, make_params(kind, values))
 
 
 def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:

@@ -1,13 +1,19 @@
-"""What the generators share: chunk bounds, coin flips, ranks with a Zipf distribution, checks of parameters."""
+"""What the generators share: types of parameters, chunk bounds, coin flips, ranks with a Zipf distribution."""
 
 from bisect import bisect
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from mmrun.model.units import PAGE
+from mmrun.model.rules.bounds import Range, Why
+from mmrun.model.units import PAGE, Bytes
 
 if TYPE_CHECKING:
     import numpy as np
+
+Count = Annotated[int, Range(ge=1)]
+Size = Annotated[Bytes, Range(ge=1)]
+Share = Annotated[float, Range(ge=0.0, le=1.0)]
+Exponent = Annotated[float, Range(ge=0.0, le=10.0), Why("0 is uniform")]
 
 CHUNK = 65_536  # events a chunk
 BLOCK = 1 << 20  # ranks handled at a time while a table is made
@@ -108,24 +114,3 @@ def _weights(start: int, end: int, exponent: float) -> "np.ndarray":
     import numpy as np
 
     return np.arange(start + 1, end + 1, dtype=np.float64) ** -exponent
-
-
-def check_positive(**values: int) -> None:
-    """Raise ValueError naming the first value below 1."""
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}")
-
-
-def check_fraction(**values: float) -> None:
-    """Raise ValueError naming the first value outside 0..1."""
-    for name, value in values.items():
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{name} must lie between 0 and 1, not {value}")
-
-
-def check_exponent(**values: float) -> None:
-    """Raise ValueError naming the first Zipf exponent that is negative or beyond reason."""
-    for name, value in values.items():
-        if not 0.0 <= value <= 10.0:
-            raise ValueError(f"{name} must lie between 0 (uniform) and 10, not {value}")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import exits, touches
-from mmrun.model.units import Bytes, KiB, MiB
-from mmrun.model.workloads._common import Zipf, check_positive, pages_of, permutation
+from mmrun.model.rules.record import Record
+from mmrun.model.units import KiB, MiB
+from mmrun.model.workloads._common import Count, Size, Zipf, pages_of, permutation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,31 +22,25 @@ HEADER_RUN = 4  # pages of a header
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `build`."""
 
-    jobs: int
+    jobs: Count
     """Compilations, one after the other."""
-    heap: Bytes = 64 * MiB
+    heap: Size = 64 * MiB
     """Largest heap of a compiler; each has between a quarter of it and all, evenly on a logarithmic scale."""
-    tools: Bytes = 16 * MiB
+    tools: Size = 16 * MiB
     """Binaries and libraries of the tools, skewed in use."""
-    headers: Bytes = 16 * MiB
+    headers: Size = 16 * MiB
     """All headers, skewed in use."""
-    included: Bytes = 1536 * KiB
+    included: Size = 1536 * KiB
     """Headers that one compilation reads."""
-    source: Bytes = 40 * KiB
+    source: Size = 40 * KiB
     """One source file."""
-    object: Bytes = 100 * KiB
+    object: Size = 100 * KiB
     """One object file."""
-    reuse: int = 6
+    reuse: Count = 6
     """Accesses to earlier pages of the heap for each page it grows by, most of them to recent ones."""
-
-    def __post_init__(self) -> None:
-        check_positive(
-            jobs=self.jobs, heap=self.heap, tools=self.tools, headers=self.headers, included=self.included,
-            source=self.source, object=self.object, reuse=self.reuse,
-        )  # fmt: skip
 
 
 def sizes(params: Params) -> list[int]:

@@ -8,27 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+from mmrun.model.rules.record import Record
+from mmrun.model.workloads._common import Count, Share, Size, coins, pages_of, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `loop`."""
 
-    size: Bytes
+    size: Size
     """Footprint: length of the loop."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
-    write_fraction: float = 0.0
+    write_fraction: Share = 0.0
     """Share of the accesses that write."""
-
-    def __post_init__(self) -> None:
-        check_positive(size=self.size, accesses=self.accesses)
-        check_fraction(write_fraction=self.write_fraction)
 
 
 def footprint(params: Params) -> int:

@@ -6,54 +6,38 @@ popularity, as servers do. A lookup in a transaction (create, rename) allocates 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from mmrun.model.core.events import FREE, OP_SHIFT, REGISTER, check_argument, touches
+from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, FREE, OP_SHIFT, REGISTER, touches
+from mmrun.model.rules.bounds import Range, Why
+from mmrun.model.rules.record import Record
 from mmrun.model.units import Nanoseconds
-from mmrun.model.workloads._common import (
-    Zipf,
-    check_exponent,
-    check_fraction,
-    check_positive,
-    coins,
-    permutation,
-    spans,
-)
+from mmrun.model.workloads._common import Count, Exponent, Share, Zipf, coins, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `metadata`."""
 
-    objects: int
+    objects: Count
     """Number of files."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
     pattern: Literal["walk", "zipf"] = "walk"
     """All files in order, or independent draws by popularity."""
-    exponent: float = 0.8
+    exponent: Exponent = 0.8
     """`zipf`: the file of rank k is drawn with probability proportional to 1/k**exponent."""
-    transaction_fraction: float = 0.0
+    transaction_fraction: Share = 0.0
     """Share of the lookups that happen in a file system transaction (GFP_NOFS) and create the file if it is absent."""
-    unlink_fraction: float = 0.0
+    unlink_fraction: Share = 0.0
     """Share of the events that remove the file instead."""
-    mount_every: int = 0
+    mount_every: Annotated[int, Range(ge=0)] = 0
     """Events between two file systems that come or go and hold shrinker_rwsem for `mount_hold`; 0: none do."""
-    mount_hold: Nanoseconds = 1_000_000
+    mount_hold: Annotated[Nanoseconds, Range(le=ARG_MASK), Why(ARGUMENT_BITS)] = 1_000_000
     """How long such a file system holds it; an estimate: registering includes sizing every group's shrinker map."""
-
-    def __post_init__(self) -> None:
-        check_positive(objects=self.objects, accesses=self.accesses)
-        check_exponent(exponent=self.exponent)
-        check_fraction(transaction_fraction=self.transaction_fraction, unlink_fraction=self.unlink_fraction)
-        if self.pattern not in ("walk", "zipf"):
-            raise ValueError(f"pattern is walk or zipf, not {self.pattern!r}")
-        if self.mount_every < 0 or self.mount_hold < 0:
-            raise ValueError("mount_every and mount_hold cannot be negative")
-        check_argument(self.mount_hold, "mount_hold in ns")
 
 
 def footprint(params: Params) -> int:

@@ -8,49 +8,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import (
-    Zipf,
-    check_exponent,
-    check_fraction,
-    check_positive,
-    coins,
-    pages_of,
-    permutation,
-    spans,
-)
+from mmrun.model.rules.record import Fault, Record
+from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `phases`."""
 
-    size: Bytes
+    size: Size
     """Footprint: the range the working set moves through, wrapping round at its end."""
-    working_set: Bytes
+    working_set: Size
     """Size of the working set."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
-    phase: int
+    phase: Count
     """Accesses between two moves."""
-    overlap: float = 0.0
+    overlap: Share = 0.0
     """Share of the working set that a move keeps."""
-    exponent: float = 0.0
+    exponent: Exponent = 0.0
     """Zipf exponent within the working set; 0 is uniform."""
     sweep: bool = False
     """Whether a phase sweeps over its working set in order, again and again, instead of drawing from it."""
-    write_fraction: float = 0.0
+    write_fraction: Share = 0.0
     """Share of the accesses that write."""
 
-    def __post_init__(self) -> None:
-        check_positive(size=self.size, working_set=self.working_set, accesses=self.accesses, phase=self.phase)
-        check_exponent(exponent=self.exponent)
-        check_fraction(overlap=self.overlap, write_fraction=self.write_fraction)
+    def faults(self) -> Iterator[Fault]:
+        """More at once than there is."""
         if pages_of(self.working_set) > pages_of(self.size):
-            raise ValueError("working_set must not exceed size")
+            yield Fault(("working_set",), "working_set exceeds size", "working_set <= size")
 
 
 def footprint(params: Params) -> int:

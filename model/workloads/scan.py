@@ -9,47 +9,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.rules.record import Fault, Record
 from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import (
-    Zipf,
-    check_exponent,
-    check_fraction,
-    check_positive,
-    coins,
-    pages_of,
-    permutation,
-    spans,
-)
+from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `scan`."""
 
-    hot: Bytes
+    hot: Size
     """Size of the hot set."""
     size: Bytes
     """Footprint: hot set and scanned range together."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
-    exponent: float = 0.0
+    exponent: Exponent = 0.0
     """Zipf exponent within the hot set; 0 is uniform."""
-    scan_fraction: float = 0.2
+    scan_fraction: Share = 0.2
     """Share of the accesses made by the scanner."""
-    burst: int = 64
+    burst: Count = 64
     """Pages the scanner reads before the hot set may have its turn again."""
-    write_fraction: float = 0.0
+    write_fraction: Share = 0.0
     """Share of the accesses to the hot set that write; the scanner only reads."""
 
-    def __post_init__(self) -> None:
-        check_positive(hot=self.hot, accesses=self.accesses, burst=self.burst)
-        check_exponent(exponent=self.exponent)
-        check_fraction(scan_fraction=self.scan_fraction, write_fraction=self.write_fraction)
+    def faults(self) -> Iterator[Fault]:
+        """Nothing left to scan."""
         if pages_of(self.hot) >= pages_of(self.size):
-            raise ValueError("size must exceed hot: it covers the hot set and the scanned range behind it")
+            yield Fault(("size",), "size does not exceed hot", "it covers the hot set and the scanned range behind it")
 
 
 def footprint(params: Params) -> int:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import touches
-from mmrun.model.workloads._common import check_positive
+from mmrun.model.rules.bounds import Range
+from mmrun.model.rules.record import Record
+from mmrun.model.workloads._common import Count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,20 +16,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `trace`."""
 
     path: str
     """The trace file (`.mmt`); `mmrun trace record` and `mmrun trace import` make them."""
-    repeat: int = 1
+    repeat: Count = 1
     """How many times it is played."""
-    tasks: tuple[int, ...] | None = None
+    tasks: Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=1)] | None = None
     """Play only the accesses of these tasks of the recording; None: all, in recorded order."""
-
-    def __post_init__(self) -> None:
-        check_positive(repeat=self.repeat)
-        if self.tasks is not None and not self.tasks:
-            raise ValueError("tasks must name at least one task of the recording")
 
 
 def footprint(params: Params) -> int:

@@ -5,36 +5,31 @@ Stands for log writers, copies, video capture: the producer of dirty pages.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import fsyncs, touches
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import check_fraction, check_positive, coins, pages_of, spans
+from mmrun.model.rules.bounds import Range
+from mmrun.model.rules.record import Record
+from mmrun.model.workloads._common import Count, Share, Size, coins, pages_of, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `writer`."""
 
-    size: Bytes
+    size: Size
     """Footprint: the range written."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
-    writes_per_page: int = 1
+    writes_per_page: Count = 1
     """Consecutive writes to a page before the next: 1 for whole pages, 8 for records of 512 bytes."""
-    fsync_every: int = 0
+    fsync_every: Annotated[int, Range(ge=0)] = 0
     """An fsync of the file last written after so many accesses; 0: none."""
-    read_fraction: float = 0.0
+    read_fraction: Share = 0.0
     """Share of the accesses that read a page, uniform among those written so far."""
-
-    def __post_init__(self) -> None:
-        check_positive(size=self.size, accesses=self.accesses, writes_per_page=self.writes_per_page)
-        check_fraction(read_fraction=self.read_fraction)
-        if self.fsync_every < 0:
-            raise ValueError(f"fsync_every is {self.fsync_every}: 0 (none) or more")
 
 
 def footprint(params: Params) -> int:

@@ -8,41 +8,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import (
-    Zipf,
-    check_exponent,
-    check_fraction,
-    check_positive,
-    coins,
-    pages_of,
-    permutation,
-    spans,
-)
+from mmrun.model.rules.record import Record
+from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
+class Params(Record):
     """Parameters of `zipf`."""
 
-    size: Bytes
+    size: Size
     """Footprint."""
-    accesses: int
+    accesses: Count
     """Length of the stream."""
-    exponent: float = 1.0
+    exponent: Exponent = 1.0
     """The page of rank k is drawn with probability proportional to 1/k**exponent; 0 is uniform."""
     permute: bool = True
     """Ranks scattered over the address space at random; false: page 0 is the most popular, page 1 the next."""
-    write_fraction: float = 0.0
+    write_fraction: Share = 0.0
     """Share of the accesses that write."""
-
-    def __post_init__(self) -> None:
-        check_positive(size=self.size, accesses=self.accesses)
-        check_exponent(exponent=self.exponent)
-        check_fraction(write_fraction=self.write_fraction)
 
 
 def footprint(params: Params) -> int:

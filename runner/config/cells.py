@@ -11,10 +11,8 @@ from mmrun.model import registry
 from mmrun.model.core.timeline import FIRST, LAST
 from mmrun.model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task, Variant
 from mmrun.model.eras import why_not
-from mmrun.model.units import Nanoseconds
-from mmrun.runner.config.cell_checks import CellCheck
-from mmrun.runner.config.checks import MachineCheck
-from mmrun.runner.config.fields import Reader
+from mmrun.runner.config.cell_checks import CellCheck, check_machine
+from mmrun.runner.config.fields import Reader, hints
 from mmrun.runner.config.includes import Machines
 from mmrun.runner.config.problems import Place, Problems
 from mmrun.runner.config.streams import Streams, read_policy
@@ -27,6 +25,7 @@ T = TypeVar("T")
 # One object each, so that what was checked once is recognised.
 NO_SYSCTL, NO_SAMPLING = Sysctl(), Sampling()
 NOTHING: dict[str, Any] = {}
+DURATION = hints(Cell)["duration"]
 
 
 @dataclass
@@ -83,7 +82,7 @@ class Cells:
             return None
         cell = Cell(**vars(parts))
         try:
-            return registry.resolve(cell)
+            return registry.fill(cell)
         except ValueError as error:
             where = tree.items.get("policy") or tree.items["kernel"]
             self.note(where.place, str(error), "", row)
@@ -137,7 +136,7 @@ class Cells:
             tasks=self.table(tree, "tasks", Task, total, required=True),
             policy=self.once("policy", tree.get("policy"), lambda: read_policy(tree.get("policy"), self.problems)),
             sampling=self.simple(tree, "sampling", Sampling, NO_SAMPLING),
-            duration=self.simple(tree, "duration", Nanoseconds, None),
+            duration=self.simple(tree, "duration", DURATION, None),
             seed=self.seed(tree),
         )
 
@@ -179,7 +178,7 @@ class Cells:
         if machine is None:
             return None
         before = len(self.problems)
-        MachineCheck(machine, whole, self.problems).run()
+        check_machine(machine, whole, self.problems)
         return machine if len(self.problems) == before else None
 
     def simple(self, tree: Mapping, key: str, kind: Any, default: Any) -> Any:
@@ -187,7 +186,7 @@ class Cells:
         item = tree.get(key)
         if item is None or is_null(item):
             return default
-        return self.once(key, item, lambda: Reader(self.problems).read(item, kind))
+        return self.once(key, item, lambda: Reader(self.problems, name=key).read(item, kind))
 
     def table(
         self, tree: Mapping, key: str, kind: type[T], total: int | None, required: bool = False

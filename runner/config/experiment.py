@@ -3,13 +3,15 @@
 Reading order of the keys is that of `File`; `mmrun schema` and `mmrun explain` print its documentation.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from mmrun.model.rules.bounds import Pattern, Range, Why, bounds
+from mmrun.model.rules.record import Fault, Record
 from mmrun.model.units import Quantity
-from mmrun.runner.config.fields import Reader, docs
+from mmrun.runner.config.fields import Reader, hints
 from mmrun.runner.config.includes import load_experiment
 from mmrun.runner.config.problems import Place, Problems, suggest
 from mmrun.runner.config.trees import is_null, to_plain
@@ -17,38 +19,50 @@ from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar
 from mmrun.runner.config.yaml_scalars import REFUSED
 from mmrun.runner.report.report_block import ReportBlock
 
-Ratio = Annotated[float, Quantity("ratio")]
 MAX_REPLICATES = 10_000
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+HalfWidth = Annotated[float, Quantity("ratio"), Range(gt=0.0, lt=1.0), Why("examples: 2%")]
+Count = Annotated[int, Range(ge=1, le=MAX_REPLICATES)]
+Directory = Annotated[
+    str, Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "it names a directory: letters, digits, `-`, `_` and `.`")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Until:
+class Until(Record):
     """When a row of the sweep has enough replicates."""
 
     metric: str
     """Metric whose interval is watched."""
-    half_width: Ratio
+    half_width: HalfWidth
     """Half width of the mean's 95 % interval over the mean at which replication ends, such as `2%`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replicates:
+class Replicates(Record):
     """How many replicates a row of the sweep gets: `min` at once, then more, up to `max`, while `until` is not met."""
 
-    min: int = 1
+    min: Count = 1
     """Replicates every row gets."""
-    max: int = 1
+    max: Count = 1
     """Replicates no row exceeds."""
     until: Until | None = None
     """When a row has enough; None: `min` replicates."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Too few for an interval, or none to add."""
+        if self.until is None:
+            return
+        if self.min < 2:
+            yield Fault(("min",), "one replicate has no interval", "`min` is at least 2 with `until`")
+        if self.max < max(2, self.min):
+            yield Fault(("max",), f"max {self.max} with min {self.min}", "`max` is above `min`, at least 2")
 
 
 @dataclass(frozen=True, kw_only=True)
 class File:
     """An experiment file."""
 
-    experiment: str
+    experiment: Directory
     """Name of the experiment and of its result directory."""
     description: str = ""
     """What it is about, in words; printed on the report page."""
@@ -107,7 +121,7 @@ def load(config: Path, problems: Problems) -> Experiment | None:
 
 def of_tree(tree: Mapping, config: Path, problems: Problems) -> Experiment:
     """The experiment that a tree describes; `config` is the file its paths are relative to."""
-    known = [name for name in docs(File) if name]
+    known = list(hints(File))
     for key in tree.items:
         if key not in known:
             problems.add(tree.keys[key], f"unknown key `{key}`", suggest(key, known))
@@ -128,8 +142,8 @@ def read_name(tree: Mapping, problems: Problems) -> str:
     item = tree.get("experiment")
     if item is None:
         problems.add(tree.place, "`experiment` is required", "write experiment: <name>")
-    elif name and not NAME.fullmatch(name):
-        problems.add(item.place, f"`{name[:60]}` cannot name a directory", "use letters, digits, `-` and `_`")
+    elif name and not bounds(Directory).admits(name):
+        problems.add(item.place, *bounds(Directory).refusal((), name))
     return name
 
 
@@ -150,7 +164,7 @@ def read_replicates(item: Item | None, problems: Problems) -> Replicates:
     if item is None or is_null(item) or (isinstance(item, Scalar) and item.value is REFUSED):
         return Replicates()
     if isinstance(item, Scalar):
-        count = Reader(problems).read(item, int)
+        count = Reader(problems, name="replicates").read(item, Count)
         found = None if count is None else Replicates(min=count, max=count)
     else:
         found = Reader(problems).read(item, Replicates)
@@ -165,8 +179,6 @@ def check_replicates(found: Replicates, item: Item, problems: Problems) -> None:
     from mmrun.runner.metrics import is_metric, names
 
     places = item.items if isinstance(item, Mapping) else {}
-    if not 1 <= found.min <= MAX_REPLICATES:
-        problems.add(place(places, "min", item), f"{found.min} replicates", f"1 to {MAX_REPLICATES:,}")
     if isinstance(item, Mapping) and found.until is None:
         problems.add(
             item.place, "`until` is required", "write replicates: 5, or add until: {metric: ..., half_width: 2%}"
@@ -174,14 +186,6 @@ def check_replicates(found: Replicates, item: Item, problems: Problems) -> None:
         return
     if found.until is None:
         return
-    if not max(2, found.min) <= found.max <= MAX_REPLICATES:
-        problems.add(
-            place(places, "max", item), f"max {found.max} with min {found.min}", "`max` is above `min`, at least 2"
-        )
-    if found.min < 2:
-        problems.add(place(places, "min", item), "one replicate has no interval", "`min` is at least 2 with `until`")
-    if not 0 < found.until.half_width < 1:
-        problems.add(place(places, "until", item), "`half_width` lies between 0% and 100%", "examples: 2%")
     if not is_metric(found.until.metric):
         near = suggest(found.until.metric, names())
         problems.add(place(places, "until", item), f"unknown metric `{found.until.metric}`", near)

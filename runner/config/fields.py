@@ -1,30 +1,36 @@
 """Turns configuration trees into the dataclasses of the model, with every error at its place.
 
-The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), refuses
-unknown keys and remembers where each value stands. Values that fit their types as they stand are built at once; for
-all others Pydantic is imported (which takes longer than checking a whole experiment) and decides, strictly, and its
-errors are mapped back to places. The string literal below a field is its documentation.
+The walk follows the type of each field: it reads quantities with units, drops nulls (the default holds), picks the kind
+of a record, refuses unknown keys and remembers where each value stands. Pydantic then judges the values, strictly, by
+what the types say (`mmrun.runner.config.validators`); its refusals are mapped back to places, in the words of the
+types.
 """
 
 import ast
-import contextlib
 import dataclasses
 import inspect
 import itertools
 import json
-import os
-import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from mmrun.model.units import PAGE, Quantity
+from pydantic_core import ValidationError
+
+from mmrun.model.rules.bounds import arms as arms
+from mmrun.model.rules.bounds import bare, bounds
+from mmrun.model.rules.bounds import hints as hints
+from mmrun.model.rules.bounds import literals as literals
+from mmrun.model.rules.bounds import quantity as quantity
+from mmrun.model.rules.record import Fault, Unsound, is_family, kinds, not_one_of, only_for, others_with
+from mmrun.model.units import PAGE
 from mmrun.runner.config import units
 from mmrun.runner.config.problems import Problems, suggest
-from mmrun.runner.config.trees import is_null, to_plain
+from mmrun.runner.config.trees import is_null, place_of, to_plain
+from mmrun.runner.config.validators import validator
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar, Sequence
 from mmrun.runner.config.yaml_scalars import REFUSED
 
@@ -35,22 +41,27 @@ SHARES = {("Region", "size"), ("Cgroup", "max")}  # sizes that may be given as a
 
 
 @cache
-def hints(kind: type) -> dict[str, Any]:
-    """The field types of a dataclass, markers included."""
-    return typing.get_type_hints(kind, include_extras=True)
+def docs(kind: type) -> dict[str, str]:
+    """The documentation of each field: the string literal below it; that of the class under ``""``."""
+    found = {"": inspect.cleandoc(kind.__doc__ or "")}
+    for each in reversed([base for base in kind.__mro__ if is_dataclass(base)]):
+        for field, text in itertools.pairwise(body(each)):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    found[name] = inspect.cleandoc(words)
+    return {name: words for name, words in found.items() if not name or name in hints(kind)}
+
+
+def body(kind: type) -> list[ast.stmt]:
+    """The statements of a class."""
+    tree = syntax(Path(inspect.getsourcefile(kind) or ""))
+    return next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
 
 
 @cache
-def docs(kind: type) -> dict[str, str]:
-    """The documentation of each field: the string literal below it; its first line for the class under ``""``."""
-    tree = ast.parse(Path(inspect.getsourcefile(kind) or "").read_text(encoding="utf-8"))
-    body = next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
-    found = {"": inspect.cleandoc(kind.__doc__ or "")}
-    for field, text in itertools.pairwise(body):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                found[name] = inspect.cleandoc(words)
-    return found
+def syntax(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def required(kind: type) -> list[str]:
@@ -59,119 +70,49 @@ def required(kind: type) -> list[str]:
     return [f.name for f in dataclasses.fields(kind) if f.default is missing and f.default_factory is missing]
 
 
-def arms(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a type, without None."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return tuple(arm for arm in typing.get_args(hint) if arm is not type(None))
-    return (hint,)
-
-
-def quantity(hint: Any) -> str | None:
-    """The unit that a type is marked with, or None."""
-    if typing.get_origin(hint) is typing.Annotated:
-        return next((mark.unit for mark in typing.get_args(hint)[1:] if isinstance(mark, Quantity)), None)
-    return None
-
-
-@cache
-def adapter(kind: Any) -> Any:
-    """Pydantic's validator of a type."""
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than a check
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-class Unsure(Exception):
-    """Plain data that does not fit a type as it stands."""
-
-
-def build(value: Any, hint: Any) -> Any:
-    """The value of a type from plain data of exactly that shape, as Pydantic would make it; `Unsure` for other data."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return list(value) if isinstance(value, tuple) else value
-    if origin is typing.Annotated:
-        return build(value, args[0])
-    if type(value) is hint or (origin is Literal and any(type(c) is type(value) and c == value for c in args)):
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return value if type(value) in args else build_first(value, args)
-    if origin is tuple and type(value) is list:
-        return tuple(build(part, args[0]) for part in value)
-    if origin is dict and type(value) is dict:
-        return {key: build(part, args[1]) for key, part in value.items()}
-    if is_dataclass(hint) and type(value) is dict:
-        return build_record(value, typing.cast(type, hint))
-    if hint is float and type(value) is int:
-        return float(value)
-    raise Unsure
-
-
-def build_first(value: Any, kinds: tuple[Any, ...]) -> Any:
-    """The value as the first of several types that it fits."""
-    for kind in kinds:
-        with contextlib.suppress(Unsure):
-            return build(value, kind)
-    raise Unsure
-
-
-def build_record(value: dict[str, Any], kind: type) -> Any:
-    """A dataclass from its fields; its own checks may refuse them."""
-    known = hints(kind)
-    try:
-        return kind(**{name: build(part, known[name]) for name, part in value.items()})
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unsure from error
-
-
 @dataclass
 class Reader:
-    """Reads items as types. `memory` is what a percentage refers to (bytes), `hooks` read some types their own way."""
+    """Reads items as types. `memory` is what a percentage refers to (bytes), `hooks` read some types their own way,
+    `name` is what messages call a value that is no part of a record, or its kind when `kinds_with` tells which kinds
+    have a field."""
 
     problems: Problems
     memory: int | None = None
     shares_everywhere: bool = False
     hooks: dict[type, Hook] = dataclasses.field(default_factory=dict)
+    name: str = "it"
+    kinds_with: Callable[[str], list[str]] | None = None
     found: dict[Dotted, Item] = dataclasses.field(default_factory=dict)
+    hints: dict[Dotted, Any] = dataclasses.field(default_factory=dict)
     refused: list[Dotted] = dataclasses.field(default_factory=list)
     misspelt: set[Dotted] = dataclasses.field(default_factory=set)
 
     def read(self, item: Item, kind: type[T]) -> T | None:
         """The value of type `kind` that the item describes, or None with the reasons in `problems`."""
         before = len(self.problems)
-        self.found, self.refused, self.misspelt = {}, [], set()
+        self.found, self.hints, self.refused, self.misspelt = {}, {}, [], set()
         plain = self.plain(item, kind, ())
         try:
-            value = build(plain, kind)
-        except Unsure:
-            value = self.judged(plain, kind)
-        return value if len(self.problems) == before else None
-
-    def judged(self, plain: Any, kind: type[T]) -> T | None:
-        """The value that Pydantic makes of plain data, or None with its errors in `problems`."""
-        validator = adapter(typing.cast(Any, kind))
-        from pydantic import ValidationError
-
-        try:
-            return typing.cast(T, validator.validate_json(json.dumps(plain), strict=True))
+            value = typing.cast(T, validator(typing.cast(Any, kind)).validate_json(json.dumps(plain), strict=True))
         except ValidationError as error:
-            self.report(error.errors(include_url=False, include_input=False))
+            self.report(error.errors(include_url=False))
             return None
+        return value if len(self.problems) == before else None
 
     def plain(self, item: Item, hint: Any, path: Dotted, share: bool = False) -> Any:
         """The item as data for Pydantic; notes unknown keys and bad quantities. `share`: a percentage will do."""
-        self.found[path] = item
-        kinds = arms(hint)
-        unit = next((unit for kind in kinds if (unit := quantity(kind))), None)
-        if unit and isinstance(item, Scalar):
+        self.found[path], self.hints[path] = item, hint
+        if isinstance(item, Scalar) and (unit := next(filter(None, map(quantity, arms(hint))), None)):
             return self.amount(item, unit, path, share or self.shares_everywhere)
-        for kind in kinds:
+        for kind in map(bare, arms(hint)):
             origin, args = typing.get_origin(kind), typing.get_args(kind)
             if origin is None and kind in self.hooks:
                 return self.hooks[kind](item, self)
+            if is_family(kind) and isinstance(item, Mapping):
+                return self.member(item, kind, path)
             if is_dataclass(kind) and isinstance(item, Mapping):
-                return self.mapping(item, typing.cast(type, kind), path)
+                own = self.name if self.kinds_with and not path else ""
+                return self.mapping(item, typing.cast(type, kind), path, own)
             if origin is tuple and isinstance(item, Sequence):
                 return [self.plain(part, args[0], (*path, index)) for index, part in enumerate(item.items)]
             if origin is dict and isinstance(item, Mapping):
@@ -184,11 +125,27 @@ class Reader:
                 self.problems.add(item.keys[key], f"nothing called `{key}` to remove here", "leave it out")
         return {k: self.plain(part, hint, (*path, k)) for k, part in item.items.items() if not is_null(part)}
 
-    def mapping(self, item: Mapping, kind: type, path: Dotted) -> dict[str, Any]:
+    def member(self, item: Mapping, family: Any, path: Dotted) -> dict[str, Any]:
+        """A record of one of several kinds; of an unknown kind nothing else is said."""
+        part, name = item.get("kind"), family.usual
+        if part is not None and not is_null(part):
+            self.found[(*path, "kind")], name = part, to_plain(part)
+        elif not name:
+            return {}
+        if name is REFUSED:
+            self.refused.append(path)
+            return {}
+        kind = kinds(family).get(name) if isinstance(name, str) else None
+        return {"kind": name} if kind is None else {**self.mapping(item, kind, path, name), "kind": name}
+
+    def mapping(self, item: Mapping, kind: type, path: Dotted, own: str = "") -> dict[str, Any]:
+        """A record's fields; `own`: the name of its kind, where there are several."""
         known = hints(kind)
         result = {}
         for key, part in item.items.items():
-            if key not in known:
+            if key not in known and own and (able := (self.kinds_with or partial(others_with, kind))(key)):
+                self.problems.add(item.keys[key], *only_for(able, key, own))
+            elif key not in known:
                 fix = suggest(key, known)
                 self.problems.add(item.keys[key], f"unknown key `{key}`", fix)
                 self.misspelt |= {(*path, name) for name in known if f"did you mean `{name}`?" == fix}
@@ -216,16 +173,24 @@ class Reader:
         """Note Pydantic's errors, each at the place of the value it is about."""
         for error in errors:
             path, branch, chosen = self.locate(error["loc"])
-            item = self.found[path]
-            unmeant = branch and branch.startswith("tuple") != isinstance(self.found[chosen], Sequence)
-            if unmeant or (isinstance(item, Scalar) and item.value is REFUSED):
-                continue
             if error["type"] in MISSING and (*path, error["loc"][-1]) in self.misspelt:
                 continue
-            # A dataclass's own check of its values together, some of which stand for values that were refused.
-            if error["type"] == "value_error" and any(each[: len(path)] == path for each in self.refused):
-                continue
-            self.problems.add(item.place, *explain(error, item))
+            unmeant = branch and branch.startswith("tuple") != isinstance(self.found[chosen], Sequence)
+            for fault in explained(error, self.found[path], self.hints.get(path), path, self.name):
+                where = self.deepest(fault.path)
+                item = self.found[where]
+                if unmeant or (isinstance(item, Scalar) and item.value is REFUSED) or self.follows(error, where):
+                    continue
+                related = error["type"] == "value_error"
+                place = place_of(self.found[()], *fault.path) if related else item.place
+                self.problems.add(place, fault.message, fault.fix)
+
+    def follows(self, error: Any, path: Dotted) -> bool:
+        """Whether an error is about a number that stands for a refused one, or compares with such a one."""
+        if error["type"] == "value_error":
+            whole = self.locate(error["loc"])[0]
+            return any(each[: len(whole)] == whole for each in self.refused)
+        return path in self.refused
 
     def locate(self, loc: tuple[str | int, ...]) -> tuple[Dotted, str, Dotted]:
         """The deepest known path of a Pydantic location, the union's branch it went through, if any, and where."""
@@ -238,9 +203,17 @@ class Reader:
                 branch, chosen = part, path
         return path, branch, chosen
 
+    def deepest(self, path: Dotted) -> Dotted:
+        """The longest part of a path that leads to something in the file."""
+        return next(path[:end] for end in range(len(path), -1, -1) if path[:end] in self.found)
+
 
 MISSING = ("missing", "missing_keyword_only_argument", "missing_argument")
-BRANCHES = ("tuple", "literal", "int", "str", "float", "bool", "dict")
+BRANCHES = ("tuple", "literal", "int", "str", "float", "bool", "dict", "nullable", "constrained-str")
+RANGE = (
+    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of", "too_short", "too_long",
+    "string_pattern_mismatch",
+)  # fmt: skip
 WANTED = {
     "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
     "float_type": "a number", "string_type": "text", "bool_type": "true or false", "tuple_type": "a list",
@@ -248,20 +221,43 @@ WANTED = {
 }  # fmt: skip
 
 
-def explain(error: dict[str, Any], item: Item) -> tuple[str, str]:
-    """Message and fix of one of Pydantic's errors about `item`."""
-    kind = error["type"]
-    if kind in MISSING:
-        return f"`{error['loc'][-1]}` is required", f"add `{error['loc'][-1]}: ...`"
+def explained(error: dict[str, Any], item: Item, hint: Any, path: Dotted, name: str) -> list[Fault]:
+    """What one of Pydantic's errors about `item`, which stands at `path`, says in the words of the types.
+
+    `name`: what the whole is called.
+    """
+    kind, value = error["type"], to_plain(item)
+    if kind == "value_error" and isinstance(unsound := error["ctx"]["error"], Unsound):
+        return [fault.below(*path) for fault in unsound.faults]
+    if kind in RANGE:
+        limits = next(limit for arm in arms(hint) if (limit := bounds(arm)).text())
+        if limits.admits(
+            error["input"]
+        ):  # Pydantic counts the entries that are sound; the others have their own errors
+            return []
+        return [Fault(path, *limits.refusal(path or (name,), error["input"]))]
+    if kind == "union_tag_invalid":
+        choices = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+        return [Fault((*path, "kind"), *not_one_of(error["input"]["kind"], choices))]
+    return [Fault(path, *worded(error, kind, item, value, hint))]
+
+
+def worded(error: dict[str, Any], kind: str, item: Item, value: Any, hint: Any) -> tuple[str, str]:
+    """Message and fix where a value is absent or of another type."""
+    if kind == "union_tag_not_found" and not isinstance(item, Mapping):
+        kind = "dict_type"
+    if kind in MISSING or kind == "union_tag_not_found":
+        name = error["loc"][-1] if kind in MISSING else "kind"
+        given = value.get("kind") if isinstance(value, dict) and any(map(is_family, arms(hint))) else None
+        return f"`{name}` is required{f' for kind {given}' if given else ''}", f"add `{name}: ...`"
     if kind == "literal_error":
-        choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        near = suggest(str(to_plain(item)), choices)
-        return f"{units.name(to_plain(item))} is not one of {', '.join(choices)}", "" if near[:5] == "known" else near
+        choices = [choice for arm in arms(hint) for choice in literals(bare(arm))]
+        return not_one_of(value, choices)
     if kind in WANTED:
         fix = ""
         if kind == "string_type" and isinstance(item, Scalar) and not isinstance(item.value, str):
             fix = f'write "{item.text}"' if item.value is not None else "leave the key out"
-        return f"{WANTED[kind]} is expected, found {units.name(to_plain(item))}", fix
+        return f"{WANTED[kind]} is expected, found {units.name(value)}", fix
     return str(error["msg"]).removeprefix("Value error, "), ""
 
 
@@ -272,8 +268,3 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list):
         return [scrub(part) for part in value]
     return None if value is REFUSED else value
-
-
-def literals(hint: Any) -> tuple[Any, ...]:
-    """The choices of a Literal type, or nothing."""
-    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()

@@ -1,9 +1,10 @@
 """What is wrong with a configuration, where, and what to write instead; collected, so that one run shows everything."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from mmrun.model.rules.record import suggest as suggest
 
 SHOWN = 200  # more errors than this help nobody; the rest is counted
 
@@ -70,19 +71,3 @@ class Problems:
 
     def __len__(self) -> int:
         return len(self.errors)
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The fix for an unknown name: the nearest known ones, or the whole list when it is short."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
-    lower = {candidate.lower().replace("-", "_"): candidate for candidate in names}
-    same = lower.get(name.lower().replace("-", "_"))
-    if same and same not in near:
-        near.insert(0, same)
-    if near:
-        return "did you mean " + " or ".join(f"`{candidate}`" for candidate in near[:2]) + "?"
-    if not names:
-        return "nothing is defined here"
-    shown = names if len(names) <= 24 else [*names[:24], "..."]
-    return "known: " + ", ".join(shown)

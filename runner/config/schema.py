@@ -1,48 +1,45 @@
-"""JSON Schema (draft-07) of experiment and machine files, made from the model's dataclasses and their documentation.
+"""JSON Schema (draft-07) of experiment and machine files: Pydantic makes it of the schemas that it judges values by.
 
-The schema is for editors: it completes names and catches slips while typing. `mmrun check` is stricter: it also knows
-which values go together.
+So ranges, choices and kinds come from the types. Added is what files have beyond types: quantities are text with units,
+null stands for the default, what a field means is said. The schema is for editors: it completes names and catches slips
+while typing. `mmrun check` also knows which values go together.
 """
 
-import dataclasses
-import typing
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from mmrun.model import eras, registry, workloads
-from mmrun.model.description import Cgroup, Device, Machine, Sampling, SlabCache, Stream, SwapTarget, Sysctl, Task
+from mmrun.model.description import Cell, Stream
+from mmrun.model.machine.hardware import Machine
+from mmrun.model.rules.record import kinds
 from mmrun.runner.config import units
 from mmrun.runner.config.experiment import File, Replicates
-from mmrun.runner.config.fields import SHARES, arms, docs, hints, literals, quantity, required
+from mmrun.runner.config.facts import DATED, described, facts, limits
+from mmrun.runner.config.fields import SHARES, docs, hints
 from mmrun.runner.config.library import machine_names
+from mmrun.runner.config.validators import schema_of
 from mmrun.runner.plan.axes import SWEPT
 from mmrun.runner.plan.sampling import Settings
 from mmrun.runner.report.report_block import ReportBlock
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema = dict[str, Any]
-BASIC = {int: "integer", float: "number", str: "string", bool: "boolean"}
 
 
 def experiment_schema() -> Schema:
     """The schema of an experiment file."""
-    maker = Maker(partial=(SwapTarget, Device))
-    maker.special[Stream] = maker.stream
-    known = docs(File)
+    maker, known, cell = Maker(partial=True), docs(File), hints(Cell)
     parts: dict[str, Schema] = {
-        "experiment": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"},
+        "experiment": maker.of(hints(File)["experiment"]),
         "description": {"type": "string"},
         "include": {"type": "array", "items": {"type": "string"}},
         "kernel": {"type": "string", "enum": list(eras.names())},
         "machine": maker.machine_choice(),
         "policy": maker.policy(),
-        "vm": maker.of(Sysctl),
-        "cgroups": maker.of(dict[str, Cgroup]),
-        "slab": maker.of(dict[str, SlabCache]),
-        "tasks": maker.of(dict[str, Task]),
-        "sampling": maker.of(Sampling),
-        "duration": maker.quantity("ns"),
+        **{name: maker.of(cell[name]) for name in ("vm", "cgroups", "slab", "tasks", "sampling", "duration")},
         "seed": {"type": ["string", "integer"]},
-        "replicates": {"anyOf": [{"type": "integer", "minimum": 1}, maker.of(Replicates)]},
+        "replicates": {"anyOf": [maker.of(hints(Replicates)["min"]), maker.of(Replicates)]},
         "sweep": maker.sweep(),
         "report": maker.of(ReportBlock),
     }
@@ -53,15 +50,15 @@ def experiment_schema() -> Schema:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "definitions": maker.definitions,
+        "definitions": maker.made,
     }
 
 
 def machine_schema() -> Schema:
     """The schema of a machine file."""
     maker = Maker()
-    body = maker.body(Machine, base=True)
-    return {"$schema": DRAFT, "title": "mmrun machine", **body, "definitions": maker.definitions}
+    body = maker.based()
+    return {"$schema": DRAFT, "title": "mmrun machine", **body, "definitions": maker.made}
 
 
 def nullable(part: Schema) -> Schema:
@@ -69,82 +66,145 @@ def nullable(part: Schema) -> Schema:
     return {"anyOf": [part, {"type": "null"}]}
 
 
-class Maker:
-    """Turns types into schemas; dataclasses become definitions. Those in `partial` may override others key by key."""
+def quantity(unit: str, share: bool, zero: bool) -> Schema:
+    """A number with a unit, as text; where `zero` is possible, plain 0 too. `share`: a percentage will do."""
+    names = sorted([*units.UNITS[unit], *(["%"] if share else [])], key=len, reverse=True)
+    pattern = rf"\s*\+?[0-9]+(\.[0-9]+)?\s*({'|'.join(names)})\s*$"
+    if not zero:
+        return {"type": "string", "pattern": f"^(?=[^1-9]*[1-9]){pattern}"}
+    return {"anyOf": [{"type": "string", "pattern": f"^{pattern}"}, {"type": "number", "enum": [0]}]}
 
-    def __init__(self, partial: tuple[type, ...] = ()) -> None:
-        self.partial = partial
-        self.definitions: dict[str, Schema] = {}
-        self.special: dict[Any, Any] = {}
 
-    def of(self, hint: Any, share: bool = False) -> Schema:
-        """The schema of a type. `share`: a percentage will do for a size."""
-        kinds = [self.one(kind, share) for kind in arms(hint)]
-        return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+class Maker(GenerateJsonSchema):
+    """Pydantic's generator; records become definitions. `partial`: disks and the like may override others in parts."""
 
-    def one(self, kind: Any, share: bool) -> Schema:
-        origin, args = typing.get_origin(kind), typing.get_args(kind)
-        unit = quantity(kind)
-        if unit:
-            return self.quantity(unit, share)
-        if kind in self.special:
-            return self.define(kind.__name__, self.special[kind])
-        if dataclasses.is_dataclass(kind):
-            return self.define(typing.cast(type, kind).__name__, lambda: self.body(typing.cast(type, kind)))
-        if literals(kind):
-            return {"enum": list(literals(kind))}
-        if origin is tuple:
-            return {"type": "array", "items": self.of(args[0])}
-        if origin is dict:
-            return {"type": "object", "additionalProperties": nullable(self.of(args[1])), "minProperties": 1}
-        return {"type": BASIC[kind]} if kind in BASIC else {}
+    def __init__(self, partial: bool = False) -> None:
+        super().__init__()
+        self.partial, self.share = partial, False
+        self.made: dict[str, Schema] = {}
+
+    def of(self, hint: Any) -> Schema:
+        """The schema of a type."""
+        return self.generate_inner(schema_of(hint))
 
     def define(self, name: str, make: Any) -> Schema:
         """A reference to a definition, made at its first use."""
-        if name not in self.definitions:
-            self.definitions[name] = {}
-            self.definitions[name] = make()
+        if name not in self.made:
+            self.made[name] = {}
+            self.made[name] = make()
         return {"$ref": f"#/definitions/{name}"}
 
-    def body(self, kind: type, base: bool = False, share: bool = False) -> Schema:
-        """A dataclass as an object; with `base`, one that may build on another by name and then lacks nothing."""
-        known, types = docs(kind), hints(kind)
-        properties = {}
-        for field in dataclasses.fields(kind):
-            part = self.of(types[field.name], share or (kind.__name__, field.name) in SHARES)
-            properties[field.name] = {**nullable(part), "description": self.describe(known, field, types)}
-        schema: Schema = {"type": "object", "description": known[""], "properties": properties}
-        needed = [] if kind in self.partial else required(kind)
-        if base:
-            named = {"anyOf": [{"enum": machine_names()}, {"type": "string"}]}
-            properties["base"] = {**named, "description": "Name of the machine this one builds on."}
-            schema["anyOf"] = [{"required": ["base"]}, {"required": needed}]
-        elif needed:
-            schema["required"] = needed
-        return {**schema, "additionalProperties": False, "minProperties": 1}
+    def dataclass_schema(self, schema: Any) -> Schema:
+        """A record, by reference; what a stream is depends on its kind."""
+        kind = schema["metadata"]["record"]
+        return self.define(kind.__name__, self.stream if kind is Stream else lambda: self.body(kind, schema))
 
-    def describe(self, known: dict[str, str], field: dataclasses.Field, types: dict[str, Any]) -> str:
-        """A field's documentation with its unit and default."""
-        unit = next((unit for kind in arms(types[field.name]) if (unit := quantity(kind))), None)
-        parts = [known.get(field.name, "")]
-        if unit:
-            parts.append(f"{units.NAMES[unit].capitalize()} with its unit, such as {units.EXAMPLES[unit]}.")
-        default = field.default
-        if default is not dataclasses.MISSING and isinstance(default, int | float | str) and default != "":
-            shown = units.show(default, unit) if unit and unit != "ratio" and isinstance(default, int) else default
-            parts.append(f"Default: {str(shown).lower() if isinstance(default, bool) else shown}.")
-        return " ".join(part for part in parts if part)
+    def body(self, kind: type, schema: Any = None) -> Schema:
+        """A record as an object."""
+        inner = schema or schema_of(kind)
+        inner = inner.get("schema", inner) if inner["type"] == "function-after" else inner
+        made = super().generate_inner(inner["schema"])
+        return {
+            "type": "object", "description": docs(kind)[""], "properties": made["properties"],
+            **({"required": made["required"]} if made.get("required") else {}),
+            "additionalProperties": False, "minProperties": 1,
+        }  # fmt: skip
 
-    def quantity(self, unit: str, share: bool = False) -> Schema:
-        """A number with a unit, as text; plain 0 needs none."""
-        names = sorted([*units.UNITS[unit], *(["%"] if share else [])], key=len, reverse=True)
-        alternatives = "|".join(names)
-        pattern = rf"^\s*\+?[0-9]+(\.[0-9]+)?\s*({alternatives})\s*$"
-        return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number", "enum": [0]}]}
+    def dataclass_field_schema(self, schema: Any) -> Schema:
+        """A field of a record: its type or null, and what it means."""
+        kind, name = schema["metadata"]["record"], schema["metadata"]["field"].name
+        before = self.share
+        self.share |= (kind.__name__, name) in SHARES
+        made = super().dataclass_field_schema(schema)
+        self.share = before
+        if (kind, name) in DATED:
+            (widest,) = limits(kind, name)
+            made = {**made, "minimum": widest.least, "maximum": widest.most}
+        return {**nullable(made), "description": described(kind, name)}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Names say enough."""
+        return False
+
+    def nullable_schema(self, schema: Any) -> Schema:
+        """Null is possible everywhere."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: Any) -> Schema:
+        """The default stands in the description, with its unit."""
+        return self.generate_inner(schema["schema"])
+
+    def int_schema(self, schema: Any) -> Schema:
+        """A whole number, or a quantity."""
+        unit = schema.get("metadata", {}).get("unit")
+        return quantity(unit, self.share, not schema.get("ge")) if unit else super().int_schema(schema)
+
+    def float_schema(self, schema: Any) -> Schema:
+        """A number, or a percentage."""
+        unit = schema.get("metadata", {}).get("unit")
+        return quantity(unit, self.share, "gt" not in schema) if unit else super().float_schema(schema)
+
+    def literal_schema(self, schema: Any) -> Schema:
+        """One of some words."""
+        return {"enum": schema["expected"]}
+
+    def dict_schema(self, schema: Any) -> Schema:
+        """Things by name; null takes one away."""
+        names = self.generate_inner(schema["keys_schema"])
+        values = nullable(self.generate_inner(schema["values_schema"]))
+        most = {"maxProperties": schema["max_length"]} if "max_length" in schema else {}
+        named = {"propertyNames": names} if "pattern" in names else {}
+        return {"type": "object", **named, "additionalProperties": values, "minProperties": 1, **most}
+
+    def tagged_union_schema(self, schema: Any) -> Schema:
+        """One of several kinds, told apart by name; without one it is the usual kind, or overrides another."""
+        family = schema["metadata"]["family"]
+        return self.define(family.__name__, lambda: self.family(family))
+
+    def family(self, family: Any) -> Schema:
+        """The kinds of a family."""
+        known, parts = kinds(family), []
+        every: Schema = {}
+        for name, kind in known.items():
+            body = self.body(kind)
+            every |= body["properties"]
+            body["properties"] = {
+                "kind": {"const": name, "description": facts(family, "kind").doc},
+                **{key: part for key, part in body["properties"].items() if key != "kind"},
+            }
+            usual = name == family.usual and not self.partial
+            required = body.pop("required", []) if not self.partial else []
+            body.pop("required", None)
+            parts.append({**body, "required": [*([] if usual else ["kind"]), *required]})
+        if self.partial:
+            every = {key: part for key, part in every.items() if key != "kind"}
+            parts.append({"type": "object", "properties": every, "additionalProperties": False, "minProperties": 1})
+        return {"description": docs(family)[""], "oneOf": parts}
+
+    def stream(self) -> Schema:
+        """A stream: its parameters depend on its kind."""
+        before, self.share = self.share, True
+        choices = []
+        for kind in workloads.kinds():
+            body = self.body(workloads.params_type(kind))
+            body["properties"] = {"kind": {"const": kind}, **body["properties"]}
+            body["required"] = ["kind", *body.get("required", [])]
+            choices.append(body)
+        self.share = before
+        known = {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": workloads.kinds()}}}
+        return {"description": docs(Stream)[""], "allOf": [known, {"oneOf": choices}]}
+
+    def based(self) -> Schema:
+        """A machine, which may build on another by name and then lacks nothing."""
+        schema = self.body(Machine)
+        named = {"anyOf": [{"enum": machine_names()}, {"type": "string"}]}
+        schema["properties"]["base"] = {**named, "description": "Name of the machine this one builds on."}
+        schema["anyOf"] = [{"required": ["base"]}, {"required": schema.pop("required")}]
+        return schema
 
     def machine_choice(self) -> Schema:
         """A machine by name, by name with overrides, or described."""
-        self.define("Machine", lambda: self.body(Machine, base=True))
+        self.define("Machine", self.based)
         return {"anyOf": [{"enum": machine_names()}, {"type": "string"}, {"$ref": "#/definitions/Machine"}]}
 
     def policy(self) -> Schema:
@@ -167,18 +227,6 @@ class Maker:
             }
             axes[axis] = {"description": doc, "anyOf": [*alternatives, full, {"type": "null"}]}
         return {"type": "object", "properties": axes, "additionalProperties": False, "minProperties": 1}
-
-    def stream(self) -> Schema:
-        """A stream: its parameters depend on its kind."""
-        choices = []
-        for kind in workloads.kinds():
-            params = workloads.params_type(kind)
-            body = self.body(params, share=True)
-            body["properties"] = {"kind": {"const": kind}, **body["properties"]}
-            body["required"] = ["kind", *body.get("required", [])]
-            choices.append(body)
-        known = {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": workloads.kinds()}}}
-        return {"description": docs(Stream)[""], "allOf": [known, {"oneOf": choices}]}
 
     def sweep(self) -> Schema:
         """The sweep grammar; values at paths are checked by `mmrun check`."""

@@ -45,7 +45,7 @@ class Streams:
             if found is None:
                 return NO_STREAM
             params = replace_key(params, "path", found, params.keys["path"])
-        below = Reader(self.problems, reader.memory, shares_everywhere=True)
+        below = Reader(self.problems, reader.memory, True, name=kind, kinds_with=workloads.kinds_with)
         value = below.read(params, wanted)
         if value is None:
             return NO_STREAM

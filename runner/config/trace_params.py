@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mmrun.model.rules.bounds import bare
 from mmrun.model.workloads import params_type
 from mmrun.runner.config import fields, units
 
@@ -24,19 +25,21 @@ def parse_params(kind: str, words: list[str]) -> dict[str, Any]:
 
 
 def _parse(hint: Any, name: str, text: str) -> Any:
-    unit = fields.quantity(hint)
+    unit, kind = fields.quantity(hint), bare(hint)
     if unit is not None:
         try:
             return units.parse(text, unit)
         except units.UnitError as error:
             raise ValueError(f"{name}: {error} ({error.fix})") from error
-    if hint is bool:
+    if kind is bool:
         if text not in ("true", "false"):
             raise ValueError(f"{name}: expected true or false, not {text!r}")
         return text == "true"
+    if fields.literals(kind):
+        return text
     try:
-        if hint is float and text.endswith("%"):
+        if kind is float and text.endswith("%"):
             return float(units.parse_exact(text, "ratio"))
-        return hint(text)
+        return kind(text)
     except ValueError:
-        raise ValueError(f"{name}: {text!r} is not {'a number' if hint is float else 'a whole number'}") from None
+        raise ValueError(f"{name}: {text!r} is not {'a number' if kind is float else 'a whole number'}") from None

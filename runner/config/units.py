@@ -5,31 +5,16 @@ the base unit (bytes, ns, bytes/s); a number without a unit is an error unless i
 """
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
+
+from mmrun.model.rules.quantity import UNITS
+from mmrun.model.rules.quantity import show as show
+from mmrun.model.rules.record import named as name
 
 NUMBER = re.compile(r"\s*([-+]?)([0-9]+(?:\.[0-9]+)?)\s*(.*?)\s*", re.DOTALL)
 LIMIT = 1 << 62
 MAX_LENGTH = 64
 
-SIZES = {
-    **{unit: Fraction(1 << (10 * power)) for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB", "PiB"))},
-    **{unit: Fraction(1000**power) for power, unit in enumerate(("kB", "MB", "GB", "TB", "PB"), start=1)},
-}
-TIMES = {
-    "ns": Fraction(1), "us": Fraction(10**3), "µs": Fraction(10**3), "ms": Fraction(10**6), "s": Fraction(10**9),
-    "min": Fraction(60 * 10**9), "h": Fraction(3600 * 10**9),
-}  # fmt: skip
-RATES = {
-    **{f"{unit}/s": factor for unit, factor in SIZES.items()},
-    **{f"{prefix}bit/s": Fraction(1000**power, 8) for power, prefix in enumerate(("", "k", "M", "G", "T"))},
-}
-UNITS: dict[str, Mapping[str, Fraction]] = {
-    "bytes": SIZES,
-    "ns": TIMES,
-    "bytes/s": RATES,
-    "ratio": {"%": Fraction(1, 100)},
-}
 EXAMPLES = {
     "bytes": "64KiB, 512MiB, 4GiB", "ns": "100ns, 20us, 5ms, 2s, 10min", "bytes/s": "10Gbit/s, 2GB/s, 500MB/s",
     "ratio": "2%, 12.5%",
@@ -104,38 +89,6 @@ def similar(suffix: str, unit: str) -> str:
     if unit == "ns":
         return WORDS.get(key, "")
     return ""
-
-
-def name(value: object) -> str:
-    """What a value is, in the words of YAML."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, list | tuple):
-        return "a list"
-    if isinstance(value, dict):
-        return "a mapping"
-    text = str(value)
-    return f"`{text[:60]}{'...' if len(text) > 60 else ''}`"
-
-
-def show(value: int, unit: str) -> str:
-    """The shortest exact spelling of `value` base units: 4294967296 bytes is `4GiB`, 1250000000 bytes/s `10Gbit/s`."""
-    best = f"{value}{next(iter(UNITS[unit]))}"
-    if value == 0:
-        return best
-    for suffix, factor in UNITS[unit].items():
-        scaled = Fraction(value) / factor
-        text = f"{scaled.numerator}{suffix}"
-        if suffix != "µs" and scaled.denominator == 1 and mantissa(text) < mantissa(best):
-            best = text
-    return best
-
-
-def mantissa(text: str) -> int:
-    """How many digits a quantity begins with."""
-    return len(text) - len(text.lstrip("0123456789"))
 
 
 def percent_of(text: str, whole: int, step: int) -> int:

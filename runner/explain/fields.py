@@ -14,13 +14,14 @@ from mmrun.model import eras
 from mmrun.model.core.cache import ROOT
 from mmrun.model.core.timeline import LAST
 from mmrun.model.description import Cell, Cgroup, Stream, Sysctl
-from mmrun.runner.config import cell_checks, checks, units
+from mmrun.model.rules.bounds import arms, bare, hints, literals, quantity
+from mmrun.model.rules.record import is_family, kinds
+from mmrun.runner.config import facts, units
 from mmrun.runner.config.experiment import File, Replicates
-from mmrun.runner.config.fields import SHARES, arms, docs, hints, literals, quantity, required
+from mmrun.runner.config.fields import SHARES, docs, required
 from mmrun.runner.explain import kernel_map
 from mmrun.runner.explain import kernels as explain_kernels
 from mmrun.runner.explain.entry import Entry
-from mmrun.runner.plan import axes
 from mmrun.runner.report.report_block import ReportBlock
 
 PARTS = ("machine", "vm", "cgroups", "slab", "tasks", "sampling", "policy")
@@ -51,19 +52,21 @@ def keys() -> Iterator[Entry]:
 
 
 def fields(kind: type, prefix: str, what: str) -> Iterator[Entry]:
-    """The fields of a dataclass and of those below it."""
-    known, types, needed = docs(kind), hints(kind), required(kind)
+    """The fields of a dataclass, of all its kinds if there are several, and of those below it."""
+    types = facts.types(kind)
+    members = list(kinds(kind).values()) if is_family(kind) else [kind]
     source = Path(str(sys.modules[kind.__module__].__file__))
     home = (str(source.relative_to(ROOT)),) if "workloads" in source.parts else ()
-    for each in dataclasses.fields(kind):
-        hint = types[each.name]
-        unit = next((unit for arm in arms(hint) if (unit := quantity(arm))), "")
-        name = f"{prefix}.{each.name}"
-        share = " or a percentage of the machine's memory" if (kind.__name__, each.name) in SHARES else ""
+    for field, known in facts.fields(kind).items():
+        hint, name = types.get(field, str), f"{prefix}.{field}"
+        share = " or a percentage of the machine's memory" if (kind.__name__, field) in SHARES else ""
+        needed = all(field in required(each) for each in members if field in hints(each)) and field != "kind"
+        text = f"one of {known.type.replace(' | ', ', ')}" if is_family(kind) and field == "kind" else type_text(hint)
         yield Entry(
-            name, what, known.get(each.name, ""), unit or "", "none, it is required" if each.name in needed else
-            shown(each, unit), range=range_of(kind, each.name, hint), type=type_text(hint) + share,
-            read=home, field=f"{kind.__name__}.{each.name}" if not home and "model" in source.parts else "",
+            name, what, known.doc, known.unit, "none, it is required" if needed else known.default,
+            range=range_of(kind, field, known.range),
+            type=text + share,
+            read=home, field=f"{kind.__name__}.{field}" if not home and "model" in source.parts else "",
         )  # fmt: skip
         if kind is not Stream:
             yield from below(hint, name)
@@ -71,7 +74,7 @@ def fields(kind: type, prefix: str, what: str) -> Iterator[Entry]:
 
 def below(hint: Any, prefix: str) -> Iterator[Entry]:
     """The fields of the dataclasses that a type is made of."""
-    for kind in arms(hint):
+    for kind in map(bare, arms(hint)):
         inner = typing.get_args(kind)
         if dataclasses.is_dataclass(kind):
             yield from fields(typing.cast(type, kind), prefix, "key")
@@ -81,29 +84,18 @@ def below(hint: Any, prefix: str) -> Iterator[Entry]:
             yield from below(inner[1], prefix)
 
 
-def shown(field: dataclasses.Field, unit: str | None) -> str:
-    """A field's default as it would be written."""
-    value = field.default
-    if value is dataclasses.MISSING or value is None or dataclasses.is_dataclass(value):
-        return ""
-    if unit in ("bytes", "ns", "bytes/s") and isinstance(value, int):
-        return units.show(value, unit)
-    return axes.label_text(value) if isinstance(value, int | float | str) else ""
-
-
 def type_text(hint: Any) -> str:
     """A type in words: `whole number`, `size with its unit, such as 64KiB`, `one of a, b`, `list of ...`."""
     return " or ".join(dict.fromkeys(_one(kind) for kind in arms(hint)))
 
 
 def _one(kind: Any) -> str:
+    unit, kind = quantity(kind), bare(kind)
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if unit := quantity(kind):
+    if unit:
         return f"{units.NAMES[unit]} with its unit, such as {units.EXAMPLES[unit]}"
     if literals(kind):
         return f"one of {', '.join(map(str, literals(kind)))}"
-    if origin is typing.Annotated:
-        return _one(inner[0])
     if origin is tuple:
         return f"list of {_plural(type_text(inner[0]))}"
     if origin is dict:
@@ -117,52 +109,11 @@ def _plural(words: str) -> str:
     return {"mapping": "mappings", "whole number": "whole numbers", "text": "texts"}.get(words, words)
 
 
-def range_of(kind: type, name: str, hint: Any) -> str:
-    """What a field may be: as its type says, as the newest kernel has it, or as `mmrun check` tells who errs."""
-    if kind is Sysctl and name in (bounds := eras.era(LAST).ranges):
+def range_of(kind: type, name: str, declared: str) -> str:
+    """What a field may be: as its type says; a setting as the newest kernel has it."""
+    if (kind is Sysctl or (kind is Cgroup and name == "swappiness")) and name in (bounds := eras.era(LAST).ranges):
         return f"{bounds[name][0]} to {bounds[name][1]} in {LAST}"
-    if kind is Cgroup and name == "swappiness":
-        return range_of(Sysctl, name, hint)
-    marks = [mark for arm in arms(hint) for mark in getattr(arm, "__metadata__", ())]
-    limits = [f"{word} {bound}" for mark in marks for each in (mark, *getattr(mark, "metadata", ()))
-              for word, key in (("at least", "ge"), ("more than", "gt"), ("at most", "le"), ("less than", "lt"))
-              if (bound := getattr(each, key, None)) is not None]  # fmt: skip
-    return ", ".join(dict.fromkeys(limits)) or rules().get((kind.__name__, name), "")
-
-
-@cache
-def rules() -> dict[tuple[str, str], str]:
-    """(class, field) -> what the checks advise who broke a rule about that field, read from their syntax trees."""
-    found: dict[tuple[str, str], str] = {}
-    for module in (checks, cell_checks):
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for method in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            kinds = [ast.unparse(each.annotation) for each in method.args.args if each.annotation is not None]
-            for call in (node for node in ast.walk(method) if isinstance(node, ast.Call)):
-                match call:
-                    case ast.Call(func=ast.Attribute(attr="fault"), args=[_, fix, *_, ast.Constant(value=str(key))]):
-                        text = _advice(fix, vars(module))
-                        if text and RANGE.search(text):
-                            found |= {(kind, key): text for kind in kinds}
-    return found
-
-
-RANGE = re.compile(r"^(?:(?:nodes )?-?[\d.]+ to |up to |at (?:least|most) |whole |8B to |\d+, )")
-
-
-def _advice(node: ast.expr, names: dict[str, Any]) -> str:
-    """A text or f-string with the constants it names put in; nothing where something else is to be put in."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            texts = [_advice(part, names) for part in parts]
-            return "".join(texts) if all(texts) else ""
-        case ast.FormattedValue(value=ast.Name(id=name)) if isinstance(names.get(name), int):
-            return str(names[name])
-        case ast.FormattedValue(value=ast.BinOp(left=ast.Call(func=ast.Name(id="len"))) as value):
-            return ast.unparse(value)
-    return ""
+    return declared
 
 
 def read_at(field: str) -> tuple[str, ...]:

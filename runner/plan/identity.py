@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from mmrun.model.description import Cell, Cgroup, Machine, Stream, Task, Variant
+from mmrun.model.rules.record import Family, defaults
 
 DIGITS = 20
 SHARED = (Machine, Task, Cgroup, Variant)  # parts that many cells hold, and hold as the same object
@@ -44,6 +45,10 @@ class Identity:
 
     def text(self, value: Any) -> str:
         """Canonical JSON of nested dataclasses: keys sorted, no spaces, numbers in their shortest form."""
+        if value is None or isinstance(value, int | float):  # most are
+            return "null" if value is None else str(value) if type(value) is int else ENCODE(value)
+        if isinstance(value, str):
+            return quoted(value)
         if isinstance(value, SHARED):
             key = id(value)
             if key not in self.known:
@@ -59,6 +64,8 @@ class Identity:
 
     def record(self, value: Any) -> str:
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        if isinstance(value, Family):  # what only other kinds have counts too, so that a key outlives a move of a field
+            parts |= defaults(type(value))
         if isinstance(value, Stream) and value.params.get("path") in self.traces:
             parts["params"] = {**value.params, "path": f"sha256:{self.traces[value.params['path']]}"}
         if isinstance(value, Variant) and value.file is not None:

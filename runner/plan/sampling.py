@@ -7,8 +7,9 @@ sample: {method: lhs, n: 64, seed: 1, axes: {vm.swappiness: {low: 0, high: 100},
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import mmrun.model.rules.bounds
 from mmrun.model.units import PAGE
 from mmrun.runner.config import units
 from mmrun.runner.config.fields import Reader
@@ -30,7 +31,7 @@ class Settings:
 
     method: Literal["lhs", "sobol", "random"]
     """`lhs`: Latin hypercube; `sobol`: scrambled Sobol sequence, best with n a power of two; `random`: independent."""
-    n: int
+    n: Annotated[int, mmrun.model.rules.bounds.Range(ge=1, le=MAX_POINTS)]
     """Number of points."""
     seed: int = 0
     """Seed of the draw; the same seed gives the same points."""
@@ -74,8 +75,6 @@ def read_sample(item: Item, problems: Problems) -> list[dict[str, Level]]:
         where = axes.place if axes else item.place
         problems.add(where, "`axes` of the sample is required", "write axes: {path: {low: 1, high: 9}}")
         return []
-    if settings and not 1 <= settings.n <= MAX_POINTS:
-        problems.add(item.items["n"].place, f"{settings.n} points", f"1 to {MAX_POINTS:,}")
     spread = {name: read_spread(name, axes, problems) for name in axes.items}
     if len(problems) > before or settings is None:
         return []

@@ -6,9 +6,14 @@ labels the values they take there, metrics the names of `mmrun.runner.metrics`.
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import field
+from typing import Annotated, Any, Literal
 
+from mmrun.model.rules.bounds import Pattern, Range, Why
+from mmrun.model.rules.record import Record, record, wrong
+
+Confidence = Annotated[float, Range(gt=0.5, lt=1.0), Why("usually 0.95")]
+FileName = Annotated[str, Pattern("[A-Za-z0-9_-]+", "it becomes a file name: letters, digits, `-` and `_` only")]
 Label = str | int | float | bool
 Where = dict[str, Label | tuple[Label, ...]]
 BlockPath = tuple[str | int, ...]
@@ -16,11 +21,11 @@ Problem = tuple[BlockPath, str]
 Axes = Mapping[str, Sequence[Label]] | Collection[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table:
+@record
+class Table(Record):
     """A table of metrics over the axes of the sweep, replicates summarised, compared with a baseline if named."""
 
-    name: str
+    name: FileName
     """File name of the table without its suffix; letters, digits, `-` and `_`."""
     title: str = ""
     """Caption; default: the metrics and the axes in words."""
@@ -43,17 +48,17 @@ class Table:
 
     `excess` is how many percent a value lies above the baseline, beside which it prints the baseline's own value.
     """
-    confidence: float = 0.95
+    confidence: Confidence = 0.95
     """Level of the intervals, between 0.5 and 1."""
     test: Literal["sign-flip", "t"] = "sign-flip"
     """Test on the paired log ratios: exact sign flips (smallest p: 2/2^n), or Student's t (assumes normality)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
+@record
+class Figure(Record):
     """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time."""
 
-    name: str
+    name: FileName
     """File name of the figure without its suffix; letters, digits, `-` and `_`."""
     title: str = ""
     """Caption; default: the metric and the axes in words."""
@@ -83,12 +88,12 @@ class Figure:
     """Whether to draw error bars; pooled over unlike cells, they show how unlike these are."""
     width: Literal["column", "page"] = "column"
     """Printed width: one column (3.4 in) or the page (7 in)."""
-    confidence: float = 0.95
+    confidence: Confidence = 0.95
     """Level of the error bars, between 0.5 and 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReportBlock:
+@record
+class ReportBlock(Record):
     """Tables and figures of an experiment; an empty block gets a default table and figure over all axes."""
 
     tables: tuple[Table, ...] = ()
@@ -152,13 +157,10 @@ def _common_problems(item: Table | Figure, seen: set[str], axes: Axes) -> Iterat
 
 
 def _name_problems(item: Table | Figure, seen: set[str]) -> Iterator[Problem]:
-    if not item.name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in item.name):
-        yield ("name",), f"{item.name!r} becomes a file name: use letters, digits, '-' and '_' only"
+    yield from ((fault.path, str(fault)) for fault in wrong(item, type(item)))
     if item.name in seen:
         yield ("name",), f"the name {item.name!r} is used twice; each needs a file of its own"
     seen.add(item.name)
-    if not 0.5 < item.confidence < 1:
-        yield ("confidence",), f"confidence is {item.confidence:g}; it lies between 0.5 and 1, usually 0.95"
 
 
 def _filter_problems(item: Table | Figure, axes: Axes) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mmrun.model.api import warm
-from mmrun.model.block.settings import Disk, Link
+from mmrun.model.block.settings import Disk, Link, given
 from mmrun.model.description import Cell, Costs, Machine, Node, Region, Stream, Sysctl, Task, Variant
 from mmrun.model.units import GBIT_S, MB_S, PAGE, US, GiB, MiB, S
 from tests.fidelity.published import Compared, Metrics, Published, compare, side_by_side
@@ -48,7 +48,8 @@ class SetUp:
             name: replace(disk, allocation=system, writepage=REPLIES.get(system, "writes")) if system else disk  # type: ignore[arg-type]
             for name, disk in KINDS[self.disks].items()
         }
-        own = {member for disk in disks.values() for member in disk.members} | {disk.server for disk in disks.values()}
+        own = {member for disk in disks.values() for member in given(disk, "members") or ()}
+        own |= {given(disk, "server") for disk in disks.values()}
         size = max(GiB, min(16 * GiB, 40 * GiB // writers))  # none ends before its run
         stream = Stream(kind="writer", params={"size": size, "accesses": size // PAGE})
         dd = {

@@ -74,11 +74,11 @@ def with_swap(kind: str, size: int) -> dict[str, Any]:
         return {}
     if kind == "zram":
         return {"swap": {"s": SwapTarget(kind="zram", size=size)}}
-    link = None if kind == "partition" else "l"
+    over = {} if kind == "partition" else {"link": "l"}
     return {
         "disks": {"d": Disk()},
         "links": {"l": Link()},
-        "swap": {"s": SwapTarget(kind=kind, size=size, disk="d", link=link)},  # type: ignore[arg-type]
+        "swap": {"s": SwapTarget(kind=kind, size=size, disk="d", **over)},
     }
 
 

@@ -118,7 +118,8 @@ def streams(draw: Any) -> Stream:
 def tasks(draw: Any, machine: Machine, era: str, groups: list[str]) -> Task:
     able = [nid for nid, node in enumerate(machine.nodes) if node.cpus]
     mode = draw(st.sampled_from(registry.eras()[era].mempolicies))
-    nodes = draw(st.sets(st.integers(0, len(machine.nodes) - 1), min_size=1))
+    most = 1 if mode == "preferred" else None
+    nodes = draw(st.sets(st.integers(0, len(machine.nodes) - 1), min_size=1, max_size=most))
     memory = (draw(regions(200 * PAGE)), draw(regions(None))) if draw(st.booleans()) else (draw(regions(None)),)
     return Task(
         stream=draw(streams()),

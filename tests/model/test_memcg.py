@@ -145,7 +145,7 @@ def trees(draw) -> dict[str, Cgroup]:
         found[f"n{i}"] = Cgroup(
             parent=parent,
             max=draw(st.sampled_from([None, 64 * PAGE, 100 * PAGE, 400 * PAGE])),
-            min=draw(st.sampled_from([0, 16, 80])) * PAGE,
+            min=draw(st.sampled_from([0, 16, 64])) * PAGE,
             low=draw(st.sampled_from([0, 40])) * PAGE,
         )
     return found

@@ -11,10 +11,17 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.mechanism import CORE
 from mmrun.model.description import Variant
 from mmrun.model.hooks import HOOK_INDEX, HOOKS, TABLE
+from mmrun.model.sources.variant_file import declared
 from tests.model.cells import machine, machine_of, one
 
 ALL = [(axis, name) for axis in registry.axes() for name in registry.variants(axis)]
 YARDSTICKS = {"exact-lru", "clock", "random", "opt"}
+
+
+@pytest.mark.parametrize(("axis", "name"), ALL)
+def test_everything_is_declared_above_the_first_function(axis, name):
+    path = registry.variant_info(axis, name).path
+    assert replace(declared(path, head=True), tree=None) == replace(declared(path), tree=None)
 
 
 @pytest.mark.parametrize(("axis", "name"), ALL)

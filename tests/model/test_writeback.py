@@ -286,9 +286,9 @@ def disks(draw: Any) -> Disk:
     errors = {"fail_from": begin, "fail_until": begin + draw(st.integers(0, 200)) * MS}
     if kind in ("hdd", "usb"):
         errors |= {"stall_from": stall, "stall_until": stall + draw(st.integers(0, 500)) * MS}
-    order = draw(st.sampled_from(["deadline", "noop"]))
+    queue = {"scheduler": draw(st.sampled_from(["deadline", "noop"]))} if kind in ("hdd", "usb") else {}
     system = draw(st.sampled_from(["fixed", "xfs", "ext4", "btrfs", "ext3"]))
-    return Disk(kind=kind, scheduler=order, allocation=system, **(errors if draw(st.booleans()) else {}))
+    return Disk(kind=kind, **queue, allocation=system, **(errors if draw(st.booleans()) else {}))
 
 
 @st.composite

@@ -167,6 +167,37 @@ def test_the_schema_takes_the_good_and_refuses_slips():
     )  # values at swept paths are `mmrun check`'s business
 
 
+def test_the_schema_knows_kinds_choices_and_ranges():
+    """Of the malformed files it refuses all with a value that its field cannot have, or with another kind's field.
+
+    But where no kind is named: that may change a disk of any kind.
+    """
+    told = ("is for kind", "is not one of", "` holds ", " is -1 (", " is 0 (", "(1 to ", "0 to 100")
+    schema = experiment_schema()
+    known = [case for case in CASES if any(words in case.words for words in told)]
+    assert len(known) > 15
+    missed = [case.new for case in known if not faults(schema, case.text())]
+    assert missed == ["stall_from: 1s, stall_until: 2s", "rpm: 5400"]
+
+
+DISK = "{nodes: [{memory: 1GiB}], disks: {d: %s}}"
+
+
+@pytest.mark.parametrize(
+    ("disk", "described", "changed"),
+    [("{kind: hdd, rpm: 5400}", True, True), ("{kind: generic, rpm: 5400}", False, False), ("{kind: hd}", False, False),
+     ("{rpm: 5400}", False, True), ("{parallel: 3}", True, True), ("{kind: nfs}", False, True),
+     ("{kind: nfs, link: lan}", True, True), ("{parallel: 0}", False, False), ("{size: 0}", False, False)],
+)  # fmt: skip
+def test_a_disk_has_the_fields_of_its_kind(disk: str, described: bool, changed: bool):
+    """In a machine's own file; in an experiment it may change a machine's disk of any kind."""
+    assert (not faults(machine_schema(), DISK % disk)) is described
+    text = f"{{experiment: x, kernel: '6.18', machine: {{base: laptop, disks: {{ssd: {disk}}}}}}}"
+    assert (not faults(experiment_schema(), text)) is changed
+    kinds = [each["properties"]["kind"] for each in machine_schema()["definitions"]["Disk"]["oneOf"]]
+    assert [kind["const"] for kind in kinds] == ["generic", "sata-ssd", "optane", "hdd", "usb", "stripe", "nfs"]
+
+
 def test_schema_command(capsys: pytest.CaptureFixture[str]):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(experiment_schema()))

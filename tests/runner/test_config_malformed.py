@@ -52,7 +52,7 @@ def test_malformed(case: Case, folder: Path, capsys: pytest.CaptureFixture[str])
 
 
 TWO_FAULTS = {  # what is changed is wrong twice over, or something elsewhere in the file refers to what is gone
-    "name: demo", "seed: 7\nvm: {}", "vm: 60", "vm: [60]", "kind: nfs", "kind: nfs, link: wan",
+    "name: demo", "seed: 7\nvm: {}", "vm: 60", "vm: [60]", "kind: nfs, link: wan", "stall_from: 1s, stall_until: 2s",
     "vm.swappines: [0, 60]", "vm.swappiness.deep: [0, 60]", "experiment: &x [*x]",
 }  # fmt: skip
 

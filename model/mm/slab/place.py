@@ -35,15 +35,13 @@ def region_key(name: str, index: int, region: Region) -> tuple[str, str]:
 
 
 def space_table(cell: Cell, tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> Spaces:
-    """The spaces that slab regions name, and those their caches pin; ValueError for what does not go together."""
+    """The spaces that slab regions name, and those their caches pin."""
     spaces: Spaces = {}
     for name, task in tasks.items():
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind != "slab":
                 continue
             system, cache = region_key(name, i, region)
-            if cache not in cell.slab:
-                raise ValueError(f"tasks.{name}: no slab cache {cache!r}; known: {', '.join(cell.slab) or 'none'}")
             _add(spaces, system, cache, size, region.disk)
             if (pinned := cell.slab[cache].pins) is not None:
                 _add(spaces, system, pinned, size, region.disk)
@@ -52,8 +50,6 @@ def space_table(cell: Cell, tasks: Mapping[str, Task], pages: Mapping[str, list[
 
 def _add(spaces: Spaces, system: str, cache: str, objects: int, disk: str | None) -> None:
     known = spaces.setdefault((system, cache), Space(len(spaces), cache, 0, disk))
-    if known.disk != disk:
-        raise ValueError(f"file system {system!r} on disk {disk!r} in one region and on {known.disk!r} in another")
     known.objects = max(known.objects, objects)
 
 
@@ -88,8 +84,6 @@ def place(built: Built) -> None:
     lists = len(built.cgroups) * len(cell.machine.nodes)
     for c, name in enumerate(names):
         cache, row = cell.slab[name], built.memory.table("slab_caches")[c]
-        if not 8 <= cache.object <= PAGE:
-            raise ValueError(f"slab.{name}: objects of {cache.object} bytes; 8 to {PAGE} fit a slab page of order 0")
         row.bytes, row.per_page, row.reclaimable = cache.object, PAGE // cache.object, int(cache.reclaimable)
         row.pins = names.index(cache.pins) if cache.pins else NONE
         row.lists = c * lists

@@ -1,5 +1,6 @@
 """Swap areas of a machine record."""
 
+from mmrun.model.block.settings import NetworkSwap, Zram, given
 from mmrun.model.block.state import disks
 from mmrun.model.core.record import NONE
 from mmrun.model.description import SwapTarget
@@ -29,12 +30,13 @@ def place(built: Built) -> None:
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not by_zone], max(1, int(row.nslots)))
-        row.disk = built.disks.index(target.disk) if target.disk else NONE
-        row.link = links.index(target.link) if target.link else NONE
-        if target.disk:  # areas fill their disk from its end
-            taken[target.disk] = taken.get(target.disk, 0) + int(row.nslots)
-            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[target.disk])
-        row.stored_bytes = max(1, min(PAGE, int(PAGE / target.compression_ratio)))
+        disk, link = given(target, "disk"), given(target, "link")
+        row.disk = built.disks.index(disk) if disk else NONE
+        row.link = links.index(link) if link else NONE
+        if disk:  # areas fill their disk from its end
+            taken[disk] = taken.get(disk, 0) + int(row.nslots)
+            row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[disk])
+        row.stored_bytes = max(1, int(PAGE / target.compression_ratio)) if isinstance(target, Zram) else PAGE
         row.pool, row.pool_node = NONE, 0
         row.out_ns, row.in_ns = _swap_costs(target)
         first += int(row.nslots)
@@ -44,7 +46,9 @@ def place(built: Built) -> None:
 
 def _swap_costs(target: SwapTarget) -> tuple[int, int]:
     """Software time per page out and in: compression for zram, the protocol for network targets."""
-    if target.kind == "zram":
+    if isinstance(target, Zram):
         return target.compress, target.decompress
-    protocol = target.protocol if target.protocol is not None else PROTOCOL_NS.get(target.kind, 0)
+    if not isinstance(target, NetworkSwap):
+        return 0, 0
+    protocol = PROTOCOL_NS[target.kind] if target.protocol is None else target.protocol
     return protocol, protocol

@@ -15,6 +15,7 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.rules.cells import own_size, room
 from mmrun.model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -42,24 +43,11 @@ def task_rows(cell: Cell) -> dict[str, slice]:
 
 def region_pages(task: Task, footprint: int) -> list[int]:
     """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
-    sizes = [_own_size(region) for region in task.memory]
+    for fault in room(task, footprint):
+        raise ValueError(str(fault))
+    sizes = [own_size(region) for region in task.memory]
     rest = footprint - sum(size or 0 for size in sizes)
-    if None not in sizes:
-        if rest > 0:
-            raise ValueError(f"the stream touches {footprint} pages, its regions have {footprint - rest}")
-        return [size for size in sizes if size is not None]
-    if sizes.count(None) > 1 or rest <= 0:
-        raise ValueError(
-            f"the stream touches {footprint} pages: that leaves {rest} for {sizes.count(None)} regions without size"
-        )
     return [rest if size is None else size for size in sizes]
-
-
-def _own_size(region: Region) -> int | None:
-    """Pages (slab: objects) that the region's description gives it."""
-    if region.kind == "slab":
-        return region.objects
-    return None if region.size is None else -(-region.size // PAGE)
 
 
 @dataclass
@@ -81,7 +69,7 @@ class File:
 
 
 def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
-    """The files that tasks map or read, by name; ValueError when regions of one file name two disks."""
+    """The files that tasks map or read, by name."""
     files: dict[str, File] = {}
     for name, task in tasks.items():
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
@@ -89,9 +77,6 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dic
                 key = region.file or f"{name}/{i}"
                 each = region.file_size // PAGE if region.file_size else None
                 known = files.setdefault(key, File(0, 0, region.disk, region.fragment, region.sparse, each))
-                if known.disk != region.disk:
-                    where = f"on disk {known.disk!r} in one region and on {region.disk!r} in another"
-                    raise ValueError(f"file {key!r} is {where}")
                 known.pages = max(known.pages, size)
     number = 0
     for file in files.values():

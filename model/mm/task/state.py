@@ -13,7 +13,6 @@ NOBODY = -1  # owner of an anonymous page that outlived its task, because it was
 REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 
-MAX_TASKS = 1 << 14  # an arbitrary bound
 LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
