@@ -7,15 +7,15 @@ record's `faults` what must hold between its fields. The string literal under a 
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mmrun.model.block.settings import Disk as Disk
 from mmrun.model.block.settings import Link as Link
 from mmrun.model.block.settings import SwapTarget as SwapTarget
-from mmrun.model.machine.hardware import Costs as Costs
-from mmrun.model.machine.hardware import Device as Device
-from mmrun.model.machine.hardware import Machine as Machine
-from mmrun.model.machine.hardware import Node as Node
+from mmrun.model.machine.settings import MAX_NODES
+from mmrun.model.machine.settings import Device as Device
+from mmrun.model.machine.settings import Node as Node
+from mmrun.model.mechanisms import parts
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
@@ -25,43 +25,70 @@ Name = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "letters, digi
 NodeNumber = Annotated[int, Range(ge=0)]
 
 
+def _composed(name: str, doc: str) -> Any:
+    """A record of the fields that the mechanisms' settings.py give a class of this name."""
+    bases = [vars(part)[name] for part in parts("settings") if name in vars(part)]
+
+    def faults(self: Any) -> Iterator[Fault]:
+        """What does not go together, by each mechanism."""
+        for base in bases:
+            yield from base.faults(self)
+
+    return record(type(name, tuple(reversed(bases)), {"__doc__": doc, "__module__": __name__, "faults": faults}))
+
+
+if TYPE_CHECKING:
+
+    class Costs(Record):
+        """CPU time of the kernel's steps."""
+
+        def __init__(self, **given: int) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    class Sysctl(Record):
+        """Settings under /proc/sys/vm."""
+
+        def __init__(self, **given: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Costs = _composed(
+        "Costs", "CPU time of the kernel's steps. Estimates with ranges; docs/costs.md has where each comes from."
+    )
+    Sysctl = _composed(
+        "Sysctl",
+        "Settings under /proc/sys/vm, under the kernel's names. None = what the kernel computes or defaults to.",
+    )
+
+
 @record
-class Sysctl(Record):
-    """Settings under /proc/sys/vm, under the kernel's names. None = what the kernel computes or defaults to."""
+class Machine(Record):
+    """The hardware: nodes, distances, disks, links, swap, devices."""
 
-    swappiness: int | None = None
-    """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
-    zone_reclaim_mode: int | None = None
-    """Bits 1 reclaim, 2 write, 4 unmap. Default 0; before 3.16, 1 if a node is farther than RECLAIM_DISTANCE (30)."""
-    min_free_kbytes: int | None = None
-    """Total of the zones' min watermarks; default isqrt(16 * lowmem kB), within bounds by version."""
-    watermark_scale_factor: int | None = None
-    """Distance between watermarks in 1/10000 of the zone; default 10. Not before 4.6."""
-    page_cluster: int | None = None
-    """log2 of the swap readahead window; default 3; 0 turns readahead off."""
-    min_unmapped_ratio: int | None = None
-    """Percent of a node that must be unmapped page cache before node_reclaim runs; default 1."""
-    vfs_cache_pressure: int | None = None
-    """Percent of their unused objects that file systems' shrinkers report as freeable; default 100."""
-    dirty_ratio: int | None = None
-    """Percent of dirtyable memory at which writers are stopped; default 20. 0 when `dirty_bytes` is set."""
-    dirty_background_ratio: int | None = None
-    """Percent of dirtyable memory from which flushers write in the background; default 10."""
-    dirty_bytes: Bytes | None = None
-    """The same limit as `dirty_ratio` in bytes, at least two pages; 0: the ratio holds."""
-    dirty_background_bytes: Bytes | None = None
-    """The same as `dirty_background_ratio` in bytes; 0: the ratio holds."""
-    dirty_writeback_centisecs: int | None = None
-    """How often flushers look for old dirty pages, in 1/100 s; default 500; 0: never."""
-    dirty_expire_centisecs: int | None = None
-    """Age in 1/100 s from which dirty pages are written in any case; default 3000."""
-    numa_zonelist_order: Literal["default", "node", "zone"] | None = None
-    """Order of fallback zones; `zone` exists before 4.14 only."""
-
-    def faults(self) -> Iterator[Fault]:
-        """Fewer bytes than the kernel takes for a limit."""
-        if self.dirty_bytes and self.dirty_bytes < 2 * PAGE:
-            yield Fault(("dirty_bytes",), f"dirty_bytes is {self.dirty_bytes}B", "at least two 4KiB pages")
+    nodes: Annotated[tuple[Node, ...], Range(min_length=1, max_length=MAX_NODES)]
+    """NUMA nodes, in id order. At least one has CPUs."""
+    distance: tuple[tuple[Annotated[int, Range(ge=10, le=254)], ...], ...] | None = None
+    """SLIT: `distance[i][j]` from node i to node j; 10 on the diagonal. Default 10 local, 20 elsewhere."""
+    disks: dict[str, Disk] = field(default_factory=dict)
+    """Block devices by name."""
+    links: dict[str, Link] = field(default_factory=dict)
+    """Network links by name."""
+    swap: dict[str, SwapTarget] = field(default_factory=dict)
+    """Swap areas by name."""
+    devices: dict[str, Device] = field(default_factory=dict)
+    """DMA devices by name."""
+    costs: Costs = field(default_factory=Costs)
+    """CPU costs of kernel steps on this machine."""
+    hz: Literal[100, 250, 1000] = 1000
+    """Timer ticks per second."""
+    tlb_flush: Nanoseconds | None = None
+    """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
+    bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
+    TLB, every access marks."""
+    pci_hole: Bytes = 0
+    """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
+    use: tuple[str, ...] = ()
+    """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
 
 
 @record

@@ -281,3 +281,11 @@ busy_ns | none | time the device served requests; with several servers the mean 
 wait_ns | lower | time that requests waited for the device, summed over them | ns
 write_errors | lower | writes that failed | requests
 """)  # of each disk, reported with its name in front
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    io_path: Nanoseconds = 3_000
+    """Block layer path of one request (2-5 us)."""

@@ -7,6 +7,7 @@ Nothing here needs numba.
 """
 
 import builtins
+import dis
 import hashlib
 import importlib.util
 import sys
@@ -23,6 +24,7 @@ from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel
 from mmrun.model.core.record import MACHINE, Accessor
 from mmrun.model.hooks import HOOKS
 
+LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 
 
@@ -112,7 +114,7 @@ def callees(of: Kernel | Hook) -> dict[str, Kernel]:
 def referred(fn: Callable[..., object]) -> Iterator[tuple[str, Any]]:
     """Globals that the function's code names, and what it may take from modules among them."""
     names = sorted(set(_names(fn.__code__)))
-    for found in names:
+    for found in sorted(set(_loaded(fn.__code__))):
         if found not in fn.__globals__:
             continue
         value = fn.__globals__[found]
@@ -122,6 +124,19 @@ def referred(fn: Callable[..., object]) -> Iterator[tuple[str, Any]]:
                     yield f"{found}.{inner}", getattr(value, inner)
         else:
             yield found, value
+
+
+def _loaded(code: types.CodeType) -> Iterator[str]:
+    """Names of globals that it loads; those of attributes may be the same and mean something else."""
+    high = 0
+    for operation, argument in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        which = argument | high
+        high = which << 8 if operation == dis.EXTENDED_ARG else 0
+        if operation == LOAD_GLOBAL:
+            yield code.co_names[which >> 1]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _loaded(constant)
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -1,6 +1,51 @@
-"""The hardware: what can be read."""
+"""The vocabulary of hardware: nodes and DMA devices (part of `description`)."""
 
+from typing import Annotated, Literal
+
+from mmrun.model.block.settings import Rate
 from mmrun.model.core.mechanism import counters
+from mmrun.model.rules.bounds import Range, Why
+from mmrun.model.rules.record import Family, Record, abstract, record
+from mmrun.model.units import GB_S, MiB, Nanoseconds, Pages
+
+MAX_NODES, MAX_CPUS = 16, 256
+MIN_MEMORY, MAX_MEMORY = 8 * MiB, 64 << 40
+
+
+@record
+class Node(Record):
+    """A NUMA node. Without CPUs it is a memory-only node (CXL expander, persistent memory)."""
+
+    cpus: Annotated[int, Range(ge=0), Why("0 makes it memory-only")] = 1
+    """Number of CPUs on the node; 0 makes it a memory-only node."""
+    memory: Annotated[Pages, Range(ge=MIN_MEMORY)]
+    """Size of the node's memory."""
+    latency: Nanoseconds = 90
+    """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
+    bandwidth: Rate = 80 * GB_S
+    """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
+
+
+@abstract()
+class Device(Family):
+    """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
+
+    kind: str
+    """What the device is."""
+    dma_mask_bits: Annotated[int, Range(ge=8, le=64)] = 64
+    """Address bits the device can drive."""
+    iommu: bool = False
+    """Whether the device sits behind an IOMMU."""
+    iommu_mode: Literal["strict", "lazy", "passthrough"] = "strict"
+    """How unmaps invalidate the IOTLB."""
+
+
+@record
+class DmaDevice(Device):
+    """A network interface, a source of frames, or what moves a disk's pages: they have the same fields so far."""
+
+    kind: Literal["nic", "camera", "disk-controller"] = "nic"
+
 
 NODE_COUNTERS = counters("""
 numa_hit | higher | pages allocated on the node that wanted them there
@@ -18,3 +63,17 @@ kswapd_wake | none | times the node's kswapd was woken | events
 kswapd_ns | lower | CPU time of the node's kswapd | ns
 kswapd_asleep_ns | none | time the node's kswapd slept over writeback | ns
 """)
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    distance_step: Nanoseconds = 5
+    """Extra load latency per unit of SLIT distance beyond local: 140 ns at distance 20-21 over 90 ns local."""
+    syscall: Nanoseconds = 200
+    """Kernel entry of read() or write()."""
+    copy_page: Nanoseconds = 400
+    """Copying 4 KiB between user and page cache (estimate)."""
+    kswapd_wake: Nanoseconds = 1_500
+    """Scheduler switch to a daemon (estimate)."""

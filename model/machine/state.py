@@ -2,7 +2,7 @@
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS
-from mmrun.model.machine.hardware import MAX_NODES
+from mmrun.model.machine.settings import MAX_NODES
 
 ZONES_PER_NODE = 4
 MAX_ZONES = MAX_NODES * ZONES_PER_NODE

@@ -12,6 +12,7 @@ from mmrun.model.description import (
     MAX_TASKS,
     Cell,
     Cgroup,
+    Machine,
     Mempolicy,
     Region,
     SlabCache,
@@ -20,7 +21,6 @@ from mmrun.model.description import (
     too_much,
 )
 from mmrun.model.eras import Era
-from mmrun.model.machine.hardware import Machine
 from mmrun.model.rules.bounds import Bounds
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.machines import known, memory_of

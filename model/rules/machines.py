@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
-from mmrun.model.machine.hardware import MAX_CPUS, MAX_MEMORY, Machine
+from mmrun.model.description import Machine
+from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY
 from mmrun.model.rules.record import Fault, suggest
 
 

@@ -48,7 +48,8 @@ def violations(built: Built) -> list[str]:
 
 
 def _chain(built: Built, cpu: int) -> list[int]:
-    entities, found, at = built.memory.table("entities"), [], int(built.memory.table("rqs")[cpu].first)
+    entities, found = built.memory.table("entities"), list[int]()
+    at = int(built.memory.table("rqs")[cpu].first)
     while at and len(found) <= len(entities):
         found.append(at - 1)
         at = int(entities[at - 1].next)

@@ -53,5 +53,5 @@ def _place_entities(built: Built) -> None:
     entities["weight"][: len(tasks)] = [weight_of(task.nice) for task in tasks]
     entities["node"][: len(tasks)] = [task.node for task in tasks]
     for row, actor in zip(entities, actors, strict=True):
-        if PER[int(actor["kind"])] == "node" and nodes(m)[int(actor["index"])].cpus:
+        if int(actor["kind"]) == PER.index("node") and nodes(m)[int(actor["index"])].cpus:
             row["node"] = actor["index"]  # cpumask_of_node; an empty one of a node without CPUs is ignored

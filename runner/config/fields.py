@@ -55,7 +55,8 @@ def docs(kind: type) -> dict[str, str]:
 def body(kind: type) -> list[ast.stmt]:
     """The statements of a class."""
     tree = syntax(Path(inspect.getsourcefile(kind) or ""))
-    return next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    found = (node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+    return next(found, [])  # of a record that is put together there is none
 
 
 @cache

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from mmrun.model import eras, registry, workloads
-from mmrun.model.description import Cell, Stream
-from mmrun.model.machine.hardware import Machine
+from mmrun.model.description import Cell, Machine, Stream
 from mmrun.model.rules.record import kinds
 from mmrun.runner.config import units
 from mmrun.runner.config.experiment import File, Replicates

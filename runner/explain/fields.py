@@ -12,7 +12,7 @@ from typing import Any
 
 from mmrun.model import eras
 from mmrun.model.core.cache import ROOT
-from mmrun.model.core.timeline import LAST
+from mmrun.model.core.timeline import LAST, shown
 from mmrun.model.description import Cell, Cgroup, Stream, Sysctl
 from mmrun.model.rules.bounds import arms, bare, hints, literals, quantity
 from mmrun.model.rules.record import is_family, kinds
@@ -63,7 +63,8 @@ def fields(kind: type, prefix: str, what: str) -> Iterator[Entry]:
         needed = all(field in required(each) for each in members if field in hints(each)) and field != "kind"
         text = f"one of {known.type.replace(' | ', ', ')}" if is_family(kind) and field == "kind" else type_text(hint)
         yield Entry(
-            name, what, known.doc, known.unit, "none, it is required" if needed else known.default,
+            name, what, known.doc, known.unit,
+            "none, it is required" if needed else default_of(kind, field, known.default),
             range=range_of(kind, field, known.range),
             type=text + share,
             read=home, field=f"{kind.__name__}.{field}" if not home and "model" in source.parts else "",
@@ -107,6 +108,13 @@ def _one(kind: Any) -> str:
 
 def _plural(words: str) -> str:
     return {"mapping": "mappings", "whole number": "whole numbers", "text": "texts"}.get(words, words)
+
+
+def default_of(kind: type, name: str, declared: str) -> str:
+    """What holds where nothing is said: as the type has it; of a setting, in the newest kernel."""
+    if kind is Sysctl and name in (dated := eras.era(LAST).sysctl):
+        return f"{shown(dated[name])} in {LAST}"
+    return declared
 
 
 def range_of(kind: type, name: str, declared: str) -> str:

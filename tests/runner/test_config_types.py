@@ -25,7 +25,7 @@ from mmrun.model.description import (
     Sysctl,
     Task,
 )
-from mmrun.model.machine.hardware import Node
+from mmrun.model.machine.settings import Node
 from mmrun.model.rules.bounds import Bounds, arms, bounds
 from mmrun.model.rules.record import Unsound, kinds, wrong
 from mmrun.runner.config.experiment import Replicates

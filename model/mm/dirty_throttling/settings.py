@@ -1,6 +1,8 @@
 """What can be varied and read: axes, hooks."""
 
 from mmrun.model.core.mechanism import Axis, hooks
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 AXES = (Axis("dirty_throttling", 13, "how writers are held back when too much of memory is dirty", ("RULES",)),)
 
@@ -12,3 +14,11 @@ HOOKS = {
         ("update_bandwidth", "wb began", "some of what the flusher began at jiffy `began` was submitted; 0"),
     ),
 }
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    balance_dirty: Nanoseconds = 2_000
+    """One turn of balance_dirty_pages: sums of global counters, the device's share (1-3 us)."""

@@ -1,6 +1,8 @@
 """What can be varied and read: counters."""
 
 from mmrun.model.core.mechanism import counters
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 GENERATION_COUNTERS = counters("""
 lru_gen_aged | none | times a lruvec got a new youngest generation | events
@@ -10,3 +12,11 @@ lru_gen_walk_ns | lower | CPU time of aging walks, on the clock of whoever recla
 """)
 
 COUNTERS = GENERATION_COUNTERS  # of the machine
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    walk_pte: Nanoseconds = 7
+    """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""

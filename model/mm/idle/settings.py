@@ -1,6 +1,8 @@
 """What can be varied and read: axes, hooks, counters."""
 
 from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("idle", 10, "idle page tracking: who looks at accessed bits, how often", ("SCANNERS",)),
@@ -52,3 +54,13 @@ proactive_ns | lower | CPU time of proactive reclaimers | ns
 """)
 
 COUNTERS = IDLE_COUNTERS  # of the machine
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    rmap_check: Nanoseconds = 150
+    """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
+    pfn_walk: Nanoseconds = 5
+    """An idle page scanner passes over a frame or a region without looking at accessed bits (estimate)."""

@@ -1,6 +1,8 @@
 """What can be varied and read: axes, hooks, counters."""
 
 from mmrun.model.core.mechanism import Axis, counters, hooks
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("lru", 0, "page replacement: which pages of a lruvec are scanned, kept, activated, reclaimed", ("SCOPE",)),
@@ -56,3 +58,11 @@ workingset_restore_file | none | file refaults of pages evicted while part of th
 """)
 
 COUNTERS = {**LRU_COUNTERS, **WORKINGSET_COUNTERS}  # of the machine
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    lru_lock: Nanoseconds = 20
+    """Time lru_lock is held per page and list it is moved on (estimate)."""

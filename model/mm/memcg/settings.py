@@ -1,6 +1,8 @@
 """What can be varied and read: counters."""
 
 from mmrun.model.core.mechanism import counters
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 MEMCG_COUNTERS = counters("""
 memcg_visits | lower | lruvecs of groups that reclaim went through, pages in them or not | events
@@ -29,3 +31,11 @@ usage_max | none | pages charged to the copy of the group that has most
 """)  # of each group, reported with its name in front
 
 COUNTERS = {**MEMCG_COUNTERS, **OOM_COUNTERS}  # of the machine
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    lruvec_visit: Nanoseconds = 200
+    """Visit of a group in a reclaim walk: effective protection, entry to shrink_lruvec (50-500, estimate)."""

@@ -1,6 +1,8 @@
 """What can be varied and read: axes, hooks, counters."""
 
 from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("kswapd", 1, "background reclaim: when a node is balanced, how its daemon works towards that", ("SCOPE",)),
@@ -85,3 +87,23 @@ nr_vmscan_immediate_reclaim | none | dirty pages marked for reclaim as soon as t
 """)
 
 COUNTERS = {**RECLAIM_COUNTERS, **PAGEOUT_COUNTERS}  # of the machine
+
+
+@record
+class Sysctl(Record):
+    """Settings under /proc/sys/vm."""
+
+    swappiness: int | None = None
+    """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    scan_page: Nanoseconds = 300
+    """Isolate, rmap walk and reference check of one page during reclaim (100-1000)."""
+    reclaim_page: Nanoseconds = 700
+    """Unmap and free one clean page, scan included (300-2000)."""
+    tlb_shootdown: Nanoseconds = 1_000
+    """One flush of other CPUs' TLBs, for what reclaim has unmapped (1-10 us)."""

@@ -1,6 +1,8 @@
 """What can be varied and read: axes, hooks, counters."""
 
 from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, counters, hooks
+from mmrun.model.rules.record import Record, record
+from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis(
@@ -55,3 +57,25 @@ nr_deferred | lower | objects that shrinkers have put off when the run ends | ob
 """)
 
 COUNTERS = SLAB_VM_COUNTERS  # of the machine
+
+
+@record
+class Sysctl(Record):
+    """Settings under /proc/sys/vm."""
+
+    vfs_cache_pressure: int | None = None
+    """Percent of their unused objects that file systems' shrinkers report as freeable; default 100."""
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    slab_lookup: Nanoseconds = 100
+    """Finding an object in its cache's hash table (50-300)."""
+    slab_object_alloc: Nanoseconds = 100
+    """Taking and initialising a slab object (50-500)."""
+    slab_object_scan: Nanoseconds = 30
+    """Looking at one object on a shrinker's list (10-100)."""
+    slab_object_free: Nanoseconds = 100
+    """Freeing a slab object (50-500)."""

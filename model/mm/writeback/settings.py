@@ -1,6 +1,10 @@
 """What can be varied and read: axes, hooks, counters."""
 
+from collections.abc import Iterator
+
 from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.rules.record import Fault, Record, record
+from mmrun.model.units import PAGE, Bytes, Nanoseconds
 
 AXES = (
     Axis(
@@ -44,3 +48,34 @@ dirty_ratelimit | none | base rate of the device's dirtiers when the run ends
 """, unit="pages/s")  # fmt: skip
 
 COUNTERS = WRITEBACK_COUNTERS  # of the machine
+
+
+@record
+class Sysctl(Record):
+    """Settings under /proc/sys/vm."""
+
+    dirty_ratio: int | None = None
+    """Percent of dirtyable memory at which writers are stopped; default 20. 0 when `dirty_bytes` is set."""
+    dirty_background_ratio: int | None = None
+    """Percent of dirtyable memory from which flushers write in the background; default 10."""
+    dirty_bytes: Bytes | None = None
+    """The same limit as `dirty_ratio` in bytes, at least two pages; 0: the ratio holds."""
+    dirty_background_bytes: Bytes | None = None
+    """The same as `dirty_background_ratio` in bytes; 0: the ratio holds."""
+    dirty_writeback_centisecs: int | None = None
+    """How often flushers look for old dirty pages, in 1/100 s; default 500; 0: never."""
+    dirty_expire_centisecs: int | None = None
+    """Age in 1/100 s from which dirty pages are written in any case; default 3000."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Fewer bytes than the kernel takes for a limit."""
+        if self.dirty_bytes and self.dirty_bytes < 2 * PAGE:
+            yield Fault(("dirty_bytes",), f"dirty_bytes is {self.dirty_bytes}B", "at least two 4KiB pages")
+
+
+@record
+class Costs(Record):
+    """CPU time of its steps."""
+
+    dirty_page: Nanoseconds = 70
+    """Accounting of a page that becomes dirty (50-100)."""
