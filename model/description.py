@@ -285,6 +285,10 @@ class Task(Record):
     """Computation between two accesses."""
     start: Nanoseconds = 0
     """When it starts."""
+    stays: bool = False
+    """Its stream over, it keeps its memory and sleeps for ever, a server without requests; it may be killed for want of
+    memory. Else it exits and frees what it maps, but for the last task of a run: what gauges say at the end is what was
+    there when it ended."""
     nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0")] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False

@@ -266,6 +266,8 @@ def task_turn(m, t):
     if task.state == DONE or task.state == KILLED:
         progress(m).tasks_left -= 1
         leave_to_others(m, t)
+        if task.state == DONE and not task.stays and progress(m).tasks_left:  # the last one's memory is there to see
+            exit_mm(m, t)
         schedule(m, t, NEVER)
     else:
         schedule(m, t, task.time)

@@ -24,7 +24,8 @@ from mmrun.model.eras import Era
 from mmrun.model.rules.bounds import Bounds
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.machines import known, memory_of
-from mmrun.model.rules.record import Fault, suggest, wrong
+from mmrun.model.rules.record import Fault, wrong
+from mmrun.model.rules.words import suggest
 from mmrun.model.units import PAGE
 
 

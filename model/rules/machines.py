@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
 from mmrun.model.description import Machine
 from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY
-from mmrun.model.rules.record import Fault, suggest
+from mmrun.model.rules.record import Fault
+from mmrun.model.rules.words import suggest
 
 
 def faults(machine: Machine) -> Iterator[Fault]:

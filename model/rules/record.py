@@ -7,7 +7,6 @@ in the same words. What holds between the parts of a machine and of a cell is in
 `mmrun.model.rules.cells`.
 """
 
-import difflib
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -15,6 +14,7 @@ from functools import cache, partial
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 from mmrun.model.rules.bounds import arms, bare, bounds, hints, literals
+from mmrun.model.rules.words import named, suggest
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -235,20 +235,6 @@ def not_one_of(value: Any, choices: Iterable[Any]) -> tuple[str, str]:
     return f"{named(value)} is not one of {', '.join(names)}", "" if near.startswith("known") else near
 
 
-def named(value: object) -> str:
-    """What a value is, in the words of YAML."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, list | tuple):
-        return "a list"
-    if isinstance(value, dict):
-        return "a mapping"
-    text = str(value)
-    return f"`{text[:60]}{'...' if len(text) > 60 else ''}`"
-
-
 def only_for(able: list[str], name: str, own: str) -> tuple[str, str]:
     """Message and fix for a field that a record of kind `own` lacks and the kinds `able` have."""
     return f"`{name}` is for kind {_listed(able)}", f"leave it out: this one is of kind {own}"
@@ -256,19 +242,3 @@ def only_for(able: list[str], name: str, own: str) -> tuple[str, str]:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The fix for an unknown name: the nearest known ones, or the whole list when it is short."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
-    lower = {candidate.lower().replace("-", "_"): candidate for candidate in names}
-    same = lower.get(name.lower().replace("-", "_"))
-    if same and same not in near:
-        near.insert(0, same)
-    if near:
-        return "did you mean " + " or ".join(f"`{candidate}`" for candidate in near[:2]) + "?"
-    if not names:
-        return "nothing is defined here"
-    shown = names if len(names) <= 24 else [*names[:24], "..."]
-    return "known: " + ", ".join(shown)

@@ -58,7 +58,7 @@ def _chain(built: Built, cpu: int) -> list[int]:
 
 def _times(built: Built) -> list[str]:
     """Run, wait and sleep make up an actor's time; whoever has a CPU will use it; what ran, ran on a CPU."""
-    entities, rqs, found = built.memory.table("entities"), built.memory.table("rqs"), []
+    entities, rqs, found = built.memory.table("entities"), built.memory.table("rqs"), list[str]()
     wanted = built.memory.table("runqueue")[int(run_settings(built.memory.m).actor_leaves) :]
     for who, se in enumerate(entities):
         until = rqs["clock"][se.cpu] if se.on == CURRENT else se.since

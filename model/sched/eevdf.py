@@ -34,3 +34,16 @@ def placed_lag(lag, load, weight):
 def virtual_deadline(vruntime, slice_ns, weight):
     """When a task's slice is used up."""
     return vruntime + calc_delta_fair(slice_ns, weight)
+
+
+@kernel
+def last_renewal(used_up, now, slice_ns, tick):
+    """When the current task last got a new slice: at the tick after its old one was used up, and then every so often.
+
+    Where no tick has come since then, now. While a task runs alone no ticks are simulated: this makes up for them.
+    """
+    first = -(-used_up // tick) * tick
+    if first > now:
+        return now
+    whole = -(-slice_ns // tick) * tick
+    return first + (now - first) // whole * whole

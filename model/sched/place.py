@@ -37,7 +37,8 @@ def start(built: Built) -> None:
     s.floor = s.min_granularity if flags["slice_floor"] else 0
     s.tick, s.imbalance_pct = S // built.cell.machine.hz, flags["imbalance_pct"]
     s.small_imbalance = int(flags["small_imbalance"])
-    s.balance = count * flags["busy_factor"] * MS // s.tick * s.tick - flags["balance_apart"] * s.tick
+    jiffies = -(-count * flags["busy_factor"] * MS // int(s.tick)) - flags["balance_apart"]
+    s.balance = max(1, jiffies) * s.tick
     sched(m).next_tick = NEVER
     rqs(m)["node"][:], rqs(m)["clock"][:] = cpus(m)["node"][:count], AT_BOOT
     rqs(m)["next_balance"][:] = s.balance * np.arange(1, count + 1) // count  # idle times set them apart in a kernel

@@ -10,8 +10,9 @@ from mmrun.model.sched.cfs import (
     wakeup_preempts,
     woken_vruntime,
 )
-from mmrun.model.sched.eevdf import average, entity_lag, is_eligible, placed_lag, virtual_deadline
+from mmrun.model.sched.eevdf import average, entity_lag, is_eligible, last_renewal, placed_lag, virtual_deadline
 from mmrun.model.sched.state import CURRENT, OFF, QUEUED, entities, rqs, sched, sched_settings
+from mmrun.model.sched.weights import NICE_0_LOAD
 
 
 @kernel
@@ -65,6 +66,15 @@ def update_min_vruntime(m, cpu):
 
 
 @kernel
+def _renew(m, se, now):
+    """The current actor has used up its slice and gets another (update_deadline)."""
+    s = sched_settings(m)
+    used_up = now - (se.vruntime - se.deadline) * se.weight // NICE_0_LOAD
+    since = now - last_renewal(used_up, now, s.slice, s.tick)
+    se.deadline = virtual_deadline(se.vruntime - calc_delta_fair(since, se.weight), s.slice, se.weight)
+
+
+@kernel
 def update_curr(m, cpu, now):
     """A CPU's clock comes to `now`, and whoever it runs is charged for that; it never goes back."""
     rq = rqs(m)[cpu]
@@ -80,8 +90,8 @@ def update_curr(m, cpu, now):
     se.sum_exec += delta
     se.vruntime += calc_delta_fair(delta, se.weight)
     if sched_settings(m).eevdf and se.vruntime >= se.deadline:
-        se.deadline = virtual_deadline(se.vruntime, sched_settings(m).slice, se.weight)
-        rq.resched = 1
+        _renew(m, se, now)
+        rq.resched = 1 if rq.nr > 1 else 0
     update_min_vruntime(m, cpu)
 
 

@@ -38,8 +38,7 @@ def _preempt(m, cpu):
     who, at = rq.curr - 1, rq.clock
     best = pick(m, cpu)
     rq.resched = 0
-    if best == who:
-        entities(m)[who].protected = entities(m)[who].deadline
+    if best == who:  # not picked anew: under EEVDF it is no longer protected
         return
     put_prev(m, cpu, who, at, max(0, due(m, who) - at))
     schedule(m, who, NEVER)

@@ -36,10 +36,11 @@ class CellCheck:
         self, parts: "Parts", tree: Mapping, note: Note, memory: dict[tuple[Any, ...], tuple[Any, Any]]
     ) -> None:
         self.parts, self.tree, self.note, self.memory = parts, tree, note, memory
-        assert parts.machine is not None and parts.kernel is not None
+        assert parts.machine is not None and parts.kernel is not None and parts.tasks is not None
+        assert parts.cgroups is not None and parts.slab is not None
         self.machine, self.era = parts.machine, era(parts.kernel)
-        self.tasks, self.groups, self.caches = parts.tasks or {}, parts.cgroups or {}, parts.slab or {}
-        self.others = (parts.machine, self.groups, self.caches)
+        self.tasks, self.groups, self.caches = parts.tasks, parts.cgroups, parts.slab
+        self.others = (self.machine, self.groups, self.caches)
         self.known = ("check", *map(id, self.others), self.era.name)
         self.sound = True
 
@@ -73,7 +74,7 @@ class CellCheck:
 
     def names(self, key: str) -> Iterator[Fault]:
         """Tables with too many entries or unusable names; the entries were judged when they were read."""
-        table, limits = getattr(self.parts, key) or {}, LIMITS[key]
+        table, limits = getattr(self.parts, key), LIMITS[key]
         if not limits.admits(table):
             yield Fault((key,), *limits.refusal((key,), table))
         for name in table:

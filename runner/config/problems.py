@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmrun.model.rules.record import suggest as suggest
+from mmrun.model.rules.words import suggest as suggest
 
 SHOWN = 200  # more errors than this help nobody; the rest is counted
 

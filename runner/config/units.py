@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from mmrun.model.rules.quantity import UNITS
 from mmrun.model.rules.quantity import show as show
-from mmrun.model.rules.record import named as name
+from mmrun.model.rules.words import named as name
 
 NUMBER = re.compile(r"\s*([-+]?)([0-9]+(?:\.[0-9]+)?)\s*(.*?)\s*", re.DOTALL)
 LIMIT = 1 << 62

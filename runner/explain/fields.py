@@ -160,7 +160,7 @@ def _reads(path: Path, kind: str, name: str) -> Iterator[tuple[int, str]]:
                 inside = any(first <= node.lineno <= last for first, last in compiled)
                 if _last(base) in holders:
                     yield 2 * inside, f"{short}:{node.lineno}"
-                elif isinstance(base, ast.Call) and ast.unparse(base).endswith("settings(m)"):
+                elif isinstance(base, ast.Call) and ast.unparse(base).endswith(("settings(m)", "costs(m)")):
                     yield 2, f"{short}:{node.lineno}"
             case ast.Constant(value=str(words)) if describes and name in words.split():
                 if words.replace(" ", "").isidentifier():

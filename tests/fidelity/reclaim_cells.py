@@ -83,7 +83,7 @@ def spread(tasks: dict[str, Task], nodes: int) -> dict[str, Task]:
     if nodes == 1:
         return tasks
     return {
-        f"{name}.{n}": replace(task, count=count, node=n)
+        f"{name}-{n}": replace(task, count=count, node=n)
         for name, task in tasks.items()
         for n in range(min(nodes, 4))
         if (count := len(range(n, task.count, min(nodes, 4))))

@@ -29,7 +29,7 @@ def test_threads_of_fake_nodes():
     cell = posted(fsmark(4 * GiB, 64), 4 * GiB, 8)
     assert [node.cpus for node in cell.machine.nodes] == [1, 1, 1, 1, 0, 0, 0, 0]
     assert [(task.node, task.count) for task in cell.tasks.values()] == [(0, 16), (1, 16), (2, 16), (3, 16)]
-    each = cell.tasks["fsmark.0"].stream.params["size"]
+    each = cell.tasks["fsmark-0"].stream.params["size"]
     assert each % FILE == 0 and 0.9 < 64 * each / (12 * GiB) <= 1
     assert [task.count for task in posted(mmap_strm(4 * GiB), 4 * GiB, 8).tasks.values()] == [1, 1, 1, 1, 1]
 

@@ -82,9 +82,9 @@ def with_swap(kind: str, size: int) -> dict[str, Any]:
     }
 
 
-def given(*regions: Region, **more: Any) -> Task:
-    """A task whose events the test hands to `run`."""
-    return Task(stream=Stream(kind="given"), memory=regions or (ANON,), **more)
+def given(*regions: Region, stays: bool = True, **more: Any) -> Task:
+    """A task whose events the test hands to `run`; what it has mapped is there to look at when they are over."""
+    return Task(stream=Stream(kind="given"), memory=regions or (ANON,), stays=stays, **more)
 
 
 def one(kernel: str, host: Machine, *regions: Region, mempolicy: Mempolicy | None = None, **more: Any) -> Cell:

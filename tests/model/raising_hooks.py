@@ -72,7 +72,7 @@ def cells() -> list[Cell]:
         "lookups": Task(stream=lookups, memory=(Region(kind="slab", cache="dentry", file="fs"),)),
     }
     host = Machine(
-        nodes=(Node(memory=32 * MiB),),
+        nodes=(Node(memory=32 * MiB, cpus=4),),
         disks={"d": Disk(write_bandwidth=20_000_000), "s": Disk()},
         swap={"s": SwapTarget(kind="partition", size=32 * MiB, disk="s")},
     )

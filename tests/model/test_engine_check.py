@@ -103,6 +103,7 @@ def forgotten_list(built: Built) -> None:
     page = frames(built)[tail(built, 0)]
     page.state &= ~state.LRU
     page.kind = 0
+    built.memory.table("memcgs")["usage"][page.memcg] -= 1
 
 
 def wrong_list(built: Built) -> None:

@@ -67,7 +67,7 @@ def test_a_stolen_young_bit_counts_once_for_reclaim(resident: Run):
 def test_references_are_counted_by_mapping():
     """A file page that two tasks map: the scanner's note goes to the mapping that reclaim looks at first."""
     shared = replace(FILE, file="shared", fault_around=4 * KiB)
-    tasks = {name: Task(stream=Stream(kind="given"), memory=(shared,)) for name in ("a", "b")}
+    tasks = {name: Task(stream=Stream(kind="given"), stays=True, memory=(shared,)) for name in ("a", "b")}
     cell = replace(watched("idle-bitmap", interval_ms=1000), tasks=tasks)
     done = run(cell, {name: np.concatenate([reads(range(PAGES)), compute(S // 2)]) for name in tasks})
     m, page, word = done.m, done.built.memory.table("frames"), done.built.memory.table("pte")
@@ -140,7 +140,7 @@ def test_one_thread_visits_every_page_of_every_node_once_a_scan():
     """Three seconds a scan, a third of each node every second; its time is a look at each page and three wake-ups."""
     used = 3100
     host = machine(16, 24, 16)
-    tasks = {f"t{node}": Task(stream=Stream(kind="given"), node=node) for node in range(3)}
+    tasks = {f"t{node}": Task(stream=Stream(kind="given"), stays=True, node=node) for node in range(3)}
     policy = {"idle": Variant(variant="kstaled", params={"scan_ms": 3000})}
     cell = Cell(kernel="6.18", machine=host, tasks=tasks, policy=policy, sampling=Sampling(cold_after=2 * S))
     done = run(cell, dict.fromkeys(tasks, np.concatenate([reads(range(used)), compute(30 * S - S // 2)])))
@@ -162,10 +162,13 @@ def test_ages_saturate_and_histograms_count_whole_rounds():
 
 def test_groups_read_how_long_their_pages_have_been_idle():
     """93 pages each: one group touches a page in three again in the last second, the other none for 18 scans."""
-    host, policy = machine(16, disks={"d": Disk()}), {"idle": Variant(variant="kstaled", params={"scan_ms": 1000})}
+    host, policy = (
+        machine(16, cpus=2, disks={"d": Disk()}),
+        {"idle": Variant(variant="kstaled", params={"scan_ms": 1000})},
+    )
     tasks = {
-        "a": Task(stream=Stream(kind="given"), cgroup="a"),
-        "b": Task(stream=Stream(kind="given"), cgroup="b", memory=(replace(FILE, fault_around=4 * KiB),)),
+        "a": Task(stream=Stream(kind="given"), stays=True, cgroup="a"),
+        "b": Task(stream=Stream(kind="given"), stays=True, cgroup="b", memory=(replace(FILE, fault_around=4 * KiB),)),
     }
     groups = {"a": Cgroup(), "b": Cgroup(), "empty": Cgroup()}
     cell = Cell(kernel="6.18", machine=host, tasks=tasks, cgroups=groups, policy=policy)

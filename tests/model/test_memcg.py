@@ -295,7 +295,7 @@ def test_the_killer_takes_the_largest_of_the_group():
     sizes = {"large": 300, "small": 100, "largest": 600}
     tasks = {
         name: Task(stream=Stream(kind="given"), memory=(Region(),), cgroup=None if name == "largest" else "g",
-                   start=2_000_000 if name == "small" else 0)
+                   start=2_000_000 if name == "small" else 0, stays=True)
         for name in sizes
     }  # fmt: skip
     cell = Cell(kernel="6.18", machine=machine(16), tasks=tasks, cgroups={"g": Cgroup(max=360 * PAGE)})

@@ -46,6 +46,7 @@ def cell(era: str) -> Cell:
             memory=(shared, Region(kind="file", access="read", disk="d")),
             cgroup="g",
             node=1,
+            count=2,  # they share a CPU
         ),
     }
     return Cell(kernel=era, machine=machine, tasks=tasks, cgroups={"g": Cgroup(max=100 * PAGE)})
@@ -68,5 +69,10 @@ def interpreted() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("era", ERAS)
 def test_interpreted_and_compiled_runs_count_the_same(era: str, interpreted: dict[str, dict[str, Any]]):
     compiled = api.simulate(cell(era), check=True).metrics
-    assert compiled["pswpin"] > 0 and compiled["pgsteal_file"] > 0 and compiled["pgactivate"] > 0
+    assert (
+        compiled["stall_cpu_ns"] > 0
+        and compiled["pswpin"] > 0
+        and compiled["pgsteal_file"] > 0
+        and compiled["pgactivate"] > 0
+    )
     assert interpreted[era] == compiled

@@ -13,10 +13,13 @@ from mmrun.model.description import Cell, Machine, Node, Region, Sysctl, Variant
 from mmrun.model.machine.state import node_count, task_count
 from mmrun.model.sched import check
 from mmrun.model.sched.default import default_sched
-from mmrun.model.sched.state import entities, rqs, sched_settings
+from mmrun.model.sched.placement import arrive
+from mmrun.model.sched.runqueue import pick, tick_ends_turn, update_curr, wakeup_ends_turn
+from mmrun.model.sched.state import QUEUED, entities, rqs, sched_settings
+from mmrun.model.sched.turns import get_cpu
 from mmrun.model.units import MS, MiB, S
 from tests.model.actors import kswapd_of
-from tests.model.cells import ZRAM, Run, machine, one, run, writes
+from tests.model.cells import ZRAM, Run, machine, machine_of, one, run, writes
 from tests.model.cells import given as task
 from tests.model.test_sleep_properties import FEW, cells, few_requests
 
@@ -59,7 +62,7 @@ def test_equal_tasks_get_equal_shares_within_a_slice(kernel: str, count: int):
 @pytest.mark.parametrize("count", [5, 6, 7, 9, 13, 63])
 def test_tasks_that_do_not_divide_by_the_cpus_change_places(kernel: str, count: int):
     shares = ran(hogs(4, [0] * count, kernel, 20_000)) / (20 * S * 4 / count)
-    assert np.abs(shares - 1).max() < 0.1, shares
+    assert np.abs(shares - 1).max() < 0.12, shares
     assert shares.mean() == pytest.approx(1, abs=1e-9)
 
 
@@ -141,6 +144,22 @@ def test_time_on_cpus_is_conserved_and_comes_out_again(drawn: tuple[Cell, dict[s
     if not first.metrics["oom_kill"] and first.metrics["elapsed_ns"] < (cell.duration or 0):
         switched = int(rqs(first.m)["nr_switches"].sum()) * int(sched_settings(first.m).context_switch)
         assert waited <= first.metrics["stall_cpu_ns"] <= waited + switched
+
+
+def test_under_eevdf_who_ran_alone_keeps_the_rest_of_its_slice_when_a_sleeper_wakes():
+    """Eight CPUs: slices of 2.8 ms, a first one of half that. Alone it got new ones at the ticks 2, 5 and 8 ms."""
+    built = machine_of(Cell(kernel=EEVDF, machine=machine(16, cpus=8), tasks={"hog": task(), "w": task()}, policy=FAIR))
+    m, hog, woken = built.memory.m, 0, 1
+    assert get_cpu(m, hog)
+    update_curr(m, 0, 9 * MS + 500_000)
+    entities(m)[woken].on, entities(m)[woken].began = QUEUED, 1
+    arrive(m, 0, woken)
+    assert entities(m)[hog].deadline - entities(m)[hog].vruntime == 1_300_000
+    assert not wakeup_ends_turn(m, 0, woken)
+    update_curr(m, 0, 10 * MS)
+    assert not tick_ends_turn(m, 0)
+    update_curr(m, 0, 11 * MS)
+    assert tick_ends_turn(m, 0) and pick(m, 0) == woken
 
 
 def test_a_computation_is_interrupted_wherever_it_stands():

@@ -102,6 +102,15 @@ def test_the_mean_is_rounded_down_and_eligibility_is_not_rounded():
     assert eevdf.is_eligible(99, -2048, 2048, 100) and not eevdf.is_eligible(100, -1, 2048, 100)
 
 
+@pytest.mark.parametrize(
+    ("used_up", "now", "renewed"),
+    [(14, 14, 14), (14, 19, 19), (14, 20, 20), (14, 49, 20), (14, 50, 50), (14, 95, 80), (20, 20, 20), (20, 51, 50)],
+)
+def test_slices_are_renewed_at_ticks(used_up, now, renewed):
+    """A slice of 28 and ticks every 10: after the first tick every 30; what is not used up at a tick waits for one."""
+    assert eevdf.last_renewal(used_up, now, 28, 10) == renewed
+
+
 def test_two_tasks_of_which_one_was_forked_take_turns_as_worked_out():
     """Continuous time: who runs is asked again whenever a slice is used up. Half a slice is the new one's first."""
     v, deadline, ran = {"a": 0, "b": 0}, {"a": SLICE, "b": SLICE // 2}, []

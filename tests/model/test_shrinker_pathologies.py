@@ -76,7 +76,7 @@ def test_work_put_back_at_once_is_lost_in_3_0_and_kept_in_3_1():
             done = grown(variant, CACHE)
             for actor in range(4):
                 done.m.now = 10**9 + gap * actor
-                press(done, variant, scanned=400, nofs=True, actor=actor)
+                press(done, variant, scanned=400, nofs=True, actor=actor % 2)
             left[variant, gap] = put_off(done)
     assert left["single-callback", 50] < left["single-callback", 5_000]
     assert left["batched-clamped", 50] == left["batched-clamped", 5_000]

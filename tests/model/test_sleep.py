@@ -348,7 +348,7 @@ def test_a_task_asleep_when_time_is_up_has_run_until_then():
 
 def test_when_everybody_waits_for_what_nobody_will_do_the_cell_is_broken():
     """A disk that starts no request again: an error, unless the cell's time is limited."""
-    dead = Disk(kind="hdd", stall_from=0, stall_until=1 << 61)
+    dead = Disk(kind="hdd", stall_from=0, stall_until=1 << 62)
     file = Region(kind="file", access="read", disk="d", readahead=0)
     cell = Cell(kernel="6.18", machine=machine(64, disks={"d": dead}), tasks={"t": given(file)})
     stuck = np.concatenate([writes(range(10)), [FSYNC << OP_SHIFT]])

@@ -68,7 +68,7 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
             file = replace(file, disk="d", fragment=None)
         tasks[f"t{i}"] = task(
             file, Region(size=ANON_PAGES * PAGE), cgroup=draw(st.sampled_from([None, *groups])),
-            node=draw(st.integers(0, len(sizes) - 1)),
+            node=draw(st.integers(0, len(sizes) - 1)), stays=draw(st.booleans()),
         )  # fmt: skip
         pages = rng.integers(0, FILE_PAGES + ANON_PAGES, draw(st.sampled_from([300, 2500])))
         events = pages | (rng.random(len(pages)) < 0.6).astype(np.int64) << OP_SHIFT

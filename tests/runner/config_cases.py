@@ -264,6 +264,7 @@ CASES = [
         "size: 256MiB}", "size: 4GiB}", "that leaves -734004 for the region without a size (make the others smaller", 27
     ),
     Case("node: 1", "count: 100000", "count is 100000 (1 to 16384)"),
+    Case("node: 1", "nice: 20", "-20 to 19"),
     Case("kind: zipf", "kind: zip", "did you mean `zipf`?"),
     Case("kind: zipf, ", "", "`kind` of the stream is required"),
     Case("accesses: 1000, ", "", "`accesses` is required"),
