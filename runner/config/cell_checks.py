@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmrun.model import workloads
 from mmrun.model.description import Cell, Name, Task
@@ -11,12 +11,10 @@ from mmrun.model.rules import cells as cell_rules
 from mmrun.model.rules.bounds import bounds, hints
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.record import Fault
+from mmrun.runner.config.parts import Parts
 from mmrun.runner.config.problems import Place, Problems
 from mmrun.runner.config.trees import place_of
 from mmrun.runner.config.yaml_nodes import Mapping
-
-if TYPE_CHECKING:
-    from mmrun.runner.config.cells import Parts
 
 Note = Callable[[Place, str, str], None]
 LIMITS = {name: bounds(hints(Cell)[name]) for name in ("tasks", "cgroups")}
@@ -32,9 +30,7 @@ def check_machine(machine: Any, item: Mapping, problems: Problems) -> None:
 class CellCheck:
     """Notes every fault of one combination; pairs of parts that were looked at before are skipped."""
 
-    def __init__(
-        self, parts: "Parts", tree: Mapping, note: Note, memory: dict[tuple[Any, ...], tuple[Any, Any]]
-    ) -> None:
+    def __init__(self, parts: Parts, tree: Mapping, note: Note, memory: dict[tuple[Any, ...], tuple[Any, Any]]) -> None:
         self.parts, self.tree, self.note, self.memory = parts, tree, note, memory
         assert parts.machine is not None and parts.kernel is not None and parts.tasks is not None
         assert parts.cgroups is not None and parts.slab is not None

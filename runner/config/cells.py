@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from mmrun.model import registry
 from mmrun.model.core.timeline import FIRST, LAST
-from mmrun.model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task, Variant
+from mmrun.model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task
 from mmrun.model.eras import why_not
 from mmrun.runner.config.cell_checks import CellCheck, check_machine
 from mmrun.runner.config.fields import Reader, hints
 from mmrun.runner.config.includes import Machines
+from mmrun.runner.config.parts import Parts
 from mmrun.runner.config.problems import Place, Problems
 from mmrun.runner.config.streams import Streams, read_policy
 from mmrun.runner.config.trees import Dotted, PathError, Setter, expand, is_null
@@ -26,28 +27,6 @@ T = TypeVar("T")
 NO_SYSCTL, NO_SAMPLING = Sysctl(), Sampling()
 NOTHING: dict[str, Any] = {}
 DURATION = hints(Cell)["duration"]
-
-
-@dataclass
-class Parts:
-    """What a tree was read into, each part None where it has errors."""
-
-    kernel: str | None
-    machine: Machine | None
-    vm: Sysctl | None
-    cgroups: dict[str, Cgroup] | None
-    slab: dict[str, SlabCache] | None
-    tasks: dict[str, Task] | None
-    policy: dict[str, Variant] | None
-    sampling: Sampling | None
-    duration: int | None
-    seed: str
-
-    def whole(self) -> bool:
-        """Whether every part could be read."""
-        parts = (self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.slab, self.tasks)
-        entries = (*(self.cgroups or {}).values(), *(self.slab or {}).values(), *(self.tasks or {}).values())
-        return all(part is not None for part in (*parts, *entries))
 
 
 @dataclass

@@ -3,44 +3,31 @@
 matplotlib is imported where it is used, its state machine (pyplot) never.
 """
 
-import re
-import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mmrun.runner import metrics
 from mmrun.runner.report import plots
+from mmrun.runner.report.canvas import PANEL_HEIGHT, Drawn, facets_of, fitted, legend, new_canvas, panel_width, save
 from mmrun.runner.report.figure_style import STYLE, WIDTHS, grid_shape
 from mmrun.runner.report.observations import Key, Runs
 from mmrun.runner.report.plots import Panel, Point
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, as_tuple
+from mmrun.runner.report.series_figure import draw_series
 from mmrun.runner.report.sheets import reason
 from mmrun.runner.report.table_notes import lost_runs, notes
 from mmrun.runner.report.tables import Entry, TableModel, build
 from mmrun.runner.report.words import scale_for
 
-PANEL_HEIGHT = 1.75  # inches
 QUANTITIES = ("bytes", "ns", "bytes/s", "ratio")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure on disk: its files, and the sentences that belong under it."""
-
-    name: str
-    title: str
-    notes: list[str]
-    files: list[Path]
 
 
 def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, out: Path) -> Drawn:
     """Write `<name>.pdf` and `<name>.png` into `out`. Raises ValueError for a series figure without a stored series."""
     if figure.kind == "series":
-        from mmrun.runner.report.series_figure import draw_series
-
         if series is None:
             raise ValueError(f"figure {figure.name}: no cell has a series; set `sampling` in the experiment")
         return draw_series(figure, block, series, out)
@@ -54,51 +41,6 @@ def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, ou
     direction = [] if better == "none" else [f"{better.capitalize()} is better."]
     caption = notes(model, "Error bars", "Error bars") if figure.interval else notes(model, None)
     return Drawn(figure.name, model.title, [*direction, *caption, *_losses(model)], files)
-
-
-def save(canvas: Any, stem: Path) -> list[Path]:
-    """Write the drawing beside `stem` as PDF and PNG, without dates or versions of programs in them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    pdf, png = stem.with_name(stem.name + ".pdf"), stem.with_name(stem.name + ".png")
-    canvas.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": "mmrun"})
-    canvas.savefig(png, metadata={"Software": None})
-    return [pdf, png]
-
-
-def new_canvas(width: str, shape: tuple[int, int], panel_height: float = PANEL_HEIGHT) -> tuple[Any, Any]:
-    """A figure of that printed width and its (rows, columns) array of panels, with common axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas(figsize=(WIDTHS[width], 0.45 + panel_height * shape[0]), layout="constrained")
-    FigureCanvasAgg(canvas)
-    return canvas, canvas.subplots(*shape, squeeze=False, sharex=True, sharey=True)
-
-
-def legend(canvas: Any, ax: Any, title: str, width: float) -> None:
-    """One legend for all panels above them, in as many columns as fit."""
-    handles, labels = ax.get_legend_handles_labels()
-    if len(labels) > 1:
-        longest = max(map(len, labels)) * 0.055 + 0.5
-        columns = max(1, min(len(labels), int(width / longest)))
-        canvas.legend(handles, labels, loc="outside upper center", ncols=columns, title=title, title_fontsize=7)
-
-
-def fitted(text: str, inches: float) -> str:
-    """The text in as many lines as it takes to keep within that length at 8 pt.
-
-    `= label` stays together; a name too long for a line breaks after `_` or `.`.
-    """
-    whole, width = text.replace(" = ", " =\N{NO-BREAK SPACE}"), max(8, int(inches / 0.068))
-    if max(map(len, whole.split(" "))) > width:
-        whole = re.sub(r"(?<=[_.])", "\v", whole)
-    lines = textwrap.wrap(whole, width, break_long_words=False, replace_whitespace=False)
-    return "\n".join(lines).replace("\v", "") or text
-
-
-def panel_width(width: str, columns: int, taken: float = 0.7) -> float:
-    """Inches across one of `columns` panels, `taken` being what labels and colour bar need."""
-    return (WIDTHS[width] - taken) / columns
 
 
 def numeric(labels: Sequence[str]) -> list[float] | None:
@@ -115,11 +57,6 @@ def numeric(labels: Sequence[str]) -> list[float] | None:
         except UnitError:
             continue
     return None
-
-
-def facets_of(figure: Figure) -> tuple[str, ...]:
-    """The axes that split the figure."""
-    return tuple(as_tuple(figure.facets))
 
 
 def _as_table(figure: Figure) -> Table:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from mmrun.runner.metrics import columns_of, value
+from mmrun.runner.report.canvas import Drawn, facets_of, fitted, legend, new_canvas, panel_width, save
 from mmrun.runner.report.figure_style import STYLE, WIDTHS, colour, dash, grid_shape, marker
-from mmrun.runner.report.figures import Drawn, facets_of, fitted, legend, new_canvas, panel_width, save
 from mmrun.runner.report.observations import Runs
 from mmrun.runner.report.report_block import Figure, ReportBlock
 from mmrun.runner.report.words import Scale, Words, scale_for

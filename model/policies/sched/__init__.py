@@ -1,1 +1,0 @@
-"""Variants of the policy axis `sched`; see `mmrun.model.registry.AXES`."""
