@@ -13,7 +13,13 @@ configuration at once. `mmrun.policy` is what policy variants of one's own impor
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+# In a checkout the packages stand beside this folder, and are found there also where nothing was installed.
+_beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if os.path.isfile(os.path.join(_beside, "model", "mechanisms.py")):
+    __path__.append(_beside)
 
 if TYPE_CHECKING:
     from mmrun.errors import ConfigError, Problem, ResultsError, RunError

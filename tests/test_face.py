@@ -300,3 +300,11 @@ def blocks(page: Path) -> list[str]:
     """The Python examples of a page."""
     parts = page.read_text(encoding="utf-8").split("```python\n")[1:]
     return [textwrap.dedent(part.partition("```")[0]) for part in parts]
+
+
+def test_a_checkout_finds_its_packages_without_being_installed():
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mmrun.model import mechanisms; print(mechanisms.__file__)"
+    )
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert Path(ran.stdout.strip()) == ROOT / "model" / "mechanisms.py"

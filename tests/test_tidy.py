@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mmrun.model.mechanisms import PACKAGES as MECHANISMS
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mmrun", "model", "runner", "benchmarks", "tests")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -44,6 +42,17 @@ MODULES = {module_name(path): path for path in SOURCES}
 @cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def listed(name: str, path: Path) -> tuple[str, ...]:
+    """The tuple of texts that a file assigns to a name; read, so that this test needs nothing installed."""
+    values = [
+        node.value for node in tree(path).body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    ]
+    return tuple(ast.literal_eval(values[0]))
+
+
+MECHANISMS = listed("PACKAGES", ROOT / "model" / "mechanisms.py")
 
 
 def at_import(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
