@@ -1,11 +1,12 @@
 """The only door to the model: run a cell, know its size, compile ahead, name the code that ran."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
+from importlib.metadata import version
 
 import numpy as np
 
@@ -23,8 +24,11 @@ from mmrun.model.mm.lru.state import LRUVEC
 from mmrun.model.mm.memcg.state import PAGE_CGROUP
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
+from mmrun.model.sources import outside
 from mmrun.model.units import PAGE
 from mmrun.model.yardstick import cell as measure
+
+VERSIONS = ("llvmlite", "numba", "numpy")
 
 
 @dataclass(frozen=True)
@@ -154,19 +158,30 @@ def memory_bytes(cell: Cell) -> int:
 
 @cache
 def _sources() -> str:
-    digest = hashlib.sha256()
+    """Of the model's files, and of the packages whose versions may change a compiled sum or a random stream."""
+    digest = hashlib.sha256(repr([(name, version(name)) for name in VERSIONS]).encode())
     for path in sorted((ROOT / "model").rglob("*.py")):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _contents(path: str, _size: int, _mtime_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(cell: Cell | None = None) -> str:
-    """Hash of the model's sources, and of the outside variant files and traces the cell names."""
+    """Hash of what a cell's numbers depend on beside its configuration: the model's sources, numba, llvmlite and numpy
+    by version, and of the cell's outside policies with all they import and of its traces the contents."""
     digest = hashlib.sha256(_sources().encode())
     if cell is not None:
-        outside = [variant.file for variant in cell.policy.values() if variant.file]
-        for path in sorted({*outside, *trace_paths(cell)}):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        policies = {variant.file for variant in cell.policy.values() if variant.file}
+        parts = [outside.read(path).digest for path in policies]
+        for path in trace_paths(cell):
+            found = os.stat(path)
+            parts.append(_contents(path, found.st_size, found.st_mtime_ns))
+        digest.update(" ".join(sorted(parts)).encode())
     return digest.hexdigest()[:20]
 
 

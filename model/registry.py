@@ -6,10 +6,7 @@ the file, so that checking a configuration compiles nothing. `load` imports the 
 """
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
-import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,6 +18,8 @@ from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
 from mmrun.model.rules.cells import faults
 from mmrun.model.sched.default import default_sched
+from mmrun.model.sources import outside
+from mmrun.model.sources.outside_modules import OutsideModules
 from mmrun.model.sources.param_rules import Param, Relation, refusals
 from mmrun.model.sources.variant_file import declared
 
@@ -73,7 +72,7 @@ def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"no file {path}")
-    return _read(axis, name, path, path.stat().st_mtime_ns, False)
+    return _read(axis, name, path, path.read_bytes(), False)
 
 
 @cache
@@ -84,11 +83,11 @@ def _built_in(axis: str, name: str) -> VariantInfo:
     path = known.get(name.replace("_", "-").replace(".", "-"))
     if path is None:
         raise ValueError(_unknown(f"variant of axis {axis!r}", name, known))
-    return _read(axis, name, path, path.stat().st_mtime_ns, True)
+    return _read(axis, name, path, b"", True)
 
 
 @cache
-def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantInfo:
+def _read(axis: str, name: str, path: Path, _text: bytes, head: bool) -> VariantInfo:
     found = declared(path, head)
     if found.faults:
         first = min(found.faults)
@@ -109,25 +108,25 @@ def _on_base(own: VariantInfo, base: VariantInfo) -> VariantInfo:
 
 
 def load(axis: str, variant: Variant) -> ModuleType:
-    """Import the variant's file; this compiles nothing yet."""
+    """Import the variant's file; this compiles nothing yet. ModelError where the file of an outside one cannot be."""
     info = variant_info(axis, variant.variant, variant.file)
     if variant.file is None:
         return importlib.import_module(module_of(info.path))
-    place = hashlib.sha256(str(info.path.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}_{place}", info.path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where numba looks for it when it loads the file's kernels from its cache
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        from mmrun.model.core.guard import ModelError, told
-
-        raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
+    policy = outside.read(variant.file)
+    module = _outside_module(axis, policy)
     if info.base:
         for name, value in vars(load(axis, Variant(variant=info.base))).items():
             vars(module).setdefault(name, value)
     return module
+
+
+def _outside_module(axis: str, policy: outside.Outside) -> ModuleType:
+    from mmrun.model.core.guard import ModelError, told
+
+    try:
+        return OutsideModules(policy, f"outside_{axis}_{policy.path.stem}_{policy.digest}").main()
+    except Exception as error:
+        raise ModelError(f"{told(error, file=str(policy.path))}, {policy.path} cannot be imported") from error
 
 
 def resolve(cell: Cell) -> Cell:

@@ -1,5 +1,6 @@
 """The numba cache locator named by `mmrun.model.core.cache`; apart from it because it imports numba."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ KEPT_SECONDS = 86_400  # what other versions of a module compiled stays for a da
 
 
 class ImportClosureLocator(UserProvidedCacheLocator):
-    """Freshness of a cached kernel = contents of everything its module imports.
+    """Freshness of a cached kernel = its module's name and the contents of everything the module imports.
 
     Every version of a module has a directory of its own, too. Numba writes an index before the file it names, so a
     process could find under a fresh entry what an earlier version of the code had left in a file of that name.
@@ -24,7 +25,7 @@ class ImportClosureLocator(UserProvidedCacheLocator):
     def __init__(self, py_func: Callable[..., object], py_file: str) -> None:
         super().__init__(py_func, py_file)
         self._cache_path = str(directory() / self.get_suitable_cache_subpath(py_file))
-        self._stamp = stamp(Path(py_file).resolve())
+        self._stamp = stamp_of(py_func.__module__, Path(py_file).resolve())
 
     @classmethod
     def from_function(cls, py_func: Callable[..., object], py_file: str) -> "ImportClosureLocator | None":
@@ -40,6 +41,11 @@ class ImportClosureLocator(UserProvidedCacheLocator):
     def ensure_cache_path(self) -> None:
         super().ensure_cache_path()
         _forget_others(Path(self.get_cache_path()))
+
+
+def stamp_of(module: str, path: Path) -> str:
+    """That of the file, and of an outside policy: its modules' names hold the digest of all its files."""
+    return hashlib.sha256(f"{module} {stamp(path)}".encode()).hexdigest()
 
 
 @cache

@@ -161,7 +161,10 @@ def outside(item: Item, problems: Problems) -> str | None:
         path = item.place.file.parent / item.value
         try:
             if path.is_file():
-                return str(path.resolve())
+                if path.resolve().suffix == ".py":
+                    return str(path.resolve())
+                problems.add(item.place, f"`{path}` is not called .py", "the file of a variant is a Python file")
+                return None
         except OSError as error:  # a path that no file system takes
             problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
             return None

@@ -67,6 +67,7 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
     Raises KeyboardInterrupt (the sweep can be resumed), `store.Busy`, `ray_address.Unreachable`.
     """
     from mmrun.runner.store.merge import merge
+    from mmrun.runner.store.policies import keep
 
     store = Store(out, warn)
     fingerprint = fingerprints(options.api)
@@ -74,7 +75,7 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
         known = states(plan.cells, store.records(), fingerprint)
         todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
         store.write_manifest(manifest(plan, options.api, fingerprint))
-        jobs = make_jobs(todo, options.api, fingerprint)
+        jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
                 run_jobs(store, jobs, options, watch)
@@ -126,6 +127,7 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
     """What was swept, for people and for `mmrun status`."""
     module = importlib.import_module(api)
     traces = sorted({path for cell in plan.cells for path in module.trace_paths(cell.cell)})
+    policies = sorted({v.file for cell in plan.cells for v in cell.cell.policy.values() if v.file})
     return {
         "name": plan.name,
         "config": str(plan.config),
@@ -134,6 +136,7 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
         "cells": [{"key": cell.key, "axes": cell.axes, "replicate": cell.replicate} for cell in plan.cells],
         "seeds": sorted({cell.cell.seed for cell in plan.cells}),
         "traces": {path: file_digest(path) for path in traces},
+        "policies": {path: file_digest(path) for path in policies},
         "fingerprint": fingerprint(None),
         "versions": {"python": platform.python_version(), **versions()},
         **manifest_part(plan),
@@ -150,9 +153,8 @@ def resolved(plan: Any) -> Any:
     return json.loads(json.dumps(to_plain(plan.experiment.tree), default=plain))
 
 
-@cache
 def file_digest(path: str) -> str:
-    """SHA-256 of a file's contents, '' where it cannot be read."""
+    """SHA-256 of a file's contents, of a policy its digest, '' where it cannot be read."""
     from mmrun.runner.execute.shipped import digest_now
 
     return digest_now(path) or ""
