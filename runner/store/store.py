@@ -92,11 +92,22 @@ class Store:
 
     def scan(self) -> Iterator[tuple[str, Record]]:
         """Every whole record, without series, with a digest of its file, in the order of their keys."""
-        for path in sorted(self.cells.glob(f"??/*{SUFFIX}")):
+        for path in self.paths():
             data = self.raw(path)
             record = None if data is None else self.whole(path, data, series=False)
             if data is not None and record is not None:
                 yield hashlib.sha256(data).hexdigest(), record
+
+    def paths(self) -> Iterator[Path]:
+        """The files of all records, in the order of their keys."""
+        try:
+            shards = sorted(name for name in os.listdir(self.cells) if len(name) == 2)
+        except OSError:
+            return
+        for shard in shards:
+            names = os.listdir(self.cells / shard) if (self.cells / shard).is_dir() else []
+            yield from (Path(f"{self.cells}/{shard}/{name}") for name in sorted(names)
+                        if name.endswith(SUFFIX) and not name.startswith("."))  # fmt: skip
 
     def records(self) -> Iterator[Record]:
         """Every whole record, without series, in the order of their keys."""
