@@ -86,6 +86,7 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
                 run_jobs(shelf, jobs, options, watch)
             known = states(plan.cells, shelf, fingerprint)
         merge(plan, shelf, known)
+        shelf.remember()
     return Result(before + len(jobs), dict(Counter(state.state for state in known.values())), known)
 
 

@@ -8,33 +8,16 @@ import gc
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
+from mmrun.runner.store import index
 from mmrun.runner.store.columns import joined, packed
+from mmrun.runner.store.kept import Kept, place
 from mmrun.runner.store.records import Record, Value, decode
-from mmrun.runner.store.store import Store
+from mmrun.runner.store.store import SUFFIX, Store
 
 CHUNK = 4096
-
-
-class Kept(NamedTuple):
-    """A record without its metrics, series and cell."""
-
-    key: str
-    status: str
-    error: str
-    fingerprint: str
-    model: str
-    place: tuple[Any, ...]
-    """Labels and replicate, by which an older configuration of the same cell is found; empty where the key is known."""
-    finished: float
-    cpu_seconds: float
-    digest: str
-    """Of the record's file."""
-    sampled: tuple[tuple[str, str], ...]
-    """Name and type of each column of its series."""
-    row: tuple[int, int] | None
-    """Of its metrics on the shelf: group and place in it."""
 
 
 class Group:
@@ -66,30 +49,48 @@ class Group:
 
 
 class Shelf:
-    """The records of `store`; metrics only of the keys in `wanted`, and only where `metrics` are asked for."""
+    """The records of `store`; with `metrics`, those of the keys in `wanted` are kept as they are read."""
 
     def __init__(self, store: Store, wanted: Iterable[str], metrics: bool = False) -> None:
         self.store, self.wanted, self.metrics = store, set(wanted), metrics
         self.kept: dict[str, Kept] = {}
+        self.stamps: dict[str, index.Stamp] = {}
         self.same: dict[Any, Any] = {}  # texts that many records share
         self.groups: dict[tuple[str, ...], Group] = {}
         with collector_paused():
-            for digest, record in store.scan():
-                self._keep(digest, record)
+            known = index.load(store.out)
+            for path in store.paths():
+                self._look(path, known.get(path.name.removesuffix(SUFFIX)))
+
+    def _look(self, path: Path, known: tuple[index.Stamp, Kept] | None) -> None:
+        """Keep the record in a file, which is read unless it is the one that is known."""
+        try:
+            now = index.stamp(path)
+        except OSError:
+            return
+        if known is not None and known[0] == now:
+            self.kept[known[1].key], self.stamps[known[1].key] = known[1], now
+        elif (found := self.store.look(path)) is not None:
+            self._keep(*found)
+            self.stamps[found[1].key] = now
 
     def add(self, data: bytes) -> None:
-        """Keep the record in the bytes of its file, in place of an older one of the same key."""
-        self._keep(hashlib.sha256(data).hexdigest(), decode(data, series=False))
+        """Keep the record in the bytes of its file, which was just written, in place of an older one of its key."""
+        record = decode(data, series=False)
+        self._keep(hashlib.sha256(data).hexdigest(), record)
+        self.stamps[record.key] = index.stamp(self.store.path(record.key))
+
+    def remember(self) -> None:
+        """Keep for the next command what this one learned; only for whoever holds the directory's lock."""
+        index.save(self.store.out, self.kept, self.stamps)
 
     def _keep(self, digest: str, record: Record) -> None:
-        ours = record.key in self.wanted
         sampled = tuple((name, column.dtype.str) for name, column in record.series.items())
-        row = self._row(record.metrics) if ours and self.metrics and record.status == "ok" else None
+        row = self._row(record.metrics) if self.metrics and record.key in self.wanted else None
         self.kept[record.key] = Kept(
             record.key, record.status, self._same(record.error), self._same(record.fingerprint),
-            self._same(record.model), () if ours else place(record.axes, record.replicate),
-            record.provenance.get("finished", 0.0), record.provenance.get("cpu_seconds", 0.0), digest,
-            self._same(sampled), row,
+            self._same(record.model), place(record.axes, record.replicate), record.provenance.get("finished", 0.0),
+            record.provenance.get("cpu_seconds", 0.0), digest, self._same(sampled), row,
         )  # fmt: skip
 
     def _same(self, value: Any) -> Any:
@@ -106,6 +107,10 @@ class Shelf:
         """The metrics of these records by name, a value for each, null where there is no record or no such metric."""
         import pyarrow as pa
 
+        keys = list(keys)
+        for key in keys:
+            if key is not None and self.kept[key].row is None and (record := self.store.get(key, series=False)):
+                self.kept[key] = self.kept[key]._replace(row=self._row(record.metrics))
         groups = list(self.groups.values())
         starts = [0]
         for group in groups:
@@ -138,8 +143,3 @@ def collector_paused() -> Iterator[None]:
     finally:
         if running:
             gc.enable()
-
-
-def place(axes: dict[str, Any], replicate: int) -> tuple[Any, ...]:
-    """What identifies a cell within a sweep, whatever its configuration."""
-    return (*sorted((name, str(value)) for name, value in axes.items()), replicate)
