@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import groups, machine, recompile, sleep, startup, sweep, writeback, yardsticks
+from benchmarks import groups, machine, recompile, records, sleep, startup, sweep, writeback, yardsticks
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.table import as_markdown, as_text
 
@@ -23,6 +23,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "start": startup.rows,
     "recompile": recompile.rows,
     "sweep": sweep.rows,
+    "records": records.rows,
 }
 
 

@@ -19,12 +19,13 @@ def command(
     from mmrun.runner.report.report import ReportError, rebuild_report, write_report
 
     try:
-        if config is None:
-            files = rebuild_report(directory)
-        else:
+        plan = None
+        if config is not None:
             from mmrun.runner.plan.plan import make_plan
 
-            files = write_report(directory, make_plan(config, directory))
+            plan = make_plan(config, directory)
+        refuse_others(directory, {cell.key for cell in plan.cells} if plan else set())
+        files = rebuild_report(directory) if plan is None else write_report(directory, plan)
     except ReportError as error:
         typer.echo(f"mmrun report: {error}", err=True)
         raise typer.Exit(2) from None
@@ -32,3 +33,18 @@ def command(
     if count := stale_runs(directory):
         typer.echo(f"{count} runs are stale, not in tables and figures; mmrun sweep computes them again", err=True)
         raise typer.Exit(1)
+
+
+def refuse_others(directory: Path, keys: set[str]) -> None:
+    """ReportError where the tables are not of what was swept last, or not of the cells with these `keys`."""
+    from mmrun.runner.report.report import ReportError
+    from mmrun.runner.store.merge import unfinished
+    from mmrun.runner.store.store import Store
+
+    manifest = Store(directory).manifest()
+    if manifest is None or not (directory / "runs.parquet").is_file():
+        return  # said by whoever reads them
+    if unfinished(directory, manifest):
+        raise ReportError(f"{directory}: the last sweep did not end, its tables are of an earlier one; sweep again")
+    if keys - {cell["key"] for cell in manifest.get("cells", ())}:
+        raise ReportError(f"{directory}: the results are of another configuration than this file's; sweep it first")

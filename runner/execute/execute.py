@@ -70,7 +70,7 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
 
     Raises KeyboardInterrupt (the sweep can be resumed), `store.Busy`, `ray_address.Unreachable`.
     """
-    from mmrun.runner.store.merge import merge
+    from mmrun.runner.store.merge import identity_of, merge
     from mmrun.runner.store.policies import keep
 
     store = Store(out, warn)
@@ -79,13 +79,14 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
         shelf = Shelf(store, (cell.key for cell in plan.cells), metrics=True)
         known = states(plan.cells, shelf, fingerprint)
         todo = [cell for cell in plan.cells if options.wants(known[cell.key].state)]
-        store.write_manifest(manifest(plan, options.api, fingerprint))
+        swept = manifest(plan, options.api, fingerprint)
+        store.write_manifest(swept)
         jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
                 run_jobs(shelf, jobs, options, watch)
             known = states(plan.cells, shelf, fingerprint)
-        merge(plan, shelf, known)
+        merge(plan, shelf, known, identity_of(swept))
         shelf.remember()
     return Result(before + len(jobs), dict(Counter(state.state for state in known.values())), known)
 

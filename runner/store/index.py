@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrun.runner.store.kept import Kept
-from mmrun.runner.store.store import write_changed
+from mmrun.runner.store.store import regular_bytes, write_changed
 
 Stamp = tuple[int, int, int, int]
 TICK = 2_000_000_000  # ns; coarser than the clock of any file system
@@ -30,7 +30,7 @@ def stamp(path: Path) -> Stamp:
 def load(out: Path) -> dict[str, tuple[Stamp, Kept]]:
     """The entries by key, none where there is no whole index."""
     try:
-        digest, _, text = (out / "index.json").read_bytes().partition(b"\n")
+        digest, _, text = regular_bytes(out / "index.json").partition(b"\n")
         if digest != hashlib.sha256(text).hexdigest().encode():
             return {}
         shared, entries = json.loads(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mmrun.runner
-from mmrun.runner.store.store import write_changed
+from mmrun.runner.store.store import regular_bytes, write_changed
 
 PACKAGES = ("mmrun", "numpy", "scipy", "pyarrow", "matplotlib")
 
@@ -20,7 +20,7 @@ class Made:
     def __init__(self, out: Path) -> None:
         self.out, self.path = out, out / "made.json"
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = json.loads(regular_bytes(self.path))
         except (OSError, ValueError, RecursionError):
             found = None
         self.notes: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -33,6 +33,11 @@ class Made:
         files = {self.out / str(path): digest for path, digest in note["files"].items()}
         return list(files) if all(contents(path) == digest for path, digest in files.items()) else None
 
+    def of(self, name: str) -> str:
+        """What the files of this name were made of, '' where nothing is known."""
+        note = self.notes.get(name)
+        return str(note.get("of", "")).partition(" ")[2] if isinstance(note, dict) else ""
+
     def note(self, name: str, of: str, files: Iterable[Path]) -> None:
         """Note what the files were made of."""
         found = {str(path.relative_to(self.out)): contents(path) for path in files}
@@ -43,6 +48,8 @@ class Made:
 def contents(path: Path) -> str:
     """Digest of a file, '' where it cannot be read."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return ""
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

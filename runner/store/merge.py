@@ -25,15 +25,31 @@ COMPRESSION = {"compression": "zstd", "compression_level": 6}
 ROW_GROUP = 1 << 18
 
 
-def merge(plan: Any, shelf: Shelf, states: dict[str, State]) -> list[Path]:
-    """Write both tables, unless they are there as they would be written; returns their paths."""
-    out, of = shelf.store.out, ingredients(plan, shelf, states)
+def merge(plan: Any, shelf: Shelf, states: dict[str, State], swept: str = "") -> list[Path]:
+    """Write both tables, unless they are there as they would be written; returns their paths.
+
+    `swept` names what the manifest says was swept (`identity_of`).
+    """
+    out, of = shelf.store.out, f"{swept} {ingredients(plan, shelf, states)}"
     made = Made(out)
     if made.fresh("tables", of) is None:
         write_table(out / "runs.parquet", [runs_table(plan, shelf, states)])
         write_table(out / "series.parquet", series_tables(plan, shelf, states))
         made.note("tables", of, [out / "runs.parquet", out / "series.parquet"])
     return [out / "runs.parquet", out / "series.parquet"]
+
+
+def identity_of(manifest: dict[str, Any]) -> str:
+    """Digest of what was swept: cells, model, contents of traces and policies; wherever they lie."""
+    contents = [sorted(manifest.get(name, {}).values()) for name in ("traces", "policies")]
+    keys = [cell["key"] for cell in manifest.get("cells", ())]
+    return hashlib.sha256(json.dumps([keys, manifest.get("fingerprint"), contents]).encode()).hexdigest()[:20]
+
+
+def unfinished(out: Path, manifest: dict[str, Any]) -> bool:
+    """Whether the tables are of an earlier sweep than the manifest, as an interrupted one leaves them."""
+    note = Made(out).of("tables").split()
+    return len(note) == 2 and note[0] != identity_of(manifest)
 
 
 def ingredients(plan: Any, shelf: Shelf, states: dict[str, State]) -> str:

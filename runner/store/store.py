@@ -24,6 +24,7 @@ from typing import Any
 from mmrun.runner.store.records import DamagedRecord, Record, decode
 
 SUFFIX = ".cell"
+MOST_BYTES = 1 << 30
 
 
 class Busy(Exception):
@@ -186,6 +187,13 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves the old contents or the new, durably."""
     os.replace(write_temporary(path, data), path)
     sync_directory(path.parent)
+
+
+def regular_bytes(path: Path) -> bytes:
+    """What a file holds. OSError for pipes, devices, and files larger than a million cells make."""
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise OSError(f"{path}: no file of ours")
+    return path.read_bytes()
 
 
 def write_changed(path: Path, data: bytes) -> None:

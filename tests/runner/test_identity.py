@@ -124,6 +124,25 @@ def test_what_was_edited_runs_again_or_stands_as_stale_and_never_as_a_number(
     assert "stale" not in (folder / "out" / "tables" / "main.md").read_text()
 
 
+def test_a_report_is_never_of_another_experiment_than_the_one_that_was_swept(folder: Path, monkeypatch, capsys):
+    """After an edit and an interrupt the tables are the old ones; and a file may have been edited since the sweep."""
+    monkeypatch.chdir(folder)
+    command = ["sweep", "mine.yaml", "--executor", "local", "--out", "out"]
+    assert main(command) == 0 and main(["report", "out"]) == 0
+    (folder / "mine.yaml").write_text(CONFIG.replace("accesses: 10000", "accesses: 9000"))
+    assert main(["report", "out", "--config", "mine.yaml"]) == 2
+    assert "of another configuration" in capsys.readouterr().err
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mmrun.runner.execute.execute.run_jobs", interrupted)
+        assert main(command) == 130
+    assert main(["report", "out"]) == 2 and "the last sweep did not end" in capsys.readouterr().err
+    assert main(command) == 0 and main(["report", "out"]) == main(["report", "out", "--config", "mine.yaml"]) == 0
+
+
 def test_what_has_not_changed_is_not_written_again(folder: Path, monkeypatch):
     monkeypatch.chdir(folder)
     command, out = ["sweep", "mine.yaml", "--executor", "local", "--out", "out"], folder / "out"
