@@ -5,14 +5,21 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
 
+from mmrun.model.description import Variant
 from mmrun.model.sources import outside
 from mmrun.runner.cli import main
+from mmrun.runner.execute.shipped import Catalogue, localised
+from mmrun.runner.execute.work import make_jobs, run_job
+from mmrun.runner.store.records import decode
+from tests.runner import execute_fake as fake
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "import sys; from mmrun.runner.cli import main; sys.exit(main())"]
@@ -158,3 +165,23 @@ def test_what_has_not_changed_is_not_written_again(folder: Path, monkeypatch):
     table.write_text("torn")
     runs.write_bytes(kept[0][:-9])
     assert main(command) == 0 and (runs.read_bytes(), table.read_text()) == kept
+
+
+def test_a_node_without_the_policy_gets_all_of_it(folder: Path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(put=lambda data: data, get=lambda data: data))
+    path = str(folder / "mine.py")
+    cell = replace(fake.planned(1).cell, policy={"lru": Variant(variant="mine", file=path)})
+    digest, files = outside.read(path).digest, Catalogue().entries([path])
+    assert localised(cell, files) is cell
+    (folder / "limits.py").write_text("TURNS = 1\n")
+    there = localised(cell, files).policy["lru"].file
+    assert there != path and outside.read(there).digest == digest
+
+
+@pytest.mark.parametrize(("part", "words"), [("model", "are others here"), ("fingerprint", "a trace changed")])
+def test_what_changed_under_a_run_makes_it_failed_and_no_number(part: str, words: str):
+    (job,) = make_jobs([fake.planned(1)], fake.__name__, fake.fingerprint)
+    assert run_job(fake.__name__, job).status == "ok"
+    found = run_job(fake.__name__, replace(job, **{part: "another"}))
+    assert found.status == "failed" and words in found.error and decode(found.data).metrics == {}
