@@ -190,7 +190,7 @@ def _point(model: TableModel, key: Key, factor: float) -> Point:
         return Point(1.0) if entry.estimate.value is not None else Point(None, word=reason(entry))
     if estimate is None or estimate.value is None:
         return Point(None, word=_why(entry))
-    if estimate.how in ("exact", "single") or estimate.low is None or estimate.high is None:
+    if estimate.how in ("exact", "single", "fixed") or estimate.low is None or estimate.high is None:
         return Point(estimate.value / factor)
     return Point(estimate.value / factor, estimate.low / factor, estimate.high / factor)
 

@@ -24,6 +24,8 @@ class Sample:
 
     values: dict[tuple[str | int, ...], float] = field(default_factory=dict)
     fates: Counter[Fate] = field(default_factory=Counter)
+    random: bool = True
+    """Whether anything in these cells draws random numbers."""
 
     @property
     def asked(self) -> int:
@@ -75,7 +77,8 @@ class Runs:
 
     def sample(self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = ()) -> Sample:
         """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`)."""
-        sample = Sample()
+        rows = list(rows)
+        sample = Sample(random=any(row.get("random", True) for row in rows))
         for row in rows:
             reached, number = fate(row, metric)
             sample.fates[reached] += 1

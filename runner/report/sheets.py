@@ -13,6 +13,7 @@ from mmrun.runner.report.tables import Entry, TableModel
 from mmrun.runner.report.words import Scale, p_text, scale_for, significant
 
 NOTHING = "–"
+SURE = {"exact": "exact", "single": "n = 1", "fixed": "not random"}  # in place of an interval
 MAX_COLUMNS = 13  # a printed page holds about this many
 
 
@@ -133,10 +134,17 @@ def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is None:
         return Shown(text=NOTHING)
     lost = lost_runs(entry.fates)
+    if entry.estimate.how == "modes":
+        return Shown(text=modes_text(entry.estimate, scale), marks=marks.letter(lost) if lost else "")
     if entry.estimate.value is None:
         return Shown(text=reason(entry))
     number = scale.text(entry.estimate.value)
     return Shown(number=number, marks=marks.letter(lost) if lost else "")
+
+
+def modes_text(estimate: Estimate, scale: Scale) -> str:
+    """The modes of replicates in place of a value: `6 x 7,440, 2 x 98,000`."""
+    return ", ".join(f"{mode.count} × {scale.text(mode.value)}" for mode in estimate.modes)
 
 
 def reason(entry: Entry) -> str:
@@ -147,8 +155,8 @@ def reason(entry: Entry) -> str:
 def _interval(estimate: Estimate | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:
     if estimate is None or estimate.value is None:
         return Shown(text=NOTHING)
-    if estimate.how in ("exact", "single"):
-        return Shown(text="exact" if estimate.how == "exact" else "n = 1")
+    if estimate.how in SURE:
+        return Shown(text=SURE[estimate.how])
     if estimate.low is None or estimate.high is None:
         return Shown(text=NOTHING)
     bounds = scale.text(estimate.low), scale.text(estimate.high)
@@ -165,6 +173,8 @@ def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry.ratio is None:
         return Shown(text="base")
     ratio = entry.ratio
+    if ratio.how == "modes":
+        return Shown(text=modes_text(ratio, scale))
     if ratio.value is None:
         return Shown(
             text="base 0" if ratio.basis == "undefined" else NOTHING if entry.estimate.value is None else "no base"
@@ -193,7 +203,7 @@ def _ratio_interval(entry: Entry | None, scale: Scale, model: TableModel, marks:
 
 def _p(entry: Entry | None) -> Shown:
     ratio = entry.ratio if entry else None
-    if entry is not None and (entry.is_baseline or (ratio and ratio.how == "exact")):
+    if entry is not None and (entry.is_baseline or (ratio and ratio.how in ("exact", "fixed"))):
         return Shown()
     return Shown(text=p_text(ratio.p_holm) if ratio and ratio.p_holm is not None else NOTHING)
 

@@ -8,13 +8,15 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from mmrun.runner.report.shape import Flag, Mode, flags_of, modes_of
+
 Statistic = Literal["mean", "median"]
-How = Literal["bca", "percentile", "range", "exact", "single", "none"]
+How = Literal["bca", "percentile", "range", "exact", "single", "fixed", "modes", "none"]
 Test = Literal["sign-flip", "t"]
 
 MIN_BOOTSTRAP = 5  # below, resampling says less than the range of the values does
@@ -28,8 +30,9 @@ IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 class Estimate:
     """A number from `n` replicates with its interval and how that came about.
 
-    `exact`: all replicates agree, there is nothing to estimate; `range`: smallest to largest (n < 5); `single`: n = 1,
-    no interval; `none`: no value.
+    `exact`: all replicates agree, there is nothing to estimate; `range`: smallest to largest (n < 5); `single`: n = 1
+    of a cell that draws random numbers, no interval; `fixed`: nothing is random, one run is all there is; `modes`: the
+    replicates fall into the `modes`, whose common mean would describe none: no value; `none`: no value.
     """
 
     n: int
@@ -37,6 +40,12 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     how: How = "none"
+    replicates: tuple[float, ...] = ()
+    """The values (of a comparison: the ratios) by replicate; what a figure draws as dots."""
+    modes: tuple[Mode, ...] = ()
+    """How many replicates lie together and where, lowest first; one mode where all do."""
+    flags: tuple[Flag, ...] = ()
+    """Words that mark the row: see `mmrun.runner.report.shape`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +64,28 @@ def named_rng(*name: str) -> np.random.Generator:
 
 
 def summarise(
-    values: Sequence[float], rng: np.random.Generator, statistic: Statistic = "mean", confidence: float = 0.95
+    values: Sequence[float],
+    rng: np.random.Generator,
+    statistic: Statistic = "mean",
+    confidence: float = 0.95,
+    random: bool = True,
 ) -> Estimate:
-    """Mean with a BCa bootstrap interval, or median with a percentile interval (a median's jackknife is degenerate)."""
+    """Mean with a BCa bootstrap interval, or median with a percentile interval (a median's jackknife is degenerate).
+
+    `random`: whether anything in the cell draws random numbers. Replicates in several modes have no value.
+    """
     data = np.asarray(values, dtype=float)
     if data.size == 0:
         return Estimate(n=0, value=None)
+    modes = modes_of(data)
+    found = _summary(data, rng, statistic, confidence)
+    if len(modes) > 1:
+        found = Estimate(n=data.size, value=None, how="modes", flags=flags_of(modes))
+    how: How = "fixed" if found.how == "single" and not random else found.how
+    return replace(found, how=how, replicates=tuple(data.tolist()), modes=modes)
+
+
+def _summary(data: np.ndarray, rng: np.random.Generator, statistic: Statistic, confidence: float) -> Estimate:
     centre = float(np.mean(data) if statistic == "mean" else np.median(data))
     if data.size == 1:
         return Estimate(n=1, value=centre, how="single")
@@ -77,6 +102,7 @@ def compare(
     statistic: Statistic = "mean",
     confidence: float = 0.95,
     test: Test = "sign-flip",
+    random: bool = True,
 ) -> Comparison:
     """Ratio of `values` to `base`, element i of both from the same replicate.
 
@@ -88,6 +114,18 @@ def compare(
         raise ValueError(f"paired samples differ in length: {a.size} and {b.size}")
     if a.size == 0:
         return Comparison(n=0, value=None)
+    ratios = tuple((a / b).tolist()) if np.all(b != 0) else ()
+    modes = modes_of(ratios, step=0.0)
+    if len(modes) > 1:
+        return Comparison(n=a.size, value=None, how="modes", replicates=ratios, modes=modes, flags=flags_of(modes))
+    found = _comparison(a, b, rng, statistic, confidence, test)
+    how: How = "fixed" if found.how == "single" and not random else found.how
+    return replace(found, how=how, replicates=ratios, modes=modes)
+
+
+def _comparison(
+    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, statistic: Statistic, confidence: float, test: Test
+) -> Comparison:
     if np.array_equal(a, b):  # also 0 against 0
         return _as_comparison(Estimate(n=a.size, value=1.0, low=1.0, high=1.0, how="exact" if a.size > 1 else "single"))
     if np.mean(b) == 0:
@@ -97,7 +135,7 @@ def compare(
         if a.size > 1 and np.ptp(logs) <= IDENTICAL:
             ratio = float(a[0] / b[0])
             return _as_comparison(Estimate(n=a.size, value=ratio, low=ratio, high=ratio, how="exact"))
-        return _as_comparison(_exponential(summarise(logs, rng, statistic, confidence)), p=_p_value(logs, rng, test))
+        return _as_comparison(_exponential(_summary(logs, rng, statistic, confidence)), p=_p_value(logs, rng, test))
     return _ratio_of_means(a, b, rng, confidence, test)
 
 

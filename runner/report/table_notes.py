@@ -59,6 +59,12 @@ def _interval_notes(model: TableModel, hows: Collection[str], interval: str, spa
         sentences.append("exact: identical in every replicate.")
     if "single" in hows:
         sentences.append("n = 1: no interval.")
+    if "fixed" in hows:
+        sentences.append("not random: nothing in the cell draws random numbers, one run is all there is.")
+    if "modes" in hows:
+        sentences.append(
+            "6 × 7, 2 × 98: the replicates fall into modes, so many near each value; no mean tells of both."
+        )
     return sentences
 
 

@@ -14,12 +14,16 @@ from mmrun.runner.report.words import Words
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself."""
+    """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself.
+
+    `random`: whether anything in the cell draws random numbers; without, one run is all there is.
+    """
 
     estimate: Estimate
     fates: Counter[Fate]
     ratio: Comparison | None = None
     is_baseline: bool = False
+    random: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,7 @@ def _entries(
                 estimate=_estimate(table, name, cell, sample),
                 fates=sample.fates,
                 is_baseline=bool(baseline) and base == cell,
+                random=sample.random,
             )
             if baseline and base != cell:
                 reference = runs.sample(cells.get(base, ()), name, pool)
@@ -118,12 +123,20 @@ def _entries(
 
 def _estimate(table: Table, name: str, cell: Key, sample: Sample) -> Estimate:
     values = [sample.values[replicate] for replicate in sorted(sample.values)]
-    return summarise(values, named_rng("value", name, *cell), table.statistic, table.confidence)
+    return summarise(values, named_rng("value", name, *cell), table.statistic, table.confidence, sample.random)
 
 
 def paired(table: Table, name: str, cell: Key, sample: Sample, reference: Sample) -> Comparison:
-    """The sample against its baseline over the replicates that both have."""
-    shared = sorted(sample.values.keys() & reference.values.keys())
-    values, base = [sample.values[r] for r in shared], [reference.values[r] for r in shared]
-    rng = named_rng("ratio", name, *cell)
-    return compare(values, base, rng, table.statistic, table.confidence, table.test)
+    """The sample against its baseline over the replicates that both have.
+
+    The one run of a cell in which nothing is random is the pair of every replicate of the other.
+    """
+    ours, theirs = sample.values, reference.values
+    if not reference.random and len(theirs) == 1:
+        theirs = dict.fromkeys(ours, *theirs.values())
+    elif not sample.random and len(ours) == 1:
+        ours = dict.fromkeys(theirs, *ours.values())
+    shared = sorted(ours.keys() & theirs.keys())
+    values, base = [ours[r] for r in shared], [theirs[r] for r in shared]
+    rng, random = named_rng("ratio", name, *cell), sample.random or reference.random
+    return compare(values, base, rng, table.statistic, table.confidence, table.test, random)

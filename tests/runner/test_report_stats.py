@@ -135,6 +135,10 @@ def test_zeros_are_not_hidden():
 def test_a_ratio_turned_round_is_its_reciprocal(pairs: list[tuple[float, float]]):
     a, b = [p[0] for p in pairs], [p[1] for p in pairs]
     there, back = compare(a, b, named_rng("r")), compare(b, a, named_rng("r"))
+    assert [mode.count for mode in there.modes] == [mode.count for mode in reversed(back.modes)]
+    if len(there.modes) > 1:
+        assert there.value is None and back.value is None
+        return
     assert there.value * back.value == pytest.approx(1)
     assert (there.p is None) == (back.p is None) and (there.p is None or there.p == pytest.approx(back.p))
     assert there.value == pytest.approx(math.exp(np.mean(np.log(np.array(a) / np.array(b)))))
@@ -162,3 +166,19 @@ def test_the_median_has_a_percentile_interval():
     estimate = summarise(SKEWED, named_rng(), "median")
     assert estimate.how == "percentile" and estimate.value == pytest.approx(2.5)
     assert 2.1 <= estimate.low < 2.5 < estimate.high <= 4.4
+
+
+def test_replicates_in_two_worlds_have_no_mean():
+    low = [7_408.0, 7_440.0, 7_444.0, 7_446.0, 7_449.0, 7_395.0]
+    both = summarise([*low, 98_000.0, 99_100.0], named_rng())
+    assert (both.value, both.low, both.how, both.flags) == (None, None, "modes", ("modes",))
+    assert [(mode.count, mode.value) for mode in both.modes] == [(6, 7_442.0), (2, 98_550.0)]
+    assert both.replicates == (*low, 98_000.0, 99_100.0)
+    assert summarise([*low, 98_000.0], named_rng()).flags == ("outlier",)
+    assert [mode.count for mode in summarise(low, named_rng()).modes] == [6]
+
+
+def test_one_run_of_a_cell_without_randomness_is_no_lack():
+    assert summarise([3.0], named_rng(), random=False).how == "fixed"
+    assert compare([3.0], [2.0], named_rng(), random=False).how == "fixed"
+    assert summarise([3.0], named_rng()).how == "single"
