@@ -23,7 +23,7 @@ class Absence:
     why: str = ""
 
     def covers(self, labels: Mapping[str, str]) -> bool:
-        """Whether a cell with these labels is one of them; labels of all axes that `match` and `unless` name."""
+        """Whether cells with these labels, and any on other axes, are among them."""
         return _at(self.match, labels) and not (self.unless and _at(self.unless, labels))
 
 
@@ -37,4 +37,5 @@ def why_absent(absences: tuple[Absence, ...], labels: Mapping[str, str]) -> tupl
 
 
 def _at(wanted: Mapping[str, list[str]], labels: Mapping[str, str]) -> bool:
-    return all(labels.get(axis) in allowed for axis, allowed in wanted.items())
+    """Whether the labels, as far as they are known, are among the wanted ones."""
+    return all(axis not in labels or labels[axis] in allowed for axis, allowed in wanted.items())

@@ -51,7 +51,7 @@ class Look:
 
 
 def looks(lines: Sequence[str], yardsticks: Collection[str] = ()) -> list[Look]:
-    """A look for each line, all different for two dozen lines; where lines lie on each other, the lower one is wider."""
+    """A look for each line, different for two dozen of them; where lines lie on each other, the lower one is wider."""
     found, ordinary, grey = [], 0, 0
     for line in lines:
         found.append(_yardstick(grey) if line in yardsticks else _ordinary(ordinary))
@@ -60,7 +60,7 @@ def looks(lines: Sequence[str], yardsticks: Collection[str] = ()) -> list[Look]:
 
 
 def _ordinary(i: int) -> Look:
-    return Look(colour(i), marker(i), dash(i), hatch(i), max(0.9, 1.9 - 0.2 * i))
+    return Look(colour(i), marker(i), dash(i), hatch(i), max(0.8, 1.5 - 0.14 * i))
 
 
 def _yardstick(i: int) -> Look:

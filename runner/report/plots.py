@@ -14,14 +14,15 @@ from mmrun.runner.report.figure_style import Look
 
 BAND = "#f4f4f4"  # behind every other group
 SIDE = 2.4  # points between lines that share a place
-SCATTER = 1.5  # points between replicates that would cover each other
+SCATTER = (0, -1.7, 1.7, -3.4, 3.4)  # points aside, in turn: replicates that would cover each other
+SHARE = {"bars": 0.82, "points": 0.82, "lines": 0.0, "dots": 0.7}  # of a group's room, for lines side by side
 
 
 @dataclass(frozen=True)
 class Point:
     """A value with its interval, already in the unit of the axis; without a value, the word to print in its place.
 
-    `replicates` are shown as small dots where one number does not tell how they lie, and without `value` where they have
+    `replicates` are shown as small dots where one number does not tell how they lie, without `value` where they have
     more than one mode. `alone`: one run of a cell that is random.
     """
 
@@ -48,9 +49,13 @@ class Panel:
     points: Mapping[tuple[str, str], Point]
     unity: str = ""
 
+    def at_place(self, line: str, x: str) -> Point:
+        """The point there; an empty one if the panel has none."""
+        return self.points.get((line, x), Point(None))
+
     def row(self, line: str) -> list[Point]:
-        """The points of one line; empty ones where the panel has none."""
-        return [self.points.get((line, x), Point(None)) for x in self.xs]
+        """The points of one line."""
+        return [self.at_place(line, x) for x in self.xs]
 
     def slot(self, i: int, share: float) -> np.ndarray:
         """Places of line i beside the others in each group, all of which take `share` of the room."""
@@ -59,9 +64,9 @@ class Panel:
 
 def bars(ax: Any, panel: Panel) -> None:
     """Grouped bars with error bars, from 0: never on a logarithmic axis, where a length means nothing."""
-    width = 0.82 / len(panel.lines)
+    width = SHARE["bars"] / len(panel.lines)
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
-        row, at = panel.row(line), panel.slot(i, 0.82)
+        row, at = panel.row(line), panel.slot(i, SHARE["bars"])
         heights = [p.value or 0.0 for p in row]
         drawn = ax.bar(at, heights, width * 0.9, label=line, edgecolor=look.colour, hatch=look.hatch, linewidth=0.7)
         for patch, point in zip(drawn.patches, row, strict=True):
@@ -74,7 +79,7 @@ def bars(ax: Any, panel: Panel) -> None:
 def points(ax: Any, panel: Panel) -> None:
     """Markers with error bars, side by side in each group."""
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
-        row, at = panel.row(line), panel.slot(i, 0.82)
+        row, at = panel.row(line), panel.slot(i, SHARE["points"])
         _error_bars(ax, at, row, look.colour, ax.transData)
         _replicates(ax, at, row, look.colour, ax.transData)
         _markers(ax, at, row, look, ax.transData, label=line, joined=False)
@@ -92,6 +97,7 @@ def lines(ax: Any, panel: Panel) -> None:
         _error_bars(ax, at, row, look.colour, where)
         _replicates(ax, at, row, look.colour, where)
         _markers(ax, at, row, look, where, label=line, joined=True)
+    ax.margins(x=0.1)
     if panel.unity:
         unity(ax.axhline, panel.unity)
 
@@ -99,7 +105,7 @@ def lines(ax: Any, panel: Panel) -> None:
 def dots(ax: Any, panel: Panel) -> None:
     """Values along x, labels down the side, first on top; lines told apart by marker and a small shift."""
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
-        row, at = panel.row(line), panel.slot(i, 0.7)
+        row, at = panel.row(line), panel.slot(i, SHARE["dots"])
         _error_bars(ax, at, row, look.colour, ax.transData, upright=False)
         _replicates(ax, at, row, look.colour, ax.transData, upright=False)
         _markers(ax, at, row, look, ax.transData, label=line, joined=False, upright=False)
@@ -139,6 +145,21 @@ def unity(axline: Any, label: str) -> None:
     axline(1, color="#555555", linewidth=0.7, zorder=0.9, label=label)
 
 
+def stand_in(ax: Any, x: float, y: float, aside: float, look: Look) -> None:
+    """The line's marker at a place where nothing is measured, moved by `aside` points."""
+    from matplotlib.transforms import ScaledTranslation
+
+    style = {"color": look.colour, "marker": look.marker, "markersize": 3.6, "clip_on": False}
+    drawn = ax.plot([x], [y], linestyle="none", markeredgewidth=0.8 if look.yardstick else 0, **style)
+    _moved(ax.transData + ScaledTranslation(aside / 72, 0, ax.figure.dpi_scale_trans), drawn)
+
+
+def box(ax: Any, x: float, y: float, width: float, look: Look) -> None:
+    """The same for a bar: a short piece of it."""
+    style = {"facecolor": tint(look.colour), "edgecolor": look.colour, "hatch": look.hatch, "linewidth": 0.7}
+    ax.bar([x], [0.5], width * 0.9, bottom=[y - 0.25], **style)
+
+
 def tint(colour: str) -> tuple[float, ...]:
     """The colour thinned with white, so that a hatch and an error bar show on it."""
     from matplotlib.colors import to_rgb
@@ -172,43 +193,37 @@ def _markers(
     _moved(where, ax.plot(x, y, label=label, markeredgecolor=stroke, **style, **line))
     for one in (j for j, point in enumerate(row) if point.alone and point.value is not None):
         face = {"markerfacecolor": "white", "markeredgecolor": look.colour, "markeredgewidth": 0.8}
-        symbol = {"marker": "o" if look.yardstick else look.marker, "linestyle": "none"}
-        _moved(where, ax.plot(x[[one]], y[[one]], **face, **symbol))
+        symbol = {"marker": "o", "markersize": 5} if look.yardstick else {"marker": look.marker, "markersize": 3.7}
+        _moved(where, ax.plot(x[[one]], y[[one]], linestyle="none", **face, **symbol))
 
 
-def _replicates(
-    ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, *, upright: bool = True
-) -> None:
-    """A small dot for every replicate of the points that show them, in three columns so that equal ones are seen."""
+def _replicates(ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, *, upright: bool = True) -> None:
+    """A small dot for every replicate of the points that show them, side by side so that equal ones are seen."""
     from matplotlib.transforms import ScaledTranslation
 
-    for column in range(3):
-        shown = [
-            (place, value)
-            for place, point in zip(at, row, strict=True)
-            for value in sorted(point.replicates)[column::3]
-        ]
-        if shown:
-            side = (column - 1) * SCATTER / 72
-            moved = where + ScaledTranslation(*((side, 0) if upright else (0, side)), ax.figure.dpi_scale_trans)
-            x, y = zip(*shown, strict=True) if upright else zip(*(pair[::-1] for pair in shown), strict=True)
+    for column, aside in enumerate(SCATTER):
+        shown = np.array(
+            [
+                (place, value)
+                for place, point in zip(at, row, strict=True)
+                for value in sorted(point.replicates)[column :: len(SCATTER)]
+            ]
+        )
+        if shown.size:
+            x, y = shown.T if upright else shown.T[::-1]
+            side = (aside / 72, 0.0) if upright else (0.0, aside / 72)
             style = {"marker": "o", "markersize": 1.9, "markeredgewidth": 0.4, "markeredgecolor": color}
-            _moved(moved, ax.plot(x, y, linestyle="none", markerfacecolor="none", zorder=2.2, **style))
+            drawn = ax.plot(x, y, linestyle="none", markerfacecolor="none", zorder=2.2, **style)
+            _moved(where + ScaledTranslation(side[0], side[1], ax.figure.dpi_scale_trans), drawn)
 
 
-def _error_bars(
-    ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, *, upright: bool = True
-) -> None:
+def _error_bars(ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, *, upright: bool = True) -> None:
     known = [j for j, p in enumerate(row) if p.value is not None and p.low is not None and p.high is not None]
     if not known:
         return
     low, high = (np.array([getattr(row[j], side) for j in known], dtype=float) for side in ("low", "high"))
-    draw, cap = (ax.vlines, "_") if upright else (ax.hlines, "|")
-    _moved(where, [draw(at[known], low, high, color=color, linewidth=0.9)])
-    for ends in (low, high):
-        x, y = (at[known], ends) if upright else (ends, at[known])
-        style = {"marker": cap, "markersize": 3.5, "markeredgewidth": 0.7, "color": color}
-        _moved(where, ax.plot(x, y, linestyle="none", **style))
+    draw = ax.vlines if upright else ax.hlines
+    _moved(where, [draw(at[known], low, high, color=color, linewidth=1.0)])
 
 
 def _moved(where: Any, drawn: Sequence[Any]) -> None:

@@ -53,7 +53,7 @@ def rebuild_report(out: Path) -> list[Path]:
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:
-    """What the manifest must hold for `rebuild_report`: the report block, absences, the description, in JSON's terms."""
+    """What the manifest must hold for `rebuild_report`: report block, absences and description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
     absences = [asdict(absence) for absence in getattr(plan, "absences", ())]
     return {
