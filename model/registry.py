@@ -45,6 +45,10 @@ class VariantInfo:
     """Whether lists and their reclaim are per `zone` or per `node`; empty where it does not matter."""
     base: str = ""
     """The built-in variant of its axis from which it has what it does not define itself."""
+    draws: str = ""
+    """When it takes random numbers: `always`, `with cgroups`; empty: never."""
+    yardstick: bool = False
+    """Whether it is a policy of the textbook, run on accesses alone, beside which no other axis matters."""
 
 
 def axes() -> dict[str, str]:
@@ -96,7 +100,10 @@ def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantI
         raise ValueError(f"{path}:{first.line}:{first.column}: {first.message}{fix}")
     source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
     relations, base = tuple(found.relations), found.texts.get("BASE", "")
-    own = VariantInfo(name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base)
+    draws, yardstick = found.texts.get("DRAWS", ""), "YARDSTICK" in found.texts
+    own = VariantInfo(
+        name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base, draws, yardstick
+    )
     return _on_base(own, _built_in(axis, base)) if base else own
 
 
@@ -105,7 +112,14 @@ def _on_base(own: VariantInfo, base: VariantInfo) -> VariantInfo:
     return replace(
         own, params={**base.params, **own.params}, relations=(*base.relations, *own.relations),
         keeps=own.keeps or base.keeps, needs=own.needs or base.needs, scope=own.scope or base.scope,
+        draws=own.draws or base.draws,
     )  # fmt: skip
+
+
+def chosen(cell: Cell) -> dict[str, VariantInfo]:
+    """What the variants say of themselves that the cell names, or its version has, by axis; `sched` only if named."""
+    named = {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()}
+    return {axis: variant_info(axis, name) for axis, name in era(cell.kernel).policy.items()} | named
 
 
 def load(axis: str, variant: Variant) -> ModuleType:

@@ -1,4 +1,4 @@
-"""What a variant's file declares, read from its syntax tree: docstring, SOURCE, SCOPE, BASE, PARAMS, RELATIONS...
+"""What a variant's file declares, read from its syntax tree: docstring, SOURCE, SCOPE, BASE, DRAWS, PARAMS...
 
 `PARAMS = {name: (default, unit, meaning, source[, (least, most, why)])}`; a bound of None leaves that side open.
 `RELATIONS = [("sample_us <= aggr_us", why), ...]` must hold between parameters. Every fault of a file is found at once.
@@ -14,7 +14,10 @@ from mmrun.model.core.mechanism import MAX_PARAMS
 from mmrun.model.sources.param_rules import Param, Relation, parse_relation
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
-TEXTS = {"SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None}
+TEXTS = {
+    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
+    "DRAWS": ("always", "with cgroups"),
+}  # fmt: skip
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
 

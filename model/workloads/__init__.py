@@ -1,6 +1,7 @@
 """Workloads: one generator of page accesses a file, and `trace`, which plays a recording.
 
-A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)` and `footprint(params)`.
+A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)`, `footprint(params)` and
+`draws(params)`, whether it takes random numbers at all.
 A new file is a new kind; nothing else registers it. The stream depends on the parameters and the generator's seed
 only, and a shorter stream is a prefix of a longer one.
 """
@@ -85,6 +86,12 @@ def check_footprint(kind: str, params: Any) -> int:
 def footprint(kind: str, values: Mapping[str, Any]) -> int:
     """The same from plain values; of a trace it reads the header."""
     return check_footprint(kind, make_params(kind, values))
+
+
+def draws(stream: "Stream") -> bool:
+    """Whether a stream draws random numbers; without, it is the same in every replicate."""
+    found: bool = module(stream.kind).draws(make_params(stream.kind, stream.params))
+    return found
 
 
 def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:

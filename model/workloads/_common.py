@@ -46,6 +46,11 @@ def coins(rng: "np.random.Generator", count: int, fraction: float) -> "np.ndarra
     return rng.random(count, dtype=np.float32) < np.float32(fraction)
 
 
+def flips(*fractions: float) -> bool:
+    """Whether `coins` draws for any of these fractions: none and all need no coin."""
+    return any(0.0 < fraction < 1.0 for fraction in fractions)
+
+
 class Zipf:
     """Ranks 0..n-1 drawn with probability proportional to (rank + 1) ** -exponent, in constant time a draw.
 

@@ -54,6 +54,11 @@ def footprint(params: Params) -> int:
     return sum(sizes(params))
 
 
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return True
+
+
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """A chunk of events a compilation, the compiler's exit at its end."""
     import numpy as np

@@ -12,7 +12,7 @@ from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, FREE, OP_SHIFT, REG
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record
 from mmrun.model.units import Nanoseconds
-from mmrun.model.workloads._common import Count, Exponent, Share, Zipf, coins, permutation, spans
+from mmrun.model.workloads._common import Count, Exponent, Share, Zipf, coins, flips, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,11 @@ class Params(Record):
 def footprint(params: Params) -> int:
     """Numbers that the stream uses."""
     return params.objects
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return params.pattern == "zipf" or flips(params.transaction_fraction, params.unlink_fraction)
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

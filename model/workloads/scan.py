@@ -47,6 +47,11 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers; the scanner alone does not."""
+    return params.scan_fraction < 1.0
+
+
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
     import numpy as np

@@ -34,6 +34,11 @@ def footprint(params: Params) -> int:
     return read_header(params.path).npages
 
 
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return False
+
+
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64); `rng` is not used."""
     from mmrun.model.trace import open_trace
