@@ -53,4 +53,4 @@ def compiled(fn: Callable[..., object]) -> Callable[..., Any]:
         return fn
     made: Any = numba.njit(fn)
     made._cache = _Kept(fn)
-    return made  # type: ignore[no-any-return]
+    return made
