@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mmrun.model.core.kept import Unusable
 from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
 
 COMMANDS = ("sweep", "run", "plan", "check", "status", "report", "trace", "explain", "schema", "doctor")
@@ -84,7 +85,7 @@ class CommandTable(TyperGroup):
             count = len(errors.errors)
             print(f"{count} error{'s' * (count != 1)}; nothing was run", file=sys.stderr)
             raise SystemExit(BAD_CONFIG) from None
-        except EnvironmentProblem as problem:
+        except (EnvironmentProblem, Unusable) as problem:
             print(f"mmrun: {problem}", file=sys.stderr)
             raise SystemExit(ENVIRONMENT) from None
         except KeyboardInterrupt:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from mmrun.model.library.single import compiled
 from mmrun.model.trace.reader import Trace
 from mmrun.model.trace.reuse import ReuseDistances
 
@@ -95,7 +95,7 @@ def describe(trace: Trace, window: int | None = None) -> Description:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def _count(page, write, done, window, seen, rows):
     """Account one block: distinct, written and new pages a window."""
     for k in range(page.size):

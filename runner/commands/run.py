@@ -42,11 +42,14 @@ def command(
 def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
     """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
     from mmrun.model import api
+    from mmrun.model.core.kept import Unusable
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
 
     try:
         outcome = api.simulate(cell, check=check)
+    except Unusable:
+        raise
     except Exception as error:
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error

@@ -39,6 +39,8 @@ def command(
         Rerun, typer.Option(help="Beside new cells, compute failed, failed and stale, all, or none again.")
     ] = Rerun.failed,
     batch_seconds: Annotated[float, typer.Option(min=0.0, help="Work a Ray task should hold.")] = 2.0,
+    max_failures: Annotated[int | None, typer.Option(min=1, help="Stop after so many failed cells.")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop after the first: --max-failures 1.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Run every cell of an experiment that has no result yet, then write tables and figures. Again = resume."""
@@ -52,6 +54,7 @@ def command(
         address=address_of(address),
         rerun=rerun.value,
         batch_seconds=batch_seconds,
+        max_failures=1 if fail_fast else max_failures,
     )
     plan, result = replicate(make_plan(config, out), options)
     report(plan, result, as_json)
@@ -69,7 +72,7 @@ def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
 
     try:
         result = run_sweep(plan, plan.out, options, warn)
-        while (longer := extended(plan, Store(plan.out))) is not None:
+        while not result.stopped and (longer := extended(plan, Store(plan.out))) is not None:
             warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
             plan, ran = longer, result.ran
             result = run_sweep(plan, plan.out, options, warn, before=ran)

@@ -41,6 +41,8 @@ class Options:
     address: str | None = None
     rerun: Rerun = "failed"
     batch_seconds: float = 2.0
+    max_failures: int | None = None
+    """How many cells may fail before the rest is not run; None: any number."""
     api: str = MODEL
     quiet: bool = False
     """Whether nothing is said while it runs."""
@@ -55,6 +57,8 @@ class Result:
     ran: int
     counts: dict[str, int]
     states: dict[str, State]
+    stopped: bool = False
+    """Whether cells were left because too many had failed."""
 
     def stale_reasons(self) -> list[tuple[str, int]]:
         """Why cells are stale, with their number, most frequent first."""
@@ -76,23 +80,35 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
         todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
         store.write_manifest(manifest(plan, options.api, fingerprint))
         jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
+        ran, stopped = 0, False
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
-                run_jobs(store, jobs, options, watch)
+                stopped = run_jobs(store, jobs, options, watch)
+                ran = watch.done
         after = states(plan.cells, store.records(), fingerprint)
         merge(plan, store, after)
-    return Result(before + len(jobs), dict(Counter(state.state for state in after.values())), after)
+    return Result(before + ran, dict(Counter(state.state for state in after.values())), after, stopped)
 
 
-def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> None:
-    """Run the jobs; every group is written before it is counted."""
+def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> bool:
+    """Run the jobs; every group is written before it is counted. Whether it stopped because too many failed."""
     queue = Queue(jobs, options.batch_seconds)
     with closing(start(queue, options, watch)) as groups:
         for group in groups:
             if group:
                 store.put((item.key, item.data) for item in group)
-                failed = sum(item.status == "failed" for item in group)
-                watch.finished(len(group) - failed, failed)
+                failed = [item for item in group if item.status == "failed"]
+                watch.finished(len(group) - len(failed), len(failed))
+                if (
+                    failed
+                    and options.max_failures
+                    and watch.failed >= options.max_failures
+                    and watch.done < watch.total
+                ):
+                    left = watch.total - watch.done
+                    watch.say(f"stopped after {watch.failed} failed, {left} not run; the last: {failed[-1].error}")
+                    return True
+    return False
 
 
 def start(queue: Queue, options: Options, watch: Progress) -> Generator[Any, None, None]:
