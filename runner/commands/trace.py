@@ -15,6 +15,7 @@ import typer
 
 from mmrun.runner.cli import INTERRUPTED, PLAIN
 from mmrun.runner.config.problems import EnvironmentProblem
+from mmrun.runner.terminal import one_line, unescaped
 
 app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
@@ -242,12 +243,12 @@ def _print_json(values: dict[str, Any]) -> None:
 
 
 def _talk(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(one_line(text), file=sys.stderr)
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Turn what users can mend into a sentence and exit 2, what the machine lacks into exit 3."""
+    """Turn what users can mend into a sentence and exit 2."""
     from mmrun.model.trace.format import TraceError
 
     try:
@@ -255,8 +256,6 @@ def _errors() -> Iterator[None]:
     except (TraceError, ValueError) as error:
         _talk(f"mmrun trace: {error}")
         raise typer.Exit(2) from error
-    except OSError as error:
-        raise EnvironmentProblem(str(error)) from error
 
 
 @contextmanager
@@ -294,12 +293,11 @@ def _progress() -> Iterator[Any]:
             return
         last, shown = time.monotonic(), True
         width = os.get_terminal_size(sys.stderr.fileno()).columns - 1 if terminal else 200
-        print(
-            f"\r\033[K{text[:width]}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True
-        )
+        shown_as = f"\r\033[K{text[:width]}" if terminal else text + "\n"
+        print(shown_as, end="", file=unescaped(sys.stderr), flush=True)
 
     try:
         yield tick
     finally:
         if shown and terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print("\r\033[K", end="", file=unescaped(sys.stderr), flush=True)

@@ -160,12 +160,12 @@ def outside(item: Item, problems: Problems) -> str | None:
     if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
         path = item.place.file.parent / item.value
         try:
-            if path.is_file():
+            if path.is_file() and path.resolve().suffix == ".py":
                 return str(path.resolve())
         except OSError as error:  # a path that no file system takes
             problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
             return None
-        problems.add(item.place, f"no file `{path}`", "the path is relative to this file")
+        problems.add(item.place, f"no file `{path}` of Python, named .py", "the path is relative to this file")
     else:
         problems.add(item.place, "the path of a Python file is expected", "the path is relative to this file")
     return None
