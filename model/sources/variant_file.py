@@ -20,6 +20,7 @@ TEXTS = {
 }  # fmt: skip
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 200  # levels of its syntax tree; whoever walks it calls himself a few times a level
 
 
 class Fault(NamedTuple):
@@ -62,11 +63,24 @@ def declared(path: Path, head: bool = False) -> Declared:
         found.tree = ast.parse(FUNCTION.split(text, maxsplit=1)[0] if head else text)
     except SyntaxError as error:
         found.faults.append(Fault(error.lineno or 1, error.offset or 1, f"not a Python file: {error.msg}"))
-    except (ValueError, RecursionError, MemoryError) as error:
-        found.fault(None, f"not a Python file: {error or type(error).__name__}")
+    except (RecursionError, MemoryError):
+        found.fault(None, "not a Python file: nested too deeply", "write it in shorter statements")
+    except (ValueError, OSError) as error:
+        found.fault(None, f"not a Python file: {error}")
+    if found.tree is not None and not head and (deep := _deepest(found.tree)) is not None:
+        found.tree = None
+        found.fault(deep, f"nested deeper than {MAX_DEPTH} levels", "write it in shorter statements")
     if found.tree is not None:
         _read(found, found.tree)
     return found
+
+
+def _deepest(tree: ast.Module) -> ast.AST | None:
+    """A node beyond the deepest level that is read, if there is one."""
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return level[0] if level else None
 
 
 def _read(found: Declared, tree: ast.Module) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from mmrun.model.files import NotRegular, TooLarge, read_regular
 from mmrun.runner.config.problems import ConfigError, ConfigErrors, Place, Problems, suggest
 from mmrun.runner.config.yaml_scalars import REFUSED, Trap, Value, plain
 
@@ -67,11 +68,15 @@ def load(path: Path, problems: Problems, asked: Place | None = None) -> Mapping 
     `asked` is where the file was named; a file that cannot be read is reported there.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        problems.add(asked or Place(path), f"cannot read {path}: {reason}", "check the path and its permissions")
+        data = read_regular(path, MAX_BYTES)
+    except TooLarge:
+        problems.add(
+            asked or Place(path), f"{path} is larger than {MAX_BYTES >> 20} MiB", "is this a configuration file?"
+        )
+        return None
+    except OSError as error:
+        fix = "copy it into a file" if isinstance(error, NotRegular) else "check the path and its permissions"
+        problems.add(asked or Place(path), f"cannot read {path}: {error.strerror}", fix)
         return None
     return parse(data, path, problems)
 

@@ -6,6 +6,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Self, TextIO
 
+from mmrun.runner.terminal import escaped, unescaped
+
 PLAIN_SECONDS = 5.0
 WINDOW = 200  # finished cells over which the rate is taken
 
@@ -29,7 +31,9 @@ class Progress:
             from rich.console import Console
             from rich.live import Live
 
-            self.display = Live(console=Console(file=self.stream), refresh_per_second=4, get_renderable=self.line)
+            self.display = Live(
+                console=Console(file=unescaped(self.stream)), refresh_per_second=4, get_renderable=self.line
+            )
             self.display.start()
         return self
 
@@ -43,7 +47,7 @@ class Progress:
     def say(self, text: str) -> None:
         """A sentence, above the live line."""
         if self.display is not None:
-            self.display.console.print(text, markup=False, highlight=False)
+            self.display.console.print(escaped(text), markup=False, highlight=False)
         else:
             self._print(text)
 
