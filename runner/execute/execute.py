@@ -19,16 +19,10 @@ from mmrun.runner.execute.batches import Queue
 from mmrun.runner.execute.progress import Progress, Silent
 from mmrun.runner.execute.work import MODEL, make_jobs
 from mmrun.runner.report.report import manifest_part
+from mmrun.runner.store.shelf import Shelf
 from mmrun.runner.store.states import State, states
 from mmrun.runner.store.store import Store
 
-Rerun = Literal["none", "failed", "stale", "all"]
-RERUN: dict[str, set[str]] = {
-    "none": {"new"},
-    "failed": {"new", "failed"},
-    "stale": {"new", "failed", "stale"},
-    "all": {"new", "failed", "stale", "done"},
-}
 PACKAGES = ("mmrun", "numpy", "numba", "scipy", "pyarrow", "ray")
 
 
@@ -39,7 +33,12 @@ class Options:
     executor: Literal["ray", "local"] = "ray"
     workers: int | None = None
     address: str | None = None
-    rerun: Rerun = "failed"
+    keep_stale: bool = False
+    """Whether cells whose result is of an older model, policy, trace or configuration are left as they are."""
+    keep_failed: bool = False
+    """Whether cells that failed are left as they are."""
+    force: bool = False
+    """Whether every cell is computed again, also those that are done."""
     batch_seconds: float = 2.0
     max_failures: int | None = None
     """How many cells may fail before the rest is not run; None: any number."""
@@ -48,6 +47,11 @@ class Options:
     """Whether nothing is said while it runs."""
     signals: bool = True
     """Whether SIGINT and SIGTERM are handled here; else a KeyboardInterrupt is whoever calls' own affair."""
+
+    def wants(self, state: str) -> bool:
+        """Whether a cell in this state is computed."""
+        kept = {"done", *(["stale"] if self.keep_stale else []), *(["failed"] if self.keep_failed else [])}
+        return self.force or state not in kept
 
 
 @dataclass(frozen=True)
@@ -76,27 +80,30 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
     store = Store(out, warn)
     fingerprint = fingerprints(options.api)
     with store.locked(), interruptible() if options.signals else nullcontext():
-        known = states(plan.cells, store.records(), fingerprint)
-        todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
+        shelf = Shelf(store, (cell.key for cell in plan.cells), metrics=True)
+        known = states(plan.cells, shelf, fingerprint)
+        todo = [cell for cell in plan.cells if options.wants(known[cell.key].state)]
         store.write_manifest(manifest(plan, options.api, fingerprint))
         jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
         ran, stopped = 0, False
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
-                stopped = run_jobs(store, jobs, options, watch)
+                stopped = run_jobs(shelf, jobs, options, watch)
                 ran = watch.done
-        after = states(plan.cells, store.records(), fingerprint)
-        merge(plan, store, after)
-    return Result(before + ran, dict(Counter(state.state for state in after.values())), after, stopped)
+            known = states(plan.cells, shelf, fingerprint)
+        merge(plan, shelf, known)
+    return Result(before + ran, dict(Counter(state.state for state in known.values())), known, stopped)
 
 
-def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> bool:
+def run_jobs(shelf: Shelf, jobs: list[Any], options: Options, watch: Progress) -> bool:
     """Run the jobs; every group is written before it is counted. Whether it stopped because too many failed."""
     queue = Queue(jobs, options.batch_seconds)
     with closing(start(queue, options, watch)) as groups:
         for group in groups:
             if group:
-                store.put((item.key, item.data) for item in group)
+                shelf.store.put((item.key, item.data) for item in group)
+                for item in group:
+                    shelf.add(item.data)
                 failed = [item for item in group if item.status == "failed"]
                 watch.finished(len(group) - len(failed), len(failed))
                 if (

@@ -11,7 +11,7 @@ from mmrun.runner import metrics
 from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
 
-Fate = Literal["ok", "oom", "failed", "missing", "undefined"]
+Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
 
 
@@ -97,6 +97,8 @@ class Runs:
 
 def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float | None]:
     """What became of a run, and its value of the metric if it has one that means something."""
+    if row.get("stale"):
+        return "stale", None
     status = row.get("status", "missing")
     if status != "ok":
         return ("missing" if status == "missing" else "failed"), None
@@ -117,6 +119,15 @@ def load_runs(path: Path) -> Runs:
     table = parquet.read_table(path)
     rows = [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
     return Runs(_labels(table, path), rows)
+
+
+def stale_runs(out: Path) -> int:
+    """How many runs of the results in `out` are not of the model, the policies and the configuration of its sweep."""
+    import pyarrow.parquet as parquet
+
+    known = "stale" in parquet.read_schema(out / "runs.parquet").names
+    table = parquet.read_table(out / "runs.parquet", columns=["stale"] if known else [])
+    return sum(map(bool, table["stale"].to_pylist())) if known else 0
 
 
 def load_series(path: Path, wanted: Collection[str]) -> Runs | None:

@@ -12,6 +12,7 @@ from mmrun.runner.report.words import p_text
 FATES: dict[Fate, tuple[str, str]] = {
     "failed": ("failed", "failed"),
     "oom": ("OOM", "ran out of memory"),
+    "stale": ("stale", "of an older model, policy or configuration"),
     "missing": ("not run", "not run yet"),
     "undefined": ("undef.", "without a defined value"),
 }
@@ -35,8 +36,6 @@ def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "
     lost = ", ".join(f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f])
     if lost:
         sentences.append(f"Of {model.fates.total()} runs {lost}: not in the numbers, shown where they are missing.")
-    if model.stale:
-        sentences.append(f"{model.stale} runs are of an older model or config (stale).")
     return sentences
 
 

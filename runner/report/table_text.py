@@ -10,7 +10,7 @@ from mmrun.runner.report.tables import Entry, TableModel
 
 ESTIMATE = ("value", "low", "high", "interval")
 RATIO = ("ratio", "ratio_low", "ratio_high", "ratio_interval", "ratio_basis", "pairs", "p", "p_holm")
-FATES = ("ok", "oom", "failed", "missing", "undefined")
+FATES = ("ok", "oom", "failed", "stale", "missing", "undefined")
 
 
 def to_csv(model: TableModel) -> str:

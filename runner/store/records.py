@@ -54,12 +54,13 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes, *, series: bool = True) -> Record:
-    """The record in the bytes of a file, without its series unless asked. Raises DamagedRecord."""
+    """The record in the bytes of a file, its series without rows unless asked for. Raises DamagedRecord."""
     body = checked_body(data)
     try:
         size = int.from_bytes(body[:8], "little")
         head = json.loads(body[8 : 8 + size])
-        head["series"] = columns_of(body, 8 + size, head["series"]) if series else {}
+        columns = head["series"] if series else [[name, dtype, 0] for name, dtype, _ in head["series"]]
+        head["series"] = columns_of(body, 8 + size, columns)
         return Record(**head)
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedRecord(f"unreadable contents ({error})") from None
@@ -83,9 +84,10 @@ def checked_body(data: bytes) -> bytes:
 
 def columns_of(body: bytes, offset: int, columns: list[list[Any]]) -> dict[str, Any]:
     """The series columns that lie in `body` from `offset` on: name -> 1-D array (read-only)."""
-    import numpy as np
+    found: dict[str, Any] = {}
+    if columns:
+        import numpy as np
 
-    found = {}
     for name, dtype, length in columns:
         found[name] = np.frombuffer(body, dtype=dtype, count=length, offset=offset)
         offset += found[name].nbytes

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from mmrun.model.sources import outside
+from mmrun.runner.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "import sys; from mmrun.runner.cli import main; sys.exit(main())"]
@@ -47,22 +49,18 @@ def check_references(m, frame, young, executable):
 '''
 
 
-def mmrun(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
-    return subprocess.run(
-        [*COMMAND, *words], cwd=folder, capture_output=True, text=True, env=environment, timeout=300, check=False
-    )
-
-
-def sweep(folder: Path, *words: str, exits: int = 0) -> str:
-    """What a sweep with the local executor says."""
-    done = mmrun(folder, "sweep", "mine.yaml", "--executor", "local", "--out", "out", *words)
-    assert done.returncode == exits, done.stderr
+def sweep(folder: Path) -> str:
+    """What a sweep with the local executor says, as a command of its own."""
+    done = subprocess.run(
+        [*COMMAND, "sweep", "mine.yaml", "--executor", "local", "--out", "out"], cwd=folder, capture_output=True,
+        text=True, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return done.stderr
 
 
 def misses(folder: Path) -> dict[str, Any]:
-    return {row["lru"]: row["misses"] for row in parquet.read_table(folder / "out" / "runs.parquet").to_pylist()}
+    return {row["lru"]: row.get("misses") for row in parquet.read_table(folder / "out" / "runs.parquet").to_pylist()}
 
 
 @pytest.fixture
@@ -79,7 +77,7 @@ def test_an_edited_helper_of_a_policy_is_run_at_once(folder: Path):
     first = misses(folder)
     kept = json.loads((folder / "out" / "manifest.json").read_text())["policies"]
     (folder / "limits.py").write_text("TURNS = 0\n")
-    assert "1 cells run now" in sweep(folder, "--rerun", "stale")
+    assert "1 cells run now" in sweep(folder)
     second = misses(folder)
     assert second["built-in"] == first["built-in"] and second["mine"] != first["mine"]
     now = json.loads((folder / "out" / "manifest.json").read_text())["policies"]
@@ -89,5 +87,55 @@ def test_an_edited_helper_of_a_policy_is_run_at_once(folder: Path):
         assert (copy / "limits.py").read_text() == text and outside.read(copy / "mine.py").digest == digest
     assert kept.keys() == now.keys() == {str(folder / "mine.py")}
     (folder / "limits.py").write_text("TURNS = 9\n")
-    sweep(folder, "--rerun", "stale")
+    sweep(folder)
     assert misses(folder) == first
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("mine.py", "young > TURNS", "young > 0"),
+        ("limits.py", "TURNS = 9", "TURNS = 0"),
+        ("mine.yaml", "accesses: 10000", "accesses: 9000"),
+    ],
+)
+def test_what_was_edited_runs_again_or_stands_as_stale_and_never_as_a_number(
+    folder: Path, monkeypatch, capsys, file: str, old: str, new: str
+):
+    monkeypatch.chdir(folder)
+    command = ["sweep", "mine.yaml", "--executor", "local", "--out", "out"]
+    assert main(command) == 0
+    first = misses(folder)
+    path = folder / file
+    path.write_text(path.read_text().replace(old, new))
+    lost = dict.fromkeys(["mine", "built-in"] if file == "mine.yaml" else ["mine"])
+    for again in ([*command, "--keep-stale"], ["report", "out"], ["report", "out", "--config", "mine.yaml"]):
+        capsys.readouterr()
+        assert main(again) == 1
+        assert f"{len(lost)} {'stale and kept' if again[0] == 'sweep' else 'runs are stale'}" in capsys.readouterr().err
+        table = (folder / "out" / "tables" / "main.md").read_text()
+        rows = [line for line in table.splitlines() if line.startswith(tuple(f"| {name} |" for name in lost))]
+        assert len(rows) == len(lost) and all("stale" in row and not re.search(r"\d", row) for row in rows)
+    assert misses(folder) == first | lost
+    assert main(["plan", "mine.yaml", "--out", "out"]) == 0 and f"stale {len(lost)}," in capsys.readouterr().out
+    assert main(command) == 0 and f"{len(lost)} cells run now" in capsys.readouterr().err
+    second = misses(folder)
+    assert None not in second.values() and second["mine"] != first["mine"]
+    assert "stale" not in (folder / "out" / "tables" / "main.md").read_text()
+
+
+def test_what_has_not_changed_is_not_written_again(folder: Path, monkeypatch):
+    monkeypatch.chdir(folder)
+    command, out = ["sweep", "mine.yaml", "--executor", "local", "--out", "out"], folder / "out"
+
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file() and path.name != "lock"}
+
+    assert main(command) == 0
+    before = written()
+    assert main(command) == 0 and written() == before
+    table, runs = out / "tables" / "main.md", out / "runs.parquet"
+    kept = runs.read_bytes(), table.read_text()
+    table.write_text("torn")
+    runs.write_bytes(kept[0][:-9])
+    assert main(command) == 0 and (runs.read_bytes(), table.read_text()) == kept

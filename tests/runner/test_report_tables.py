@@ -135,7 +135,7 @@ def test_missing_runs_and_stale_results():
     data[0]["stale"] = "model code changed"
     model = against_two_node(data)
     text = to_markdown(lay_out(model))
-    assert "not run" in text and "Of 10 runs 5 not run yet" in text and "1 runs are of an older model" in text
+    assert "not run" in text and "Of 10 runs 1 of an older model, policy or configuration, 5 not run yet" in text
 
 
 def test_a_baseline_of_zero_and_a_lost_baseline_are_said():
