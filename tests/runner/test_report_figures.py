@@ -95,7 +95,7 @@ def test_bars_stand_as_high_as_the_means_and_lost_cells_say_so(drawn: dict[str, 
     assert [text.get_text() for text in canvas.axes[1].texts] == ["OOM"]
     caption = " ".join(figure.notes)
     assert "Lower is better" in caption and "n = 5 to 6" in caption and "1 of 6 failed" in caption
-    assert "Of 96 runs 1 failed, 7 ran out of memory" in caption and "Error bars: 95 % BCa" in caption
+    assert "Of 96 runs 1 failed, 7 ran out of memory" in caption and "Error bars: 95 % interval (Student's t)" in caption
 
 
 def test_nothing_is_told_by_colour_alone(drawn: dict[str, tuple[figures.Drawn, Any]]):
