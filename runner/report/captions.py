@@ -1,9 +1,9 @@
 """What stands under a figure: which way is better, what its marks are, n, intervals, and what has no value and why."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mmrun.runner import metrics
-from mmrun.runner.report.absence import MEANING
+from mmrun.runner.report.absence import MEANING, NOT_THERE
 from mmrun.runner.report.plots import Panel
 from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.report.sheets import reason
@@ -17,6 +17,7 @@ INTERVALS = {
     "percentile": "{level} percentile bootstrap interval",
     "range": f"smallest to largest value where n is below {MIN_BOOTSTRAP}",
 }
+BASES = {"no base": "the baseline has no value", "base 0": "the baseline is 0"}
 MANY = 8  # partly lost cells that are named one by one
 
 
@@ -96,16 +97,19 @@ def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> li
 
 def _lost(model: TableModel, panels: Sequence[Panel], reasons: Sequence[str]) -> list[str]:
     """The words in places without a value, and how many runs were lost."""
-    words = {point.word for panel in panels for point in panel.points.values() if point.word}
-    because = f" ({'; '.join(reasons)})" if reasons else ""
-    meanings = [f"{word}: {text}{because if word == 'n/a' else ''}" for word, text in MEANING.items() if word in words]
-    meanings += ["no base: the baseline has no value"] if "no base" in words else []
-    meanings += ["base 0: the baseline is 0"] if "base 0" in words else []
     lost = [f"{model.fates[fate]} {text}" for fate, (_, text) in FATES.items() if model.fates[fate]]
     sentences = (
         [f"Of {model.fates.total()} runs {', '.join(lost)}: not in the numbers, named in place."] if lost else []
     )
-    return sentences + ([f"{'; '.join(meanings)}."] if meanings else [])
+    return sentences + meanings({point.word for panel in panels for point in panel.points.values()}, reasons)
+
+
+def meanings(words: Collection[str], reasons: Sequence[str]) -> list[str]:
+    """What the words mean that stand in empty places; `reasons` of those that are n/a."""
+    because = f" ({'; '.join(reasons)})" if reasons else ""
+    known = MEANING | {NOT_THERE: MEANING[NOT_THERE] + because} | BASES
+    found = [f"{word}: {text}" for word, text in known.items() if word in words]
+    return [f"{'; '.join(found)}."] if found else []
 
 
 def _partly_lost(model: TableModel) -> list[str]:

@@ -132,8 +132,13 @@ def label_text(label: Any) -> str:
 def decode(data: Mapping[str, Any]) -> ReportBlock:
     """The block that `dataclasses.asdict` and JSON turned into `data` (lists become tuples again)."""
 
+    def tuples(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: tuples(part) for key, part in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
     def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+        return {key: tuples(value) for key, value in item.items()}
 
     return ReportBlock(
         tables=tuple(Table(**plain(item)) for item in data.get("tables", ())),
