@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrun.runner import metrics
+from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
 
 Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
@@ -35,10 +36,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order."""
+    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order.
+
+    `absences`: which combinations of labels the sweep left out.
+    """
 
     axes: dict[str, list[str]]
     rows: list[dict[str, Any]]
+    absences: tuple[Absence, ...] = ()
 
     def where(self, wanted: Where) -> "Runs":
         """The runs at the given labels; the axes keep only these."""
@@ -47,7 +52,7 @@ class Runs:
         axes = {
             axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()
         }
-        return Runs(axes, rows)
+        return Runs(axes, rows, self.absences)
 
     def key(self, row: Mapping[str, Any], axes: Sequence[str]) -> Key:
         """The row's labels on these axes."""

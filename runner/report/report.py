@@ -5,11 +5,12 @@ Nothing here looks at the clock or at the model: the same results and the same b
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmrun.runner import metrics
+from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
 from mmrun.runner.report.words import Words
@@ -29,12 +30,13 @@ class Page:
     name: str
     description: str
     block: ReportBlock
+    absences: tuple[Absence, ...] = ()
 
 
 def write_report(out: Path, plan: Any) -> list[Path]:
     """Write the report of `plan` (name, report block, experiment) from the results in `out`; returns the files."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return build_report(out, Page(plan.name, description, plan.report or ReportBlock()))
+    return build_report(out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "absences", ())))
 
 
 def rebuild_report(out: Path) -> list[Path]:
@@ -46,18 +48,24 @@ def rebuild_report(out: Path) -> list[Path]:
     except ValueError as error:
         raise ReportError(f"{out / 'manifest.json'}: damaged ({error}); sweeping again restores it") from None
     block = decode(manifest.get("report") or {})
-    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block))
+    absences = tuple(Absence(**item) for item in manifest.get("absences", ()))
+    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, absences))
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:
-    """What the manifest must hold for `rebuild_report`: the report block and the description, in JSON's terms."""
+    """What the manifest must hold for `rebuild_report`: report block, absences and description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return {"report": asdict(getattr(plan, "report", None) or ReportBlock()), "description": description}
+    absences = [asdict(absence) for absence in getattr(plan, "absences", ())]
+    return {
+        "report": asdict(getattr(plan, "report", None) or ReportBlock()),
+        "description": description,
+        "absences": absences,
+    }
 
 
 def build_report(out: Path, page: Page) -> list[Path]:
     """Read `runs.parquet` and `series.parquet` in `out` and write every table, figure and the page."""
-    runs = _read_runs(out)
+    runs = replace(_read_runs(out), absences=page.absences)
     block = page.block if page.block.tables or page.block.figures else default_block(page.block, runs)
     wrong = problems(block, runs.axes, metrics=_recorded(runs))
     if wrong:
@@ -115,7 +123,13 @@ def _varies(runs: Runs, name: str) -> bool:
 
 def _summary(runs: Runs) -> str:
     counts = runs.count()
-    words = {"ok": "finished", "oom": "ran out of memory", "failed": "failed", "missing": "not run yet"}
+    words = {
+        "ok": "finished",
+        "oom": "ran out of memory",
+        "failed": "failed",
+        "stale": "stale",
+        "missing": "not run yet",
+    }
     parts = ", ".join(f"{counts[fate]} {text}" for fate, text in words.items() if counts[fate])  # type: ignore[index]
     lines = [f"{counts.total()} runs in {len(runs.by_cell())} cells: {parts}."]
     lines += [f"{n} results are stale: {reason}." for reason, n in sorted(runs.stale().items())]

@@ -68,13 +68,22 @@ class Figure(Record):
     title: str = ""
     """Caption; default: the metric and the axes in words."""
     kind: Literal["bars", "lines", "dots", "series", "heatmap"] = "bars"
-    """`series` draws series.parquet over time; every other kind draws runs.parquet."""
+    """`series` draws series.parquet over time; every other kind draws runs.parquet.
+
+    On a logarithmic y a bar's length would mean nothing: `bars` become points with error bars there.
+    """
     x: str = ""
     """Axis along x; for `series` a column of the series, `time_ns` by default."""
     y: str
     """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric."""
     line: str = ""
-    """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y."""
+    """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y.
+
+    At most six labels can be told apart in a panel: `where` and `facets` leave fewer, lines beyond six are named at
+    their ends.
+    """
+    yardsticks: Label | tuple[Label, ...] = ()
+    """Labels of `line` that others are held against: drawn in black or grey with strokes as markers."""
     facets: str | tuple[str, ...] = ()
     """Axes that split the figure into panels: the first across, the second down."""
     where: Where = field(default_factory=dict)
@@ -128,8 +137,13 @@ def label_text(label: Any) -> str:
 def decode(data: Mapping[str, Any]) -> ReportBlock:
     """The block that `dataclasses.asdict` and JSON turned into `data` (lists become tuples again)."""
 
+    def tuples(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: tuples(part) for key, part in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
     def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+        return {key: tuples(value) for key, value in item.items()}
 
     return ReportBlock(
         tables=tuple(Table(**plain(item)) for item in data.get("tables", ())),
@@ -214,6 +228,12 @@ def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> It
             yield ("y",), unknown
         if not figure.x:
             yield ("x",), f"{figure.kind} need an axis along x"
+    labels = [label_text(label) for label in axes.get(figure.line, ())] if isinstance(axes, Mapping) else None
+    for label in map(label_text, as_tuple(figure.yardsticks)):
+        if not figure.line:
+            yield ("yardsticks",), "yardsticks are labels of the axis in `line`: name one"
+        elif labels is not None and label not in labels:
+            yield ("yardsticks",), _unknown(label, labels, f"label of {figure.line}") or ""
     if figure.kind == "heatmap" and not figure.line:
         yield ("line",), "a heat map needs an axis along y: name it in `line`"
     if len(places["facets"]) > 2:

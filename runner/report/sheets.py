@@ -107,7 +107,7 @@ def _heads(model: TableModel, name: str, key: tuple[str, ...], part: str) -> tup
     unit = scale_for(name, model.values(name)).unit
     metric = model.words.metric(name) + (f" ({unit})" if unit and model.show != ("ratio",) else "")
     if {*model.show} <= {"excess", "n"} and not _holds_baseline(model, key):
-        metric = f"{model.words.metric(name)}, % above {model.words.choice(model.baseline)}"
+        metric = f"{model.words.metric(name)}, % above {model.words.against(model.baseline)}"
     labels = [model.words.choice({axis: label}) for axis, label in zip(model.column_axes, key, strict=True)]
     return (metric, *labels, *((part,) if len(model.show) > 1 or "ratio" in model.show else ()))
 

@@ -43,7 +43,6 @@ class TableModel:
     entries: dict[tuple[Key, Key, str], Entry]
     baseline: dict[str, str]
     fates: Counter[Fate]
-    stale: int
     tests: int
 
     @property
@@ -89,7 +88,6 @@ def build(table: Table, block: ReportBlock, runs: Runs) -> TableModel:
         spec=table, words=Words(block.labels, tuple(runs.axes)), labels=runs.axes,
         row_axes=rows, column_axes=columns, metrics=names,
         rows=runs.keys(rows), columns=runs.keys(columns), entries=entries, baseline=baseline, fates=runs.count(),
-        stale=runs.stale().total(),
         tests=len(keys),
     )  # fmt: skip
 

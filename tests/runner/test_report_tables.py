@@ -337,7 +337,7 @@ def test_excess_is_percent_above_the_baseline_beside_its_own_value():
     sheet = lay_out(pooled())
     assert [shown.number for shown in sheet.body[0]] == [sheet.body[0][0].number, "500"]
     assert float(sheet.body[0][0].number) > 1, "the baseline's own mean"
-    assert [column.heads[0] for column in sheet.columns][1].endswith("% above mode = local")
+    assert [column.heads[0] for column in sheet.columns][1].endswith("% above local (mempolicy mode of db)")
     text = to_markdown(sheet)
     assert "percent above it" in text and "each cell counts like a replicate" in text and "[low" not in text
 
