@@ -21,7 +21,7 @@ from mmrun.model.sched.default import default_sched
 from mmrun.model.sources import outside
 from mmrun.model.sources.outside_modules import OutsideModules
 from mmrun.model.sources.param_rules import Param, Relation, refusals
-from mmrun.model.sources.variant_file import declared
+from mmrun.model.sources.variant_file import declared, names_chance
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,8 @@ def _read(axis: str, name: str, path: Path, _text: bytes, head: bool) -> Variant
     source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
     relations, base = tuple(found.relations), found.texts.get("BASE", "")
     draws, yardstick = found.texts.get("DRAWS", ""), "YARDSTICK" in found.texts
+    if not head and not draws and found.tree is not None and names_chance(found.tree):
+        draws = "always"  # a file of one's own need not know the word
     own = VariantInfo(
         name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base, draws, yardstick
     )

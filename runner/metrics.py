@@ -228,7 +228,8 @@ def _counter(name: str, counter: Counter) -> Metric:
 def _in_words(name: str) -> str:
     """A time or size as words without its unit, which is printed as it suits; the kernel's names as they are."""
     ending = next((suffix for suffix in ("_ns", "_bytes") if name.endswith(suffix)), None)
-    return name.removesuffix(ending).replace("_", " ") if ending else name
+    words = name.removesuffix(ending or "").replace("_", " ")
+    return re.sub(r"\bp99(?=9)", "p99.", words) if ending else name
 
 
 def names() -> list[str]:

@@ -18,6 +18,7 @@ TEXTS = {
     "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
     "DRAWS": ("always", "with cgroups"),
 }  # fmt: skip
+RANDOM = {"rand", "random_bin", "following", "rng", "memcg_rng", "random"}  # what a kernel draws with
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 200  # levels of its syntax tree; whoever walks it calls himself a few times a level
@@ -81,6 +82,15 @@ def _deepest(tree: ast.Module) -> ast.AST | None:
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     return level[0] if level else None
+
+
+def names_chance(tree: ast.Module) -> bool:
+    """Whether the file names anything that kernels draw random numbers with."""
+    for node in ast.walk(tree):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in RANDOM or (isinstance(node, ast.alias) and node.name.rpartition(".")[2] in RANDOM):
+            return True
+    return False
 
 
 def _read(found: Declared, tree: ast.Module) -> None:

@@ -81,7 +81,7 @@ def fit_xticks(ax: Any, at: Sequence[float], labels: Sequence[str], inches: floa
     steps = [b - a for a, b in pairwise(places)]
     wide = [0.056 * len(label) + 0.06 for label in labels]
     ax.set_xticks(at, labels)
-    ax.tick_params(axis="x", which="both", labelbottom=shown)
+    ax.tick_params(axis="x", which="both", labelbottom=shown, **({} if shown else {"length": 0}))
     if all(step >= (a + b) / 2 for step, (a, b) in zip(steps, pairwise(wide), strict=True)):
         return
     slant = 30 if min(steps) >= 0.24 else 90
@@ -94,6 +94,20 @@ def fit_xticks(ax: Any, at: Sequence[float], labels: Sequence[str], inches: floa
     for text in ax.get_xticklabels():
         text.set_horizontalalignment("right" if slant == 30 else "center")
         text.set_rotation_mode("anchor" if slant == 30 else "default")
+
+
+def log_ticks(axis: Any) -> None:
+    """Plain numbers along a logarithmic axis, as many as its span needs: 20, 50, 100 or powers of ten alone."""
+    import math
+
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs) if decades > 0.7 else MaxNLocator(4))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def panel_width(width: str, columns: int, taken: float = 0.7) -> float:

@@ -15,6 +15,7 @@ from mmrun.runner.report.canvas import (
     fit_xticks,
     fitted,
     legend,
+    log_ticks,
     new_canvas,
     panel_title,
     panel_width,
@@ -37,7 +38,7 @@ def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, ou
     if figure.kind == "series":
         if series is None:
             raise ValueError(f"figure {figure.name}: no cell has a series; set `sampling` in the experiment")
-        return draw_series(figure, block, series, out)
+        return draw_series(figure, block, runs, series, out)
     model = build(_as_table(figure), block, runs)
     panels, kind = make_panels(figure, block, model, runs), kind_of(figure)
     import matplotlib
@@ -86,6 +87,8 @@ def _draw_runs(figure: Figure, kind: str, model: TableModel, panels: Panels) -> 
         axs[place].set_visible(place in places)
     if kind == "lines" and "y" not in figure.log and not figure.baseline:
         axs[0, 0].set_ylim(bottom=min(0, axs[0, 0].get_ylim()[0]))
+    if "y" in figure.log and kind != "heatmap":
+        log_ticks(axs[0, 0].xaxis if kind == "dots" else axs[0, 0].yaxis)
     feet = {place: axs[place] for place in places}
     if words:
         for place, panel in zip(places, panels.all, strict=True):
@@ -127,7 +130,7 @@ def _label_axes(
     panel, inches = panels.all[0], panel_width(figure.width, axs.shape[1]) - 0.15
     for place, foot in feet.items():
         below = (place[0] + 1, place[1])
-        axs[place].minorticks_off() if "x" in figure.log and "y" not in figure.log else None
+        foot.xaxis.minorticks_off()
         fit_xticks(foot, panel.at, panel.xs, inches, shown=below not in feet)
 
 

@@ -108,7 +108,7 @@ def _read_runs(out: Path) -> Runs:
 
 
 def _recorded(runs: Runs) -> set[str]:
-    fixed = {*runs.axes, "replicate", "status", "error", "stale", "outcome"}
+    fixed = {*runs.axes, "replicate", "random", "status", "error", "stale", "outcome"}
     return {name for row in runs.rows for name in row} - fixed
 
 

@@ -112,16 +112,15 @@ def errors(results: Sequence[Result]) -> Any:
 def along_replays(results: Sequence[Result]) -> Any:
     """Counters along replays, a row for each: recorded samples as dots, the model as lines."""
     figure, axes = _canvas(len(results), len(PANELS), 0.4 + 0.9 * len(results))
+    for axis, label in zip(axes[0], PANELS, strict=True):
+        axis.set_title(label)
     for row, result in zip(axes, results, strict=True):
-        row[0].set_ylabel(
-            SHOWN[result.case.name], rotation=0, ha="right", va="center", multialignment="left", fontsize=7
-        )
-        for axis, (label, columns) in zip(row, PANELS.items(), strict=True):
+        beside = {"rotation": 0, "ha": "right", "va": "center", "multialignment": "left", "fontsize": 7}
+        row[0].set_ylabel(SHOWN[result.case.name], **beside)
+        for axis, columns in zip(row, PANELS.values(), strict=True):
             _curve(axis, result, *columns)
             axis.locator_params(nbins=4)
             axis.set_ylim(bottom=0)
-            if row is axes[0]:
-                axis.set_title(label)
     figure.supxlabel("accesses (thousands)", fontsize=8)
     figure.supylabel("thousand pages", fontsize=8)
     dots = _key("recorded, Linux 6.18", color=RECORDED, marker="o", markersize=2.5, linestyle="none")
