@@ -17,11 +17,12 @@ from mmrun.runner.config.problems import Problems
 from mmrun.runner.config.trees import find, place_of
 from mmrun.runner.config.yaml_nodes import Scalar
 from mmrun.runner.plan.axes import Label, label_text
+from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
-from mmrun.runner.plan.sweep import MAX_CELLS, Dropped, Grammar, Row
-from mmrun.runner.report.absence import Absence
+from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 
 BASE = "base"
 ENOUGH_ERRORS = 500
@@ -52,7 +53,7 @@ class Plan:
     out: Path
     experiment: Experiment
     identity: Identity
-    absences: tuple[Absence, ...] = ()
+    facts: SweepFacts = NO_FACTS
 
 
 class Chance:
@@ -112,7 +113,7 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     name = experiment.name
     return Plan(
         name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity,
-        tuple(absence(experiment, dropped) for dropped in grammar.dropped),
+        facts_of(experiment, grammar.dropped, planned),
     )  # fmt: skip
 
 
@@ -122,16 +123,6 @@ def planned_cell(
     """The cell of a row as replicate number `replicate`."""
     numbered = replace(cell, replicate=replicate)
     return PlannedCell(identity.key(numbered), axes, numbered, replicate, random)
-
-
-def absence(experiment: Experiment, dropped: Dropped) -> Absence:
-    """What a filter of the sweep took out, and what the model would have had against the first such cell."""
-    problems = Problems()
-    Cells(problems).cell(experiment.tree, dropped.row or {})
-    match, unless = (
-        {axis: sorted(labels) for axis, labels in part.items()} for part in (dropped.match, dropped.unless or {})
-    )
-    return Absence(match, unless, next((error.message for error in problems.errors), ""))
 
 
 def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[PlannedCell, ...]:

@@ -44,9 +44,10 @@ def new_canvas(width: str, shape: tuple[int, int], panel_height: float = PANEL_H
     return canvas, canvas.subplots(*shape, squeeze=False, sharex=True, sharey=True)
 
 
-def legend(canvas: Any, ax: Any, title: str, width: float) -> None:
-    """One legend for all panels above them, in as many columns as fit."""
+def legend(canvas: Any, ax: Any, title: str, width: float, own: dict[str, Any] | None = None) -> None:
+    """One legend for all panels above them, in as many columns as fit; `own`: handles in place of the drawn ones."""
     handles, labels = ax.get_legend_handles_labels()
+    handles = [(own or {}).get(label, handle) for label, handle in zip(labels, handles, strict=True)]
     if len(labels) > 1:
         longest = max(map(len, labels)) * 0.055 + 0.5
         columns = max(1, min(len(labels), int(width / longest)))
@@ -56,9 +57,9 @@ def legend(canvas: Any, ax: Any, title: str, width: float) -> None:
 def fitted(text: str, inches: float) -> str:
     """The text in as many lines as it takes to keep within that length at 8 pt.
 
-    `= label` stays together; a name too long for a line breaks after `_` or `.`.
+    `axis =` stays together; a name too long for a line breaks after `_` or `.`.
     """
-    whole, width = text.replace(" = ", " =\N{NO-BREAK SPACE}"), max(8, int(inches / CHARACTER))
+    whole, width = text.replace(" = ", "\N{NO-BREAK SPACE}= "), max(8, int(inches / CHARACTER))
     if max(map(len, whole.split(" "))) > width:
         whole = re.sub(r"(?<=[_.])", "\v", whole)
     lines = textwrap.wrap(whole, width, break_long_words=False, replace_whitespace=False)

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 
 from mmrun.runner import metrics
-from mmrun.runner.report.absence import MEANING, NOT_THERE
 from mmrun.runner.report.plots import Panel
 from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.report.sheets import no_ratio, reason
 from mmrun.runner.report.stats import Estimate
+from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
 from mmrun.runner.report.table_notes import FATES, interval_words, lost_runs
 from mmrun.runner.report.tables import Entry, TableModel
 

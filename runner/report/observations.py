@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrun.runner import metrics
-from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 
 Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
@@ -38,12 +38,12 @@ class Sample:
 class Runs:
     """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order.
 
-    `absences`: which combinations of labels the sweep left out.
+    `facts`: what the sweep left out, and which labels are yardsticks.
     """
 
     axes: dict[str, list[str]]
     rows: list[dict[str, Any]]
-    absences: tuple[Absence, ...] = ()
+    facts: SweepFacts = NO_FACTS
 
     def where(self, wanted: Where) -> "Runs":
         """The runs at the given labels; the axes keep only these."""
@@ -52,7 +52,7 @@ class Runs:
         axes = {
             axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()
         }
-        return Runs(axes, rows, self.absences)
+        return Runs(axes, rows, self.facts)
 
     def key(self, row: Mapping[str, Any], axes: Sequence[str]) -> Key:
         """The row's labels on these axes."""

@@ -68,9 +68,9 @@ def bars(ax: Any, panel: Panel) -> None:
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
         row, at = panel.row(line), panel.slot(i, SHARE["bars"])
         heights = [p.value or 0.0 for p in row]
-        drawn = ax.bar(at, heights, width * 0.9, label=line, edgecolor=look.colour, hatch=look.hatch, linewidth=0.7)
-        for patch, point in zip(drawn.patches, row, strict=True):
-            patch.set_facecolor("white" if point.alone else tint(look.colour))
+        drawn = ax.bar(at, heights, width * 0.9, label=line, **_filled(look))
+        for patch in (patch for patch, point in zip(drawn.patches, row, strict=True) if point.alone):
+            patch.set_facecolor("white")
         _error_bars(ax, at, row, "black", ax.transData)
         _replicates(ax, at, row, "black", ax.transData)
     _groups(ax, panel, "x")
@@ -156,8 +156,18 @@ def stand_in(ax: Any, x: float, y: float, aside: float, look: Look) -> None:
 
 def box(ax: Any, x: float, y: float, width: float, look: Look) -> None:
     """The same for a bar: a short piece of it."""
-    style = {"facecolor": tint(look.colour), "edgecolor": look.colour, "hatch": look.hatch, "linewidth": 0.7}
-    ax.bar([x], [0.5], width * 0.9, bottom=[y - 0.25], **style)
+    ax.bar([x], [0.5], width * 0.9, bottom=[y - 0.25], **_filled(look))
+
+
+def swatch(look: Look) -> Any:
+    """What stands for bars of that look in a legend, however many of them are white."""
+    from matplotlib.patches import Patch
+
+    return Patch(**_filled(look))
+
+
+def _filled(look: Look) -> dict[str, Any]:
+    return {"facecolor": tint(look.colour), "edgecolor": look.colour, "hatch": look.hatch, "linewidth": 0.7}
 
 
 def tint(colour: str) -> tuple[float, ...]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mmrun.runner import metrics
-from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
 from mmrun.runner.report.words import Words
 
 HEADLINE = ("elapsed_ns", "miss_ratio", "pgscan", "scan_efficiency_ratio", "pswpout", "remote_touch_ratio")
@@ -30,13 +30,15 @@ class Page:
     name: str
     description: str
     block: ReportBlock
-    absences: tuple[Absence, ...] = ()
+    facts: SweepFacts = NO_FACTS
 
 
 def write_report(out: Path, plan: Any) -> list[Path]:
     """Write the report of `plan` (name, report block, experiment) from the results in `out`; returns the files."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return build_report(out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "absences", ())))
+    return build_report(
+        out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "facts", NO_FACTS))
+    )
 
 
 def rebuild_report(out: Path) -> list[Path]:
@@ -48,24 +50,23 @@ def rebuild_report(out: Path) -> list[Path]:
     except ValueError as error:
         raise ReportError(f"{out / 'manifest.json'}: damaged ({error}); sweeping again restores it") from None
     block = decode(manifest.get("report") or {})
-    absences = tuple(Absence(**item) for item in manifest.get("absences", ()))
-    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, absences))
+    facts = facts_from(manifest.get("facts") or {})
+    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:
-    """What the manifest must hold for `rebuild_report`: report block, absences and description, in JSON's terms."""
+    """What the manifest must hold for `rebuild_report`: report block, facts and description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    absences = [asdict(absence) for absence in getattr(plan, "absences", ())]
     return {
         "report": asdict(getattr(plan, "report", None) or ReportBlock()),
         "description": description,
-        "absences": absences,
+        "facts": getattr(plan, "facts", NO_FACTS).plain(),
     }
 
 
 def build_report(out: Path, page: Page) -> list[Path]:
     """Read `runs.parquet` and `series.parquet` in `out` and write every table, figure and the page."""
-    runs = replace(_read_runs(out), absences=page.absences)
+    runs = replace(_read_runs(out), facts=page.facts)
     block = page.block if page.block.tables or page.block.figures else default_block(page.block, runs)
     wrong = problems(block, runs.axes, metrics=_recorded(runs))
     if wrong:

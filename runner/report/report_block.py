@@ -82,8 +82,6 @@ class Figure(Record):
     At most six labels can be told apart in a panel: `where` and `facets` leave fewer, lines beyond six are named at
     their ends.
     """
-    yardsticks: Label | tuple[Label, ...] = ()
-    """Labels of `line` that others are held against: drawn in black or grey with strokes as markers."""
     facets: str | tuple[str, ...] = ()
     """Axes that split the figure into panels: the first across, the second down."""
     where: Where = field(default_factory=dict)
@@ -228,12 +226,6 @@ def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> It
             yield ("y",), unknown
         if not figure.x:
             yield ("x",), f"{figure.kind} need an axis along x"
-    labels = [label_text(label) for label in axes.get(figure.line, ())] if isinstance(axes, Mapping) else None
-    for label in map(label_text, as_tuple(figure.yardsticks)):
-        if not figure.line:
-            yield ("yardsticks",), "yardsticks are labels of the axis in `line`: name one"
-        elif labels is not None and label not in labels:
-            yield ("yardsticks",), _unknown(label, labels, f"label of {figure.line}") or ""
     if figure.kind == "heatmap" and not figure.line:
         yield ("line",), "a heat map needs an axis along y: name it in `line`"
     if len(places["facets"]) > 2:

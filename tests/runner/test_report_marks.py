@@ -9,13 +9,13 @@ import pytest
 from matplotlib.text import Text
 
 from mmrun.runner.report import figures
-from mmrun.runner.report.absence import EXCLUDED, NOT_SWEPT, NOT_THERE, Absence, why_absent
 from mmrun.runner.report.canvas import Drawn
 from mmrun.runner.report.captions import MARKS
 from mmrun.runner.report.direct_labels import spread
 from mmrun.runner.report.figure_style import COLOURS, GREYS, MARKERS, MAX_LINES, STROKES, looks
 from mmrun.runner.report.report_block import Figure
-from tests.runner.figure_data import ABSENCES, AXES, BLOCK, FIGURES, OOM, YARDSTICKS, runs
+from mmrun.runner.report.sweep_facts import EXCLUDED, NOT_SWEPT, NOT_THERE, Absence, SweepFacts
+from tests.runner.figure_data import ABSENCES, AXES, BLOCK, FACTS, FIGURES, OOM, YARDSTICKS, runs
 
 ERAS = [label for label in AXES["lru"] if label not in YARDSTICKS]
 
@@ -199,11 +199,11 @@ def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn,
 
 
 def test_why_a_place_is_absent():
-    both = (Absence({"kernel": ["3.1"]}, {"disk": ["hdd"]}), *ABSENCES)
+    both = SweepFacts((Absence({"kernel": ["3.1"]}, {"disk": ["hdd"]}), *ABSENCES))
     place = {"kernel": "3.1", "disk": "ssd", "lru": "opt", "backing": "read", "memory": "25%"}
-    assert why_absent(both, place) == (EXCLUDED, "")
-    assert why_absent(both, {**place, "disk": "hdd"}) == (NOT_SWEPT, "")
-    word, why = why_absent(ABSENCES, {"lru": "3.1", "backing": "mmap", "memory": "25%"})
+    assert both.why_absent(place) == (EXCLUDED, "")
+    assert both.why_absent({**place, "disk": "hdd"}) == (NOT_SWEPT, "")
+    word, why = FACTS.why_absent({"lru": "3.1", "backing": "mmap", "memory": "25%"})
     assert word == NOT_THERE and "3.1 has no" in why
 
 
