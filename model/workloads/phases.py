@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
 from mmrun.model.rules.record import Fault, Record
-from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
+from mmrun.model.workloads._common import (
+    Count,
+    Exponent,
+    Share,
+    Size,
+    Zipf,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 if TYPE_CHECKING:
     import numpy as np
