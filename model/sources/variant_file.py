@@ -42,6 +42,8 @@ class Declared:
 
     doc: str = ""
     texts: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, int | str] = field(default_factory=dict)
+    """Other names in capitals that are given a number, text or truth value."""
     params: dict[str, Param] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -113,6 +115,8 @@ def _read(found: Declared, tree: ast.Module) -> None:
                 _params(found, value)
             elif name == "RELATIONS":
                 relations = value
+            elif name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int | str):
+                found.constants[name] = value.value
     if not found.texts.get("SOURCE") and not any(fault.message.startswith("SOURCE") for fault in found.faults):
         found.fault(None, "the file has no SOURCE", 'write SOURCE = "where the algorithm comes from"')
     if relations is not None:
