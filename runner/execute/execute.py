@@ -197,14 +197,18 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt once; a second one ends the process at once."""
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; a second one ends the process at once.
+
+    SIGHUP does nothing where it was ignored, as `nohup` has it.
+    """
 
     def first(number: int, frame: Any) -> None:
         for name in names:
             signal.signal(name, lambda number, frame: os._exit(130))
         raise KeyboardInterrupt
 
-    names = (signal.SIGINT, signal.SIGTERM)
+    hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    names = (signal.SIGINT, signal.SIGTERM, *hangup)
     before = {name: signal.signal(name, first) for name in names}
     try:
         yield

@@ -5,7 +5,7 @@ Ray's own retries are off: it would run a whole batch again, while the driver kn
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmrun.model.core.kept import Unusable
@@ -48,11 +48,14 @@ def nothing() -> None:
 
 
 class RayPool:
-    """Runs batches on the Ray that this process is connected to; `cells` None where it is private."""
+    """Runs batches on the Ray that this process is connected to; `cells` None where it is private.
 
-    def __init__(self, api: str, cells: list[Any] | None) -> None:
+    `look` says what is wrong with Ray itself, '' for nothing.
+    """
+
+    def __init__(self, api: str, cells: list[Any] | None, look: Callable[[], str]) -> None:
         self.ray = importlib.import_module("ray")
-        self.api = api
+        self.api, self.look = api, look
         self.shared = cells is None  # every worker sees the driver's files and kernel cache
         self.catalogue = Catalogue()
         self.nodes = Nodes(api, cells, self.catalogue)
@@ -99,6 +102,8 @@ class RayPool:
         errors = self.ray.exceptions
         if isinstance(error, errors.LocalRayletDiedError):
             raise Gone("Ray's raylet on this machine has died") from error
+        if lost := self.look():
+            raise Gone(lost)
         self.looked = -LOOK_SECONDS  # nodes may have gone
         if isinstance(error, errors.NodeDiedError):
             return Ended(number, first_line(error), counted=False)

@@ -36,8 +36,8 @@ def serve(pipe: Connection, address: str | None, directory: str, api: str, cells
 
     try:
         join(address, directory) if address else start_private(directory, cpus)
-        pool = RayPool(api, None if address is None else cells)
         look = cluster_lost() if address else part_lost
+        pool = RayPool(api, None if address is None else cells, look)
         threading.Thread(target=watch, args=(look, tell), daemon=True).start()
         while True:
             while pipe.poll(0 if pool.live else LOOK_SECONDS):
@@ -75,7 +75,8 @@ def part_lost() -> str:
     for kind, process in node.dead_processes():
         if kind in PARTS:
             return f"Ray's {PARTS[kind]} has died (status {process.returncode})"
-    return "" if Path(node.raylet_socket_name).exists() else "Ray's temporary directory is gone"
+    needed = node.raylet_socket_name, node.plasma_store_socket_name, node.get_logs_dir_path()
+    return "" if all(Path(path).exists() for path in needed) else "Ray's temporary directory is gone"
 
 
 def cluster_lost() -> Callable[[], str]:
