@@ -13,7 +13,7 @@ from typing import Any
 
 from mmrun.runner.store.records import Record
 from mmrun.runner.store.states import State
-from mmrun.runner.store.store import Store, sync_directory
+from mmrun.runner.store.store import Store, replacing, sync_directory
 
 FIXED = ("replicate", "status", "error", "stale")
 COMPRESSION = {"compression": "zstd", "compression_level": 6}
@@ -128,13 +128,12 @@ def write_table(path: Path, tables: Iterable[Any]) -> None:
 
     tables = iter(tables)
     first = next(tables)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with pq.ParquetWriter(temporary, first.schema, **COMPRESSION) as writer:
-        for table in [first, *tables] if first.num_rows else gathered(tables, first):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-    with open(temporary, "rb") as file:
+    with replacing(path) as file:
+        with pq.ParquetWriter(file, first.schema, **COMPRESSION) as writer:
+            for table in [first, *tables] if first.num_rows else gathered(tables, first):
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
     sync_directory(path.parent)
 
 
