@@ -24,7 +24,7 @@ OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERNAL, INTERRUPTED, UNREAD = 0, 1, 2, 3,
 HOME = Path(__file__).resolve().parents[1]
 PARTS = ("mmrun", "model", "runner")
 # What the library of the command line handles itself; its ClickException, which typer does not name, is the third.
-USAGE = (typer.BadParameter.__mro__[2], typer.Exit, typer.Abort)
+USAGE: tuple[Any, ...] = (typer.BadParameter.__mro__[2], typer.Exit, typer.Abort)
 REPORT = (
     "Nothing that was stored is lost. Please report this line, with the command and its files; "
     "with MMRUN_DEBUG=1 in the environment the same command shows where it comes from."

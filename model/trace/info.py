@@ -128,7 +128,7 @@ def _verified(trace: Trace) -> Iterator[Accesses]:
         packed = np.packbits(write, bitorder="little")
         for name, column in (("page", page), ("write", packed), ("task", task)):
             if column is not None:
-                hashes[name].update(column)
+                hashes[name].update(column.tobytes())
         yield page, write, task
     found = content_digest(trace.npages, trace.accesses, {name: hash.hexdigest() for name, hash in hashes.items()})
     if (writes, found) != (trace.header.writes, trace.digest):

@@ -71,7 +71,7 @@ def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
             warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
             plan, ran = longer, result.ran
             result = run_sweep(plan, plan.out, options, warn, before=ran)
-    except (Busy, Unreachable, OSError) as error:
+    except (Busy, Unreachable) as error:
         raise EnvironmentProblem(str(error)) from error
     except KeyboardInterrupt:
         warn(f"stopped; finished cells are kept, the same command goes on with the rest ({plan.out})")

@@ -34,7 +34,7 @@ class Mode:
     value: float
 
 
-def modes_of(values: Sequence[float], step: float = STEP) -> tuple[Mode, ...]:
+def modes_of(values: Sequence[float] | np.ndarray, step: float = STEP) -> tuple[Mode, ...]:
     """The modes of the values from the lowest on; one where they lie together, as fewer than three always do.
 
     `step`: the least spread that whole numbers are taken to have; 0 for ratios.

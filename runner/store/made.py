@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import mmrun.runner
+from mmrun.model.files import open_regular, read_regular
 from mmrun.runner.store.store import write_changed
 
+MOST = 1 << 26  # bytes of notes that are read
 PACKAGES = ("mmrun", "numpy", "scipy", "pyarrow", "matplotlib")
 
 
@@ -20,7 +22,7 @@ class Made:
     def __init__(self, out: Path) -> None:
         self.out, self.path = out, out / "made.json"
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = json.loads(read_regular(self.path, MOST))
         except (OSError, ValueError, RecursionError):
             found = None
         self.notes: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -43,7 +45,7 @@ class Made:
 def contents(path: Path) -> str:
     """Digest of a file, '' where it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

@@ -18,7 +18,7 @@ from mmrun.runner.store.columns import uniform
 from mmrun.runner.store.made import Made
 from mmrun.runner.store.shelf import Shelf
 from mmrun.runner.store.states import State
-from mmrun.runner.store.store import sync_directory
+from mmrun.runner.store.store import replacing, sync_directory
 
 FIXED = ("replicate", "random", "status", "error", "stale")
 STATUS = {"done": "ok", "failed": "failed", "stale": "stale", "new": "missing"}
@@ -125,13 +125,12 @@ def write_table(path: Path, tables: Iterable[Any]) -> None:
 
     tables = iter(tables)
     first = next(tables)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with pq.ParquetWriter(temporary, first.schema, **COMPRESSION) as writer:
-        for table in [first, *tables] if first.num_rows else gathered(tables, first):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-    with open(temporary, "rb") as file:
+    with replacing(path) as file:
+        with pq.ParquetWriter(file, first.schema, **COMPRESSION) as writer:
+            for table in [first, *tables] if first.num_rows else gathered(tables, first):
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
     sync_directory(path.parent)
 
 
