@@ -34,8 +34,9 @@ def _yardsticks(planned: Planned) -> dict[str, list[str]]:
     kinds: dict[str, dict[str, set[bool]]] = {}
     for axes, cell in planned:
         chosen = cell.policy.get("lru") if cell is not None else None
-        own = chosen is None or chosen.file is not None
-        is_one = not own and "YARDSTICK" in registry.variant_info("lru", chosen.variant).constants
+        is_one = False
+        if chosen is not None and chosen.file is None:
+            is_one = "YARDSTICK" in registry.variant_info("lru", chosen.variant).constants
         for axis, label in axes.items():
             kinds.setdefault(axis, {}).setdefault(label_text(label), set()).add(is_one)
     found = {axis: [label for label, seen in labels.items() if seen == {True}] for axis, labels in kinds.items()}
