@@ -112,6 +112,10 @@ class Matters(NamedTuple):
     where: str
     when: Callable[[Case, Any], bool]
 
+    def __repr__(self) -> str:
+        """Without an address, which would differ from process to process."""
+        return f"Matters(where={self.where!r})"
+
 
 class Subject(NamedTuple):
     """What people ask for that is no name of ours: what stands for it here, or that nothing does.
