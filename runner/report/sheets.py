@@ -151,15 +151,16 @@ def _once(row: list[Shown], names: list[str]) -> list[Shown]:
 def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is None:
         return Shown(text=NOTHING)
-    if entry.estimate.value is None and entry.estimate.how != "modes":
+    value, modes = entry.estimate.value, entry.estimate.how == "modes"
+    if value is None and not modes:
         return Shown(text=reason(entry))
     lost = lost_runs(entry.fates)
     letters = marks.letter(lost) if lost else ""
-    if entry.estimate.how == "modes":
+    if value is None:
         return Shown(text=modes_text(entry.estimate, scale), marks=letters)
     if entry.estimate.how == "single" and marks.singles:
         letters = ",".join(filter(None, [letters, marks.letter(SINGLE)]))
-    return Shown(number=scale.text(entry.estimate.value), marks=letters)
+    return Shown(number=scale.text(value), marks=letters)
 
 
 def modes_text(estimate: Estimate, scale: Scale) -> str:

@@ -114,8 +114,8 @@ def _interval_notes(model: TableModel, interval: str, span: str) -> list[str]:
     hows = ratios | values
     level, methods = f"{model.spec.confidence * 100:g} %", interval_words(hows)
     sentences = [f"{interval}: {level} interval ({methods}), each on its own."] if methods else []
-    if "t" in values:
-        sentences.append(f"Below n = {SKEW_FROM} it takes noise to be as likely above as below.")
+    if "t" in hows:
+        sentences.append("Student's t takes noise to be as likely above as below.")
     if "range" in hows:
         sentences.append(f"{span}: smallest to largest, n being too small for an interval.")
     return [*sentences, *(["exact: identical in every replicate."] if "exact" in hows else [])]
