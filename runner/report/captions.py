@@ -43,7 +43,9 @@ def _centre(figure: Figure, model: TableModel) -> str:
 
 
 def _n_text(shown: Sequence[Estimate], what: str) -> str:
-    counts = sorted({estimate.n for estimate in shown if estimate.n})
+    counts = sorted({estimate.n for estimate in shown if estimate.n and estimate.how != "fixed"})
+    if not counts and any(estimate.n for estimate in shown):
+        return "one run a cell"
     if not counts:
         return f"no completed {what}"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
