@@ -22,7 +22,7 @@ from mmrun.model.mechanisms import module_of, variant_files
 from mmrun.model.rules.cells import faults
 from mmrun.model.sched.default import default_sched
 from mmrun.model.sources.param_rules import Param, Relation, refusals
-from mmrun.model.sources.variant_file import declared
+from mmrun.model.sources.variant_file import declared, names_chance
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantI
     source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
     relations, base = tuple(found.relations), found.texts.get("BASE", "")
     draws, yardstick = found.texts.get("DRAWS", ""), "YARDSTICK" in found.texts
+    if not head and not draws and found.tree is not None and names_chance(found.tree):
+        draws = "always"  # a file of one's own need not know the word
     own = VariantInfo(
         name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base, draws, yardstick
     )

@@ -18,6 +18,7 @@ TEXTS = {
     "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
     "DRAWS": ("always", "with cgroups"),
 }  # fmt: skip
+RANDOM = {"rand", "random_bin", "following", "rng", "memcg_rng", "random"}  # what a kernel draws with
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
 
@@ -67,6 +68,15 @@ def declared(path: Path, head: bool = False) -> Declared:
     if found.tree is not None:
         _read(found, found.tree)
     return found
+
+
+def names_chance(tree: ast.Module) -> bool:
+    """Whether the file names anything that kernels draw random numbers with."""
+    for node in ast.walk(tree):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in RANDOM or (isinstance(node, ast.alias) and node.name.rpartition(".")[2] in RANDOM):
+            return True
+    return False
 
 
 def _read(found: Declared, tree: ast.Module) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmrun.model.description import Cell
+from mmrun.model.randomness import draws
 from mmrun.runner.config.cells import Cells
 from mmrun.runner.config.experiment import Experiment, load
 from mmrun.runner.config.problems import Problems
@@ -29,12 +30,16 @@ ENOUGH_ERRORS = 500
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """One cell of a plan. `axes` holds a label per swept axis, in the order of the sweep."""
+    """One cell of a plan. `axes` holds a label per swept axis, in the order of the sweep.
+
+    `random`: whether anything in it draws random numbers; a cell without has one replicate, as all would be alike.
+    """
 
     key: str
     axes: dict[str, Label]
     cell: Cell
     replicate: int
+    random: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,21 @@ class Plan:
     experiment: Experiment
     identity: Identity
     facts: SweepFacts = NO_FACTS
+
+
+class Chance:
+    """Whether chance plays a part in cells. Tasks, groups and policies that cells share are looked at once."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[object, ...], tuple[Cell, bool]] = {}
+
+    def plays(self, cell: Cell) -> bool:
+        """Whether anything in the cell draws random numbers."""
+        parts = [*cell.tasks.values(), *cell.policy.values()]
+        key = (cell.kernel, bool(cell.cgroups), *map(id, parts))
+        if key not in self.known:  # the cell is kept, so that no other part gets an id of its parts
+            self.known[key] = cell, bool(draws(cell))
+        return self.known[key][1]
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:
@@ -82,12 +102,13 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
     problems.raise_if_any()
-    identity = Identity(cells.streams.digests)
+    identity, chance = Identity(cells.streams.digests), Chance()
     made = [
-        planned_cell(identity, axes, cell, replicate)
+        planned_cell(identity, axes, cell, replicate, random)
         for axes, cell in planned
         if cell is not None
-        for replicate in range(experiment.replicates.min)
+        for random in [chance.plays(cell)]
+        for replicate in range(experiment.replicates.min if random else 1)
     ]
     name = experiment.name
     return Plan(
@@ -96,10 +117,12 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     )  # fmt: skip
 
 
-def planned_cell(identity: Identity, axes: dict[str, Label], cell: Cell, replicate: int) -> PlannedCell:
+def planned_cell(
+    identity: Identity, axes: dict[str, Label], cell: Cell, replicate: int, random: bool = True
+) -> PlannedCell:
     """The cell of a row as replicate number `replicate`."""
     numbered = replace(cell, replicate=replicate)
-    return PlannedCell(identity.key(numbered), axes, numbered, replicate)
+    return PlannedCell(identity.key(numbered), axes, numbered, replicate, random)
 
 
 def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[PlannedCell, ...]:
@@ -107,7 +130,7 @@ def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[Planned
     first = {row_key(item.axes): item for item in plan.cells if item.replicate == 0}
     have = plan.experiment.replicates
     numbers = range(have.min, min(count, have.max))
-    wanted = [item for key, item in first.items() if key in rows]
+    wanted = [item for key, item in first.items() if key in rows and item.random]
     return tuple(planned_cell(plan.identity, item.axes, item.cell, number) for item in wanted for number in numbers)
 
 

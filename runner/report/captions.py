@@ -5,19 +5,20 @@ from collections.abc import Collection, Sequence
 from mmrun.runner import metrics
 from mmrun.runner.report.plots import Panel
 from mmrun.runner.report.report_block import Figure, as_tuple
-from mmrun.runner.report.sheets import reason
-from mmrun.runner.report.stats import MIN_BOOTSTRAP, Estimate
+from mmrun.runner.report.sheets import no_ratio, reason
+from mmrun.runner.report.stats import Estimate
 from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
-from mmrun.runner.report.table_notes import FATES, lost_runs
+from mmrun.runner.report.table_notes import FATES, interval_words, lost_runs
 from mmrun.runner.report.tables import Entry, TableModel
 
 MARKS = {"bars": "Bars", "points": "Markers", "lines": "Markers", "dots": "Markers", "heatmap": "Fields"}
-INTERVALS = {
-    "bca": "{level} BCa bootstrap interval",
-    "percentile": "{level} percentile bootstrap interval",
-    "range": f"smallest to largest value where n is below {MIN_BOOTSTRAP}",
+NONPOSITIVE = "≤ 0"
+OTHERS = {
+    NONPOSITIVE: "not above 0, so in no place of a logarithmic axis",
+    "no base": "the baseline has no value",
+    "base 0": "the baseline is 0",
+    **{f"base {word}": f"the baseline {text}" for word, text in FATES.values()},
 }
-BASES = {"no base": "the baseline has no value", "base 0": "the baseline is 0"}
 MANY = 8  # partly lost cells that are named one by one
 
 
@@ -33,8 +34,6 @@ def caption(figure: Figure, kind: str, model: TableModel, panels: Sequence[Panel
         *_shapes(kind, shown, panels),
         *_lost(model, panels, reasons),
     ]
-    if model.stale:
-        sentences.append(f"{model.stale} runs are of an older model or config (stale).")
     return [*sentences, *_partly_lost(model)]
 
 
@@ -44,8 +43,8 @@ def _estimate(entry: Entry, figure: Figure) -> Estimate:
 
 def _centre(figure: Figure, model: TableModel) -> str:
     if not figure.baseline:
-        return figure.statistic
-    centre = "geometric mean" if figure.statistic == "mean" else "median"
+        return {"geometric": "geometric mean"}.get(figure.statistic, figure.statistic)
+    centre = "median" if figure.statistic == "median" else "geometric mean"
     return f"{centre} of the ratios to {model.words.against(model.baseline)}, paired by replicate, all else equal,"
 
 
@@ -66,9 +65,10 @@ def _intervals(figure: Figure, shown: Sequence[Estimate]) -> list[str]:
     if not figure.interval:
         return []
     drawn = {estimate.how for estimate in shown if estimate.low is not None}
-    level = f"{figure.confidence * 100:g} %"
-    kinds = [text.format(level=level) for how, text in INTERVALS.items() if how in drawn]
-    return [f"Error bars: {'; '.join(kinds)}, each on its own."] if kinds else []
+    methods = interval_words(drawn)
+    kinds = [f"{figure.confidence * 100:g} % interval ({methods}), each on its own"] if methods else []
+    kinds += ["smallest to largest value where n is too small for an interval"] if "range" in drawn else []
+    return [f"Error bars: {'; '.join(kinds)}."] if kinds else []
 
 
 def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> list[str]:
@@ -83,7 +83,7 @@ def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> li
     if kind != "heatmap" and any(
         p.replicates and p.value is not None for panel in panels for p in panel.points.values()
     ):
-        sentences.append("Small circles around a mean: its replicates, which are skewed or far apart.")
+        sentences.append("Small circles around a mean: its replicates, which differ by factors: no interval.")
     if "single" in hows:
         mark = {"bars": "White bars", "heatmap": "*"}.get(kind, "Open markers")
         sentences.append(f"{mark}: n = 1, a single run of a cell that draws random numbers, no interval.")
@@ -107,7 +107,7 @@ def _lost(model: TableModel, panels: Sequence[Panel], reasons: Sequence[str]) ->
 def meanings(words: Collection[str], reasons: Sequence[str]) -> list[str]:
     """What the words mean that stand in empty places; `reasons` of those that are n/a."""
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    known = MEANING | {NOT_THERE: MEANING[NOT_THERE] + because} | BASES
+    known = MEANING | {NOT_THERE: MEANING[NOT_THERE] + because} | OTHERS
     found = [f"{word}: {text}" for word, text in known.items() if word in words]
     return [f"{'; '.join(found)}."] if found else []
 
@@ -127,4 +127,4 @@ def why_lost(entry: Entry) -> str:
     """The word where a figure has no value for a cell."""
     if entry.estimate.value is None:
         return reason(entry)
-    return "base 0" if entry.ratio and entry.ratio.basis == "undefined" else "no base"
+    return no_ratio(entry)

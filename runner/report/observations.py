@@ -1,6 +1,7 @@
 """Stored results as a report sees them: cells of the sweep, their replicates, and what became of each run."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from mmrun.runner import metrics
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 
-Fate = Literal["ok", "oom", "failed", "missing", "undefined"]
+Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
 
 
@@ -75,12 +76,17 @@ class Runs:
             groups.setdefault(self.key(row, axes), []).append(row)
         return groups
 
-    def sample(self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = ()) -> Sample:
-        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`)."""
+    def sample(
+        self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = (), count_oom: bool = False
+    ) -> Sample:
+        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`).
+
+        `count_oom`: runs that the OOM killer ended have a value too, what they had reached by then.
+        """
         rows = list(rows)
         sample = Sample(random=any(row.get("random", True) for row in rows))
         for row in rows:
-            reached, number = fate(row, metric)
+            reached, number = fate(row, metric, count_oom)
             sample.fates[reached] += 1
             if number is not None:
                 sample.values[(*self.key(row, pool), int(row["replicate"]))] = number
@@ -95,16 +101,23 @@ class Runs:
         return Counter(fate(row)[0] for row in self.rows)
 
 
-def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float | None]:
-    """What became of a run, and its value of the metric if it has one that means something."""
+def fate(row: Mapping[str, Any], metric: str | None = None, count_oom: bool = False) -> tuple[Fate, float | None]:
+    """What became of a run, and its value of the metric if it has one that means something.
+
+    What was computed by an older model or config is `stale` and never a number.
+    """
     status = row.get("status", "missing")
+    if row.get("stale"):
+        return "stale", None
     if status != "ok":
         return ("missing" if status == "missing" else "failed"), None
     out_of_memory = row.get("outcome") == "oom"
-    if metric is None or (out_of_memory and not metrics.metric(metric).after_oom):
+    if metric is None or (out_of_memory and not (count_oom or metrics.metric(metric).after_oom)):
         return ("oom" if out_of_memory else "ok"), None
     number = metrics.value(metric, row)
-    return ("ok", number) if number is not None else ("undefined", None)
+    if number is None or not math.isfinite(number):
+        return "undefined", None
+    return ("oom" if out_of_memory and not metrics.metric(metric).after_oom else "ok"), number
 
 
 def load_runs(path: Path) -> Runs:

@@ -109,7 +109,7 @@ def _read_runs(out: Path) -> Runs:
 
 
 def _recorded(runs: Runs) -> set[str]:
-    fixed = {*runs.axes, "replicate", "status", "error", "stale", "outcome"}
+    fixed = {*runs.axes, "replicate", "random", "status", "error", "stale", "outcome"}
     return {name for row in runs.rows for name in row} - fixed
 
 
@@ -124,7 +124,13 @@ def _varies(runs: Runs, name: str) -> bool:
 
 def _summary(runs: Runs) -> str:
     counts = runs.count()
-    words = {"ok": "finished", "oom": "ran out of memory", "failed": "failed", "missing": "not run yet"}
+    words = {
+        "ok": "finished",
+        "oom": "ran out of memory",
+        "failed": "failed",
+        "stale": "stale",
+        "missing": "not run yet",
+    }
     parts = ", ".join(f"{counts[fate]} {text}" for fate, text in words.items() if counts[fate])  # type: ignore[index]
     lines = [f"{counts.total()} runs in {len(runs.by_cell())} cells: {parts}."]
     lines += [f"{n} results are stale: {reason}." for reason, n in sorted(runs.stale().items())]

@@ -1,8 +1,8 @@
 """All records of a plan as two tables: `runs.parquet`, a row per cell, and `series.parquet`, a row per sample.
 
-Rows stand in the plan's order, columns as: axes, `replicate`, `status`, `error`, `stale`, then metrics by name. Nothing
-of when or where a cell ran is in them, so equal results make equal files. The schema's metadata (key `mmrun`) says in
-JSON which columns are axes and which are metrics.
+Rows stand in the plan's order, columns as: axes, `replicate`, `random` (whether anything in the cell draws random
+numbers), `status`, `error`, `stale`, then metrics by name. Nothing of when or where a cell ran is in them, so equal
+results make equal files. The schema's metadata (key `mmrun`) says in JSON which columns are axes and which are metrics.
 """
 
 import json
@@ -15,7 +15,7 @@ from mmrun.runner.store.records import Record
 from mmrun.runner.store.states import State
 from mmrun.runner.store.store import Store, sync_directory
 
-FIXED = ("replicate", "status", "error", "stale")
+FIXED = ("replicate", "random", "status", "error", "stale")
 COMPRESSION = {"compression": "zstd", "compression_level": 6}
 ROW_GROUP = 1 << 18
 
@@ -35,6 +35,7 @@ def runs_table(plan: Any, store: Store, states: dict[str, State]) -> Any:
     records = [stored(cell, store, states, series=False) for cell in plan.cells]
     fixed = axis_columns(plan.cells) | {
         "replicate": [cell.replicate for cell in plan.cells],
+        "random": [cell.random for cell in plan.cells],
         "status": [record.status if record else "missing" for record in records],
         "error": [record.error if record else "" for record in records],
         "stale": [stale_reason(states[cell.key]) for cell in plan.cells],

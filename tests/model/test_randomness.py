@@ -84,8 +84,10 @@ def test_a_variant_of_ones_own_draws_as_its_base_does(tmp_path):
     file.write_text('"""Mine."""\nSOURCE = "here"\nBASE = "damon"\n')
     own = {"idle": Variant(variant="mine", file=str(file))}
     assert draws(cell("6.18", own)) == ["idle: mine"]
-    file.write_text('"""Mine."""\nSOURCE = "here"\nBASE = "idle-bitmap"\n')
+    file.write_text('"""Mine, with no randomness."""\nSOURCE = "here"\nBASE = "idle-bitmap"\n')
     assert draws(cell("6.18", own)) == []
+    file.write_text('"""Mine, by chance."""\nfrom mmrun.model.mm.damon.damon import rand\nSOURCE = "here, a draw"\n')
+    assert draws(cell("6.18", own)) == ["idle: mine"], "though it does not say so"
 
 
 def events(stream: Stream, seed: int) -> np.ndarray:

@@ -197,8 +197,10 @@ def test_a_plan_tells_its_report_what_is_left_out_why_and_what_is_a_yardstick(tm
     facts = plan(tmp_path, text).facts
     assert facts.yardsticks == {"lru": ["best"]}
     assert [absence.match for absence in facts.absences] == [
-        {"kernel": ["3.1"], "placement": ["weighted"]}, {"kernel": ["6.18"], "lru": ["own"], "placement": ["plain"]}, {"lru": ["best"]},
-    ]  # fmt: skip
+        {"kernel": ["3.1"], "placement": ["weighted"]},
+        {"kernel": ["6.18"], "lru": ["own"], "placement": ["plain"]},
+        {"lru": ["best"]},
+    ]
     place = {"kernel": "3.1", "lru": "own", "placement": "weighted"}
     assert facts.why_absent(place) == ("n/a", "kernel 3.1 has no mempolicy `weighted-interleave`")
     assert facts.why_absent({**place, "kernel": "6.18", "placement": "plain"}) == ("excluded", "")
