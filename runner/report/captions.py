@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from mmrun.runner import metrics
+from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.plots import Panel
 from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.report.sheets import no_ratio, reason
@@ -30,11 +31,17 @@ def caption(figure: Figure, kind: str, model: TableModel, panels: Sequence[Panel
         *([f"{better.capitalize()} is better."] if better != "none" else []),
         f"{MARKS[kind]}: {_centre(figure, model)} of {_n_text(shown, 'run' if figure.pool else 'replicate')}.",
         *_pooled(figure, model),
+        *(["In each group from left to right as in the legend."] if crowded(kind, panels) else []),
         *(_intervals(figure, shown) if kind != "heatmap" else []),
         *_shapes(kind, shown, panels),
         *_lost(model, panels, reasons),
     ]
     return [*sentences, *_partly_lost(model)]
+
+
+def crowded(kind: str, panels: Sequence[Panel]) -> bool:
+    """Whether so many bars or markers stand in each group that their order must help to tell them apart."""
+    return kind in ("bars", "points") and len(panels[0].lines) > MAX_LINES
 
 
 def _estimate(entry: Entry, figure: Figure) -> Estimate:
@@ -68,7 +75,9 @@ def _intervals(figure: Figure, shown: Sequence[Estimate]) -> list[str]:
     methods = interval_words(drawn)
     kinds = [f"{figure.confidence * 100:g} % interval ({methods}), each on its own"] if methods else []
     kinds += ["smallest to largest value where n is too small for an interval"] if "range" in drawn else []
-    return [f"Error bars: {'; '.join(kinds)}."] if kinds else []
+    below = "y" in figure.log and any(estimate.low is not None and estimate.low <= 0 for estimate in shown)
+    foot = " One that ends at the foot of the axis goes on to 0 or below." if below else ""
+    return [f"Error bars: {'; '.join(kinds)}.{foot}"] if kinds else []
 
 
 def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> list[str]:

@@ -32,6 +32,7 @@ def lost_strip(ax: Any, panel: Panel, words: Sequence[str], kind: str, *, labell
     strip = ax.inset_axes((0, -1, 1, 1), facecolor=SHADE)  # until the locator knows how tall the panel is
     strip.sharex(ax)
     strip.set_xscale(ax.get_xscale())
+    strip.margins(x=ax.margins()[0])
     strip.set_axes_locator(lambda *_: _beside(ax, len(words), below=True))
     strip.set_ylim(len(words) - 0.5, -0.5)
     strip.set_yticks(range(len(words)), words if labelled else [""] * len(words))
