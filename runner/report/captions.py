@@ -9,7 +9,7 @@ from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.report.sheets import no_ratio, reason
 from mmrun.runner.report.stats import Estimate
 from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
-from mmrun.runner.report.table_notes import FATES, interval_words, lost_runs
+from mmrun.runner.report.table_notes import FATES, interval_words, lost_notes, lost_runs
 from mmrun.runner.report.tables import Entry, TableModel
 
 MARKS = {"bars": "Bars", "points": "Markers", "lines": "Markers", "dots": "Markers", "heatmap": "Fields"}
@@ -106,11 +106,7 @@ def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> li
 
 def _lost(model: TableModel, panels: Sequence[Panel], reasons: Sequence[str]) -> list[str]:
     """The words in places without a value, and how many runs were lost."""
-    lost = [f"{model.fates[fate]} {text}" for fate, (_, text) in FATES.items() if model.fates[fate]]
-    sentences = (
-        [f"Of {model.fates.total()} runs {', '.join(lost)}: not in the numbers, named in place."] if lost else []
-    )
-    return sentences + meanings({point.word for panel in panels for point in panel.points.values()}, reasons)
+    return lost_notes(model) + meanings({point.word for panel in panels for point in panel.points.values()}, reasons)
 
 
 def meanings(words: Collection[str], reasons: Sequence[str]) -> list[str]:

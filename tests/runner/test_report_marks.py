@@ -199,6 +199,37 @@ def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn,
         assert not np.any(values == 1)
 
 
+@pytest.mark.parametrize(
+    ("change", "word", "meaning"),
+    [
+        ({"status": "failed", "error": "x"}, "failed", "6 failed"),
+        ({"outcome": "oom"}, "OOM", "6 ran out of memory"),
+        ({"stale": "config: ..."}, "stale", "6 of an older model or config"),
+        ({"status": "missing"}, "not run", "6 not run yet"),
+        ({"misses": None}, "undef.", "6 of 24 values are not defined in their run (undef.)"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["bars", "lines", "dots", "heatmap"])
+def test_whatever_became_of_a_cell_is_named(
+    change: dict[str, Any], word: str, meaning: str, kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    canvases: list[Any] = []
+    monkeypatch.setattr("mmrun.runner.report.figures.save", lambda canvas, stem: canvases.append(canvas) or [])
+    found = runs().where({"backing": "mmap", "memory": ["25%", "50%"], "lru": ["4.19", "6.18"]})
+    rows = [row | change if (row["lru"], row["memory"]) == ("6.18", "50%") else row for row in found.rows]
+    figure = Figure(name="f", kind=kind, x="memory", y="misses", line="lru", where={"backing": "mmap"})
+    drawn = figures.draw(figure, BLOCK, replace(found, rows=rows), None, tmp_path)
+    shown = {text.get_text() for text in canvases[0].findobj(Text)}
+    assert word in shown and meaning in " ".join(drawn.notes)
+
+
+def test_a_ratio_to_a_lost_baseline_says_so(tmp_path: Path):
+    found = runs().where({"backing": "anon", "lru": ["3.1", "4.19"]})
+    figure = Figure(name="f", x="memory", y="misses", line="lru", baseline={"lru": "3.1"}, where={"backing": "anon"})
+    drawn = figures.draw(figure, BLOCK, found, None, tmp_path)
+    assert "base OOM: the baseline ran out of memory" in " ".join(drawn.notes)
+
+
 def test_why_a_place_is_absent():
     both = SweepFacts((Absence({"kernel": ["3.1"]}, {"disk": ["hdd"]}), *ABSENCES))
     place = {"kernel": "3.1", "disk": "ssd", "lru": "opt", "backing": "read", "memory": "25%"}
