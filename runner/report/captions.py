@@ -15,7 +15,7 @@ from mmrun.runner.report.tables import Entry, TableModel
 MARKS = {"bars": "Bars", "points": "Markers", "lines": "Markers", "dots": "Markers", "heatmap": "Fields"}
 NONPOSITIVE = "≤ 0"
 OTHERS = {
-    NONPOSITIVE: "not above 0, so in no place of a logarithmic axis",
+    NONPOSITIVE: "beyond what a logarithmic axis can show",
     "no base": "the baseline has no value",
     "base 0": "the baseline is 0",
     **{f"base {word}": f"the baseline {text}" for word, text in FATES.values()},
@@ -29,7 +29,7 @@ def caption(figure: Figure, kind: str, model: TableModel, panels: Sequence[Panel
     better = metrics.metric(figure.y).better
     sentences = [
         *([f"{better.capitalize()} is better."] if better != "none" else []),
-        f"{MARKS[kind]}: {_centre(figure, model)} of {_n_text(shown, 'run' if figure.pool else 'replicate')}.",
+        f"{MARKS[kind]}: {_what(figure, model, shown)}.",
         *_pooled(figure, model),
         *(["In each group from left to right as in the legend."] if crowded(kind, panels) else []),
         *(_intervals(figure, shown) if kind != "heatmap" else []),
@@ -48,19 +48,20 @@ def _estimate(entry: Entry, figure: Figure) -> Estimate:
     return entry.ratio if figure.baseline and entry.ratio is not None else entry.estimate
 
 
-def _centre(figure: Figure, model: TableModel) -> str:
-    if not figure.baseline:
-        return {"geometric": "geometric mean"}.get(figure.statistic, figure.statistic)
-    centre = "median" if figure.statistic == "median" else "geometric mean"
-    return f"{centre} of the ratios to {model.words.against(model.baseline)}, paired by replicate, all else equal,"
-
-
-def _n_text(shown: Sequence[Estimate], what: str) -> str:
+def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
+    """What a mark is the value of, and n."""
     counts = sorted({estimate.n for estimate in shown if estimate.n})
+    ratio = f"ratio to {model.words.against(model.baseline)}, all else equal" if figure.baseline else ""
     if not counts:
-        return f"no completed {what}"
+        return f"{ratio or 'values'}; no completed run"
+    if counts == [1]:
+        return f"{ratio}, one run each (n = 1)" if ratio else "one run each (n = 1)"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"n = {span} {what}{'s' if counts[-1] > 1 else ''}"
+    what = f"n = {span} {'runs' if figure.pool else 'replicates'}"
+    if not ratio:
+        return f"{'geometric mean' if figure.statistic == 'geometric' else figure.statistic} of {what}"
+    centre = "median" if figure.statistic == "median" else "geometric mean"
+    return f"{ratio}: {centre} of the ratios paired by replicate, {what}"
 
 
 def _pooled(figure: Figure, model: TableModel) -> list[str]:

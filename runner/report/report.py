@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmrun.runner import metrics
 from mmrun.runner.report.figure_style import MAX_LINES
@@ -96,7 +96,7 @@ def default_block(block: ReportBlock, runs: Runs) -> ReportBlock:
         return ReportBlock(tables=(table,), labels=block.labels)
     x = few[-1]
     line = few[-2] if len(few) > 1 else ""
-    kind = "heatmap" if len(runs.axes.get(line, ())) > MAX_LINES else "bars"
+    kind: Literal["bars", "heatmap"] = "heatmap" if len(runs.axes.get(line, ())) > MAX_LINES else "bars"
     figure = Figure(name="summary", kind=kind, x=x, y=found[0], line=line, facets=tuple(few[:-2]), width="page")
     return ReportBlock(tables=(table,), figures=(figure,), labels=block.labels)
 

@@ -183,11 +183,13 @@ def test_single_runs_of_random_cells_are_open_and_the_caption_says_so(drawn: dic
 def test_captions_say_what_marks_and_intervals_are(drawn: dict[str, tuple[Drawn, Any]]):
     for name, (figure, _) in drawn.items():
         caption = " ".join(figure.notes)
-        assert "Lower is better." in caption and "of n = 1 to 6 replicates" in caption
+        assert "Lower is better." in caption and "n = 1 to 6 replicates" in caption
         assert caption.count(MARKS[figures.kind_of(FIGURES[name])] + ": ") == 1
         if FIGURES[name].kind != "heatmap":
             assert "Error bars: 95 %" in caption
-    assert "geometric mean of the ratios to OPT" in " ".join(drawn["distance"][0].notes)
+    assert "ratio to OPT, all else equal: geometric mean of the ratios paired by replicate" in " ".join(
+        drawn["distance"][0].notes
+    )
 
 
 def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn, Any]]):
@@ -292,7 +294,7 @@ def test_values_that_a_logarithmic_axis_cannot_show_are_named(tmp_path: Path):
     found = runs()
     rows = [{**row, "misses": 0} if row["lru"] == "opt" else row for row in found.rows]
     drawn = figures.draw(FIGURES["points"], BLOCK, replace(found, rows=rows), None, tmp_path)
-    assert "≤ 0: not above 0" in " ".join(drawn.notes)
+    assert "≤ 0: beyond what a logarithmic axis can show" in " ".join(drawn.notes)
 
 
 def test_colours_stay_apart_without_red_or_green_cones():
