@@ -61,7 +61,12 @@ class Table(Record):
 
 @record
 class Figure(Record):
-    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time."""
+    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time.
+
+    What has no value stands in a strip beside the panel, in a row that says why: OOM, failed, stale, not run, excluded,
+    or n/a where the model has no such thing. Open markers and white bars: one run of a cell that draws random numbers.
+    Small circles: replicates that one number does not describe. Policies of the textbook are black or grey.
+    """
 
     name: FileName
     """File name of the figure without its suffix; letters, digits, `-` and `_`."""
