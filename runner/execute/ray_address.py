@@ -21,7 +21,7 @@ def address_of(option: str | None) -> str | None:
         raise EnvironmentProblem(f"{address}: a Ray client address; give host:port of the head node (usually :6379)")
     if address and address not in ("auto", "local") and not address.rpartition(":")[2].isdecimal():
         raise EnvironmentProblem(
-            f"{named(address)}: no address of a Ray cluster; give host:port (the port is usually 6379)"
+            f"{named(address)}: not an address of a Ray cluster; give host:port (the port is usually 6379)"
         )
     return None if address == "local" else address
 
