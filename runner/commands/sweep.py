@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 if TYPE_CHECKING:
     from mmrun.runner.execute.execute import Options, Result
     from mmrun.runner.plan.plan import Plan
@@ -42,6 +44,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Run every cell of an experiment that has no result yet, then write tables and figures. Again = resume."""
+    from mmrun.runner.commands.announce import announce
     from mmrun.runner.execute.execute import Options
     from mmrun.runner.execute.ray_address import address_of
     from mmrun.runner.plan.plan import make_plan
@@ -53,7 +56,9 @@ def command(
         rerun=rerun.value,
         batch_seconds=batch_seconds,
     )
-    plan, result = replicate(make_plan(config, out), options)
+    plan = make_plan(config, out)
+    announce(item.cell for item in plan.cells)
+    plan, result = replicate(plan, options)
     report(plan, result, as_json)
     if result.counts.get("failed", 0) or result.counts.get("new", 0):
         raise typer.Exit(1)
@@ -105,4 +110,4 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
 
 def warn(message: str) -> None:
     """A sentence to the user, on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(one_line(message, 10_000), err=True)
