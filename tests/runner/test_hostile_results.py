@@ -186,7 +186,7 @@ def test_no_link_is_followed_to_write(name, store, tmp_path):
     assert {path: path.read_bytes() for path in [victim, *victim.rglob("*")] if path.is_file()} == before
 
 
-@pytest.mark.parametrize("name", ["manifest.json", ".manifest.json.%d.tmp" % os.getpid()])
+@pytest.mark.parametrize("name", ["manifest.json", f".manifest.json.{os.getpid()}.tmp"])
 def test_links_in_the_place_of_files_are_replaced(name, store, tmp_path):
     store, _ = store
     (tmp_path / "victim").write_text("precious")
