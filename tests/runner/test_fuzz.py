@@ -1,7 +1,7 @@
 """Fuzzing of everything that reads what a stranger may have written: `check`, traces, records.
 
-Whatever is read, the answer is a result or the reader's own refusal; never another exception, a control character on the
-terminal or a wait. Inputs are made of good ones by Hypothesis: edits, hostile words in the place of values, headers
+Whatever is read, the answer is a result or the reader's own refusal; never another exception, a control character on
+the terminal or a wait. Inputs are made of good ones by Hypothesis: edits, hostile words in the place of values, headers
 that lie with right checksums. The short run is part of every test run, the long one of `--slow`.
 """
 
@@ -31,11 +31,12 @@ from tests.runner.test_hostile_results import GOOD, forged, sealed
 
 WORDS = (
     "no", "010", "0x" + "F" * 4_000, "1:30", "1_000", "1e3", ".5", ".inf", "null", '""', "-1", "0", "255", "16385",
-    "9223372036854775808", "9" * 5_000, "1.0e+308", "4095B", "4KiB", "4096PiB", "-4KiB", "1000000h", "0s", "99999999999%",
-    '"\\0"', '"\\e[31m"', '"\\u202e"', '"a\\nb"', "²", "٣", "x" * 5_000, "../../etc/passwd", "/dev/zero", "*a", "&a [*a]",
+    "9223372036854775808", "9" * 5_000, "1.0e+308", "4095B", "4KiB", "4096PiB", "-4KiB", "1000000h", "0s",
+    '"\\0"', '"\\e[31m"', '"\\u202e"', '"a\\nb"', "²", "٣", "x" * 5_000, "../../etc/passwd", "/dev/zero", "*a",
     "!!python/object/apply:os.system ['true']", "{}", "[]", "[[]]", "[null]", "{a: 1, a: 2}", "{<<: {a: 1}}", "[" * 40,
     "[1, 2", "'", "|", "trace", "zipf", "opt", '"3.1"', "{variant: split, file: /etc/passwd}", "{base: laptop}", "all",
-    "{kind: trace, path: /dev/zero}", "[0, 0]", "[99999999999]", "[a, [b]]", "true", "ssd", "remote", "\t", "\x1b", "---",
+    "&a [*a]", "{kind: trace, path: /dev/zero}", "[0, 0]", "[99999999999]", "[a, [b]]", "true", "ssd", "\t", "\x1b",
+    "---", "99999999999%",
 )  # fmt: skip
 KEYS = (
     "x",
