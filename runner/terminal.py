@@ -5,6 +5,7 @@ screen, set the window's title or type commands into some terminals, so all but 
 escapes; what the terminal's encoding lacks is shown as an escape too.
 """
 
+import codecs
 import errno
 import os
 import re
@@ -67,6 +68,12 @@ class Screen:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+    @property
+    def encoding(self) -> str:
+        """The stream's, but never ASCII: the command line's library would write around such a stream, unescaped."""
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        return "utf-8" if codecs.lookup(encoding).name == "ascii" else encoding
 
     def write(self, text: str) -> int:
         """Write the text, escaped."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 if TYPE_CHECKING:
     from mmrun.runner.plan.plan import PlannedCell
 
@@ -23,6 +25,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process and print its metrics. Without --cell: the first of the sweep."""
+    from mmrun.runner.commands.announce import announce
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
 
@@ -31,18 +34,18 @@ def command(
     if len(found) > 1:
         typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
     described = with_settings(plan, found[0], settings or [])
+    announce([described])
     metrics = simulated(described, check, series)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics}, indent=1))
     else:
-        print("\n".join(summary(found[0], settings or [], metrics)))
+        print("\n".join(one_line(line, 10_000) for line in summary(found[0], settings or [], metrics)))
 
 
 def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
     """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
     from mmrun.model import api, catalogue, registry
-    from mmrun.model.core.kept import Unusable
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
 
@@ -51,7 +54,7 @@ def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
         raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
         outcome = api.simulate(cell, check=check)
-    except Unusable:
+    except (OSError, MemoryError):
         raise
     except Exception as error:
         typer.echo(f"mmrun run: {message(error)}", err=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 if TYPE_CHECKING:
     from mmrun.runner.execute.execute import Options, Result
     from mmrun.runner.plan.plan import Plan
@@ -37,6 +39,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Run every cell of an experiment that has no result of it as it is now, then write tables and figures."""
+    from mmrun.runner.commands.announce import announce
     from mmrun.runner.execute.execute import Options
     from mmrun.runner.execute.ray_address import address_of
     from mmrun.runner.plan.plan import make_plan
@@ -51,7 +54,9 @@ def command(
         batch_seconds=batch_seconds,
         max_failures=1 if fail_fast else max_failures,
     )
-    plan, result = replicate(make_plan(config, out), options)
+    plan = make_plan(config, out)
+    announce(item.cell for item in plan.cells)
+    plan, result = replicate(plan, options)
     report(plan, result, as_json)
     if result.counts.keys() - {"done"}:
         raise typer.Exit(1)
@@ -104,4 +109,4 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
 
 def warn(message: str) -> None:
     """A sentence to the user, on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(one_line(message, 10_000), err=True)

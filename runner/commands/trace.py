@@ -148,7 +148,7 @@ def import_command(
     from mmrun.model.trace.table import Columns, CsvReader
 
     made: dict[str, Any] = {"by": "mmrun trace import", "format": form.value, "source": Path(source).name}
-    with _errors(), _progress() as tick:
+    with _errors(source), _progress() as tick:
         if form is Format.LACKEY:
             chunks = importers.lackey(source, instructions=instructions, fold=fold)
             made |= {"fold": fold, "instructions": instructions}
@@ -247,14 +247,15 @@ def _talk(text: str) -> None:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turn what users can mend into a sentence and exit 2."""
+def _errors(source: str = "") -> Iterator[None]:
+    """Turn what users can mend into a sentence that names the file that was read, and exit 2."""
     from mmrun.model.trace.format import TraceError
 
     try:
         yield
     except (TraceError, ValueError) as error:
-        _talk(f"mmrun trace: {error}")
+        named = not source or source in str(error)
+        _talk(f"mmrun trace: {error}" if named else f"mmrun trace: {source}: {error}")
         raise typer.Exit(2) from error
 
 

@@ -14,6 +14,7 @@ import yaml
 from mmrun.model.files import NotRegular, TooLarge, read_regular
 from mmrun.runner.config.problems import ConfigError, ConfigErrors, Place, Problems, suggest
 from mmrun.runner.config.yaml_scalars import REFUSED, Trap, Value, plain
+from mmrun.runner.terminal import CONTROL
 
 __all__ = [
     "ConfigError", "ConfigErrors", "Item", "Mapping", "Place", "Problems", "Scalar", "Sequence", "load", "parse",
@@ -217,6 +218,8 @@ class Builder:
 
     def scalar(self, node: yaml.ScalarNode, place: Place) -> Scalar:
         if node.style:
+            if hidden := CONTROL.search(node.value):  # written as an escape
+                return self.refuse(place, f"control character U+{ord(hidden[0]):04X} in a text", "leave it out")
             return Scalar(place, node.value, node.value, quoted=True)
         if node.value == "":
             return self.refuse(place, "a value is missing", "write one, or null to take the default")
@@ -248,6 +251,9 @@ class Builder:
         place = self.place(node)
         if not isinstance(node, yaml.ScalarNode):
             self.problems.add(place, "a key must be text, not a list or mapping", "write `name: value`")
+            return None
+        if node.style and (hidden := CONTROL.search(node.value)):
+            self.problems.add(place, f"control character U+{ord(hidden[0]):04X} in a key", "leave it out")
             return None
         if node.style:
             return str(node.value)

@@ -59,9 +59,7 @@ def encode(record: Record) -> bytes:
     head["series"] = [[name, column.dtype.str, len(column)] for name, column in columns.items()]
     text = json.dumps(head, separators=(",", ":"), default=plain).encode()
     if len(text) > MOST_HEAD or sum(column.nbytes for column in columns.values()) > MOST_SERIES:
-        raise ValueError(
-            f"a record holds {MOST_HEAD >> 20} MiB and a series of {MOST_SERIES >> 20} MiB: sample less often"
-        )
+        raise ValueError(f"a record has room for a series of {MOST_SERIES >> 20} MiB: sample less often")
     body = b"".join([len(text).to_bytes(8, "little"), text, *(column.tobytes() for column in columns.values())])
     payload = zstandard.ZstdCompressor(level=LEVEL).compress(body)
     return MAGIC + f"{hashlib.sha256(payload).hexdigest()} {len(payload)}\n".encode() + payload
@@ -126,7 +124,7 @@ def size_of(size: Any, most: int) -> int:
 
 def described_columns(columns: list[list[Any]]) -> list[tuple[str, str, int]]:
     """Name, type and length of every series column, all of one length. Raises DamagedRecord."""
-    names, types, lengths = zip(*columns, strict=True) if columns else ((), (), ())
+    names, types, lengths = zip(*columns, strict=True) if columns != [] else ((), (), ())
     if not all(isinstance(name, str) for name in names) or not NUMBERS.issuperset(types) or len(set(lengths)) > 1:
         raise DamagedRecord("series columns without names, of no numbers or of different lengths")
     rows = size_of(lengths[0], MOST_SERIES) if lengths else 0

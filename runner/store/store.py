@@ -166,8 +166,9 @@ class Store:
     def sweep_temporaries(self) -> None:
         """Remove what writers that died left half written; call with the lock held."""
         for path in [*self.cells.glob("??/.*.tmp"), *self.out.glob(".*.tmp")]:
-            with suppress(OSError):  # a directory of that name is not ours
-                path.unlink(missing_ok=True)
+            if path.parent == self.out or not path.parent.is_symlink():
+                with suppress(OSError):  # a directory of that name is not ours
+                    path.unlink(missing_ok=True)
 
 
 def open_lock(path: Path) -> Any:

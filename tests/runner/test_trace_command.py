@@ -113,6 +113,9 @@ def test_import_refuses_in_a_sentence(tmp_path):
     assert done.exit_code == 2 and "p.txt:2: expected a page number" in done.stderr
     done = mmrun_trace("import", "csv", tmp_path / "p.txt", "-o", tmp_path / "out.mmt")
     assert done.exit_code == 2 and "column of the page or the column of the address" in done.stderr
+    (tmp_path / "p.txt").write_text("# nothing\n")
+    done = mmrun_trace("import", "pages", tmp_path / "p.txt", "-o", tmp_path / "out.mmt")
+    assert done.exit_code == 2 and f"{tmp_path}/p.txt: the input holds no accesses" in done.stderr
     assert not (tmp_path / "out.mmt").exists()
 
 
