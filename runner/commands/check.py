@@ -30,8 +30,8 @@ def command(
     odd = warnings(plan)
     if as_json:
         told = [{**_plain(each), "file": str(each.file)} for each in odd]
-        found = {"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": [], "warnings": told}
-        print(json.dumps(found, indent=1))
+        answer = {"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": [], "warnings": told}
+        print(json.dumps(answer, indent=1))
         return
     for each in odd:
         typer.echo(f"warning: {each}", err=True)
