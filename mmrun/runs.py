@@ -15,7 +15,7 @@ from mmrun.runner.report.observations import load_series
 if TYPE_CHECKING:
     import numpy as np
 
-FIXED = ("replicate", "status", "error", "stale")
+FIXED = ("replicate", "random", "status", "error", "stale")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
+from mmrun.model.catalogue import TOLD
 from mmrun.model.counters import (
     COUNTERS,
     DISK_COUNTERS,
@@ -24,7 +25,6 @@ from mmrun.model.counters import (
     WB_COUNTERS,
     Counter,
 )
-from mmrun.model.mm.idle.idle_stats import idle_fields
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -47,10 +47,8 @@ class Metric:
     """Whether the number still means something for a run that the OOM killer ended."""
 
 
-ELAPSED = "simulated time from start to end"
-SPREAD = "(fastest - slowest) / mean rate of accesses among the copies of a task; the widest of several tasks"
 SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
-PREFIX = re.compile(r"(node\d+|(?:task|cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
+PREFIX = re.compile(r"(node\d+|task\.[^.]+(?:\.\d+)?|(?:cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
 
 LABELS = {
     "elapsed_ns": "elapsed time", "accesses": "accesses", "misses": "misses", "hit_ns": "time of hits",
@@ -63,6 +61,7 @@ LABELS = {
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
+    "memory_pages": "memory", "rate_spread_ratio": "spread",
 }  # fmt: skip
 
 # name | unit | better | label | meaning, and on the next line the formula
@@ -197,16 +196,13 @@ def declared() -> dict[str, Metric]:
         name: _counter(name, counter)
         for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | WB_COUNTERS | GAUGES | LATENCIES | COUNTERS).items()
     }
-    table.setdefault(
-        "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
+    for told in TOLD:
+        for name, counter in told.table.items():
+            table.setdefault(name, _counter(name, counter))
+    doc = "dirty pages that left memory under a yardstick"
+    table["writebacks_pages"] = Metric(
+        name="writebacks_pages", unit="pages", doc=doc, better="lower", label="writebacks"
     )
-    table["memory_pages"] = Metric(name="memory_pages", unit="pages", doc="memory of all nodes", label="memory")
-    table["nr_free_pages"] = Metric(
-        name="nr_free_pages", unit="pages", doc="free pages when the run ends", better="higher", label="nr_free_pages"
-    )
-    table["rate_spread_ratio"] = Metric(name="rate_spread_ratio", unit="1", doc=SPREAD, better="lower", label="spread")
-    for name, doc in idle_fields().items():
-        table[name] = Metric(name=name, unit="bytes", doc=doc, label=name)
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))
@@ -218,11 +214,18 @@ def declared() -> dict[str, Metric]:
 
 def _counter(name: str, counter: Counter) -> Metric:
     parts: Aggregation = "sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none"
-    label, after_oom = LABELS.get(name, name), name == "oom_kill"
+    label, after_oom = LABELS.get(name) or _in_words(name), name == "oom_kill"
     return Metric(
         name=name, unit=counter.unit, doc=counter.doc, better=counter.better, label=label, aggregation=parts,
         after_oom=after_oom,
     )  # fmt: skip
+
+
+def _in_words(name: str) -> str:
+    """A time or size as words without its unit, which is printed as it suits; the kernel's names as they are."""
+    ending = next((suffix for suffix in ("_ns", "_bytes") if name.endswith(suffix)), None)
+    words = name.removesuffix(ending or "").replace("_", " ")
+    return re.sub(r"\bp99(?=9)", "p99.", words) if ending else name
 
 
 def names() -> list[str]:
@@ -241,10 +244,13 @@ def metric(name: str) -> Metric:
     """What `name` is; names declared nowhere get the unit of their suffix and no direction."""
     scoped = PREFIX.fullmatch(name)
     leaf = scoped[2] if scoped else name
-    known = declared().get(leaf) or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=leaf)
+    known = declared().get(leaf)
+    known = known or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=_in_words(leaf))
     if not scoped:
         return known
-    return replace(known, name=name, label=f"{scoped[1].removeprefix('task.')}: {known.label}")
+    kind, _, which = scoped[1].rpartition(".")
+    owner = which if kind == "task" else f"{kind} {which}" if kind else re.sub(r"(?<=node)", " ", which)
+    return replace(known, name=name, label=f"{known.label} of {owner}")
 
 
 def suggestion(name: str) -> str | None:

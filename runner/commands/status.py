@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Result directory of a sweep.")],
@@ -20,7 +22,7 @@ def command(
         typer.echo(f"mmrun status: {directory}: no sweep has run here (no manifest.json)", err=True)
         raise typer.Exit(2)
     found = standing(store, manifest)
-    print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+    print(json.dumps(found, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in lines(found)))
     if found["failed"]:
         raise typer.Exit(1)
 

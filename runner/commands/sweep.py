@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 if TYPE_CHECKING:
     from mmrun.runner.execute.execute import Options, Result
     from mmrun.runner.plan.plan import Plan
@@ -32,9 +34,12 @@ def command(
     keep_failed: Annotated[bool, typer.Option("--keep-failed", help="Leave cells that failed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute every cell again, also those that are done.")] = False,
     batch_seconds: Annotated[float, typer.Option(min=0.0, help="Work a Ray task should hold.")] = 2.0,
+    max_failures: Annotated[int | None, typer.Option(min=1, help="Stop after so many failed cells.")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop after the first: --max-failures 1.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Run every cell of an experiment that has no result of it as it is now, then write tables and figures."""
+    from mmrun.runner.commands.announce import announce
     from mmrun.runner.execute.execute import Options
     from mmrun.runner.execute.ray_address import address_of
     from mmrun.runner.plan.plan import make_plan
@@ -47,8 +52,11 @@ def command(
         keep_failed=keep_failed,
         force=force,
         batch_seconds=batch_seconds,
+        max_failures=1 if fail_fast else max_failures,
     )
-    plan, result = replicate(make_plan(config, out), options)
+    plan = make_plan(config, out)
+    announce(item.cell for item in plan.cells)
+    plan, result = replicate(plan, options)
     report(plan, result, as_json)
     if result.counts.keys() - {"done"}:
         raise typer.Exit(1)
@@ -64,11 +72,11 @@ def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
 
     try:
         result = run_sweep(plan, plan.out, options, warn)
-        while (longer := extended(plan, Store(plan.out))) is not None:
+        while not result.stopped and (longer := extended(plan, Store(plan.out))) is not None:
             warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
             plan, ran = longer, result.ran
             result = run_sweep(plan, plan.out, options, warn, before=ran)
-    except (Busy, Unreachable, OSError) as error:
+    except (Busy, Unreachable) as error:
         raise EnvironmentProblem(str(error)) from error
     except KeyboardInterrupt:
         warn(f"stopped; finished cells are kept, the same command goes on with the rest ({plan.out})")
@@ -101,4 +109,4 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
 
 def warn(message: str) -> None:
     """A sentence to the user, on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(one_line(message, 10_000), err=True)

@@ -89,7 +89,7 @@ class Streams:
         from mmrun.model.trace import TraceError, verified_header
 
         try:
-            return verified_header(path).digest
+            return verified_header(path).identity
         except (TraceError, OSError) as error:
             self.problems.add(item.place, f"the trace cannot be used: {error}", "record or import it again")
             return None

@@ -40,6 +40,8 @@ class Options:
     force: bool = False
     """Whether every cell is computed again, also those that are done."""
     batch_seconds: float = 2.0
+    max_failures: int | None = None
+    """How many cells may fail before the rest is not run; None: any number."""
     api: str = MODEL
     quiet: bool = False
     """Whether nothing is said while it runs."""
@@ -59,6 +61,8 @@ class Result:
     ran: int
     counts: dict[str, int]
     states: dict[str, State]
+    stopped: bool = False
+    """Whether cells were left because too many had failed."""
 
     def stale_reasons(self) -> list[tuple[str, int]]:
         """Why cells are stale, with their number, most frequent first."""
@@ -82,17 +86,19 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
         swept = manifest(plan, options.api, fingerprint)
         store.write_manifest(swept)
         jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
+        ran, stopped = 0, False
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
-                run_jobs(shelf, jobs, options, watch)
+                stopped = run_jobs(shelf, jobs, options, watch)
+                ran = watch.done
             known = states(plan.cells, shelf, fingerprint)
         merge(plan, shelf, known, identity_of(swept))
         shelf.remember()
-    return Result(before + len(jobs), dict(Counter(state.state for state in known.values())), known)
+    return Result(before + ran, dict(Counter(state.state for state in known.values())), known, stopped)
 
 
-def run_jobs(shelf: Shelf, jobs: list[Any], options: Options, watch: Progress) -> None:
-    """Run the jobs; every group is written before it is counted."""
+def run_jobs(shelf: Shelf, jobs: list[Any], options: Options, watch: Progress) -> bool:
+    """Run the jobs; every group is written before it is counted. Whether it stopped because too many failed."""
     queue = Queue(jobs, options.batch_seconds)
     with closing(start(queue, options, watch)) as groups:
         for group in groups:
@@ -100,8 +106,18 @@ def run_jobs(shelf: Shelf, jobs: list[Any], options: Options, watch: Progress) -
                 shelf.store.put((item.key, item.data) for item in group)
                 for item in group:
                     shelf.add(item.data)
-                failed = sum(item.status == "failed" for item in group)
-                watch.finished(len(group) - failed, failed)
+                failed = [item for item in group if item.status == "failed"]
+                watch.finished(len(group) - len(failed), len(failed))
+                if (
+                    failed
+                    and options.max_failures
+                    and watch.failed >= options.max_failures
+                    and watch.done < watch.total
+                ):
+                    left = watch.total - watch.done
+                    watch.say(f"stopped after {watch.failed} failed, {left} not run; the last: {failed[-1].error}")
+                    return True
+    return False
 
 
 def start(queue: Queue, options: Options, watch: Progress) -> Generator[Any, None, None]:
@@ -183,14 +199,18 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt once; a second one ends the process at once."""
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; a second one ends the process at once.
+
+    SIGHUP does nothing where it was ignored, as `nohup` has it.
+    """
 
     def first(number: int, frame: Any) -> None:
         for name in names:
             signal.signal(name, lambda number, frame: os._exit(130))
         raise KeyboardInterrupt
 
-    names = (signal.SIGINT, signal.SIGTERM)
+    hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    names = (signal.SIGINT, signal.SIGTERM, *hangup)
     before = {name: signal.signal(name, first) for name in names}
     try:
         yield

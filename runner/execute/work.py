@@ -101,7 +101,11 @@ def finished(job: Job, results: dict[str, Any], provenance: dict[str, Any]) -> F
         provenance=provenance,
         **results,
     )
-    return Finished(job.key, record.status, record.error, provenance.get("seconds", 0.0), encode(record))
+    try:
+        data = encode(record)
+    except ValueError as error:  # more than would be read back
+        return finished(job, {"status": "failed", "error": message(error)}, provenance)
+    return Finished(job.key, record.status, record.error, provenance.get("seconds", 0.0), data)
 
 
 def given_up(job: Job, reason: str) -> Finished:

@@ -52,6 +52,9 @@ class Estimate:
             f"  memory: up to {units.show(-(-most // (1 << 20)) << 20, 'bytes')} a cell",
             f"  accesses to simulate: {self.accesses:,}",
         ]
+        certain = sum(not cell.random for cell in self.plan.cells)
+        if certain and self.plan.experiment.replicates.min > 1:
+            lines.append(f"  {certain} cells draw no random numbers: one run is all there is, no replicates")
         cost = self.cost()
         if cost is not None:
             lines.append(f"  cost: about {cost:.0f} core seconds, from the mean of {len(self.seconds)} finished cells")

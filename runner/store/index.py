@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mmrun.model.files import read_regular
 from mmrun.runner.store.kept import Kept
-from mmrun.runner.store.store import regular_bytes, write_changed
+from mmrun.runner.store.store import write_changed
 
 Stamp = tuple[int, int, int, int]
 TICK = 2_000_000_000  # ns; coarser than the clock of any file system
+MOST = 1 << 30  # bytes; a hundred thousand records take some thirty million
 SHARED = ("error", "fingerprint", "model", "sampled")  # what many records have alike is written once
 
 
@@ -30,7 +32,7 @@ def stamp(path: Path) -> Stamp:
 def load(out: Path) -> dict[str, tuple[Stamp, Kept]]:
     """The entries by key, none where there is no whole index."""
     try:
-        digest, _, text = regular_bytes(out / "index.json").partition(b"\n")
+        digest, _, text = read_regular(out / "index.json", MOST).partition(b"\n")
         if digest != hashlib.sha256(text).hexdigest().encode():
             return {}
         shared, entries = json.loads(text)

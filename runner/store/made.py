@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import mmrun.runner
-from mmrun.runner.store.store import regular_bytes, write_changed
+from mmrun.model.files import open_regular, read_regular
+from mmrun.runner.store.store import write_changed
 
+MOST = 1 << 26  # bytes of notes that are read
 PACKAGES = ("mmrun", "numpy", "scipy", "pyarrow", "matplotlib")
 
 
@@ -20,7 +22,7 @@ class Made:
     def __init__(self, out: Path) -> None:
         self.out, self.path = out, out / "made.json"
         try:
-            found = json.loads(regular_bytes(self.path))
+            found = json.loads(read_regular(self.path, MOST))
         except (OSError, ValueError, RecursionError):
             found = None
         self.notes: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -30,7 +32,9 @@ class Made:
         note = self.notes.get(name)
         if not isinstance(note, dict) or note.get("of") != f"{code()} {of}" or not isinstance(note.get("files"), dict):
             return None
-        files = {self.out / str(path): digest for path, digest in note["files"].items()}
+        if not all(ours(name) for name in note["files"]):
+            return None
+        files = {self.out / path: digest for path, digest in note["files"].items()}
         return list(files) if all(contents(path) == digest for path, digest in files.items()) else None
 
     def of(self, name: str) -> str:
@@ -45,12 +49,15 @@ class Made:
         write_changed(self.path, (json.dumps(self.notes, indent=1, sort_keys=True) + "\n").encode())
 
 
+def ours(name: str) -> bool:
+    """Whether a name that a note has can be that of a file of the directory."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
 def contents(path: Path) -> str:
     """Digest of a file, '' where it cannot be read."""
     try:
-        if not path.is_file():  # a pipe would be waited for
-            return ""
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

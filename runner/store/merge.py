@@ -1,9 +1,10 @@
 """All records of a plan as two tables: `runs.parquet`, a row per cell, and `series.parquet`, a row per sample.
 
-Rows stand in the plan's order, columns as: axes, `replicate`, `status`, `error`, `stale`, then metrics by name. Nothing
-of when or where a cell ran is in them, so equal results make equal files. What is not of the present model, policies
-and configuration is of status `stale` and has no numbers: a table never mixes two experiments. The schema's metadata
-(key `mmrun`) says in JSON which columns are axes and which are metrics.
+Rows stand in the plan's order, columns as: axes, `replicate`, `random` (whether anything in the cell draws random
+numbers), `status`, `error`, `stale`, then metrics by name. Nothing of when or where a cell ran is in them, so equal
+results make equal files. What is not of the present model, policies and configuration is of status `stale` and has no
+numbers: a table never mixes two experiments. The schema's metadata (key `mmrun`) says in JSON which columns are axes
+and which are metrics.
 """
 
 import hashlib
@@ -17,9 +18,9 @@ from mmrun.runner.store.columns import uniform
 from mmrun.runner.store.made import Made
 from mmrun.runner.store.shelf import Shelf
 from mmrun.runner.store.states import State
-from mmrun.runner.store.store import sync_directory
+from mmrun.runner.store.store import replacing, sync_directory
 
-FIXED = ("replicate", "status", "error", "stale")
+FIXED = ("replicate", "random", "status", "error", "stale")
 STATUS = {"done": "ok", "failed": "failed", "stale": "stale", "new": "missing"}
 COMPRESSION = {"compression": "zstd", "compression_level": 6}
 ROW_GROUP = 1 << 18
@@ -69,6 +70,7 @@ def runs_table(plan: Any, shelf: Shelf, states: dict[str, State]) -> Any:
     found = [states[cell.key] for cell in plan.cells]
     fixed = axis_columns(plan.cells) | {
         "replicate": [cell.replicate for cell in plan.cells],
+        "random": [cell.random for cell in plan.cells],
         "status": [STATUS[state.state] for state in found],
         "error": [state.reason if state.state == "failed" else "" for state in found],
         "stale": [state.reason if state.state == "stale" else "" for state in found],
@@ -139,13 +141,12 @@ def write_table(path: Path, tables: Iterable[Any]) -> None:
 
     tables = iter(tables)
     first = next(tables)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with pq.ParquetWriter(temporary, first.schema, **COMPRESSION) as writer:
-        for table in [first, *tables] if first.num_rows else gathered(tables, first):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-    with open(temporary, "rb") as file:
+    with replacing(path) as file:
+        with pq.ParquetWriter(file, first.schema, **COMPRESSION) as writer:
+            for table in [first, *tables] if first.num_rows else gathered(tables, first):
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
     sync_directory(path.parent)
 
 

@@ -103,7 +103,7 @@ def test_what_was_just_written_is_read_again(tmp_path: Path, reads: list[Path]):
 
 def test_metrics_of_many_records_come_back_exactly(tmp_path: Path):
     """Also big, fractional and missing ones, and of records whose names differ."""
-    values = [{"n": 2**60 + 1, "x": 0.1}, {"n": 7}, {"x": 3, "text": "a"}, {"n": -1, "x": 2**70}, {}]
+    values = [{"n": 2**60 + 1, "x": 0.1}, {"n": 7}, {"x": 3, "outcome": "a"}, {"n": -1, "x": 2**70}, {}]
     items = [fake.planned(number) for number in range(len(values))]
     store = Store(tmp_path)
     store.put((item.key, encode(record(item, metrics=found))) for item, found in zip(items, values, strict=True))
@@ -111,6 +111,6 @@ def test_metrics_of_many_records_come_back_exactly(tmp_path: Path):
     table = shelf.table([None, *(item.key for item in items)])
     assert table["n"].to_pylist() == [None, 2**60 + 1, 7, None, -1, None]
     assert table["x"].to_pylist() == [None, 0.1, None, 3.0, float(2**70), None]
-    assert table["text"].to_pylist() == [None, None, None, "a", None, None]
+    assert table["outcome"].to_pylist() == [None, None, None, "a", None, None]
     late = Shelf(store, [item.key for item in items])
     assert late.table([item.key for item in items])["x"].to_pylist() == table["x"].to_pylist()[1:] and CHUNK > 1

@@ -122,7 +122,17 @@ def test_tables_have_the_promised_shape(tmp_path):
     plan = fake.make_plan([fake.planned(1, samples=3), fake.planned(0), fake.planned(2, samples=2)])
     sweep(plan, tmp_path)
     runs, series = pq.read_table(tmp_path / "runs.parquet"), pq.read_table(tmp_path / "series.parquet")
-    assert runs.column_names == ["x", "replicate", "status", "error", "stale", "miss_ratio", "misses", "outcome"]
+    assert runs.column_names == [
+        "x",
+        "replicate",
+        "random",
+        "status",
+        "error",
+        "stale",
+        "miss_ratio",
+        "misses",
+        "outcome",
+    ]
     assert runs["x"].to_pylist() == [1, 0, 2]
     assert json.loads(runs.schema.metadata[b"mmrun"]) == {"axes": ["x"], "metrics": ["miss_ratio", "misses", "outcome"]}
     assert series.column_names == ["x", "replicate", "access", "time_ns", "pgfault"]

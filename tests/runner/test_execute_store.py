@@ -197,4 +197,4 @@ def test_writers_of_one_record_never_leave_a_mixture(tmp_path):
 
 def write_often(out: Path, item: fake.PlannedCell, number: int) -> None:
     for _ in range(50):
-        Store(out).put([(item.key, encode(record(item, metrics={"n": number, "text": "x" * 1000 * (number + 1)})))])
+        Store(out).put([(item.key, encode(record(item, metrics={"n": number, "outcome": "x" * 1000 * (number + 1)})))])
