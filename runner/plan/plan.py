@@ -17,11 +17,13 @@ from mmrun.runner.config.problems import Problems
 from mmrun.runner.config.trees import find, place_of
 from mmrun.runner.config.yaml_nodes import Scalar
 from mmrun.runner.plan.axes import Label, label_text
+from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
-from mmrun.runner.plan.sweep import MAX_CELLS, Dropped, Grammar, Row
-from mmrun.runner.report.absence import Absence
+from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
+from mmrun.runner.plan.told import check_names
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 
 BASE = "base"
 ENOUGH_ERRORS = 500
@@ -52,22 +54,23 @@ class Plan:
     out: Path
     experiment: Experiment
     identity: Identity
-    absences: tuple[Absence, ...] = ()
+    facts: SweepFacts = NO_FACTS
 
 
 class Chance:
-    """Whether chance plays a part in cells. Tasks, groups and policies that cells share are looked at once."""
+    """Whether chance plays a part in cells. Those with the same streams and policies are looked at once."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[object, ...], tuple[Cell, bool]] = {}
+        self.known: dict[str, bool] = {}
 
     def plays(self, cell: Cell) -> bool:
         """Whether anything in the cell draws random numbers."""
-        parts = [*cell.tasks.values(), *cell.policy.values()]
-        key = (cell.kernel, bool(cell.cgroups), *map(id, parts))
-        if key not in self.known:  # the cell is kept, so that no other part gets an id of its parts
-            self.known[key] = cell, bool(draws(cell))
-        return self.known[key][1]
+        streams = [(task.stream.kind, task.stream.params) for task in cell.tasks.values()]
+        policy = [(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()]
+        key = repr((cell.kernel, bool(cell.cgroups), streams, policy))
+        if key not in self.known:
+            self.known[key] = bool(draws(cell))
+        return self.known[key]
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:
@@ -100,6 +103,7 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     if not rows:  # the sweep itself is wrong; the rest of the file is still worth checking
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
+    check_names(experiment, [(axes, cell) for axes, cell in planned if cell is not None], problems)
     problems.raise_if_any()
     identity, chance = Identity(cells.streams.digests), Chance()
     made = [
@@ -112,7 +116,7 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     name = experiment.name
     return Plan(
         name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity,
-        tuple(absence(experiment, dropped) for dropped in grammar.dropped),
+        facts_of(experiment, grammar.dropped, planned),
     )  # fmt: skip
 
 
@@ -122,16 +126,6 @@ def planned_cell(
     """The cell of a row as replicate number `replicate`."""
     numbered = replace(cell, replicate=replicate)
     return PlannedCell(identity.key(numbered), axes, numbered, replicate, random)
-
-
-def absence(experiment: Experiment, dropped: Dropped) -> Absence:
-    """What a filter of the sweep took out, and what the model would have had against the first such cell."""
-    problems = Problems()
-    Cells(problems).cell(experiment.tree, dropped.row or {})
-    match, unless = (
-        {axis: sorted(labels) for axis, labels in part.items()} for part in (dropped.match, dropped.unless or {})
-    )
-    return Absence(match, unless, next((error.message for error in problems.errors), ""))
 
 
 def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[PlannedCell, ...]:

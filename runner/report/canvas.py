@@ -10,6 +10,7 @@ from typing import Any
 
 from mmrun.runner.report.figure_style import WIDTHS
 from mmrun.runner.report.report_block import Figure, as_tuple
+from mmrun.runner.store.store import own_directory, replacing
 
 PANEL_HEIGHT = 1.75  # inches
 CHARACTER = 0.068  # inches, of 8 pt
@@ -27,10 +28,12 @@ class Drawn:
 
 def save(canvas: Any, stem: Path) -> list[Path]:
     """Write the drawing beside `stem` as PDF and PNG, without dates or versions of programs in them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    own_directory(stem.parent)
     pdf, png = stem.with_name(stem.name + ".pdf"), stem.with_name(stem.name + ".png")
-    canvas.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": "mmrun"})
-    canvas.savefig(png, metadata={"Software": None})
+    with replacing(pdf) as file:
+        canvas.savefig(file, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": "mmrun"})
+    with replacing(png) as file:
+        canvas.savefig(file, format="png", metadata={"Software": None})
     return [pdf, png]
 
 
@@ -44,21 +47,27 @@ def new_canvas(width: str, shape: tuple[int, int], panel_height: float = PANEL_H
     return canvas, canvas.subplots(*shape, squeeze=False, sharex=True, sharey=True)
 
 
-def legend(canvas: Any, ax: Any, title: str, width: float) -> None:
-    """One legend for all panels above them, in as many columns as fit."""
+def legend(canvas: Any, ax: Any, title: str, width: float, own: dict[str, Any] | None = None) -> None:
+    """One legend for all panels above them, in as many columns as fit; `own`: handles in place of the drawn ones."""
     handles, labels = ax.get_legend_handles_labels()
+    handles = [(own or {}).get(label, handle) for label, handle in zip(labels, handles, strict=True)]
     if len(labels) > 1:
-        longest = max(map(len, labels)) * 0.055 + 0.5
-        columns = max(1, min(len(labels), int(width / longest)))
+        columns = next((n for n in range(len(labels), 1, -1) if _legend_width(labels, n) < width - 0.2), 1)
         canvas.legend(handles, labels, loc="outside upper center", ncols=columns, title=title, title_fontsize=7)
+
+
+def _legend_width(labels: Sequence[str], columns: int) -> float:
+    """About how many inches a legend of so many columns takes, filled column by column."""
+    rows = -(-len(labels) // columns)
+    return sum(max(map(len, labels[i : i + rows])) * 0.056 + 0.55 for i in range(0, len(labels), rows))
 
 
 def fitted(text: str, inches: float) -> str:
     """The text in as many lines as it takes to keep within that length at 8 pt.
 
-    `= label` stays together; a name too long for a line breaks after `_` or `.`.
+    `axis =` stays together; a name too long for a line breaks after `_` or `.`.
     """
-    whole, width = text.replace(" = ", " =\N{NO-BREAK SPACE}"), max(8, int(inches / CHARACTER))
+    whole, width = text.replace(" = ", "\N{NO-BREAK SPACE}= "), max(8, int(inches / CHARACTER))
     if max(map(len, whole.split(" "))) > width:
         whole = re.sub(r"(?<=[_.])", "\v", whole)
     lines = textwrap.wrap(whole, width, break_long_words=False, replace_whitespace=False)
@@ -106,8 +115,16 @@ def log_ticks(axis: Any) -> None:
     decades = math.log10(high / low)
     subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs) if decades > 0.7 else MaxNLocator(4))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    """`1,000`, `0.03`; a power of ten beyond a million and below a thousandth."""
+    if not value or 1e-3 <= abs(value) < 1e6:
+        return f"{value:,g}"
+    digits, power = f"{value:.0e}".split("e")
+    return f"${'' if digits == '1' else digits + chr(92) + 'cdot '}10^{{{int(power)}}}$"
 
 
 def panel_width(width: str, columns: int, taken: float = 0.7) -> float:

@@ -22,7 +22,7 @@ from mmrun.runner.report.canvas import (
     save,
 )
 from mmrun.runner.report.captions import caption
-from mmrun.runner.report.direct_labels import direct_labels
+from mmrun.runner.report.direct_labels import direct_labels, names_width
 from mmrun.runner.report.figure_style import MAX_LINES, STYLE, WIDTHS, grid_shape
 from mmrun.runner.report.lost_strip import ROW, lost_column, lost_strip, reasons
 from mmrun.runner.report.observations import Runs
@@ -98,12 +98,13 @@ def _draw_runs(figure: Figure, kind: str, model: TableModel, panels: Panels) -> 
                 feet[place] = lost_strip(axs[place], panel, words, kind, labelled=place[1] == 0)
     _label_axes(figure, kind, model, canvas, axs, feet, panels, tall)
     if image is not None:
-        _colorbar(canvas, image, axs, fitted(panels.ylabel, canvas.get_figheight() - 0.7), bool(figure.baseline))
+        _colorbar(canvas, image, axs, fitted(panels.ylabel, canvas.get_figheight() - 0.45), bool(figure.baseline))
     elif kind == "lines" and len(first.lines) > MAX_LINES:
         for place, panel in zip(places, panels.all, strict=True):
             direct_labels(axs[place], panel, tall - 0.55)
     else:
-        legend(canvas, axs[0, 0], model.words.axis(figure.line) if figure.line else "", WIDTHS[figure.width])
+        own = dict(zip(first.lines, map(plots.swatch, first.looks), strict=True)) if kind == "bars" else {}
+        legend(canvas, axs[0, 0], model.words.axis(figure.line) if figure.line else "", WIDTHS[figure.width], own)
     return canvas
 
 
@@ -124,10 +125,11 @@ def _label_axes(
     elif kind == "heatmap":
         ylabel = model.words.axis(figure.line)
     canvas.supxlabel(fitted(xlabel, WIDTHS[figure.width] - 0.7), fontsize=8)
-    canvas.supylabel(fitted(ylabel, canvas.get_figheight() - 0.7), fontsize=8)
+    canvas.supylabel(fitted(ylabel, canvas.get_figheight() - 0.45), fontsize=8)
     if kind == "dots":
         return
     panel, inches = panels.all[0], panel_width(figure.width, axs.shape[1]) - 0.15
+    inches -= names_width(panel.lines) if kind == "lines" and len(panel.lines) > MAX_LINES else 0
     for place, foot in feet.items():
         below = (place[0] + 1, place[1])
         foot.xaxis.minorticks_off()

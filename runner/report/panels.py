@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from mmrun.runner.report.absence import NOT_SWEPT, why_absent
 from mmrun.runner.report.canvas import facets_of
-from mmrun.runner.report.captions import why_lost
+from mmrun.runner.report.captions import NONPOSITIVE, why_lost
 from mmrun.runner.report.figure_style import COLOURS, Look, looks
-from mmrun.runner.report.lost_strip import NONPOSITIVE
 from mmrun.runner.report.observations import Key, Runs
 from mmrun.runner.report.plots import Panel, Point
 from mmrun.runner.report.report_block import Figure, ReportBlock, as_tuple, label_text
+from mmrun.runner.report.sweep_facts import NOT_SWEPT, SweepFacts
 from mmrun.runner.report.tables import TableModel
 from mmrun.runner.report.words import scale_for
 
@@ -47,7 +46,7 @@ def make_panels(figure: Figure, block: ReportBlock, model: TableModel, runs: Run
         numbers, xs = map(list, zip(*sorted(zip(numbers, xs, strict=True)), strict=True))
     at = numbers or [float(i) for i in range(len(xs))]
     factor, ylabel = _y_axis(figure, model)
-    drawn, unity = looks_of(figure, block, lines), _unity(figure, model)
+    drawn, unity = looks_of(figure, block, runs.facts, lines), _unity(figure, model)
     fill = _Fill(figure, model, runs, factor, lines, xs)
     made = []
     for across, down in product(grid[0], grid[1]):
@@ -57,13 +56,13 @@ def make_panels(figure: Figure, block: ReportBlock, model: TableModel, runs: Run
     return Panels(made, grid, ylabel, bool(numbers), list(fill.reasons))
 
 
-def looks_of(figure: Figure, block: ReportBlock, lines: Sequence[str]) -> list[Look]:
+def looks_of(figure: Figure, block: ReportBlock, facts: SweepFacts, lines: Sequence[str]) -> list[Look]:
     """How the lines look: as in the report's other figures with the same axis, if there are colours enough for all."""
     everywhere = [*dict.fromkeys(
         label_text(label) for other in block.figures if other.line == figure.line
         for label in as_tuple(other.where.get(figure.line, ()))
     )]  # fmt: skip
-    yardsticks = [label_text(label) for label in as_tuple(figure.yardsticks)]
+    yardsticks = facts.yardsticks.get(figure.line, ())
     colours = [line for line in [*everywhere, *lines] if line not in yardsticks]
     if set(lines) <= {*everywhere, *yardsticks} and len(set(colours)) <= len(COLOURS):
         order = [*dict.fromkeys([*everywhere, *lines])]
@@ -124,7 +123,7 @@ class _Fill:
         entry = self.model.entries.get((key, (), self.model.metrics[0]))
         if entry is None:
             axes = dict(zip(self.model.row_axes, key, strict=True))
-            word, why = why_absent(self.runs.absences, {**self.fixed, **axes})
+            word, why = self.runs.facts.why_absent({**self.fixed, **axes})
             self.reasons |= {why: None} if why else {}
             return Point(None, word=word)
         if self.figure.baseline and entry.is_baseline:

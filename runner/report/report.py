@@ -3,17 +3,20 @@
 Nothing here looks at the clock or at the model: the same results and the same block give the same bytes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmrun.runner import metrics
-from mmrun.runner.report.absence import Absence
+from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
 from mmrun.runner.report.words import Words
+from mmrun.runner.store.manifest import DamagedManifest, read_manifest
+from mmrun.runner.store.store import own_directory, replacing
+from mmrun.runner.terminal import one_line
 
 HEADLINE = ("elapsed_ns", "miss_ratio", "pgscan", "scan_efficiency_ratio", "pswpout", "remote_touch_ratio")
 SHOWN_FAILURES = 40
@@ -30,42 +33,46 @@ class Page:
     name: str
     description: str
     block: ReportBlock
-    absences: tuple[Absence, ...] = ()
+    facts: SweepFacts = NO_FACTS
 
 
 def write_report(out: Path, plan: Any) -> list[Path]:
     """Write the report of `plan` (name, report block, experiment) from the results in `out`; returns the files."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return build_report(out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "absences", ())))
+    return build_report(
+        out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "facts", NO_FACTS))
+    )
 
 
 def rebuild_report(out: Path) -> list[Path]:
     """Write the report that `manifest.json` in `out` describes. Raises ReportError where that or results are absent."""
+    path = out / "manifest.json"
     try:
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_manifest(path)
+        block = decode(manifest.get("report") or {})
+        facts = facts_from(manifest.get("facts") or {})
     except FileNotFoundError:
         raise ReportError(f"{out}: no results of a sweep (no manifest.json)") from None
-    except ValueError as error:
-        raise ReportError(f"{out / 'manifest.json'}: damaged ({error}); sweeping again restores it") from None
-    block = decode(manifest.get("report") or {})
-    absences = tuple(Absence(**item) for item in manifest.get("absences", ()))
-    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, absences))
+    except DamagedManifest as error:
+        raise ReportError(f"{path}: damaged ({one_line(str(error), 300)}); sweeping again restores it") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ReportError(f"{path}: its report block is damaged ({one_line(str(error), 300)})") from None
+    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:
-    """What the manifest must hold for `rebuild_report`: report block, absences and description, in JSON's terms."""
+    """What the manifest must hold for `rebuild_report`: report block, facts and description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    absences = [asdict(absence) for absence in getattr(plan, "absences", ())]
     return {
         "report": asdict(getattr(plan, "report", None) or ReportBlock()),
         "description": description,
-        "absences": absences,
+        "facts": getattr(plan, "facts", NO_FACTS).plain(),
     }
 
 
 def build_report(out: Path, page: Page) -> list[Path]:
     """Read `runs.parquet` and `series.parquet` in `out` and write every table, figure and the page."""
-    runs = replace(_read_runs(out), absences=page.absences)
+    runs = replace(_read_runs(out), facts=page.facts)
     block = page.block if page.block.tables or page.block.figures else default_block(page.block, runs)
     wrong = problems(block, runs.axes, metrics=_recorded(runs))
     if wrong:
@@ -79,12 +86,13 @@ def build_report(out: Path, page: Page) -> list[Path]:
         sections.append(_figure_section(figure, block, runs, out, files))
     sections += _failures(block, runs)
     path = out / "report.md"
-    path.write_text("\n\n".join(section.strip() for section in sections) + "\n", encoding="utf-8")
+    with replacing(path) as file:
+        file.write(("\n\n".join(section.strip() for section in sections) + "\n").encode())
     return [*files, path]
 
 
 def default_block(block: ReportBlock, runs: Runs) -> ReportBlock:
-    """A table of the headline metrics over all axes, and bars of the first one over up to four of them."""
+    """A table of the headline metrics over all axes, and bars (or a heat map) of the first one over up to four."""
     found = tuple(name for name in HEADLINE if _varies(runs, name))
     found = found or tuple(name for name in HEADLINE if _values(runs, name))[:1] or ("elapsed_ns",)
     table = Table(name="summary", title="Headline metrics of every cell", metrics=found)
@@ -94,7 +102,8 @@ def default_block(block: ReportBlock, runs: Runs) -> ReportBlock:
         return ReportBlock(tables=(table,), labels=block.labels)
     x = few[-1]
     line = few[-2] if len(few) > 1 else ""
-    figure = Figure(name="summary", x=x, y=found[0], line=line, facets=tuple(few[:-2]), width="page")
+    kind: Literal["bars", "heatmap"] = "heatmap" if len(runs.axes.get(line, ())) > MAX_LINES else "bars"
+    figure = Figure(name="summary", kind=kind, x=x, y=found[0], line=line, facets=tuple(few[:-2]), width="page")
     return ReportBlock(tables=(table,), figures=(figure,), labels=block.labels)
 
 
@@ -145,10 +154,11 @@ def _table_section(table: Table, block: ReportBlock, runs: Runs, out: Path, file
     model = build(table, block, runs)
     sheet = lay_out(model)
     texts = {"csv": to_csv(model), "md": to_markdown(sheet), "tex": to_latex(sheet)}
-    (out / "tables").mkdir(parents=True, exist_ok=True)
+    own_directory(out / "tables")
     for suffix, text in texts.items():
         files.append(out / "tables" / f"{table.name}.{suffix}")
-        files[-1].write_text(text, encoding="utf-8")
+        with replacing(files[-1]) as file:
+            file.write(text.encode())
     links = ", ".join(f"[{suffix.upper()}](tables/{table.name}.{suffix})" for suffix in ("csv", "tex"))
     return f"## Table {table.name}\n\n{texts['md']}\n{links}"
 
@@ -159,7 +169,10 @@ def _figure_section(figure: Figure, block: ReportBlock, runs: Runs, out: Path, f
     series = None
     if figure.kind == "series":
         wanted = {figure.x or "time_ns", figure.y, *metrics.columns_of(figure.y), "time_ns"}
-        series = load_series(out / "series.parquet", wanted)
+        try:
+            series = load_series(out / "series.parquet", wanted)
+        except ValueError as error:
+            return f"## Figure {figure.name}\n\nNot drawn: {error}."
     try:
         drawn = draw(figure, block, runs, series, out / "figures")
     except ValueError as error:

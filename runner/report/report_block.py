@@ -61,7 +61,12 @@ class Table(Record):
 
 @record
 class Figure(Record):
-    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time."""
+    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time.
+
+    What has no value stands in a strip beside the panel, in a row that says why: OOM, failed, stale, not run, excluded,
+    or n/a where the model has no such thing. Open markers and white bars: one run of a cell that draws random numbers.
+    Small circles: replicates that one number does not describe. Policies of the textbook are black or grey.
+    """
 
     name: FileName
     """File name of the figure without its suffix; letters, digits, `-` and `_`."""
@@ -82,8 +87,6 @@ class Figure(Record):
     At most six labels can be told apart in a panel: `where` and `facets` leave fewer, lines beyond six are named at
     their ends.
     """
-    yardsticks: Label | tuple[Label, ...] = ()
-    """Labels of `line` that others are held against: drawn in black or grey with strokes as markers."""
     facets: str | tuple[str, ...] = ()
     """Axes that split the figure into panels: the first across, the second down."""
     where: Where = field(default_factory=dict)
@@ -228,12 +231,6 @@ def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> It
             yield ("y",), unknown
         if not figure.x:
             yield ("x",), f"{figure.kind} need an axis along x"
-    labels = [label_text(label) for label in axes.get(figure.line, ())] if isinstance(axes, Mapping) else None
-    for label in map(label_text, as_tuple(figure.yardsticks)):
-        if not figure.line:
-            yield ("yardsticks",), "yardsticks are labels of the axis in `line`: name one"
-        elif labels is not None and label not in labels:
-            yield ("yardsticks",), _unknown(label, labels, f"label of {figure.line}") or ""
     if figure.kind == "heatmap" and not figure.line:
         yield ("line",), "a heat map needs an axis along y: name it in `line`"
     if len(places["facets"]) > 2:
@@ -271,9 +268,12 @@ def _left_out(where: Where, used: set[str], axes: Collection[str], place: str) -
 
 
 def _unknown_metric(name: str, extra: Collection[str]) -> str | None:
-    from mmrun.runner.metrics import is_metric, names
+    from mmrun.runner.metrics import PREFIX, is_metric, names
 
-    return None if name in extra or is_metric(name) else _unknown(name, [*names(), *extra], "metric")
+    scoped = PREFIX.fullmatch(name)
+    prefix = f"{scoped[1]}." if scoped else ""
+    known = [*(prefix + each for each in names()), *extra]
+    return None if name in extra or is_metric(name) else _unknown(name, known, "metric")
 
 
 def _unknown(name: str, known: Collection[str], what: str) -> str | None:

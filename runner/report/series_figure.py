@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mmrun.runner.metrics import columns_of, value
-from mmrun.runner.report.absence import why_absent
 from mmrun.runner.report.canvas import (
     PANEL_HEIGHT,
     Drawn,
@@ -82,7 +81,7 @@ def without_series(
         met = Counter(fate(row)[0] for row in cells.where(dict(labels)).rows)
         word, why = " / ".join(FATES[one][0] for one in FATES if met[one]) or "not sampled", ""
         if not met:
-            word, why = why_absent(cells.absences, labels)
+            word, why = cells.facts.why_absent(labels)
         found.setdefault(word, []).append(line)
         reasons += [why] if why else []
     return found, reasons
@@ -106,7 +105,7 @@ def _draw(figure: Figure, block: ReportBlock, cells: Runs, runs: Runs, x: str, w
     if figure.rate:
         scales[1] = Scale(scales[1].factor, f"{scales[1].unit}/s", scales[1].decimals)
     lines = _labels(cells, runs, figure.line) if figure.line else [""]
-    drawn = dict(zip(lines, looks_of(figure, block, lines), strict=True))
+    drawn = dict(zip(lines, looks_of(figure, block, cells.facts, lines), strict=True))
     panels, room = [(across, down) for down in grid[1] for across in grid[0]], panel_width(figure.width, shape[1])
     places, absent, because = {}, dict[str, None](), dict[str, None]()
     for i, key in enumerate(panels):
@@ -135,7 +134,7 @@ def _finish(
     """Names of the axes, and of the lines: in a legend, or at their ends where there are many."""
     xname = {"time_ns": "simulated time", "access": "accesses"}.get(x, words.metric(x))
     canvas.supxlabel(_with_unit(xname, scales[0]), fontsize=8)
-    canvas.supylabel(fitted(_with_unit(words.metric(figure.y), scales[1]), canvas.get_figheight() - 0.7), fontsize=8)
+    canvas.supylabel(fitted(_with_unit(words.metric(figure.y), scales[1]), canvas.get_figheight() - 0.45), fontsize=8)
     if lines > MAX_LINES:
         for place, ends in places.items():
             label_ends(axs[place], ends, PANEL_HEIGHT - 0.55)

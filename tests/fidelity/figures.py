@@ -145,12 +145,13 @@ def lag(results: Sequence[Result]) -> Any:
         for row, result in zip(rows, shown, strict=True):
             recorded, spread = result.case.value(quantity), result.range(quantity)
             if not recorded or spread is None:
-                axis.text(0.02, row, "not recorded", transform=axis.get_yaxis_transform(), va="center", fontsize=7)
+                axis.text(0.02, row, "none recorded", transform=axis.get_yaxis_transform(), va="center", fontsize=7)
                 continue
             axis.hlines(row, *(value / recorded for value in spread), color=MODEL, linewidth=4, alpha=0.35)
             axis.plot((result.value(quantity) or 0) / recorded, row, "|", color=MODEL, markersize=8)
         axis.axvline(1, color=RECORDED, linewidth=0.9, linestyle=(0, (3, 1.5)), zorder=0.9)
         axis.set_title(quantity)
+        axis.locator_params(axis="x", nbins=4)
         axis.grid(False, axis="y")
     axes[0, 0].set_yticks(rows, [f"{result.case.trace} {result.case.percent} %" for result in shown])
     axes[0, 0].set_ylim(len(shown) - 0.5, -0.5)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from mmrun.runner.report.absence import Absence
 from mmrun.runner.report.observations import Runs
 from mmrun.runner.report.report_block import Figure, ReportBlock
+from mmrun.runner.report.sweep_facts import Absence, SweepFacts
 
 AXES = {
     "backing": ["anon", "mmap", "read"],
@@ -20,6 +20,7 @@ ABSENCES = (
     Absence({"lru": ["3.1"], "backing": ["mmap"]}, why="kernel 3.1 has no `mmap` of such files"),
     Absence({"lru": ["random"], "memory": ["90%"]}),
 )
+FACTS = SweepFacts(ABSENCES, {"lru": list(YARDSTICKS)})
 REPLICATES = 6
 OOM = {("anon", "3.1", "25%"), ("anon", "3.16", "25%"), ("anon", "3.1", "50%"), ("read", "6.18", "25%")}
 BLOCK = ReportBlock(labels={"lru": "LRU", "exact": "exact LRU", "opt": "OPT", "clock": "CLOCK", "backing": "pages"})
@@ -28,15 +29,14 @@ FIGURES = {
     figure.name: figure
     for figure in (
         Figure(name="distance", kind="lines", x="memory", y="fills", line="lru", facets="backing",
-               baseline={"lru": "opt"}, where={"lru": FIVE}, yardsticks=YARDSTICKS, width="page"),
+               baseline={"lru": "opt"}, where={"lru": FIVE}, width="page"),
         Figure(name="nine", kind="lines", x="memory", y="misses", line="lru", facets="backing",
-               yardsticks=YARDSTICKS, width="page", log=("y",)),
-        Figure(name="column", kind="lines", x="memory", y="misses", line="lru", where={"lru": FIVE, "backing": "anon"},
-               yardsticks=YARDSTICKS),
+               width="page", log=("y",)),
+        Figure(name="column", kind="lines", x="memory", y="misses", line="lru", where={"lru": FIVE, "backing": "anon"}),
         Figure(name="bars", x="memory", y="misses", line="lru", facets="backing", where={"lru": FIVE},
-               yardsticks=YARDSTICKS, width="page"),
+               width="page"),
         Figure(name="points", x="memory", y="misses", line="lru", facets="backing", where={"lru": FIVE},
-               yardsticks=YARDSTICKS, width="page", log=("y",)),
+               width="page", log=("y",)),
         Figure(name="narrow", x="lru", y="elapsed_ns", where={"memory": "50%"}, facets="backing", log=("y",)),
         Figure(name="dots", kind="dots", x="lru", line="memory", y="misses", where={"backing": "anon"}, log=("y",)),
         Figure(name="heat", kind="heatmap", x="memory", line="lru", facets="backing", y="misses", width="page"),
@@ -72,4 +72,4 @@ def runs() -> Runs:
                     continue
                 once = lru in ("clock", "opt", "exact") or (backing == "read" and lru not in ("6.18+mglru", "4.19"))
                 rows += [run(backing, lru, memory, replicate) for replicate in range(1 if once else REPLICATES)]
-    return Runs(AXES, rows, ABSENCES)
+    return Runs(AXES, rows, FACTS)
