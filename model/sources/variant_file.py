@@ -15,7 +15,7 @@ from mmrun.model.sources.param_rules import Param, Relation, parse_relation
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 TEXTS = {
-    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
+    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None,
     "DRAWS": ("always", "with cgroups"),
 }  # fmt: skip
 RANDOM = {"rand", "random_bin", "following", "rng", "memcg_rng", "random"}  # what a kernel draws with

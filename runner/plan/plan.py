@@ -58,18 +58,19 @@ class Plan:
 
 
 class Chance:
-    """Whether chance plays a part in cells. Tasks, groups and policies that cells share are looked at once."""
+    """Whether chance plays a part in cells. Those with the same streams and policies are looked at once."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[object, ...], tuple[Cell, bool]] = {}
+        self.known: dict[str, bool] = {}
 
     def plays(self, cell: Cell) -> bool:
         """Whether anything in the cell draws random numbers."""
-        parts = [*cell.tasks.values(), *cell.policy.values()]
-        key = (cell.kernel, bool(cell.cgroups), *map(id, parts))
-        if key not in self.known:  # the cell is kept, so that no other part gets an id of its parts
-            self.known[key] = cell, bool(draws(cell))
-        return self.known[key][1]
+        streams = [(task.stream.kind, task.stream.params) for task in cell.tasks.values()]
+        policy = [(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()]
+        key = repr((cell.kernel, bool(cell.cgroups), streams, policy))
+        if key not in self.known:
+            self.known[key] = bool(draws(cell))
+        return self.known[key]
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:

@@ -94,6 +94,8 @@ def summarise(
     if statistic == "geometric" and np.min(data) <= 0:
         return Estimate(n=data.size, value=None, replicates=shown, modes=modes)
     found = _summary(data, statistic, confidence, alike)
+    if found.value is None or not math.isfinite(found.value):
+        return Estimate(n=data.size, value=None, replicates=shown, flags=("not finite",))
     how: How = "fixed" if found.how == "single" and not random else found.how
     return replace(found, how=how, replicates=shown, modes=modes)
 
@@ -131,7 +133,9 @@ def compare(
     if np.min(a) <= 0 or np.min(b) <= 0:
         if alike and max(len(modes_of(a)), len(modes_of(b))) > 1:
             return Comparison(n=a.size, value=None, how="modes", flags=("modes",), basis="ratio of means")
-        return _ratio_of_means(a, b, confidence, single)
+        found = _ratio_of_means(a, b, confidence, single)
+        finite = found.value is not None and math.isfinite(found.value)
+        return found if finite else Comparison(n=a.size, value=None, flags=("not finite",), basis="undefined")
     logs = np.log(a) - np.log(b)
     with np.errstate(over="ignore"):
         ratios = tuple((a / b).tolist())
