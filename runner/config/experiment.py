@@ -49,8 +49,9 @@ class Replicates(Record):
     until: Until | None = None
     """The precision wanted; None: `min` replicates. The pilot's spread says how many a row needs (Stein's two stages).
 
-    Intervals of 95 % then hold the mean in 92 to 95 of 100 rows (docs/statistics.md); about one row in four, whose
-    pilot looked quieter than it is, ends up to a third wider than asked for.
+    Intervals of 95 % then hold the mean in 93 to 96 of 100 rows, in 91 to 94 where noise is one-sided
+    (docs/statistics.md); about one row in four, whose pilot looked quieter than it is, ends up to a third wider than
+    asked for.
     """
 
     def faults(self) -> Iterator[Fault]:

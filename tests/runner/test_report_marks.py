@@ -183,7 +183,7 @@ def test_single_runs_of_random_cells_are_open_and_the_caption_says_so(drawn: dic
 def test_captions_say_what_marks_and_intervals_are(drawn: dict[str, tuple[Drawn, Any]]):
     for name, (figure, _) in drawn.items():
         caption = " ".join(figure.notes)
-        assert "Lower is better." in caption and "n = 1 to 6 replicates" in caption
+        assert "Lower is better." in caption and "6 replicates" in caption
         assert caption.count(MARKS[figures.kind_of(FIGURES[name])] + ": ") == 1
         if FIGURES[name].kind != "heatmap":
             assert "Error bars: 95 %" in caption
