@@ -50,7 +50,13 @@ def rebuild_report(out: Path) -> list[Path]:
         raise ReportError(f"{out}: no results of a sweep (no manifest.json)") from None
     except ValueError as error:
         raise ReportError(f"{out / 'manifest.json'}: damaged ({error}); sweeping again restores it") from None
-    block = decode(manifest.get("report") or {})
+    try:
+        block = decode(manifest.get("report") or {})
+    except TypeError as error:
+        where = out / "manifest.json"
+        raise ReportError(
+            f"{where}: its report is of another version of mmrun ({error}); sweep again, or name the experiment with --config"
+        ) from None
     facts = facts_from(manifest.get("facts") or {})
     return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
