@@ -53,10 +53,8 @@ def rebuild_report(out: Path) -> list[Path]:
     try:
         block = decode(manifest.get("report") or {})
     except TypeError as error:
-        where = out / "manifest.json"
-        raise ReportError(
-            f"{where}: its report is of another version of mmrun ({error}); sweep again, or name the experiment with --config"
-        ) from None
+        what = f"{out / 'manifest.json'}: its report is of another version of mmrun ({error})"
+        raise ReportError(f"{what}; sweep again, or name the experiment with --config") from None
     facts = facts_from(manifest.get("facts") or {})
     return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
