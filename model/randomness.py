@@ -11,7 +11,7 @@ def draws(cell: Cell) -> list[str]:
     """Everything in the cell that takes random numbers: tasks and variants in words; empty where nothing does."""
     tasks = [f"task {name}" for name, task in cell.tasks.items() if workloads.draws(task.stream)]
     chosen = registry.chosen(cell)
-    if chosen["lru"].yardstick:
+    if "YARDSTICK" in chosen["lru"].constants:
         chosen = {"lru": chosen["lru"]}
     when = {"always", "with cgroups"} if cell.cgroups else {"always"}
     return tasks + [f"{axis}: {info.name}" for axis, info in chosen.items() if info.draws in when]

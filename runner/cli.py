@@ -1,11 +1,13 @@
 """The `mmrun` command. Each command is a module of `mmrun.runner.commands`, imported when it is used.
 
 Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 some cells failed or a claim is not met, 2 bad configuration or
-usage, 3 the environment, 130 interrupted.
+usage, 3 the environment, 70 an error of mmrun itself, 130 interrupted, 141 nobody reads the output any more.
 """
 
 import importlib
+import os
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +15,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mmrun.model.core.kept import Unusable
 from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
+from mmrun.runner.terminal import give_up, in_words, one_line, screens
 
 COMMANDS = ("sweep", "run", "plan", "check", "status", "report", "trace", "explain", "schema", "doctor")
-OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERNAL, INTERRUPTED, UNREAD = 0, 1, 2, 3, 70, 130, 141
+HOME = Path(__file__).resolve().parents[1]
+PARTS = ("mmrun", "model", "runner")
+# What the library of the command line handles itself; its ClickException, which typer does not name, is the third.
+USAGE: tuple[Any, ...] = (typer.BadParameter.__mro__[2], typer.Exit, typer.Abort)
+REPORT = (
+    "Nothing that was stored is lost. Please report this line, with the command and its files; "
+    "with MMRUN_DEBUG=1 in the environment the same command shows where it comes from."
+)
 # Without markup typer does not import rich, which would be half the time of `mmrun --help`.
 PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
@@ -76,20 +88,50 @@ class CommandTable(TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command; whatever stops it becomes a sentence and an exit code."""
         try:
             return super().invoke(ctx)
-        except ConfigErrors as errors:
-            print(errors, file=sys.stderr)
-            count = len(errors.errors)
-            print(f"{count} error{'s' * (count != 1)}; nothing was run", file=sys.stderr)
-            raise SystemExit(BAD_CONFIG) from None
-        except EnvironmentProblem as problem:
-            print(f"mmrun: {problem}", file=sys.stderr)
-            raise SystemExit(ENVIRONMENT) from None
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            raise SystemExit(INTERRUPTED) from None
+        except USAGE:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            raise SystemExit(stopped_by(error)) from None
+
+
+def stopped_by(error: BaseException) -> int:
+    """Say what stopped a command; the exit code."""
+    if os.environ.get("MMRUN_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, ConfigErrors):
+        count = len(error.errors)
+        return say(BAD_CONFIG, f"{error}\n{count} error{'s' * (count != 1)}; nothing was run")
+    if isinstance(error, KeyboardInterrupt):
+        return say(INTERRUPTED, "interrupted")
+    if isinstance(error, BrokenPipeError) and error.filename in (None, "standard output"):
+        return UNREAD
+    if isinstance(error, (EnvironmentProblem, Unusable)):
+        return say(ENVIRONMENT, f"mmrun: {error}")
+    if isinstance(error, OSError):
+        return say(ENVIRONMENT, f"mmrun: {in_words(error)}")
+    if isinstance(error, MemoryError):
+        return say(ENVIRONMENT, f"mmrun: not enough memory ({place(error)}); results that are stored are kept")
+    what = f"internal error in {place(error)} ({type(error).__name__}: {one_line(str(error), 300)})"
+    return say(INTERNAL, f"mmrun: {what}\n{REPORT}")
+
+
+def place(error: BaseException) -> str:
+    """FILE:LINE of the last line of ours on the way to the error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if os.path.relpath(frame.filename, HOME).split(os.sep)[0] in PARTS] or frames
+    return f"{os.path.relpath(ours[-1].filename, HOME)}:{ours[-1].lineno}" if ours else "an unknown place"
+
+
+def say(code: int, text: str) -> int:
+    """Print a sentence on stderr, unless that is gone too; the code."""
+    try:
+        print(text, file=sys.stderr)
+    except OSError:
+        give_up(sys.stderr)
+    return code
 
 
 app = typer.Typer(
@@ -123,6 +165,26 @@ def options(
 
 def main(argv: list[str] | None = None) -> int:
     """Run `mmrun` with the given arguments (default: those of the process) and return its exit code."""
+    with screens():
+        try:
+            code = _code(argv)
+            flush()
+        except (Exception, KeyboardInterrupt) as error:
+            code = stopped_by(error)
+        try:
+            flush()
+        except OSError:
+            give_up(sys.stdout)
+        return code
+
+
+def flush() -> None:
+    """Write what is held back for stdout; a full disk shows only now."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _code(argv: list[str] | None) -> int:
     try:
         app(args=argv, prog_name="mmrun")
     except SystemExit as stop:

@@ -17,7 +17,7 @@ VERSIONS = (
 """Every release that begins a series, from the first to the last that can be asked for."""
 FIRST, LAST = VERSIONS[0], VERSIONS[-1]
 _PLACE = {version: place for place, version in enumerate(VERSIONS)}
-_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?")
+_NUMBERS = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?")
 
 
 class Absent:

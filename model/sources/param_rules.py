@@ -14,6 +14,7 @@ COMPARE: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
     ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Gt: operator.gt,
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
+MAX_RELATION = 400  # characters
 
 
 class Refusal(NamedTuple):
@@ -86,9 +87,11 @@ class Relation:
 
 def parse_relation(text: str, why: str, params: Mapping[str, Param]) -> Relation:
     """A relation from its text; ValueError when it is no comparison of the parameters and whole numbers."""
+    if len(text) > MAX_RELATION:
+        raise ValueError(f"`{text[:40]}...` is longer than {MAX_RELATION} characters")
     try:
         node = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"`{text}` is no comparison") from error
     if not isinstance(node, ast.Compare) or not all(type(op) in COMPARE for op in node.ops):
         raise ValueError(f"`{text}` is no comparison")

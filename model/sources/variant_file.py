@@ -15,12 +15,13 @@ from mmrun.model.sources.param_rules import Param, Relation, parse_relation
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 TEXTS = {
-    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
+    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None,
     "DRAWS": ("always", "with cgroups"),
 }  # fmt: skip
 RANDOM = {"rand", "random_bin", "following", "rng", "memcg_rng", "random"}  # what a kernel draws with
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 200  # levels of its syntax tree; whoever walks it calls himself a few times a level
 
 
 class Fault(NamedTuple):
@@ -41,6 +42,8 @@ class Declared:
 
     doc: str = ""
     texts: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, int | str] = field(default_factory=dict)
+    """Other names in capitals that are given a number, text or truth value."""
     params: dict[str, Param] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -63,11 +66,24 @@ def declared(path: Path, head: bool = False) -> Declared:
         found.tree = ast.parse(FUNCTION.split(text, maxsplit=1)[0] if head else text)
     except SyntaxError as error:
         found.faults.append(Fault(error.lineno or 1, error.offset or 1, f"not a Python file: {error.msg}"))
-    except (ValueError, RecursionError, MemoryError) as error:
-        found.fault(None, f"not a Python file: {error or type(error).__name__}")
+    except (RecursionError, MemoryError):
+        found.fault(None, "not a Python file: nested too deeply", "write it in shorter statements")
+    except (ValueError, OSError) as error:
+        found.fault(None, f"not a Python file: {error}")
+    if found.tree is not None and not head and (deep := _deepest(found.tree)) is not None:
+        found.tree = None
+        found.fault(deep, f"nested deeper than {MAX_DEPTH} levels", "write it in shorter statements")
     if found.tree is not None:
         _read(found, found.tree)
     return found
+
+
+def _deepest(tree: ast.Module) -> ast.AST | None:
+    """A node beyond the deepest level that is read, if there is one."""
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return level[0] if level else None
 
 
 def names_chance(tree: ast.Module) -> bool:
@@ -99,6 +115,8 @@ def _read(found: Declared, tree: ast.Module) -> None:
                 _params(found, value)
             elif name == "RELATIONS":
                 relations = value
+            elif name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int | str):
+                found.constants[name] = value.value
     if not found.texts.get("SOURCE") and not any(fault.message.startswith("SOURCE") for fault in found.faults):
         found.fault(None, "the file has no SOURCE", 'write SOURCE = "where the algorithm comes from"')
     if relations is not None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mmrun.model.units import PAGE
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -22,6 +24,8 @@ ALIGN = 64
 BLOCK = 65_536  # accesses a block; transforms start afresh at every block
 MAX_HEADER = 1 << 20
 MAX_PAGES = 1 << 32
+MAX_TASKS = 1 << 16
+MOST_DENSE = 1 << 15  # bytes that a stored byte can stand for: a block of zstd takes 4 bytes and holds 128 KiB at most
 
 COLUMNS = {"page": "<u4", "write": "|u1", "task": "<u2"}  # stored elements: byte order, kind and size in bytes
 ENCODINGS = ("raw", "zstd", "zstd+delta", "zstd+planes")
@@ -57,6 +61,18 @@ class Section:
         """Stored elements of a column of `accesses` accesses."""
         return -(-accesses // 8) if self.name == "write" else accesses
 
+    def fault(self, accesses: int, file_length: int) -> str:
+        """Why the section cannot be what it says, or nothing."""
+        texts = (self.name, self.encoding, self.sha256)
+        if not all(isinstance(text, str) for text in texts) or not (_whole(self.offset) and _whole(self.size)):
+            return "a section's fields are not of their types"
+        if self.encoding not in ENCODINGS or not PREAMBLE.size <= self.offset <= file_length - self.size:
+            return f"section {self.name!r} has an unknown encoding or lies outside the file"
+        wanted = self.elements(accesses) * self.itemsize
+        if (self.size != wanted) if self.encoding == "raw" else (wanted > self.size * MOST_DENSE):
+            return f"section {self.name!r} has the wrong size for {accesses} accesses"
+        return ""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -71,6 +87,15 @@ class Header:
     made: dict[str, Any]
     sections: dict[str, Section]
 
+    @property
+    def identity(self) -> str:
+        """What tells traces apart that were verified: hex SHA-256 over the counts and the columns as they are stored.
+
+        `digest` is the same for every encoding of the content, but only a claim until all of it is decoded.
+        """
+        stored = {name: f"{section.encoding} {section.sha256}" for name, section in self.sections.items()}
+        return content_digest(self.npages, self.accesses, stored)
+
     def to_json(self) -> bytes:
         """The header as it is written."""
         plain = asdict(self)
@@ -80,7 +105,10 @@ class Header:
 
 def header_from_json(raw: bytes, file_length: int) -> Header:
     """Parse and check a header. Raises ValueError for one that is not well-formed."""
-    plain = json.loads(raw)
+    try:
+        plain = json.loads(raw)
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
     if not isinstance(plain, dict) or plain.pop("format", None) != "mmrun trace":
         raise ValueError("the header is not that of a trace")
     try:
@@ -94,16 +122,24 @@ def header_from_json(raw: bytes, file_length: int) -> Header:
 
 def _check(header: Header, file_length: int) -> None:
     counts = (header.npages, header.accesses, header.writes, header.tasks, header.page_size)
-    if not all(isinstance(count, int) and count >= 0 for count in counts) or header.npages > MAX_PAGES:
+    if not all(map(_whole, counts)) or header.npages > MAX_PAGES or not 1 <= header.tasks <= MAX_TASKS:
         raise ValueError("the header's counts make no sense")
-    if not {"page", "write"} <= set(header.sections) <= set(COLUMNS):
-        raise ValueError("the columns page and write are needed, task is the only other one")
+    if header.writes > header.accesses or (header.accesses > 0) > (header.npages > 0):
+        raise ValueError("the header's counts contradict each other")
+    if header.page_size != PAGE:
+        raise ValueError(f"its pages are of {header.page_size} bytes, the model's of {PAGE}")
+    if not isinstance(header.digest, str) or not isinstance(header.made, dict):
+        raise ValueError("the header's fields are not of their types")
+    columns = {"page", "write"} | ({"task"} if header.tasks > 1 else set())
+    if set(header.sections) != columns:
+        raise ValueError(f"its columns must be {', '.join(sorted(columns))}")
     for section in header.sections.values():
-        inside = PREAMBLE.size <= section.offset and section.size >= 0 and section.offset + section.size <= file_length
-        if section.encoding not in ENCODINGS or not inside:
-            raise ValueError(f"section {section.name!r} has an unknown encoding or lies outside the file")
-        if section.encoding == "raw" and section.size != section.elements(header.accesses) * section.itemsize:
-            raise ValueError(f"section {section.name!r} has the wrong size")
+        if fault := section.fault(header.accesses, file_length):
+            raise ValueError(fault)
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def content_digest(npages: int, accesses: int, columns: dict[str, str]) -> str:

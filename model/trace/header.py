@@ -1,10 +1,12 @@
 """The front of a trace file: its checked header, and whether its columns are what the header says; needs no numpy."""
 
 import hashlib
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from mmrun.model.files import open_regular
 from mmrun.model.trace.format import (
     MAGIC,
     MAX_HEADER,
@@ -32,8 +34,8 @@ class Bounded:
 def read_header(path: str | Path) -> Header:
     """The checked header of a trace file, without looking at its columns. Raises TraceError."""
     try:
-        with Path(path).open("rb") as file:
-            return _read_header(file, Path(path).stat().st_size)
+        with open_regular(path) as file:
+            return _read_header(file, os.fstat(file.fileno()).st_size)
     except (ValueError, struct.error) as error:
         raise TraceError(f"{path}: not a usable trace: {error}") from error
     except OSError as error:
@@ -63,10 +65,13 @@ def _read_header(file: BinaryIO, length: int) -> Header:
 def verified_header(path: str | Path) -> Header:
     """The header of a trace file whose every column matches its checksum. Raises TraceError."""
     header = read_header(path)
-    with Path(path).open("rb") as file:
-        for section in header.sections.values():
-            if _hash(file, section) != section.sha256:
-                raise TraceError(f"{path}: column {section.name!r} does not match its checksum: damaged")
+    try:
+        with open_regular(path) as file:
+            for section in header.sections.values():
+                if _hash(file, section) != section.sha256:
+                    raise TraceError(f"{path}: column {section.name!r} does not match its checksum: damaged")
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read: {error.strerror}") from error
     return header
 
 

@@ -23,6 +23,7 @@ from mmrun.model.trace.numbers import parse_numbers
 from mmrun.model.trace.writer import LEVEL, TraceWriter
 
 PIECE = 1 << 20
+SIP = 1 << 11  # compressed bytes fed at a time: they may grow thirty thousand times
 Keyed = tuple[np.ndarray, np.ndarray, np.ndarray | int]
 
 # libCacheSim's oracleGeneral record: what it also holds (clock, size, next access) plays no part in page accesses.
@@ -56,17 +57,23 @@ def _unpacked(path: str, file: BinaryIO) -> Iterator[bytes]:
 
 def _unzstd(file: BinaryIO) -> Iterator[bytes]:
     frame, inside = zstandard.ZstdDecompressor().decompressobj(), False
-    while piece := file.read(PIECE // 16):  # small, for it may grow a lot
+    held, size = [], 0
+    while piece := file.read(SIP):
         while piece:
             inside = True
-            if unpacked := frame.decompress(piece):
-                yield unpacked
+            held.append(frame.decompress(piece))
+            size += len(held[-1])
             piece = b""
             if frame.eof:
                 piece, inside = frame.unused_data, False
                 frame = zstandard.ZstdDecompressor().decompressobj()
+        if size >= PIECE:
+            yield b"".join(held)
+            held, size = [], 0
     if inside:
         raise EOFError("the file ends within a compressed frame: truncated")
+    if whole := b"".join(held):
+        yield whole
 
 
 @contextmanager

@@ -44,16 +44,24 @@ class Trace:
     @cached_property
     def task(self) -> np.ndarray | None:
         """Task of every access, uint16 [accesses]; None when the trace is of a single task."""
-        return self._whole(self._column("task")) if "task" in self.header.sections else None
+        return self._whole(self._tasks()) if "task" in self.header.sections else None
 
     def blocks(self) -> Iterator[Accesses]:
         """(page, write, task or None) of up to 65,536 accesses at a time, in bounded memory."""
-        tasks: Iterator[Any] = self._column("task") if "task" in self.header.sections else iter(lambda: None, 0)
+        tasks: Iterator[Any] = self._tasks() if "task" in self.header.sections else iter(lambda: None, 0)
         yield from zip(self._pages(), self._writes(), tasks, strict=False)
 
     def _pages(self) -> Iterator[np.ndarray]:
         for block in self._column("page"):
             self._check_pages(block)
+            yield block
+
+    def _tasks(self) -> Iterator[np.ndarray]:
+        for block in self._column("task"):
+            if block.size and int(block.max()) >= self.tasks:
+                raise TraceError(
+                    f"{self.path}: an access is of none of the {self.tasks} tasks that the header declares"
+                )
             yield block
 
     def _writes(self) -> Iterator[np.ndarray]:
@@ -72,18 +80,23 @@ class Trace:
             for length in block_lengths(section, self.accesses):
                 raw = self._exactly(source, length * section.dtype.itemsize, section)
                 yield decode_block(raw, section.dtype, section.encoding)
+            if self._piece(source, 1, section):
+                raise TraceError(f"{self.path}: section {name!r} holds more than the header says")
 
     def _exactly(self, source: Any, size: int, section: Section) -> bytes:
         parts = []
-        try:
-            while size > 0 and (part := source.read(size)):
-                parts.append(part)
-                size -= len(part)
-        except zstandard.ZstdError as error:
-            raise TraceError(f"{self.path}: section {section.name!r} cannot be decompressed: {error}") from error
+        while size > 0 and (part := self._piece(source, size, section)):
+            parts.append(part)
+            size -= len(part)
         if size:
             raise TraceError(f"{self.path}: section {section.name!r} ends early")
         return b"".join(parts)
+
+    def _piece(self, source: Any, size: int, section: Section) -> bytes:
+        try:
+            return source.read(size)
+        except zstandard.ZstdError as error:
+            raise TraceError(f"{self.path}: section {section.name!r} cannot be decompressed: {error}") from error
 
     def _whole(self, blocks: Iterator[np.ndarray]) -> np.ndarray:
         parts = list(blocks)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mmrun.model.trace.writer import LEVEL, TraceWriter
 
 PIECE = 1 << 20  # bytes parsed at a time, and held by the pipe
 PAUSE = 0.005  # valgrind writes line by line: let lines gather in the pipe instead of fetching each
+TOOL = "lackey-"  # how valgrind's program for lackey is called, before the name of the machine
 
 
 class NoValgrind(Exception):
@@ -40,7 +42,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a recording came to. `exit_status` is the program's own (negative: signal); None: stopped at the limit."""
+    """What a recording came to. `exit_status` is the program's own (negative: signal); None: it was stopped."""
 
     accesses: int
     npages: int
@@ -49,6 +51,10 @@ class Recording:
     memory_accesses: int
     exit_status: int | None
     seconds: float
+    stopped: str = ""
+    """What stopped it before the program ended: `limit`, `interrupt` or nothing."""
+    unrecorded: tuple[str, ...] = ()
+    """Names of programs that ran unrecorded: children, and what the program replaced itself with; seen by looking."""
 
 
 def record(
@@ -62,12 +68,13 @@ def record(
     raw: bool = False,
     stdout: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Recording:
     """Run `command` under valgrind and write its page accesses to `out`, in bounded memory.
 
-    `fold` is the window of `mmrun.model.trace.fold`; `limit` ends the program after that many recorded accesses;
-    `stdout` is a file descriptor for the program's output. Children that the program forks are not recorded. Raises
-    NoValgrind, and TraceError when the program cannot be started or valgrind fails.
+    `fold` is the window of `mmrun.model.trace.fold`; `limit` ends the program after that many recorded accesses, and
+    so does `stop` once it answers true; `stdout` is a file descriptor for the program's output. Children of the
+    program are not recorded. Raises NoValgrind, and TraceError when the program cannot be started or valgrind fails.
     """
     valgrind, program = shutil.which("valgrind"), shutil.which(command[0])
     if valgrind is None:
@@ -78,7 +85,7 @@ def record(
     made = {"by": "mmrun trace record", "command": list(command), "fold": fold, "instructions": instructions}
     made |= {} if limit is None else {"limit": limit}
     with TraceWriter(out, made, level=level, raw=raw) as writer:
-        lackey = _Lackey(valgrind, command, stdout)
+        lackey = _Lackey(valgrind, command, stdout, stop)
         try:
             stopped = _pump(lackey, writer, folder, numbering, instructions, limit, progress)
         finally:
@@ -88,22 +95,24 @@ def record(
         header = writer.close()
     return Recording(
         header.accesses, header.npages, header.writes, header.digest, lackey.memory_accesses,
-        None if stopped else status, time.monotonic() - lackey.started,
+        None if stopped else status, time.monotonic() - lackey.started, stopped, tuple(lackey.unrecorded.values()),
     )  # fmt: skip
 
 
 def _pump(
     lackey: "_Lackey", writer: TraceWriter, folder: Folder, numbering: Numbering, instructions: bool,
     limit: int | None, progress: Callable[[Progress], None],
-) -> bool:  # fmt: skip
-    """Move everything from the pipe into the trace; true when the limit stopped it."""
+) -> str:  # fmt: skip
+    """Move everything from the pipe into the trace; what stopped it before the program's end."""
     for page, write in _folded(lackey, folder, instructions):
         room = page.size if limit is None else min(page.size, limit - writer.accesses)
         writer.append(numbering.number(page[:room]), write[:room])
         progress(Progress(lackey.bytes, writer.accesses, numbering.count, time.monotonic() - lackey.started))
         if limit is not None and writer.accesses >= limit:
-            return True
-    return False
+            return "limit"
+        if lackey.stopping():
+            return "interrupt"
+    return ""
 
 
 def _folded(lackey: "_Lackey", folder: Folder, instructions: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -116,7 +125,7 @@ def _folded(lackey: "_Lackey", folder: Folder, instructions: bool) -> Iterator[t
 class _Lackey:
     """A program running under lackey, its trace coming through a pipe of its own."""
 
-    def __init__(self, valgrind: str, command: Sequence[str], stdout: int | None) -> None:
+    def __init__(self, valgrind: str, command: Sequence[str], stdout: int | None, stopping: Callable[[], bool]) -> None:
         self._source, sink = os.pipe()
         if sys.platform == "linux":
             fcntl.fcntl(self._source, fcntl.F_SETPIPE_SZ, PIECE)
@@ -126,14 +135,19 @@ class _Lackey:
         self.started = time.monotonic()
         self._process = subprocess.Popen(arguments, pass_fds=[sink], stdout=stdout)
         os.close(sink)
-        self._ended = False
+        self._begun = self._ended = False
+        self._rest = b""  # a line that has not ended; one that never does is of a valgrind that was killed
+        self.stopping = stopping
         self.bytes = self.memory_accesses = 0
+        self.unrecorded: dict[int, str] = {}  # by process
 
     def read(self) -> bytes:
-        """The next piece of the trace; b"" when the program has ended, even if a child of it keeps the pipe open."""
-        parts, size = [], 0  # too little comes at a time to be worth parsing at once
-        while size < PIECE and not self._ended:
-            if not select.select([self._source], [], [], 0.5)[0]:
+        """The next lines of the trace; b"" when the program has ended, even if a child of it keeps the pipe open."""
+        parts, size = [self._rest], 0  # too little comes at a time to be worth parsing at once
+        while size < PIECE and not self._ended and not self.stopping():
+            ready = select.select([self._source], [], [], 0.5)[0]
+            self._look_around()
+            if not ready:
                 self._ended = self._process.poll() is not None
                 continue
             parts.append(os.read(self._source, PIECE))
@@ -142,7 +156,29 @@ class _Lackey:
             if len(parts[-1]) < PIECE // 8 and not self._ended:
                 time.sleep(PAUSE)
         self.bytes += size
-        return b"".join(parts)
+        text = b"".join(parts)
+        whole = text.rfind(b"\n") + 1
+        self._rest = text[whole:]
+        return text[:whole]
+
+    def _look_around(self) -> None:
+        """Note who runs unrecorded: children, and a program that has taken valgrind's place."""
+        home = Path("/proc", str(self._process.pid))
+        try:
+            here = os.readlink(home / "exe")
+            children = [
+                int(pid) for task in (home / "task").iterdir() for pid in (task / "children").read_text().split()
+            ]
+        except OSError:  # it is gone, or this system does not tell
+            return
+        tool = Path(here).name.startswith(TOOL)
+        self._begun |= tool  # before, valgrind is a shell script that looks for its tool
+        if self._begun and not tool:
+            self.unrecorded[self._process.pid] = Path(here).name
+        for pid in children if self._begun else ():
+            with suppress(OSError):
+                name = Path("/proc", str(pid), "comm").read_text(encoding="utf-8", errors="replace").strip()
+                self.unrecorded[pid] = "a fork of itself" if name.startswith(TOOL) else name
 
     def stop(self) -> int:
         """End the program if its trace has not come to an end; its exit status."""

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import zstandard
 
+from mmrun.model.files import refuse_odd_target
 from mmrun.model.trace.format import (
     ALIGN,
     BLOCK,
@@ -40,14 +41,18 @@ class TraceWriter:
     def __init__(self, path: str | Path, made: dict[str, Any], *, level: int = LEVEL, raw: bool = False) -> None:
         """`made`: how the trace came about, kept in the header. `raw`: no compression, the file can be mapped.
 
-        Raises TraceError when the file cannot be created.
+        Raises TraceError when the file cannot be created, or what stands there is no regular file.
         """
         self.path, self.made = Path(path), made
-        self._partial = self.path.with_name(f".{self.path.name}.partial-{os.getpid()}")
         try:
-            main: BinaryIO = self._partial.open("w+b")
+            refuse_odd_target(self.path)
+            self._partial = self.path.with_name(f".{self.path.name}.partial-{os.getpid()}")
+            self._partial.unlink(missing_ok=True)
+            main: BinaryIO = self._partial.open("x+b")
         except OSError as error:
             raise TraceError(f"{path}: cannot be written: {error.strerror}") from error
+        except ValueError as error:  # "." and ".." have no name
+            raise TraceError(f"{path}: cannot be written: name a file") from error
         main.write(bytes(PREAMBLE.size))
         self._main = main
         # The page column goes straight into the file; the others wait beside it until its length is known.
@@ -97,6 +102,8 @@ class TraceWriter:
         """Finish the file; `npages` may exceed the highest page touched. Raises ValueError if it is less."""
         if npages is not None and npages < self.npages:
             raise ValueError(f"npages {npages} is less than the highest page touched, {self.npages - 1}, plus one")
+        if npages is not None and npages > MAX_PAGES:
+            raise ValueError(f"{npages:,} pages are more than a trace can number, {MAX_PAGES:,}")
         self.npages = max(self.npages, npages or 0)
         self._flush(whole_blocks=False)
         sections, hashes = {}, {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, FREE, OP_SHIFT, REGISTER, touches
+from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record
 from mmrun.model.units import Nanoseconds
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Params(Record):
     """Parameters of `metadata`."""
 
-    objects: Count
+    objects: Annotated[int, Range(ge=1, le=MAX_PAGES // 2)]
     """Number of files."""
     accesses: Count
     """Length of the stream."""
@@ -38,6 +39,11 @@ class Params(Record):
     """Events between two file systems that come or go and hold shrinker_rwsem for `mount_hold`; 0: none do."""
     mount_hold: Annotated[Nanoseconds, Range(le=ARG_MASK), Why(ARGUMENT_BITS)] = 1_000_000
     """How long such a file system holds it; an estimate: registering includes sizing every group's shrinker map."""
+
+
+def regions(params: Params) -> tuple[str, ...]:
+    """Kinds of region that it goes over: it numbers objects, not pages."""
+    return ("slab",)
 
 
 def footprint(params: Params) -> int:

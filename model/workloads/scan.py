@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
 from mmrun.model.rules.record import Fault, Record
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
+from mmrun.model.workloads._common import (
+    Count,
+    Exponent,
+    Share,
+    Size,
+    Zipf,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +32,7 @@ class Params(Record):
 
     hot: Size
     """Size of the hot set."""
-    size: Bytes
+    size: Size
     """Footprint: hot set and scanned range together."""
     accesses: Count
     """Length of the stream."""

@@ -32,6 +32,11 @@ class Params(Record):
     """Share of the accesses that read a page, uniform among those written so far."""
 
 
+def regions(params: Params) -> tuple[str, ...]:
+    """Kinds of region that it goes over: only files can be synced."""
+    return ("file",) if params.fsync_every else ("anon", "file", "slab")
+
+
 def footprint(params: Params) -> int:
     """Pages of the stream's address space."""
     return pages_of(params.size)

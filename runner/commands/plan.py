@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 
 def command(
     config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
@@ -21,4 +23,4 @@ def command(
     if as_json:
         print(json.dumps(found.as_json(), indent=1))
         return
-    print("\n".join(found.lines(why)))
+    print("\n".join(one_line(line, 10_000) for line in found.lines(why)))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmrun.runner.terminal import one_line
+
 if TYPE_CHECKING:
     from mmrun.runner.plan.plan import PlannedCell
 
@@ -23,6 +25,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process and print its metrics. Without --cell: the first of the sweep."""
+    from mmrun.runner.commands.announce import announce
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
 
@@ -31,22 +34,28 @@ def command(
     if len(found) > 1:
         typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
     described = with_settings(plan, found[0], settings or [])
+    announce([described])
     metrics = simulated(described, check, series)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics}, indent=1))
     else:
-        print("\n".join(summary(found[0], settings or [], metrics)))
+        print("\n".join(one_line(line, 10_000) for line in summary(found[0], settings or [], metrics)))
 
 
 def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
     """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
-    from mmrun.model import api
+    from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
 
+    if series is not None and not catalogue.series(registry.resolve(cell)):
+        fix = "set sampling.accesses or sampling.every; a yardstick has none"
+        raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
         outcome = api.simulate(cell, check=check)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error
@@ -59,8 +68,6 @@ def write_series(columns: dict[str, Any], path: Path) -> None:
     """The series as CSV, one line a sample."""
     import csv
 
-    if not columns:
-        typer.echo("the experiment samples nothing: set sampling.accesses or sampling.every", err=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

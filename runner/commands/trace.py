@@ -1,9 +1,11 @@
-"""`mmrun trace`: record a program's page accesses, import foreign traces, describe them, make synthetic ones."""
+"""`mmrun trace`: record a program's page accesses, import foreign traces, fold, describe and make up traces."""
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrun.runner.cli import PLAIN
+from mmrun.runner.cli import INTERRUPTED, PLAIN
 from mmrun.runner.config.problems import EnvironmentProblem
+from mmrun.runner.terminal import one_line, unescaped
 
 app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
@@ -57,26 +60,62 @@ def record_command(
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
-    """Run CMD under valgrind and record the pages it touches. Exit 1 if CMD fails (the trace is kept)."""
+    """Run CMD under valgrind and record the pages it touches, 100 to 3,000 times slower than it runs by itself.
+
+    Ctrl-C ends CMD and keeps what is recorded so far, as --limit does. Only CMD itself is recorded, none of the
+    programs that it starts: of a compiler driver or a shell, record the command that does the work. Exit 1 if CMD fails
+    (the trace is kept).
+    """
     from mmrun.model.trace.record import NoValgrind, record
 
-    with _errors(), _progress() as tick:
+    _talk(f"recording {command[0]} under valgrind, 100 to 3,000 times slower; Ctrl-C keeps what is recorded so far")
+    with _errors(), _progress() as tick, _asked_to_stop() as stop:
         try:
             done = record(
                 command, out, fold=fold, instructions=instructions, limit=limit, level=level, raw=raw,
                 stdout=sys.stderr.fileno() if as_json else None,
                 progress=lambda at: tick(f"{at.accesses:,} accesses, {at.npages:,} pages, {at.seconds:.0f} s"),
+                stop=stop,
             )  # fmt: skip
         except NoValgrind as error:
             raise EnvironmentProblem(str(error)) from error
-    ended = "stopped at the limit" if done.exit_status is None else f"exit status {done.exit_status}"
+    ended = f"exit status {done.exit_status}"
+    if done.exit_status is None:
+        ended = "stopped at the limit" if done.stopped == "limit" else "interrupted, what was recorded is kept"
     _talk(
         f"{out}: {done.accesses:,} accesses ({done.writes:,} writes) of {done.npages:,} pages, folded from "
         f"{done.memory_accesses:,}; {command[0]}: {ended}; {done.seconds:.1f} s"
     )
+    if done.unrecorded:
+        names = ", ".join(name if n == 1 else f"{name} ({n})" for name, n in Counter(done.unrecorded).items())
+        _talk(
+            f"warning: {command[0]} started programs that were not recorded: {names}; record such a command by itself"
+        )
     if as_json:
         _print_json({"out": str(out), **vars(done)})
+    if done.stopped == "interrupt":
+        raise SystemExit(INTERRUPTED)
     raise typer.Exit(1 if done.exit_status else 0)
+
+
+@app.command("fold")
+def fold_command(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Trace file (.mmt) of a single task.")],
+    out: Out,
+    fold: Fold,
+    level: Level = 9,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Shorten a trace as recording it with --fold PAGES would have."""
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.refold import refold
+
+    with _errors(), _progress() as tick:
+        done = refold(
+            open_trace(trace), out, fold, level=level, raw=raw, progress=lambda count: tick(f"{count:,} accesses")
+        )
+    _finish(out, done, as_json)
 
 
 @app.command("import")
@@ -109,7 +148,7 @@ def import_command(
     from mmrun.model.trace.table import Columns, CsvReader
 
     made: dict[str, Any] = {"by": "mmrun trace import", "format": form.value, "source": Path(source).name}
-    with _errors(), _progress() as tick:
+    with _errors(source), _progress() as tick:
         if form is Format.LACKEY:
             chunks = importers.lackey(source, instructions=instructions, fold=fold)
             made |= {"fold": fold, "instructions": instructions}
@@ -175,7 +214,7 @@ def synthesise_command(
 
     from mmrun.model.core.events import ARG_MASK, OP_SHIFT
     from mmrun.model.trace import write_trace
-    from mmrun.model.workloads import make_params, module
+    from mmrun.model.workloads import check_footprint, make_params, module
     from mmrun.runner.config.trace_params import parse_params
 
     with _errors():
@@ -183,6 +222,7 @@ def synthesise_command(
             raise ValueError("kind `trace` plays a recording; there is nothing to synthesise")
         values = parse_params(kind, param or [])
         params = make_params(kind, values)
+        check_footprint(kind, params)
         generator = module(kind)
         made = {"by": "mmrun trace synthesise", "kind": kind, "params": values, "seed": seed}
         chunks = generator.events(params, np.random.default_rng(seed))
@@ -203,21 +243,40 @@ def _print_json(values: dict[str, Any]) -> None:
 
 
 def _talk(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(one_line(text), file=sys.stderr)
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turn what users can mend into a sentence and exit 2, what the machine lacks into exit 3."""
+def _errors(source: str = "") -> Iterator[None]:
+    """Turn what users can mend into a sentence that names the file that was read, and exit 2."""
     from mmrun.model.trace.format import TraceError
 
     try:
         yield
     except (TraceError, ValueError) as error:
-        _talk(f"mmrun trace: {error}")
+        named = not source or source in str(error)
+        _talk(f"mmrun trace: {error}" if named else f"mmrun trace: {source}: {error}")
         raise typer.Exit(2) from error
-    except OSError as error:
-        raise EnvironmentProblem(str(error)) from error
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether Ctrl-C or SIGTERM came; a second one acts as it always does."""
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        asked.append(number)
+        restore()
+
+    def restore() -> None:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+    before = {name: signal.signal(name, note) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        restore()
 
 
 @contextmanager
@@ -235,12 +294,11 @@ def _progress() -> Iterator[Any]:
             return
         last, shown = time.monotonic(), True
         width = os.get_terminal_size(sys.stderr.fileno()).columns - 1 if terminal else 200
-        print(
-            f"\r\033[K{text[:width]}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True
-        )
+        shown_as = f"\r\033[K{text[:width]}" if terminal else text + "\n"
+        print(shown_as, end="", file=unescaped(sys.stderr), flush=True)
 
     try:
         yield tick
     finally:
         if shown and terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print("\r\033[K", end="", file=unescaped(sys.stderr), flush=True)

@@ -4,11 +4,12 @@ Later wins: the files of `include` are merged in their order, the including file
 its `base`. Mappings merge key by key, lists and plain values are replaced, null removes.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmrun.runner.config.library import locate, machine_names
+from mmrun.runner.config.library import inside, locate, machine_names
 from mmrun.runner.config.problems import Place, Problems, suggest
 from mmrun.runner.config.trees import merge, without
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar, Sequence, load
@@ -23,6 +24,14 @@ def load_experiment(path: Path, problems: Problems) -> Mapping | None:
     return Includes(problems).load(path, None, ())
 
 
+def readable_name(path: Path) -> bool:
+    """Whether a file can have this name at all: no zero byte, no half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except ValueError:
+        return False
+
+
 @dataclass
 class Includes:
     """Follows `include` lists; a file that includes itself, directly or not, is an error that shows the way round."""
@@ -32,8 +41,10 @@ class Includes:
 
     def load(self, path: Path, asked: Place | None, chain: tuple[Path, ...]) -> Mapping | None:
         """The merged tree of `path`, named at `asked` by the last file of `chain`."""
-        real = path.resolve()
-        if real in (file.resolve() for file in chain):
+        if (chain or os.path.islink(path)) and not self.allowed(path, asked, (*chain, path)[0]):
+            return None
+        real = os.path.realpath(path) if readable_name(path) else str(path)
+        if real in (os.path.realpath(file) for file in chain):
             names = " -> ".join(str(file) for file in (*chain, path))
             self.problems.add(asked or Place(path), f"files include each other: {names}", "break the circle")
             return None
@@ -52,6 +63,15 @@ class Includes:
                 merged = below if merged is None else merge(merged, below)
         own = without(tree, "include")
         return own if merged is None else merge(merged, own)
+
+    def allowed(self, path: Path, asked: Place | None, config: Path) -> bool:
+        """Whether an experiment may include this file; notes why not."""
+        wrong = inside(path, config) if readable_name(path) else f"no file can be called `{path}`"
+        if wrong:
+            self.problems.add(
+                asked or Place(path), wrong, "include .yaml files beside, below or one folder above this one"
+            )
+        return not wrong
 
     def names(self, tree: Mapping) -> list[Scalar]:
         """The file names of the `include` list."""
@@ -105,6 +125,9 @@ class Machines:
         path = locate(f"{item.value}.yaml", item.place.file, "machines")
         if path is None:
             self.problems.add(item.place, f"no machine `{item.value}`", self.known(item))
+            return None
+        if wrong := inside(path, item.place.file):
+            self.problems.add(item.place, f"the machine {wrong}", "put a copy there")
             return None
         if path.resolve() in chain:
             self.problems.add(item.place, f"the machine `{item.value}` is its own base", "break the circle")

@@ -1,5 +1,6 @@
 """Where the shipped machines, traces and experiments are: `configs/`, in a checkout or installed."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,23 @@ def machine_names(beside: Path | None = None) -> list[str]:
 def experiments() -> list[Path]:
     """The shipped experiment files."""
     return sorted(config_dir().glob("*.yaml"))
+
+
+def inside(path: Path, config: Path) -> str:
+    """Why a file that `config` names may not be read, or nothing.
+
+    Links followed, it is YAML below the folder above `config`'s, or below the shipped library: a configuration that a
+    stranger wrote makes nobody read, and quote in messages, what lies elsewhere.
+    """
+    real = Path(os.path.realpath(path))
+    home = Path(os.path.realpath(config)).parent.parent
+    if real.suffix not in (".yaml", ".yml"):
+        return (
+            f"`{path}` is not named .yaml" if real.name == path.name else f"`{path}` leads to what is not named .yaml"
+        )
+    if real.is_relative_to(home) or real.is_relative_to(config_dir()):
+        return ""
+    return f"`{path}` lies outside {home}"
 
 
 def locate(name: str, config: Path, kind: str) -> Path | None:

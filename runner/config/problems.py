@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmrun.model.rules.words import suggest as suggest
+from mmrun.runner.terminal import one_line
 
 SHOWN = 200  # more errors than this help nobody; the rest is counted
 
@@ -32,8 +33,8 @@ class ConfigError:
     fix: str = ""
 
     def __str__(self) -> str:
-        text = f"{Place(self.file, self.line, self.column)}: {self.message}"
-        return f"{text} ({self.fix})" if self.fix else text
+        text = f"{one_line(str(Place(self.file, self.line, self.column)))}: {one_line(self.message)}"
+        return f"{text} ({one_line(self.fix)})" if self.fix else text
 
 
 class ConfigErrors(Exception):

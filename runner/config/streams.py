@@ -89,7 +89,7 @@ class Streams:
         from mmrun.model.trace import TraceError, verified_header
 
         try:
-            return verified_header(path).digest
+            return verified_header(path).identity
         except (TraceError, OSError) as error:
             self.problems.add(item.place, f"the trace cannot be used: {error}", "record or import it again")
             return None
@@ -161,11 +161,14 @@ def outside(item: Item, problems: Problems) -> str | None:
         path = item.place.file.parent / item.value
         try:
             if path.is_file():
-                return str(path.resolve())
+                if path.resolve().suffix == ".py":
+                    return str(path.resolve())
+                problems.add(item.place, f"`{path}` is not called .py", "the file of a variant is a Python file")
+                return None
         except OSError as error:  # a path that no file system takes
             problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
             return None
-        problems.add(item.place, f"no file `{path}`", "the path is relative to this file")
+        problems.add(item.place, f"no file `{path}` of Python, named .py", "the path is relative to this file")
     else:
         problems.add(item.place, "the path of a Python file is expected", "the path is relative to this file")
     return None

@@ -77,11 +77,17 @@ def find(item: Item | None, path: Dotted) -> Item | None:
     for part in path:
         if isinstance(item, Mapping):
             item = item.items.get(part)
-        elif isinstance(item, Sequence) and part.isdigit() and int(part) < len(item.items):
-            item = item.items[int(part)]
+        elif isinstance(item, Sequence) and (at := index(part, item)) is not None:
+            item = item.items[at]
         else:
             return None
     return item
+
+
+def index(part: str, items: Sequence) -> int | None:
+    """The part of a path as an index of a list; None for what is none, such as `²` or five thousand digits."""
+    found = int(part) if part.isascii() and part.isdecimal() and len(part) < 9 else len(items.items)
+    return found if found < len(items.items) else None
 
 
 def place_of(item: Item, *path: str | int) -> Place:
@@ -139,10 +145,11 @@ class Setter:
 
     def set_in_list(self, tree: Sequence, path: Dotted, item: Item, place: Place, above: Dotted) -> Sequence:
         first = path[0]
-        if not first.isdigit() or int(first) >= len(tree.items):
+        at = index(first, tree)
+        if at is None:
             raise PathError(f"`{'.'.join(above)}` is a list of {len(tree.items)}: `{first}` is not an index of it")
         items = list(tree.items)
-        items[int(first)] = self.put(items[int(first)], path[1:], item, place, (*above, first))
+        items[at] = self.put(items[at], path[1:], item, place, (*above, first))
         return Sequence(tree.place, tuple(items))
 
 

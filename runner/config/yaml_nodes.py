@@ -11,8 +11,10 @@ from typing import Any
 
 import yaml
 
+from mmrun.model.files import NotRegular, TooLarge, read_regular
 from mmrun.runner.config.problems import ConfigError, ConfigErrors, Place, Problems, suggest
 from mmrun.runner.config.yaml_scalars import REFUSED, Trap, Value, plain
+from mmrun.runner.terminal import CONTROL
 
 __all__ = [
     "ConfigError", "ConfigErrors", "Item", "Mapping", "Place", "Problems", "Scalar", "Sequence", "load", "parse",
@@ -67,11 +69,15 @@ def load(path: Path, problems: Problems, asked: Place | None = None) -> Mapping 
     `asked` is where the file was named; a file that cannot be read is reported there.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        problems.add(asked or Place(path), f"cannot read {path}: {reason}", "check the path and its permissions")
+        data = read_regular(path, MAX_BYTES)
+    except TooLarge:
+        problems.add(
+            asked or Place(path), f"{path} is larger than {MAX_BYTES >> 20} MiB", "is this a configuration file?"
+        )
+        return None
+    except OSError as error:
+        fix = "copy it into a file" if isinstance(error, NotRegular) else "check the path and its permissions"
+        problems.add(asked or Place(path), f"cannot read {path}: {error.strerror}", fix)
         return None
     return parse(data, path, problems)
 
@@ -212,6 +218,8 @@ class Builder:
 
     def scalar(self, node: yaml.ScalarNode, place: Place) -> Scalar:
         if node.style:
+            if hidden := CONTROL.search(node.value):  # written as an escape
+                return self.refuse(place, f"control character U+{ord(hidden[0]):04X} in a text", "leave it out")
             return Scalar(place, node.value, node.value, quoted=True)
         if node.value == "":
             return self.refuse(place, "a value is missing", "write one, or null to take the default")
@@ -243,6 +251,9 @@ class Builder:
         place = self.place(node)
         if not isinstance(node, yaml.ScalarNode):
             self.problems.add(place, "a key must be text, not a list or mapping", "write `name: value`")
+            return None
+        if node.style and (hidden := CONTROL.search(node.value)):
+            self.problems.add(place, f"control character U+{ord(hidden[0]):04X} in a key", "leave it out")
             return None
         if node.style:
             return str(node.value)

@@ -18,6 +18,8 @@ Value = str | int | float | bool | None | Refused
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+][0-9]+)?")
 MAX_DIGITS = 18
+LONGEST = f"the limit is {MAX_DIGITS} digits"
+MOST_TRAPPED = 100  # characters of what looks like a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,13 @@ def plain(text: str) -> Value | Trap:
         return None
     if INTEGER.fullmatch(text):
         too_long = len(text.lstrip("+-")) > MAX_DIGITS
-        return Trap(f"`{text[:24]}` is too large a number", "the limit is 18 digits") if too_long else int(text)
+        return Trap(f"`{text[:24]}` is too large a number", LONGEST) if too_long else int(text)
     if DECIMAL.fullmatch(text):
+        if len(text) > MOST_TRAPPED:
+            return Trap(f"`{text[:24]}...` is too long a number", LONGEST)
         value = float(text)
         return not_finite(text) if value in (float("inf"), float("-inf")) else value
     for pattern, trap in TRAPS:
         if pattern.fullmatch(text):
-            return trap(text)
+            return trap(text) if len(text) <= MOST_TRAPPED else Trap(f"`{text[:24]}...` is too long a number", LONGEST)
     return text

@@ -3,7 +3,10 @@
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self, TextIO
+
+from mmrun.runner.terminal import escaped, unescaped
 
 PLAIN_SECONDS = 5.0
 WINDOW = 200  # finished cells over which the rate is taken
@@ -17,6 +20,7 @@ class Progress:
         self.live = self.stream.isatty() if live is None else live
         self.total = total
         self.done = self.failed = self.in_flight = 0
+        self.began = False
         self.recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self.printed = time.monotonic()
         self.display: Any = None
@@ -27,7 +31,9 @@ class Progress:
             from rich.console import Console
             from rich.live import Live
 
-            self.display = Live(console=Console(file=self.stream), refresh_per_second=4, get_renderable=self.line)
+            self.display = Live(
+                console=Console(file=unescaped(self.stream)), refresh_per_second=4, get_renderable=self.line
+            )
             self.display.start()
         return self
 
@@ -41,12 +47,16 @@ class Progress:
     def say(self, text: str) -> None:
         """A sentence, above the live line."""
         if self.display is not None:
-            self.display.console.print(text, markup=False, highlight=False)
+            self.display.console.print(escaped(text), markup=False, highlight=False)
         else:
             self._print(text)
 
     def running(self, cells: int) -> None:
-        """That many cells are in flight now."""
+        """That many cells are in flight now. Time counts from the first one on, compiling is no part of a cell."""
+        if cells and not self.began:
+            self.began = True
+            self.recent.append((time.monotonic(), self.done))
+            self.recent.popleft()
         self.in_flight = cells
         self._tick()
 
@@ -78,7 +88,8 @@ class Progress:
             self._print(self.line())
 
     def _print(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        with suppress(OSError):  # the terminal is gone, or whoever read along: no reason to stop
+            print(text, file=self.stream, flush=True)
 
 
 class Silent(Progress):

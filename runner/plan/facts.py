@@ -34,7 +34,9 @@ def _yardsticks(planned: Planned) -> dict[str, list[str]]:
     kinds: dict[str, dict[str, set[bool]]] = {}
     for axes, cell in planned:
         chosen = cell.policy.get("lru") if cell is not None else None
-        is_one = bool(chosen and not chosen.file and registry.variant_info("lru", chosen.variant).yardstick)
+        is_one = False
+        if chosen is not None and chosen.file is None:
+            is_one = "YARDSTICK" in registry.variant_info("lru", chosen.variant).constants
         for axis, label in axes.items():
             kinds.setdefault(axis, {}).setdefault(label_text(label), set()).add(is_one)
     found = {axis: [label for label, seen in labels.items() if seen == {True}] for axis, labels in kinds.items()}

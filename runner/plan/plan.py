@@ -20,6 +20,7 @@ from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
 from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
+from mmrun.runner.plan.told import check_names
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
@@ -57,18 +58,19 @@ class Plan:
 
 
 class Chance:
-    """Whether chance plays a part in cells. Tasks, groups and policies that cells share are looked at once."""
+    """Whether chance plays a part in cells. Those with the same streams and policies are looked at once."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[object, ...], tuple[Cell, bool]] = {}
+        self.known: dict[str, bool] = {}
 
     def plays(self, cell: Cell) -> bool:
         """Whether anything in the cell draws random numbers."""
-        parts = [*cell.tasks.values(), *cell.policy.values()]
-        key = (cell.kernel, bool(cell.cgroups), *map(id, parts))
-        if key not in self.known:  # the cell is kept, so that no other part gets an id of its parts
-            self.known[key] = cell, bool(draws(cell))
-        return self.known[key][1]
+        streams = [(task.stream.kind, task.stream.params) for task in cell.tasks.values()]
+        policy = [(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()]
+        key = repr((cell.kernel, bool(cell.cgroups), streams, policy))
+        if key not in self.known:
+            self.known[key] = bool(draws(cell))
+        return self.known[key]
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:
@@ -101,6 +103,7 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     if not rows:  # the sweep itself is wrong; the rest of the file is still worth checking
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
+    check_names(experiment, [(axes, cell) for axes, cell in planned if cell is not None], problems)
     problems.raise_if_any()
     identity, chance = Identity(cells.streams.digests), Chance()
     made = [

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmrun.runner.report.figure_style import WIDTHS
 from mmrun.runner.report.report_block import Figure, as_tuple
+from mmrun.runner.store.store import own_directory, replacing
 
 PANEL_HEIGHT = 1.75  # inches
 CHARACTER = 0.068  # inches, of 8 pt
@@ -27,10 +28,12 @@ class Drawn:
 
 def save(canvas: Any, stem: Path) -> list[Path]:
     """Write the drawing beside `stem` as PDF and PNG, without dates or versions of programs in them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    own_directory(stem.parent)
     pdf, png = stem.with_name(stem.name + ".pdf"), stem.with_name(stem.name + ".png")
-    canvas.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": "mmrun"})
-    canvas.savefig(png, metadata={"Software": None})
+    with replacing(pdf) as file:
+        canvas.savefig(file, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": "mmrun"})
+    with replacing(png) as file:
+        canvas.savefig(file, format="png", metadata={"Software": None})
     return [pdf, png]
 
 

@@ -51,10 +51,12 @@ def _estimate(entry: Entry, figure: Figure) -> Estimate:
 def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
     """What a mark is the value of, and n."""
     counts = sorted({estimate.n for estimate in shown if estimate.n and estimate.how != "fixed"})
+    if not counts and any(estimate.n for estimate in shown):
+        counts = [1]
     ratio = f"ratio to {model.words.against(model.baseline)}, all else equal" if figure.baseline else ""
-    if not any(estimate.n for estimate in shown):
+    if not counts:
         return f"{ratio or 'values'}; no completed run"
-    if not counts or counts == [1]:
+    if counts == [1]:
         return f"{ratio}, one run each (n = 1)" if ratio else "one run each (n = 1)"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     what = f"n = {span} {'runs' if figure.pool else 'replicates'}"

@@ -1,6 +1,5 @@
 """Stored results as a report sees them: cells of the sweep, their replicates, and what became of each run."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from mmrun.runner import metrics
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
+from mmrun.runner.store.table_file import read_table
 
 Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
@@ -125,24 +125,25 @@ def load_runs(path: Path) -> Runs:
 
     Raises FileNotFoundError if there is no such file, ValueError if it is not a table of runs.
     """
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(path)
+    table, axes = read_table(path)
     rows = [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
-    return Runs(_labels(table, path), rows)
+    return Runs(_labels(table, axes), rows)
+
+
+def stale_runs(out: Path) -> int:
+    """How many runs of the results in `out` are not of the model, the policies and the configuration of its sweep."""
+    table, _ = read_table(out / "runs.parquet", ["stale"])
+    return sum(map(bool, table["stale"].to_pylist())) if "stale" in table.column_names else 0
 
 
 def load_series(path: Path, wanted: Collection[str]) -> Runs | None:
     """The `wanted` columns of series.parquet, a row per cell whose columns hold arrays; None if nothing was sampled."""
-    import pyarrow.parquet as parquet
-
-    if not path.exists() or not (schema := parquet.read_schema(path)).names:
+    if not path.exists():
         return None
-    axes = json.loads((schema.metadata or {}).get(b"mmrun", b'{"axes": []}'))["axes"]
-    table = parquet.read_table(path, columns=[n for n in schema.names if n in {*axes, "replicate", *wanted}])
+    table, names = read_table(path, wanted)
     if not table.num_rows:
         return None
-    axes = _labels(table, path)
+    axes = _labels(table, names)
     identity = [*axes, "replicate"]
     keys = list(zip(*(table[name].to_pylist() for name in identity), strict=True))
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in identity}
@@ -154,12 +155,8 @@ def load_series(path: Path, wanted: Collection[str]) -> Runs | None:
     return Runs(axes, rows)
 
 
-def _labels(table: Any, path: Path) -> dict[str, list[str]]:
-    """Axis -> labels in order of appearance; rows stand in the order of the sweep, and the metadata names the axes."""
-    roles = json.loads((table.schema.metadata or {}).get(b"mmrun", b"null"))
-    if roles is None:
-        raise ValueError(f"{path}: no results of a sweep (its schema names no axes)")
+def _labels(table: Any, axes: Iterable[str]) -> dict[str, list[str]]:
+    """Axis -> labels in order of appearance; rows stand in the order of the sweep."""
     return {
-        axis: [label for label in dict.fromkeys(map(label_text, table[axis].to_pylist())) if label]
-        for axis in roles["axes"]
+        axis: [label for label in dict.fromkeys(map(label_text, table[axis].to_pylist())) if label] for axis in axes
     }

@@ -3,7 +3,6 @@
 Nothing here looks at the clock or at the model: the same results and the same block give the same bytes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,9 @@ from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
 from mmrun.runner.report.words import Words
+from mmrun.runner.store.manifest import DamagedManifest, read_manifest
+from mmrun.runner.store.store import own_directory, replacing
+from mmrun.runner.terminal import one_line
 
 HEADLINE = ("elapsed_ns", "miss_ratio", "pgscan", "scan_efficiency_ratio", "pswpout", "remote_touch_ratio")
 SHOWN_FAILURES = 40
@@ -44,18 +46,17 @@ def write_report(out: Path, plan: Any) -> list[Path]:
 
 def rebuild_report(out: Path) -> list[Path]:
     """Write the report that `manifest.json` in `out` describes. Raises ReportError where that or results are absent."""
+    path = out / "manifest.json"
     try:
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_manifest(path)
+        block = decode(manifest.get("report") or {})
+        facts = facts_from(manifest.get("facts") or {})
     except FileNotFoundError:
         raise ReportError(f"{out}: no results of a sweep (no manifest.json)") from None
-    except ValueError as error:
-        raise ReportError(f"{out / 'manifest.json'}: damaged ({error}); sweeping again restores it") from None
-    try:
-        block = decode(manifest.get("report") or {})
-    except TypeError as error:
-        what = f"{out / 'manifest.json'}: its report is of another version of mmrun ({error})"
-        raise ReportError(f"{what}; sweep again, or name the experiment with --config") from None
-    facts = facts_from(manifest.get("facts") or {})
+    except DamagedManifest as error:
+        raise ReportError(f"{path}: damaged ({one_line(str(error), 300)}); sweeping again restores it") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ReportError(f"{path}: its report block is damaged ({one_line(str(error), 300)})") from None
     return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
 
@@ -85,7 +86,8 @@ def build_report(out: Path, page: Page) -> list[Path]:
         sections.append(_figure_section(figure, block, runs, out, files))
     sections += _failures(block, runs)
     path = out / "report.md"
-    path.write_text("\n\n".join(section.strip() for section in sections) + "\n", encoding="utf-8")
+    with replacing(path) as file:
+        file.write(("\n\n".join(section.strip() for section in sections) + "\n").encode())
     return [*files, path]
 
 
@@ -152,10 +154,11 @@ def _table_section(table: Table, block: ReportBlock, runs: Runs, out: Path, file
     model = build(table, block, runs)
     sheet = lay_out(model)
     texts = {"csv": to_csv(model), "md": to_markdown(sheet), "tex": to_latex(sheet)}
-    (out / "tables").mkdir(parents=True, exist_ok=True)
+    own_directory(out / "tables")
     for suffix, text in texts.items():
         files.append(out / "tables" / f"{table.name}.{suffix}")
-        files[-1].write_text(text, encoding="utf-8")
+        with replacing(files[-1]) as file:
+            file.write(text.encode())
     links = ", ".join(f"[{suffix.upper()}](tables/{table.name}.{suffix})" for suffix in ("csv", "tex"))
     return f"## Table {table.name}\n\n{texts['md']}\n{links}"
 
@@ -166,7 +169,10 @@ def _figure_section(figure: Figure, block: ReportBlock, runs: Runs, out: Path, f
     series = None
     if figure.kind == "series":
         wanted = {figure.x or "time_ns", figure.y, *metrics.columns_of(figure.y), "time_ns"}
-        series = load_series(out / "series.parquet", wanted)
+        try:
+            series = load_series(out / "series.parquet", wanted)
+        except ValueError as error:
+            return f"## Figure {figure.name}\n\nNot drawn: {error}."
     try:
         drawn = draw(figure, block, runs, series, out / "figures")
     except ValueError as error:

@@ -13,7 +13,7 @@ from mmrun.runner.report.words import p_text
 FATES: dict[Fate, tuple[str, str]] = {
     "failed": ("failed", "failed"),
     "oom": ("OOM", "ran out of memory"),
-    "stale": ("stale", "of an older model or config"),
+    "stale": ("stale", "of an older model, policy or configuration"),
     "missing": ("not run", "not run yet"),
     "undefined": ("undef.", "without a defined value"),
 }

@@ -9,10 +9,20 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from mmrun.runner.terminal import one_line
+
 Value = int | float | str
 MAGIC = b"mmrun-cell 1 "
 HEADER_LIMIT = 128
 LEVEL = 3  # zstd: higher levels cost more CPU than the disk they save
+MOST_FILE = 1 << 28  # bytes of a file that is read at all
+MOST_HEAD = 1 << 26  # bytes of JSON: a cell of ten thousand groups has some ten million
+MOST_SERIES = 1 << 30  # bytes of series: a sample takes some 1,600
+MOST_ERROR = 4_000  # characters
+PIECE = 1 << 20
+LATEST = 1e12  # seconds: a time of day beyond it is none
+NUMBERS = {"<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "<f8", "<f4", "|b1"}  # of series
+WORDS = ("outcome",)  # the metrics that are words; all others are numbers
 
 
 class DamagedRecord(Exception):
@@ -39,7 +49,7 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-    """The record as the bytes of its file; series columns are 1-D numpy arrays."""
+    """The record as the bytes of its file; series columns are 1-D numpy arrays. ValueError beyond what is read back."""
     import numpy as np
     import zstandard
 
@@ -48,48 +58,119 @@ def encode(record: Record) -> bytes:
     head["metrics"] = {name: plain(value) for name, value in record.metrics.items()}
     head["series"] = [[name, column.dtype.str, len(column)] for name, column in columns.items()]
     text = json.dumps(head, separators=(",", ":"), default=plain).encode()
+    if len(text) > MOST_HEAD or sum(column.nbytes for column in columns.values()) > MOST_SERIES:
+        raise ValueError(f"a record has room for a series of {MOST_SERIES >> 20} MiB: sample less often")
     body = b"".join([len(text).to_bytes(8, "little"), text, *(column.tobytes() for column in columns.values())])
     payload = zstandard.ZstdCompressor(level=LEVEL).compress(body)
     return MAGIC + f"{hashlib.sha256(payload).hexdigest()} {len(payload)}\n".encode() + payload
 
 
 def decode(data: bytes, *, series: bool = True) -> Record:
-    """The record in the bytes of a file, without its series unless asked. Raises DamagedRecord."""
-    body = checked_body(data)
-    try:
-        size = int.from_bytes(body[:8], "little")
-        head = json.loads(body[8 : 8 + size])
-        head["series"] = columns_of(body, 8 + size, head["series"]) if series else {}
-        return Record(**head)
-    except (ValueError, TypeError, KeyError) as error:
-        raise DamagedRecord(f"unreadable contents ({error})") from None
+    """The record in the bytes of a file, its series without rows unless asked for. Raises DamagedRecord.
 
-
-def checked_body(data: bytes) -> bytes:
-    """The decompressed payload, after header, length and checksum have been compared."""
+    Nothing in it is believed: sizes are compared with the limits before memory is taken for them, and every field has
+    its type, so that whoever reads records meets no other.
+    """
     import zstandard
 
+    source = zstandard.ZstdDecompressor().stream_reader(checked_payload(data))
+    try:
+        head = json.loads(exactly(source, size_of(int.from_bytes(exactly(source, 8), "little"), MOST_HEAD)))
+        columns = head.pop("series")
+        described = described_columns(columns)
+        head["series"] = columns_of(source, described if series else [(*column[:2], 0) for column in described])
+        head["error"] = one_line(head["error"], MOST_ERROR)
+        record = Record(**head)
+    except zstandard.ZstdError as error:
+        raise DamagedRecord(f"not compressed as it should be ({error})") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DamagedRecord(f"unreadable contents ({type(error).__name__}: {error})") from None
+    if wrong := fault(record):
+        raise DamagedRecord(wrong)
+    return record
+
+
+def checked_payload(data: bytes) -> memoryview:
+    """The compressed payload, after header, length and checksum have been compared."""
     end = data.find(b"\n", 0, HEADER_LIMIT)
     if end < 0 or not data.startswith(MAGIC):
         raise DamagedRecord("no header")
     words = data[len(MAGIC) : end].split()
-    payload = data[end + 1 :]
+    payload = memoryview(data)[end + 1 :]
     if len(words) != 2 or words[1] != str(len(payload)).encode():
         raise DamagedRecord("wrong length")
     if words[0] != hashlib.sha256(payload).hexdigest().encode():
         raise DamagedRecord("wrong checksum")
-    return zstandard.ZstdDecompressor().decompress(payload)
+    return payload
 
 
-def columns_of(body: bytes, offset: int, columns: list[list[Any]]) -> dict[str, Any]:
-    """The series columns that lie in `body` from `offset` on: name -> 1-D array (read-only)."""
+def exactly(source: Any, size: int) -> bytes:
+    """The next `size` decompressed bytes. Memory grows with what is there, not with what is asked for."""
+    parts = []
+    while size and (part := source.read(min(size, PIECE))):
+        parts.append(part)
+        size -= len(part)
+    if size:
+        raise DamagedRecord(f"it ends {size:,} bytes early")
+    return b"".join(parts)
+
+
+def size_of(size: Any, most: int) -> int:
+    """A size that a file claims, if it is one within the limit."""
+    if type(size) is not int or not 0 <= size <= most:
+        raise DamagedRecord(f"it claims a size of {str(size)[:20]}, at most {most:,} is read")
+    return size
+
+
+def described_columns(columns: list[list[Any]]) -> list[tuple[str, str, int]]:
+    """Name, type and length of every series column, all of one length. Raises DamagedRecord."""
+    names, types, lengths = zip(*columns, strict=True) if columns != [] else ((), (), ())
+    if not all(isinstance(name, str) for name in names) or not NUMBERS.issuperset(types) or len(set(lengths)) > 1:
+        raise DamagedRecord("series columns without names, of no numbers or of different lengths")
+    rows = size_of(lengths[0], MOST_SERIES) if lengths else 0
+    size_of(rows * sum(map(bytes_of, types)), MOST_SERIES)
+    return [(name, kind, rows) for name, kind in zip(names, types, strict=True)]
+
+
+def bytes_of(kind: str) -> int:
+    """Bytes of a number of a type such as `<i8`."""
+    return int(kind[-1])
+
+
+def columns_of(source: Any, columns: list[tuple[str, str, int]]) -> dict[str, Any]:
+    """The series columns that follow in `source`: name -> 1-D array (read-only)."""
+    if not columns:
+        return {}
     import numpy as np
 
-    found = {}
-    for name, dtype, length in columns:
-        found[name] = np.frombuffer(body, dtype=dtype, count=length, offset=offset)
-        offset += found[name].nbytes
-    return found
+    return {
+        name: np.frombuffer(exactly(source, rows * bytes_of(kind)), dtype=np.dtype(kind))
+        for name, kind, rows in columns
+    }
+
+
+def fault(record: Record) -> str:
+    """Which field is not what it must be, or nothing."""
+    scalar = (str, int, float, type(None))
+    texts = (record.key, record.fingerprint, record.model)
+    sound = {
+        "key, fingerprint, model": all(isinstance(text, str) for text in texts),
+        "status": record.status in ("ok", "failed"),
+        "replicate": type(record.replicate) is int and record.replicate >= 0,
+        "axes": isinstance(record.axes, dict) and all(isinstance(label, scalar) for label in record.axes.values()),
+        "metrics": isinstance(record.metrics, dict)
+        and all(isinstance(value, str if name in WORDS else (int, float)) for name, value in record.metrics.items()),
+        "cell": isinstance(record.cell, dict),
+        "provenance": isinstance(record.provenance, dict)
+        and all(finite(record.provenance.get(name, 0.0)) for name in ("finished", "cpu_seconds")),
+    }
+    wrong = [name for name, good in sound.items() if not good]
+    return f"not of their type: {', '.join(wrong)}" if wrong else ""
+
+
+def finite(number: Any) -> bool:
+    """Whether it is a number that can be compared and added."""
+    return type(number) in (int, float) and abs(number) < LATEST
 
 
 def asdict_shallow(record: Record) -> dict[str, Any]:

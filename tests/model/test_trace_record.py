@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -97,6 +99,37 @@ def test_children_are_not_recorded_and_do_not_hold_the_recorder(tmp_path):
     """A shell that leaves a sleeper behind: the recording ends with the shell."""
     done = record(["/bin/sh", "-c", "sleep 30 >&- 2>&- & exit 4"], tmp_path / "t.mmt")
     assert done.exit_status == 4 and done.seconds < 25
+
+
+@needs_valgrind
+def test_programs_that_it_starts_are_named(tmp_path):
+    done = record(["/bin/sh", "-c", "sleep 1; exec sleep 1"], tmp_path / "t.mmt")
+    assert set(done.unrecorded) & {"sleep", "a fork of itself"} and done.exit_status == 0
+
+
+@needs_valgrind
+def test_a_stop_keeps_what_is_recorded(tmp_path):
+    """Asked to stop, it kills the program; what came before is a whole trace."""
+    seen = []
+    forever = [sys.executable, "-c", "while True: [0] * 1000"]
+    done = record(forever, tmp_path / "t.mmt", progress=seen.append, stop=lambda: bool(seen))
+    assert (done.stopped, done.exit_status) == ("interrupt", None)
+    assert open_trace(tmp_path / "t.mmt").accesses == done.accesses > 0
+
+
+@needs_valgrind
+def test_ctrl_c_keeps_what_is_recorded(tmp_path):
+    """As a terminal does it: the whole group gets the signal, the program under valgrind too."""
+    start = "import sys; from mmrun.runner.cli import main; sys.exit(main(['trace', *sys.argv[1:]]))"
+    words = ["record", "-o", str(tmp_path / "t.mmt"), "--", sys.executable, "-S", "-c", "while True: [0] * 1000"]
+    child = subprocess.Popen([sys.executable, "-c", start, *words], stderr=subprocess.PIPE, text=True, process_group=0)
+    said = child.stderr.readline()
+    time.sleep(4)
+    os.killpg(child.pid, signal.SIGINT)
+    rest = child.communicate(timeout=60)[1]
+    assert "Ctrl-C keeps what is recorded so far" in said
+    assert child.returncode == 130 and "interrupted, what was recorded is kept" in rest
+    assert open_trace(tmp_path / "t.mmt").accesses > 1_000
 
 
 @needs_valgrind

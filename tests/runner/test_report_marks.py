@@ -206,7 +206,7 @@ def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn,
     [
         ({"status": "failed", "error": "x"}, "failed", "6 failed"),
         ({"outcome": "oom"}, "OOM", "6 ran out of memory"),
-        ({"stale": "config: ..."}, "stale", "6 of an older model or config"),
+        ({"stale": "config: ..."}, "stale", "6 of an older model, policy or configuration"),
         ({"status": "missing"}, "not run", "6 not run yet"),
         ({"misses": None}, "undef.", "6 of 24 values are not defined in their run (undef.)"),
     ],

@@ -135,8 +135,8 @@ def test_missing_runs_and_stale_results():
     data[0]["stale"] = "model code changed"
     model = against_two_node(data)
     text = to_markdown(lay_out(model))
-    assert "| not run |" in text and "Of 10 runs 1 of an older model or config, 5 not run yet" in text
-    assert "1 of 5 of an older model or config" in text, "and the row is marked"
+    assert "| not run |" in text and "Of 10 runs 1 of an older model, policy or configuration, 5 not run yet" in text
+    assert "1 of 5 of an older model, policy or configuration" in text, "and the row is marked"
     for row in data:
         row["stale"] = "model code changed"
     assert "| stale |" in to_markdown(lay_out(against_two_node(data)))

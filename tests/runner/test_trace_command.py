@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -112,4 +113,46 @@ def test_import_refuses_in_a_sentence(tmp_path):
     assert done.exit_code == 2 and "p.txt:2: expected a page number" in done.stderr
     done = mmrun_trace("import", "csv", tmp_path / "p.txt", "-o", tmp_path / "out.mmt")
     assert done.exit_code == 2 and "column of the page or the column of the address" in done.stderr
+    (tmp_path / "p.txt").write_text("# nothing\n")
+    done = mmrun_trace("import", "pages", tmp_path / "p.txt", "-o", tmp_path / "out.mmt")
+    assert done.exit_code == 2 and f"{tmp_path}/p.txt: the input holds no accesses" in done.stderr
     assert not (tmp_path / "out.mmt").exists()
+
+
+def test_fold_gives_what_recording_with_that_window_gives(tmp_path):
+    rng = np.random.default_rng(2)
+    pages, writes = rng.zipf(1.3, 9_000) % 60, rng.random(9_000) < 0.2
+    lines = [f" {'S' if w else 'L'} {int(p) << 12:x},4" for p, w in zip(pages, writes, strict=True)]
+    (tmp_path / "l.txt").write_text("\n".join(lines) + "\n")
+    for fold, out in ((1, "one.mmt"), (8, "eight.mmt")):
+        done = mmrun_trace("import", "lackey", tmp_path / "l.txt", "-o", tmp_path / out, "--fold", fold)
+        assert done.exit_code == 0, done.stderr
+    done = mmrun_trace("fold", tmp_path / "one.mmt", "-o", tmp_path / "folded.mmt", "--fold", 8)
+    assert done.exit_code == 0, done.stderr
+    once, twice = open_trace(tmp_path / "eight.mmt"), open_trace(tmp_path / "folded.mmt")
+    assert once.accesses < 9_000 and once.digest == twice.digest
+    assert twice.meta["of"] == open_trace(tmp_path / "one.mmt").meta
+
+
+def test_fold_refuses_several_tasks(tmp_path):
+    write_trace(tmp_path / "t.mmt", [(np.arange(9), np.zeros(9, bool), np.arange(9) % 2)], {})
+    done = mmrun_trace("fold", tmp_path / "t.mmt", "-o", tmp_path / "o.mmt", "--fold", 8)
+    assert done.exit_code == 2 and "of 2 tasks" in done.stderr and not (tmp_path / "o.mmt").exists()
+
+
+def test_a_device_is_never_replaced(tmp_path):
+    """Writing to a node of a device once made a regular file of it."""
+    (tmp_path / "p.txt").write_text("1\n2\n")
+    for words in (
+        ["import", "pages", tmp_path / "p.txt"],
+        ["synthesise", "loop", "-p", "size=1MiB", "-p", "accesses=9"],
+    ):
+        done = mmrun_trace(*words, "-o", "/dev/full")
+        assert done.exit_code == 2 and "/dev/full: cannot be written: it is a device" in done.stderr
+    assert not os.path.isfile("/dev/full")
+
+
+def test_synthesise_refuses_more_pages_than_a_trace_holds(tmp_path):
+    for size in ("4000PiB", "64TiB"):
+        done = mmrun_trace("synthesise", "loop", "-p", f"size={size}", "-p", "accesses=9", "-o", tmp_path / "t.mmt")
+        assert done.exit_code == 2 and "pages" in done.stderr and not list(tmp_path.iterdir())
