@@ -127,7 +127,7 @@ def _shape_notes(hows: Collection[How], shown: Collection[str]) -> list[str]:
 
 
 def _comparison_notes(model: TableModel) -> list[str]:
-    spec, base = model.spec, model.words.choice(model.baseline)
+    spec, base = model.spec, model.words.against(model.baseline)
     sentences = [f"Ratio to {base}: {CENTRES[spec.statistic]} of the ratios paired by replicate, all else equal."]
     if "excess" in model.show:
         sentences = [

@@ -121,6 +121,9 @@ def test_errors_name_the_file_and_what_to_do(out: Path):
     (out / "manifest.json").write_text("{")
     with pytest.raises(ReportError, match="damaged"):
         rebuild_report(out)
+    (out / "manifest.json").write_text(json.dumps({"report": {"figures": [{"name": "f", "y": "misses", "new": 1}]}}))
+    with pytest.raises(ReportError, match="its report block is damaged"):
+        rebuild_report(out)
     write_manifest(out, ReportBlock(tables=(Table(name="t", metrics="mises"),)))
     with pytest.raises(
         ReportError, match=r"report\.tables\.0\.metrics\.0: 'mises' is no metric; did you mean 'misses'"
