@@ -4,6 +4,7 @@ import textwrap
 from dataclasses import dataclass
 
 WIDTH = 100
+BROKEN_AT = 100  # a line of a source file that goes on in the next one is nearly as long as lines may be
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Entry:
 def wrapped(text: str) -> list[str]:
     """A text in indented lines; paragraphs, lists and drawings keep their shape."""
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in joined(text.splitlines()):
         if len(line) + 2 <= WIDTH:
             lines.append("  " + line if line else "")
             continue
@@ -47,3 +48,16 @@ def wrapped(text: str) -> list[str]:
         further = " " * (lead + 4 if lead else 2)
         lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent=further, break_on_hyphens=not lead)
     return lines
+
+
+def joined(lines: list[str]) -> list[str]:
+    """The lines with those joined that only the width of a source file set apart."""
+    found: list[str] = []
+    broken = False
+    for line in lines:
+        if broken and line[:1].isalnum():
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+        broken = len(line) > BROKEN_AT and line[:1].strip() != "" and line[-1] not in ".:;)"
+    return found

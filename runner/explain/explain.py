@@ -14,11 +14,14 @@ from mmrun.runner.config.fields import docs
 from mmrun.runner.config.library import config_dir, machine_names
 from mmrun.runner.config.problems import suggest
 from mmrun.runner.explain import kernels as explain_kernels
+from mmrun.runner.explain import subjects
 from mmrun.runner.explain import topics as explain_topics
 from mmrun.runner.explain.entry import WIDTH, Entry
 from mmrun.runner.explain.fields import fields, keys, read_at
 from mmrun.runner.explain.hooks import detailed, hooks
 from mmrun.runner.plan import axes, sweep
+
+VERSION = "kernel version"
 
 
 class NothingKnown(LookupError):
@@ -28,8 +31,14 @@ class NothingKnown(LookupError):
 def look_up(name: str) -> list[Entry]:
     """The entries of a name, all its meanings. Raises NothingKnown with a suggestion."""
     known = entries()
-    exact = [entry for entry in known.values() if entry.name == name]
-    last = [entry for entry in known.values() if _ends_with(entry.name, name)]
+    about = subjects.subject(name)
+    name = subjects.plain(name) if name.startswith("/") else name
+    exact = [entry for entry in known.values() if entry.name == name and entry.kind != subjects.KIND]
+    last = [entry for entry in known.values() if entry.kind != VERSION and _ends_with(entry.name, name)]
+    if about is not None:
+        whole = [known[each] for each in about.see if each in known] if about.text.startswith("The key") else []
+        found = [subjects.entry(about), *map(complete, dict.fromkeys((exact or last) + whole))]
+        return found + (explain_topics.of_the_kernel(name, []) if "_" in name else [])
     from mmrun.runner.metrics import is_metric
 
     part = name.rpartition(".")[2]
@@ -40,8 +49,10 @@ def look_up(name: str) -> list[Entry]:
     found += explain_topics.of_the_kernel(name, [entry.kind for entry in found])
     if found:
         return found
-    every = {*known, *map(last_part, known), *explain_topics.kernel_names(set(map(last_part, known)))}
-    raise NothingKnown(f"nothing is called `{name}` ({suggest(name, every).replace('known: ', 'for example ')})")
+    parts = {last_part(entry.name) for entry in known.values() if entry.kind != VERSION}
+    fix = suggest(name, {*known, *parts, *subjects.subjects(), *explain_topics.kernel_names(parts)})
+    fix = fix if fix.startswith("did you mean") else "`mmrun explain` without a name lists what there is"
+    raise NothingKnown(f"nothing is called `{name}` ({fix})")
 
 
 def _ends_with(full: str, name: str) -> bool:
@@ -75,8 +86,11 @@ def complete(entry: Entry) -> Entry:
 def entries() -> dict[str, Entry]:
     """Every entry by full name; a second meaning of a name has its kind behind it."""
     found: dict[str, Entry] = {}
-    for entry in (*policies(), *hooks(), *kernels(), *streams(), *machines(), *topics(), *metrics(), *keys(),
-                  *explain_topics.stable_names()):  # fmt: skip
+    every = (
+        *policies(), *hooks(), *kernels(), *streams(), *machines(), *topics(), *metrics(), *keys(),
+        *subjects.entries(), *subjects.family_kinds(), *explain_topics.stable_names(),
+    )  # fmt: skip
+    for entry in every:
         found.setdefault(entry.name if entry.name not in found else f"{entry.name} ({entry.kind})", entry)
     return found
 
@@ -133,7 +147,7 @@ def kernels() -> Iterator[Entry]:
     """Kernel versions, and what changed between them."""
     yield Entry("eras", "topic", explain_kernels.topic())
     for name, text in explain_kernels.pages():
-        yield Entry(name, "kernel version", text)
+        yield Entry(name, VERSION, text)
     for name, text in explain_kernels.changes():
         yield Entry(name, "way of the kernel", text)
 
@@ -166,6 +180,8 @@ def topics() -> Iterator[Entry]:
 
 def metrics() -> Iterator[Entry]:
     """Counters of the model and derived metrics."""
+    from mmrun.model import catalogue
+    from mmrun.model.core.mechanism import SCOPES
     from mmrun.model.counters import COUNTERS
     from mmrun.runner.metrics import metric, names
 
@@ -174,4 +190,6 @@ def metrics() -> Iterator[Entry]:
         known = metric(name)
         formula = f" = {known.expression}" if known.expression else ""
         kind = "kernel counter" if name in COUNTERS else "metric"
-        yield Entry(name, kind, known.doc + formula + better[known.better], known.unit)
+        scopes = ", ".join(SCOPES[scope] for scope in catalogue.scopes(name))
+        told = f"\ntold {scopes}" if scopes else ""
+        yield Entry(name, kind, known.doc + formula + better[known.better] + told, known.unit)

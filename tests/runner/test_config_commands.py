@@ -29,7 +29,11 @@ def config(tmp_path: Path) -> Path:
 def test_check_says_what_would_run(config: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["check", str(config)]) == 0
     out = capsys.readouterr()
-    assert out.out == "demo: ok, 3 rows over vm.swappiness, place, 6 cells with replicates\n" and out.err == ""
+    assert out.out == "demo: ok, 3 rows over vm.swappiness, place, 6 cells with replicates\n"
+    assert out.err.startswith("warning: ") and out.err.count("\n") == 1 and "DMA is not modelled" in out.err
+    assert main(["check", "--json", str(config)]) == 0
+    (odd,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert "devices" in odd["message"] and odd["line"] > 1
 
 
 def test_check_prints_errors_for_editors(config: Path, capsys: pytest.CaptureFixture[str]):
