@@ -30,7 +30,7 @@ def members(directory: str) -> list[int]:
 def end_all(directory: str) -> None:
     """Kill the members, again as long as new ones appear, then remove the directory."""
     deadline = time.monotonic() + PATIENCE
-    while (left := members(directory)) and time.monotonic() < deadline:
+    while (left := members(os.path.realpath(directory))) and time.monotonic() < deadline:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -59,7 +59,7 @@ def join(address: str, directory: str) -> None:
 
 def start_guard(directory: str) -> subprocess.Popen[bytes]:
     """The process that ends the cluster's processes should this one be killed; it waits on its stdin."""
-    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), os.path.realpath(directory)]
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), directory]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 

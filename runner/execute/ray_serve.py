@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from mmrun.runner.execute.guard import end_all
 from mmrun.runner.execute.ray_address import answers
 from mmrun.runner.execute.ray_cluster import join, start_private
 from mmrun.runner.execute.ray_messages import Dead
@@ -28,27 +29,48 @@ PARTS = {"raylet": "raylet", "gcs_server": "GCS"}
 def serve(pipe: Connection, address: str | None, directory: str, api: str, cells: list[Any], cpus: int) -> None:
     """Until the driver is gone or kills it."""
     be_quiet(directory)
-    telling = threading.Lock()
-
-    def tell(what: Any) -> None:
-        with telling:
-            pipe.send(what)
-
+    driver = Driver(pipe, directory)
     try:
         join(address, directory) if address else start_private(directory, cpus)
         look = cluster_lost() if address else part_lost
         pool = RayPool(api, None if address is None else cells, look)
-        threading.Thread(target=watch, args=(look, tell), daemon=True).start()
+        threading.Thread(target=watch, args=(look, driver.tell), daemon=True).start()
         while True:
-            while pipe.poll(0 if pool.live else LOOK_SECONDS):
-                pool.submit(pipe.recv())
+            while (sent := driver.hear(0 if pool.live else LOOK_SECONDS)) is not None:
+                pool.submit(sent)
             for each in pool.poll():
-                tell(each)
-    except (EOFError, OSError):
-        os._exit(0)  # the driver is gone; Ray's own goodbye could take its time
+                driver.tell(each)
     except (Exception, SystemExit) as error:
-        tell(Dead(str(error) if isinstance(error, Gone) else message(error)))
+        driver.tell(Dead(str(error) if isinstance(error, Gone) else message(error)))
         os._exit(1)
+
+
+class Driver:
+    """The other end of the pipe. When it is gone, and its guard perhaps with it, all of Ray ends here."""
+
+    def __init__(self, pipe: Connection, directory: str) -> None:
+        self.pipe, self.directory = pipe, directory
+        self.telling = threading.Lock()
+
+    def tell(self, what: Any) -> None:
+        """Send it a message."""
+        try:
+            with self.telling:
+                self.pipe.send(what)
+        except OSError:
+            self.gone()
+
+    def hear(self, seconds: float) -> Any:
+        """What it has sent within that time, None for nothing."""
+        try:
+            return self.pipe.recv() if self.pipe.poll(seconds) else None
+        except (EOFError, OSError):
+            return self.gone()
+
+    def gone(self) -> NoReturn:
+        """End what belongs to Ray, then this process; Ray's own goodbye could take its time."""
+        end_all(self.directory)
+        os._exit(0)
 
 
 def be_quiet(directory: str) -> None:

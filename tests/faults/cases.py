@@ -59,7 +59,7 @@ class Fault:
             "processes left": bool(found.left),
             "files left": bool(found.litter),
             "stacks shown": found.stacks,
-            f"does not say {self.says!r}": not any(self.says in line for line in found.said),
+            f"does not say {self.says!r}": self.says not in chr(10).join(found.said),
             "cells lost": found.again != total - found.kept and found.again != total - found.at_fault,
         }
         return ", ".join(what for what, is_so in wrong.items() if is_so)

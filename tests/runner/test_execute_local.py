@@ -236,5 +236,20 @@ def test_progress_counts(capsys):
     assert captured.out == "" and captured.err.startswith("2/4 cells")
 
 
+def test_compiling_is_told_and_does_not_count_as_time_of_cells(tmp_path, capsys, monkeypatch):
+    def warm(cell, progress=None):
+        progress("compiling 7 kernels")
+        time.sleep(1.5)
+        return 1.5
+
+    monkeypatch.setattr(fake, "warm", warm)
+    monkeypatch.setattr("mmrun.runner.execute.warm._done", set())
+    sweep(fake.grid(10, 1, seconds=0.01), tmp_path)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "compiling 7 kernels"
+    rate = float(said[-1].split(", ")[3].removesuffix(" cells/s"))
+    assert rate > 10  # ten cells in the time of compiling would be fewer than 7
+
+
 def test_durations_read_well():
     assert [duration(x) for x in (0, 59.4, 61, 3600, 7500)] == ["0 s", "59 s", "1 min 1 s", "1 h 0 min", "2 h 5 min"]

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 API = "tests.runner.execute_fake"
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = 60
-SECONDS = 0.2
+SECONDS = 0.4  # Ray has to be there before all is done, also beside other work
 
 DRIVER = """
 import json, sys
