@@ -112,16 +112,19 @@ def sweep(
     executor: Literal["ray", "local"] = "ray",
     workers: int | None = None,
     address: str | None = None,
-    rerun: Literal["none", "failed", "stale", "all"] = "failed",
+    keep_stale: bool = False,
+    keep_failed: bool = False,
+    force: bool = False,
     report: bool = False,
     quiet: bool = True,
 ) -> Runs:
-    """Run every cell that has no result in `out` yet (default `results/<name>`), and read all results.
+    """Run every cell that has no result of it as it is now in `out` (default `results/<name>`), and read all results.
 
     `executor`: Ray on this machine, or on the cluster at `address`, with at most `workers` cells at once (default:
-    every CPU); "local" runs one cell after the other in this process. `rerun`: which cells with a result are computed
-    again. `report` writes tables and figures beside the results, `quiet=False` shows progress on stderr. What is worth
-    a word goes to the logger "mmrun".
+    every CPU); "local" runs one cell after the other in this process. `keep_stale` leaves cells whose result is of an
+    older model, policy, trace or configuration (they have no numbers then, and status "stale"), `keep_failed` those
+    that failed; `force` computes every cell again. `report` writes tables and figures beside the results,
+    `quiet=False` shows progress on stderr. What is worth a word goes to the logger "mmrun".
 
     Cells that fail do not raise: `runs.failed` has them. An interrupted sweep raises KeyboardInterrupt and keeps what
     has finished; the same call goes on. ConfigError, RunError (another sweep writes to `out`, no cluster).
@@ -132,14 +135,16 @@ def sweep(
     target = planned.out if out is None else Path(out)
     planned = replace(planned, out=target)
     options = Options(
-        executor=executor, workers=workers, address=address, rerun=rerun, quiet=quiet, signals=False
+        executor=executor, workers=workers, address=address, keep_stale=keep_stale, keep_failed=keep_failed,
+        force=force, quiet=quiet, signals=False,
     )  # fmt: skip
     planned = _replicated(planned, options)
     if report:
-        from mmrun.runner.report.report import ReportError, write_report
+        from mmrun.runner.report.renewed import renewed
+        from mmrun.runner.report.report import ReportError
 
         try:
-            write_report(target, planned)
+            renewed(target, planned)
         except ReportError as error:
             LOG.warning("%s", error)
     return load(target)

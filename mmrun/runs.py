@@ -15,7 +15,7 @@ from mmrun.runner.report.observations import load_series
 if TYPE_CHECKING:
     import numpy as np
 
-FIXED = ("replicate", "status", "error", "stale")
+FIXED = ("replicate", "random", "status", "error", "stale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +34,10 @@ class Series:
 class Runs:
     """Results of a sweep, one row a run (a cell and replicate), in the order of the sweep.
 
-    Columns are the axes with their labels, `replicate`, `status` ("ok", "failed", "missing"), `error`, `stale` (why a
-    result is not of the present model and configuration; "" where it is), then every recorded metric: counts, times in
-    ns under names that end in `_ns`. Derived metrics (`miss_ratio`) can be asked for by name. `directory` is where
-    they were read from.
+    Columns are the axes with their labels, `replicate`, `status` ("ok", "failed", "stale", "missing"), `error`, `stale`
+    (why a result is not of the present model and configuration; "" where it is), then every recorded metric: counts,
+    times in ns under names that end in `_ns`, none for a run that is not "ok". Derived metrics (`miss_ratio`) can be
+    asked for by name. `directory` is where they were read from.
     """
 
     table: Any

@@ -1,11 +1,12 @@
 """The only door to the model: run a cell, know its size, compile ahead, name the code that ran."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
+from importlib.metadata import version
 
 import numpy as np
 
@@ -16,15 +17,21 @@ from mmrun.model.core.cache import ROOT
 from mmrun.model.core.codes import RUNNABLE
 from mmrun.model.core.guard import ModelError, told, why_broken
 from mmrun.model.core.state import turn
-from mmrun.model.description import Cell
+from mmrun.model.description import MAX_SAMPLES, Cell
 from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
 from mmrun.model.machine.state import progress as progress_of
 from mmrun.model.mm.lru.state import LRUVEC
 from mmrun.model.mm.memcg.state import PAGE_CGROUP
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
+from mmrun.model.rules.cells import stream_regions
+from mmrun.model.rules.record import Unsound
+from mmrun.model.sources import outside
 from mmrun.model.units import PAGE
 from mmrun.model.yardstick import cell as measure
+
+VERSIONS = ("llvmlite", "numba", "numpy")
+TABLE_BYTES = 32  # a page of a generator that draws by popularity: permutation, weights, aliases while they are made
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,9 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
 
     cell = registry.resolve(cell)
     streams = {name: workloads.open_stream(task.stream, _rng(cell, name)) for name, task in expand(cell).items()}
+    for name, task in expand(cell).items():
+        if faults := list(stream_regions(task, streams[name].regions)):
+            raise Unsound(faults)
     if record_misses and len(streams) != 1:
         raise ValueError("miss bits are kept for cells of exactly one task")
     yardstick = getattr(registry.load("lru", cell.policy["lru"]), "YARDSTICK", None)
@@ -149,24 +159,54 @@ def memory_bytes(cell: Cell) -> int:
     )
     objects = 2 * keys * OBJECT.itemsize  # with those they pin
     pages = frames * (FRAME.itemsize + PAGE_CGROUP.itemsize + 16)
-    return 300_000_000 + pages + slots * 10 + streams + lruvecs + objects
+    return 300_000_000 + pages + slots * 10 + streams + lruvecs + objects + _stream_bytes(cell) + _series_bytes(cell)
+
+
+def _stream_bytes(cell: Cell) -> int:
+    """Page tables and slots of the page cache, as far as they are touched, and the generators' tables of popularity."""
+    total = 0
+    for task in cell.tasks.values():
+        kind, params = task.stream.kind, task.stream.params
+        pages = workloads.footprint(kind, params)
+        touched = min(pages, workloads.accesses_of(kind, params))
+        total += task.count * (12 * touched + TABLE_BYTES * pages * ("exponent" in params))
+    return total
+
+
+def _series_bytes(cell: Cell) -> int:
+    """The samples, twice while they are put together."""
+    accesses = sum(t.count * workloads.accesses_of(t.stream.kind, t.stream.params) for t in cell.tasks.values())
+    steps = ((accesses, cell.sampling.accesses), (cell.duration or 0, cell.sampling.every))
+    samples = max(whole // step if step else 0 for whole, step in steps)
+    return 2 * 8 * 300 * min(samples, MAX_SAMPLES)
 
 
 @cache
 def _sources() -> str:
-    digest = hashlib.sha256()
+    """Of the model's files, and of the packages whose versions may change a compiled sum or a random stream."""
+    digest = hashlib.sha256(repr([(name, version(name)) for name in VERSIONS]).encode())
     for path in sorted((ROOT / "model").rglob("*.py")):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _contents(path: str, _size: int, _mtime_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(cell: Cell | None = None) -> str:
-    """Hash of the model's sources, and of the outside variant files and traces the cell names."""
+    """Hash of what a cell's numbers depend on beside its configuration: the model's sources, numba, llvmlite and numpy
+    by version, and of the cell's outside policies with all they import and of its traces the contents."""
     digest = hashlib.sha256(_sources().encode())
     if cell is not None:
-        outside = [variant.file for variant in cell.policy.values() if variant.file]
-        for path in sorted({*outside, *trace_paths(cell)}):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        policies = {variant.file for variant in cell.policy.values() if variant.file}
+        parts = [outside.read(path).digest for path in policies]
+        for path in trace_paths(cell):
+            found = os.stat(path)
+            parts.append(_contents(path, found.st_size, found.st_mtime_ns))
+        digest.update(" ".join(sorted(parts)).encode())
     return digest.hexdigest()[:20]
 
 

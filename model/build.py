@@ -18,6 +18,8 @@ from mmrun.model.mechanisms import module_of, parts, variant_files
 from mmrun.model.mm.memcg.place import group_names
 from mmrun.model.mm.slab.place import space_table
 from mmrun.model.mm.task.place import expand, file_table, region_pages
+from mmrun.model.rules.cells import sizes
+from mmrun.model.rules.record import Unsound
 
 __all__ = ["Built", "build", "expand", "planned", "region_pages"]
 
@@ -47,6 +49,9 @@ def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -
     """What is known of the cell's machine before anything of it is allocated."""
     tasks = expand(cell)
     pages = {name: region_pages(task, footprints[name]) for name, task in tasks.items()}
+    each = {name: footprints[name if task.count == 1 else f"{name}.0"] for name, task in cell.tasks.items()}
+    if faults := list(sizes(cell.tasks, cell.slab, each)):
+        raise Unsound(faults)
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
     if not cell.slab:
         modules["shrinker"] = registry.load("shrinker", Variant(variant="none"))

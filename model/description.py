@@ -12,15 +12,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from mmrun.model.block.settings import Disk as Disk
 from mmrun.model.block.settings import Link as Link
 from mmrun.model.block.settings import SwapTarget as SwapTarget
+from mmrun.model.core.mechanism import Matters
 from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.idle.settings import SCANNED
+from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
+from mmrun.model.sched.settings import SHARED
 from mmrun.model.units import PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
+OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
+ADVISED = Matters(
+    "a region of a file, since 6.3 of any memory that is mapped",
+    lambda case, region: region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"]),
+)
+AROUND = Matters(
+    "a mapped file, since 3.15",
+    lambda case, region: region.kind == "file" and region.access == "mmap" and case.flags["fault_around"],
+)
+BEFORE_THE_END = Matters(
+    "a run that lasts until then: the task never starts",
+    lambda case, task: case.cell.duration is None or task.start < case.cell.duration,
+)
+TIMED = Matters(
+    "a cell of a kernel's lists: a yardstick knows no time",
+    lambda case, _: "YARDSTICK" not in case.variants["lru"].constants,
+)
 MAX_TASKS, MAX_CGROUPS = 16_384, 16_384
+MAX_SAMPLES = 100_000  # of a series; each has a number for every counter, some 300
 Name = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "letters, digits, `_` and `-`")]
 NodeNumber = Annotated[int, Range(ge=0)]
 
@@ -121,9 +143,9 @@ class Cgroup(Record):
     """memory.max: charged pages beyond it are reclaimed or the cgroup runs out of memory. None: no limit."""
     soft_limit: Pages | None = None
     """memory.soft_limit_in_bytes (v1): when the machine is short, what groups have beyond theirs goes first."""
-    swap_max: Pages | None = None
+    swap_max: Annotated[Pages, HAS_SWAP] | None = None
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
-    swappiness: int | None = None
+    swappiness: Annotated[int, HAS_SWAP] | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: Annotated[int, Range(ge=0)] | None = None
     """A monitor reads memory.stat every so many accesses of the group's tasks.
@@ -227,11 +249,11 @@ class Region(Record):
     """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
     sparse: bool = False
     """File: all of it is a hole until it is written; what was never written is filled with zeros instead of read."""
-    readahead: Annotated[Pages, Range(le=64 * MiB)] = 128 * KiB
+    readahead: Annotated[Pages, Range(le=64 * MiB), OF_FILES] = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
-    fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off")] = 64 * KiB
+    fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
-    advice: Literal["normal", "random", "sequential"] = "normal"
+    advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
     """madvise/posix_fadvise on the region."""
 
     def faults(self) -> Iterator[Fault]:
@@ -283,13 +305,13 @@ class Task(Record):
     """Its address space."""
     think: Nanoseconds = 0
     """Computation between two accesses."""
-    start: Nanoseconds = 0
+    start: Annotated[Nanoseconds, BEFORE_THE_END] = 0
     """When it starts."""
     stays: bool = False
     """Its stream over, it keeps its memory and sleeps for ever, a server without requests; it may be killed for want of
     memory. Else it exits and frees what it maps, but for the last task of a run: what gauges say at the end is what was
     there when it ended."""
-    nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0")] = 0
+    nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0"), SHARED] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False
     """All its allocations are GFP_NOFS (memalloc_nofs_save): file systems' shrinkers refuse to work for it."""
@@ -308,7 +330,7 @@ class Sampling(Record):
     """Simulated time between samples."""
     accesses: Annotated[int, Range(ge=1)] | None = None
     """Accesses of all tasks between samples."""
-    cold_after: Nanoseconds = 120 * S
+    cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
 
 
@@ -330,10 +352,12 @@ class Cell(Record):
     """Memory cgroups by name."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)
     """Series output."""
-    duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s")] | None = None
-    """Stop after this much simulated time; None: when every stream has ended."""
+    duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s"), TIMED] | None = None
+    """Stop after this much simulated time; None: when every stream has ended.
+
+    Nothing begins after it. What has begun by then, as a read from a disk, is counted to its end."""
     seed: str = "mmrun"
     """Names the random streams, together with task name and replicate, never with the variant."""
     replicate: Annotated[int, Range(ge=0)] = 0

@@ -6,8 +6,8 @@ A pipe waits for ever, a device never ends or does something when it is opened, 
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 KINDS = (
     (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
@@ -23,7 +23,7 @@ class TooLarge(OSError):
     """The file is larger than its reader believes in."""
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file for reading. Raises OSError (NotRegular for pipes, devices, directories), never waits."""
     try:
         _regular(path, os.stat(path).st_mode)

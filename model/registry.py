@@ -6,23 +6,26 @@ the file, so that checking a configuration compiles nothing. `load` imports the 
 """
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
-import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from mmrun.model.core.mechanism import Case
 from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
 from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
+from mmrun.model.rules import policies
 from mmrun.model.rules.cells import faults
+from mmrun.model.rules.record import Fault, Unsound
 from mmrun.model.sched.default import default_sched
+from mmrun.model.sources import outside
+from mmrun.model.sources.outside_modules import OutsideModules
 from mmrun.model.sources.param_rules import Param, Relation, refusals
-from mmrun.model.sources.variant_file import declared
+from mmrun.model.sources.variant_file import declared, names_chance
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class VariantInfo:
     """Whether lists and their reclaim are per `zone` or per `node`; empty where it does not matter."""
     base: str = ""
     """The built-in variant of its axis from which it has what it does not define itself."""
+    draws: str = ""
+    """When it takes random numbers: `always`, `with cgroups`; empty: never."""
+    constants: Mapping[str, int | str] = field(default_factory=dict)
+    """What it says of itself to the mechanism: `ZERO_SEEKS`, `BY_NODE`, `YARDSTICK`."""
 
 
 def axes() -> dict[str, str]:
@@ -73,7 +80,7 @@ def variant_info(axis: str, name: str, file: str | None = None) -> VariantInfo:
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"no file {path}")
-    return _read(axis, name, path, path.stat().st_mtime_ns, False)
+    return _read(axis, name, path, path.read_bytes(), False)
 
 
 @cache
@@ -84,11 +91,11 @@ def _built_in(axis: str, name: str) -> VariantInfo:
     path = known.get(name.replace("_", "-").replace(".", "-"))
     if path is None:
         raise ValueError(_unknown(f"variant of axis {axis!r}", name, known))
-    return _read(axis, name, path, path.stat().st_mtime_ns, True)
+    return _read(axis, name, path, b"", True)
 
 
 @cache
-def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantInfo:
+def _read(axis: str, name: str, path: Path, _text: bytes, head: bool) -> VariantInfo:
     found = declared(path, head)
     if found.faults:
         first = min(found.faults)
@@ -96,7 +103,12 @@ def _read(axis: str, name: str, path: Path, _stamp: int, head: bool) -> VariantI
         raise ValueError(f"{path}:{first.line}:{first.column}: {first.message}{fix}")
     source, keeps, needs, scope = (found.texts.get(key, "") for key in ("SOURCE", "KEEPS", "NEEDS", "SCOPE"))
     relations, base = tuple(found.relations), found.texts.get("BASE", "")
-    own = VariantInfo(name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base)
+    draws = found.texts.get("DRAWS", "")
+    if not head and not draws and found.tree is not None and names_chance(found.tree):
+        draws = "always"  # a file of one's own need not know the word
+    own = VariantInfo(
+        name, axis, found.doc, source, found.params, path, relations, keeps, needs, scope, base, draws, found.constants
+    )
     return _on_base(own, _built_in(axis, base)) if base else own
 
 
@@ -105,29 +117,37 @@ def _on_base(own: VariantInfo, base: VariantInfo) -> VariantInfo:
     return replace(
         own, params={**base.params, **own.params}, relations=(*base.relations, *own.relations),
         keeps=own.keeps or base.keeps, needs=own.needs or base.needs, scope=own.scope or base.scope,
+        draws=own.draws or base.draws,
+        constants={**base.constants, **own.constants},
     )  # fmt: skip
 
 
+def chosen(cell: Cell) -> dict[str, VariantInfo]:
+    """What the variants say of themselves that the cell names, or its version has, by axis; `sched` only if named."""
+    named = {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()}
+    return {axis: variant_info(axis, name) for axis, name in era(cell.kernel).policy.items()} | named
+
+
 def load(axis: str, variant: Variant) -> ModuleType:
-    """Import the variant's file; this compiles nothing yet."""
+    """Import the variant's file; this compiles nothing yet. ModelError where the file of an outside one cannot be."""
     info = variant_info(axis, variant.variant, variant.file)
     if variant.file is None:
         return importlib.import_module(module_of(info.path))
-    place = hashlib.sha256(str(info.path.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(f"outside_{axis}_{info.path.stem}_{place}", info.path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where numba looks for it when it loads the file's kernels from its cache
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        from mmrun.model.core.guard import ModelError, told
-
-        raise ModelError(f"{told(error, file=str(info.path))}, {info.path} cannot be imported") from error
+    policy = outside.read(variant.file)
+    module = _outside_module(axis, policy)
     if info.base:
         for name, value in vars(load(axis, Variant(variant=info.base))).items():
             vars(module).setdefault(name, value)
     return module
+
+
+def _outside_module(axis: str, policy: outside.Outside) -> ModuleType:
+    from mmrun.model.core.guard import ModelError, told
+
+    try:
+        return OutsideModules(policy, f"outside_{axis}_{policy.path.stem}_{policy.digest}").main()
+    except Exception as error:
+        raise ModelError(f"{told(error, file=str(policy.path))}, {policy.path} cannot be imported") from error
 
 
 def resolve(cell: Cell) -> Cell:
@@ -138,7 +158,7 @@ def resolve(cell: Cell) -> Cell:
 
 
 def fill(cell: Cell) -> Cell:
-    """The same for a cell that keeps to `mmrun.model.rules.cells`; ValueError where its choices of variants do not."""
+    """The same for a cell that keeps to `mmrun.model.rules.cells`; `Unsound` where its choices of variants do not."""
     kernel = era(cell.kernel)
     for axis in cell.policy:
         if axis not in AXES:
@@ -148,29 +168,37 @@ def fill(cell: Cell) -> Cell:
     }
     if "sched" not in cell.policy:
         policy["sched"] = _fill("sched", Variant(variant=default_sched(cell)))  # goes by the cell, not by the version
-    _same_scope(policy)
-    _needs_are_met(policy)
+    if faults := [*_together(policy), *policies.faults(cell, infos(policy))]:
+        raise Unsound(faults)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
     return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}))
 
 
-def _same_scope(policy: dict[str, Variant]) -> None:
-    scopes: dict[str, list[str]] = {}
-    for axis, variant in policy.items():
-        if scope := variant_info(axis, variant.variant, variant.file).scope:
-            scopes.setdefault(scope, []).append(f"{axis}: {variant.variant}")
+def case(cell: Cell) -> Case:
+    """A resolved cell with what its choices say."""
+    return Case(cell, infos(cell.policy), era(cell.kernel).flags)
+
+
+def infos(policy: Mapping[str, Variant]) -> dict[str, VariantInfo]:
+    """What the variants chosen on the axes say about themselves."""
+    return {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in policy.items()}
+
+
+def _together(policy: Mapping[str, Variant]) -> Iterator[Fault]:
+    """Variants that do not go together: lists of zones with lists of nodes, one without what it needs."""
+    known, scopes = infos(policy), dict[str, list[str]]()
+    for axis, info in known.items():
+        if info.scope:
+            scopes.setdefault(info.scope, []).append(f"{axis}: {info.name}")
     if len(scopes) > 1:
         parts = " but ".join(f"{', '.join(chosen)} work per {scope}" for scope, chosen in sorted(scopes.items()))
-        raise ValueError(f"{parts}; choose variants of one kind, or another kernel")
-
-
-def _needs_are_met(policy: dict[str, Variant]) -> None:
-    known = {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in policy.items()}
+        yield Fault(("policy",), parts, "choose variants of one kind, or another kernel")
     for axis, info in known.items():
         if info.needs and info.needs not in {other.keeps for other in known.values()}:
             able = [f"{other}: {name}" for other in AXES for name, kept in variants(other).items()
                     if kept.keeps == info.needs]  # fmt: skip
-            raise ValueError(f"{axis}: {info.name} needs {info.needs}, which {' or '.join(able)} keeps")
+            what = f"{axis}: {info.name} needs {info.needs}"
+            yield Fault(("policy", axis), what, f"{' or '.join(able)} keeps it")
 
 
 @cache

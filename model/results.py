@@ -8,6 +8,7 @@ import numpy as np
 from mmrun.model.core.codes import RUNNABLE
 from mmrun.model.core.record import DECLARED
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
+from mmrun.model.description import MAX_SAMPLES
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import node_count, progress, run_settings
 from mmrun.model.mechanisms import parts
@@ -45,7 +46,7 @@ class Samples:
 
     def __init__(self, built: Built) -> None:
         self.built = built
-        self.rows: list[list[int]] = []
+        self.taken = 0
         self.columns = [
             "access",
             "time_ns",
@@ -54,9 +55,14 @@ class Samples:
             *NODE_COUNTERS,
             *_sampled(built),
         ]
+        self.rows = np.empty((16, len(self.columns)), np.int64)
 
     def take(self) -> None:
-        """Add a row and set when the next one is due."""
+        """Add a row and set when the next one is due; ValueError when there are more than a series holds."""
+        if self.taken == MAX_SAMPLES:
+            raise ValueError(f"more than {MAX_SAMPLES:,} samples: make sampling.accesses or sampling.every larger")
+        if self.taken == len(self.rows):
+            self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
         m = self.built.memory.m
         tasks, counts = self.built.memory.table("tasks"), self.built.memory.table("task_count")
         counters = [*counted(m).values(), *(int(counts[name].sum()) for name in TASK_COUNTERS)]
@@ -66,12 +72,12 @@ class Samples:
         if run_settings(m).sample_ns:
             now = int(progress(m).next_sample)
         gauges = _sampled(self.built).values()
-        self.rows.append([int(progress(m).accesses), now, *counters, *gauges])
+        self.rows[self.taken] = [int(progress(m).accesses), now, *counters, *gauges]
+        self.taken += 1
         progress(m).next_sample += run_settings(m).sample_accesses or run_settings(m).sample_ns
 
     def series(self) -> dict[str, np.ndarray]:
         """Column -> values over the samples (int64), empty when nothing was sampled."""
-        if not self.rows:
+        if not self.taken:
             return {}
-        table = np.array(self.rows, dtype=np.int64)
-        return {name: table[:, i] for i, name in enumerate(self.columns)}
+        return {name: self.rows[: self.taken, i].copy() for i, name in enumerate(self.columns)}

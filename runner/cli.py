@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mmrun.model.core.kept import Unusable
 from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
 from mmrun.runner.terminal import give_up, in_words, one_line, screens
 
@@ -107,7 +108,7 @@ def stopped_by(error: BaseException) -> int:
         return say(INTERRUPTED, "interrupted")
     if isinstance(error, BrokenPipeError) and error.filename in (None, "standard output"):
         return UNREAD
-    if isinstance(error, EnvironmentProblem):
+    if isinstance(error, (EnvironmentProblem, Unusable)):
         return say(ENVIRONMENT, f"mmrun: {error}")
     if isinstance(error, OSError):
         return say(ENVIRONMENT, f"mmrun: {in_words(error)}")

@@ -218,11 +218,18 @@ def declared() -> dict[str, Metric]:
 
 def _counter(name: str, counter: Counter) -> Metric:
     parts: Aggregation = "sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none"
-    label, after_oom = LABELS.get(name, name), name == "oom_kill"
+    label, after_oom = LABELS.get(name) or _in_words(name), name == "oom_kill"
     return Metric(
         name=name, unit=counter.unit, doc=counter.doc, better=counter.better, label=label, aggregation=parts,
         after_oom=after_oom,
     )  # fmt: skip
+
+
+def _in_words(name: str) -> str:
+    """A time or size as words without its unit, which is printed as it suits; the kernel's names as they are."""
+    ending = next((suffix for suffix in ("_ns", "_bytes") if name.endswith(suffix)), None)
+    words = name.removesuffix(ending or "").replace("_", " ")
+    return re.sub(r"\bp99(?=9)", "p99.", words) if ending else name
 
 
 def names() -> list[str]:
@@ -241,10 +248,13 @@ def metric(name: str) -> Metric:
     """What `name` is; names declared nowhere get the unit of their suffix and no direction."""
     scoped = PREFIX.fullmatch(name)
     leaf = scoped[2] if scoped else name
-    known = declared().get(leaf) or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=leaf)
+    known = declared().get(leaf)
+    known = known or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=_in_words(leaf))
     if not scoped:
         return known
-    return replace(known, name=name, label=f"{scoped[1].removeprefix('task.')}: {known.label}")
+    kind, _, which = scoped[1].rpartition(".")
+    owner = which if kind == "task" else f"{kind} {which}" if kind else re.sub(r"(?<=node)", " ", which)
+    return replace(known, name=name, label=f"{known.label} of {owner}")
 
 
 def suggestion(name: str) -> str | None:

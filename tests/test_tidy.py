@@ -290,7 +290,7 @@ except E:
 """
     assert set(named(at_import(ast.parse(code).body))) == {"numpy", "numba", "x.y"}
     assert set(named(ast.walk(ast.parse(code)))) == {"numpy", "ray", "scipy.stats", "numba", "x.y"}
-    assert "mmrun.model.core.cache" in loads("mmrun.model.core.cache_locator") and "mmrun.model" in reachable(
+    assert "mmrun.model.core.cache" in loads("mmrun.model.library.single") and "mmrun.model" in reachable(
         ["mmrun.model.units"]
     )
     assert ROOT / "pyproject.toml" in texts() and len(SOURCES) > 10

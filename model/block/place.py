@@ -5,7 +5,7 @@ from math import isqrt
 from typing import Any
 
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import Hdd, Nfs, Queued, Stripe, Usb, disk_value, given
+from mmrun.model.block.settings import Flash, Hdd, Nfs, Queued, Stripe, Usb, disk_value, given
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,
@@ -52,6 +52,12 @@ def rows(plan: Plan) -> dict[str, int]:
         "io": MAX_IO,
         "requests": MAX_IO,
     }
+
+
+def servers(plan: Plan) -> int:
+    """Two directions of each link; of a disk of fixed service time what serves at once, and its interface."""
+    flash = [disk for disk in plan.cell.machine.disks.values() if isinstance(disk, Flash)]
+    return 2 * len(plan.cell.machine.links) + sum(disk_value(disk, "parallel") + 1 for disk in flash)
 
 
 def place(built: Built) -> None:

@@ -1,10 +1,9 @@
 """What is told of disks."""
 
+from mmrun.model.block.settings import OF_ALL_DISKS
 from mmrun.model.block.state import DISK_GENERIC, disks
 from mmrun.model.counters import DISK_COUNTERS
 from mmrun.model.machine.built import Built
-
-OF_ALL_DISKS = ("seeks", "seek_ns", "write_errors")  # reported of the machine, too
 
 
 def metrics(built: Built) -> dict[str, int]:

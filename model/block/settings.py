@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from mmrun.model.core.mechanism import counters
+from mmrun.model.core.mechanism import Subject, Told, counters, some
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
 from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
@@ -281,6 +281,8 @@ busy_ns | none | time the device served requests; with several servers the mean 
 wait_ns | lower | time that requests waited for the device, summed over them | ns
 write_errors | lower | writes that failed | requests
 """)  # of each disk, reported with its name in front
+OF_ALL_DISKS = ("seeks", "seek_ns", "write_errors")  # reported of the machine, too
+TOLD = (Told("disk", DISK_COUNTERS), Told("machine", some(DISK_COUNTERS, OF_ALL_DISKS)))
 
 
 @record
@@ -289,3 +291,36 @@ class Costs(Record):
 
     io_path: Nanoseconds = 3_000
     """Block layer path of one request (2-5 us)."""
+
+
+SUBJECTS = (
+    Subject(
+        "tcp",
+        "Networking is not modelled but for what storage needs of it: a link has a bandwidth, a round trip and an MTU. "
+        "Sockets, their buffers and their memory (memory.stat sock) are not.",
+        ("machine.links", "nfs", "nbd"),
+        ("network", "socket", "sockets", "tcp_mem", "udp", "sock"),
+    ),
+    Subject(
+        "io scheduler",
+        "Disks that seek have `deadline` or `noop` (`machine.disks.<name>.scheduler`); CFQ, BFQ, kyber and the "
+        "limits of "
+        "the io controller are not modelled.",
+        ("machine.disks.scheduler", "blk_mq", "wbt"),
+        ("cfq", "bfq", "kyber", "mq-deadline", "io.max", "io.weight", "io.latency", "blkio", "elevator"),
+    ),
+    Subject(
+        "direct i/o",
+        "O_DIRECT is not modelled: files are mapped, or read and written through the page cache.",
+        ("tasks.memory.access",),
+        ("o_direct", "dio", "direct io"),
+    ),
+    Subject(
+        "journal",
+        "A file system's journal, its barriers and metadata on disk are not modelled: an fsync takes what its pages "
+        "take. "
+        "Where blocks lie is (`machine.disks.<name>.allocation`).",
+        ("machine.disks.allocation", "fsync_p99_ns"),
+        ("jbd2", "barrier", "flush cache"),
+    ),
+)

@@ -1,9 +1,7 @@
 """Where compiled kernels are cached, and what a source file of the project depends on.
 
-The model's own kernels are one library (`mmrun.model.library`). What numba compiles and caches itself, readers of
-traces, goes to the same directory under a stamp that covers the contents of every project file its module imports,
-directly or not (`mmrun.model.core.cache_locator`): numba would compare the function's own file only. Compile flags are
-not part of numba's cache key either, so the directory is named after them.
+The model's own kernels are one library (`mmrun.model.library`), of which every file is named by what it was made from.
+Compile flags are not part of numba's keys, so the directory is named after them.
 """
 
 import ast
@@ -27,11 +25,10 @@ def checked() -> str:
 
 
 def configure() -> None:
-    """Point numba at our cache directory and locator, unless the user already chose."""
+    """Name our cache directory in the environment, for this process and those it starts, unless the user chose one."""
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     flags = checked()
     os.environ.setdefault("NUMBA_CACHE_DIR", str(base / "mmrun" / f"kernels-{flags}"))
-    os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "mmrun.model.core.cache_locator.ImportClosureLocator")
 
 
 @cache

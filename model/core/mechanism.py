@@ -3,8 +3,8 @@
 Nothing here imports anything of the model, so that `mmrun check` and `mmrun explain` read declarations at no cost.
 """
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 SLOTS = 256  # of the machine's table of hooks
 MAX_AXES, MAX_PARAMS = 32, 32  # axes, and parameters of a variant, that a machine has room for
@@ -19,6 +19,7 @@ class Axis(NamedTuple):
     number: int
     doc: str
     constants: tuple[str, ...] = ()
+    matters: "Matters | None" = None
 
 
 class Spec(NamedTuple):
@@ -71,6 +72,63 @@ class Counter(NamedTuple):
     better: Literal["lower", "higher", "none"] = "none"
 
 
+class Case(NamedTuple):
+    """A resolved cell with what its choices say: what each axis' variant tells of itself, flags of its version."""
+
+    cell: Any
+    variants: Mapping[str, Any]
+    flags: Mapping[str, Any]
+
+
+class Told(NamedTuple):
+    """What a mechanism tells of a finished run, of each thing of a kind: `task.<name>.<metric>`.
+
+    `scope`: one of `SCOPES`. `sampled`: it is a gauge, told along the run, too. `when`: in which cells it is told.
+    `counted`: only where there was something to count.
+    """
+
+    scope: str
+    table: Mapping[str, Counter]
+    sampled: bool = False
+    when: Callable[[Case], bool] | None = None
+    counted: bool = False
+
+
+SCOPES = {
+    "machine": "of the machine", "node": "of each node (node<n>.)", "task": "of each task and copy (task.<name>.)",
+    "tasks": "of each task, copies together (task.<name>.)",
+    "copies": "of each task with copies (task.<name>.)", "cgroup": "of each group (cgroup.<name>.)",
+    "disk": "of each disk (disk.<name>.)", "slab": "of each slab cache (slab.<name>.)",
+}  # fmt: skip
+
+
+class Matters(NamedTuple):
+    """Says of a setting that it has an effect in some cells only: those for which `when` holds, in words `where`.
+
+    It stands among the marks of a field's type, in `MATTERS` of a record for all its fields, in an `Axis`. `when` is
+    asked with the case and the record that holds the field.
+    """
+
+    where: str
+    when: Callable[[Case, Any], bool]
+
+    def __repr__(self) -> str:
+        """Without an address, which would differ from process to process."""
+        return f"Matters(where={self.where!r})"
+
+
+class Subject(NamedTuple):
+    """What people ask for that is no name of ours: what stands for it here, or that nothing does.
+
+    `also`: other words for it, as names of files under /proc and /sys. `see`: names that can be explained themselves.
+    """
+
+    name: str
+    text: str
+    see: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
 def counters(text: str, unit: str = "pages") -> dict[str, Counter]:
     """Parse lines `name | better | meaning [| unit]` into counters."""
     found = {}
@@ -78,3 +136,8 @@ def counters(text: str, unit: str = "pages") -> dict[str, Counter]:
         name, better, doc, *own = (part.strip() for part in line.split("|"))
         found[name] = Counter(name, own[0] if own else unit, doc, better)  # type: ignore[arg-type]
     return found
+
+
+def some(table: Mapping[str, Counter], names: Iterable[str]) -> dict[str, Counter]:
+    """Some of the counters of a table."""
+    return {name: table[name] for name in names}

@@ -2,16 +2,14 @@
 
 import fcntl
 import os
-import pickle
 import sys
-import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mmrun.model.core import kept
 from mmrun.model.core.cache import directory
 
 KEPT_SECONDS = 86_400  # what nobody has used for a day goes
@@ -22,31 +20,30 @@ def objects() -> Path:
     return directory() / "library"
 
 
+def refuse_strangers() -> None:
+    """Raise Unusable where others can put files into the cache."""
+    kept.trusted(directory())
+    kept.trusted(objects())
+
+
 def read(path: Path) -> Any:
-    """What `write` left there, None where there is nothing whole."""
-    try:
-        found = pickle.loads(zlib.decompress(path.read_bytes()))
-    except (OSError, zlib.error, pickle.UnpicklingError, AttributeError, ImportError):
-        return None
-    with suppress(OSError):  # a cache that others own
-        if path.parent == objects() and time.time() - path.stat().st_mtime > KEPT_SECONDS / 24:
-            path.touch()
+    """What `write` left there, None where there is nothing whole; Unusable where others can write the cache."""
+    ours = path.parent == objects()
+    if ours:
+        refuse_strangers()
+    found = kept.read(path, installed=not ours)
+    if ours and found is not None:
+        with suppress(OSError):  # a cache that others own
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS / 24:
+                path.touch()
     return found
 
 
 def write(path: Path, what: Any) -> None:
-    """Put it there in one step: readers see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(zlib.compress(pickle.dumps(what, protocol=5), 6))
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    """Put it there in one step: readers see all of it or nothing. Unusable where that cannot be done."""
+    if path.parent == objects():
+        refuse_strangers()
+    kept.write(path, what)
     forget()
 
 
@@ -68,12 +65,17 @@ def on_stderr(text: str) -> None:
 def locked(name: str, say: Callable[[str], None] = on_stderr) -> Iterator[None]:
     """Be the only process at `name`. `say` is told when another one has to be waited for."""
     folder = objects()
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{name}.lock", "a+", encoding="utf-8") as lock:
+    refuse_strangers()
+    kept.make(folder)
+    path = folder / f"{name}.lock"
+    try:
+        path.touch()
+    except OSError as error:
+        raise kept.unusable(folder, error) from error
+    with open(path, "r+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            lock.seek(0)
             say(f"waiting for {lock.read().strip() or 'another process'}, which compiles the same kernels in {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)

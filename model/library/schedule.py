@@ -1,6 +1,5 @@
 """Front ends of many kernels: callees before their callers, on all cores where there are many to do."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -9,6 +8,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from mmrun.model.core.cpus import cores
 from mmrun.model.core.jit import Hook, Kernel
 from mmrun.model.library.key import callees, name
 from mmrun.model.library.store import Store
@@ -63,11 +63,6 @@ def _lacks(store: Store, root: Root) -> bool:
     except KeyError:
         return True
     return False
-
-
-def cores() -> int:
-    """CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Worker:

@@ -136,15 +136,15 @@ class Built:
 
 
 class Servers:
-    """Hands out rows of the server table: locks, memory channels, device queues."""
+    """Hands out rows of the server table: locks, memory channels, device queues, as many as mechanisms asked for."""
 
     def __init__(self, record: np.recarray) -> None:
         self.used, self.rows = 0, len(servers(record[0]))
 
     def take(self, count: int = 1) -> int:
-        """The first of `count` new rows; ValueError when the table is full."""
+        """The first of `count` new rows; a mechanism that takes more than its `servers(plan)` said is a mistake."""
         first = self.used
         self.used += count
         if self.used > self.rows:
-            raise ValueError(f"the machine has more than {self.rows} locks, channels and device queues")
+            raise IndexError(f"more servers are taken than the {self.rows} that mechanisms asked for")
         return first

@@ -3,17 +3,18 @@
 from mmrun.model.core.actors import NEVER
 from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
 from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, geometry, progress, run_settings
+from mmrun.model.mechanisms import parts
 from mmrun.model.units import S
 
-OTHER_SERVERS = 1024  # channels, device queues, links; lru locks come on top
 QUANTUM_NS = 20_000  # how far an actor may run ahead of the next one
 
 
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
+    servers = sum(part.servers(plan) for part in parts("place") if hasattr(part, "servers"))
     return {
         "nodes": plan.nodes, "node_count": plan.nodes, "cpus": plan.cpus, "task_count": len(plan.tasks),
-        "section": (plan.frames >> SECTION_SHIFT) + 1, "servers": OTHER_SERVERS + plan.lruvecs,
+        "section": (plan.frames >> SECTION_SHIFT) + 1, "servers": servers,
         "links": len(plan.cell.machine.links),
     }  # fmt: skip
 

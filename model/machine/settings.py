@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 from mmrun.model.block.settings import Rate
-from mmrun.model.core.mechanism import counters
+from mmrun.model.core.mechanism import Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Record, abstract, record
-from mmrun.model.units import GB_S, MiB, Nanoseconds, Pages
+from mmrun.model.units import GB_S, PAGE, MiB, Nanoseconds, Pages, TiB
 
 MAX_NODES, MAX_CPUS = 16, 256
-MIN_MEMORY, MAX_MEMORY = 8 * MiB, 64 << 40
+# A page-table word has 28 bits for a frame, or for a swap slot plus one; an index of such a word has 31.
+MIN_MEMORY, MAX_MEMORY, MAX_SWAP = 8 * MiB, TiB, TiB - PAGE
+MAX_PAGES = 1 << 30  # pages and slab objects of all tasks together, objects twice with those they pin
 
 
 @record
@@ -30,6 +32,7 @@ class Node(Record):
 class Device(Family):
     """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
 
+    MATTERS = Matters("a machine that uses the device, which none can yet: DMA is not modelled", lambda case, _: False)
     kind: str
     """What the device is."""
     dma_mask_bits: Annotated[int, Range(ge=8, le=64)] = 64
@@ -47,6 +50,7 @@ class DmaDevice(Device):
     kind: Literal["nic", "camera", "disk-controller"] = "nic"
 
 
+SEVERAL_NODES = Matters("a machine with several nodes", lambda case, _: len(case.cell.machine.nodes) > 1)
 NODE_COUNTERS = counters("""
 numa_hit | higher | pages allocated on the node that wanted them there
 numa_miss | lower | pages allocated here although another node was preferred
@@ -64,12 +68,20 @@ kswapd_ns | lower | CPU time of the node's kswapd | ns
 kswapd_asleep_ns | none | time the node's kswapd slept over writeback | ns
 """)
 
+NODE_TOLD = counters("""
+touches | none | touches of the node's pages by tasks | accesses
+""")
+MACHINE_TOLD = counters("""
+memory_pages | none | memory of all nodes
+""")
+TOLD = (Told("node", NODE_TOLD), Told("machine", MACHINE_TOLD))
+
 
 @record
 class Costs(Record):
     """CPU time of its steps."""
 
-    distance_step: Nanoseconds = 5
+    distance_step: Annotated[Nanoseconds, SEVERAL_NODES] = 5
     """Extra load latency per unit of SLIT distance beyond local: 140 ns at distance 20-21 over 90 ns local."""
     syscall: Nanoseconds = 200
     """Kernel entry of read() or write()."""
@@ -77,3 +89,43 @@ class Costs(Record):
     """Copying 4 KiB between user and page cache (estimate)."""
     kswapd_wake: Nanoseconds = 1_500
     """Scheduler switch to a daemon (estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "numa",
+        "Nodes with memory and CPUs of their own, distances between them, and where pages come from: `machine.nodes`, "
+        "`machine.distance`, `tasks.<name>.mempolicy`. Pages stay on the node where they were allocated: NUMA "
+        "balancing and migration are not modelled.",
+        ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches"),
+        ("numa balancing", "numa_balancing", "autonuma", "migration", "migrate_pages", "move_pages"),
+    ),
+    Subject(
+        "tiering",
+        "A slow tier is a node without CPUs (`cpus: 0`) with a latency and bandwidth of its own. Pages stay where they "
+        "were allocated: demotion and promotion between tiers are not modelled.",
+        ("machine.nodes",),
+        ("cxl", "demotion", "promotion", "memory tiers", "memory_tiers", "pmem", "demotion_enabled"),
+    ),
+    Subject(
+        "iommu",
+        "DMA and IOMMUs are not modelled: `machine.devices` can describe a device, but it changes nothing, and "
+        "naming it "
+        "in `use` is refused.",
+        ("machine.devices", "machine.use"),
+        ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
+    ),
+    Subject(
+        "tlb",
+        "Staleness of accessed bits in a TLB is modelled where `machine.tlb_flush` is given, flushes by reclaim cost "
+        "`machine.costs.tlb_shootdown`. Its reach, misses and walks are not modelled.",
+        ("machine.tlb_flush", "tlb_shootdown"),
+        ("tlb shootdown",),
+    ),
+    Subject(
+        "cpu cache",
+        "CPU caches are not modelled: an access costs the load latency of its node.",
+        ("machine.nodes.latency",),
+        ("llc", "cache misses", "prefetcher"),
+    ),
+)

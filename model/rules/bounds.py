@@ -15,6 +15,8 @@ from typing import Any, Literal
 from mmrun.model.units import PAGE, Quantity
 from mmrun.model.units import Range as Range
 
+MANY = 10**6  # from here on digits are grouped
+
 
 @dataclass(frozen=True)
 class Why:
@@ -116,6 +118,8 @@ class Bounds:
             return show(value, self.unit)
         if self.unit == "ratio":
             return f"{value * 100:g}%"
+        if isinstance(value, int) and abs(value) >= MANY:
+            return f"{value:,}"
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def _steps(self, counted: bool) -> str:

@@ -9,24 +9,29 @@ from collections.abc import Iterator, Mapping
 
 from mmrun.model.description import (
     MAX_CGROUPS,
+    MAX_SAMPLES,
     MAX_TASKS,
     Cell,
     Cgroup,
     Machine,
     Mempolicy,
     Region,
+    Sampling,
     SlabCache,
     Sysctl,
     Task,
     too_much,
 )
 from mmrun.model.eras import Era
+from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules.bounds import Bounds
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.machines import known, memory_of
 from mmrun.model.rules.record import Fault, wrong
 from mmrun.model.rules.words import suggest
 from mmrun.model.units import PAGE
+
+MAX_SYSTEMS = 32_767  # a slab object has 15 bits for its cache in its file system
 
 
 def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
@@ -179,6 +184,51 @@ def room(task: Task, footprint: int) -> Iterator[Fault]:
     if None in sizes and rest <= 0:
         what = f"the stream touches {footprint} pages: that leaves {rest} for the region without a size"
         yield Fault(("memory",), what, "make the others smaller")
+
+
+def stream_regions(task: Task, able: tuple[str, ...]) -> Iterator[Fault]:
+    """Regions of kinds that the task's stream cannot go over; `able`: those it can."""
+    for index, region in enumerate(task.memory):
+        if region.kind not in able:
+            what = f"this `{task.stream.kind}` stream asks for what a region of kind {region.kind} cannot do"
+            yield Fault(("memory", index), what, f"write kind: {' or '.join(able)}")
+
+
+def region_sizes(task: Task, footprint: int) -> list[int]:
+    """Pages (slab: objects) of each region; the one without a size has what the stream's footprint leaves."""
+    sizes = [own_size(region) for region in task.memory]
+    rest = footprint - sum(size or 0 for size in sizes)
+    return [rest if size is None else size for size in sizes]
+
+
+def sizes(tasks: Mapping[str, Task], caches: Mapping[str, SlabCache], footprints: Mapping[str, int]) -> Iterator[Fault]:
+    """More pages, objects or file systems than the machine's tables can number; `footprints`: of the tasks' streams."""
+    pages = sum(task.count * sum(region_sizes(task, footprints[name])) for name, task in tasks.items())
+    if pages >= MAX_PAGES:
+        fix = f"less than {MAX_PAGES:,}, copies of tasks counted"
+        yield Fault(("tasks",), f"the regions of all tasks have {pages:,} pages or objects", fix)
+    systems = {
+        (cache, region.file or f"{name}/{index}/{copy}")
+        for name, task in tasks.items()
+        for index, region in enumerate(task.memory)
+        for copy in range(1 if region.file else task.count)
+        for cache in (region.cache, caches[region.cache].pins if region.cache else None)
+        if region.kind == "slab" and cache
+    }
+    if len(systems) > MAX_SYSTEMS:
+        what = f"slab caches hold objects of {len(systems):,} file systems, each cache's counted"
+        yield Fault(("tasks",), what, f"at most {MAX_SYSTEMS:,}; regions with one `file` share a file system")
+
+
+def samples(cell_sampling: Sampling, duration: int | None, accesses: int) -> Iterator[Fault]:
+    """More samples than a series holds, as far as can be told before; `accesses`: of all tasks together."""
+    for name, whole, step in (
+        ("accesses", accesses, cell_sampling.accesses),
+        ("every", duration or 0, cell_sampling.every),
+    ):
+        if step is not None and whole // step > MAX_SAMPLES:
+            what = f"{whole // step:,} samples are more than the {MAX_SAMPLES:,} that a series holds"
+            yield Fault(("sampling", name), what, "sample less often")
 
 
 def own_size(region: Region) -> int | None:

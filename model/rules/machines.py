@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
 from mmrun.model.description import Machine
-from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY
+from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP
 from mmrun.model.rules.record import Fault
 from mmrun.model.rules.words import suggest
 
@@ -19,6 +19,9 @@ def faults(machine: Machine) -> Iterator[Fault]:
             yield from (fault.below("disks", name) for fault in _members(disk, machine))
         if isinstance(disk, Nfs):
             yield from (fault.below("disks", name) for fault in _mount(disk, machine))
+    swap = sum(area.size for area in machine.swap.values())
+    if swap > MAX_SWAP:
+        yield Fault(("swap",), f"{shown(swap)} of swap", f"at most {shown(MAX_SWAP)} in all")
     for name, area in machine.swap.items():
         yield from (fault.below("swap", name) for fault in _swap(area, machine))
 

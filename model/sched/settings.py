@@ -1,9 +1,13 @@
 """CPU sharing: what can be varied and read: an axis, counters."""
 
-from mmrun.model.core.mechanism import Axis, counters
+from mmrun.model.core.mechanism import Axis, Matters, Subject, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
+SHARED = Matters(
+    "a cell whose tasks share CPUs (more of them than CPUs, or policy.sched)",
+    lambda case, _: bool(case.variants["sched"].constants.get("SHARED")),
+)
 AXES = (Axis("sched", 15, "CPUs: whether actors share them, and who runs on them", ("SHARED",)),)
 
 NODE_COUNTERS = counters("""
@@ -21,5 +25,18 @@ nr_involuntary_switches | lower | times another took its place on the CPU althou
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = SHARED
     context_switch: Nanoseconds = 2_000
     """Where CPUs are shared: a CPU turns from one task or daemon to another that waited (1000-3000, estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "cpu scheduling",
+        "CFS and EEVDF, where a node has more tasks than CPUs or `policy.sched` asks for it; else every task has a "
+        "CPU of its own. Groups of tasks, bandwidth limits, real-time classes and autogroups are not modelled "
+        "(docs/sched.md).",
+        ("sched", "stall_cpu_ns", "tasks.nice"),
+        ("cpu.max", "cpu.weight", "cpu.shares", "cfs", "eevdf", "scheduler", "sched_ext", "cpuset"),
+    ),
+)

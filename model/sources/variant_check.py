@@ -18,6 +18,7 @@ from mmrun.model.core.timeline import LAST
 from mmrun.model.eras import era
 from mmrun.model.hooks import AXIS, HOOKS, TABLE, signature
 from mmrun.model.mechanisms import MODEL, PACKAGES, module_of
+from mmrun.model.sources import outside
 from mmrun.model.sources.names import Module, module
 from mmrun.model.sources.variant_file import Declared, Fault, declared
 
@@ -31,16 +32,16 @@ MOVED = {
 
 def faults(axis: str, path: str) -> list[Fault]:
     """Every fault that the text of the variant file at `path` shows, in order."""
-    file = Path(path)
-    return list(_faults(axis, file, file.stat().st_mtime_ns))
+    return list(_faults(axis, Path(path), outside.read(path).digest))
 
 
 @cache
-def _faults(axis: str, path: Path, _stamp: int) -> tuple[Fault, ...]:
+def _faults(axis: str, path: Path, _digest: str) -> tuple[Fault, ...]:
     found = declared(path)
     if found.tree is not None:
         source = Module(_module_name(path), path, found.tree)
         _imports(found, source)
+        _helpers(found, source)
         _hooks(found, source, axis)
         _base(found, axis)
         if not _is_yardstick(found.tree):
@@ -119,6 +120,34 @@ def _imports(found: Declared, source: Module) -> None:
                 if alias.name not in ("*", *other.bound) and module(f"{node.module}.{alias.name}") is None:
                     fix = _elsewhere(alias.name) or _near(alias.name, other.bound)
                     found.fault(alias, f"`{node.module}` has no `{alias.name}`", fix)
+
+
+def _helpers(found: Declared, source: Module) -> None:
+    """Imports that lead to no module, also those of the policy's own modules; names that such a module has not."""
+    policy = outside.read(source.path)
+    for name, file, line, column in policy.missing:
+        if file == policy.path:
+            found.faults.append(Fault(line, column, f"no module `{name}`", f"put {name}.py beside this file"))
+        else:
+            found.fault(None, f"no module `{name}`, which {file}:{line}:{column} imports", f"put {name}.py beside it")
+    for node in ast.walk(source.tree):
+        home = policy.home(node.module or "") if isinstance(node, ast.ImportFrom) and not node.level else ""
+        if home and isinstance(node, ast.ImportFrom):
+            _of_helper(found, node, policy, home)
+
+
+def _of_helper(found: Declared, node: ast.ImportFrom, policy: outside.Outside, home: str) -> None:
+    """Names that a module of the policy's own has not."""
+    try:
+        other = Module(str(policy.files[home]), policy.files[home], ast.parse(policy.sources[home]))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        found.fault(node, f"`{node.module}` is not a Python file: {error}")
+        return
+    if other.unknown_stars or "__getattr__" in other.bound:
+        return
+    for alias in node.names:
+        if alias.name not in ("*", *other.bound) and not policy.home(f"{node.module}.{alias.name}"):
+            found.fault(alias, f"`{node.module}` has no `{alias.name}`", _near(alias.name, other.bound))
 
 
 def _elsewhere(name: str) -> str:

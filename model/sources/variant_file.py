@@ -1,4 +1,4 @@
-"""What a variant's file declares, read from its syntax tree: docstring, SOURCE, SCOPE, BASE, PARAMS, RELATIONS...
+"""What a variant's file declares, read from its syntax tree: docstring, SOURCE, SCOPE, BASE, DRAWS, PARAMS...
 
 `PARAMS = {name: (default, unit, meaning, source[, (least, most, why)])}`; a bound of None leaves that side open.
 `RELATIONS = [("sample_us <= aggr_us", why), ...]` must hold between parameters. Every fault of a file is found at once.
@@ -14,7 +14,11 @@ from mmrun.model.core.mechanism import MAX_PARAMS
 from mmrun.model.sources.param_rules import Param, Relation, parse_relation
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
-TEXTS = {"SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None}
+TEXTS = {
+    "SOURCE": None, "SCOPE": ("zone", "node"), "KEEPS": None, "NEEDS": None, "BASE": None, "YARDSTICK": None,
+    "DRAWS": ("always", "with cgroups"),
+}  # fmt: skip
+RANDOM = {"rand", "random_bin", "following", "rng", "memcg_rng", "random"}  # what a kernel draws with
 EXAMPLE = '"name": (default, "unit", "meaning", "source of the default")'
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 200  # levels of its syntax tree; whoever walks it calls himself a few times a level
@@ -38,6 +42,8 @@ class Declared:
 
     doc: str = ""
     texts: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, int | str] = field(default_factory=dict)
+    """Other names in capitals that are given a number, text or truth value."""
     params: dict[str, Param] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -80,6 +86,15 @@ def _deepest(tree: ast.Module) -> ast.AST | None:
     return level[0] if level else None
 
 
+def names_chance(tree: ast.Module) -> bool:
+    """Whether the file names anything that kernels draw random numbers with."""
+    for node in ast.walk(tree):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in RANDOM or (isinstance(node, ast.alias) and node.name.rpartition(".")[2] in RANDOM):
+            return True
+    return False
+
+
 def _read(found: Declared, tree: ast.Module) -> None:
     found.doc = ast.get_docstring(tree) or ""
     if not found.doc:
@@ -100,6 +115,8 @@ def _read(found: Declared, tree: ast.Module) -> None:
                 _params(found, value)
             elif name == "RELATIONS":
                 relations = value
+            elif name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int | str):
+                found.constants[name] = value.value
     if not found.texts.get("SOURCE") and not any(fault.message.startswith("SOURCE") for fault in found.faults):
         found.fault(None, "the file has no SOURCE", 'write SOURCE = "where the algorithm comes from"')
     if relations is not None:

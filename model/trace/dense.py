@@ -1,7 +1,8 @@
 """Numbering arbitrary page addresses or object ids densely, in the order of their first appearance."""
 
 import numpy as np
-from numba import njit
+
+from mmrun.model.library.single import compiled
 
 FREE = -1  # in `numbers`: the slot is empty
 
@@ -36,7 +37,7 @@ def _table(slots: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(slots, dtype=np.int64), np.full(slots, FREE, dtype=np.int64)
 
 
-@njit(cache=True)
+@compiled
 def _number(keys, out, start, table_keys, table_numbers, count):
     """Number keys from `start` on until done or the table is half full; (next key, count)."""
     mask = table_keys.size - 1

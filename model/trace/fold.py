@@ -8,7 +8,8 @@ memory much larger than the window sees stays the same, the trace becomes many t
 """
 
 import numpy as np
-from numba import njit
+
+from mmrun.model.library.single import compiled
 
 NONE = -1
 
@@ -35,7 +36,7 @@ class Folder:
         return last.copy(), self._held[1 : 1 + last.size] != 0
 
 
-@njit(cache=True)
+@compiled
 def _fold(page, write, recent, dirty, held, out_page, out_write):
     count = 0
     for i in range(page.size):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from mmrun.model.library.single import compiled
 from mmrun.model.trace.dense import Numbering
 from mmrun.model.trace.format import TraceError, content_digest
 from mmrun.model.trace.reader import Accesses, Trace
@@ -135,7 +135,7 @@ def _verified(trace: Trace) -> Iterator[Accesses]:
         raise TraceError(f"{trace.path}: its header claims another number of writes or another digest: forged")
 
 
-@njit(cache=True)
+@compiled
 def _count(page, write, done, window, seen, rows):
     """Account one block: distinct, written and new pages a window."""
     for k in range(page.size):

@@ -7,8 +7,8 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import njit
 
+from mmrun.model.library.single import compiled
 from mmrun.model.trace.format import TraceError
 from mmrun.model.units import PAGE, PAGE_SHIFT
 
@@ -48,7 +48,7 @@ def _parse_piece(text: bytes, name: str, lines: int, instructions: bool) -> tupl
     return page[:count], write[:count], used, lines + seen
 
 
-@njit(cache=True)
+@compiled
 def _hex(c):
     if 48 <= c <= 57:
         return c - 48
@@ -57,7 +57,7 @@ def _hex(c):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def _parse(raw, instructions, page, write):
     """Parse whole lines of `raw` into `page` and `write`; (accesses, bytes used, lines, all well-formed)."""
     count, used, lines = 0, 0, 0

@@ -1,8 +1,8 @@
 """Parsing text that holds one number a line."""
 
 import numpy as np
-from numba import njit
 
+from mmrun.model.library.single import compiled
 from mmrun.model.trace.format import TraceError
 
 LONGEST = 4096  # a line longer than this is not a number
@@ -24,7 +24,7 @@ def parse_numbers(text: bytes, name: str, lines: int, hexadecimal: bool) -> tupl
     return numbers[:count], used, lines + seen
 
 
-@njit(cache=True)
+@compiled
 def _digit(c, base):
     if 48 <= c <= 57:
         return c - 48
@@ -35,12 +35,12 @@ def _digit(c, base):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def _blank(c):
     return c == 32 or c == 9 or c == 13
 
 
-@njit(cache=True)
+@compiled
 def _parse(raw, base, numbers):
     """Parse whole lines; (numbers, bytes used, lines, all well-formed)."""
     count, used, lines = 0, 0, 0

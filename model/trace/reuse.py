@@ -6,7 +6,8 @@ ones are moved to the front, so memory follows the number of pages, not the leng
 """
 
 import numpy as np
-from numba import njit
+
+from mmrun.model.library.single import compiled
 
 NEVER = -1
 
@@ -31,7 +32,7 @@ class ReuseDistances:
         return self.histogram.sum() - np.cumsum(np.concatenate(([0], self.histogram[1:])))
 
 
-@njit(cache=True)
+@compiled
 def _add(tree, slot, amount):
     i = slot + 1
     while i < tree.size:
@@ -39,7 +40,7 @@ def _add(tree, slot, amount):
         i += i & -i
 
 
-@njit(cache=True)
+@compiled
 def _live_up_to(tree, slot):
     """Live slots 0 .. slot."""
     i, total = slot + 1, 0
@@ -49,7 +50,7 @@ def _live_up_to(tree, slot):
     return total
 
 
-@njit(cache=True)
+@compiled
 def _compact(last, page_at, tree):
     """Move live slots to the front in order; the number of them."""
     live = 0
@@ -69,7 +70,7 @@ def _compact(last, page_at, tree):
     return live
 
 
-@njit(cache=True)
+@compiled
 def _feed(pages, histogram, last, page_at, tree, state):
     for k in range(pages.size):
         page = np.int64(pages[k])

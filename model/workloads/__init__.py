@@ -1,6 +1,9 @@
 """Workloads: one generator of page accesses a file, and `trace`, which plays a recording.
 
-A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)` and `footprint(params)`.
+A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)`, `footprint(params)` and
+`draws(params)`, whether it takes random numbers at all. It defines `length(params)` where its events are not
+`params.accesses`, `regions(params)` if they ask for what not every region can do, and `ENDS_PROCESSES` if processes end
+in it.
 A new file is a new kind; nothing else registers it. The stream depends on the parameters and the generator's seed
 only, and a shorter stream is a prefix of a longer one.
 """
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
     from mmrun.model.trace import Trace
 
 
+REGIONS = ("anon", "file", "slab")
+
+
 @dataclass(frozen=True)
 class Opened:
-    """A stream ready to run: its chunks of events, and the pages of its address space."""
+    """A stream ready to run: its chunks of events, the pages of its address space, regions it can go over."""
 
     events: "Iterator[np.ndarray]"
     footprint: int
+    regions: tuple[str, ...] = REGIONS
 
 
 @cache
@@ -75,6 +82,28 @@ def make_params(kind: str, values: Mapping[str, Any]) -> Any:
     return params
 
 
+def regions_of(kind: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of region that a stream can go over."""
+    return _regions(module(kind), make_params(kind, values))
+
+
+def _regions(generator: ModuleType, params: Any) -> tuple[str, ...]:
+    own = getattr(generator, "regions", None)
+    return own(params) if own else REGIONS
+
+
+def ends_processes(kind: str) -> bool:
+    """Whether streams of this kind have processes end, whose memory then is gone."""
+    return getattr(module(kind), "ENDS_PROCESSES", False)
+
+
+def accesses_of(kind: str, values: Mapping[str, Any]) -> int:
+    """Events of a stream, at most; of a trace it reads the header."""
+    params = make_params(kind, values)
+    own = getattr(module(kind), "length", None)
+    return own(params) if own else params.accesses
+
+
 def check_footprint(kind: str, params: Any) -> int:
     """Pages (or objects) that a stream of generator `kind` uses; ValueError when events cannot number so many."""
     found = module(kind).footprint(params)
@@ -85,6 +114,12 @@ def check_footprint(kind: str, params: Any) -> int:
 def footprint(kind: str, values: Mapping[str, Any]) -> int:
     """The same from plain values; of a trace it reads the header."""
     return check_footprint(kind, make_params(kind, values))
+
+
+def draws(stream: "Stream") -> bool:
+    """Whether a stream draws random numbers; without, it is the same in every replicate."""
+    found: bool = module(stream.kind).draws(make_params(stream.kind, stream.params))
+    return found
 
 
 def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[str, Trace] | None" = None) -> Opened:
@@ -100,4 +135,4 @@ def open_stream(stream: "Stream", rng: "np.random.Generator", traces: "Mapping[s
         trace = (traces or {}).get(params.path) or open_trace(params.path)
         check_argument(trace.npages, f"number of pages of {params.path}")
         return Opened(generator.play(trace, params), trace.npages)
-    return Opened(generator.events(params, rng), check_footprint(stream.kind, params))
+    return Opened(generator.events(params, rng), check_footprint(stream.kind, params), _regions(generator, params))

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.rules.bounds import Range, Why
-from mmrun.model.units import PAGE, Bytes
+from mmrun.model.units import PAGE, Bytes, TiB
 
 if TYPE_CHECKING:
     import numpy as np
 
-Count = Annotated[int, Range(ge=1)]
-Size = Annotated[Bytes, Range(ge=1)]
+MOST = 10**13  # events of a stream, which take days
+Count = Annotated[int, Range(ge=1, le=MOST)]
+Size = Annotated[Bytes, Range(ge=1, le=2 * TiB)]
 Share = Annotated[float, Range(ge=0.0, le=1.0)]
 Exponent = Annotated[float, Range(ge=0.0, le=10.0), Why("0 is uniform")]
 
@@ -44,6 +45,11 @@ def coins(rng: "np.random.Generator", count: int, fraction: float) -> "np.ndarra
     if fraction in (0.0, 1.0):
         return np.full(count, fraction == 1.0)
     return rng.random(count, dtype=np.float32) < np.float32(fraction)
+
+
+def flips(*fractions: float) -> bool:
+    """Whether `coins` draws for any of these fractions: none and all need no coin."""
+    return any(0.0 < fraction < 1.0 for fraction in fractions)
 
 
 class Zipf:

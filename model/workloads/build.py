@@ -7,40 +7,52 @@ mapped), headers (a file, read), sources and objects (files, read and written th
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import exits, touches
-from mmrun.model.rules.record import Record
-from mmrun.model.units import KiB, MiB
-from mmrun.model.workloads._common import Count, Size, Zipf, pages_of, permutation
+from mmrun.model.rules.bounds import Range
+from mmrun.model.rules.record import Fault, Record
+from mmrun.model.units import Bytes, GiB, KiB, MiB
+from mmrun.model.workloads._common import Size, Zipf, pages_of, permutation
 
 if TYPE_CHECKING:
     import numpy as np
 
 FRONT_END, BACK_END = 0.25, 0.9  # shares of a compilation: sources are read before, objects written after
 HEADER_RUN = 4  # pages of a header
+ENDS_PROCESSES = True
+Part = Annotated[Bytes, Range(ge=1, le=16 * GiB)]
+MOST_AT_ONCE = 1 << 26  # events of a chunk
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params(Record):
     """Parameters of `build`."""
 
-    jobs: Count
+    jobs: Annotated[int, Range(ge=1, le=1_000_000)]
     """Compilations, one after the other."""
-    heap: Size = 64 * MiB
+    heap: Part = 64 * MiB
     """Largest heap of a compiler; each has between a quarter of it and all, evenly on a logarithmic scale."""
     tools: Size = 16 * MiB
     """Binaries and libraries of the tools, skewed in use."""
     headers: Size = 16 * MiB
     """All headers, skewed in use."""
-    included: Size = 1536 * KiB
+    included: Part = 1536 * KiB
     """Headers that one compilation reads."""
-    source: Size = 40 * KiB
+    source: Part = 40 * KiB
     """One source file."""
-    object: Size = 100 * KiB
+    object: Part = 100 * KiB
     """One object file."""
-    reuse: Count = 6
+    reuse: Annotated[int, Range(ge=1, le=100)] = 6
     """Accesses to earlier pages of the heap for each page it grows by, most of them to recent ones."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A compilation that is more than fits a chunk: all its events are made at once."""
+        sizes = (self.included, self.source, self.object)
+        events = pages_of(self.heap) * (self.reuse + 2) + sum(map(pages_of, sizes))
+        if events > MOST_AT_ONCE:
+            what = f"a compilation has up to {events:,} accesses"
+            yield Fault(("heap",), what, f"at most {MOST_AT_ONCE:,}: a smaller heap, or less `reuse` of it")
 
 
 def sizes(params: Params) -> list[int]:
@@ -52,6 +64,17 @@ def sizes(params: Params) -> list[int]:
 def footprint(params: Params) -> int:
     """Pages of the stream's address space."""
     return sum(sizes(params))
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return True
+
+
+def length(params: Params) -> int:
+    """Accesses, at most: as if every heap were as large as possible."""
+    once = (params.included, params.source, params.object)
+    return params.jobs * (pages_of(params.heap) * (params.reuse + 2) + sum(map(pages_of, once)))
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

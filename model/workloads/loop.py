@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
 from mmrun.model.rules.record import Record
-from mmrun.model.workloads._common import Count, Share, Size, coins, pages_of, spans
+from mmrun.model.workloads._common import Count, Share, Size, coins, flips, pages_of, spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,11 @@ class Params(Record):
 def footprint(params: Params) -> int:
     """Pages of the stream's address space."""
     return pages_of(params.size)
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return flips(params.write_fraction)
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, FREE, OP_SHIFT, REGISTER, touches
+from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record
 from mmrun.model.units import Nanoseconds
-from mmrun.model.workloads._common import Count, Exponent, Share, Zipf, coins, permutation, spans
+from mmrun.model.workloads._common import Count, Exponent, Share, Zipf, coins, flips, permutation, spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Params(Record):
     """Parameters of `metadata`."""
 
-    objects: Count
+    objects: Annotated[int, Range(ge=1, le=MAX_PAGES // 2)]
     """Number of files."""
     accesses: Count
     """Length of the stream."""
@@ -40,9 +41,19 @@ class Params(Record):
     """How long such a file system holds it; an estimate: registering includes sizing every group's shrinker map."""
 
 
+def regions(params: Params) -> tuple[str, ...]:
+    """Kinds of region that it goes over: it numbers objects, not pages."""
+    return ("slab",)
+
+
 def footprint(params: Params) -> int:
     """Numbers that the stream uses."""
     return params.objects
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return params.pattern == "zipf" or flips(params.transaction_fraction, params.unlink_fraction)
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

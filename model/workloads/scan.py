@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
 from mmrun.model.rules.record import Fault, Record
-from mmrun.model.units import Bytes
-from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
+from mmrun.model.workloads._common import (
+    Count,
+    Exponent,
+    Share,
+    Size,
+    Zipf,
+    coins,
+    pages_of,
+    permutation,
+    spans,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +32,7 @@ class Params(Record):
 
     hot: Size
     """Size of the hot set."""
-    size: Bytes
+    size: Size
     """Footprint: hot set and scanned range together."""
     accesses: Count
     """Length of the stream."""
@@ -45,6 +54,11 @@ class Params(Record):
 def footprint(params: Params) -> int:
     """Pages of the stream's address space."""
     return pages_of(params.size)
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers; the scanner alone does not."""
+    return params.scan_fraction < 1.0
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

@@ -34,6 +34,18 @@ def footprint(params: Params) -> int:
     return read_header(params.path).npages
 
 
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return False
+
+
+def length(params: Params) -> int:
+    """Accesses, those of tasks that are left out counted too."""
+    from mmrun.model.trace.header import read_header
+
+    return read_header(params.path).accesses * params.repeat
+
+
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64); `rng` is not used."""
     from mmrun.model.trace import open_trace

@@ -32,6 +32,11 @@ def footprint(params: Params) -> int:
     return pages_of(params.size)
 
 
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return True
+
+
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
     """Chunks of events (int64)."""
     pages, writes = rng.spawn(2)

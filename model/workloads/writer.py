@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from mmrun.model.core.events import fsyncs, touches
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
-from mmrun.model.workloads._common import Count, Share, Size, coins, pages_of, spans
+from mmrun.model.workloads._common import Count, Share, Size, coins, flips, pages_of, spans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +32,19 @@ class Params(Record):
     """Share of the accesses that read a page, uniform among those written so far."""
 
 
+def regions(params: Params) -> tuple[str, ...]:
+    """Kinds of region that it goes over: only files can be synced."""
+    return ("file",) if params.fsync_every else ("anon", "file", "slab")
+
+
 def footprint(params: Params) -> int:
     """Pages of the stream's address space."""
     return pages_of(params.size)
+
+
+def draws(params: Params) -> bool:
+    """Whether the stream draws random numbers."""
+    return flips(params.read_fraction)
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":

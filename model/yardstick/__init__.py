@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Chunks = Iterable[np.ndarray | tuple[np.ndarray, np.ndarray]]
 
+TOLD = (
+    "accesses", "misses", "minor_faults", "first_touches", "major_faults", "pgmajfault", "writebacks_pages",
+)  # fmt: skip
 NAMES = ("exact-lru", "clock", "random", "opt")
 
 

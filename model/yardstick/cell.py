@@ -11,6 +11,7 @@ import numpy as np
 
 from mmrun.model.build import expand, region_pages
 from mmrun.model.description import Cell, Task
+from mmrun.model.rules.policies import limit
 from mmrun.model.units import PAGE
 from mmrun.model.yardstick import run
 from mmrun.model.yardstick.merge import Source, Touches, merged
@@ -22,14 +23,9 @@ LOAD_NS = 90  # spacing of one task's accesses when several are merged
 
 
 def capacity(cell: Cell) -> int:
-    """Frames the yardstick has; ValueError when the tasks are limited by more than one group."""
-    groups = {task.cgroup for task in cell.tasks.values()}
-    limits = {cell.cgroups[name].max for name in groups if name is not None}
-    if groups == {None} or limits == {None}:
-        return sum(node.memory for node in cell.machine.nodes) // PAGE
-    if len(groups) > 1 or None in limits:
-        raise ValueError("a yardstick knows one limit: put every task into the same cgroup, or none into any")
-    return int(limits.pop() or 0) // PAGE
+    """Frames the yardstick has: those of the limit, or of the machine if that is smaller."""
+    memory = sum(node.memory for node in cell.machine.nodes)
+    return min(memory, limit(cell) or memory) // PAGE
 
 
 def metrics(

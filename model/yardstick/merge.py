@@ -1,9 +1,9 @@
 """Several tasks' streams as one, for policies that know neither tasks nor time.
 
 Each task touches a page every `period` nanoseconds (its load latency and think time) and pauses where its stream says
-it computes; the merged stream has all touches in the order of these times, ties in the order of the tasks. Faults take
-no time here: a yardstick answers what is missed, not how long it takes, and the order must not depend on the policy, so
-that all policies see the same stream.
+it computes; the merged stream has all touches in the order of these times, ties in the order of the tasks. Events that
+touch no page (fsync, a mount) are left out and take no time. Faults take none either: a yardstick answers what is
+missed, not how long it takes, and the order must not depend on the policy, so that all policies see the same stream.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmrun.model.core.events import ARG_MASK, COMPUTE, OP_SHIFT, WRITE
+from mmrun.model.core.events import ARG_MASK, COMPUTE, OP_SHIFT, READ, WRITE
 
 Touches = tuple[np.ndarray, np.ndarray]  # page numbers of the machine, write flags
 
@@ -48,10 +48,9 @@ class _Timed:
             if chunk is None:
                 return False
             op, argument = chunk >> OP_SHIFT, chunk & ARG_MASK
-            computes = op == COMPUTE
-            ends = self.now + np.cumsum(np.where(computes, argument, self.source.period))
+            touched = (op == READ) | (op == WRITE)
+            ends = self.now + np.cumsum(np.where(op == COMPUTE, argument, touched * self.source.period))
             self.now = int(ends[-1]) if len(ends) else self.now
-            touched = ~computes
             page = argument[touched]
             region = np.searchsorted(self.first, page, side="right") - 1
             self.page = page - self.first[region] + self.base[region]

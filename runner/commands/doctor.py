@@ -96,9 +96,13 @@ def kernel_cache() -> Finding:
     from mmrun.runner.execute.warm import fresh, kernel_cache
 
     folder = kernel_cache()
+    try:
+        compiled = fresh()
+    except OSError as error:
+        return Finding("kernel cache", False, str(error))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
     nearest = next(path for path in [folder, *folder.parents] if path.exists())
-    state = "kernels of this model are compiled" if fresh() else "kernels will be compiled at the first sweep"
+    state = "kernels of this model are compiled" if compiled else "kernels will be compiled at the first sweep"
     text = f"{folder}, {size / 2**20:.0f} MiB; {state}"
     if not os.access(nearest, os.W_OK):
         return Finding("kernel cache", False, f"{folder} cannot be written: set NUMBA_CACHE_DIR or XDG_CACHE_HOME")
@@ -121,21 +125,31 @@ def ray(address: str | None) -> Finding:
     """Whether Ray starts here, or the cluster can be joined."""
     import time
 
-    from mmrun.runner.execute.executors import cores
-    from mmrun.runner.execute.ray_address import Unreachable, address_of
-    from mmrun.runner.execute.ray_cluster import Cluster, size
+    from mmrun.model.core.cpus import cores
+    from mmrun.runner.execute.batches import Queue
+    from mmrun.runner.execute.ray_address import Unreachable, address_of, named, reach
+    from mmrun.runner.execute.ray_process import RayProcess
+    from mmrun.runner.execute.spawned import Gone
+    from mmrun.runner.execute.work import MODEL
 
     where = address_of(address)
     started = time.monotonic()
-    cluster = Cluster(where, cores())
+    said: list[str] = []
     try:
-        if not cluster.wait(120):
-            return Finding("ray start", False, "no answer within 120 s")
-        seconds = time.monotonic() - started
-        nodes, cpus, memory = size()
-        found = f"{nodes} nodes, {cpus:.0f} CPUs, {memory / 2**30:.1f} GiB, in {seconds:.1f} s"
-        return Finding("ray start", True, f"{where or 'private, on loopback'}: {found}")
-    except Unreachable as error:
-        return Finding("ray start", False, str(error).splitlines()[0])
-    finally:
-        cluster.stop()
+        if where:
+            reach(where)
+        process = RayProcess(where, MODEL, [], cores())
+        try:
+            while not process.ready():
+                next(process.poll(Queue([]), said.append), None)
+                time.sleep(0.1)
+        finally:
+            process.stop()
+    except (Unreachable, Gone) as error:
+        return Finding("ray start", False, "; ".join([*said, str(error)]))
+    size, seconds = process.size, time.monotonic() - started
+    found = f"{size.nodes} nodes, {size.cpus} CPUs, {size.memory / 2**30:.1f} GiB, in {seconds:.1f} s"
+    out = [text for text in said if "left out" in text]
+    return Finding(
+        "ray start", not out, "; ".join([f"{named(where) if where else 'private, on loopback'}: {found}", *out])
+    )

@@ -15,6 +15,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the written files as JSON.")] = False,
 ) -> None:
     """Rebuild tables, figures and report.md of a sweep; runs nothing. Prints the files it wrote."""
+    from mmrun.runner.report.observations import stale_runs
     from mmrun.runner.report.report import ReportError, rebuild_report, write_report
 
     try:
@@ -28,3 +29,6 @@ def command(
         typer.echo(f"mmrun report: {error}", err=True)
         raise typer.Exit(2) from None
     print(json.dumps({"files": [str(path) for path in files]}, indent=1) if as_json else "\n".join(map(str, files)))
+    if count := stale_runs(directory):
+        typer.echo(f"{count} runs are stale, not in tables and figures; mmrun sweep computes them again", err=True)
+        raise typer.Exit(1)

@@ -29,14 +29,12 @@ def command(
 
 def standing(store: Any, manifest: dict[str, Any]) -> dict[str, Any]:
     """Counts over the cells the manifest plans, as JSON data."""
-    planned = {cell["key"] for cell in manifest["cells"]}
-    records = [record for record in store.records() if record.key in planned]
-    failures = [
-        {"key": record.key, "axes": record.axes, "replicate": record.replicate, "error": record.error}
-        for record in records
-        if record.status == "failed"
-    ]
-    times = [record.provenance for record in records]
+    from mmrun.runner.store.shelf import Shelf
+
+    planned = {cell["key"]: cell for cell in manifest["cells"]}
+    shelf = Shelf(store, planned)
+    records = [shelf.kept[key] for key in planned if key in shelf.kept]
+    failures = [{**planned[kept.key], "error": kept.error} for kept in records if kept.status == "failed"]
     return {
         "name": manifest["name"],
         "out": str(store.out),
@@ -45,8 +43,8 @@ def standing(store: Any, manifest: dict[str, Any]) -> dict[str, Any]:
         "failed": len(failures),
         "missing": len(planned) - len(records),
         "of_other_model": sum(record.model != manifest["fingerprint"] for record in records),
-        "core_seconds": sum(time.get("cpu_seconds", 0.0) for time in times),
-        "last_finished": max((time.get("finished", 0.0) for time in times), default=None),
+        "core_seconds": sum(record.cpu_seconds for record in records),
+        "last_finished": max((record.finished for record in records), default=None),
         "running": store.holder(),
         "failures": failures,
     }

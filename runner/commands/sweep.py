@@ -1,4 +1,4 @@
-"""`mmrun sweep CONFIG`: run every cell that has no result yet, merge, and write tables and figures."""
+"""`mmrun sweep CONFIG`: run every cell that has no result of it as it is now, merge, write tables and figures."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -20,15 +20,6 @@ class Executor(StrEnum):
     local = "local"
 
 
-class Rerun(StrEnum):
-    """Which cells that have a record are computed again."""
-
-    none = "none"
-    failed = "failed"
-    stale = "stale"
-    all = "all"
-
-
 def command(
     config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
     out: Annotated[Path | None, typer.Option(help="Result directory (default: results/<experiment>).")] = None,
@@ -37,13 +28,17 @@ def command(
         str | None, typer.Option(help="host:port of a Ray cluster (default: RAY_ADDRESS, else a private Ray).")
     ] = None,
     executor: Annotated[Executor, typer.Option(help="ray, or local: in this process, one at a time.")] = Executor.ray,
-    rerun: Annotated[
-        Rerun, typer.Option(help="Beside new cells, compute failed, failed and stale, all, or none again.")
-    ] = Rerun.failed,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Leave results of older code or configuration; tables say `stale`.")
+    ] = False,
+    keep_failed: Annotated[bool, typer.Option("--keep-failed", help="Leave cells that failed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compute every cell again, also those that are done.")] = False,
     batch_seconds: Annotated[float, typer.Option(min=0.0, help="Work a Ray task should hold.")] = 2.0,
+    max_failures: Annotated[int | None, typer.Option(min=1, help="Stop after so many failed cells.")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop after the first: --max-failures 1.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Run every cell of an experiment that has no result yet, then write tables and figures. Again = resume."""
+    """Run every cell of an experiment that has no result of it as it is now, then write tables and figures."""
     from mmrun.runner.commands.announce import announce
     from mmrun.runner.execute.execute import Options
     from mmrun.runner.execute.ray_address import address_of
@@ -53,14 +48,17 @@ def command(
         executor=executor.value,
         workers=workers,
         address=address_of(address),
-        rerun=rerun.value,
+        keep_stale=keep_stale,
+        keep_failed=keep_failed,
+        force=force,
         batch_seconds=batch_seconds,
+        max_failures=1 if fail_fast else max_failures,
     )
     plan = make_plan(config, out)
     announce(item.cell for item in plan.cells)
     plan, result = replicate(plan, options)
     report(plan, result, as_json)
-    if result.counts.get("failed", 0) or result.counts.get("new", 0):
+    if result.counts.keys() - {"done"}:
         raise typer.Exit(1)
 
 
@@ -74,7 +72,7 @@ def replicate(plan: "Plan", options: "Options") -> "tuple[Plan, Result]":
 
     try:
         result = run_sweep(plan, plan.out, options, warn)
-        while (longer := extended(plan, Store(plan.out))) is not None:
+        while not result.stopped and (longer := extended(plan, Store(plan.out))) is not None:
             warn(f"{len(longer.cells) - len(plan.cells)} more replicates: intervals of {plan.name} are still too wide")
             plan, ran = longer, result.ran
             result = run_sweep(plan, plan.out, options, warn, before=ran)
@@ -90,10 +88,11 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
     """Write tables and figures; say where the sweep stands and what was written."""
     import json
 
-    from mmrun.runner.report.report import ReportError, write_report
+    from mmrun.runner.report.renewed import renewed
+    from mmrun.runner.report.report import ReportError
 
     try:
-        files = write_report(plan.out, plan)
+        files = renewed(plan.out, plan)
     except ReportError as error:
         warn(str(error))
         files = []
@@ -104,7 +103,7 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
     warn(f"{plan.name}: {result.ran} cells run now; {counts}")
     for reason, count in result.stale_reasons():
-        warn(f"{count} stale and kept: {reason}; --rerun stale computes them again")
+        warn(f"{count} stale and kept, so not in tables and figures: {reason}; without --keep-stale they run again")
     print("\n".join(map(str, [plan.out / "runs.parquet", *files])))
 
 

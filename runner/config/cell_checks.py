@@ -55,6 +55,8 @@ class CellCheck:
         for name, task in self.tasks.items():
             self.once(("task", name), task, partial(self.task, name, task))
             self.once(("room", name), task, partial(self.room, name, task), alone=True)
+        if self.sound:
+            self.once(("sizes", self.parts.sampling, self.parts.duration), self.tasks, self.sizes)
         self.once("files", self.tasks, lambda: cell_rules.files(self.tasks, self.caches))
         return self.sound
 
@@ -88,5 +90,24 @@ class CellCheck:
     def room(self, name: str, task: Task) -> Iterator[Fault]:
         """What a task's stream needs of its regions."""
         if task.stream.kind:  # else it was refused
-            footprint = workloads.footprint(task.stream.kind, task.stream.params)
-            yield from (fault.below("tasks", name) for fault in cell_rules.room(task, footprint))
+            kind, params = task.stream.kind, task.stream.params
+            for fault in cell_rules.room(task, workloads.footprint(kind, params)):
+                yield fault.below("tasks", name)
+            for fault in cell_rules.stream_regions(task, workloads.regions_of(kind, params)):
+                yield fault.below("tasks", name)
+
+    def sizes(self) -> Iterator[Fault]:
+        """What all tasks have together: pages, and samples of their accesses."""
+        footprints = {
+            name: workloads.footprint(task.stream.kind, task.stream.params)
+            for name, task in self.tasks.items()
+            if task.stream.kind
+        }
+        if footprints.keys() < self.tasks.keys():
+            return
+        yield from cell_rules.sizes(self.tasks, self.caches, footprints)
+        events = (
+            task.count * workloads.accesses_of(task.stream.kind, task.stream.params) for task in self.tasks.values()
+        )
+        assert self.parts.sampling is not None
+        yield from cell_rules.samples(self.parts.sampling, self.parts.duration, sum(events))

@@ -11,13 +11,14 @@ from mmrun.model import registry
 from mmrun.model.core.timeline import FIRST, LAST
 from mmrun.model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task
 from mmrun.model.eras import why_not
+from mmrun.model.rules.record import Fault, Unsound
 from mmrun.runner.config.cell_checks import CellCheck, check_machine
 from mmrun.runner.config.fields import Reader, hints
 from mmrun.runner.config.includes import Machines
 from mmrun.runner.config.parts import Parts
 from mmrun.runner.config.problems import Place, Problems
 from mmrun.runner.config.streams import Streams, read_policy
-from mmrun.runner.config.trees import Dotted, PathError, Setter, expand, is_null
+from mmrun.runner.config.trees import Dotted, PathError, Setter, expand, is_null, place_of
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar
 from mmrun.runner.config.yaml_scalars import REFUSED
 from mmrun.runner.plan.sweep import Row, describe
@@ -63,8 +64,9 @@ class Cells:
         try:
             return registry.fill(cell)
         except ValueError as error:
-            where = tree.items.get("policy") or tree.items["kernel"]
-            self.note(where.place, str(error), "", row)
+            for fault in error.faults if isinstance(error, Unsound) else [Fault(("policy",), str(error))]:
+                here = fault.path if fault.path[0] in tree.items else ("kernel",)
+                self.note(place_of(tree, *here), fault.message, fault.fix, row)
             return None
 
     def note(self, place: Place, message: str, fix: str, row: Row) -> None:

@@ -160,8 +160,11 @@ def outside(item: Item, problems: Problems) -> str | None:
     if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
         path = item.place.file.parent / item.value
         try:
-            if path.is_file() and path.resolve().suffix == ".py":
-                return str(path.resolve())
+            if path.is_file():
+                if path.resolve().suffix == ".py":
+                    return str(path.resolve())
+                problems.add(item.place, f"`{path}` is not called .py", "the file of a variant is a Python file")
+                return None
         except OSError as error:  # a path that no file system takes
             problems.add(item.place, f"no file `{str(path)[:60]}...`: {error.strerror}", "name a Python file")
             return None

@@ -63,9 +63,15 @@ class Queue:
         """Whether `job` may share a batch with `first`."""
         return job.memory == first.memory and job.key not in self.suspects
 
-    def lost(self, batch: Batch, done: set[str], reason: str) -> list[Finished]:
-        """Take back what a dead worker had not finished; returns the failed records of cells now given up."""
+    def lost(self, batch: Batch, done: set[str], reason: str, *, counted: bool = True) -> list[Finished]:
+        """Take back what a dead worker had not finished; returns the failed records of cells now given up.
+
+        Not `counted`: it was the environment that died, and the cells are as good as new.
+        """
         left = [job for job in batch.jobs if job.key not in done]
+        if not counted:
+            self.pending.extendleft(reversed(left))
+            return []
         if len(batch.jobs) == 1:
             self.losses.update(job.key for job in left)
         over = [job for job in left if self.losses[job.key] >= ATTEMPTS]

@@ -19,16 +19,10 @@ from mmrun.runner.execute.batches import Queue
 from mmrun.runner.execute.progress import Progress, Silent
 from mmrun.runner.execute.work import MODEL, make_jobs
 from mmrun.runner.report.report import manifest_part
+from mmrun.runner.store.shelf import Shelf
 from mmrun.runner.store.states import State, states
 from mmrun.runner.store.store import Store
 
-Rerun = Literal["none", "failed", "stale", "all"]
-RERUN: dict[str, set[str]] = {
-    "none": {"new"},
-    "failed": {"new", "failed"},
-    "stale": {"new", "failed", "stale"},
-    "all": {"new", "failed", "stale", "done"},
-}
 PACKAGES = ("mmrun", "numpy", "numba", "scipy", "pyarrow", "ray")
 
 
@@ -39,13 +33,25 @@ class Options:
     executor: Literal["ray", "local"] = "ray"
     workers: int | None = None
     address: str | None = None
-    rerun: Rerun = "failed"
+    keep_stale: bool = False
+    """Whether cells whose result is of an older model, policy, trace or configuration are left as they are."""
+    keep_failed: bool = False
+    """Whether cells that failed are left as they are."""
+    force: bool = False
+    """Whether every cell is computed again, also those that are done."""
     batch_seconds: float = 2.0
+    max_failures: int | None = None
+    """How many cells may fail before the rest is not run; None: any number."""
     api: str = MODEL
     quiet: bool = False
     """Whether nothing is said while it runs."""
     signals: bool = True
     """Whether SIGINT and SIGTERM are handled here; else a KeyboardInterrupt is whoever calls' own affair."""
+
+    def wants(self, state: str) -> bool:
+        """Whether a cell in this state is computed."""
+        kept = {"done", *(["stale"] if self.keep_stale else []), *(["failed"] if self.keep_failed else [])}
+        return self.force or state not in kept
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Result:
     ran: int
     counts: dict[str, int]
     states: dict[str, State]
+    stopped: bool = False
+    """Whether cells were left because too many had failed."""
 
     def stale_reasons(self) -> list[tuple[str, int]]:
         """Why cells are stale, with their number, most frequent first."""
@@ -67,31 +75,47 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
     Raises KeyboardInterrupt (the sweep can be resumed), `store.Busy`, `ray_address.Unreachable`.
     """
     from mmrun.runner.store.merge import merge
+    from mmrun.runner.store.policies import keep
 
     store = Store(out, warn)
     fingerprint = fingerprints(options.api)
     with store.locked(), interruptible() if options.signals else nullcontext():
-        known = states(plan.cells, store.records(), fingerprint)
-        todo = [cell for cell in plan.cells if known[cell.key].state in RERUN[options.rerun]]
+        shelf = Shelf(store, (cell.key for cell in plan.cells), metrics=True)
+        known = states(plan.cells, shelf, fingerprint)
+        todo = [cell for cell in plan.cells if options.wants(known[cell.key].state)]
         store.write_manifest(manifest(plan, options.api, fingerprint))
-        jobs = make_jobs(todo, options.api, fingerprint)
+        jobs = make_jobs(todo, options.api, fingerprint, keep(out, todo))
+        ran, stopped = 0, False
         if jobs:
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
-                run_jobs(store, jobs, options, watch)
-        after = states(plan.cells, store.records(), fingerprint)
-        merge(plan, store, after)
-    return Result(before + len(jobs), dict(Counter(state.state for state in after.values())), after)
+                stopped = run_jobs(shelf, jobs, options, watch)
+                ran = watch.done
+            known = states(plan.cells, shelf, fingerprint)
+        merge(plan, shelf, known)
+    return Result(before + ran, dict(Counter(state.state for state in known.values())), known, stopped)
 
 
-def run_jobs(store: Store, jobs: list[Any], options: Options, watch: Progress) -> None:
-    """Run the jobs; every group is written before it is counted."""
+def run_jobs(shelf: Shelf, jobs: list[Any], options: Options, watch: Progress) -> bool:
+    """Run the jobs; every group is written before it is counted. Whether it stopped because too many failed."""
     queue = Queue(jobs, options.batch_seconds)
     with closing(start(queue, options, watch)) as groups:
         for group in groups:
             if group:
-                store.put((item.key, item.data) for item in group)
-                failed = sum(item.status == "failed" for item in group)
-                watch.finished(len(group) - failed, failed)
+                shelf.store.put((item.key, item.data) for item in group)
+                for item in group:
+                    shelf.add(item.data)
+                failed = [item for item in group if item.status == "failed"]
+                watch.finished(len(group) - len(failed), len(failed))
+                if (
+                    failed
+                    and options.max_failures
+                    and watch.failed >= options.max_failures
+                    and watch.done < watch.total
+                ):
+                    left = watch.total - watch.done
+                    watch.say(f"stopped after {watch.failed} failed, {left} not run; the last: {failed[-1].error}")
+                    return True
+    return False
 
 
 def start(queue: Queue, options: Options, watch: Progress) -> Generator[Any, None, None]:
@@ -126,6 +150,7 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
     """What was swept, for people and for `mmrun status`."""
     module = importlib.import_module(api)
     traces = sorted({path for cell in plan.cells for path in module.trace_paths(cell.cell)})
+    policies = sorted({v.file for cell in plan.cells for v in cell.cell.policy.values() if v.file})
     return {
         "name": plan.name,
         "config": str(plan.config),
@@ -134,6 +159,7 @@ def manifest(plan: Any, api: str, fingerprint: Callable[[Cell | None], str]) -> 
         "cells": [{"key": cell.key, "axes": cell.axes, "replicate": cell.replicate} for cell in plan.cells],
         "seeds": sorted({cell.cell.seed for cell in plan.cells}),
         "traces": {path: file_digest(path) for path in traces},
+        "policies": {path: file_digest(path) for path in policies},
         "fingerprint": fingerprint(None),
         "versions": {"python": platform.python_version(), **versions()},
         **manifest_part(plan),
@@ -150,9 +176,8 @@ def resolved(plan: Any) -> Any:
     return json.loads(json.dumps(to_plain(plan.experiment.tree), default=plain))
 
 
-@cache
 def file_digest(path: str) -> str:
-    """SHA-256 of a file's contents, '' where it cannot be read."""
+    """SHA-256 of a file's contents, of a policy its digest, '' where it cannot be read."""
     from mmrun.runner.execute.shipped import digest_now
 
     return digest_now(path) or ""
@@ -172,14 +197,18 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt once; a second one ends the process at once."""
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; a second one ends the process at once.
+
+    SIGHUP does nothing where it was ignored, as `nohup` has it.
+    """
 
     def first(number: int, frame: Any) -> None:
         for name in names:
             signal.signal(name, lambda number, frame: os._exit(130))
         raise KeyboardInterrupt
 
-    names = (signal.SIGINT, signal.SIGTERM)
+    hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    names = (signal.SIGINT, signal.SIGTERM, *hangup)
     before = {name: signal.signal(name, first) for name in names}
     try:
         yield

@@ -1,24 +1,28 @@
 """The two ways to run a queue of cells, behind one function: in this process, or on Ray.
 
-Both yield groups of finished cells as they come, in any order; closing the generator stops what still runs.
+Both yield groups of finished cells as they come, in any order; closing the generator stops what still runs. Cells run
+as nice as the command was started, whoever runs them.
 """
 
-import os
 import time
 from collections.abc import Generator, Iterator
 from multiprocessing.connection import wait
-from typing import Protocol
+from typing import Any, Protocol
 
+from mmrun.model.core.cpus import cores
 from mmrun.runner.execute.batches import Queue
-from mmrun.runner.execute.head_start import HeadStart
-from mmrun.runner.execute.ray_cluster import Cluster
-from mmrun.runner.execute.ray_pool import RayPool
+from mmrun.runner.execute.head_start import HeadStart, physical_memory
+from mmrun.runner.execute.ray_address import Unreachable, named, reach
+from mmrun.runner.execute.ray_process import RayProcess, too_large
+from mmrun.runner.execute.spawned import Gone
 from mmrun.runner.execute.warm import representatives, warm_once
-from mmrun.runner.execute.work import Finished, message, run_job
+from mmrun.runner.execute.work import Finished, given_up, message, run_job
 
 TICK = 0.2  # seconds between looks at several sources
 MOST_HELPERS = 4  # each holds a model of its own in memory
 NOTICEABLE = 5.0  # seconds of compiling that are worth a word
+LIVES = 3  # Rays in a row that may die without having finished a cell
+GRACE = 0.3  # seconds in which a signal that killed Ray arrives here, too
 
 
 class Watch(Protocol):
@@ -49,83 +53,127 @@ def on_ray(
 ) -> Generator[list[Finished], None, None]:
     """On a private Ray of `workers` CPUs (default: all), or on the cluster at `address`, at most `workers` at once.
 
-    While a private Ray starts, processes beside it compile the kernels and run the first cells.
+    While a private Ray starts, processes beside it compile the kernels and run the first cells; should it die time and
+    again, they run the rest. Raises Unreachable when nothing runs cells any more, Unusable where the kernel cache is.
     """
-    cells = representatives(job.cell for job in queue.pending)
-    cluster = Cluster(address, workers or cores())
-    heads: list[HeadStart] = []
-    done = False
+    if address:
+        reach(address)
+    crew = Crew(queue, api, watch, address, workers)
     try:
-        if not address:
-            heads += [HeadStart(api, cells if first else []) for first in helpers(queue, workers)]
-            yield from compile_kernels(watch, cluster, heads[0])
-        yield from until_ready(queue, watch, cluster, heads)
-        if queue or running(heads):
-            pool = RayPool(cluster, api, workers)
-            if address:
-                pool.warm_nodes(cells, watch.say)
-            yield from fan_out(queue, watch, pool, heads)
-            pool.cancel()
-        done = True
+        crew.start()
+        yield from crew.compile()
+        while queue or crew.running():
+            try:
+                yield from crew.turn()
+            except Gone as error:
+                crew.lose_ray(str(error))
     finally:
-        for head in heads:
+        crew.stop()
+
+
+class Crew:
+    """Ray and the processes beside it, at work on one queue."""
+
+    def __init__(self, queue: Queue, api: str, watch: Watch, address: str | None, workers: int | None) -> None:
+        self.queue, self.api, self.watch, self.address, self.workers = queue, api, watch, address, workers
+        self.cells = representatives(job.cell for job in queue.pending)
+        self.lives = LIVES
+        self.ray: RayProcess | None = None
+        self.heads: list[HeadStart] = []
+
+    def start(self) -> None:
+        """Start everybody; on a cluster there is nobody beside Ray."""
+        self.start_ray()
+        count = 0 if self.address else max(1, min(self.workers or cores(), len(self.queue), MOST_HELPERS))
+        for number in range(count):
+            self.heads.append(HeadStart(self.api, [] if number else self.cells))
+
+    def start_ray(self) -> None:
+        """Start or join Ray, in a process of its own."""
+        self.ray = RayProcess(self.address, self.api, self.cells, self.workers or cores(), self.workers)
+
+    def compile(self) -> Iterator[list[Finished]]:
+        """Wait for the kernels of this machine. Yields nothing but turns."""
+        if not self.heads:
+            return
+        started = time.monotonic()
+        while (outcome := self.heads[0].warm(TICK, self.watch.say)) is None:
+            yield []
+        seconds = time.monotonic() - started
+        if outcome:
+            self.watch.say(f"kernels could not be compiled ahead: {outcome}")
+        elif seconds > NOTICEABLE:
+            self.watch.say(f"kernels ready after {seconds:.0f} s; they are kept for later runs on this machine")
+
+    def turn(self) -> Iterator[list[Finished]]:
+        """Hand out cells and take what has finished within TICK. Raises Gone when Ray has died."""
+        if self.ray is not None:
+            yield from self.ray.feed(self.queue)
+        if self.ray is None or not self.ray.ready():
+            for head in self.heads:
+                head.feed(self.queue)
+        if self.ray is None:
+            yield from self.alone()
+        self.watch.running(self.running())
+        wait(self.pipes(), TICK)
+        for head in self.heads:
+            for group in head.poll(self.queue):
+                yield learn(self.queue, group)
+        if self.ray is not None:
+            for group in self.ray.poll(self.queue, self.watch.say):
+                yield learn(self.queue, group)
+
+    def alone(self) -> Iterator[list[Finished]]:
+        """Without Ray: replace processes that have died, give up what is too large for this machine."""
+        for number, head in enumerate(self.heads):
+            if not head.alive and not head.running():
+                if not head.greeted:
+                    raise Unreachable("neither Ray nor processes beside it can be started on this machine")
+                head.stop()
+                self.heads[number] = HeadStart(self.api, [])
+        if self.queue and not self.running() and self.queue.pending[0].memory >= physical_memory():
+            job = self.queue.take_one().jobs[0]
+            yield [given_up(job, too_large(job.memory, physical_memory()))]
+
+    def lose_ray(self, why: str) -> None:
+        """Ray has died: say so and start another one, or go on without. Raises Unreachable for a lost cluster."""
+        assert self.ray is not None
+        time.sleep(GRACE)
+        ray, self.ray = self.ray, None
+        again = ray.take_back(self.queue)
+        ray.stop()
+        self.lives = LIVES - 1 if ray.finished else self.lives - 1
+        lost = f"{why}; finished cells are kept, {again} in flight run again"
+        if self.address:
+            if (not ray.finished and not self.lives) or not ray.joined:
+                raise Unreachable(
+                    f"no Ray cluster at {named(self.address)}: {why}; this machine has to be a "
+                    "node of it, with the same Ray and Python"
+                )
+            reach(self.address)
+            self.watch.say(f"{lost}: joining the cluster again")
+        elif not self.lives:
+            self.watch.say(f"{lost}, from now on without Ray, in {len(self.heads)} processes")
+            return
+        else:
+            self.watch.say(f"{lost}: starting Ray again")
+        self.start_ray()
+
+    def running(self) -> int:
+        """Cells in flight."""
+        return sum(head.running() for head in self.heads) + (self.ray.running() if self.ray is not None else 0)
+
+    def pipes(self) -> list[Any]:
+        """Whoever may have something to say."""
+        found = [head.pipe for head in self.heads if head.running() or (head.alive and not head.greeted)]
+        return [*found, self.ray.pipe] if self.ray is not None else found
+
+    def stop(self) -> None:
+        """End everybody."""
+        for head in self.heads:
             head.stop()
-        cluster.stop(wait=not done)
-
-
-def helpers(queue: Queue, workers: int | None) -> list[bool]:
-    """One entry for each head-start process, true for the one that compiles."""
-    count = max(1, min(workers or cores(), len(queue), MOST_HELPERS))
-    return [number == 0 for number in range(count)]
-
-
-def compile_kernels(watch: Watch, cluster: Cluster, head: HeadStart) -> Iterator[list[Finished]]:
-    """Wait for the kernels of this machine. Yields nothing but turns."""
-    started = time.monotonic()
-    while (outcome := head.warm(TICK, watch.say)) is None:
-        cluster.ready()
-        yield []
-    seconds = time.monotonic() - started
-    if outcome:
-        watch.say(f"kernels could not be compiled ahead: {outcome}")
-    elif seconds > NOTICEABLE:
-        watch.say(f"kernels ready after {seconds:.0f} s; they are kept for later runs on this machine")
-
-
-def until_ready(queue: Queue, watch: Watch, cluster: Cluster, heads: list[HeadStart]) -> Iterator[list[Finished]]:
-    """Run cells in the head-start processes until Ray takes tasks or nothing is left."""
-    while not cluster.ready() and (queue or running(heads)):
-        for head in heads:
-            head.feed(queue)
-        watch.running(running(heads))
-        if not running(heads):
-            cluster.wait(TICK)
-        yield from collect(queue, heads, TICK)
-
-
-def fan_out(queue: Queue, watch: Watch, pool: RayPool, heads: list[HeadStart]) -> Iterator[list[Finished]]:
-    """Run what is left on Ray, and take what the head-start processes still have in hand."""
-    while queue or pool.live or running(heads):
-        for group in pool.submit(queue):
-            yield learn(queue, group)
-        watch.running(pool.running() + running(heads))
-        if pool.live:
-            for group in pool.poll(queue):
-                yield learn(queue, group)
-        yield from collect(queue, heads, 0 if pool.live else TICK)
-
-
-def collect(queue: Queue, heads: list[HeadStart], seconds: float) -> Iterator[list[Finished]]:
-    """What head-start processes have finished within that time."""
-    wait([head.pipe for head in heads if head.running()], seconds)
-    for head in heads:
-        for group in head.poll(queue):
-            yield learn(queue, group)
-
-
-def running(heads: list[HeadStart]) -> int:
-    """Cells in flight in head-start processes."""
-    return sum(head.running() for head in heads)
+        if self.ray is not None:
+            self.ray.stop()
 
 
 def learn(queue: Queue, group: list[Finished]) -> list[Finished]:
@@ -133,8 +181,3 @@ def learn(queue: Queue, group: list[Finished]) -> list[Finished]:
     for item in group:
         queue.measured(item.seconds)
     return group
-
-
-def cores() -> int:
-    """CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self, TextIO
 
 from mmrun.runner.terminal import escaped, unescaped
@@ -19,6 +20,7 @@ class Progress:
         self.live = self.stream.isatty() if live is None else live
         self.total = total
         self.done = self.failed = self.in_flight = 0
+        self.began = False
         self.recent: deque[tuple[float, int]] = deque(maxlen=WINDOW)
         self.printed = time.monotonic()
         self.display: Any = None
@@ -50,7 +52,11 @@ class Progress:
             self._print(text)
 
     def running(self, cells: int) -> None:
-        """That many cells are in flight now."""
+        """That many cells are in flight now. Time counts from the first one on, compiling is no part of a cell."""
+        if cells and not self.began:
+            self.began = True
+            self.recent.append((time.monotonic(), self.done))
+            self.recent.popleft()
         self.in_flight = cells
         self._tick()
 
@@ -82,7 +88,8 @@ class Progress:
             self._print(self.line())
 
     def _print(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        with suppress(OSError):  # the terminal is gone, or whoever read along: no reason to stop
+            print(text, file=self.stream, flush=True)
 
 
 class Silent(Progress):

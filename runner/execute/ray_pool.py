@@ -1,4 +1,4 @@
-"""Cells on Ray: batches as streaming tasks, results back as each cell ends, lost workers' cells sent again.
+"""Cells on Ray: batches as streaming tasks, results back as each cell ends, losses told to the driver.
 
 Ray's own retries are off: it would run a whole batch again, while the driver knows which of its cells are done.
 """
@@ -8,15 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mmrun.runner.execute.batches import Batch, Queue
-from mmrun.runner.execute.ray_cluster import Cluster
+from mmrun.model.core.kept import Unusable
+from mmrun.runner.execute.batches import Batch
+from mmrun.runner.execute.ray_messages import Ended, Group, Sent
+from mmrun.runner.execute.ray_nodes import Nodes, first_line
 from mmrun.runner.execute.shipped import Catalogue, localised, paths_of
+from mmrun.runner.execute.spawned import Gone
 from mmrun.runner.execute.warm import warm_once
-from mmrun.runner.execute.work import Finished, Job, given_up, message, run_job
+from mmrun.runner.execute.work import Finished, Job, run_job
 
 GROUP_SECONDS = 0.1  # cells shorter than this come back several at a time
 POLL_SECONDS = 0.2
-FOREVER = 10**9
+LOOK_SECONDS = 2.0  # between looks at the nodes
+SIGN_OF_LIFE = 30.0  # seconds within which a living Ray runs an empty task
+STRANGE = 8  # losses in a row, each blamed on a node, before cells are blamed
 
 
 def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool) -> Iterator[list[Finished]]:
@@ -38,111 +43,82 @@ def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool
         yield group
 
 
+def nothing() -> None:
+    """In a worker: show that tasks run."""
+
+
 class RayPool:
-    """Runs a queue on a started cluster."""
+    """Runs batches on the Ray that this process is connected to; `cells` None where it is private.
 
-    def __init__(self, cluster: Cluster, api: str, workers: int | None) -> None:
-        import ray
+    `look` says what is wrong with Ray itself, '' for nothing.
+    """
 
-        self.ray = ray
-        self.api = api
-        self.shared = cluster.address is None  # every worker sees the driver's files and kernel cache
-        self.cap = workers or FOREVER
+    def __init__(self, api: str, cells: list[Any] | None, look: Callable[[], str]) -> None:
+        self.ray = importlib.import_module("ray")
+        self.api, self.look = api, look
+        self.shared = cells is None  # every worker sees the driver's files and kernel cache
         self.catalogue = Catalogue()
-        self.live: dict[Any, tuple[Batch, set[str]]] = {}
-        self.task = ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)(run_batch)
-        self.looked = -FOREVER * 1.0
-        self.refresh()
+        self.nodes = Nodes(api, cells, self.catalogue)
+        self.live: dict[Any, int] = {}
+        self.task = self.ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)(run_batch)
+        self.sign = self.ray.remote(num_cpus=0, max_retries=0)(nothing)
+        self.looked = -LOOK_SECONDS
+        self.strange = 0
 
-    def refresh(self) -> None:
-        """Look at the cluster's size again, every few seconds: nodes come and go."""
-        if time.monotonic() - self.looked < 5:
-            return
-        self.looked = time.monotonic()
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        self.cpus = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
-        self.largest = max((node.get("memory", 0) for node in nodes), default=0)
-
-    def warm_nodes(self, cells: list[Any], say: Callable[[str], None]) -> None:
-        """Compile the kernels once on every node that has its own cache."""
-        strategy = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-        nodes = [node["NodeID"] for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        task = self.ray.remote(num_cpus=1, max_retries=1)(warm_with_files)
-        files = self.catalogue.entries({path for cell in cells for path in self.paths(cell)})
-        references = [
-            task.options(scheduling_strategy=strategy(node, soft=True)).remote(self.api, cells, files) for node in nodes
-        ]
-        say(f"compiling kernels on {len(nodes)} node{'s' if len(nodes) != 1 else ''} (once per machine)")
-        self.ray.wait(references, num_returns=len(references))
-
-    def paths(self, cell: Any) -> list[str]:
-        """Files the cell reads."""
-        return paths_of(cell, importlib.import_module(self.api))
-
-    def workers(self) -> int:
-        """Tasks that can run at once."""
-        return min(self.cap, self.cpus)
-
-    def submit(self, queue: Queue) -> Iterator[list[Finished]]:
-        """Keep every worker busy, with a batch waiting where that cannot exceed `--workers`."""
-        spare = 1 if self.cpus <= self.cap else 0
-        while queue and len(self.live) < self.workers() + spare:
-            batch = queue.take(self.workers())
-            if batch.memory > self.largest:
-                yield [given_up(job, too_large(batch.memory, self.largest)) for job in batch.jobs]
-                continue
-            task = self.task.options(memory=batch.memory)
-            self.live[task.remote(self.api, batch.jobs, self.files(batch), not self.shared)] = (batch, set())
+    def submit(self, sent: Sent) -> None:
+        """Give Ray a batch."""
+        options: dict[str, Any] = {"memory": sent.batch.memory}
+        if selector := self.nodes.selector():
+            options["label_selector"] = selector
+        jobs, files = sent.batch.jobs, self.files(sent.batch)
+        self.live[self.task.options(**options).remote(self.api, jobs, files, not self.shared)] = sent.number
 
     def files(self, batch: Batch) -> dict[str, Any]:
         """What a worker needs to find the batch's files; nothing where it shares the driver's disk."""
         if self.shared:
             return {}
-        return self.catalogue.entries({path for job in batch.jobs for path in self.paths(job.cell)})
+        module = importlib.import_module(self.api)
+        return self.catalogue.entries({path for job in batch.jobs for path in paths_of(job.cell, module)})
 
-    def running(self) -> int:
-        """Cells in flight, at most one a worker."""
-        return min(len(self.live), self.workers())
-
-    def poll(self, queue: Queue) -> Iterator[list[Finished]]:
-        """What has finished within POLL_SECONDS, with lost cells put back into the queue."""
-        ready, _ = self.ray.wait(list(self.live), num_returns=1, timeout=POLL_SECONDS)
+    def poll(self) -> Iterator[Any]:
+        """What has happened within POLL_SECONDS, as messages for the driver."""
+        if time.monotonic() - self.looked > LOOK_SECONDS:
+            self.looked = time.monotonic()
+            yield from self.nodes.look()
+        ready, _ = self.ray.wait(list(self.live), num_returns=1, timeout=POLL_SECONDS) if self.live else ([], [])
         for stream in ready:
-            batch, done = self.live[stream]
             try:
                 group = self.ray.get(next(stream))
             except StopIteration:
-                del self.live[stream]
-                self.refresh()
-                yield queue.lost(batch, done, "the task ended early") if len(done) < len(batch.jobs) else []
-            except (self.ray.exceptions.RayError, OSError, MemoryError) as error:
-                del self.live[stream]
-                yield queue.lost(batch, done, first_line(error))
+                yield Ended(self.live.pop(stream))
+            except Exception as error:  # of Ray, of the cell's files, of what is installed where the task ran
+                yield self.loss(self.live.pop(stream), error)
             else:
-                done.update(item.key for item in group)
-                yield group
+                self.strange = 0
+                yield Group(self.live[stream], group)
 
-    def cancel(self) -> None:
-        """Stop what runs, at once."""
-        for stream in self.live:
-            self.ray.cancel(stream, force=True)
-        self.live.clear()
+    def loss(self, number: int, error: Exception) -> Ended:
+        """What the end of a task means: an attempt of its cells, if Ray itself is well."""
+        errors = self.ray.exceptions
+        if isinstance(error, errors.LocalRayletDiedError):
+            raise Gone("Ray's raylet on this machine has died") from error
+        if lost := self.look():
+            raise Gone(lost)
+        self.looked = -LOOK_SECONDS  # nodes may have gone
+        if isinstance(error, errors.NodeDiedError):
+            return Ended(number, first_line(error), counted=False)
+        if isinstance(error, OSError | MemoryError) and not isinstance(error, Unusable):
+            return Ended(number, first_line(error))
+        if isinstance(error, errors.WorkerCrashedError | errors.OutOfMemoryError):
+            self.see_it_work()
+            return Ended(number, first_line(error))
+        self.nodes.doubt()
+        self.strange += 1
+        return Ended(number, first_line(error), counted=self.strange > STRANGE)
 
-
-def warm_with_files(api: str, cells: list[Any], files: dict[str, Any]) -> float:
-    """In a worker: compile for the given cells."""
-    return warm_once(api, [localised(cell, files) for cell in cells])
-
-
-def too_large(needed: int, largest: float) -> str:
-    """Why a cell cannot be placed."""
-    return f"needs {needed / 2**30:.1f} GiB of memory; the largest node offers {largest / 2**30:.1f} GiB"
-
-
-def first_line(error: BaseException) -> str:
-    """What a Ray error says, without the remote traceback that its later lines are."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, BaseException):
-        return message(cause)
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    def see_it_work(self) -> None:
+        """Raise Gone unless Ray still runs tasks."""
+        try:
+            self.ray.get(self.sign.remote(), timeout=SIGN_OF_LIFE)
+        except self.ray.exceptions.RayError as error:
+            raise Gone(f"Ray runs no tasks any more ({first_line(error)})") from error

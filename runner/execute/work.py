@@ -8,10 +8,13 @@ import importlib
 import os
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmrun.model.description import Cell
+from mmrun.runner.execute.shipped import replaced
 from mmrun.runner.store.records import Record, cell_dict, encode
 
 MODEL = "mmrun.model.api"
@@ -29,6 +32,8 @@ class Job:
     model: str
     memory: int
     """Bytes the run needs, rounded up to a class (`memory_class`)."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """Files that `cell` names instead of what the experiment names: outside policies, copied when the sweep began."""
 
 
 class Finished(NamedTuple):
@@ -51,7 +56,10 @@ def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
     started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
     try:
         outcome = module.simulate(cell or job.cell)
-        results: dict[str, Any] = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
+        if changed := otherwise(module, job, cell or job.cell):
+            results: dict[str, Any] = {"status": "failed", "error": changed}
+        else:
+            results = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -68,15 +76,28 @@ def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
     return finished(job, results, provenance)
 
 
+def otherwise(module: Any, job: Job, cell: Cell) -> str:
+    """What here is not as the driver found it when the sweep began, so that the result is of something else."""
+    if module.fingerprint(None) != job.model:
+        return "model code, numba, llvmlite or numpy are others here than when the sweep began"
+    return "" if module.fingerprint(cell) == job.fingerprint else "a trace changed while the sweep ran"
+
+
 def finished(job: Job, results: dict[str, Any], provenance: dict[str, Any]) -> Finished:
-    """The job's outcome with its record encoded."""
+    """The job's outcome with its record encoded, in which files are called what the experiment calls them."""
+    originals = {copy: path for path, copy in job.copies.items()}
+    for copy, path in originals.items():
+        if "error" in results:
+            results["error"] = results["error"].replace(copy, path)
+    if originals:
+        provenance["policies"] = {path: Path(copy).parent.name for path, copy in job.copies.items()}
     record = Record(
         key=job.key,
         axes=job.axes,
         replicate=job.replicate,
         fingerprint=job.fingerprint,
         model=job.model,
-        cell=cell_dict(job.cell),
+        cell=cell_dict(replaced(job.cell, originals)),
         provenance=provenance,
         **results,
     )
@@ -108,15 +129,18 @@ def memory_class(size: int) -> int:
     return unit
 
 
-def make_jobs(planned: Any, api: str, fingerprint: Any) -> list[Job]:
-    """One job per distinct key of the planned cells, in their order."""
+def make_jobs(planned: Any, api: str, fingerprint: Any, copies: Mapping[str, str] | None = None) -> list[Job]:
+    """One job per distinct key of the planned cells, in their order, which read copies where there are any."""
     module = importlib.import_module(api)
     model = fingerprint(None)
     jobs: dict[str, Job] = {}
     for item in planned:
         if item.key not in jobs:
             memory = memory_class(module.memory_bytes(item.cell))
+            named = {variant.file for variant in item.cell.policy.values() if variant.file}
+            own = {path: (copies or {})[path] for path in sorted(named & (copies or {}).keys())}
             jobs[item.key] = Job(
-                item.key, dict(item.axes), item.replicate, item.cell, fingerprint(item.cell), model, memory
-            )
+                item.key, dict(item.axes), item.replicate, replaced(item.cell, own) if own else item.cell,
+                fingerprint(item.cell), model, memory, own,
+            )  # fmt: skip
     return list(jobs.values())

@@ -17,8 +17,8 @@ from mmrun.model.core.cache import ROOT
 
 # What deals with Python, files or traces instead of with a kernel's mechanisms.
 TOOLS = {
-    "library", "trace", "yardstick", "workloads", "sources", "api", "build", "cache", "cache_locator", "guard", "jit",
-    "law", "mechanism", "mechanisms", "memory", "record", "registry", "results", "units", "warmup",
+    "library", "trace", "yardstick", "workloads", "sources", "api", "build", "cache", "cpus", "guard", "jit",
+    "kept", "law", "mechanism", "mechanisms", "memory", "record", "registry", "results", "units", "warmup",
 }  # fmt: skip
 WORD = re.compile(r"(?<![\w.*`-])(?:__)?[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w*]|\.(?:c|h|py)\b)")
 VERSION = re.compile(r"(?<![\d.])(?:2\.6\.\d+|[3-7]\.\d{1,2})(?![\d.]*\d)")

@@ -35,8 +35,8 @@ class Estimate:
         return list(dict.fromkeys(cell.key for cell in self.plan.cells))
 
     def todo(self) -> list[str]:
-        """Cells that a sweep computes: new ones and failed ones."""
-        return [key for key in self.keys() if self.states[key].state in ("new", "failed")]
+        """Cells that a sweep computes: all that are not done."""
+        return [key for key in self.keys() if self.states[key].state != "done"]
 
     def cost(self) -> float | None:
         """Expected core seconds of what is to do; None before any cell has finished."""
@@ -52,11 +52,14 @@ class Estimate:
             f"  memory: up to {units.show(-(-most // (1 << 20)) << 20, 'bytes')} a cell",
             f"  accesses to simulate: {self.accesses:,}",
         ]
+        certain = sum(not cell.random for cell in self.plan.cells)
+        if certain and self.plan.experiment.replicates.min > 1:
+            lines.append(f"  {certain} cells draw no random numbers: one run is all there is, no replicates")
         cost = self.cost()
         if cost is not None:
             lines.append(f"  cost: about {cost:.0f} core seconds, from the mean of {len(self.seconds)} finished cells")
         if counts["stale"]:
-            lines.append("  stale cells are recomputed only when asked for")
+            lines.append("  stale cells are computed again, unless --keep-stale is given")
         if why:
             lines += [f"  {describe(cell)}" for cell in self.explained()]
         return lines
@@ -97,14 +100,14 @@ def estimate(plan: Plan, warn: Callable[[str], None]) -> Estimate:
     """Compare a plan with what its result directory holds. Imports the model, so that fingerprints are real."""
     from mmrun.model import api
     from mmrun.runner.execute.execute import fingerprints
+    from mmrun.runner.store.shelf import Shelf
     from mmrun.runner.store.states import states
     from mmrun.runner.store.store import Store
 
-    records = list(Store(plan.out, warn).records())
-    known = states(plan.cells, records, fingerprints())
-    wanted = {cell.key for cell in plan.cells}
+    shelf = Shelf(Store(plan.out, warn), (cell.key for cell in plan.cells))
+    known = states(plan.cells, shelf, fingerprints())
     seconds = [
-        record.provenance.get("cpu_seconds") for record in records if record.key in wanted and record.status == "ok"
+        shelf.kept[key].cpu_seconds for key in shelf.wanted & shelf.kept.keys() if shelf.kept[key].status == "ok"
     ]
     memory: dict[str, int] = {}
     accesses = 0
@@ -112,9 +115,9 @@ def estimate(plan: Plan, warn: Callable[[str], None]) -> Estimate:
     for cell in plan.cells:
         if cell.key not in memory:
             memory[cell.key] = api.memory_bytes(cell.cell)
-            if known[cell.key].state in ("new", "failed"):
+            if known[cell.key].state != "done":
                 accesses += length(cell.cell, traces)
-    return Estimate(plan, known, memory, accesses, tuple(value for value in seconds if value is not None))
+    return Estimate(plan, known, memory, accesses, tuple(seconds))
 
 
 def length(cell: Cell, traces: dict[str, int]) -> int:

@@ -1,6 +1,7 @@
 """What a cell is, as canonical text and as a key: equal keys mean equal metrics under one fingerprint of the model.
 
-Paths do not count, contents do: a trace stands for its content digest, an outside variant for the hash of its file.
+Paths do not count, contents do: a trace stands for its content digest, an outside variant for that of its file and of
+all it imports.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from typing import Any
 
 from mmrun.model.description import Cell, Cgroup, Machine, Stream, Task, Variant
 from mmrun.model.rules.record import Family, defaults
+from mmrun.model.sources import outside
 
 DIGITS = 20
 SHARED = (Machine, Task, Cgroup, Variant)  # parts that many cells hold, and hold as the same object
@@ -76,8 +78,7 @@ class Identity:
         return "{" + ",".join(f"{quoted(name)}:{parts[name]}" for name in sorted(parts)) + "}"
 
     def file(self, path: str) -> str:
-        """SHA-256 of a file's contents."""
+        """The digest of an outside policy."""
         if path not in self.files:
-            with open(path, "rb") as file:
-                self.files[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            self.files[path] = outside.read(path).digest
         return self.files[path]

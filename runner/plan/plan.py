@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmrun.model.description import Cell
+from mmrun.model.randomness import draws
 from mmrun.runner.config.cells import Cells
 from mmrun.runner.config.experiment import Experiment, load
 from mmrun.runner.config.problems import Problems
 from mmrun.runner.config.trees import find, place_of
 from mmrun.runner.config.yaml_nodes import Scalar
 from mmrun.runner.plan.axes import Label, label_text
+from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
 from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 
 BASE = "base"
 ENOUGH_ERRORS = 500
@@ -27,12 +30,16 @@ ENOUGH_ERRORS = 500
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """One cell of a plan. `axes` holds a label per swept axis, in the order of the sweep."""
+    """One cell of a plan. `axes` holds a label per swept axis, in the order of the sweep.
+
+    `random`: whether anything in it draws random numbers; a cell without has one replicate, as all would be alike.
+    """
 
     key: str
     axes: dict[str, Label]
     cell: Cell
     replicate: int
+    random: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,22 @@ class Plan:
     out: Path
     experiment: Experiment
     identity: Identity
+    facts: SweepFacts = NO_FACTS
+
+
+class Chance:
+    """Whether chance plays a part in cells. Tasks, groups and policies that cells share are looked at once."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[object, ...], tuple[Cell, bool]] = {}
+
+    def plays(self, cell: Cell) -> bool:
+        """Whether anything in the cell draws random numbers."""
+        parts = [*cell.tasks.values(), *cell.policy.values()]
+        key = (cell.kernel, bool(cell.cgroups), *map(id, parts))
+        if key not in self.known:  # the cell is kept, so that no other part gets an id of its parts
+            self.known[key] = cell, bool(draws(cell))
+        return self.known[key][1]
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:
@@ -63,7 +86,8 @@ def make_plan(config: Path, out: Path | None = None) -> Plan:
 
 def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None) -> Plan:
     """The plan of an experiment that was read with `problems`. Raises `ConfigErrors` with every error."""
-    rows = Grammar(problems).rows(experiment.tree.get("sweep"))
+    grammar = Grammar(problems)
+    rows = grammar.rows(experiment.tree.get("sweep"))
     count = len(rows) * experiment.replicates.min
     if count > MAX_CELLS:
         where = place_of(experiment.tree, "replicates")
@@ -78,23 +102,27 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
     problems.raise_if_any()
-    identity = Identity(cells.streams.digests)
+    identity, chance = Identity(cells.streams.digests), Chance()
     made = [
-        planned_cell(identity, axes, cell, replicate)
+        planned_cell(identity, axes, cell, replicate, random)
         for axes, cell in planned
         if cell is not None
-        for replicate in range(experiment.replicates.min)
+        for random in [chance.plays(cell)]
+        for replicate in range(experiment.replicates.min if random else 1)
     ]
     name = experiment.name
     return Plan(
-        name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity
-    )
+        name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity,
+        facts_of(experiment, grammar.dropped, planned),
+    )  # fmt: skip
 
 
-def planned_cell(identity: Identity, axes: dict[str, Label], cell: Cell, replicate: int) -> PlannedCell:
+def planned_cell(
+    identity: Identity, axes: dict[str, Label], cell: Cell, replicate: int, random: bool = True
+) -> PlannedCell:
     """The cell of a row as replicate number `replicate`."""
     numbered = replace(cell, replicate=replicate)
-    return PlannedCell(identity.key(numbered), axes, numbered, replicate)
+    return PlannedCell(identity.key(numbered), axes, numbered, replicate, random)
 
 
 def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[PlannedCell, ...]:
@@ -102,7 +130,7 @@ def further(plan: Plan, count: int, rows: set[tuple[str, ...]]) -> tuple[Planned
     first = {row_key(item.axes): item for item in plan.cells if item.replicate == 0}
     have = plan.experiment.replicates
     numbers = range(have.min, min(count, have.max))
-    wanted = [item for key, item in first.items() if key in rows]
+    wanted = [item for key, item in first.items() if key in rows and item.random]
     return tuple(planned_cell(plan.identity, item.axes, item.cell, number) for item in wanted for number in numbers)
 
 

@@ -43,7 +43,7 @@ def with_settings(plan: Plan, cell: PlannedCell, settings: list[str]) -> Cell:
         return cell.cell
     problems = Problems()
     rows = Grammar(problems).rows(plan.experiment.tree.get("sweep"))
-    row = rows[plan.cells.index(cell) // plan.experiment.replicates.min]
+    row = rows[sum(item.replicate == 0 for item in plan.cells[: plan.cells.index(cell) + 1]) - 1]
     cells = Cells(problems)
     tree = cells.tree(plan.experiment.tree, row)
     levels = {text: setting(text, problems) for text in settings}

@@ -13,7 +13,7 @@ entry, `when` keeps, of those that match `if`, the ones that match `then`.
 import itertools
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Protocol
 
@@ -118,11 +118,25 @@ class Union:
         return itertools.chain.from_iterable(part.rows() for part in self.parts)
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """An entry of `exclude` (rows that fit `match`) or of `when` (and not `unless`), with the first row it dropped."""
+
+    match: dict[str, set[str]]
+    unless: dict[str, set[str]] | None = None
+    row: Row | None = None
+
+    def drops(self, row: Row) -> bool:
+        """Whether the entry takes this row out."""
+        return fits(row, self.match) and not (self.unless is not None and fits(row, self.unless))
+
+
 class Grammar:
     """Reads the `sweep:` part of an experiment."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.dropped: list[Dropped] = []
 
     def rows(self, item: Item | None) -> list[Row]:
         """All rows, in order, filters applied; one empty row when nothing is swept. Errors go to `problems`."""
@@ -241,7 +255,8 @@ class Grammar:
                 labels.setdefault(name, set()).add(label_text(level.label))
         for condition in self.entries(item, "exclude"):
             match = self.condition(condition, labels)
-            rows = [row for row in rows if match is None or not fits(row, match)]
+            if match is not None:
+                rows = self.keep(rows, Dropped(match))
         for condition in self.entries(item, "when"):
             given, wanted = condition.get("if"), condition.get("then")
             if not isinstance(given, Mapping) or not isinstance(wanted, Mapping) or len(condition.items) != 2:
@@ -251,8 +266,16 @@ class Grammar:
                 continue
             first, second = self.condition(given, labels), self.condition(wanted, labels)
             if first is not None and second is not None:
-                rows = [row for row in rows if not fits(row, first) or fits(row, second)]
+                rows = self.keep(rows, Dropped(first, second))
         return rows
+
+    def keep(self, rows: list[Row], dropped: "Dropped") -> list[Row]:
+        """The rows that the condition leaves; what it drops is remembered by the condition and its first row."""
+        gone = next((row for row in rows if dropped.drops(row)), None)
+        if gone is None:
+            return rows
+        self.dropped.append(replace(dropped, row=gone))
+        return [row for row in rows if not dropped.drops(row)]
 
     def entries(self, item: Mapping, key: str) -> list[Mapping]:
         value = item.get(key)

@@ -1,15 +1,17 @@
 """How figures look: sizes of print, type of at least 7 pt, colours that colour-blind readers tell apart.
 
-Never colour alone: every colour comes with a hatch, a marker and a dash of its own.
+Never colour alone: every colour comes with a hatch, a marker and a dash of its own. Yardsticks are black or grey.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-# Okabe and Ito's palette, darkest first so that few lines stay apart in grey print too; yellow, weakest on paper, last.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
+# Okabe and Ito's blue, vermilion, green and pink with Tol's indigo and wine: all at least 3:1 on white, and apart from
+# each other also without red or green cones.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#332288", "#CC79A7", "#882255")
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (4, 1.5)),
@@ -18,6 +20,10 @@ DASHES: tuple[Any, ...] = (
     (0, (8, 2)),
     (0, (3, 1, 1, 1, 1, 1)),
 )
+GREYS = ("#000000", "#757575")
+STROKES = ("x", "+", "1", "2")  # markers of yardsticks: strokes, where what is measured has areas
+YARDSTICK_DASHES: tuple[Any, ...] = ((0, (5, 2)), (0, (2, 2)), (0, (7, 2, 1.5, 2)), (0, (1.2, 1.8)))
+MAX_LINES = 6  # more in one panel cannot be told apart by a legend
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches
 
 STYLE: dict[str, Any] = {
@@ -30,6 +36,36 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.h_pad": 0.03, "figure.constrained_layout.w_pad": 0.03, "pdf.fonttype": 42,
     "figure.dpi": 100, "savefig.dpi": 300, "mathtext.default": "regular", "axes.formatter.use_mathtext": True,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one line, or one group of bars or dots, is drawn. `width`: of its line, in points."""
+
+    colour: str
+    marker: str
+    dash: Any
+    hatch: str
+    width: float
+    yardstick: bool = False
+
+
+def looks(lines: Sequence[str], yardsticks: Collection[str] = ()) -> list[Look]:
+    """A look for each line, different for two dozen of them; where lines lie on each other, the lower one is wider."""
+    found, ordinary, grey = [], 0, 0
+    for line in lines:
+        found.append(_yardstick(grey) if line in yardsticks else _ordinary(ordinary))
+        grey, ordinary = grey + (line in yardsticks), ordinary + (line not in yardsticks)
+    return found
+
+
+def _ordinary(i: int) -> Look:
+    return Look(colour(i), marker(i), dash(i), hatch(i), max(0.8, 1.5 - 0.14 * i))
+
+
+def _yardstick(i: int) -> Look:
+    dashes = YARDSTICK_DASHES[i % len(YARDSTICK_DASHES)]
+    return Look(GREYS[i % len(GREYS)], STROKES[i % len(STROKES)], dashes, hatch(i), 0.8, yardstick=True)
 
 
 def colour(i: int) -> str:

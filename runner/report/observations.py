@@ -1,5 +1,6 @@
 """Stored results as a report sees them: cells of the sweep, their replicates, and what became of each run."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +9,10 @@ from typing import Any, Literal
 
 from mmrun.runner import metrics
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 from mmrun.runner.store.table_file import read_table
 
-Fate = Literal["ok", "oom", "failed", "missing", "undefined"]
+Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
 
 
@@ -23,6 +25,8 @@ class Sample:
 
     values: dict[tuple[str | int, ...], float] = field(default_factory=dict)
     fates: Counter[Fate] = field(default_factory=Counter)
+    random: bool = True
+    """Whether anything in these cells draws random numbers."""
 
     @property
     def asked(self) -> int:
@@ -32,10 +36,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order."""
+    """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order.
+
+    `facts`: what the sweep left out, and which labels are yardsticks.
+    """
 
     axes: dict[str, list[str]]
     rows: list[dict[str, Any]]
+    facts: SweepFacts = NO_FACTS
 
     def where(self, wanted: Where) -> "Runs":
         """The runs at the given labels; the axes keep only these."""
@@ -44,7 +52,7 @@ class Runs:
         axes = {
             axis: [x for x in labels if axis not in chosen or x in chosen[axis]] for axis, labels in self.axes.items()
         }
-        return Runs(axes, rows)
+        return Runs(axes, rows, self.facts)
 
     def key(self, row: Mapping[str, Any], axes: Sequence[str]) -> Key:
         """The row's labels on these axes."""
@@ -68,11 +76,17 @@ class Runs:
             groups.setdefault(self.key(row, axes), []).append(row)
         return groups
 
-    def sample(self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = ()) -> Sample:
-        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`)."""
-        sample = Sample()
+    def sample(
+        self, rows: Iterable[Mapping[str, Any]], metric: str, pool: Sequence[str] = (), count_oom: bool = False
+    ) -> Sample:
+        """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`).
+
+        `count_oom`: runs that the OOM killer ended have a value too, what they had reached by then.
+        """
+        rows = list(rows)
+        sample = Sample(random=any(row.get("random", True) for row in rows))
         for row in rows:
-            reached, number = fate(row, metric)
+            reached, number = fate(row, metric, count_oom)
             sample.fates[reached] += 1
             if number is not None:
                 sample.values[(*self.key(row, pool), int(row["replicate"]))] = number
@@ -87,16 +101,23 @@ class Runs:
         return Counter(fate(row)[0] for row in self.rows)
 
 
-def fate(row: Mapping[str, Any], metric: str | None = None) -> tuple[Fate, float | None]:
-    """What became of a run, and its value of the metric if it has one that means something."""
+def fate(row: Mapping[str, Any], metric: str | None = None, count_oom: bool = False) -> tuple[Fate, float | None]:
+    """What became of a run, and its value of the metric if it has one that means something.
+
+    What was computed by an older model or config is `stale` and never a number.
+    """
     status = row.get("status", "missing")
+    if row.get("stale"):
+        return "stale", None
     if status != "ok":
         return ("missing" if status == "missing" else "failed"), None
     out_of_memory = row.get("outcome") == "oom"
-    if metric is None or (out_of_memory and not metrics.metric(metric).after_oom):
+    if metric is None or (out_of_memory and not (count_oom or metrics.metric(metric).after_oom)):
         return ("oom" if out_of_memory else "ok"), None
     number = metrics.value(metric, row)
-    return ("ok", number) if number is not None else ("undefined", None)
+    if number is None or not math.isfinite(number):
+        return "undefined", None
+    return ("oom" if out_of_memory and not metrics.metric(metric).after_oom else "ok"), number
 
 
 def load_runs(path: Path) -> Runs:
@@ -107,6 +128,12 @@ def load_runs(path: Path) -> Runs:
     table, axes = read_table(path)
     rows = [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
     return Runs(_labels(table, axes), rows)
+
+
+def stale_runs(out: Path) -> int:
+    """How many runs of the results in `out` are not of the model, the policies and the configuration of its sweep."""
+    table, _ = read_table(out / "runs.parquet", ["stale"])
+    return sum(map(bool, table["stale"].to_pylist())) if "stale" in table.column_names else 0
 
 
 def load_series(path: Path, wanted: Collection[str]) -> Runs | None:

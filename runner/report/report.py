@@ -4,13 +4,14 @@ Nothing here looks at the clock or at the model: the same results and the same b
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmrun.runner import metrics
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
+from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
 from mmrun.runner.report.words import Words
 from mmrun.runner.store.manifest import DamagedManifest, read_manifest
 from mmrun.runner.store.store import own_directory, replacing
@@ -31,12 +32,15 @@ class Page:
     name: str
     description: str
     block: ReportBlock
+    facts: SweepFacts = NO_FACTS
 
 
 def write_report(out: Path, plan: Any) -> list[Path]:
     """Write the report of `plan` (name, report block, experiment) from the results in `out`; returns the files."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return build_report(out, Page(plan.name, description, plan.report or ReportBlock()))
+    return build_report(
+        out, Page(plan.name, description, plan.report or ReportBlock(), getattr(plan, "facts", NO_FACTS))
+    )
 
 
 def rebuild_report(out: Path) -> list[Path]:
@@ -44,25 +48,30 @@ def rebuild_report(out: Path) -> list[Path]:
     path = out / "manifest.json"
     try:
         manifest = read_manifest(path)
-        block = decode(manifest.get("report", {}))
+        block = decode(manifest.get("report") or {})
+        facts = facts_from(manifest.get("facts") or {})
     except FileNotFoundError:
         raise ReportError(f"{out}: no results of a sweep (no manifest.json)") from None
     except DamagedManifest as error:
         raise ReportError(f"{path}: damaged ({one_line(str(error), 300)}); sweeping again restores it") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{path}: its report block is damaged ({one_line(str(error), 300)})") from None
-    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block))
+    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:
-    """What the manifest must hold for `rebuild_report`: the report block and the description, in JSON's terms."""
+    """What the manifest must hold for `rebuild_report`: report block, facts and description, in JSON's terms."""
     description = getattr(getattr(plan, "experiment", None), "description", "") or ""
-    return {"report": asdict(getattr(plan, "report", None) or ReportBlock()), "description": description}
+    return {
+        "report": asdict(getattr(plan, "report", None) or ReportBlock()),
+        "description": description,
+        "facts": getattr(plan, "facts", NO_FACTS).plain(),
+    }
 
 
 def build_report(out: Path, page: Page) -> list[Path]:
     """Read `runs.parquet` and `series.parquet` in `out` and write every table, figure and the page."""
-    runs = _read_runs(out)
+    runs = replace(_read_runs(out), facts=page.facts)
     block = page.block if page.block.tables or page.block.figures else default_block(page.block, runs)
     wrong = problems(block, runs.axes, metrics=_recorded(runs))
     if wrong:
@@ -106,7 +115,7 @@ def _read_runs(out: Path) -> Runs:
 
 
 def _recorded(runs: Runs) -> set[str]:
-    fixed = {*runs.axes, "replicate", "status", "error", "stale", "outcome"}
+    fixed = {*runs.axes, "replicate", "random", "status", "error", "stale", "outcome"}
     return {name for row in runs.rows for name in row} - fixed
 
 
@@ -121,7 +130,13 @@ def _varies(runs: Runs, name: str) -> bool:
 
 def _summary(runs: Runs) -> str:
     counts = runs.count()
-    words = {"ok": "finished", "oom": "ran out of memory", "failed": "failed", "missing": "not run yet"}
+    words = {
+        "ok": "finished",
+        "oom": "ran out of memory",
+        "failed": "failed",
+        "stale": "stale",
+        "missing": "not run yet",
+    }
     parts = ", ".join(f"{counts[fate]} {text}" for fate, text in words.items() if counts[fate])  # type: ignore[index]
     lines = [f"{counts.total()} runs in {len(runs.by_cell())} cells: {parts}."]
     lines += [f"{n} results are stale: {reason}." for reason, n in sorted(runs.stale().items())]

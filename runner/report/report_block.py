@@ -39,19 +39,24 @@ class Table(Record):
     """Axis and label of the cells that others are compared with, all other axes and the replicate being equal."""
     where: Where = field(default_factory=dict)
     """Axis and label, or list of labels, to which the table is confined."""
-    statistic: Literal["mean", "median"] = "mean"
-    """How replicates are summarised; ratios: geometric mean, or median, of the paired ratios."""
+    statistic: Literal["mean", "geometric", "median"] = "mean"
+    """How replicates are summarised: `mean`, `geometric` mean (for what differs by factors) or `median`. Ratios:
+    geometric mean, or median, of the paired ratios."""
     pool: str | tuple[str, ...] = ()
     """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
-    show: tuple[Literal["value", "interval", "ratio", "excess", "p"], ...] = ()
+    show: tuple[Literal["value", "interval", "ratio", "excess", "p", "n"], ...] = ()
     """Parts printed of a metric; default: value, interval; with a baseline value, ratio, p. The CSV has all.
 
-    `excess` is how many percent a value lies above the baseline, beside which it prints the baseline's own value.
+    `excess` is how many percent a value lies above the baseline, beside which it prints the baseline's own value. `n`,
+    the number of replicates, is added where cells were given different numbers.
     """
+    count_oom: bool = False
+    """Count runs that the OOM killer ended, with the values they had reached; else they are left out, and named."""
     confidence: Confidence = 0.95
     """Level of the intervals, between 0.5 and 1."""
-    test: Literal["sign-flip", "t"] = "sign-flip"
-    """Test on the paired log ratios: exact sign flips (smallest p: 2/2^n), or Student's t (assumes normality)."""
+    test: Literal["t", "sign-flip"] = "t"
+    """What tests the paired log ratios and gives their interval: Student's `t`, or exact `sign-flip`s, which assume
+    symmetry only and take six pairs (smallest p: 2/2^n). A median has the sign test."""
 
 
 @record
@@ -63,13 +68,20 @@ class Figure(Record):
     title: str = ""
     """Caption; default: the metric and the axes in words."""
     kind: Literal["bars", "lines", "dots", "series", "heatmap"] = "bars"
-    """`series` draws series.parquet over time; every other kind draws runs.parquet."""
+    """`series` draws series.parquet over time; every other kind draws runs.parquet.
+
+    On a logarithmic y a bar's length would mean nothing: `bars` become points with error bars there.
+    """
     x: str = ""
     """Axis along x; for `series` a column of the series, `time_ns` by default."""
     y: str
     """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric."""
     line: str = ""
-    """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y."""
+    """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y.
+
+    At most six labels can be told apart in a panel: `where` and `facets` leave fewer, lines beyond six are named at
+    their ends.
+    """
     facets: str | tuple[str, ...] = ()
     """Axes that split the figure into panels: the first across, the second down."""
     where: Where = field(default_factory=dict)
@@ -78,7 +90,7 @@ class Figure(Record):
     """If given, y is the paired ratio to these cells instead of the metric itself."""
     pool: str | tuple[str, ...] = ()
     """Axes whose cells are summarised together, each counting like a replicate; ratios stay paired."""
-    statistic: Literal["mean", "median"] = "mean"
+    statistic: Literal["mean", "geometric", "median"] = "mean"
     """How replicates are summarised."""
     log: tuple[Literal["x", "y"], ...] = ()
     """Axes on a logarithmic scale; `y` is the shade in a heat map."""
@@ -123,8 +135,13 @@ def label_text(label: Any) -> str:
 def decode(data: Mapping[str, Any]) -> ReportBlock:
     """The block that `dataclasses.asdict` and JSON turned into `data` (lists become tuples again)."""
 
+    def tuples(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: tuples(part) for key, part in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
     def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+        return {key: tuples(value) for key, value in item.items()}
 
     return ReportBlock(
         tables=tuple(Table(**plain(item)) for item in data.get("tables", ())),
@@ -193,6 +210,8 @@ def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Itera
         unknown = _unknown_metric(name, metrics)
         if unknown:
             yield ("metrics", index), unknown
+    if table.test == "sign-flip" and table.statistic == "median":
+        yield ("test",), "a median has an interval and a test of its own (by signs): leave `test` out, or use the mean"
     if not table.baseline and {"ratio", "excess", "p"} & set(table.show):
         yield ("show",), "ratio, excess and p compare with a baseline: name one, or show value and interval only"
 

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mmrun.runner.report.stats import Estimate
-from mmrun.runner.report.table_notes import FATES, lost_runs, notes
+from mmrun.runner.report.stats import MIN_N, Estimate
+from mmrun.runner.report.table_notes import lost_runs, named, notes
 from mmrun.runner.report.tables import Entry, TableModel
 from mmrun.runner.report.words import Scale, p_text, scale_for, significant
 
 NOTHING = "–"
+SURE = {"exact": "exact", "single": "n = 1", "fixed": "not random"}  # in place of an interval
+SINGLE = "n = 1: a single run of a cell that draws random numbers"
+WIDE = "replicates spread too wide for an interval of their mean: ask for the geometric mean or the median"
+NEAR_ZERO = "the baseline may well be 0: no interval, no test"
+FEW = "too few replicates for an interval"
 MAX_COLUMNS = 13  # a printed page holds about this many
 
 
@@ -57,6 +62,8 @@ class Marks:
     """Letters for footnotes, one per distinct sentence, in order of appearance."""
 
     letters: dict[str, str] = field(default_factory=dict)
+    singles: bool = True
+    """Whether to mark single runs: where all are, the notes say so once."""
 
     def letter(self, sentence: str) -> str:
         """The letter of the sentence."""
@@ -71,10 +78,13 @@ Part = tuple[str, Literal["number", "text"], Callable[[Entry | None], Shown]]
 
 def lay_out(model: TableModel) -> Sheet:
     """Format every entry and say how the numbers came about."""
-    marks = Marks()
+    marks = Marks(singles=any(entry.estimate.how not in ("single", "none") for entry in model.entries.values()))
     parts = {name: _parts(model, name, marks) for name in model.metrics}
     plan = [(name, key, part) for name in model.metrics for key in model.columns for part in parts[name]]
-    body = [[part[2](model.entries.get((row, key, name))) for name, key, part in plan] for row in model.rows]
+    groups = [f"{name} {key}" for name, key, _ in plan]
+    body = [
+        _once([part[2](model.entries.get((row, key, name))) for name, key, part in plan], groups) for row in model.rows
+    ]
     return Sheet(
         name=model.spec.name, title=model.title,
         row_heads=tuple(model.words.axis(axis) for axis in model.row_axes),
@@ -96,8 +106,8 @@ def _panels(metrics: list[str], labels: int) -> list[range]:
 def _heads(model: TableModel, name: str, key: tuple[str, ...], part: str) -> tuple[str, ...]:
     unit = scale_for(name, model.values(name)).unit
     metric = model.words.metric(name) + (f" ({unit})" if unit and model.show != ("ratio",) else "")
-    if model.show == ("excess",) and not _holds_baseline(model, key):
-        metric = f"{model.words.metric(name)}, % above {model.words.choice(model.baseline)}"
+    if {*model.show} <= {"excess", "n"} and not _holds_baseline(model, key):
+        metric = f"{model.words.metric(name)}, % above {model.words.against(model.baseline)}"
     labels = [model.words.choice({axis: label}) for axis, label in zip(model.column_axes, key, strict=True)]
     return (metric, *labels, *((part,) if len(model.show) > 1 or "ratio" in model.show else ()))
 
@@ -116,47 +126,68 @@ def _parts(model: TableModel, name: str, marks: Marks) -> list[Part]:
     confidence = f"{model.spec.confidence * 100:g} %"
     parts: dict[str, list[Part]] = {
         "value": [("value", "number", lambda entry: _value(entry, scale, marks))],
-        "interval": [
-            (confidence, "text", lambda entry: _interval(entry.estimate if entry else None, scale, model, marks))
-        ],
+        "interval": [(confidence, "text", lambda entry: _interval(entry, scale, marks))],
         "ratio": [
             ("ratio", "number", lambda entry: _ratio(entry, unity, marks)),
-            (confidence, "text", lambda entry: _ratio_interval(entry, unity, model, marks)),
+            (confidence, "text", lambda entry: _ratio_interval(entry, unity, marks)),
         ],
         "excess": [("above, %", "number", lambda entry: _excess(entry, scale, marks))],
         "p": [("p", "text", _p)],
+        "n": [("n", "number", _n)],
     }
     return [part for shown in model.show for part in parts[shown]]
+
+
+def _once(row: list[Shown], names: list[str]) -> list[Shown]:
+    """A row in which a word that stands for a missing number is said once a metric, not again in its other parts."""
+    found: list[Shown] = []
+    for i, shown in enumerate(row):
+        first = names.index(names[i])
+        said = i > first and not shown.number and shown.text != NOTHING and shown.text == row[first].text
+        found.append(Shown() if said else shown)
+    return found
 
 
 def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is None:
         return Shown(text=NOTHING)
-    lost = lost_runs(entry.fates)
-    if entry.estimate.value is None:
+    value = entry.estimate.value
+    if value is None and entry.estimate.how != "modes":
         return Shown(text=reason(entry))
-    number = scale.text(entry.estimate.value)
-    return Shown(number=number, marks=marks.letter(lost) if lost else "")
+    lost = lost_runs(entry.fates)
+    letters = marks.letter(lost) if lost else ""
+    if value is None:
+        return Shown(text=modes_text(entry.estimate, scale), marks=letters)
+    if entry.estimate.how == "single" and marks.singles:
+        letters = ",".join(filter(None, [letters, marks.letter(SINGLE)]))
+    return Shown(number=scale.text(value), marks=letters)
+
+
+def modes_text(estimate: Estimate, scale: Scale) -> str:
+    """The modes of replicates in place of a value: `6 × 7,440, 2 × 98,000`."""
+    return ", ".join(f"{mode.count} × {scale.text(mode.value)}" for mode in estimate.modes) or "modes"
 
 
 def reason(entry: Entry) -> str:
-    """Why an entry has no value, in the words of a table cell: OOM, failed, not run, undef."""
-    return " / ".join(FATES[f][0] for f in FATES if entry.fates[f]) or NOTHING
+    """Why an entry has no value, in the words of a table cell: OOM, failed, stale, not run, undef."""
+    return named(entry.fates) or NOTHING
 
 
-def _interval(estimate: Estimate | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:
-    if estimate is None or estimate.value is None:
-        return Shown(text=NOTHING)
-    if estimate.how in ("exact", "single"):
-        return Shown(text="exact" if estimate.how == "exact" else "n = 1")
+def _interval(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+    if entry is None or entry.estimate.value is None:
+        return _value(entry, scale, marks)
+    return _bounds(entry.estimate, scale, marks)
+
+
+def _bounds(estimate: Estimate, scale: Scale, marks: Marks) -> Shown:
+    if estimate.how in SURE:
+        return Shown(text=SURE[estimate.how])
+    if estimate.how == "wide":
+        return Shown(text="wide", marks=marks.letter(WIDE))
     if estimate.low is None or estimate.high is None:
-        return Shown(text=NOTHING)
+        return Shown(text="none", marks=marks.letter(NEAR_ZERO if estimate.n >= MIN_N else FEW))
     bounds = scale.text(estimate.low), scale.text(estimate.high)
-    if estimate.how == "range":
-        return Shown(text=f"{bounds[0]} … {bounds[1]}")
-    fallback = estimate.how == "percentile" and model.spec.statistic == "mean"
-    mark = marks.letter("percentile interval, BCa being undefined for these values") if fallback else ""
-    return Shown(text=f"[{bounds[0]}, {bounds[1]}]", marks=mark)
+    return Shown(text=f"{bounds[0]} … {bounds[1]}" if estimate.how == "range" else f"[{bounds[0]}, {bounds[1]}]")
 
 
 def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
@@ -165,37 +196,67 @@ def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry.ratio is None:
         return Shown(text="base")
     ratio = entry.ratio
+    if ratio.how == "modes":
+        return Shown(text=modes_text(ratio, scale))
     if ratio.value is None:
-        return Shown(
-            text="base 0" if ratio.basis == "undefined" else NOTHING if entry.estimate.value is None else "no base"
-        )
-    letters = [marks.letter(f"{ratio.n} of {entry.fates.total()} pairs")] if ratio.n < entry.fates.total() else []
+        return Shown(text=no_ratio(entry))
+    letters = []
+    if entry.random and ratio.n < entry.fates.total():
+        lost = f", of the baseline {lost_runs(entry.base_fates)}" if lost_runs(entry.base_fates) else ""
+        letters.append(marks.letter(f"{ratio.n} of {entry.fates.total()} pairs{lost}"))
     if ratio.basis == "ratio of means":
         letters.append(marks.letter("some replicates are 0: ratio of the means, p from the differences"))
+    if ratio.how == "single" and marks.singles:
+        letters.append(marks.letter(SINGLE))
     return Shown(number=scale.text(ratio.value), marks=",".join(letters))
+
+
+def no_ratio(entry: Entry) -> str:
+    """Why an entry has no ratio: what became of its own runs, else of the baseline's."""
+    if entry.estimate.n == 0:
+        return reason(entry)
+    if entry.ratio is not None and entry.ratio.n:
+        return "undef." if entry.ratio.flags else "base 0"
+    return f"base {named(entry.base_fates)}" if named(entry.base_fates) else "no base"
 
 
 def _excess(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is not None and entry.is_baseline:
         return _value(entry, scale, marks)
+    if entry is not None and entry.ratio is not None and entry.ratio.how == "modes":
+        return Shown(text=", ".join(f"{m.count} × {_percent(m.value)}" for m in entry.ratio.modes) or "modes")
     shown = _ratio(entry, Scale(1.0, "", 3), marks)
     if not shown.number or entry is None or entry.ratio is None or entry.ratio.value is None:
         return shown
-    above = (entry.ratio.value - 1) * 100
-    return Shown(number=f"{above:.1f}" if abs(above) < 100 else f"{above:.0f}", marks=shown.marks)
+    return Shown(number=_percent(entry.ratio.value), marks=shown.marks)
 
 
-def _ratio_interval(entry: Entry | None, scale: Scale, model: TableModel, marks: Marks) -> Shown:
+def _percent(ratio: float) -> str:
+    above = (ratio - 1) * 100
+    return f"{above:.1f}" if abs(above) < 100 else f"{above:.0f}"
+
+
+def _ratio_interval(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is not None and entry.is_baseline:
         return Shown()
-    return _interval(entry.ratio if entry else None, scale, model, marks)
+    if entry is None or entry.ratio is None or entry.ratio.value is None:
+        return _ratio(entry, scale, marks)
+    return _bounds(entry.ratio, scale, marks)
 
 
 def _p(entry: Entry | None) -> Shown:
     ratio = entry.ratio if entry else None
-    if entry is not None and (entry.is_baseline or (ratio and ratio.how == "exact")):
-        return Shown()
-    return Shown(text=p_text(ratio.p_holm) if ratio and ratio.p_holm is not None else NOTHING)
+    if entry is None or entry.is_baseline or ratio is None:
+        return Shown(text=NOTHING if entry is None else "")
+    if ratio.p_holm is not None:
+        return Shown(text=p_text(ratio.p_holm))
+    if ratio.value is None:
+        return Shown(text="modes" if ratio.how == "modes" else no_ratio(entry))
+    return Shown(text="" if ratio.how in ("exact", "fixed") else "no test")
+
+
+def _n(entry: Entry | None) -> Shown:
+    return Shown(text=NOTHING) if entry is None else Shown(number=str(entry.estimate.n))
 
 
 def decimals_of(column: list[Shown]) -> tuple[int, int]:

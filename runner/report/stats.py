@@ -1,26 +1,28 @@
 """Statistics of replicates: summaries with intervals, comparisons paired by replicate, correction for many comparisons.
 
-All randomness is drawn from generators named by what is estimated, so a report is a function of the results alone.
-scipy is imported where it is used.
+Methods were chosen by measurement (docs/statistics.md). All randomness is drawn from generators named by what is
+estimated, so a report is a function of the results alone.
 """
 
 import hashlib
 import math
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-Statistic = Literal["mean", "median"]
-How = Literal["bca", "percentile", "range", "exact", "single", "none"]
-Test = Literal["sign-flip", "t"]
+from mmrun.runner.report import intervals
+from mmrun.runner.report.shape import Flag, Mode, flags_of, modes_of, wide
 
-MIN_BOOTSTRAP = 5  # below, resampling says less than the range of the values does
-RESAMPLES = 4_999
-MAX_EXACT_FLIPS = 16
-FLIPS, FLIP_BATCHES = 99_999, 9
+Statistic = Literal["mean", "geometric", "median"]
+How = Literal[
+    "t", "skewed t", "order", "flips", "fieller", "range", "exact", "single", "fixed", "modes", "wide", "none"
+]
+Test = Literal["t", "sign-flip"]
+Basis = Literal["paired ratios", "ratio of means", "undefined"]
+
+MIN_N = 3  # replicates from which there are intervals and tests
 IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 
 
@@ -28,8 +30,11 @@ IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 class Estimate:
     """A number from `n` replicates with its interval and how that came about.
 
-    `exact`: all replicates agree, there is nothing to estimate; `range`: smallest to largest (n < 5); `single`: n = 1,
-    no interval; `none`: no value.
+    `t`, `skewed t`, `order` (of the median), `flips` (of the permutation test), `fieller` (of a ratio of means): an
+    interval at the level asked for. `range`: smallest to largest, n being too small for one. `exact`: all replicates
+    agree, there is nothing to estimate. `single`: n = 1 of a cell that draws random numbers, no interval. `fixed`:
+    nothing is random, one run is all there is. `modes`: the replicates fall into the `modes`, whose common mean would
+    describe none: no value. `wide`: too wide for an interval of the mean. `none`: no interval, or no value.
     """
 
     n: int
@@ -37,13 +42,22 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     how: How = "none"
+    replicates: tuple[float, ...] = ()
+    """The values (of a comparison: the ratios) by replicate; what a figure draws as dots."""
+    modes: tuple[Mode, ...] = ()
+    """How many replicates lie together and where, lowest first; one mode where all do."""
+    flags: tuple[Flag, ...] = ()
+    """Words that mark the row: see `mmrun.runner.report.shape`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(Estimate):
-    """A ratio to a baseline. `basis` says of what; `p` is before, `p_holm` after correction over the table."""
+    """A ratio to a baseline. `basis` says of what; `p` is before, `p_holm` after correction over the table.
 
-    basis: Literal["paired ratios", "ratio of means", "undefined"] = "paired ratios"
+    Interval and p come from one statistic: at the level 0.95 the interval leaves out 1 exactly where p < 0.05.
+    """
+
+    basis: Basis = "paired ratios"
     p: float | None = None
     p_holm: float | None = None
 
@@ -55,19 +69,32 @@ def named_rng(*name: str) -> np.random.Generator:
 
 
 def summarise(
-    values: Sequence[float], rng: np.random.Generator, statistic: Statistic = "mean", confidence: float = 0.95
+    values: Sequence[float],
+    statistic: Statistic = "mean",
+    confidence: float = 0.95,
+    random: bool = True,
+    alike: bool = True,
 ) -> Estimate:
-    """Mean with a BCa bootstrap interval, or median with a percentile interval (a median's jackknife is degenerate)."""
+    """Mean, geometric mean (of values above 0) or median, with its interval.
+
+    `random`: whether anything in the cell draws random numbers. `alike`: the values are replicates of one cell; else
+    unlike cells are pooled, and that they differ says nothing. Replicates in several modes have no value, nor have
+    values that are not finite.
+    """
     data = np.asarray(values, dtype=float)
+    shown = tuple(data.tolist())
+    if not np.all(np.isfinite(data)):
+        return Estimate(n=data.size, value=None, replicates=shown, flags=("not finite",))
     if data.size == 0:
         return Estimate(n=0, value=None)
-    centre = float(np.mean(data) if statistic == "mean" else np.median(data))
-    if data.size == 1:
-        return Estimate(n=1, value=centre, how="single")
-    if np.ptp(data) <= IDENTICAL * abs(centre):
-        return Estimate(n=data.size, value=float(data[0]), low=float(data[0]), high=float(data[0]), how="exact")
-    low, high, how = _interval((data,), np.mean if statistic == "mean" else np.median, rng, confidence)
-    return Estimate(n=data.size, value=centre, low=low, high=high, how=how)
+    modes = modes_of(data) if alike else ()
+    if len(modes) > 1:
+        return Estimate(n=data.size, value=None, how="modes", replicates=shown, modes=modes, flags=flags_of(modes))
+    if statistic == "geometric" and np.min(data) <= 0:
+        return Estimate(n=data.size, value=None, replicates=shown, modes=modes)
+    found = _summary(data, statistic, confidence, alike)
+    how: How = "fixed" if found.how == "single" and not random else found.how
+    return replace(found, how=how, replicates=shown, modes=modes)
 
 
 def compare(
@@ -76,29 +103,44 @@ def compare(
     rng: np.random.Generator,
     statistic: Statistic = "mean",
     confidence: float = 0.95,
-    test: Test = "sign-flip",
+    test: Test = "t",
+    random: bool = True,
+    alike: bool = True,
 ) -> Comparison:
     """Ratio of `values` to `base`, element i of both from the same replicate.
 
-    Geometric mean (or median) of the paired ratios, p from their logarithms. If some replicate is 0 that ratio does not
-    exist: then the ratio of the means, p from the differences. If the baseline's mean is 0 there is no ratio at all.
+    Geometric mean (or median) of the paired ratios. If some replicate is not above 0 that ratio does not exist: then
+    the ratio of the means, p from the differences. If the baseline's mean is not above 0 there is no ratio at all.
     """
     a, b = np.asarray(values, dtype=float), np.asarray(base, dtype=float)
     if a.shape != b.shape:
         raise ValueError(f"paired samples differ in length: {a.size} and {b.size}")
+    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
+        return Comparison(n=a.size, value=None, flags=("not finite",), basis="undefined")
     if a.size == 0:
         return Comparison(n=0, value=None)
+    single: How = "single" if random else "fixed"
     if np.array_equal(a, b):  # also 0 against 0
-        return _as_comparison(Estimate(n=a.size, value=1.0, low=1.0, high=1.0, how="exact" if a.size > 1 else "single"))
-    if np.mean(b) == 0:
+        ones = (1.0,) * a.size
+        return Comparison(
+            n=a.size, value=1.0, low=1.0, high=1.0, how="exact" if a.size > 1 else single, replicates=ones
+        )
+    if np.mean(b) <= 0:
         return Comparison(n=a.size, value=None, basis="undefined")
-    if np.min(a) > 0 and np.min(b) > 0:
-        logs = np.log(a / b)
-        if a.size > 1 and np.ptp(logs) <= IDENTICAL:
-            ratio = float(a[0] / b[0])
-            return _as_comparison(Estimate(n=a.size, value=ratio, low=ratio, high=ratio, how="exact"))
-        return _as_comparison(_exponential(summarise(logs, rng, statistic, confidence)), p=_p_value(logs, rng, test))
-    return _ratio_of_means(a, b, rng, confidence, test)
+    if np.min(a) <= 0 or np.min(b) <= 0:
+        if alike and max(len(modes_of(a)), len(modes_of(b))) > 1:
+            return Comparison(n=a.size, value=None, how="modes", flags=("modes",), basis="ratio of means")
+        return _ratio_of_means(a, b, confidence, single)
+    logs = np.log(a) - np.log(b)
+    with np.errstate(over="ignore"):
+        ratios = tuple((a / b).tolist())
+    if not np.all(np.isfinite(ratios)):
+        return Comparison(n=a.size, value=None, flags=("not finite",), basis="undefined")
+    modes = modes_of(ratios, step=0.0) if alike else ()
+    if len(modes) > 1:
+        return Comparison(n=a.size, value=None, how="modes", replicates=ratios, modes=modes, flags=flags_of(modes))
+    found = _paired_logs(ratios, logs, rng, statistic, confidence, test)
+    return replace(found, how=single if a.size == 1 else found.how, replicates=ratios, modes=modes)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -112,83 +154,102 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def sign_flip(x: np.ndarray, rng: np.random.Generator) -> float:
-    """Two-sided p of the paired sign-flip permutation test that `x` (n,) is symmetric about 0.
-
-    All 2^n sign patterns up to n = 16, beyond that 99,999 random ones and the observed one.
-    """
-    observed = abs(float(np.sum(x)))
-    close = observed - 1e-9 * float(np.sum(np.abs(x)))
-    if x.size <= MAX_EXACT_FLIPS:
-        patterns = (np.arange(1 << (x.size - 1))[:, None] >> np.arange(x.size)) & 1  # the other half mirrors these
-        return float(np.mean(np.abs((1 - 2 * patterns) @ x) >= close))
-    hits = 0
-    for _ in range(FLIP_BATCHES):
-        signs = rng.integers(0, 2, size=(FLIPS // FLIP_BATCHES, x.size), dtype=np.int8) * 2.0 - 1.0
-        hits += int(np.count_nonzero(np.abs(signs @ x) >= close))
-    return (hits + 1) / (FLIPS + 1)
+def smallest_p(n: int, statistic: Statistic = "mean", test: Test = "t") -> float:
+    """The smallest p that the test of this statistic can give with n pairs."""
+    if statistic != "median" and test == "t":
+        return 0.0
+    exact = statistic == "median" or n <= intervals.MAX_EXACT_SUBSETS
+    return 2.0 ** (1 - n) if exact else 2 / (intervals.SUBSETS + 1)
 
 
-def smallest_p(n: int, test: Test = "sign-flip") -> float:
-    """The smallest p that the test can give with n pairs."""
-    return 0.0 if test == "t" else 2.0 ** (1 - n) if n <= MAX_EXACT_FLIPS else 1 / (FLIPS + 1)
+def least_n(statistic: Statistic, test: Test, confidence: float) -> int:
+    """Replicates from which there are intervals of a ratio at this level."""
+    if statistic == "median" or test == "sign-flip":
+        return intervals.smallest_median_n(confidence)
+    return MIN_N
 
 
-def _ratio_of_means(
-    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, confidence: float, test: Test
+def _summary(data: np.ndarray, statistic: Statistic, confidence: float, alike: bool) -> Estimate:
+    n = data.size
+    logs = np.log(data) if statistic == "geometric" else data
+    centre = float(np.median(data) if statistic == "median" else np.mean(data))
+    if n == 1:
+        return Estimate(n=1, value=centre, how="single")
+    if np.ptp(data) <= IDENTICAL * abs(centre):
+        return Estimate(n=n, value=float(data[0]), low=float(data[0]), high=float(data[0]), how="exact")
+    if statistic == "geometric":
+        low, high, how = _t(logs, confidence)
+        return Estimate(n=n, value=_exp(float(np.mean(logs))), low=_exp(low), high=_exp(high), how=how)
+    if statistic == "median":
+        low, high, how = _order(data, confidence)
+        return Estimate(n=n, value=centre, low=low, high=high, how=how)
+    if alike and n >= MIN_N and bool(wide(data)):
+        return Estimate(n=n, value=centre, how="wide", flags=("wide",))
+    if n < MIN_N:
+        return Estimate(n=n, value=centre, low=float(np.min(data)), high=float(np.max(data)), how="range")
+    low, high = map(float, intervals.mean_interval(data, confidence))
+    low = max(low, 0.0) if np.min(data) >= 0 else low  # what is never negative has no negative mean
+    how = "skewed t" if n >= intervals.SKEW_FROM else "t"
+    return Estimate(n=n, value=centre, low=low, high=high, how=how)
+
+
+def _paired_logs(
+    ratios: tuple[float, ...],
+    logs: np.ndarray,
+    rng: np.random.Generator,
+    statistic: Statistic,
+    confidence: float,
+    test: Test,
 ) -> Comparison:
-    ratio = float(np.mean(a) / np.mean(b))
-    if a.size == 1:
-        return Comparison(n=1, value=ratio, how="single", basis="ratio of means")
+    n, p = logs.size, None
+    value = _exp(float(np.median(logs) if statistic == "median" else np.mean(logs)))
+    if n == 1:
+        return Comparison(n=1, value=ratios[0])
+    if np.ptp(logs) <= IDENTICAL:
+        return Comparison(n=n, value=ratios[0], low=ratios[0], high=ratios[0], how="exact")
+    if n < least_n(statistic, test, confidence):
+        return Comparison(n=n, value=value, low=_exp(np.min(logs)), high=_exp(np.max(logs)), how="range")
+    how: How
+    if statistic == "median":
+        low, high, how = _order(logs, confidence)
+        p = intervals.median_p(logs)
+    elif test == "sign-flip":
+        (low, high, p), how = intervals.sign_flips(logs, rng, confidence), "flips"
+    else:
+        low, high, how = _t(logs, confidence)
+        p = float(intervals.t_p(logs))
+    return Comparison(n=n, value=value, low=_exp(low), high=_exp(high), how=how, p=p)
+
+
+def _ratio_of_means(a: np.ndarray, b: np.ndarray, confidence: float, single: How) -> Comparison:
+    n, ratio = a.size, float(np.mean(a) / np.mean(b))
+    whole = Comparison(n=n, value=ratio, basis="ratio of means")
+    if n == 1:
+        return replace(whole, how=single)
     if np.ptp(a) == 0 and np.ptp(b) == 0:
-        return Comparison(n=a.size, value=ratio, low=ratio, high=ratio, how="exact", basis="ratio of means")
-    if a.size < MIN_BOOTSTRAP:
-        return Comparison(n=a.size, value=ratio, how="none", basis="ratio of means")
-
-    def statistic(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.mean(x, axis=axis) / np.mean(y, axis=axis)
-
-    low, high, how = _interval((a, b), statistic, rng, confidence)
-    p = _p_value(a - b, rng, test)
-    return Comparison(n=a.size, value=ratio, low=low, high=high, how=how, basis="ratio of means", p=p)
+        return replace(whole, low=ratio, high=ratio, how="exact")
+    if n < MIN_N or np.ptp(a - b) == 0:
+        return whole
+    low, high = (float(bound) for bound in intervals.ratio_of_means_interval(a, b, confidence))
+    if not (math.isfinite(low) and math.isfinite(high)):  # the baseline may well be 0, and the ratio anything
+        return whole
+    return replace(whole, low=low, high=high, how="fieller", p=float(intervals.t_p(a - b)))
 
 
-def _p_value(x: np.ndarray, rng: np.random.Generator, test: Test) -> float | None:
-    if x.size < MIN_BOOTSTRAP:
-        return None
-    if test == "sign-flip":
-        return sign_flip(x, rng)
-    from scipy.stats import ttest_1samp
-
-    return float(ttest_1samp(x, 0.0).pvalue)
+def _t(x: np.ndarray, confidence: float) -> tuple[float, float, How]:
+    if x.size < MIN_N:
+        return float(np.min(x)), float(np.max(x)), "range"
+    low, high = intervals.t_interval(x, confidence)
+    return float(low), float(high), "t"
 
 
-def _interval(
-    samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], rng: np.random.Generator, confidence: float
-) -> tuple[float | None, float | None, How]:
-    """Bootstrap interval: BCa, or percentile where BCa does not exist; below MIN_BOOTSTRAP the first sample's range."""
-    if samples[0].size < MIN_BOOTSTRAP:
-        return float(np.min(samples[0])), float(np.max(samples[0])), "range"
-    from scipy.stats import bootstrap
-
-    methods: tuple[Literal["BCa", "percentile"], ...] = ("BCa", "percentile")
-    for method in methods[1:] if statistic is np.median else methods:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            interval = bootstrap(
-                samples, statistic, n_resamples=RESAMPLES, confidence_level=confidence, method=method, paired=True,
-                vectorized=True, rng=rng,
-            ).confidence_interval  # fmt: skip
-        if math.isfinite(interval.low) and math.isfinite(interval.high):
-            return float(interval.low), float(interval.high), "bca" if method == "BCa" else "percentile"
-    return None, None, "none"
+def _order(x: np.ndarray, confidence: float) -> tuple[float, float, How]:
+    if x.size < intervals.smallest_median_n(confidence):
+        return float(np.min(x)), float(np.max(x)), "range"
+    low, high = intervals.median_interval(x, confidence)
+    return float(low), float(high), "order"
 
 
-def _exponential(logs: Estimate) -> Estimate:
-    low, high = (None if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
-    return Estimate(n=logs.n, value=math.exp(logs.value), low=low, high=high, how=logs.how)  # type: ignore[arg-type]
-
-
-def _as_comparison(estimate: Estimate, p: float | None = None) -> Comparison:
-    return Comparison(n=estimate.n, value=estimate.value, low=estimate.low, high=estimate.high, how=estimate.how, p=p)
+def _exp(log: float) -> float:
+    """exp, infinite where a float cannot hold it."""
+    return math.exp(log) if log < 709 else math.inf

@@ -8,9 +8,12 @@ from mmrun.runner.report.sheets import Sheet, Shown
 from mmrun.runner.report.stats import Estimate
 from mmrun.runner.report.tables import Entry, TableModel
 
-ESTIMATE = ("value", "low", "high", "interval")
-RATIO = ("ratio", "ratio_low", "ratio_high", "ratio_interval", "ratio_basis", "pairs", "p", "p_holm")
-FATES = ("ok", "oom", "failed", "missing", "undefined")
+ESTIMATE = ("value", "low", "high", "interval", "modes", "flags")
+RATIO = (
+    "ratio", "ratio_low", "ratio_high", "ratio_interval", "ratio_modes", "ratio_flags", "ratio_basis", "pairs", "p",
+    "p_holm",
+)  # fmt: skip
+FATES = ("ok", "oom", "failed", "stale", "missing", "undefined")
 
 
 def to_csv(model: TableModel) -> str:
@@ -26,6 +29,7 @@ def to_csv(model: TableModel) -> str:
             "better",
             "statistic",
             "confidence",
+            "random",
             "n",
             *FATES,
             *ESTIMATE,
@@ -34,6 +38,7 @@ def to_csv(model: TableModel) -> str:
             "test",
         ]
     )
+    spec = model.spec
     baseline = " ".join(f"{axis}={label}" for axis, label in model.baseline.items())
     for row in model.rows:
         for column in model.columns:
@@ -42,25 +47,31 @@ def to_csv(model: TableModel) -> str:
                 if entry is None:
                     continue
                 metric = metrics.metric(name)
-                start = [*row, *column, name, metric.unit, metric.better, model.spec.statistic, model.spec.confidence]
-                test = model.spec.test if entry.ratio and entry.ratio.p is not None else ""
+                start = [*row, *column, name, metric.unit, metric.better, spec.statistic, spec.confidence]
+                test = (
+                    (spec.test if spec.statistic != "median" else "sign")
+                    if entry.ratio and entry.ratio.p is not None
+                    else ""
+                )
                 writer.writerow([*start, *_numbers(entry), baseline, *_ratio(entry), test])
     return out.getvalue()
 
 
 def _numbers(entry: Entry) -> list[object]:
     fates = [entry.fates[fate] for fate in FATES]  # type: ignore[index]
-    return [entry.estimate.n, *fates, *_estimate(entry.estimate)]
+    return [str(entry.random).lower(), entry.estimate.n, *fates, *_estimate(entry.estimate)]
 
 
 def _estimate(estimate: Estimate) -> list[object]:
-    return [_exact(estimate.value), _exact(estimate.low), _exact(estimate.high), estimate.how]
+    modes = " ".join(f"{mode.count}x{_exact(mode.value)}" for mode in estimate.modes if len(estimate.modes) > 1)
+    bounds = [_exact(estimate.value), _exact(estimate.low), _exact(estimate.high)]
+    return [*bounds, estimate.how, modes, " ".join(estimate.flags)]
 
 
 def _ratio(entry: Entry) -> list[object]:
     ratio = entry.ratio
     if ratio is None:
-        return ["1" if entry.is_baseline else "", "", "", "baseline" if entry.is_baseline else "", "", "", "", ""]
+        return ["1", "", "", "baseline", *[""] * (len(RATIO) - 4)] if entry.is_baseline else [""] * len(RATIO)
     return [*_estimate(ratio), ratio.basis, ratio.n, _exact(ratio.p), _exact(ratio.p_holm)]
 
 

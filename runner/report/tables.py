@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mmrun.runner.report.observations import Fate, Key, Runs, Sample
 from mmrun.runner.report.report_block import ReportBlock, Table, as_tuple, label_text
@@ -14,12 +14,18 @@ from mmrun.runner.report.words import Words
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself."""
+    """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself.
+
+    `random`: whether anything in the cell draws random numbers; without, one run is all there is. `base_fates`: what
+    became of the baseline's runs.
+    """
 
     estimate: Estimate
     fates: Counter[Fate]
     ratio: Comparison | None = None
     is_baseline: bool = False
+    random: bool = True
+    base_fates: Counter[Fate] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +43,6 @@ class TableModel:
     entries: dict[tuple[Key, Key, str], Entry]
     baseline: dict[str, str]
     fates: Counter[Fate]
-    stale: int
     tests: int
 
     @property
@@ -49,13 +54,16 @@ class TableModel:
 
     @property
     def show(self) -> tuple[str, ...]:
-        """The parts printed for each metric."""
-        return self.spec.show or (("value", "ratio", "p") if self.baseline else ("value", "interval"))
+        """The parts printed for each metric; with n where cells were given different numbers of replicates."""
+        shown = self.spec.show or (("value", "ratio", "p") if self.baseline else ("value", "interval"))
+        asked = {entry.fates.total() for entry in self.entries.values() if entry.random}
+        return shown if len(asked) < 2 or "n" in shown else (*shown, "n")
 
     def values(self, metric: str) -> list[float]:
-        """The values of the metric all over the table."""
-        found = (entry.estimate.value for key, entry in self.entries.items() if key[2] == metric)
-        return [value for value in found if value is not None]
+        """The values of the metric all over the table; modes where there is no one value."""
+        shown = [entry.estimate for key, entry in self.entries.items() if key[2] == metric]
+        modes = [mode.value for estimate in shown if estimate.how == "modes" for mode in estimate.modes]
+        return [estimate.value for estimate in shown if estimate.value is not None] + modes
 
 
 def shown_axes(table: Table, runs: Runs) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -80,7 +88,6 @@ def build(table: Table, block: ReportBlock, runs: Runs) -> TableModel:
         spec=table, words=Words(block.labels, tuple(runs.axes)), labels=runs.axes,
         row_axes=rows, column_axes=columns, metrics=names,
         rows=runs.keys(rows), columns=runs.keys(columns), entries=entries, baseline=baseline, fates=runs.count(),
-        stale=runs.stale().total(),
         tests=len(keys),
     )  # fmt: skip
 
@@ -103,27 +110,37 @@ def _entries(
         for name in names:
             if (*place, name) in entries:
                 raise ValueError(f"table {table.name}: several cells fall on {place}; show or fix every swept axis")
-            sample = runs.sample(replicates, name, pool)
+            sample = runs.sample(replicates, name, pool, table.count_oom)
             entry = Entry(
-                estimate=_estimate(table, name, cell, sample),
+                estimate=_estimate(table, sample),
                 fates=sample.fates,
                 is_baseline=bool(baseline) and base == cell,
+                random=sample.random,
             )
             if baseline and base != cell:
-                reference = runs.sample(cells.get(base, ()), name, pool)
-                entry = replace(entry, ratio=paired(table, name, cell, sample, reference))
+                reference = runs.sample(cells.get(base, ()), name, pool, table.count_oom)
+                ratio = paired(table, name, cell, sample, reference)
+                entry = replace(entry, ratio=ratio, base_fates=reference.fates)
             entries[(*place, name)] = entry
     return entries
 
 
-def _estimate(table: Table, name: str, cell: Key, sample: Sample) -> Estimate:
+def _estimate(table: Table, sample: Sample) -> Estimate:
     values = [sample.values[replicate] for replicate in sorted(sample.values)]
-    return summarise(values, named_rng("value", name, *cell), table.statistic, table.confidence)
+    return summarise(values, table.statistic, table.confidence, sample.random, alike=not as_tuple(table.pool))
 
 
 def paired(table: Table, name: str, cell: Key, sample: Sample, reference: Sample) -> Comparison:
-    """The sample against its baseline over the replicates that both have."""
-    shared = sorted(sample.values.keys() & reference.values.keys())
-    values, base = [sample.values[r] for r in shared], [reference.values[r] for r in shared]
-    rng = named_rng("ratio", name, *cell)
-    return compare(values, base, rng, table.statistic, table.confidence, table.test)
+    """The sample against its baseline over the replicates that both have.
+
+    The one run of a cell in which nothing is random is the pair of every replicate of the other.
+    """
+    ours, theirs = sample.values, reference.values
+    if not reference.random and len(theirs) == 1:
+        theirs = dict.fromkeys(ours, *theirs.values())
+    elif not sample.random and len(ours) == 1:
+        ours = dict.fromkeys(theirs, *ours.values())
+    shared = sorted(ours.keys() & theirs.keys())
+    values, base = [ours[r] for r in shared], [theirs[r] for r in shared]
+    rng, random, alike = named_rng("ratio", name, *cell), sample.random or reference.random, not as_tuple(table.pool)
+    return compare(values, base, rng, table.statistic, table.confidence, table.test, random, alike)

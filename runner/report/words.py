@@ -15,6 +15,8 @@ STEPS: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"),),
 }
 MAX_DECIMALS = 6
+OWNED = ("tasks", "cgroups", "slab")  # paths that name a thing and then what of it
+MEMORY_FILES = ("max", "high", "low", "min")
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,20 @@ class Scale:
 
 @dataclass(frozen=True)
 class Words:
-    """Print names: `labels` of the report block first, then the shortest dotted ending that tells axes apart."""
+    """Print names: `labels` of the report block first; a path says what of which thing it is, or else is shortened to
+    the shortest dotted ending that tells axes apart."""
 
     labels: Mapping[str, str]
     axes: tuple[str, ...]
 
     def axis(self, name: str) -> str:
-        """The axis in print."""
+        """The axis in print: `cgroups.g.max` is `memory.max of g`."""
         if name in self.labels:
             return self.labels[name]
         parts = name.split(".")
+        if parts[0] in OWNED and len(parts) > 2:
+            what = " ".join(parts[2:])
+            return f"{'memory.' if what in MEMORY_FILES and parts[0] == 'cgroups' else ''}{what} of {parts[1]}"
         endings = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
         alone = (end for end in endings if sum(a == end or a.endswith("." + end) for a in self.axes) <= 1)
         return next(alone, name)
@@ -51,8 +57,18 @@ class Words:
         return self.labels.get(text, text) or "–"
 
     def metric(self, name: str) -> str:
-        """The metric in print, without its unit."""
+        """The metric in print, without its unit: `fsync_p99_ns` is `fsync p99`; a kernel's counter keeps its name."""
         return self.labels.get(name) or metrics.metric(name).label
+
+    def against(self, baseline: Mapping[str, str]) -> str:
+        """A baseline in words: `kernel 3.1`, `local (mempolicy mode of db)`, alone if the report has a word for it."""
+        return ", ".join(self._one(axis, label) for axis, label in baseline.items())
+
+    def _one(self, axis: str, label: str) -> str:
+        name, text = self.axis(axis), self.label(label)
+        if label in self.labels:
+            return text
+        return f"{text} ({name})" if " " in name else f"{name} {text}"
 
     def title(self, names: Sequence[str], axes: Sequence[str], between: str = "") -> str:
         """A caption: the metrics, and the axes they are shown by; a kernel counter keeps its small first letter."""

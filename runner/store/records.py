@@ -66,7 +66,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes, *, series: bool = True) -> Record:
-    """The record in the bytes of a file, without its series unless asked. Raises DamagedRecord.
+    """The record in the bytes of a file, its series without rows unless asked for. Raises DamagedRecord.
 
     Nothing in it is believed: sizes are compared with the limits before memory is taken for them, and every field has
     its type, so that whoever reads records meets no other.
@@ -78,7 +78,7 @@ def decode(data: bytes, *, series: bool = True) -> Record:
         head = json.loads(exactly(source, size_of(int.from_bytes(exactly(source, 8), "little"), MOST_HEAD)))
         columns = head.pop("series")
         described = described_columns(columns)
-        head["series"] = columns_of(source, described) if series else {}
+        head["series"] = columns_of(source, described if series else [(*column[:2], 0) for column in described])
         head["error"] = one_line(head["error"], MOST_ERROR)
         record = Record(**head)
     except zstandard.ZstdError as error:
@@ -139,6 +139,8 @@ def bytes_of(kind: str) -> int:
 
 def columns_of(source: Any, columns: list[tuple[str, str, int]]) -> dict[str, Any]:
     """The series columns that follow in `source`: name -> 1-D array (read-only)."""
+    if not columns:
+        return {}
     import numpy as np
 
     return {

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, Protocol
 
 from mmrun.model.description import Cell
-from mmrun.runner.store.records import Record, cell_dict
+from mmrun.runner.store.records import cell_dict
+from mmrun.runner.store.shelf import Kept, Shelf, place
 
 StateName = Literal["new", "done", "stale", "failed"]
 SHOWN = 4
-FILES_CHANGED = "contents of a trace or of an outside variant file changed"
+FILES_CHANGED = "contents of a trace or of an outside policy changed"
+MODEL_CHANGED = "model code changed, or the version of numba, llvmlite or numpy"
 
 
 class Planned(Protocol):
@@ -36,57 +38,41 @@ class State(NamedTuple):
     record: str | None = None
 
 
-def states(
-    planned: Iterable[Planned], records: Iterable[Record], fingerprint: Callable[[Cell | None], str]
-) -> dict[str, State]:
+def states(planned: Iterable[Planned], shelf: Shelf, fingerprint: Callable[[Cell | None], str]) -> dict[str, State]:
     """Key -> state for every planned cell. `fingerprint` is `mmrun.model.api.fingerprint` or a memoised form of it."""
     planned = tuple(planned)
     wanted = {cell.key for cell in planned}
-    by_key: dict[str, Record] = {}
-    by_place: dict[tuple[Any, ...], Record] = {}
-    for record in sorted(records, key=finish_time):
-        if record.key in wanted:
-            by_key[record.key] = record
-        elif record.status == "ok":
-            by_place[place(record.axes, record.replicate)] = record
+    others = [kept for kept in shelf.kept.values() if kept.key not in wanted and kept.status == "ok"]
+    by_place = {kept.place: kept.key for kept in sorted(others, key=finish_time)}
     model = fingerprint(None)
     found = {}
     for cell in planned:
-        if cell.key in by_key:
-            found[cell.key] = against_same_config(by_key[cell.key], fingerprint(cell.cell), model)
+        if cell.key in shelf.kept:
+            found[cell.key] = against_same_config(shelf.kept[cell.key], fingerprint(cell.cell), model)
         else:
-            found[cell.key] = against_other_config(cell, by_place.get(place(cell.axes, cell.replicate)))
+            found[cell.key] = against_other_config(cell, by_place.get(place(cell.axes, cell.replicate)), shelf)
     return found
 
 
-def finish_time(record: Record) -> float:
+def finish_time(kept: Kept) -> float:
     """When the cell ended, in seconds since 1970."""
-    return record.provenance.get("finished", 0.0)
+    return kept.finished
 
 
-def place(axes: dict[str, Any], replicate: int) -> tuple[Any, ...]:
-    """What identifies a cell within a sweep, whatever its configuration."""
-    return (*sorted((name, str(value)) for name, value in axes.items()), replicate)
-
-
-def against_same_config(record: Record, fingerprint: str, model: str) -> State:
+def against_same_config(kept: Kept, fingerprint: str, model: str) -> State:
     """The state of a cell whose very configuration has a record."""
-    if record.status == "failed":
-        return State("failed", record.error, record.key)
-    if record.fingerprint == fingerprint:
-        return State("done", "", record.key)
-    if record.model != model:
-        return State("stale", "model code changed", record.key)
-    return State("stale", FILES_CHANGED, record.key)
+    if kept.fingerprint != fingerprint:
+        return State("stale", MODEL_CHANGED if kept.model != model else FILES_CHANGED, kept.key)
+    return State("failed", kept.error, kept.key) if kept.status == "failed" else State("done", "", kept.key)
 
 
-def against_other_config(cell: Planned, record: Record | None) -> State:
-    """The state of a cell that has no record of its own configuration."""
-    if record is None:
+def against_other_config(cell: Planned, key: str | None, shelf: Shelf) -> State:
+    """The state of a cell that has no record of its own configuration, but perhaps, under `key`, of another."""
+    if key is None:
         return State("new", "")
-    changes = differences(record.cell, cell_dict(cell.cell))
+    changes = differences(shelf.cell(key), cell_dict(cell.cell))
     shown = "; ".join(changes[:SHOWN]) + (f"; and {len(changes) - SHOWN} more" if len(changes) > SHOWN else "")
-    return State("stale", f"config changed: {shown}" if shown else FILES_CHANGED, record.key)
+    return State("stale", f"config changed: {shown}" if shown else FILES_CHANGED, key)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

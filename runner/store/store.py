@@ -2,6 +2,8 @@
 
     manifest.json       what was swept: resolved config, versions, seeds, trace hashes, model fingerprint
     cells/ab/ab….cell   a record per cell (`mmrun.runner.store.records`), named by the cell's key
+    policies/<digest>/  outside policies as they ran, with all they import
+    made.json           what tables and report were made of
     lock                held by the sweep that writes here
 
 A record counts once its bytes, its name and its directory are on disk. A torn one is reported and treated as missing.
@@ -9,6 +11,7 @@ A record counts once its bytes, its name and its directory are on disk. A torn o
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -67,30 +70,48 @@ class Store:
 
     def read(self, path: Path, *, series: bool) -> Record | None:
         """The record in a file, or None."""
+        data = self.raw(path)
+        return None if data is None else self.whole(path, data, series=series)
+
+    def raw(self, path: Path) -> bytes | None:
+        """The bytes of a file of ours, None where there is none or it cannot be read."""
         try:
-            record = decode(read_regular(path, MOST_FILE), series=series)
+            return read_regular(path, MOST_FILE)
         except FileNotFoundError:
             return None
-        except (OSError, DamagedRecord) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            self.warn(f"{path}: damaged record, treated as missing: {reason}")
+        except OSError as error:
+            self.warn(f"{path}: damaged record, treated as missing: {error.strerror}")
+            return None
+
+    def whole(self, path: Path, data: bytes, *, series: bool) -> Record | None:
+        """The record in a file's bytes, or None."""
+        try:
+            record = decode(data, series=series)
+        except DamagedRecord as error:
+            self.warn(f"{path}: damaged record, treated as missing: {error}")
             return None
         if record.key != path.name.removesuffix(SUFFIX):
             self.warn(f"{path}: holds the record of another cell ({record.key}), treated as missing")
             return None
         return record
 
+    def scan(self) -> Iterator[tuple[str, Record]]:
+        """Every whole record, without series, with a digest of its file, in the order of their keys."""
+        for path in sorted(self.cells.glob(f"??/*{SUFFIX}")):
+            data = self.raw(path)
+            record = None if data is None else self.whole(path, data, series=False)
+            if data is not None and record is not None:
+                yield hashlib.sha256(data).hexdigest(), record
+
     def records(self) -> Iterator[Record]:
         """Every whole record, without series, in the order of their keys."""
-        for path in sorted(self.cells.glob(f"??/*{SUFFIX}")):
-            record = self.read(path, series=False)
-            if record is not None:
-                yield record
+        for _, record in self.scan():
+            yield record
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Replace the manifest."""
+        """Replace the manifest, unless it is the same."""
         make_directory(self.out)
-        write_atomic(self.manifest_path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+        write_changed(self.manifest_path, manifest_text(manifest).encode())
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest, or None where there is none or it is damaged (with a warning)."""
@@ -178,6 +199,24 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves the old contents or the new, durably."""
     move(write_temporary(path, data), path)
     sync_directory(path.parent)
+
+
+def write_changed(path: Path, data: bytes) -> None:
+    """The same, but a file that holds just this is left alone."""
+    try:
+        same = path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        same = False
+    if not same:
+        write_atomic(path, data)
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """The manifest as JSON, a line for each cell and for each leaf of the rest."""
+    encode = json.JSONEncoder(sort_keys=True).encode
+    cells = ",\n  ".join(map(encode, manifest["cells"]))
+    text = json.dumps({**manifest, "cells": []}, indent=1, sort_keys=True)
+    return text.replace('\n "cells": []', f'\n "cells": [\n  {cells}\n ]' if cells else '\n "cells": []', 1) + "\n"
 
 
 def write_temporary(path: Path, data: bytes) -> Path:

@@ -165,7 +165,7 @@ CASES = [
     Case("disk: ssd, size: 4GiB", "size: 4GiB", "`disk` is required for kind partition"),
     Case("read_latency: 94us", "kind: nfs, link: lan", "a mount from a file server, which holds files only", 14),
     Case("disk: ssd, size: 4GiB", "disk: sdd, size: 4GiB", "did you mean `ssd`?"),
-    Case("disk: ssd, size: 4GiB", "disk: ssd, size: 4TiB", "larger than its disk"),
+    Case("disk: ssd, size: 4GiB", "disk: ssd, size: 512GiB", "larger than its disk"),
     Case(
         "disk: ssd, size: 4GiB",
         "disk: ssd, link: lan, size: 4GiB",

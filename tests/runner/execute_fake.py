@@ -87,6 +87,7 @@ class PlannedCell:
     axes: dict[str, Any]
     cell: Cell
     replicate: int
+    random: bool = True
 
 
 def planned(x: int, replicate: int = 0, memory: int = 1 << 30, **given: Any) -> PlannedCell:

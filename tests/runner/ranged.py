@@ -21,6 +21,10 @@ STREAMS: dict[str, dict[str, Any]] = {
     "walk": {"size": "1MiB", "accesses": 9}, "writer": {"size": "1MiB", "accesses": 9},
     "zipf": {"size": "1MiB", "accesses": 9},
 }  # fmt: skip
+REGIONS = {
+    "metadata": {"memory": [{"kind": "slab", "cache": "dentry"}]},
+    "writer": {"memory": [{"kind": "file", "disk": "hdd", "access": "read"}]},
+}
 LOOP = {"kind": "loop", "size": "1MiB", "accesses": 9}
 DISKS = {
     "generic": {}, "hdd": {"seek_full": "1h"}, "usb": {}, "stripe": {"members": ["hdd"]},
@@ -46,10 +50,13 @@ VALID: dict[str, Any] = {
         "anon": {"stream": LOOP, "mempolicy": {"mode": "weighted-interleave", "nodes": [0], "weights": [1]}},
         "file": {"stream": LOOP, "memory": [{"kind": "file", "disk": "hdd", "access": "read"}]},
         "slab": {"stream": LOOP, "memory": [{"kind": "slab", "cache": "dentry"}]},
-        **{f"of-{kind}": {"stream": {"kind": kind, **params}} for kind, params in STREAMS.items()},
+        **{
+            f"of-{kind}": {"stream": {"kind": kind, **params}, **REGIONS.get(kind, {})}
+            for kind, params in STREAMS.items()
+        },
     },
     "sampling": {"every": "10ms"},
-    "duration": "10s",
+    "duration": "10us",
     "replicates": {"min": 2, "max": 10_000, "until": {"metric": "misses", "half_width": "2%"}},
     "report": {"tables": [{"name": "t", "metrics": ["misses"]}]},
 }

@@ -1,5 +1,6 @@
 """From an experiment file to planned cells: merging, machines, overrides, percentages, identity."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mmrun.model.units import GiB, MiB
 from mmrun.runner.config.library import experiments, machine_names
 from mmrun.runner.config.problems import ConfigErrors
 from mmrun.runner.plan.plan import Plan, further, make_plan, row_key
+from mmrun.runner.report.sweep_facts import facts_from
 from tests.runner.config_cases import VALID
 
 BASE = """\
@@ -178,3 +180,29 @@ def test_errors_of_one_combination_name_it(tmp_path: Path):
 
 def test_a_small_board_is_small(tmp_path: Path):
     assert plan(tmp_path, BASE.replace("laptop", "arm-1g")).cells[0].cell.machine.nodes[0].memory == 1024 * MiB
+
+
+def test_a_plan_tells_its_report_what_is_left_out_why_and_what_is_a_yardstick(tmp_path: Path):
+    text = (
+        BASE.replace("laptop", "server-2")
+        + """sweep:
+  product:
+    kernel: ["3.1", "6.18"]
+    lru: {own: null, best: {policy.lru: opt}}
+    placement: {plain: null, weighted: {tasks.a.mempolicy: {mode: weighted-interleave, nodes: all, weights: auto}}}
+  exclude: [{kernel: "3.1", placement: weighted}, {kernel: "6.18", lru: own, placement: plain}]
+  when: [{if: {lru: best}, then: {placement: plain}}]
+"""
+    )
+    facts = plan(tmp_path, text).facts
+    assert facts.yardsticks == {"lru": ["best"]}
+    assert [absence.match for absence in facts.absences] == [
+        {"kernel": ["3.1"], "placement": ["weighted"]},
+        {"kernel": ["6.18"], "lru": ["own"], "placement": ["plain"]},
+        {"lru": ["best"]},
+    ]
+    place = {"kernel": "3.1", "lru": "own", "placement": "weighted"}
+    assert facts.why_absent(place) == ("n/a", "kernel 3.1 has no mempolicy `weighted-interleave`")
+    assert facts.why_absent({**place, "kernel": "6.18", "placement": "plain"}) == ("excluded", "")
+    assert facts.why_absent({**place, "lru": "best", "placement": "plain"}) == ("not swept", "")
+    assert facts_from(json.loads(json.dumps(facts.plain()))) == facts

@@ -158,7 +158,7 @@ def test_a_node_without_the_file_gets_its_bytes_once(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda bytes_: fetched.append(1) or bytes_))
     item = fake.planned(1, file=str(tmp_path / "elsewhere"))
     digest = hashlib.sha256(b"pages").hexdigest()
-    files = {str(tmp_path / "elsewhere"): (digest, [b"pages"])}
+    files = {str(tmp_path / "elsewhere"): (digest, [{"": b"pages"}])}
     for _ in range(2):
         path = localised(item.cell, files).tasks["t"].stream.params["file"]
         assert Path(path).read_bytes() == b"pages" and Path(path).name == digest

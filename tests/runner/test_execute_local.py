@@ -14,7 +14,7 @@ from mmrun.runner.execute.batches import ATTEMPTS, LONGEST, Batch, Queue
 from mmrun.runner.execute.execute import Options, run_sweep
 from mmrun.runner.execute.progress import Progress, duration
 from mmrun.runner.execute.work import Job, memory_class
-from mmrun.runner.store.merge import uniform
+from mmrun.runner.store.columns import uniform
 from mmrun.runner.store.store import Store
 from tests.runner import execute_fake as fake
 
@@ -48,7 +48,7 @@ def test_only_missing_failed_and_torn_cells_are_computed(tmp_path):
     path = Store(out).path(plan.cells[1].key)
     path.write_bytes(path.read_bytes()[:50])
     more = fake.make_plan([*plan.cells, fake.planned(3, log=log)])
-    assert sweep(more, out, rerun="none").ran == 2  # the torn one and the new one
+    assert sweep(more, out, keep_failed=True).ran == 2  # the torn one and the new one
     assert sweep(more, out).ran == 1  # the failed one
     assert [line.split()[0] for line in Path(log).read_text().splitlines()] == ["0", "1", "2", "1", "3", "2"]
 
@@ -75,24 +75,35 @@ def test_what_another_try_may_not_meet_is_tried_again_then_given_up(tmp_path):
     assert row["status"] == "failed" and "no such trace" in row["error"]
 
 
-def test_stale_cells_wait_until_asked_for(tmp_path, monkeypatch):
-    plan, out = fake.grid(2, 1), tmp_path / "out"
+def test_stale_cells_are_computed_again_unless_they_are_to_stay_and_then_have_no_numbers(tmp_path, monkeypatch):
+    plan, out = fake.grid(2, 1, samples=2), tmp_path / "out"
     sweep(plan, out)
+    before = [(out / name).read_bytes() for name in ("runs.parquet", "series.parquet")]
     monkeypatch.setenv("FAKE_MODEL", "edited")
+    result = sweep(fake.make_plan([*plan.cells, fake.planned(2)]), out, keep_stale=True)
+    assert (result.ran, result.counts) == (1, {"stale": 2, "done": 1})
+    rows = pq.read_table(out / "runs.parquet").to_pylist()
+    assert [row["status"] for row in rows] == ["stale", "stale", "ok"]
+    assert rows[0]["stale"].startswith("model code changed") and rows[2]["stale"] == ""
+    assert [row["misses"] is None for row in rows] == [True, True, False]
+    assert pq.read_table(out / "series.parquet").num_rows == 0
     result = sweep(plan, out)
-    assert (result.ran, result.counts) == (0, {"stale": 2})
-    assert pq.read_table(out / "runs.parquet")["stale"].to_pylist() == ["model code changed"] * 2
-    result = sweep(plan, out, rerun="stale")
     assert (result.ran, result.counts) == (2, {"done": 2})
-    assert pq.read_table(out / "runs.parquet")["stale"].to_pylist() == ["", ""]
+    assert [(out / name).read_bytes() for name in ("runs.parquet", "series.parquet")] == before
+
+
+def test_everything_is_computed_again_when_forced(tmp_path):
+    log = tmp_path / "log"
+    plan = fake.grid(2, 1, log=str(log))
+    assert sweep(plan, tmp_path / "out").ran == sweep(plan, tmp_path / "out", force=True).ran == 2 and lines(log) == 4
 
 
 def test_an_old_config_comes_back_without_computing(tmp_path):
     log, out = str(tmp_path / "log"), tmp_path / "out"
     old, new = fake.make_plan([fake.planned(0, log=log)]), fake.make_plan([fake.planned(0, log=log, memory=2 << 30)])
     sweep(old, out)
-    assert sweep(new, out).counts == {"stale": 1}
-    assert sweep(new, out, rerun="stale").ran == 1
+    assert sweep(new, out, keep_stale=True).counts == {"stale": 1}
+    assert sweep(new, out).ran == 1
     assert sweep(old, out).counts == {"done": 1}
     assert lines(Path(log)) == 2
 
@@ -111,7 +122,17 @@ def test_tables_have_the_promised_shape(tmp_path):
     plan = fake.make_plan([fake.planned(1, samples=3), fake.planned(0), fake.planned(2, samples=2)])
     sweep(plan, tmp_path)
     runs, series = pq.read_table(tmp_path / "runs.parquet"), pq.read_table(tmp_path / "series.parquet")
-    assert runs.column_names == ["x", "replicate", "status", "error", "stale", "miss_ratio", "misses", "outcome"]
+    assert runs.column_names == [
+        "x",
+        "replicate",
+        "random",
+        "status",
+        "error",
+        "stale",
+        "miss_ratio",
+        "misses",
+        "outcome",
+    ]
     assert runs["x"].to_pylist() == [1, 0, 2]
     assert json.loads(runs.schema.metadata[b"mmrun"]) == {"axes": ["x"], "metrics": ["miss_ratio", "misses", "outcome"]}
     assert series.column_names == ["x", "replicate", "access", "time_ns", "pgfault"]

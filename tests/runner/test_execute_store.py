@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mmrun.runner.store.records import DamagedRecord, Record, cell_dict, decode, encode
-from mmrun.runner.store.states import differences, states
+from mmrun.runner.store.shelf import Shelf
+from mmrun.runner.store.states import MODEL_CHANGED, State, differences, states
 from mmrun.runner.store.store import Busy, Store
 from tests.runner import execute_fake as fake
 
@@ -39,6 +40,10 @@ def store_with(tmp_path: Path, *records: Record, warnings: list[str] | None = No
     store = Store(tmp_path, None if warnings is None else warnings.append)
     store.put((item.key, encode(item)) for item in records)
     return store
+
+
+def standing(store: Store, *cells: fake.PlannedCell) -> dict[str, State]:
+    return states(cells, Shelf(store, (cell.key for cell in cells)), fake.fingerprint)
 
 
 def test_a_record_comes_back_exactly(tmp_path):
@@ -71,7 +76,7 @@ def test_a_torn_record_is_missing_with_a_warning(tmp_path):
     path.write_bytes(path.read_bytes()[:-7])
     assert [item.key for item in store.records()] == [good.key]
     assert len(warnings) == 1 and str(path) in warnings[0]
-    found = states([good, torn], store.records(), fake.fingerprint)
+    found = standing(store, good, torn)
     assert (found[good.key].state, found[torn.key].state) == ("done", "new")
 
 
@@ -109,14 +114,14 @@ def test_states_say_why(tmp_path, monkeypatch):
     before = fake.planned(2, memory=2 << 30)
     store = store_with(tmp_path, record(done), record(failed, status="failed", error="ValueError: no"), record(before))
     cells = [done, failed, changed, new]
-    found = states(cells, store.records(), fake.fingerprint)
+    found = standing(store, *cells)
     assert [found[cell.key].state for cell in cells] == ["done", "failed", "stale", "new"]
     assert found[failed.key].reason == "ValueError: no"
     assert found[changed.key].reason == f"config changed: machine.nodes.0.memory: {2 << 30} -> {1 << 30}"
 
     monkeypatch.setenv("FAKE_MODEL", "edited")
-    found = states(cells, store.records(), fake.fingerprint)
-    assert found[done.key] == ("stale", "model code changed", done.key)
+    found = standing(store, *cells)
+    assert found[done.key] == ("stale", MODEL_CHANGED, done.key)
 
 
 def test_changed_trace_contents_are_told_from_changed_code(tmp_path):
@@ -125,13 +130,13 @@ def test_changed_trace_contents_are_told_from_changed_code(tmp_path):
     item = fake.planned(1, file=str(trace))
     store = store_with(tmp_path / "out", record(item))
     trace.write_text("new")
-    (state,) = states([item], store.records(), fake.fingerprint).values()
+    (state,) = standing(store, item).values()
     assert state.state == "stale" and "trace" in state.reason
 
 
 def test_a_failure_of_another_config_does_not_make_a_cell_stale(tmp_path):
     store = store_with(tmp_path, record(fake.planned(1, memory=2 << 30), status="failed", error="ValueError: no"))
-    (state,) = states([fake.planned(1)], store.records(), fake.fingerprint).values()
+    (state,) = standing(store, fake.planned(1)).values()
     assert state.state == "new"
 
 

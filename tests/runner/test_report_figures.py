@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from mmrun.runner.report import figures
+from mmrun.runner.report.canvas import fitted, panel_title
 from mmrun.runner.report.figure_style import COLOURS, HATCHES, MARKERS, STYLE, colour, dash, hatch, marker
 from mmrun.runner.report.observations import Runs, load_runs, load_series
+from mmrun.runner.report.panels import numeric
 from mmrun.runner.report.report_block import Figure, ReportBlock
 from mmrun.runner.report.series_figure import derived, resample
 from tests.runner.report_data import AXES, REPLICATES, rows, run, write_runs, write_series
@@ -92,10 +94,12 @@ def test_bars_stand_as_high_as_the_means_and_lost_cells_say_so(drawn: dict[str, 
     heights = [patch.get_height() for patch in canvas.axes[0].containers[0]]
     runs = [[run(str(m), "local", 0, i)["elapsed_ns"] for i in range(REPLICATES)] for m in AXES[MACHINE]]
     assert heights == pytest.approx([np.mean(values) / 1e9 for values in runs])
-    assert [text.get_text() for text in canvas.axes[1].texts] == ["OOM"]
+    strips = [ax.child_axes[0] for ax in canvas.axes]
+    assert [text.get_text() for text in strips[0].get_yticklabels()] == ["OOM", "not swept"]
+    assert [len(strip.patches) for strip in strips] == [1, 2]  # `bind` on `cxl`, and a cell that always dies
     caption = " ".join(figure.notes)
     assert "Lower is better" in caption and "n = 5 to 6" in caption and "1 of 6 failed" in caption
-    assert "Of 96 runs 1 failed, 7 ran out of memory" in caption and "Error bars: 95 % BCa" in caption
+    assert "Of 96 runs 1 failed, 7 ran out of memory" in caption and "Bars: mean of n" in caption
 
 
 def test_nothing_is_told_by_colour_alone(drawn: dict[str, tuple[figures.Drawn, Any]]):
@@ -104,14 +108,14 @@ def test_nothing_is_told_by_colour_alone(drawn: dict[str, tuple[figures.Drawn, A
     lines = [line for line in drawn["lines"][1].axes[0].lines if line.get_label() in AXES[MODE]]
     assert len({line.get_marker() for line in lines}) == 3
     numbers = [text.get_text() for text in drawn["heat"][1].axes[0].texts]
-    assert {"1.00", "1.25", "0.899", "–"} == set(numbers)
+    assert {"1.00", "1.25", "0.899", "not swept"} == set(numbers)
 
 
 def test_styles_stay_apart_for_many_lines():
     for pair in ((colour, hatch), (colour, marker)):
         assert len({(pair[0](i), pair[1](i)) for i in range(24)}) == 24
     assert len({str(dash(i)) for i in range(6)}) == 6
-    assert len(set(COLOURS)) == len(set(HATCHES)) == len(set(MARKERS)) == 8
+    assert len(set(HATCHES)) == len(set(MARKERS)) == 8 and len(set(COLOURS)) == 6
     assert min(v for k, v in STYLE.items() if k.endswith("size") and "marker" not in k) >= 7
 
 
@@ -165,13 +169,19 @@ def test_curves_are_laid_on_one_grid():
     ],
 )  # fmt: skip
 def test_labels_as_numbers(labels: list[str], numbers: list[float] | None):
-    assert figures.numeric(labels) == numbers
+    assert numeric(labels) == numbers
 
 
 def test_long_words_are_broken_where_names_join():
-    lines = figures.fitted("zone_reclaim_mode = 0", 0.9).split("\n")
-    assert lines == ["zone_", "reclaim_mode", "=\N{NO-BREAK SPACE}0"] and max(map(len, lines)) * 0.068 <= 0.9
-    assert figures.fitted("mode = bind", 3) == "mode =\N{NO-BREAK SPACE}bind"
+    lines = fitted("zone_reclaim_mode = 0", 0.9).split("\n")
+    assert lines == ["zone_", "reclaim_", "mode\N{NO-BREAK SPACE}= 0"] and max(map(len, lines)) * 0.068 <= 0.9
+    assert fitted("kernel = 6.18+mglru", 0.9) == "kernel\N{NO-BREAK SPACE}=\n6.18+mglru"
+
+
+def test_a_title_breaks_between_its_axes():
+    assert panel_title(["kernel = 6.18", "find = no"], 3) == "kernel = 6.18, find = no"
+    lines = panel_title(["kernel = 6.18", "find = no"], 1.3).split("\n")
+    assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] == ["kernel = 6.18", "find = no"]
 
 
 def test_a_line_looks_alike_in_every_panel_and_is_in_the_legend(results: Path, monkeypatch: pytest.MonkeyPatch):

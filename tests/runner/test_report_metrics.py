@@ -60,7 +60,7 @@ def test_names():
     assert metrics.is_metric("node0.numa_hit") and metrics.is_metric("task.db.miss_ratio")
     assert metrics.is_metric("disk.ssd.busy_ns") and metrics.metric("disk.ssd.busy_ns").unit == "ns"
     assert not metrics.is_metric("mises") and metrics.suggestion("mises") == "misses"
-    assert metrics.metric("task.db.elapsed_ns").label == "db: elapsed time"
+    assert metrics.metric("task.db.elapsed_ns").label == "elapsed time of db"
 
 
 @pytest.mark.parametrize(

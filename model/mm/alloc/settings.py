@@ -1,8 +1,14 @@
 """What can be varied and read: hooks."""
 
-from mmrun.model.core.mechanism import CORE, NO_FRAME, hooks
+from typing import Annotated
+
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Matters, hooks
 from mmrun.model.rules.record import Record, record
 
+RECLAIMS_ZONES = Matters(
+    "a cell with vm.zone_reclaim_mode, or whose version sets it",
+    lambda case, _: case.cell.vm.zone_reclaim_mode != 0,
+)
 HOOKS = {
     **hooks(
         CORE,
@@ -19,5 +25,5 @@ class Sysctl(Record):
 
     zone_reclaim_mode: int | None = None
     """Bits 1 reclaim, 2 write, 4 unmap. Default 0; before 3.16, 1 if a node is farther than RECLAIM_DISTANCE (30)."""
-    min_unmapped_ratio: int | None = None
+    min_unmapped_ratio: Annotated[int, RECLAIMS_ZONES] | None = None
     """Percent of a node that must be unmapped page cache before node_reclaim runs; default 1."""

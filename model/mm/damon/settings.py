@@ -1,5 +1,6 @@
 """What can be set."""
 
+from mmrun.model.core.mechanism import Matters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -8,5 +9,6 @@ from mmrun.model.units import Nanoseconds
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = Matters("a cell with idle: damon", lambda case, _: case.variants["idle"].name == "damon")
     damon_sample: Nanoseconds = 800
     """DAMON prepares and checks one sampled page (300-2000)."""

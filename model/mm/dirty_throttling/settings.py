@@ -1,10 +1,13 @@
 """What can be varied and read: axes, hooks."""
 
 from mmrun.model.core.mechanism import Axis, hooks
+from mmrun.model.mm.writeback.settings import ON_DISK
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
-AXES = (Axis("dirty_throttling", 13, "how writers are held back when too much of memory is dirty", ("RULES",)),)
+AXES = (
+    Axis("dirty_throttling", 13, "how writers are held back when too much of memory is dirty", ("RULES",), ON_DISK),
+)
 
 HOOKS = {
     **hooks(
@@ -20,5 +23,6 @@ HOOKS = {
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = ON_DISK
     balance_dirty: Nanoseconds = 2_000
     """One turn of balance_dirty_pages: sums of global counters, the device's share (1-3 us)."""

@@ -1,6 +1,6 @@
 """What can be varied and read: counters."""
 
-from mmrun.model.core.mechanism import counters
+from mmrun.model.core.mechanism import Matters, Subject, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -18,5 +18,18 @@ COUNTERS = GENERATION_COUNTERS  # of the machine
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = Matters(
+        "a cell with generations (+mglru)", lambda case, _: "GENERATIONS" in case.variants["lru"].constants
+    )
     walk_pte: Nanoseconds = 7
     """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "mglru",
+        'The multi-generational LRU: write the kernel as "6.18+mglru", or `policy: {lru: mglru}`.',
+        ("lru/mglru", "lru_gen_aged"),
+        ("lru_gen", "multi-generational lru", "multigenerational lru", "min_ttl_ms"),
+    ),
+)

@@ -1,9 +1,11 @@
 """What can be varied and read: axes, hooks, counters."""
 
-from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Counter, Matters, Told, counters, hooks
+from mmrun.model.mm.idle.idle_stats import idle_fields
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
+SCANNED = Matters("a cell with an idle page scanner", lambda case, _: case.variants["idle"].name != "none")
 AXES = (
     Axis("idle", 10, "idle page tracking: who looks at accessed bits, how often", ("SCANNERS",)),
     Axis(
@@ -55,11 +57,17 @@ proactive_ns | lower | CPU time of proactive reclaimers | ns
 
 COUNTERS = IDLE_COUNTERS  # of the machine
 
+IDLE_SIZES = {name: Counter(name, "bytes", doc) for name, doc in idle_fields().items()}
+TOLD = tuple(
+    Told(scope, IDLE_SIZES, when=lambda case: case.variants["idle"].keeps == "ages") for scope in ("machine", "cgroup")
+)
+
 
 @record
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = SCANNED
     rmap_check: Nanoseconds = 150
     """An idle page scanner looks up a page's mappings and clears their young bits (50-500)."""
     pfn_walk: Nanoseconds = 5

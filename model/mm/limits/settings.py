@@ -1,8 +1,12 @@
 """What can be varied and read: axes, hooks."""
 
-from mmrun.model.core.mechanism import CORE, Axis, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, hooks
 
-AXES = (Axis("memcg", 8, "memory controller: which groups reclaim visits, in which order, and what protects them"),)
+HAS_GROUPS = Matters("a cell with cgroups", lambda case, _: bool(case.cell.cgroups))
+AXES = (
+    Axis("memcg", 8, "memory controller: which groups reclaim visits, in which order, and what protects them", (),
+         HAS_GROUPS),
+)  # fmt: skip
 
 HOOKS = {
     **hooks(
@@ -25,3 +29,17 @@ HOOKS = {
         ("over_high", "task in_kernel", "what follows from charges beyond memory.high; 0"),
     ),
 }
+
+
+SUBJECTS = (
+    Subject(
+        "oom",
+        "When reclaim comes to nothing, the task that has most is killed: in the group over its limit, or on the "
+        "machine. "
+        "It exits, its memory is free again, and the run goes on with the others; `outcome` is then `oom`. Adjusting "
+        "scores (oom_score_adj), oom.group and the reaper's own thread are not modelled, and there is no report of the "
+        "lists and zones as the kernel prints one.",
+        ("outcome", "oom_kill", "events_oom", "failcnt"),
+        ("oom killer", "out of memory", "oom_score_adj", "oom_badness score", "panic_on_oom", "oomd", "earlyoom"),
+    ),
+)

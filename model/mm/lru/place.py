@@ -18,6 +18,11 @@ def rows(plan: Plan) -> dict[str, int]:
     return {"lruvecs": plan.lruvecs, "ahead": 4}
 
 
+def servers(plan: Plan) -> int:
+    """Locks: at most one a lruvec."""
+    return plan.lruvecs
+
+
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """The hooks of lruvecs with an active and an inactive list; other variants define their own."""
     return lruvec_begin, lruvec_round, lruvec_end, page_referenced

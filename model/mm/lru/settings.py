@@ -1,6 +1,6 @@
 """What can be varied and read: axes, hooks, counters."""
 
-from mmrun.model.core.mechanism import Axis, counters, hooks
+from mmrun.model.core.mechanism import Axis, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -58,6 +58,14 @@ workingset_restore_file | none | file refaults of pages evicted while part of th
 """)
 
 COUNTERS = {**LRU_COUNTERS, **WORKINGSET_COUNTERS}  # of the machine
+
+LIST_GAUGES = counters("""
+nr_inactive_anon | none | pages on inactive lists of anonymous memory when the run ends
+nr_active_anon | none | pages on active lists of anonymous memory when the run ends
+nr_inactive_file | none | pages on inactive lists of files when the run ends
+nr_active_file | none | pages on active lists of files when the run ends
+""")  # in the order of the lists
+TOLD = (Told("machine", LIST_GAUGES, sampled=True),)
 
 
 @record

@@ -6,8 +6,9 @@ from mmrun.model.counters import CGROUP_COUNTERS
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.memcg.place import copies
 
+OF_COPIES = [f"{name}_{which}" for name in ("usage", "pgsteal") for which in ("min", "max")]  # over them
 CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem"} | {
-    name: name for name in CGROUP_COUNTERS if not name.endswith(("_min", "_max"))
+    name: name for name in CGROUP_COUNTERS if name not in OF_COPIES
 }
 OF_SUBTREE = ("pgscan", "pgsteal")  # counted where the page was, reported with those of the descendants
 SHARES = {"steal_share_ratio": "pgsteal", "scan_share_ratio": "pgscan", "usage_share_ratio": "usage"}

@@ -1,6 +1,6 @@
 """What can be varied and read: counters."""
 
-from mmrun.model.core.mechanism import counters
+from mmrun.model.core.mechanism import Subject, Told, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -32,6 +32,17 @@ usage_max | none | pages charged to the copy of the group that has most
 
 COUNTERS = {**MEMCG_COUNTERS, **OOM_COUNTERS}  # of the machine
 
+CGROUP_TOLD = counters("""
+usage_pages | none | pages charged to the group and those below it when the run ends
+kmem_pages | none | pages of kernel memory among them
+""")
+SHARES = counters("""
+steal_share_ratio | none | share of the pages reclaimed from all groups that the group lost
+scan_share_ratio | none | share of the pages scanned in all groups that were the group's
+usage_share_ratio | none | share of the pages charged to all groups that are the group's when the run ends
+""", unit="1")  # fmt: skip
+TOLD = (Told("cgroup", CGROUP_COUNTERS | CGROUP_TOLD), Told("cgroup", SHARES, counted=True))
+
 
 @record
 class Costs(Record):
@@ -39,3 +50,50 @@ class Costs(Record):
 
     lruvec_visit: Nanoseconds = 200
     """Visit of a group in a reclaim walk: effective protection, entry to shrink_lruvec (50-500, estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "memory cgroups",
+        "Groups under `cgroups:`, with limits, protection and, in old versions, soft limits; what each has, lost and "
+        "waited for is told as `cgroup.<name>.<metric>`.",
+        ("cgroups", "memcg", "usage_pages"),
+        ("memcg controller", "cgroup v2", "cgroup v1", "memory controller"),
+    ),
+    Subject("memory.min", "The key `min` of a group.", ("cgroups.min",)),
+    Subject("memory.low", "The key `low` of a group.", ("cgroups.low", "events_low")),
+    Subject("memory.high", "The key `high` of a group.", ("cgroups.high", "events_high", "stall_high_ns")),
+    Subject(
+        "memory.max", "The key `max` of a group.", ("cgroups.max", "events_max", "failcnt"), ("memory.limit_in_bytes",)
+    ),
+    Subject(
+        "memory.swap.max", "The key `swap_max` of a group.", ("cgroups.swap_max",), ("memory.memsw.limit_in_bytes",)
+    ),
+    Subject("memory.soft_limit_in_bytes", "The key `soft_limit` of a group.", ("cgroups.soft_limit",), ("soft limit",)),
+    Subject("memory.swappiness", "The key `swappiness` of a group, version 1 of cgroups.", ("cgroups.swappiness",)),
+    Subject(
+        "memory.current",
+        "Told when the run ends, of a group and those below it.",
+        ("usage_pages",),
+        ("memory.usage_in_bytes",),
+    ),
+    Subject("memory.peak", "Not told: of usage there is only what it is when the run ends.", ("usage_pages",)),
+    Subject(
+        "memory.stat",
+        "Of a group: pages charged, kernel memory, pages scanned and reclaimed. Anonymous and file pages apart, dirty "
+        "pages, sockets and slab are not told by group. What reading it costs is: `stat_read_every`.",
+        ("cgroups.stat_read_every", "usage_pages", "kmem_pages"),
+    ),
+    Subject(
+        "memory.events",
+        "Counters of a group: low, high, max, oom, oom_kill.",
+        ("events_low", "events_high", "events_max", "events_oom", "oom_kill"),
+    ),
+    Subject("memory.oom.group", "Not modelled: the OOM killer takes one task at a time.", ("oom",), ("oom.group",)),
+    Subject(
+        "dying cgroups",
+        "Not modelled: groups are there from the beginning of a run to its end.",
+        (),
+        ("offline cgroups", "rmdir", "css_offline"),
+    ),
+)

@@ -29,6 +29,11 @@ def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
     }  # fmt: skip
 
 
+def servers(plan: Plan) -> int:
+    """Memory channels: one a node."""
+    return plan.nodes
+
+
 def place(built: Built) -> None:
     """Fill the rows of nodes, CPUs and zones; every frame starts free."""
     machine, m, modules, servers = built.cell.machine, built.memory.m, built.modules, built.servers

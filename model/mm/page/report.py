@@ -4,7 +4,7 @@ from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.page.state import pcps, zones
 
-NODE_GAUGES = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
+FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
 
 
 def sampled(built: Built) -> dict[str, int]:
@@ -13,6 +13,6 @@ def sampled(built: Built) -> dict[str, int]:
     found["nr_free_pages"] = int(zones(m)["nr_free"].sum()) + int(pcps(m)["n"].sum())
     for nid in range(int(geometry(m).nr_nodes)):
         first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
-        for name, field in NODE_GAUGES.items():
+        for name, field in FIELDS.items():
             found[f"node{nid}.{name}"] = int(zones(m)[field][first:last].sum())
     return found

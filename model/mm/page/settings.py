@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from mmrun.model.core.mechanism import Axis, counters
+from mmrun.model.core.mechanism import Axis, Subject, Told, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -18,6 +18,15 @@ pgfree | none | pages given back to the allocator
 """)
 
 COUNTERS = ALLOC_COUNTERS  # of the machine
+
+ZONE_GAUGES = counters("""
+nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
+""")
+NODE_GAUGES = counters("""
+nr_dirty | none | dirty file pages on the node when the run ends
+nr_writeback | none | pages of the node being written when the run ends
+""")
+TOLD = (Told("machine", ZONE_GAUGES, sampled=True), Told("node", NODE_GAUGES, sampled=True))
 
 
 @record
@@ -38,3 +47,47 @@ class Costs(Record):
 
     buddy: Nanoseconds = 50
     """One visit to the buddy allocator under the zone lock (estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "thp",
+        "Huge pages are not modelled: all memory is in 4 KiB pages, allocations of higher orders are refused, so there "
+        "is no compaction either.",
+        (),
+        (
+            "huge pages",
+            "hugepages",
+            "transparent_hugepage",
+            "transparent huge pages",
+            "hugetlb",
+            "khugepaged",
+            "mthp",
+            "large folios",
+            "folios",
+            "compaction",
+            "compact_memory",
+            "fragmentation",
+            "extfrag_threshold",
+            "nr_hugepages",
+        ),
+    ),
+    Subject(
+        "watermark_boost_factor",
+        "Not modelled: boosts follow from fragmentation, and all pages are of order 0 here.",
+        ("watermark_scale_factor", "min_free_kbytes", "watermarks"),
+        ("vm.watermark_boost_factor", "watermark boost"),
+    ),
+    Subject(
+        "memory hotplug",
+        "Not modelled: nodes have the memory they start with, and pages of it never go bad.",
+        (),
+        ("hotplug", "hwpoison", "memory failure", "ballooning", "balloon"),
+    ),
+    Subject(
+        "lowmem_reserve_ratio",
+        "What higher zones may take of lower ones has the kernel's default ratios; it cannot be set.",
+        ("watermarks",),
+        ("vm.lowmem_reserve_ratio",),
+    ),
+)

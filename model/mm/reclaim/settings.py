@@ -1,13 +1,17 @@
 """What can be varied and read: axes, hooks, counters."""
 
+from typing import Annotated
+
 from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.writeback.settings import ON_DISK
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("kswapd", 1, "background reclaim: when a node is balanced, how its daemon works towards that", ("SCOPE",)),
     Axis("direct_reclaim", 2, "reclaim by the allocating or charging task itself", ("SCOPE",)),
-    Axis("reclaim_writeback", 3, "what reclaim does with the dirty file pages it meets"),
+    Axis("reclaim_writeback", 3, "what reclaim does with the dirty file pages it meets", (), ON_DISK),
     Axis(
         "reclaim_throttle", 12, "when reclaimers sleep because what they meet is still being written, and for how long"
     ),
@@ -93,7 +97,7 @@ COUNTERS = {**RECLAIM_COUNTERS, **PAGEOUT_COUNTERS}  # of the machine
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""
 
-    swappiness: int | None = None
+    swappiness: Annotated[int, HAS_SWAP] | None = None
     """Relative cost of swapping against dropping file pages: 0-100, since 5.8 0-200; default 60."""
 
 

@@ -132,8 +132,6 @@ def _shrinkers(built: Built, module: ModuleType, names: list[str]) -> None:
     rows, caches = built.memory.table("shrinkers"), built.memory.table("slab_caches")
     for h, together in enumerate(_together(built, names, module.SUPERBLOCKS)):
         cache, row = built.cell.slab[names[together[0]]], rows[h]
-        if cache.seeks == 0 and not module.ZERO_SEEKS:
-            raise ValueError(f"slab.{names[together[0]]}: seeks 0 needs the shrinkers of a kernel since 4.20")
         row.first_cache, row.nr_caches, row.seeks = together[0], len(together), cache.seeks
         one_superblock = cache.superblock is not None and module.SUPERBLOCKS
         row.batch = cache.batch or (SUPERBLOCK_BATCH if one_superblock else BATCH)

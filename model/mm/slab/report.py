@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from mmrun.model.counters import SLAB_COUNTERS
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.slab.place import ordered
+from mmrun.model.mm.slab.settings import SAMPLED
 
-SLAB_METRICS = {name: f"nr_{name}" if name in ("objects", "pages", "unused") else name for name in SLAB_COUNTERS}
-SLAB_SAMPLED = ("objects", "pages", "unused")
+SLAB_METRICS = {name: f"nr_{name}" if name in SAMPLED else name for name in SLAB_COUNTERS}
 
 
 def slab(built: Built, wanted: Iterable[str] = tuple(SLAB_METRICS)) -> dict[str, int]:
@@ -31,4 +31,4 @@ def sampled(built: Built) -> dict[str, int]:
     reclaimable, other = (int(rows["nr_pages"][rows["reclaimable"] == kind].sum()) for kind in (1, 0))
     put_off = int(built.memory.table("deferred").sum())
     found = {"nr_slab_reclaimable": reclaimable, "nr_slab_unreclaimable": other, "nr_deferred": put_off}
-    return found | slab(built, SLAB_SAMPLED)
+    return found | slab(built, SAMPLED)

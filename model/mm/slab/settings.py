@@ -1,15 +1,22 @@
 """What can be varied and read: axes, hooks, counters."""
 
-from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, counters, hooks
+from typing import Annotated
+
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Matters, Subject, Told, counters, hooks, some
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
+HAS_CACHES = Matters("a cell with slab caches", lambda case, _: bool(case.cell.slab))
+OF_FILESYSTEMS = Matters(
+    "a cell with slab caches of a file system", lambda case, _: any(c.filesystem for c in case.cell.slab.values())
+)
 AXES = (
     Axis(
         "shrinker",
         9,
         "slab shrinkers: how many objects of a cache a reclaim call asks for",
         ("BY_GROUP", "BY_NODE", "MARKS_NEW", "SUPERBLOCKS", "ZERO_SEEKS"),
+        HAS_CACHES,
     ),
 )
 
@@ -58,12 +65,19 @@ nr_deferred | lower | objects that shrinkers have put off when the run ends | ob
 
 COUNTERS = SLAB_VM_COUNTERS  # of the machine
 
+SAMPLED = ("objects", "pages", "unused")
+TOLD = (
+    Told("machine", GAUGES, sampled=True),
+    Told("slab", SLAB_COUNTERS),
+    Told("slab", some(SLAB_COUNTERS, SAMPLED), sampled=True),
+)
+
 
 @record
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""
 
-    vfs_cache_pressure: int | None = None
+    vfs_cache_pressure: Annotated[int, OF_FILESYSTEMS] | None = None
     """Percent of their unused objects that file systems' shrinkers report as freeable; default 100."""
 
 
@@ -71,6 +85,7 @@ class Sysctl(Record):
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = HAS_CACHES
     slab_lookup: Nanoseconds = 100
     """Finding an object in its cache's hash table (50-300)."""
     slab_object_alloc: Nanoseconds = 100
@@ -79,3 +94,14 @@ class Costs(Record):
     """Looking at one object on a shrinker's list (10-100)."""
     slab_object_free: Nanoseconds = 100
     """Freeing a slab object (50-500)."""
+
+
+SUBJECTS = (
+    Subject(
+        "slab",
+        "Caches under `slab:`, with objects of one size in pages of order 0 and a shrinker; SLUB's per-CPU lists and "
+        "pages of higher order are not modelled, nor other kernel memory (vmalloc, per-CPU memory, stacks).",
+        ("shrinker", "vfs_cache_pressure", "objects"),
+        ("slub", "kmem", "kmalloc", "vmalloc", "percpu", "dentry", "dentries", "inodes", "shrinkers", "kernel memory"),
+    ),
+)

@@ -1,10 +1,17 @@
 """What can be varied and read: axes, hooks, counters."""
 
-from mmrun.model.core.mechanism import Axis, counters, hooks
+from typing import Annotated
+
+from mmrun.model.core.mechanism import Axis, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
-AXES = (Axis("swap_readahead", 7, "which swap slots are read around a faulting one", ("BY_VMA",)),)
+HAS_SWAP = Matters("a machine with swap", lambda case, _: bool(case.cell.machine.swap))
+READS_AHEAD = Matters(
+    "a machine with swap other than zram, which is read without readahead",
+    lambda case, _: any(area.kind != "zram" for area in case.cell.machine.swap.values()),
+)
+AXES = (Axis("swap_readahead", 7, "which swap slots are read around a faulting one", ("BY_VMA",), READS_AHEAD),)
 
 HOOKS = {
     **hooks(
@@ -23,12 +30,17 @@ swap_ra_hit | higher | pages read ahead from swap and then used
 
 COUNTERS = SWAP_COUNTERS  # of the machine
 
+SWAP_GAUGES = counters("""
+nr_swap_used | none | swap slots in use when the run ends
+""")
+TOLD = (Told("machine", SWAP_GAUGES, sampled=True),)
+
 
 @record
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""
 
-    page_cluster: int | None = None
+    page_cluster: Annotated[int, READS_AHEAD] | None = None
     """log2 of the swap readahead window; default 3; 0 turns readahead off."""
 
 
@@ -36,5 +48,17 @@ class Sysctl(Record):
 class Costs(Record):
     """CPU time of its steps."""
 
-    swap_path: Nanoseconds = 4_000
+    swap_path: Annotated[Nanoseconds, HAS_SWAP] = 4_000
     """Software path of a swap-in or swap-out, device excluded (3-6 us)."""
+
+
+SUBJECTS = (
+    Subject(
+        "swap",
+        "Areas under `machine.swap`: a partition, zram, or one over a link (nbd, nfs, iscsi); swap files are "
+        "partitions "
+        "here. zswap, a compressed cache before a disk, is not modelled.",
+        ("machine.swap", "swappiness", "page_cluster", "pswpin", "pswpout"),
+        ("zswap", "swap file", "swapfile", "zram", "frontswap"),
+    ),
+)

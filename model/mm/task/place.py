@@ -15,7 +15,8 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
-from mmrun.model.rules.cells import own_size, room
+from mmrun.model.rules.cells import region_sizes, room
+from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
@@ -42,12 +43,10 @@ def task_rows(cell: Cell) -> dict[str, slice]:
 
 
 def region_pages(task: Task, footprint: int) -> list[int]:
-    """Pages of each region; the one without a size gets what the stream's footprint leaves, ValueError if none."""
+    """Pages of each region; the one without a size gets what the stream's footprint leaves, `Unsound` if none."""
     for fault in room(task, footprint):
-        raise ValueError(str(fault))
-    sizes = [own_size(region) for region in task.memory]
-    rest = footprint - sum(size or 0 for size in sizes)
-    return [rest if size is None else size for size in sizes]
+        raise Unsound([fault])
+    return region_sizes(task, footprint)
 
 
 @dataclass

@@ -6,16 +6,14 @@ from mmrun.model.counters import TASK_COUNTERS
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.task.latency import call_latencies
 from mmrun.model.mm.task.place import task_rows
-
-EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
-EACH_TASK = 256  # more tasks than this are reported in sum only
+from mmrun.model.mm.task.settings import EACH_TASK, EACH_TASKS
 
 
 def metrics(built: Built) -> dict[str, int | float]:
     """Counters in sum, `task.<name>.<counter>` of some, latencies of calls, fairness among copies."""
-    tasks, counts = built.memory.table("tasks"), built.memory.table("task_count")
+    counts = built.memory.table("task_count")
     found: dict[str, int | float] = {name: int(counts[name].sum()) for name in TASK_COUNTERS}
-    ends = tasks["time"].tolist()
+    ends = _ends(built)
     found["elapsed_ns"] = max(ends)
     found["mean_task_elapsed_ns"] = sum(ends) / len(ends)
     for index, name in enumerate(built.tasks if len(built.tasks) <= EACH_TASK else []):
@@ -23,6 +21,13 @@ def metrics(built: Built) -> dict[str, int | float]:
         for counter in EACH_TASKS:
             found[f"task.{name}.{counter}"] = int(counts[index][counter])
     return found | call_latencies(built) | _fairness(built)
+
+
+def _ends(built: Built) -> list[int]:
+    """When each task ended, the run's end at the latest for one that never started."""
+    starts, last = (task.start for task in built.plan.tasks.values()), built.cell.duration
+    ends = built.memory.table("tasks")["time"].tolist()
+    return [end if last is None or start < last else last for end, start in zip(ends, starts, strict=True)]
 
 
 def _fairness(built: Built) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Tasks and files: what can be read."""
 
-from mmrun.model.core.mechanism import counters
+from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
 
 FAULT_COUNTERS = counters("""
 pgfault | lower | page faults, minor and major | faults
@@ -44,21 +44,93 @@ fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
 
 LATENCIES = counters("""
 write_calls | none | calls of write(), a page each | calls
-write_p50_ns | lower | time of a write(), sleeps in dirty throttling included: median
-write_p99_ns | lower | the same: 99 of 100 were shorter
-write_p999_ns | lower | the same: 999 of 1000 were shorter
+write_p50_ns | lower | time of a write(), throttling included: half of them were shorter; in four buckets an octave
+write_p99_ns | lower | time of a write(), throttling included: 99 of 100 were shorter; in four buckets an octave
+write_p999_ns | lower | time of a write(), throttling included: 999 of 1000 were shorter; in four buckets an octave
 read_calls | none | calls of read(), a page each | calls
-read_p50_ns | lower | time of a read(): median
-read_p99_ns | lower | the same: 99 of 100 were shorter
-read_p999_ns | lower | the same: 999 of 1000 were shorter
+read_p50_ns | lower | time of a read(): half of them were shorter; in four buckets an octave
+read_p99_ns | lower | time of a read(): 99 of 100 were shorter; in four buckets an octave
+read_p999_ns | lower | time of a read(): 999 of 1000 were shorter; in four buckets an octave
 fault_calls | none | page faults, minor ones too | calls
-fault_p50_ns | lower | time of a page fault: median
-fault_p99_ns | lower | the same: 99 of 100 were shorter
-fault_p999_ns | lower | the same: 999 of 1000 were shorter
+fault_p50_ns | lower | time of a page fault: half of them were shorter; in four buckets an octave
+fault_p99_ns | lower | time of a page fault: 99 of 100 were shorter; in four buckets an octave
+fault_p999_ns | lower | time of a page fault: 999 of 1000 were shorter; in four buckets an octave
 fsync_calls | none | calls of fsync | calls
-fsync_p50_ns | lower | time of an fsync: median
-fsync_p99_ns | lower | the same: 99 of 100 were shorter
-fsync_p999_ns | lower | the same: 999 of 1000 were shorter
+fsync_p50_ns | lower | time of an fsync: half of them were shorter; in four buckets an octave
+fsync_p99_ns | lower | time of an fsync: 99 of 100 were shorter; in four buckets an octave
+fsync_p999_ns | lower | time of an fsync: 999 of 1000 were shorter; in four buckets an octave
 """, unit="ns")  # fmt: skip
 
 COUNTERS = {**FAULT_COUNTERS, **FILEMAP_COUNTERS}  # of the machine
+
+TIMES = counters("""
+elapsed_ns | lower | simulated time from start to end
+mean_task_elapsed_ns | lower | simulated time at which tasks ended, mean over them
+""", unit="ns")  # fmt: skip
+SPREAD = counters("""
+rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among the copies of a task
+""", unit="1")  # fmt: skip
+EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
+EACH_TASK = 256  # more tasks than this are reported in sum only
+
+
+def several(case: Case) -> bool:
+    """Whether a task has copies to compare."""
+    return any(task.count > 1 for task in case.cell.tasks.values())
+
+
+def few(case: Case) -> bool:
+    """Whether each task is reported."""
+    return sum(task.count for task in case.cell.tasks.values()) <= EACH_TASK
+
+
+TOLD = (
+    Told("machine", TIMES),
+    Told("task", some(TIMES, ["elapsed_ns"]) | some(TASK_COUNTERS, EACH_TASKS), when=few),
+    Told("machine", SPREAD, when=several),
+    Told("copies", SPREAD),
+    Told("machine", LATENCIES, counted=True),
+    Told("tasks", LATENCIES, counted=True),
+)
+
+
+SUBJECTS = (
+    Subject(
+        "page tables",
+        "Each task has page-table words in tables of 512; since kmem accounting they are charged to its group. Upper "
+        "levels are not modelled, nor what walks of the hardware cost.",
+        ("walk_pte", "lru_gen_leaf_total", "kmem_accounting"),
+        ("pte", "pagetables", "page table", "nr_page_table_pages"),
+    ),
+    Subject(
+        "zero page",
+        "The shared zero page is not modelled: a first read of anonymous memory allocates, as a write does.",
+        (),
+        ("zeropage", "shared zero page"),
+    ),
+    Subject(
+        "shared memory",
+        "Tasks that name the same `file` share its page cache. tmpfs, shmem and System V memory are not modelled, nor "
+        "fork and copy on write, nor pages merged by ksm.",
+        ("tasks.memory.file",),
+        ("shmem", "tmpfs", "shm", "fork", "cow", "copy on write", "ksm"),
+    ),
+    Subject(
+        "mlock",
+        "Not modelled: all pages of tasks can be reclaimed.",
+        (),
+        ("mlocked", "unevictable", "ramdisk", "nr_unevictable", "pinned pages"),
+    ),
+    Subject(
+        "drop_caches",
+        "Not modelled: nothing is dropped by order; settings do not change while a run lasts.",
+        (),
+        ("vm.drop_caches", "memory.reclaim", "memory.force_empty"),
+    ),
+    Subject(
+        "overcommit",
+        "Promises of memory are not modelled: what is touched is allocated, what is not costs nothing.",
+        ("oom",),
+        ("overcommit_memory", "vm.overcommit_memory", "vm.overcommit_ratio", "overcommit_ratio", "commit limit"),
+    ),
+)

@@ -1,16 +1,27 @@
 """What can be varied and read: axes, hooks, counters."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Case, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import PAGE, Bytes, Nanoseconds
 
+
+def on_disk(case: Case, _: Any) -> bool:
+    """Whether a task has a file on a disk."""
+    return any(
+        region.disk is not None for task in case.cell.tasks.values() for region in task.memory if region.kind == "file"
+    )
+
+
+ON_DISK = Matters("a cell with files on a disk", on_disk)
 AXES = (
     Axis(
-        "dirty_limits", 14, "how many dirty pages a zone or node may hold before pages for write() come from elsewhere"
+        "dirty_limits", 14, "how many dirty pages a zone or node may hold before pages for write() come from elsewhere",
+        (), ON_DISK,
     ),
-)
+)  # fmt: skip
 
 HOOKS = {
     **hooks(
@@ -49,11 +60,14 @@ dirty_ratelimit | none | base rate of the device's dirtiers when the run ends
 
 COUNTERS = WRITEBACK_COUNTERS  # of the machine
 
+TOLD = (Told("disk", WB_COUNTERS, sampled=True),)
+
 
 @record
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""
 
+    MATTERS = ON_DISK
     dirty_ratio: int | None = None
     """Percent of dirtyable memory at which writers are stopped; default 20. 0 when `dirty_bytes` is set."""
     dirty_background_ratio: int | None = None
@@ -77,5 +91,17 @@ class Sysctl(Record):
 class Costs(Record):
     """CPU time of its steps."""
 
+    MATTERS = ON_DISK
     dirty_page: Nanoseconds = 70
     """Accounting of a page that becomes dirty (50-100)."""
+
+
+SUBJECTS = (
+    Subject(
+        "writeback",
+        "Flushers write what is dirty for long, beyond the background limit, or for reclaim; writers are held back "
+        "(`dirty_throttling`). Truncation and laptop mode are not modelled.",
+        ("dirty_limits", "dirty_throttling", "dirty_ratio", "nr_written", "write_bandwidth"),
+        ("flusher threads", "pdflush", "laptop_mode", "vm.laptop_mode", "truncate", "sync", "syncfs"),
+    ),
+)

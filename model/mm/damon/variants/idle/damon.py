@@ -35,6 +35,7 @@ from mmrun.model.mm.task.state import PTE_PRESENT, PTE_YOUNG, pte
 from mmrun.model.units import PAGE
 
 SOURCE = "mm/damon/core.c, paddr.c, vaddr.c, reclaim.c, 7.0"
+DRAWS = "always"
 SCANNERS = "machine"
 PARAMS = {
     "by_task": (False, "", "regions of tasks' address spaces (vaddr) instead of physical memory (paddr)", "mm/damon"),

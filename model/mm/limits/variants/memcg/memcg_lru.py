@@ -21,6 +21,7 @@ from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import lruvec_at
 
 SOURCE = "mm/vmscan.c: lru_gen_shrink_node, shrink_many, shrink_one, lru_gen_age_node, 6.18"
+DRAWS = "with cgroups"
 SCOPE = "node"
 NEEDS = "generations"
 MEMCG_LRU = True

@@ -5,4 +5,5 @@ not modelled, so compare it with cells whose readahead is off.
 """
 
 SOURCE = "the bound below which a policy has learnt nothing"
+DRAWS = "always"
 YARDSTICK = "random"

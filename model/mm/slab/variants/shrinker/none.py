@@ -3,7 +3,8 @@
 from mmrun.model.core.jit import hook
 
 SOURCE = "a machine without shrinkers"
-BY_NODE = BY_GROUP = SUPERBLOCKS = MARKS_NEW = ZERO_SEEKS = False
+BY_NODE = BY_GROUP = SUPERBLOCKS = MARKS_NEW = False
+ZERO_SEEKS = True  # nothing divides by them
 
 
 @hook
