@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast
 
+from mmrun.model.catalogue import TOLD
 from mmrun.model.counters import (
     COUNTERS,
     DISK_COUNTERS,
@@ -24,7 +25,6 @@ from mmrun.model.counters import (
     WB_COUNTERS,
     Counter,
 )
-from mmrun.model.mm.idle.idle_stats import idle_fields
 
 Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
@@ -47,10 +47,8 @@ class Metric:
     """Whether the number still means something for a run that the OOM killer ended."""
 
 
-ELAPSED = "simulated time from start to end"
-SPREAD = "(fastest - slowest) / mean rate of accesses among the copies of a task; the widest of several tasks"
 SUFFIX_UNITS = {"_ns": "ns", "_pages": "pages", "_bytes": "bytes", "_ratio": "1", "_per_s": "1/s"}
-PREFIX = re.compile(r"(node\d+|(?:task|cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
+PREFIX = re.compile(r"(node\d+|task\.[^.]+(?:\.\d+)?|(?:cgroup|slab|disk|link|swap|server)\.[^.]+)\.(.+)")
 
 LABELS = {
     "elapsed_ns": "elapsed time", "accesses": "accesses", "misses": "misses", "hit_ns": "time of hits",
@@ -63,6 +61,7 @@ LABELS = {
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
+    "memory_pages": "memory", "rate_spread_ratio": "spread",
 }  # fmt: skip
 
 # name | unit | better | label | meaning, and on the next line the formula
@@ -197,16 +196,13 @@ def declared() -> dict[str, Metric]:
         name: _counter(name, counter)
         for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | WB_COUNTERS | GAUGES | LATENCIES | COUNTERS).items()
     }
-    table.setdefault(
-        "elapsed_ns", Metric(name="elapsed_ns", unit="ns", doc=ELAPSED, better="lower", label="elapsed time")
+    for told in TOLD:
+        for name, counter in told.table.items():
+            table.setdefault(name, _counter(name, counter))
+    doc = "dirty pages that left memory under a yardstick"
+    table["writebacks_pages"] = Metric(
+        name="writebacks_pages", unit="pages", doc=doc, better="lower", label="writebacks"
     )
-    table["memory_pages"] = Metric(name="memory_pages", unit="pages", doc="memory of all nodes", label="memory")
-    table["nr_free_pages"] = Metric(
-        name="nr_free_pages", unit="pages", doc="free pages when the run ends", better="higher", label="nr_free_pages"
-    )
-    table["rate_spread_ratio"] = Metric(name="rate_spread_ratio", unit="1", doc=SPREAD, better="lower", label="spread")
-    for name, doc in idle_fields().items():
-        table[name] = Metric(name=name, unit="bytes", doc=doc, label=name)
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))

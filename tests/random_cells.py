@@ -1,7 +1,7 @@
 """Random experiments over the whole vocabulary, small enough to run in a blink: every era, variant, device, workload.
 
-`experiment(number)` is the same for the same number. Many are no valid cells, as nobody's first try is; what `check`
-says of them is for the tests to see.
+`experiment(number, trace)` is the same for the same number. Many are no valid cells, as nobody's first try is; what
+`check` says of them is for the tests to see.
 """
 
 import random
@@ -17,7 +17,9 @@ UNITS = {"bytes": "B", "ns": "ns", "bytes/s": "B/s"}
 
 
 class Dice(random.Random):
-    """Draws parts of an experiment."""
+    """Draws parts of an experiment; recordings are of the file `trace`."""
+
+    trace = ""
 
     def some(self, share: float, **given: Any) -> dict[str, Any]:
         """Each key with probability `share`, with one of its values."""
@@ -60,7 +62,9 @@ class Dice(random.Random):
             made["disks"]["h"] |= {"fail_from": "1ms"} | self.some(0.5, fail_until=("500ms",))
         if self.random() < 0.15:
             made["disks"]["u"] |= {"stall_from": "1ms", "stall_until": "800ms"}
-        made["links"] = {"lan": self.some(0.5, bandwidth=("10Gbit/s", "1Mbit/s"), rtt=("0ns", "40us", "100ms"))}
+        made["links"] = {
+            "lan": {"mtu": 1500} | self.some(0.5, bandwidth=("10Gbit/s", "1Mbit/s"), rtt=("0ns", "40us", "100ms"))
+        }
         areas = {
             "p": {"kind": "partition", "disk": self.choice("ghusf"), "size": self.choice(("4KiB", "1MiB", "32MiB"))},
             "z": {"kind": "zram", "size": self.choice(("1MiB", "64MiB")),
@@ -107,7 +111,7 @@ class Dice(random.Random):
             "metadata": {"objects": self.choice((1, 1000, 9000)), "accesses": accesses}
             | self.some(0.4, pattern=("walk", "zipf"), transaction_fraction=(0.0, 0.5), unlink_fraction=(0.0, 0.1),
                         mount_every=(0, 1, 100), mount_hold=("1ns", "5ms")),
-            "trace": {"path": "sqlite.mmt"},
+            "trace": {"path": self.trace},
         }  # fmt: skip
         return {"kind": kind} | own[kind]
 
@@ -151,7 +155,7 @@ class Dice(random.Random):
             made["cgroup"] = self.choice(groups)
         if self.random() < 0.4:
             mode = self.choice(("local", "bind", "preferred", "interleave", "preferred-many", "weighted-interleave"))
-            where: list[Any] = ["remote", [self.randrange(nodes)]] + ["all"] * (mode != "preferred")
+            where: list[Any] = [[self.randrange(nodes)]] + ["remote"] * (nodes > 1) + ["all"] * (mode != "preferred")
             made["mempolicy"] = {"mode": mode} | ({"nodes": self.choice(where)} if mode != "local" else {})
         return made
 
@@ -170,9 +174,10 @@ class Dice(random.Random):
         return made
 
 
-def experiment(number: int) -> dict[str, Any]:
+def experiment(number: int, trace: str) -> dict[str, Any]:
     """A random experiment of one cell."""
     dice = Dice(number)
+    dice.trace = trace
     kernel = ERAS[number % len(ERAS)] if dice.random() < 0.7 else dice.choice(names())
     nodes = dice.choice((1, 1, 2, 2, 3, 4))
     made: dict[str, Any] = {"experiment": f"random-{number}", "kernel": kernel, "machine": dice.machine(nodes)}

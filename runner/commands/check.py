@@ -11,8 +11,12 @@ def command(
     config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print errors as JSON, for editors.")] = False,
 ) -> None:
-    """Validate an experiment: every error at once, as file:line:column, with what to write instead."""
+    """Validate an experiment: every error at once, as file:line:column, with what to write instead.
+
+    Settings that change nothing in any cell are warnings: they are told and stop nothing.
+    """
     from mmrun.runner.config.problems import ConfigErrors
+    from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
 
     try:
@@ -23,9 +27,14 @@ def command(
         found = [{**_plain(error), "file": str(error.file)} for error in errors.errors]
         print(json.dumps({"ok": False, "errors": found}, indent=1))
         raise typer.Exit(2) from None
+    odd = warnings(plan)
     if as_json:
-        print(json.dumps({"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": []}, indent=1))
+        told = [{**_plain(each), "file": str(each.file)} for each in odd]
+        answer = {"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": [], "warnings": told}
+        print(json.dumps(answer, indent=1))
         return
+    for each in odd:
+        typer.echo(f"warning: {each}", err=True)
     axes = plan.cells[0].axes if plan.cells else {}
     rows = len({tuple(map(str, cell.axes.values())) for cell in plan.cells})
     names = f" over {', '.join(axes)}" if axes else ""

@@ -45,10 +45,13 @@ def command(
 
 def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
     """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
-    from mmrun.model import api
+    from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
 
+    if series is not None and not catalogue.series(registry.resolve(cell)):
+        fix = "set sampling.accesses or sampling.every; a yardstick has none"
+        raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
         outcome = api.simulate(cell, check=check)
     except (OSError, MemoryError):
@@ -65,8 +68,6 @@ def write_series(columns: dict[str, Any], path: Path) -> None:
     """The series as CSV, one line a sample."""
     import csv
 
-    if not columns:
-        typer.echo("the experiment samples nothing: set sampling.accesses or sampling.every", err=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -16,6 +16,7 @@ from mmrun.runner.config.cell_checks import CellCheck, check_machine
 from mmrun.runner.config.fields import Reader, hints
 from mmrun.runner.config.includes import Machines
 from mmrun.runner.config.parts import Parts
+from mmrun.runner.config.paths import nobody
 from mmrun.runner.config.problems import Place, Problems
 from mmrun.runner.config.streams import Streams, read_policy
 from mmrun.runner.config.trees import Dotted, PathError, Setter, expand, is_null, place_of
@@ -85,6 +86,9 @@ class Cells:
         for each in sets:
             try:
                 tree = self.opened(tree, each.path)
+                if wrong := nobody(tree, each.path):
+                    self.problems.add(each.place, *wrong)
+                    continue
                 for path in expand(tree, each.path):
                     if path in taken:
                         fix = f"the other is on line {taken[path].line}"

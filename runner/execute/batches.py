@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mmrun.runner.execute.work import Finished, Job, given_up
 
 ATTEMPTS = 4  # a cell that loses this many workers, alone in its batch, is given up
+SPARED = 8  # times that the environment may die under a cell before the cell is asked about it
 RECENT = 64  # cells whose mean cost stands for the next ones'
 LONGEST = 1000  # cells in a batch, whatever they cost
 
@@ -27,6 +28,7 @@ class Queue:
         self.seconds = seconds
         self.costs: deque[float] = deque(maxlen=RECENT)
         self.losses: Counter[str] = Counter()
+        self.spared: Counter[str] = Counter()
         self.suspects: set[str] = set()
 
     def __len__(self) -> int:
@@ -66,12 +68,15 @@ class Queue:
     def lost(self, batch: Batch, done: set[str], reason: str, *, counted: bool = True) -> list[Finished]:
         """Take back what a dead worker had not finished; returns the failed records of cells now given up.
 
-        Not `counted`: it was the environment that died, and the cells are as good as new.
+        Not `counted`: it was the environment that died, and the cells are as good as new, unless that happens to one of
+        them SPARED times.
         """
         left = [job for job in batch.jobs if job.key not in done]
         if not counted:
-            self.pending.extendleft(reversed(left))
-            return []
+            self.spared.update(job.key for job in left)
+            if all(self.spared[job.key] <= SPARED for job in left):
+                self.pending.extendleft(reversed(left))
+                return []
         if len(batch.jobs) == 1:
             self.losses.update(job.key for job in left)
         over = [job for job in left if self.losses[job.key] >= ATTEMPTS]

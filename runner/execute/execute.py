@@ -92,6 +92,7 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
                 ran = watch.done
             known = states(plan.cells, shelf, fingerprint)
         merge(plan, shelf, known)
+        shelf.remember()
     return Result(before + ran, dict(Counter(state.state for state in known.values())), known, stopped)
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from contextlib import suppress
 
 from mmrun.runner.config.problems import EnvironmentProblem
 
@@ -20,7 +21,7 @@ def address_of(option: str | None) -> str | None:
         raise EnvironmentProblem(f"{address}: a Ray client address; give host:port of the head node (usually :6379)")
     if address and address not in ("auto", "local") and not address.rpartition(":")[2].isdecimal():
         raise EnvironmentProblem(
-            f"{named(address)}: no address of a Ray cluster; give host:port (the port is usually 6379)"
+            f"{named(address)}: not an address of a Ray cluster; give host:port (the port is usually 6379)"
         )
     return None if address == "local" else address
 
@@ -47,6 +48,17 @@ def reach(address: str) -> None:
             f"no Ray cluster at {named(address)}: {found[-1]}; start one there (`ray start --head`), "
             f"or {remedy} to run on this machine"
         )
+
+
+def on_loopback_alone(address: str) -> bool:
+    """Whether a cluster at a loopback address cannot be had by this machine's outside address, which Ray would take."""
+    host, _, port = address.rpartition(":")
+    if host != "localhost" and not host.startswith("127."):
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked, suppress(OSError):
+        asked.connect(("192.0.2.1", 9))  # sends nothing; the address is one that nobody has
+        return bool(answers(f"{asked.getsockname()[0]}:{port}"))
+    return True
 
 
 def answers(address: str) -> str:

@@ -15,24 +15,29 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mmrun.runner.execute.ray_address import on_loopback_alone
 from mmrun.runner.execute.spawned import thread_caps
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT_STORE = 256 << 20  # results pass through it in small pieces
 SOCKET_ROOM = 40  # longest temporary directory that leaves room for Ray's socket names (107 bytes in all)
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray replaces a loopback address by an outside one
 COMMON: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
 NICENESS = "0"  # Ray's own choice is 15; cells run as nice as the command was started, whoever runs them
 
 
 def start_private(directory: str, cpus: int) -> None:
     """Start a Ray of this many CPUs with its files in the directory, and connect this process to it."""
-    os.environ |= QUIET | {  # read by Ray when it is imported and by the processes it starts
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces a loopback address by an outside one
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_worker_niceness": NICENESS,
-    }
+    os.environ |= (
+        QUIET
+        | LOOPBACK
+        | {  # read by Ray when it is imported and by the processes it starts
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_worker_niceness": NICENESS,
+        }
+    )
     quiet_ray().init(
         address="local",
         num_cpus=cpus,
@@ -47,7 +52,7 @@ def start_private(directory: str, cpus: int) -> None:
 
 def join(address: str, directory: str) -> None:
     """Connect this process to a cluster, and give its workers this very code, put together in the directory."""
-    os.environ |= QUIET
+    os.environ |= QUIET | (LOOPBACK if on_loopback_alone(address) else {})
     environment = {"py_modules": [str(whole_package(Path(directory)))], "env_vars": thread_caps()}
     quiet_ray().init(address=address, runtime_env=environment, **COMMON)
 

@@ -8,6 +8,7 @@ from mmrun.runner.execute.ray_messages import Dead, Size
 from mmrun.runner.execute.shipped import Catalogue, localised, paths_of
 from mmrun.runner.execute.spawned import Said
 from mmrun.runner.execute.warm import warm_once
+from mmrun.runner.execute.work import Job, given_up
 
 NODE = "ray.io/node-id"  # a label that Ray gives every node
 
@@ -20,6 +21,7 @@ class Nodes:
         self.api, self.cells, self.catalogue = api, cells, catalogue
         self.alive: dict[str, Any] = {}
         self.asked: dict[Any, str] = {}
+        self.seen: set[str] = set()
         self.good: set[str] = set()
         self.bad: dict[str, str] = {}
         self.size = Size(0, 0, 0, 0)
@@ -35,7 +37,9 @@ class Nodes:
         if self.cells is None:
             self.good |= new
         elif new:
-            yield Said(f"compiling kernels on {len(new)} node{'s' * (len(new) > 1)} (once per machine)")
+            if first := new - self.seen:
+                yield Said(f"compiling kernels on {len(first)} node{'s' * (len(first) > 1)} (once per machine)")
+            self.seen |= new
             self._ask(new)
         yield from self._answers()
         size = self._size()
@@ -88,8 +92,11 @@ class Nodes:
 
 
 def warm_with_files(api: str, cells: list[Any], files: dict[str, Any]) -> float:
-    """In a worker: compile for the given cells."""
-    return warm_once(api, [localised(cell, files) for cell in cells])
+    """In a worker: compile for the given cells, and make a record: no package may be lacking when it counts."""
+    seconds = warm_once(api, [localised(cell, files) for cell in cells])
+    for cell in cells[:1]:
+        given_up(Job("", {}, 0, cell, "", "", 0), "a rehearsal")
+    return seconds
 
 
 def first_line(error: BaseException) -> str:

@@ -21,7 +21,6 @@ GROUP_SECONDS = 0.1  # cells shorter than this come back several at a time
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 2.0  # between looks at the nodes
 SIGN_OF_LIFE = 30.0  # seconds within which a living Ray runs an empty task
-STRANGE = 8  # losses in a row, each blamed on a node, before cells are blamed
 
 
 def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool) -> Iterator[list[Finished]]:
@@ -63,7 +62,6 @@ class RayPool:
         self.task = self.ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)(run_batch)
         self.sign = self.ray.remote(num_cpus=0, max_retries=0)(nothing)
         self.looked = -LOOK_SECONDS
-        self.strange = 0
 
     def submit(self, sent: Sent) -> None:
         """Give Ray a batch."""
@@ -94,7 +92,6 @@ class RayPool:
             except Exception as error:  # of Ray, of the cell's files, of what is installed where the task ran
                 yield self.loss(self.live.pop(stream), error)
             else:
-                self.strange = 0
                 yield Group(self.live[stream], group)
 
     def loss(self, number: int, error: Exception) -> Ended:
@@ -113,8 +110,7 @@ class RayPool:
             self.see_it_work()
             return Ended(number, first_line(error))
         self.nodes.doubt()
-        self.strange += 1
-        return Ended(number, first_line(error), counted=self.strange > STRANGE)
+        return Ended(number, first_line(error), counted=False)
 
     def see_it_work(self) -> None:
         """Raise Gone unless Ray still runs tasks."""

@@ -20,6 +20,7 @@ from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
 from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
+from mmrun.runner.plan.told import check_names
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
@@ -101,6 +102,7 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     if not rows:  # the sweep itself is wrong; the rest of the file is still worth checking
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
+    check_names(experiment, [(axes, cell) for axes, cell in planned if cell is not None], problems)
     problems.raise_if_any()
     identity, chance = Identity(cells.streams.digests), Chance()
     made = [

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from mmrun.model.description import Cell
 from mmrun.runner.config.cells import Cells
-from mmrun.runner.config.problems import ConfigErrors, Place, Problems, suggest
-from mmrun.runner.config.yaml_nodes import parse
-from mmrun.runner.plan.axes import Assignment, Level, label_text
+from mmrun.runner.config.paths import is_text
+from mmrun.runner.config.problems import ConfigError, ConfigErrors, Place, Problems, suggest
+from mmrun.runner.config.yaml_nodes import Scalar, parse
+from mmrun.runner.plan.axes import Assignment, Level, head, label_text
 from mmrun.runner.plan.plan import Plan, PlannedCell
 from mmrun.runner.plan.sweep import Grammar
 
@@ -64,14 +65,20 @@ def replaced_replicate(cell: Cell, replicate: int) -> Cell:
 
 
 def setting(text: str, problems: Problems) -> Level | None:
-    """`path=value` as a level that sets it; the value is YAML, as in an experiment file."""
+    """`path=value` as a level that sets it; the value is YAML, as in an experiment file, but a name needs no quotes."""
     path, sign, value = text.partition("=")
     place = Place(Path(f"--set {text}"), 1, 1)
     if not sign:
         problems.add(place, "a setting is `path=value`", "such as --set vm.swappiness=10")
         return None
-    mapping = parse(f"{path}: {value}".encode(), Path(f"--set {text}"), problems)
-    if mapping is None:
+    if not head(path, place, problems):
         return None
-    sets = tuple(Assignment(tuple(name.split(".")), item, place) for name, item in mapping.items.items())
-    return Level(text, sets, place)
+    dotted, tried = tuple(path.split(".")), Problems()
+    mapping = parse(f"{path}: {value}".encode(), place.file, tried)
+    item = None if mapping is None else mapping.get(path)
+    if is_text(dotted) and value and (item is None or (isinstance(item, Scalar) and not isinstance(item.value, str))):
+        item = Scalar(place, value, value)
+    elif item is None or len(tried):
+        problems.errors |= tried.errors or {ConfigError(place.file, 1, 1, f"`{path}` is no path", ""): None}
+        return None
+    return Level(text, (Assignment(dotted, item, place),), place)

@@ -52,9 +52,14 @@ def legend(canvas: Any, ax: Any, title: str, width: float, own: dict[str, Any] |
     handles, labels = ax.get_legend_handles_labels()
     handles = [(own or {}).get(label, handle) for label, handle in zip(labels, handles, strict=True)]
     if len(labels) > 1:
-        longest = max(map(len, labels)) * 0.055 + 0.5
-        columns = max(1, min(len(labels), int(width / longest)))
+        columns = next((n for n in range(len(labels), 1, -1) if _legend_width(labels, n) < width - 0.2), 1)
         canvas.legend(handles, labels, loc="outside upper center", ncols=columns, title=title, title_fontsize=7)
+
+
+def _legend_width(labels: Sequence[str], columns: int) -> float:
+    """About how many inches a legend of so many columns takes, filled column by column."""
+    rows = -(-len(labels) // columns)
+    return sum(max(map(len, labels[i : i + rows])) * 0.056 + 0.55 for i in range(0, len(labels), rows))
 
 
 def fitted(text: str, inches: float) -> str:
@@ -110,8 +115,16 @@ def log_ticks(axis: Any) -> None:
     decades = math.log10(high / low)
     subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs) if decades > 0.7 else MaxNLocator(4))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    """`1,000`, `0.03`; a power of ten beyond a million and below a thousandth."""
+    if not value or 1e-3 <= abs(value) < 1e6:
+        return f"{value:,g}"
+    digits, power = f"{value:.0e}".split("e")
+    return f"${'' if digits == '1' else digits + chr(92) + 'cdot '}10^{{{int(power)}}}$"
 
 
 def panel_width(width: str, columns: int, taken: float = 0.7) -> float:

@@ -3,16 +3,23 @@
 from collections.abc import Collection, Sequence
 
 from mmrun.runner import metrics
+from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.plots import Panel
 from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.report.sheets import no_ratio, reason
 from mmrun.runner.report.stats import Estimate
 from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
-from mmrun.runner.report.table_notes import FATES, interval_words, lost_runs
+from mmrun.runner.report.table_notes import FATES, interval_words, lost_notes, lost_runs
 from mmrun.runner.report.tables import Entry, TableModel
 
 MARKS = {"bars": "Bars", "points": "Markers", "lines": "Markers", "dots": "Markers", "heatmap": "Fields"}
-BASES = {"no base": "the baseline has no value", "base 0": "the baseline is 0"}
+NONPOSITIVE = "≤ 0"
+OTHERS = {
+    NONPOSITIVE: "beyond what a logarithmic axis can show",
+    "no base": "the baseline has no value",
+    "base 0": "the baseline is 0",
+    **{f"base {word}": f"the baseline {text}" for word, text in FATES.values()},
+}
 MANY = 8  # partly lost cells that are named one by one
 
 
@@ -22,8 +29,9 @@ def caption(figure: Figure, kind: str, model: TableModel, panels: Sequence[Panel
     better = metrics.metric(figure.y).better
     sentences = [
         *([f"{better.capitalize()} is better."] if better != "none" else []),
-        f"{MARKS[kind]}: {_centre(figure, model)} of {_n_text(shown, 'run' if figure.pool else 'replicate')}.",
+        f"{MARKS[kind]}: {_what(figure, model, shown)}.",
         *_pooled(figure, model),
+        *(["In each group from left to right as in the legend."] if crowded(kind, panels) else []),
         *(_intervals(figure, shown) if kind != "heatmap" else []),
         *_shapes(kind, shown, panels),
         *_lost(model, panels, reasons),
@@ -31,23 +39,31 @@ def caption(figure: Figure, kind: str, model: TableModel, panels: Sequence[Panel
     return [*sentences, *_partly_lost(model)]
 
 
+def crowded(kind: str, panels: Sequence[Panel]) -> bool:
+    """Whether so many bars or markers stand in each group that their order must help to tell them apart."""
+    return kind in ("bars", "points") and len(panels[0].lines) > MAX_LINES
+
+
 def _estimate(entry: Entry, figure: Figure) -> Estimate:
     return entry.ratio if figure.baseline and entry.ratio is not None else entry.estimate
 
 
-def _centre(figure: Figure, model: TableModel) -> str:
-    if not figure.baseline:
-        return {"geometric": "geometric mean"}.get(figure.statistic, figure.statistic)
-    centre = "median" if figure.statistic == "median" else "geometric mean"
-    return f"{centre} of the ratios to {model.words.against(model.baseline)}, paired by replicate, all else equal,"
-
-
-def _n_text(shown: Sequence[Estimate], what: str) -> str:
-    counts = sorted({estimate.n for estimate in shown if estimate.n})
+def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
+    """What a mark is the value of, and n."""
+    counts = sorted({estimate.n for estimate in shown if estimate.n and estimate.how != "fixed"})
+    if not counts and any(estimate.n for estimate in shown):
+        counts = [1]
+    ratio = f"ratio to {model.words.against(model.baseline)}, all else equal" if figure.baseline else ""
     if not counts:
-        return f"no completed {what}"
+        return f"{ratio or 'values'}; no completed run"
+    if counts == [1]:
+        return f"{ratio}, one run each (n = 1)" if ratio else "one run each (n = 1)"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"n = {span} {what}{'s' if counts[-1] > 1 else ''}"
+    what = f"n = {span} {'runs' if figure.pool else 'replicates'}"
+    if not ratio:
+        return f"{'geometric mean' if figure.statistic == 'geometric' else figure.statistic} of {what}"
+    centre = "median" if figure.statistic == "median" else "geometric mean"
+    return f"{ratio}: {centre} of the ratios paired by replicate, {what}"
 
 
 def _pooled(figure: Figure, model: TableModel) -> list[str]:
@@ -62,7 +78,9 @@ def _intervals(figure: Figure, shown: Sequence[Estimate]) -> list[str]:
     methods = interval_words(drawn)
     kinds = [f"{figure.confidence * 100:g} % interval ({methods}), each on its own"] if methods else []
     kinds += ["smallest to largest value where n is too small for an interval"] if "range" in drawn else []
-    return [f"Error bars: {'; '.join(kinds)}."] if kinds else []
+    below = "y" in figure.log and any(estimate.low is not None and estimate.low <= 0 for estimate in shown)
+    foot = " One that ends at the foot of the axis goes on to 0 or below." if below else ""
+    return [f"Error bars: {'; '.join(kinds)}.{foot}"] if kinds else []
 
 
 def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> list[str]:
@@ -91,17 +109,13 @@ def _shapes(kind: str, shown: Sequence[Estimate], panels: Sequence[Panel]) -> li
 
 def _lost(model: TableModel, panels: Sequence[Panel], reasons: Sequence[str]) -> list[str]:
     """The words in places without a value, and how many runs were lost."""
-    lost = [f"{model.fates[fate]} {text}" for fate, (_, text) in FATES.items() if model.fates[fate]]
-    sentences = (
-        [f"Of {model.fates.total()} runs {', '.join(lost)}: not in the numbers, named in place."] if lost else []
-    )
-    return sentences + meanings({point.word for panel in panels for point in panel.points.values()}, reasons)
+    return lost_notes(model) + meanings({point.word for panel in panels for point in panel.points.values()}, reasons)
 
 
 def meanings(words: Collection[str], reasons: Sequence[str]) -> list[str]:
     """What the words mean that stand in empty places; `reasons` of those that are n/a."""
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    known = MEANING | {NOT_THERE: MEANING[NOT_THERE] + because} | BASES
+    known = MEANING | {NOT_THERE: MEANING[NOT_THERE] + because} | OTHERS
     found = [f"{word}: {text}" for word, text in known.items() if word in words]
     return [f"{'; '.join(found)}."] if found else []
 

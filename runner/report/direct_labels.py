@@ -9,6 +9,11 @@ from mmrun.runner.report.plots import Panel
 LINE = 8.4 / 72  # inches from one name to the next
 
 
+def names_width(names: Sequence[str]) -> float:
+    """Inches that names beside a panel take."""
+    return 0.056 * max(map(len, names)) + 0.25
+
+
 def direct_labels(ax: Any, panel: Panel, inches: float) -> None:
     """Name each line of the panel beside its last point; `inches`: height of the panel."""
     ends = []
@@ -23,6 +28,7 @@ def label_ends(ax: Any, ends: Sequence[tuple[str, Look, float, float]], inches: 
     """Write each (name, look, x, y) right of the axes at the height of y, or next to it where names would touch."""
     if not ends:
         return
+    ax.figure.get_layout_engine().set(w_pad=0.06)  # so that names keep off the next panel
     to_axes = (ax.transScale + ax.transLimits).transform
     placed = sorted(((float(to_axes((x, y))[1]), name, look, x, y) for name, look, x, y in ends), key=lambda e: e[:2])
     heights = spread([height for height, *_ in placed], LINE / inches)

@@ -22,7 +22,7 @@ from mmrun.runner.report.canvas import (
     save,
 )
 from mmrun.runner.report.captions import caption
-from mmrun.runner.report.direct_labels import direct_labels
+from mmrun.runner.report.direct_labels import direct_labels, names_width
 from mmrun.runner.report.figure_style import MAX_LINES, STYLE, WIDTHS, grid_shape
 from mmrun.runner.report.lost_strip import ROW, lost_column, lost_strip, reasons
 from mmrun.runner.report.observations import Runs
@@ -129,6 +129,7 @@ def _label_axes(
     if kind == "dots":
         return
     panel, inches = panels.all[0], panel_width(figure.width, axs.shape[1]) - 0.15
+    inches -= names_width(panel.lines) if kind == "lines" and len(panel.lines) > MAX_LINES else 0
     for place, foot in feet.items():
         below = (place[0] + 1, place[1])
         foot.xaxis.minorticks_off()

@@ -37,7 +37,8 @@ def skewed_t_interval(x: np.ndarray, confidence: float) -> Bounds:
     n = x.shape[-1]
     centre = np.mean(x, axis=-1)
     away = x - centre[..., None]
-    skew = SKEW_SHARE * np.mean(away**3, axis=-1) / np.maximum(np.mean(away**2, axis=-1), 1e-300) ** 1.5
+    cubed = np.mean(away**2, axis=-1) ** 1.5
+    skew = SKEW_SHARE * np.mean(away**3, axis=-1) / np.where(cubed > 0, cubed, 1.0)
     reach, spread = _quantile(x, confidence) / math.sqrt(n), np.std(x, axis=-1, ddof=1)
 
     def studentised(f: float) -> np.ndarray:

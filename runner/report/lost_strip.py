@@ -6,21 +6,20 @@ So a lost cell is named in its place, no word lies on data, and no marker can be
 from collections.abc import Sequence
 from typing import Any
 
+from mmrun.runner.report.captions import OTHERS
 from mmrun.runner.report.plots import SHARE, Panel, box, stand_in
+from mmrun.runner.report.sweep_facts import MEANING
 from mmrun.runner.report.table_notes import FATES
 
 ROW = 0.15  # inches: a line of 7 pt
 GAP = 0.03  # inches between panel and strip
 SHADE = "#ededed"
-ABSENT, EXCLUDED, UNSWEPT = "n/a", "excluded", "not swept"
-NONPOSITIVE = "≤ 0"
-OTHERS = ("no base", "base 0", NONPOSITIVE, ABSENT, EXCLUDED, UNSWEPT)
 SPACING = 4.6  # points between markers of one place
 
 
 def reasons(panels: Sequence[Panel]) -> list[str]:
     """The words of all places without a value, in the order of the rows."""
-    order = [word for word, _ in FATES.values()] + list(OTHERS)
+    order = [*(word for word, _ in FATES.values()), *OTHERS, *MEANING]
     met = {point.word for panel in panels for point in panel.points.values() if point.word}
     return sorted(met, key=lambda word: (order.index(word) if word in order else -1, word))
 
@@ -33,6 +32,7 @@ def lost_strip(ax: Any, panel: Panel, words: Sequence[str], kind: str, *, labell
     strip = ax.inset_axes((0, -1, 1, 1), facecolor=SHADE)  # until the locator knows how tall the panel is
     strip.sharex(ax)
     strip.set_xscale(ax.get_xscale())
+    strip.margins(x=ax.margins()[0])
     strip.set_axes_locator(lambda *_: _beside(ax, len(words), below=True))
     strip.set_ylim(len(words) - 0.5, -0.5)
     strip.set_yticks(range(len(words)), words if labelled else [""] * len(words))

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from mmrun.runner.report.canvas import facets_of
-from mmrun.runner.report.captions import why_lost
+from mmrun.runner.report.captions import NONPOSITIVE, why_lost
 from mmrun.runner.report.figure_style import COLOURS, Look, looks
-from mmrun.runner.report.lost_strip import NONPOSITIVE
 from mmrun.runner.report.observations import Key, Runs
 from mmrun.runner.report.plots import Panel, Point
 from mmrun.runner.report.report_block import Figure, ReportBlock, as_tuple, label_text

@@ -14,7 +14,7 @@ from mmrun.runner.report.figure_style import Look
 
 BAND = "#f4f4f4"  # behind every other group
 SIDE = 2.4  # points between lines that share a place
-SCATTER = (0, -1.7, 1.7, -3.4, 3.4)  # points aside, in turn: replicates that would cover each other
+SCATTER, COLUMNS = 1.7, 5  # points between replicates that would cover each other, and how many stand side by side
 SHARE = {"bars": 0.82, "points": 0.82, "lines": 0.0, "dots": 0.7}  # of a group's room, for lines side by side
 
 
@@ -57,6 +57,11 @@ class Panel:
         """The points of one line."""
         return [self.at_place(line, x) for x in self.xs]
 
+    def room(self, ax: Any, share: float) -> float:
+        """About how many points of print a line has for itself in each group, across the panel."""
+        columns = ax.get_subplotspec().get_gridspec().ncols
+        return 72 * 0.75 * ax.figure.get_figwidth() / columns * share / len(self.xs) / len(self.lines)
+
     def slot(self, i: int, share: float) -> np.ndarray:
         """Places of line i beside the others in each group, all of which take `share` of the room."""
         return np.asarray(self.at) + (i - (len(self.lines) - 1) / 2) * share / len(self.lines)
@@ -72,7 +77,7 @@ def bars(ax: Any, panel: Panel) -> None:
         for patch in (patch for patch, point in zip(drawn.patches, row, strict=True) if point.alone):
             patch.set_facecolor("white")
         _error_bars(ax, at, row, "black", ax.transData)
-        _replicates(ax, at, row, "black", ax.transData)
+        _replicates(ax, at, row, "black", ax.transData, panel.room(ax, SHARE["bars"]))
     _groups(ax, panel, "x")
 
 
@@ -81,7 +86,7 @@ def points(ax: Any, panel: Panel) -> None:
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
         row, at = panel.row(line), panel.slot(i, SHARE["points"])
         _error_bars(ax, at, row, look.colour, ax.transData)
-        _replicates(ax, at, row, look.colour, ax.transData)
+        _replicates(ax, at, row, look.colour, ax.transData, panel.room(ax, SHARE["points"]))
         _markers(ax, at, row, look, ax.transData, label=line, joined=False)
     _groups(ax, panel, "x")
 
@@ -95,7 +100,7 @@ def lines(ax: Any, panel: Panel) -> None:
         where = ax.transData + ScaledTranslation(side / 72, 0, ax.figure.dpi_scale_trans)
         row, at = panel.row(line), np.asarray(panel.at)
         _error_bars(ax, at, row, look.colour, where)
-        _replicates(ax, at, row, look.colour, where)
+        _replicates(ax, at, row, look.colour, where, SCATTER * COLUMNS)
         _markers(ax, at, row, look, where, label=line, joined=True)
     ax.margins(x=0.1)
     if panel.unity:
@@ -107,7 +112,7 @@ def dots(ax: Any, panel: Panel) -> None:
     for i, (line, look) in enumerate(zip(panel.lines, panel.looks, strict=True)):
         row, at = panel.row(line), panel.slot(i, SHARE["dots"])
         _error_bars(ax, at, row, look.colour, ax.transData, upright=False)
-        _replicates(ax, at, row, look.colour, ax.transData, upright=False)
+        _replicates(ax, at, row, look.colour, ax.transData, SCATTER, upright=False)
         _markers(ax, at, row, look, ax.transData, label=line, joined=False, upright=False)
     ax.set_yticks(panel.at, panel.xs)
     _groups(ax, panel, "y")
@@ -207,16 +212,20 @@ def _markers(
         _moved(where, ax.plot(x[[one]], y[[one]], linestyle="none", **face, **symbol))
 
 
-def _replicates(ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, *, upright: bool = True) -> None:
-    """A small dot for every replicate of the points that show them, side by side so that equal ones are seen."""
+def _replicates(
+    ax: Any, at: np.ndarray, row: Sequence[Point], color: str, where: Any, room: float, *, upright: bool = True
+) -> None:
+    """A small dot for every replicate of the points that show them, as many abreast as the `room` in points takes."""
     from matplotlib.transforms import ScaledTranslation
 
-    for column, aside in enumerate(SCATTER):
+    abreast = max(1, min(COLUMNS, int(room / SCATTER)))
+    for column in range(abreast):
+        aside = (column - (abreast - 1) / 2) * SCATTER
         shown = np.array(
             [
                 (place, value)
                 for place, point in zip(at, row, strict=True)
-                for value in sorted(point.replicates)[column :: len(SCATTER)]
+                for value in sorted(point.replicates)[column::abreast]
             ]
         )
         if shown.size:

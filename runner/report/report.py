@@ -6,9 +6,10 @@ Nothing here looks at the clock or at the model: the same results and the same b
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmrun.runner import metrics
+from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
@@ -91,7 +92,7 @@ def build_report(out: Path, page: Page) -> list[Path]:
 
 
 def default_block(block: ReportBlock, runs: Runs) -> ReportBlock:
-    """A table of the headline metrics over all axes, and bars of the first one over up to four of them."""
+    """A table of the headline metrics over all axes, and bars (or a heat map) of the first one over up to four."""
     found = tuple(name for name in HEADLINE if _varies(runs, name))
     found = found or tuple(name for name in HEADLINE if _values(runs, name))[:1] or ("elapsed_ns",)
     table = Table(name="summary", title="Headline metrics of every cell", metrics=found)
@@ -101,7 +102,8 @@ def default_block(block: ReportBlock, runs: Runs) -> ReportBlock:
         return ReportBlock(tables=(table,), labels=block.labels)
     x = few[-1]
     line = few[-2] if len(few) > 1 else ""
-    figure = Figure(name="summary", x=x, y=found[0], line=line, facets=tuple(few[:-2]), width="page")
+    kind: Literal["bars", "heatmap"] = "heatmap" if len(runs.axes.get(line, ())) > MAX_LINES else "bars"
+    figure = Figure(name="summary", kind=kind, x=x, y=found[0], line=line, facets=tuple(few[:-2]), width="page")
     return ReportBlock(tables=(table,), figures=(figure,), labels=block.labels)
 
 

@@ -61,7 +61,12 @@ class Table(Record):
 
 @record
 class Figure(Record):
-    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time."""
+    """A figure over the axes of the sweep: bars, lines, dots or a heat map of a metric, or counters over time.
+
+    What has no value stands in a strip beside the panel, in a row that says why: OOM, failed, stale, not run, excluded,
+    or n/a where the model has no such thing. Open markers and white bars: one run of a cell that draws random numbers.
+    Small circles: replicates that one number does not describe. Policies of the textbook are black or grey.
+    """
 
     name: FileName
     """File name of the figure without its suffix; letters, digits, `-` and `_`."""
@@ -263,9 +268,12 @@ def _left_out(where: Where, used: set[str], axes: Collection[str], place: str) -
 
 
 def _unknown_metric(name: str, extra: Collection[str]) -> str | None:
-    from mmrun.runner.metrics import is_metric, names
+    from mmrun.runner.metrics import PREFIX, is_metric, names
 
-    return None if name in extra or is_metric(name) else _unknown(name, [*names(), *extra], "metric")
+    scoped = PREFIX.fullmatch(name)
+    prefix = f"{scoped[1]}." if scoped else ""
+    known = [*(prefix + each for each in names()), *extra]
+    return None if name in extra or is_metric(name) else _unknown(name, known, "metric")
 
 
 def _unknown(name: str, known: Collection[str], what: str) -> str | None:

@@ -4,7 +4,7 @@ What Markdown and LaTeX print alike; they differ in syntax only.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mmrun.runner.report.stats import MIN_N, Estimate
@@ -15,6 +15,7 @@ from mmrun.runner.report.words import Scale, p_text, scale_for, significant
 NOTHING = "–"
 SURE = {"exact": "exact", "single": "n = 1", "fixed": "not random"}  # in place of an interval
 SINGLE = "n = 1: a single run of a cell that draws random numbers"
+FIXED = "nothing in the cell draws random numbers: one run is all there is"
 WIDE = "replicates spread too wide for an interval of their mean: ask for the geometric mean or the median"
 NEAR_ZERO = "the baseline may well be 0: no interval, no test"
 FEW = "too few replicates for an interval"
@@ -64,6 +65,8 @@ class Marks:
     letters: dict[str, str] = field(default_factory=dict)
     singles: bool = True
     """Whether to mark single runs: where all are, the notes say so once."""
+    beside: bool = False
+    """Whether a column of intervals says what draws no random numbers."""
 
     def letter(self, sentence: str) -> str:
         """The letter of the sentence."""
@@ -78,7 +81,8 @@ Part = tuple[str, Literal["number", "text"], Callable[[Entry | None], Shown]]
 
 def lay_out(model: TableModel) -> Sheet:
     """Format every entry and say how the numbers came about."""
-    marks = Marks(singles=any(entry.estimate.how not in ("single", "none") for entry in model.entries.values()))
+    hows = {entry.estimate.how for entry in model.entries.values()} - {"none"}
+    marks = Marks(singles=len(hows) > 1, beside="interval" in model.show)
     parts = {name: _parts(model, name, marks) for name in model.metrics}
     plan = [(name, key, part) for name in model.metrics for key in model.columns for part in parts[name]]
     groups = [f"{name} {key}" for name, key, _ in plan]
@@ -112,6 +116,11 @@ def _heads(model: TableModel, name: str, key: tuple[str, ...], part: str) -> tup
     return (metric, *labels, *((part,) if len(model.show) > 1 or "ratio" in model.show else ()))
 
 
+def _own_column(model: TableModel) -> bool:
+    """Whether the baseline stands in columns of its own, under a heading with its unit, and not among the others."""
+    return set(model.baseline) <= set(model.column_axes)
+
+
 def _holds_baseline(model: TableModel, key: tuple[str, ...]) -> bool:
     """Whether a column is the baseline's own."""
     labels = dict(zip(model.column_axes, key, strict=True))
@@ -131,7 +140,7 @@ def _parts(model: TableModel, name: str, marks: Marks) -> list[Part]:
             ("ratio", "number", lambda entry: _ratio(entry, unity, marks)),
             (confidence, "text", lambda entry: _ratio_interval(entry, unity, marks)),
         ],
-        "excess": [("above, %", "number", lambda entry: _excess(entry, scale, marks))],
+        "excess": [("above, %", "number", lambda entry: _excess(entry, scale, marks, _own_column(model)))],
         "p": [("p", "text", _p)],
         "n": [("n", "number", _n)],
     }
@@ -151,15 +160,16 @@ def _once(row: list[Shown], names: list[str]) -> list[Shown]:
 def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if entry is None:
         return Shown(text=NOTHING)
-    value = entry.estimate.value
-    if value is None and entry.estimate.how != "modes":
+    value, modes = entry.estimate.value, entry.estimate.how == "modes"
+    if value is None and not modes:
         return Shown(text=reason(entry))
     lost = lost_runs(entry.fates)
     letters = marks.letter(lost) if lost else ""
     if value is None:
         return Shown(text=modes_text(entry.estimate, scale), marks=letters)
-    if entry.estimate.how == "single" and marks.singles:
-        letters = ",".join(filter(None, [letters, marks.letter(SINGLE)]))
+    told = {"single": SINGLE, "fixed": "" if marks.beside else FIXED}.get(entry.estimate.how)
+    if told and marks.singles:
+        letters = ",".join(filter(None, [letters, marks.letter(told)]))
     return Shown(number=scale.text(value), marks=letters)
 
 
@@ -220,9 +230,12 @@ def no_ratio(entry: Entry) -> str:
     return f"base {named(entry.base_fates)}" if named(entry.base_fates) else "no base"
 
 
-def _excess(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
+def _excess(entry: Entry | None, scale: Scale, marks: Marks, own_column: bool) -> Shown:
     if entry is not None and entry.is_baseline:
-        return _value(entry, scale, marks)
+        own = _value(entry, scale, marks)
+        return (
+            own if own_column or not own.number else replace(own, number="", text=f"{own.number} {scale.unit}".strip())
+        )
     if entry is not None and entry.ratio is not None and entry.ratio.how == "modes":
         return Shown(text=", ".join(f"{m.count} × {_percent(m.value)}" for m in entry.ratio.modes) or "modes")
     shown = _ratio(entry, Scale(1.0, "", 3), marks)

@@ -23,6 +23,7 @@ Test = Literal["t", "sign-flip"]
 Basis = Literal["paired ratios", "ratio of means", "undefined"]
 
 MIN_N = 3  # replicates from which there are intervals and tests
+MIN_FIELLER = 5  # replicates from which Fieller's interval holds, if no more than half of either side are 0
 IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 
 
@@ -228,7 +229,7 @@ def _ratio_of_means(a: np.ndarray, b: np.ndarray, confidence: float, single: How
         return replace(whole, how=single)
     if np.ptp(a) == 0 and np.ptp(b) == 0:
         return replace(whole, low=ratio, high=ratio, how="exact")
-    if n < MIN_N or np.ptp(a - b) == 0:
+    if n < MIN_FIELLER or max(np.mean(a == 0), np.mean(b == 0)) > 0.5 or np.ptp(a - b) == 0:
         return whole
     low, high = (float(bound) for bound in intervals.ratio_of_means_interval(a, b, confidence))
     if not (math.isfinite(low) and math.isfinite(high)):  # the baseline may well be 0, and the ratio anything

@@ -19,7 +19,7 @@ FATES: dict[Fate, tuple[str, str]] = {
 }
 INTERVALS: dict[How, str] = {  # in the order in which captions name them
     "t": "Student's t",
-    "skewed t": f"Student's t, corrected for skew (n from {SKEW_FROM} on)",
+    "skewed t": f"Student's t, from n = {SKEW_FROM} on corrected for skew",
     "order": "order statistics",
     "flips": "sign flips",
     "fieller": "Fieller's, of a ratio of means",
@@ -44,7 +44,7 @@ def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "
         f"{statistic} of {n_text(entries, 'run' if pool else 'replicate')}.",
         *([f"Over {' and '.join(map(model.words.axis, pool))}: each cell counts like a replicate."] if pool else []),
         *(_interval_notes(model, interval, span) if interval and {"interval", "ratio"} & {*model.show} else []),
-        *_shape_notes(hows_of(model)),
+        *_shape_notes(hows_of(model), model.show),
     ]
     if model.baseline:
         sentences += _comparison_notes(model)
@@ -114,16 +114,16 @@ def _interval_notes(model: TableModel, interval: str, span: str) -> list[str]:
     hows = ratios | values
     level, methods = f"{model.spec.confidence * 100:g} %", interval_words(hows)
     sentences = [f"{interval}: {level} interval ({methods}), each on its own."] if methods else []
-    if "t" in values:
-        sentences.append(f"Below n = {SKEW_FROM} it takes noise to be as likely above as below.")
+    if "t" in hows:
+        sentences.append("Student's t takes noise to be as likely above as below.")
     if "range" in hows:
         sentences.append(f"{span}: smallest to largest, n being too small for an interval.")
     return [*sentences, *(["exact: identical in every replicate."] if "exact" in hows else [])]
 
 
-def _shape_notes(hows: Collection[How]) -> list[str]:
+def _shape_notes(hows: Collection[How], shown: Collection[str]) -> list[str]:
     """What single runs, runs without randomness and replicates in several modes are, wherever they are shown."""
-    return [words for how, words in SHAPES.items() if how in hows]
+    return [words for how, words in SHAPES.items() if how in hows and (how != "fixed" or "interval" in shown)]
 
 
 def _comparison_notes(model: TableModel) -> list[str]:

@@ -1,6 +1,16 @@
 """Values of a column brought to one type."""
 
+from collections.abc import Sequence
 from typing import Any
+
+
+def packed(column: Sequence[Any]) -> Any:
+    """The values as Arrow's, in one type."""
+    import pyarrow as pa
+
+    kinds = set(map(type, column))
+    plain = len(kinds) == 1 and (kinds != {int} or -(2**63) <= min(column) <= max(column) < 2**63)
+    return pa.array(column if plain else uniform(list(column)))
 
 
 def joined(pieces: list[Any]) -> Any:

@@ -4,93 +4,124 @@ A hundred thousand records as Python objects would take gigabytes; here a record
 are a row of Arrow's.
 """
 
+import gc
 import hashlib
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from mmrun.runner.store.columns import joined, uniform
+from mmrun.runner.store import index
+from mmrun.runner.store.columns import joined, packed
+from mmrun.runner.store.kept import Kept, place
 from mmrun.runner.store.records import Record, Value, decode
-from mmrun.runner.store.store import Store
+from mmrun.runner.store.store import SUFFIX, Store
 
 CHUNK = 4096
 
 
-class Kept(NamedTuple):
-    """A record without its metrics, series and cell."""
+class Group:
+    """Metrics of records that have the same names, in columns of numbers but for the latest."""
 
-    key: str
-    status: str
-    error: str
-    fingerprint: str
-    model: str
-    place: tuple[Any, ...]
-    """Labels and replicate, by which an older configuration of the same cell is found; empty where the key is known."""
-    finished: float
-    cpu_seconds: float
-    digest: str
-    """Of the record's file."""
-    sampled: tuple[tuple[str, str], ...]
-    """Name and type of each column of its series."""
-    row: int
-    """Of its metrics in the shelf's columns; -1 where they are not kept."""
+    def __init__(self, number: int, names: tuple[str, ...]) -> None:
+        self.number, self.names, self.count = number, names, 0
+        self.latest: list[Collection[Value]] = []
+        self.parts: list[list[Any]] = [[] for _ in names]
+
+    def add(self, values: Collection[Value]) -> int:
+        """Add a record; its place."""
+        self.latest.append(values)
+        self.count += 1
+        if len(self.latest) == CHUNK:
+            self._pack()
+        return self.count - 1
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The parts of each column by name."""
+        self._pack()
+        return dict(zip(self.names, self.parts, strict=True))
+
+    def _pack(self) -> None:
+        if self.latest:
+            for part, column in zip(self.parts, zip(*self.latest, strict=True), strict=True):
+                part.append(packed(column))
+            self.latest = []
 
 
 class Shelf:
-    """The records of `store`; metrics only of the keys in `wanted`, and only where `metrics` are asked for."""
+    """The records of `store`; with `metrics`, those of the keys in `wanted` are kept as they are read."""
 
     def __init__(self, store: Store, wanted: Iterable[str], metrics: bool = False) -> None:
         self.store, self.wanted, self.metrics = store, set(wanted), metrics
         self.kept: dict[str, Kept] = {}
+        self.stamps: dict[str, index.Stamp] = {}
         self.same: dict[Any, Any] = {}  # texts that many records share
-        self.rows: list[dict[str, Value]] = []
-        self.chunks: list[Any] = []
-        self.count = 0
-        for digest, record in store.scan():
-            self._keep(digest, record)
+        self.groups: dict[tuple[str, ...], Group] = {}
+        with collector_paused():
+            known = index.load(store.out)
+            for path in store.paths():
+                self._look(path, known.get(path.name.removesuffix(SUFFIX)))
+
+    def _look(self, path: Path, known: tuple[index.Stamp, Kept] | None) -> None:
+        """Keep the record in a file, which is read unless it is the one that is known."""
+        try:
+            now = index.stamp(path)
+        except OSError:
+            return
+        if known is not None and known[0] == now:
+            self.kept[known[1].key], self.stamps[known[1].key] = known[1], now
+        elif (found := self.store.look(path)) is not None:
+            self._keep(*found)
+            self.stamps[found[1].key] = now
 
     def add(self, data: bytes) -> None:
-        """Keep the record in the bytes of its file, in place of an older one of the same key."""
-        self._keep(hashlib.sha256(data).hexdigest(), decode(data, series=False))
+        """Keep the record in the bytes of its file, which was just written, in place of an older one of its key."""
+        record = decode(data, series=False)
+        self._keep(hashlib.sha256(data).hexdigest(), record)
+        self.stamps[record.key] = index.stamp(self.store.path(record.key))
+
+    def remember(self) -> None:
+        """Keep for the next command what this one learned; only for whoever holds the directory's lock."""
+        index.save(self.store.out, self.kept, self.stamps)
 
     def _keep(self, digest: str, record: Record) -> None:
-        ours = record.key in self.wanted
         sampled = tuple((name, column.dtype.str) for name, column in record.series.items())
-        row = self._row(record.metrics) if ours and self.metrics and record.status == "ok" else -1
+        row = self._row(record.metrics) if self.metrics and record.key in self.wanted else None
         self.kept[record.key] = Kept(
             record.key, record.status, self._same(record.error), self._same(record.fingerprint),
-            self._same(record.model), () if ours else place(record.axes, record.replicate),
-            record.provenance.get("finished", 0.0), record.provenance.get("cpu_seconds", 0.0), digest,
-            self._same(sampled), row,
+            self._same(record.model), place(record.axes, record.replicate), record.provenance.get("finished", 0.0),
+            record.provenance.get("cpu_seconds", 0.0), digest, self._same(sampled), row,
         )  # fmt: skip
 
     def _same(self, value: Any) -> Any:
         return self.same.setdefault(value, value)
 
-    def _row(self, metrics: dict[str, Value]) -> int:
-        self.rows.append(metrics)
-        self.count += 1
-        if len(self.rows) == CHUNK:
-            self._flush()
-        return self.count - 1
-
-    def _flush(self) -> None:
-        if self.rows:
-            import pyarrow as pa
-
-            names = sorted({name for row in self.rows for name in row})
-            columns = {name: pa.array(uniform([row.get(name) for row in self.rows])) for name in names}
-            self.chunks.append(pa.table(columns))
-            self.rows = []
+    def _row(self, metrics: dict[str, Value]) -> tuple[int, int]:
+        names = tuple(metrics)
+        group = self.groups.get(names)
+        if group is None:
+            group = self.groups[names] = Group(len(self.groups), names)
+        return group.number, group.add(metrics.values())
 
     def table(self, keys: Iterable[str | None]) -> dict[str, Any]:
         """The metrics of these records by name, a value for each, null where there is no record or no such metric."""
         import pyarrow as pa
 
-        self._flush()
-        rows = pa.array([None if key is None else self.kept[key].row for key in keys], pa.int64())
+        keys = list(keys)
+        for key in keys:
+            if key is not None and self.kept[key].row is None and (record := self.store.get(key, series=False)):
+                self.kept[key] = self.kept[key]._replace(row=self._row(record.metrics))
+        groups = list(self.groups.values())
+        starts = [0]
+        for group in groups:
+            starts.append(starts[-1] + group.count)
+        places = [None if key is None else self.kept[key].row for key in keys]
+        rows = pa.array([None if place is None else starts[place[0]] + place[1] for place in places], pa.int64())
         found = {}
-        for name in sorted({name for chunk in self.chunks for name in chunk.column_names}):
-            pieces = [chunk[name] if name in chunk.column_names else pa.nulls(len(chunk)) for chunk in self.chunks]
+        columns = [group.columns() for group in groups]
+        for name in sorted({name for group in groups for name in group.names}):
+            pieces = [part for one, group in zip(columns, groups, strict=True)
+                      for part in one.get(name, [pa.nulls(group.count)])]  # fmt: skip
             column = joined(pieces).take(rows)
             if column.null_count < len(column):
                 found[name] = column.combine_chunks()
@@ -102,6 +133,13 @@ class Shelf:
         return {} if record is None else record.cell
 
 
-def place(axes: dict[str, Any], replicate: int) -> tuple[Any, ...]:
-    """What identifies a cell within a sweep, whatever its configuration."""
-    return (*sorted((name, str(value)) for name, value in axes.items()), replicate)
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without Python's collector of cycles, which takes half the time of reading many records that have none."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

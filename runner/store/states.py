@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, Protocol
 
 from mmrun.model.description import Cell
+from mmrun.runner.store.kept import Kept, place
 from mmrun.runner.store.records import cell_dict
-from mmrun.runner.store.shelf import Kept, Shelf, place
+from mmrun.runner.store.shelf import Shelf
 
 StateName = Literal["new", "done", "stale", "failed"]
 SHOWN = 4

@@ -3,6 +3,7 @@
     manifest.json       what was swept: resolved config, versions, seeds, trace hashes, model fingerprint
     cells/ab/ab….cell   a record per cell (`mmrun.runner.store.records`), named by the cell's key
     policies/<digest>/  outside policies as they ran, with all they import
+    index.json          what the last sweep learned of the records
     made.json           what tables and report were made of
     lock                held by the sweep that writes here
 
@@ -95,18 +96,28 @@ class Store:
             return None
         return record
 
-    def scan(self) -> Iterator[tuple[str, Record]]:
-        """Every whole record, without series, with a digest of its file, in the order of their keys."""
-        for path in sorted(self.cells.glob(f"??/*{SUFFIX}")):
-            data = self.raw(path)
-            record = None if data is None else self.whole(path, data, series=False)
-            if data is not None and record is not None:
-                yield hashlib.sha256(data).hexdigest(), record
+    def look(self, path: Path) -> tuple[str, Record] | None:
+        """The record in a file, without series, and a digest of the file; None where there is no whole one."""
+        data = self.raw(path)
+        record = None if data is None else self.whole(path, data, series=False)
+        return None if data is None or record is None else (hashlib.sha256(data).hexdigest(), record)
+
+    def paths(self) -> Iterator[Path]:
+        """The files of all records, in the order of their keys."""
+        try:
+            shards = sorted(name for name in os.listdir(self.cells) if len(name) == 2)
+        except OSError:
+            return
+        for shard in shards:
+            names = os.listdir(self.cells / shard) if (self.cells / shard).is_dir() else []
+            yield from (Path(f"{self.cells}/{shard}/{name}") for name in sorted(names)
+                        if name.endswith(SUFFIX) and not name.startswith("."))  # fmt: skip
 
     def records(self) -> Iterator[Record]:
         """Every whole record, without series, in the order of their keys."""
-        for _, record in self.scan():
-            yield record
+        for path in self.paths():
+            if (record := self.read(path, series=False)) is not None:
+                yield record
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest, unless it is the same."""

@@ -27,7 +27,7 @@ def draw(found: Description, path: Path) -> None:
         left, right = figure.subplots(1, 2)
         _miss_curve(left, found)
         _working_set(right, found)
-        figure.suptitle(f"{Path(found.path).stem}: {found.accesses:,} accesses, {found.touched:,} pages")
+        figure.suptitle(f"{Path(found.path).stem}: {found.accesses:,} accesses, {found.touched:,} pages", fontsize=9)
         figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 
@@ -51,7 +51,7 @@ def _working_set(axes: Any, found: Description) -> None:
 
     to_mib = PAGE / MiB
     axes.plot(at, pages * to_mib, color=colour(0), drawstyle="steps-post", label="touched")
-    axes.plot(at, written * to_mib, color=colour(3), linestyle=dash(1), drawstyle="steps-post", label="written")
+    axes.plot(at, written * to_mib, color=colour(1), linestyle=dash(1), drawstyle="steps-post", label="written")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel(f"access (windows of {found.window:,})")

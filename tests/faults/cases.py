@@ -108,10 +108,14 @@ def raylet(sweep: Sweep) -> None:
 
 def raylet_thrice(sweep: Sweep) -> None:
     """Every Ray dies before it runs a cell."""
+    killed: set[int] = set()
+
+    def another() -> set[int]:
+        return set(sweep.processes(RAYLET)) - killed
+
     for _ in range(3):
-        killed = sweep.kill(RAYLET)
-        with suppress(AssertionError):
-            sweep.wait(lambda killed=killed: set(sweep.processes(RAYLET)) - set(killed), 30)
+        sweep.wait(another, 30)
+        killed.update(sweep.kill(RAYLET))
 
 
 def gcs(sweep: Sweep) -> None:
@@ -264,7 +268,7 @@ FAULTS = [
     Fault("worker", worker),
     Fault("12 workers", twelve_workers),
     Fault("raylet", raylet, says=AGAIN),
-    Fault("raylet, three times", raylet_thrice, says="without Ray"),
+    Fault("raylet, three times", raylet_thrice, says="without Ray", run=early),
     Fault("GCS", gcs, says=AGAIN),
     Fault("dashboard agent", agent),
     Fault("Ctrl-C", ctrl_c, INTERRUPTED, "finished cells are kept"),
@@ -277,7 +281,7 @@ FAULTS = [
     Fault("head start", beside, run=early),
     Fault("SIGTERM while Ray starts", term, INTERRUPTED, "finished cells are kept", early),
     Fault("worker stopped", stopped_worker),
-    Fault("cells removed", cells_gone, (3,)),
+    Fault("cells removed", cells_gone, (1, 3)),
     Fault("Ray's directory removed", directory_gone, says=AGAIN),
     Fault("Ctrl-Z", ctrl_z),
     Fault("no Ray there", nothing, (3,), "from RAY_ADDRESS", nobody_answers),

@@ -57,7 +57,7 @@ VALID: dict[str, Any] = {
     },
     "sampling": {"every": "10ms"},
     "duration": "10us",
-    "replicates": {"min": 2, "max": 10_000, "until": {"metric": "misses", "half_width": "2%"}},
+    "replicates": {"min": 10, "max": 10_000, "until": {"metric": "misses", "half_width": "2%"}},
     "report": {"tables": [{"name": "t", "metrics": ["misses"]}]},
 }
 """A configuration with every record in it, of every kind."""

@@ -11,6 +11,7 @@ from mmrun.model.units import GiB, MiB
 from mmrun.runner.config.library import experiments, machine_names
 from mmrun.runner.config.problems import ConfigErrors
 from mmrun.runner.plan.plan import Plan, further, make_plan, row_key
+from mmrun.runner.plan.select import with_settings
 from mmrun.runner.report.sweep_facts import facts_from
 from tests.runner.config_cases import VALID
 
@@ -20,6 +21,8 @@ kernel: "6.18"
 machine: laptop
 tasks: {a: {stream: {kind: loop, size: 10%, accesses: 100}}}
 """
+
+DRAWN = BASE.replace("kind: loop", "kind: uniform")
 
 
 def plan(folder: Path, text: str, **files: str) -> Plan:
@@ -160,13 +163,27 @@ def test_a_trace_counts_by_its_contents(tmp_path: Path):
 
 
 def test_replicates_until_an_interval_is_narrow(tmp_path: Path):
-    text = BASE + "replicates: {min: 2, max: 4, until: {metric: elapsed_ns, half_width: 2%}}\n"
+    text = DRAWN + "replicates: {min: 10, max: 12, until: {metric: elapsed_ns, half_width: 2%}}\n"
     found = plan(tmp_path, text + "sweep: {product: {vm.swappiness: [0, 60]}}\n")
-    assert found.experiment.replicates.until.half_width == 0.02 and len(found.cells) == 4
-    more = further(found, 9, {row_key({"vm.swappiness": 60})})
-    assert [(cell.axes, cell.replicate) for cell in more] == [({"vm.swappiness": 60}, 2), ({"vm.swappiness": 60}, 3)]
-    fixed = plan(tmp_path, BASE + "replicates: 4\nsweep: {product: {vm.swappiness: [0, 60]}}\n")
+    assert found.experiment.replicates.until.half_width == 0.02 and len(found.cells) == 20
+    more = further(found, 19, {row_key({"vm.swappiness": 60})})
+    assert [(cell.axes, cell.replicate) for cell in more] == [({"vm.swappiness": 60}, n) for n in (10, 11)]
+    fixed = plan(tmp_path, DRAWN + "replicates: 12\nsweep: {product: {vm.swappiness: [0, 60]}}\n")
     assert {cell.key for cell in more} < set(keys(fixed))
+
+
+def test_cells_in_which_nothing_draws_have_one_replicate(tmp_path: Path):
+    sweep = "replicates: 3\nsweep: {product: {tasks.a.stream.kind: [loop, uniform], vm.swappiness: [0, 60]}}\n"
+    found = plan(tmp_path, BASE + sweep)
+    told = [(cell.axes["tasks.a.stream.kind"], cell.replicate, cell.random) for cell in found.cells]
+    drawn = [("uniform", i, True) for i in range(3)]
+    assert told == [("loop", 0, False), ("loop", 0, False), *drawn, *drawn]
+    assert further(found, 9, {row_key(cell.axes) for cell in found.cells}) == (), "nor any that `until` would add"
+    for cell in found.cells:  # the row of each is found whatever their numbers
+        changed = with_settings(found, cell, ["vm.dirty_ratio=33", "seed=other"])
+        assert (changed.vm.swappiness, changed.vm.dirty_ratio) == (cell.axes["vm.swappiness"], 33)
+        assert (changed.seed, changed.replicate) == ("other", cell.replicate)
+        assert changed.tasks["a"].stream.kind == cell.axes["tasks.a.stream.kind"]
 
 
 def test_errors_of_one_combination_name_it(tmp_path: Path):

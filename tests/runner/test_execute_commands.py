@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from mmrun.runner.cli import main
 from mmrun.runner.execute.shipped import localised, replaced
-from mmrun.runner.plan.replication import relative_half_width
+from mmrun.runner.plan.replication import needed
 from tests.runner import execute_fake as fake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,18 +62,20 @@ def test_sweep_runs_then_resumes_then_reports_its_status(config, tmp_path, capsy
 
 
 def test_replicates_follow_the_interval(config, tmp_path, capsys):
-    grown = "{min: 2, max: 5, until: {metric: elapsed_ns, half_width: 0.0001%}}"
+    grown = "{min: 10, max: 12, until: {metric: elapsed_ns, half_width: 0.0001%}}"
     Path(config).write_text(CONFIG.replace("replicates: 2", f"replicates: {grown}"))
     assert main(["sweep", config, "--out", str(tmp_path / "out"), "--executor", "local", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["cells"] == {"done": 10}
+    assert json.loads(capsys.readouterr().out)["cells"] == {"done": 24}
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([1.0], float("inf")), ([3.0, 3.0], 0.0), ([9.0, 10.0, 11.0], 0.24841), ([-1, 1], float("inf"))],
-)
-def test_half_width_of_a_t_interval(values, expected):
-    assert relative_half_width(values) == pytest.approx(expected, rel=1e-4)
+def test_the_pilot_says_how_many_are_needed_by_hand():
+    pilot = dict(enumerate([96.0, 98.0, 100.0, 102.0, 104.0]))  # standard deviation sqrt(10), t 2.776 for 4 degrees
+    assert needed(pilot, 5, 0.02) == math.ceil((2.7764451 * math.sqrt(10) / 2) ** 2) == 20
+    assert needed(pilot | {5: 1e3, 6: 1e3}, 5, 0.02) == math.inf, "modes are seen wherever they come"
+    assert needed(pilot | {5: 90.0, 6: 110.0}, 5, 0.02) == 20, "what comes later does not make it stop or go on"
+    assert needed(pilot, 5, 0.5) == 5 and needed(dict(enumerate([3.0] * 5)), 5, 0.01) == 5
+    assert needed(dict(enumerate([-1.0, 1, -1, 1, 0])), 5, 0.1) == math.inf, "nothing is 10 % of 0"
+    assert needed({}, 5, 0.1) == needed({2: 1.0}, 5, 0.1) == 5, "where runs are lost, more would be lost"
 
 
 WITHOUT_RAY = """

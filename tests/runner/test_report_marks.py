@@ -1,5 +1,6 @@
 """Figures as a reader sees them: places without a value are named, styles differ, nothing lies on what is measured."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from matplotlib.text import Text
 
 from mmrun.runner.report import figures
-from mmrun.runner.report.canvas import Drawn
+from mmrun.runner.report.canvas import Drawn, fit_xticks
 from mmrun.runner.report.captions import MARKS
 from mmrun.runner.report.direct_labels import spread
 from mmrun.runner.report.figure_style import COLOURS, GREYS, MARKERS, MAX_LINES, STROKES, looks
 from mmrun.runner.report.report_block import Figure
+from mmrun.runner.report.series_figure import without_series
 from mmrun.runner.report.sweep_facts import EXCLUDED, NOT_SWEPT, NOT_THERE, Absence, SweepFacts
 from tests.runner.figure_data import ABSENCES, AXES, BLOCK, FACTS, FIGURES, OOM, YARDSTICKS, runs
 
@@ -56,16 +58,15 @@ def ticks(ax: Any) -> list[Any]:
     return found
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of `#rrggbb`."""
+def linear(colour: str) -> np.ndarray:
+    """Linear red, green and blue of `#rrggbb`."""
     parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
 
 
 @pytest.mark.parametrize("colour", [*COLOURS, *GREYS])
 def test_every_colour_has_contrast_on_paper(colour: str):
-    assert 1.05 / (luminance(colour) + 0.05) >= 3
+    assert 1.05 / (linear(colour) @ [0.2126, 0.7152, 0.0722] + 0.05) >= 3
 
 
 def test_yardsticks_have_colours_and_markers_of_their_own():
@@ -182,11 +183,13 @@ def test_single_runs_of_random_cells_are_open_and_the_caption_says_so(drawn: dic
 def test_captions_say_what_marks_and_intervals_are(drawn: dict[str, tuple[Drawn, Any]]):
     for name, (figure, _) in drawn.items():
         caption = " ".join(figure.notes)
-        assert "Lower is better." in caption and "of n = 1 to 6 replicates" in caption
+        assert "Lower is better." in caption and "6 replicates" in caption
         assert caption.count(MARKS[figures.kind_of(FIGURES[name])] + ": ") == 1
         if FIGURES[name].kind != "heatmap":
             assert "Error bars: 95 %" in caption
-    assert "geometric mean of the ratios to OPT" in " ".join(drawn["distance"][0].notes)
+    assert "ratio to OPT, all else equal: geometric mean of the ratios paired by replicate" in " ".join(
+        drawn["distance"][0].notes
+    )
 
 
 def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn, Any]]):
@@ -196,6 +199,37 @@ def test_the_baseline_is_a_line_at_1_and_no_marker(drawn: dict[str, tuple[Drawn,
     for ax in panels(canvas):
         values = np.concatenate([np.atleast_1d(line.get_ydata()) for line in ax.lines if line.get_marker() != "None"])
         assert not np.any(values == 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "meaning"),
+    [
+        ({"status": "failed", "error": "x"}, "failed", "6 failed"),
+        ({"outcome": "oom"}, "OOM", "6 ran out of memory"),
+        ({"stale": "config: ..."}, "stale", "6 of an older model or config"),
+        ({"status": "missing"}, "not run", "6 not run yet"),
+        ({"misses": None}, "undef.", "6 of 24 values are not defined in their run (undef.)"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["bars", "lines", "dots", "heatmap"])
+def test_whatever_became_of_a_cell_is_named(
+    change: dict[str, Any], word: str, meaning: str, kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    canvases: list[Any] = []
+    monkeypatch.setattr("mmrun.runner.report.figures.save", lambda canvas, stem: canvases.append(canvas) or [])
+    found = runs().where({"backing": "mmap", "memory": ["25%", "50%"], "lru": ["4.19", "6.18"]})
+    rows = [row | change if (row["lru"], row["memory"]) == ("6.18", "50%") else row for row in found.rows]
+    figure = Figure(name="f", kind=kind, x="memory", y="misses", line="lru", where={"backing": "mmap"})
+    drawn = figures.draw(figure, BLOCK, replace(found, rows=rows), None, tmp_path)
+    shown = {text.get_text() for text in canvases[0].findobj(Text)}
+    assert word in shown and meaning in " ".join(drawn.notes)
+
+
+def test_a_ratio_to_a_lost_baseline_says_so(tmp_path: Path):
+    found = runs().where({"backing": "anon", "lru": ["3.1", "4.19"]})
+    figure = Figure(name="f", x="memory", y="misses", line="lru", baseline={"lru": "3.1"}, where={"backing": "anon"})
+    drawn = figures.draw(figure, BLOCK, found, None, tmp_path)
+    assert "base OOM: the baseline ran out of memory" in " ".join(drawn.notes)
 
 
 def test_why_a_place_is_absent():
@@ -211,3 +245,65 @@ def test_names_at_line_ends_keep_their_distance():
     heights = spread([0.1, 0.1, 0.11, 0.5, 0.98, 0.99], 0.1)
     assert all(b - a >= 0.1 - 1e-9 for a, b in pairwise(heights))
     assert heights[3] == 0.5 and min(heights) >= 0 and max(heights) <= 1
+
+
+def test_labels_along_x_do_not_touch_wherever_their_places_are():
+    from matplotlib.figure import Figure as Canvas
+
+    for at, labels, turned in (
+        ([5, 20, 60, 120, 240], ["5s", "20s", "60s", "120s", "240s"], True),
+        ([0, 1, 2], ["hdd", "usb", "nfs"], False),
+        (list(range(40)), [f"label {i}" for i in range(40)], True),
+    ):
+        canvas = Canvas(figsize=(1.6, 2), dpi=100, layout="constrained")
+        ax = canvas.subplots()
+        ax.plot(at, at)
+        fit_xticks(ax, at, labels, 1.3)
+        canvas.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
+        assert (
+            not any(a.overlaps(b) for a, b in pairwise(boxes))
+            and bool(ax.get_xticklabels()[0].get_rotation()) == turned
+        )
+        assert ax.get_xticklabels()[0].get_text() == labels[0]
+
+
+def test_the_strip_has_the_scale_of_its_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    canvases: list[Any] = []
+    monkeypatch.setattr("mmrun.runner.report.figures.save", lambda canvas, stem: canvases.append(canvas) or [])
+    figure = Figure(name="log", kind="lines", x="memory", y="misses", line="lru", log=("x",), where={"backing": "anon"})
+    figures.draw(figure, BLOCK, runs(), None, tmp_path)
+    canvases[0].draw_without_rendering()
+    (ax,) = canvases[0].axes
+    (strip,) = ax.child_axes
+    assert strip.get_xscale() == "log" and strip.get_xlim() == ax.get_xlim()
+    for x in (0.25, 0.9):
+        assert strip.transData.transform((x, 1))[0] == pytest.approx(ax.transData.transform((x, 1))[0])
+
+
+def test_a_series_names_the_lines_it_lacks():
+    figure = Figure(name="s", kind="series", y="misses", line="lru", where={"memory": "90%"})
+    found, why = without_series(figure, runs(), {"backing": "mmap"}, ["3.1", "random", "4.19"])
+    assert found == {"n/a": ["3.1"], "excluded": ["random"], "not sampled": ["4.19"]}
+    assert why == ["kernel 3.1 has no `mmap` of such files"]
+    figure = replace(figure, where={"memory": "25%"})
+    assert without_series(figure, runs().where(figure.where), {"backing": "anon"}, ["3.1"])[0] == {"OOM": ["3.1"]}
+
+
+def test_values_that_a_logarithmic_axis_cannot_show_are_named(tmp_path: Path):
+    found = runs()
+    rows = [{**row, "misses": 0} if row["lru"] == "opt" else row for row in found.rows]
+    drawn = figures.draw(FIGURES["points"], BLOCK, replace(found, rows=rows), None, tmp_path)
+    assert "≤ 0: beyond what a logarithmic axis can show" in " ".join(drawn.notes)
+
+
+def test_colours_stay_apart_without_red_or_green_cones():
+    """Machado's matrices for full protanopia and deuteranopia; distances in CIE L*a*b*."""
+    red = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    green = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    for matrix in (np.eye(3), np.array(red), np.array(green)):
+        xyz = [to_xyz @ np.clip(matrix @ linear(colour), 0, 1) / [0.9505, 1, 1.089] for colour in COLOURS]
+        bent = [np.where(v > 0.008856, np.cbrt(v), 7.787 * v + 16 / 116) for v in xyz]
+        lab = [np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)]) for x, y, z in bent]
+        assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) > 15

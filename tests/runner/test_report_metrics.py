@@ -4,7 +4,7 @@ import pytest
 
 from mmrun.model.counters import COUNTERS
 from mmrun.runner import metrics
-from mmrun.runner.report.words import decimal, p_text, scale_for
+from mmrun.runner.report.words import Words, decimal, p_text, scale_for
 
 ROW = {
     "accesses": 1000, "misses": 20, "elapsed_ns": 2_000_000, "pgscan_kswapd": 60, "pgscan_direct": 20,
@@ -60,7 +60,23 @@ def test_names():
     assert metrics.is_metric("node0.numa_hit") and metrics.is_metric("task.db.miss_ratio")
     assert metrics.is_metric("disk.ssd.busy_ns") and metrics.metric("disk.ssd.busy_ns").unit == "ns"
     assert not metrics.is_metric("mises") and metrics.suggestion("mises") == "misses"
-    assert metrics.metric("task.db.elapsed_ns").label == "elapsed time of db"
+
+
+def test_labels_are_words_and_the_unit_is_not_in_them():
+    """It is printed once, as it suits the numbers."""
+    labels = {
+        "task.db.elapsed_ns": "elapsed time of db", "task.db.fsync_p99_ns": "fsync p99 of db",
+        "write_p999_ns": "write p99.9",
+        "slab.dentry.misses": "misses of slab dentry", "node1.numa_miss": "numa_miss of node 1",
+        "pgscan_kswapd": "pgscan_kswapd",
+    }  # fmt: skip
+    assert {name: metrics.metric(name).label for name in labels} == labels
+    words = Words({"opt": "OPT"}, ("cgroups.g.max", "vm.swappiness", "lru", "tasks.db.mempolicy.mode"))
+    assert words.axis("cgroups.g.max") == "memory.max of g" and words.axis("vm.swappiness") == "swappiness"
+    assert words.axis("tasks.db.mempolicy.mode") == "mempolicy mode of db"
+    assert words.against({"lru": "opt"}) == "OPT" and words.against({"kernel": "3.1"}) == "kernel 3.1"
+    assert words.against({"tasks.db.mempolicy.mode": "local"}) == "local (mempolicy mode of db)"
+    assert words.title(["task.db.fsync_p99_ns"], ("lru",)) == "Fsync p99 of db by lru"
 
 
 @pytest.mark.parametrize(
