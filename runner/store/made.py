@@ -14,6 +14,7 @@ from mmrun.runner.store.store import write_changed
 
 MOST = 1 << 26  # bytes of notes that are read
 PACKAGES = ("mmrun", "numpy", "scipy", "pyarrow", "matplotlib")
+MOST = 1 << 26  # bytes of notes
 
 
 class Made:

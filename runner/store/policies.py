@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrun.model.sources import outside
-from mmrun.runner.store.store import make_directory, write_atomic
+from mmrun.runner.store.store import make_directory, own_directory, write_atomic
 
 
 def keep(out: Path, cells: Iterable[Any]) -> dict[str, str]:
@@ -28,6 +28,8 @@ def copied(out: Path, path: str) -> str:
     home = out.resolve() / "policies" / policy.digest
     copy = home / policy.path.name
     if not copy.is_file() or outside.read(copy).digest != policy.digest:
+        own_directory(home.parent)
+        own_directory(home)
         for name, data in policy.layout().items():
             make_directory((home / name).parent)
             write_atomic(home / name, data)

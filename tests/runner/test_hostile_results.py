@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 from mmrun.runner.report.report import ReportError, rebuild_report
+from mmrun.runner.store import index, made
 from mmrun.runner.store.manifest import DamagedManifest, read_manifest
 from mmrun.runner.store.records import MAGIC, DamagedRecord, Record, decode, encode
 from mmrun.runner.store.store import Store
@@ -207,6 +208,19 @@ def test_a_lock_of_another_kind_has_no_holder(kind, store):
     path.unlink()
     LOCKS.get(kind, lambda path: path.write_bytes(b"\xff{"))(path)
     assert store.holder() is None
+
+
+def test_notes_and_index_lead_nowhere_else(tmp_path):
+    """`made.json` that names files outside, and either of them a pipe: neither is followed nor waited for."""
+    (tmp_path / "out").mkdir()
+    for outside in ("/dev/zero", "../victim"):
+        note = {"of": f"{made.code()} x", "files": {outside: ""}}
+        (tmp_path / "out" / "made.json").write_text(json.dumps({"tables": note}))
+        assert made.Made(tmp_path / "out").fresh("tables", "x") is None
+    (tmp_path / "out" / "made.json").unlink()
+    for name in ("made.json", "index.json"):
+        os.mkfifo(tmp_path / "out" / name)
+    assert made.Made(tmp_path / "out").notes == {} and index.load(tmp_path / "out") == {}
 
 
 MANIFESTS = (

@@ -46,9 +46,7 @@ def test_no_file_stops_check(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert says in said and f"{tmp_path}/mine.py:" in said
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 5_000, "a/" * 2_500 + "x.py", '"a\\0b"', "/dev/zero", ".", "loop.py", "absent.py"]
-)
+@pytest.mark.parametrize("name", ["x" * 5_000, "a/" * 2_500 + "x.py", "/dev/zero", ".", "loop.py", "absent.py"])
 def test_no_name_of_a_file_stops_check(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     assert "c.yaml:5:37: no file `" in check(tmp_path, capsys, name)
