@@ -49,7 +49,7 @@ LATER = (  # axes and parameters that there were none of when the file was made
 
 def plain(kernel: str, **more: Any) -> Cell:
     """A cell of a kernel with nothing else chosen."""
-    task = Task(stream=Stream(kind="given"), mempolicy=more.pop("mempolicy", Mempolicy()))
+    task = Task(stream=Stream(kind="loop"), mempolicy=more.pop("mempolicy", Mempolicy()))
     host = Machine(nodes=(Node(cpus=2, memory=GiB), Node(cpus=2, memory=GiB)))
     return Cell(kernel=kernel, machine=host, tasks={"t": task}, **more)
 
