@@ -59,7 +59,7 @@ def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
     if counts == [1]:
         return f"{ratio}, one run each (n = 1)" if ratio else "one run each (n = 1)"
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    what = f"n = {span} {'runs' if figure.pool else 'replicates'}"
+    what = f"n = {span} {'cells' if figure.pool else 'replicates'}"
     if not ratio:
         return f"{'geometric mean' if figure.statistic == 'geometric' else figure.statistic} of {what}"
     centre = "median" if figure.statistic == "median" else "geometric mean"
@@ -68,7 +68,11 @@ def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
 
 def _pooled(figure: Figure, model: TableModel) -> list[str]:
     pool = as_tuple(figure.pool)
-    return [f"Over {' and '.join(map(model.words.axis, pool))}: each cell counts like a replicate."] if pool else []
+    return (
+        [f"Over {' and '.join(map(model.words.axis, pool))}: the mean of each cell's replicates counts once."]
+        if pool
+        else []
+    )
 
 
 def _intervals(figure: Figure, shown: Sequence[Estimate]) -> list[str]:

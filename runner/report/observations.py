@@ -27,11 +27,15 @@ class Sample:
     fates: Counter[Fate] = field(default_factory=Counter)
     random: bool = True
     """Whether anything in these cells draws random numbers."""
+    cells: int = 1
+    """Cells along the pooled axes; 1 without any."""
+    fixed: frozenset[Key] = frozenset()
+    """Those of them, by their labels on pooled axes, that draw no random numbers and have one run."""
 
-    @property
-    def asked(self) -> int:
-        """Replicates that were planned."""
-        return self.fates.total()
+    def beside(self, other: "Sample") -> dict[tuple[str | int, ...], float]:
+        """The values, the one run of a cell without randomness also as the pair of every replicate of the other's."""
+        alone = {key[:-1]: value for key, value in self.values.items() if key[:-1] in self.fixed}
+        return {key: alone[key[:-1]] for key in other.values if key[:-1] in alone} | self.values
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ class Runs:
         `count_oom`: runs that the OOM killer ended have a value too, what they had reached by then.
         """
         rows = list(rows)
-        sample = Sample(random=any(row.get("random", True) for row in rows))
+        cells = {self.key(row, pool) for row in rows}
+        fixed = frozenset(self.key(row, pool) for row in rows if not row.get("random", True))
+        sample = Sample(random=fixed != cells, cells=len(cells), fixed=fixed)
         for row in rows:
             reached, number = fate(row, metric, count_oom)
             sample.fates[reached] += 1

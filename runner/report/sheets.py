@@ -211,9 +211,11 @@ def _ratio(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
     if ratio.value is None:
         return Shown(text=no_ratio(entry))
     letters = []
-    if entry.random and ratio.n < entry.fates.total():
+    if entry.random and ratio.n < entry.units:
         lost = f", of the baseline {lost_runs(entry.base_fates)}" if lost_runs(entry.base_fates) else ""
-        letters.append(marks.letter(f"{ratio.n} of {entry.fates.total()} pairs{lost}"))
+        letters.append(marks.letter(f"{ratio.n} of {entry.units} pairs{lost}"))
+    elif entry.units < entry.fates.total() and (lost_runs(entry.fates) or lost_runs(entry.base_fates)):
+        letters.append(marks.letter(lost_runs(entry.fates) or f"of the baseline {lost_runs(entry.base_fates)}"))
     if ratio.basis == "ratio of means":
         letters.append(marks.letter("some replicates are 0: ratio of the means, p from the differences"))
     if ratio.how == "single" and marks.singles:

@@ -27,7 +27,7 @@ INTERVALS: dict[How, str] = {  # in the order in which captions name them
 SHAPES: dict[How, str] = {
     "single": "n = 1: a single run of a cell that draws random numbers; another seed gives another number.",
     "fixed": "not random: nothing in the cell draws random numbers, one run is all there is.",
-    "modes": "6 × 7, 2 × 98: the replicates fall into modes, so many about each value; no mean tells of both.",
+    "modes": "k × v, l × w: the replicates fall into modes, k of them about v and l about w; no mean tells of both.",
 }
 CENTRES = {"mean": "geometric mean", "geometric": "geometric mean", "median": "median"}
 
@@ -41,8 +41,12 @@ def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "
     pool = as_tuple(model.spec.pool)
     statistic = {"geometric": "Geometric mean"}.get(model.spec.statistic, model.spec.statistic.capitalize())
     sentences = [
-        f"{statistic} of {n_text(entries, 'run' if pool else 'replicate')}.",
-        *([f"Over {' and '.join(map(model.words.axis, pool))}: each cell counts like a replicate."] if pool else []),
+        f"{statistic} of {n_text(entries, 'cell' if pool else 'replicate')}.",
+        *(
+            [f"Over {' and '.join(map(model.words.axis, pool))}: the mean of each cell's replicates counts once."]
+            if pool
+            else []
+        ),
         *(_interval_notes(model, interval, span) if interval and {"interval", "ratio"} & {*model.show} else []),
         *_shape_notes(hows_of(model), model.show),
     ]

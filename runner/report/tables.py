@@ -4,7 +4,9 @@
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 
 from mmrun.runner.report.observations import Fate, Key, Runs, Sample
 from mmrun.runner.report.report_block import ReportBlock, Table, as_tuple, label_text
@@ -26,6 +28,8 @@ class Entry:
     is_baseline: bool = False
     random: bool = True
     base_fates: Counter[Fate] = field(default_factory=Counter)
+    units: int = 0
+    """What n counts, had none been lost: replicates, or cells where several are pooled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,7 @@ class TableModel:
     def show(self) -> tuple[str, ...]:
         """The parts printed for each metric; with n where cells were given different numbers of replicates."""
         shown = self.spec.show or (("value", "ratio", "p") if self.baseline else ("value", "interval"))
-        asked = {entry.fates.total() for entry in self.entries.values() if entry.random}
+        asked = {entry.units for entry in self.entries.values() if entry.random}
         return shown if len(asked) < 2 or "n" in shown else (*shown, "n")
 
     def values(self, metric: str) -> list[float]:
@@ -116,6 +120,7 @@ def _entries(
                 fates=sample.fates,
                 is_baseline=bool(baseline) and base == cell,
                 random=sample.random,
+                units=sample.cells if pool else sample.fates.total(),
             )
             if baseline and base != cell:
                 reference = runs.sample(cells.get(base, ()), name, pool, table.count_oom)
@@ -126,21 +131,28 @@ def _entries(
 
 
 def _estimate(table: Table, sample: Sample) -> Estimate:
-    values = [sample.values[replicate] for replicate in sorted(sample.values)]
-    return summarise(values, table.statistic, table.confidence, sample.random, alike=not as_tuple(table.pool))
+    return summarise(
+        units(table, sample.values), table.statistic, table.confidence, sample.random, alike=not as_tuple(table.pool)
+    )
+
+
+def units(table: Table, values: Mapping[tuple[str | int, ...], float]) -> list[float]:
+    """The numbers that n counts, in order: one a run; where cells are pooled, one a cell, the mean of its replicates.
+
+    Replicates of one cell are alike: counted each, they would make an interval over cells look better than it is.
+    """
+    if not as_tuple(table.pool):
+        return [values[run] for run in sorted(values)]
+    cells: dict[tuple[str | int, ...], list[float]] = {}
+    for run in sorted(values):
+        cells.setdefault(run[:-1], []).append(values[run])
+    return [fmean(replicates) for replicates in cells.values()]
 
 
 def paired(table: Table, name: str, cell: Key, sample: Sample, reference: Sample) -> Comparison:
-    """The sample against its baseline over the replicates that both have.
-
-    The one run of a cell in which nothing is random is the pair of every replicate of the other.
-    """
-    ours, theirs = sample.values, reference.values
-    if not reference.random and len(theirs) == 1:
-        theirs = dict.fromkeys(ours, *theirs.values())
-    elif not sample.random and len(ours) == 1:
-        ours = dict.fromkeys(theirs, *ours.values())
-    shared = sorted(ours.keys() & theirs.keys())
-    values, base = [ours[r] for r in shared], [theirs[r] for r in shared]
+    """The sample against its baseline over the replicates that both have."""
+    ours, theirs = sample.beside(reference), reference.beside(sample)
+    shared = ours.keys() & theirs.keys()
+    values, base = (units(table, {run: each[run] for run in shared}) for each in (ours, theirs))
     rng, random, alike = named_rng("ratio", name, *cell), sample.random or reference.random, not as_tuple(table.pool)
     return compare(values, base, rng, table.statistic, table.confidence, table.test, random, alike)

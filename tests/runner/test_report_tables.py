@@ -333,13 +333,34 @@ def test_pooled_cells_count_like_replicates_and_stay_paired():
     assert ratio.value == pytest.approx(6), "geometric mean of 4 and 9, whatever the machines' own times"
 
 
+def test_pooled_cells_count_once_however_many_replicates_they_have():
+    """`bind` draws random numbers, `local` does not: its one run is the pair of every replicate."""
+    data = []
+    for machine, factors in (("two-node", (3, 4, 5)), ("four-node", (8, 9, 10))):
+        base = run(machine, "local", 0, 0) | {"random": False}
+        data += [base, *({**base, **run(machine, "bind", 0, i), "elapsed_ns": base["elapsed_ns"] * f, "random": True}
+                         for i, f in enumerate(factors))]  # fmt: skip
+    data[2] |= {"status": "failed"}
+    table = Table(
+        name="t", columns=MODE, pool=MACHINE, metrics="elapsed_ns", baseline={MODE: "local"}, show=("excess",)
+    )
+    model = build(table, ReportBlock(), Runs({MACHINE: ["two-node", "four-node"], MODE: ["local", "bind"]}, data))
+    ratio = model.entries[((), ("bind",), "elapsed_ns")].ratio
+    assert ratio is not None and ratio.n == 2 and ratio.value == pytest.approx(6), "means of 3 and 5, of 8, 9 and 10"
+    text = to_markdown(lay_out(model))
+    assert "n = 2 cells" in text and "pairs" not in text
+    assert "500<sup>a</sup>" in text and "1 of 6 failed" in text
+
+
 def test_excess_is_percent_above_the_baseline_beside_its_own_value():
     sheet = lay_out(pooled())
     assert [shown.number for shown in sheet.body[0]] == [sheet.body[0][0].number, "500"]
     assert float(sheet.body[0][0].number) > 1, "the baseline's own mean"
     assert [column.heads[0] for column in sheet.columns][1].endswith("% above local (mempolicy mode of db)")
     text = to_markdown(sheet)
-    assert "percent above it" in text and "each cell counts like a replicate" in text and "[low" not in text
+    assert (
+        "percent above it" in text and "the mean of each cell's replicates counts once" in text and "[low" not in text
+    )
 
 
 def test_excess_without_a_baseline_is_refused():
