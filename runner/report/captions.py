@@ -68,11 +68,8 @@ def _what(figure: Figure, model: TableModel, shown: Sequence[Estimate]) -> str:
 
 def _pooled(figure: Figure, model: TableModel) -> list[str]:
     pool = as_tuple(figure.pool)
-    return (
-        [f"Over {' and '.join(map(model.words.axis, pool))}: the mean of each cell's replicates counts once."]
-        if pool
-        else []
-    )
+    over = " and ".join(map(model.words.axis, pool))
+    return [f"Over {over}: the mean of each cell's replicates counts once."] if pool else []
 
 
 def _intervals(figure: Figure, shown: Sequence[Estimate]) -> list[str]:

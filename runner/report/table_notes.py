@@ -40,13 +40,10 @@ def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "
     entries = model.entries.values()
     pool = as_tuple(model.spec.pool)
     statistic = {"geometric": "Geometric mean"}.get(model.spec.statistic, model.spec.statistic.capitalize())
+    over, n = " and ".join(map(model.words.axis, pool)), n_text(entries, "cell" if pool else "replicate")
     sentences = [
-        f"{statistic} of {n_text(entries, 'cell' if pool else 'replicate')}.",
-        *(
-            [f"Over {' and '.join(map(model.words.axis, pool))}: the mean of each cell's replicates counts once."]
-            if pool
-            else []
-        ),
+        f"{statistic} of {n}." if n.startswith("n = ") else f"{n[0].upper()}{n[1:]}.",
+        *([f"Over {over}: the mean of each cell's replicates counts once."] if pool else []),
         *(_interval_notes(model, interval, span) if interval and {"interval", "ratio"} & {*model.show} else []),
         *_shape_notes(hows_of(model), model.show),
     ]

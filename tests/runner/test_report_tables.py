@@ -215,7 +215,7 @@ def test_single_runs_are_marked_and_runs_without_randomness_say_so():
     assert "| n = 1 |" in text and "| not random |" in text and "another seed gives another number" in text
     assert "<sup>a</sup> n = 1: a single run of a cell that draws random numbers" in text
     alone = to_markdown(lay_out(build(table, ReportBlock(), small(fixed))))
-    assert "Mean of one run a cell: none draws random numbers" in alone and "n = 1" not in alone
+    assert "One run a cell: none draws random numbers" in alone and "n = 1" not in alone
     all_single = to_markdown(lay_out(build(table, ReportBlock(), small(random))))
     assert "n = 1: a single run" in all_single and "<sup>" not in all_single, "said once where it holds for all"
 
