@@ -24,7 +24,7 @@ OF_THE_RUNNER = (
         ("versions", "kernel versions", "linux"),
     ),
     Subject(
-        "sequential stopping", "Replicates are added while an interval is too wide: `replicates.until`.",
+        "sequential stopping", "A pilot says how many replicates each row needs: `replicates.until`.",
         ("replicates.until",), ("stopping rule", "half width"),
     ),
 )  # fmt: skip

@@ -141,7 +141,8 @@ def test_run_exits_1_with_the_place(experiment: Path, interpreted: str):
     changed = ["--set", "tasks.t.stream.accesses=2000"] if interpreted == "1" else []
     done = cli(experiment, "run", "fifo.yaml", "--cell", "lru=fifo", *changed, NUMBA_DISABLE_JIT=interpreted)
     assert done.returncode == 1 and not done.stdout
-    (line,) = done.stderr.splitlines()
+    policy, line = done.stderr.splitlines()
+    assert "executes the policy file" in policy
     place = f"{experiment / 'fifo.py'}:21: AssertionError (hook check_references of lru, {experiment / 'fifo.py'}:19)"
     assert line.startswith(f"mmrun run: ModelError: {place}")
 

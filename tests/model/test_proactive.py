@@ -134,8 +134,8 @@ def test_senpai_asks_for_less_of_a_group_that_stalls():
 
 def test_what_a_variant_needs_another_must_keep():
     for policy, words in (
-        ({"proactive": Variant(variant="far-memory")}, "far-memory needs ages, which idle: "),
-        ({"idle": Variant(variant="mglru-ages")}, "needs generations, which lru: mglru"),
+        ({"proactive": Variant(variant="far-memory")}, r"far-memory needs ages \(idle: "),
+        ({"idle": Variant(variant="mglru-ages")}, r"needs generations \(lru: mglru"),
     ):
         with pytest.raises(ValueError, match=words):
             registry.resolve(one("6.18", machine(16), policy=policy))

@@ -296,7 +296,7 @@ CASES = [
     Case("vm.swappiness: [0, 60]", "replicate: [0, 1]", "cannot be called `replicate`"),
     Case("vm.swappiness: [0, 60]", "stale: [0, 1]", "cannot be called `stale`"),
     Case("vm.swappiness: [0, 60]", "vm.swappiness.deep: [0, 60]", "nothing can be set inside it"),
-    Case("tasks.db.mempolicy: {mode", "tasks.nobody.mempolicy: {mode", "`stream` is required"),
+    Case("tasks.db.mempolicy: {mode", "tasks.nobody.mempolicy: {mode", "there is no task `nobody`"),
     Case("tasks.db.mempolicy: {mode", "tasks.*.memory.9.size: {mode", "is a list of"),
     Case("spread: null", "spread: 3", "must say what it sets"),
     Case("  product:", "  prodct:", "did you mean `product`"),

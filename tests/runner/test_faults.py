@@ -195,18 +195,15 @@ def test_a_shipped_copy_of_the_code_finds_the_kernels_of_this_one(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["run"], ["sweep", "--executor", "local"], ["sweep"], ["doctor", "--no-ray"]])
-def test_a_cache_that_others_can_write_is_refused_by_every_command(command, tmp_path, capsys, monkeypatch):
+def test_a_cache_that_others_can_write_is_refused_by_every_command(command, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
-    monkeypatch.setattr("mmrun.model.library.main.SHIPPED", tmp_path / "none")
-    from mmrun.model.library import main as library
-
-    library.main_library.cache_clear()
-    monkeypatch.setattr("mmrun.runner.execute.warm._done", set())
     kept.make(place.objects())
     (tmp_path / "kernels").chmod(0o777)
     verb, *options = command
     config = [] if verb == "doctor" else [str(write_config(tmp_path, 1))]
-    assert main([verb, *config, *options, *(["--out", str(tmp_path / "out")] if verb == "sweep" else [])]) == 3
-    said = "".join(capsys.readouterr())
+    words = [verb, *config, *options, *(["--out", str(tmp_path / "out")] if verb == "sweep" else [])]
+    done = subprocess.run([sys.executable, "-m", "mmrun.runner.cli", *words], capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 3, said
     assert f"others can write the kernel cache {tmp_path / 'kernels'}" in said and "chmod go-w" in said
     assert "Traceback" not in said and not list((tmp_path / "out").glob("cells/*/*"))

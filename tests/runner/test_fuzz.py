@@ -24,7 +24,9 @@ from mmrun.model.trace.info import describe
 from mmrun.model.trace.table import Columns, CsvReader
 from mmrun.runner.cli import main
 from mmrun.runner.store.records import DamagedRecord, decode
+from mmrun.runner.store.shelf import Shelf
 from mmrun.runner.store.states import states
+from mmrun.runner.store.store import Store
 from tests.model.test_trace_forged import forge
 from tests.runner.config_cases import VALID
 from tests.runner.test_hostile_results import GOOD, forged, sealed
@@ -184,7 +186,7 @@ def test_foreign_traces(form, examples, tmp_path):
 
 @FEW_OR_MANY
 @pytest.mark.timeout(3_000)
-def test_records(examples):
+def test_records(examples, tmp_path):
     fields = list(GOOD.__dataclass_fields__)
 
     def case(field: str, inner: str, value: Any, series: bool) -> None:
@@ -192,11 +194,17 @@ def test_records(examples):
             place = head[field] if inner and isinstance(head[field], dict) else head
             place[inner if place is not head else field] = value
 
+        data = forged(change)
         try:
-            record = decode(forged(change), series=series)
+            record = decode(data, series=series)
         except DamagedRecord:
             return
-        assert states([], [record, GOOD], lambda cell: "m") == {}
+        store = Store(tmp_path)
+        store.put([(GOOD.key, data)])
+        shelf = Shelf(store, [GOOD.key], metrics=True)
+        assert states([], shelf, lambda cell: "m") == {}
+        whole = record.key == GOOD.key and record.status == "ok"
+        assert shelf.table([GOOD.key if whole else None]).keys() <= record.metrics.keys()
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", record.error)
 
     names = st.sampled_from(("", "finished", "cpu_seconds", "misses", "outcome", "a", "new"))
