@@ -174,7 +174,9 @@ def _value(entry: Entry | None, scale: Scale, marks: Marks) -> Shown:
 
 
 def modes_text(estimate: Estimate, scale: Scale) -> str:
-    """The modes of replicates in place of a value: `6 × 7,440, 2 × 98,000`."""
+    """The modes of replicates in place of a value, with digits enough to tell them apart: `6 × 7,440, 2 × 98,000`."""
+    while len({scale.text(mode.value) for mode in estimate.modes}) < len(estimate.modes):
+        scale = replace(scale, decimals=scale.decimals + 1)
     return ", ".join(f"{mode.count} × {scale.text(mode.value)}" for mode in estimate.modes) or "modes"
 
 
