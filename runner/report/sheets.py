@@ -86,9 +86,7 @@ def lay_out(model: TableModel) -> Sheet:
     parts = {name: _parts(model, name, marks) for name in model.metrics}
     plan = [(name, key, part) for name in model.metrics for key in model.columns for part in parts[name]]
     groups = [f"{name} {key}" for name, key, _ in plan]
-    body = [
-        _once([part[2](model.entries.get((row, key, name))) for name, key, part in plan], groups) for row in model.rows
-    ]
+    body = [_once([_shown(model, row, key, name, part) for name, key, part in plan], groups) for row in model.rows]
     return Sheet(
         name=model.spec.name, title=model.title,
         row_heads=tuple(model.words.axis(axis) for axis in model.row_axes),
@@ -97,6 +95,13 @@ def lay_out(model: TableModel) -> Sheet:
         body=body, panels=_panels([name for name, _, _ in plan], len(model.row_axes)), notes=notes(model),
         marks=[(letter, text) for text, letter in marks.letters.items()],
     )  # fmt: skip
+
+
+def _shown(model: TableModel, row: tuple[str, ...], key: tuple[str, ...], name: str, part: Part) -> Shown:
+    """A part of an entry; where there is none, why."""
+    entry = model.entries.get((row, key, name))
+    why = model.absent.get((row, key)) if entry is None else None
+    return Shown(text=why[0]) if why else part[2](entry)
 
 
 def _panels(metrics: list[str], labels: int) -> list[range]:

@@ -7,6 +7,7 @@ from mmrun.runner.report.intervals import MAX_EXACT_SUBSETS, SKEW_FROM
 from mmrun.runner.report.observations import Fate
 from mmrun.runner.report.report_block import as_tuple
 from mmrun.runner.report.stats import MIN_N, How, least_n, smallest_p
+from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
 from mmrun.runner.report.tables import Entry, TableModel
 from mmrun.runner.report.words import p_text
 
@@ -49,7 +50,15 @@ def notes(model: TableModel, interval: str | None = "[low, high]", span: str = "
     ]
     if model.baseline:
         sentences += _comparison_notes(model)
-    return [*sentences, *lost_notes(model)]
+    return [*sentences, *lost_notes(model), *absent_notes(model)]
+
+
+def absent_notes(model: TableModel) -> list[str]:
+    """What the words mean that stand where the sweep has no cell."""
+    whys = dict.fromkeys(why for _, why in model.absent.values() if why)
+    because = f" ({'; '.join(whys)})" if whys else ""
+    words = {word for word, _ in model.absent.values()}
+    return [f"{word}: {MEANING[word]}{because if word == NOT_THERE else ''}." for word in MEANING if word in words]
 
 
 def hows_of(model: TableModel) -> set[How]:

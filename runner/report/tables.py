@@ -6,11 +6,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from statistics import fmean
 
 from mmrun.runner.report.observations import Fate, Key, Runs, Sample
 from mmrun.runner.report.report_block import ReportBlock, Table, as_tuple, label_text
 from mmrun.runner.report.stats import Comparison, Estimate, compare, holm, named_rng, summarise
+from mmrun.runner.report.sweep_facts import NOT_SWEPT
 from mmrun.runner.report.words import Words
 
 
@@ -48,6 +50,8 @@ class TableModel:
     baseline: dict[str, str]
     fates: Counter[Fate]
     tests: int
+    absent: dict[tuple[Key, Key], tuple[str, str]] = field(default_factory=dict)
+    """Why there is no cell at (row, column), where the sweep knows: a word, and the model's reason if it has one."""
 
     @property
     def title(self) -> str:
@@ -92,8 +96,21 @@ def build(table: Table, block: ReportBlock, runs: Runs) -> TableModel:
         spec=table, words=Words(block.labels, tuple(runs.axes)), labels=runs.axes,
         row_axes=rows, column_axes=columns, metrics=names,
         rows=runs.keys(rows), columns=runs.keys(columns), entries=entries, baseline=baseline, fates=runs.count(),
-        tests=len(keys),
+        tests=len(keys), absent=_absent(table, runs, rows, columns, {key[:2] for key in entries}),
     )  # fmt: skip
+
+
+def _absent(
+    table: Table, runs: Runs, rows: tuple[str, ...], columns: tuple[str, ...], there: set[tuple[Key, Key]]
+) -> dict[tuple[Key, Key], tuple[str, str]]:
+    """Places without a cell that the sweep left out on purpose; what it never asked for is not among them."""
+    fixed = {axis: label_text(as_tuple(one)[0]) for axis, one in table.where.items() if len(as_tuple(one)) == 1}
+    found = {}
+    for place in product(runs.keys(rows), runs.keys(columns)):
+        if place not in there:
+            labels = fixed | dict(zip((*rows, *columns), (*place[0], *place[1]), strict=True))
+            found[place] = runs.facts.why_absent(labels)
+    return {place: why for place, why in found.items() if why[0] != NOT_SWEPT}
 
 
 def _entries(

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from mmrun.runner.report.observations import Runs, load_runs
 from mmrun.runner.report.report_block import ReportBlock, Table
 from mmrun.runner.report.sheets import lay_out
+from mmrun.runner.report.sweep_facts import Absence, SweepFacts
 from mmrun.runner.report.table_latex import document, escape, to_latex
 from mmrun.runner.report.table_text import to_csv, to_markdown
 from mmrun.runner.report.tables import TableModel, build
@@ -361,6 +363,21 @@ def test_excess_is_percent_above_the_baseline_beside_its_own_value():
     assert (
         "percent above it" in text and "the mean of each cell's replicates counts once" in text and "[low" not in text
     )
+
+
+def test_what_a_sweep_left_out_is_named_in_its_place():
+    data = [run("two-node", "local", 0, 0), run("two-node", "bind", 0, 0), run("four-node", "local", 0, 0)]
+    table = Table(name="t", rows=MACHINE, columns=MODE, metrics="elapsed_ns", show=("value", "interval"))
+    axes = {MACHINE: ["two-node", "four-node"], MODE: ["local", "bind"]}
+    absence = Absence({MACHINE: ["four-node"], MODE: ["bind"]}, why="no such node")
+    for facts, word, note in (
+        (SweepFacts((absence,)), "n/a", "n/a: does not exist there (no such node)."),
+        (SweepFacts((replace(absence, why=""),)), "excluded", "excluded: left out of the sweep"),
+        (SweepFacts(), "–", ""),
+    ):
+        text = to_markdown(lay_out(build(table, ReportBlock(), Runs(axes, data, facts))))
+        (row,) = [line for line in text.splitlines() if line.startswith("| four-node")]
+        assert row.count(f"| {word} |") == 1 and note in text
 
 
 def test_excess_without_a_baseline_is_refused():
