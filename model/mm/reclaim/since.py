@@ -30,6 +30,16 @@ DATED: Dated = (
         since("6.16", "flusher-only", "mm/vmscan.c: shrink_folio_list, 6.16"),
     ),
     param(
+        "reclaim_writeback/kswapd-only", "waits",
+        always(False, "mm/vmscan.c: shrink_page_list, 3.5"),
+        since("3.6", True, "e62e384e9da8 memcg: prevent OOM with too many dirty pages, 3.6"),
+    ),
+    param(
+        "reclaim_writeback/second-visit", "waits_nofs",
+        always(True, "c3b94f44fcb0 memcg: further prevent OOM with too many dirty pages, 3.6"),
+        since("4.2", False, "ecf5fc6e9654 mm, vmscan: Do not wait for page writeback for GFP_NOFS allocations, 4.2"),
+    ),
+    param(
         "reclaim_writeback/second-visit", "seen_twice",
         always(False, "mm/vmscan.c: shrink_page_list, 3.15"),
         since("4.11", True, "mm: vmscan: only write dirty pages that the scanner has seen twice, 4.11"),

@@ -38,7 +38,7 @@ def pageout_file(m, pfn, s, verdict):
 
 @hook
 def meet_writeback(m, pfn, s):
-    return RECLAIM_PAGE if waited_for(m, s, pfn) else ACTIVATE
+    return RECLAIM_PAGE if waited_for(m, s, pfn, False) else ACTIVATE
 
 
 @hook
