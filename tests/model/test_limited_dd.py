@@ -18,7 +18,10 @@ def dd(kernel: str) -> dict:
     return simulate(Cell(kernel=kernel, machine=machine, tasks={"dd": task}, cgroups={"g": Cgroup(max=LIMIT)})).metrics
 
 
-@pytest.mark.parametrize("kernel", ["3.6", "3.10", "3.15", "4.1", "4.19", "5.8", "5.15", "6.1", "6.18"])
+WAITING = ("3.6", "3.10", "3.15", "4.1", "4.9", "4.11", "4.14", "4.19", "5.8", "5.15", "6.1", "6.18")
+
+
+@pytest.mark.parametrize("kernel", WAITING)
 def test_reclaim_lets_the_flusher_run_and_waits_for_what_it_writes(kernel):
     """Since 3.6 (e62e384e9da8) a group's reclaimer waits for pages under writeback instead of running out of memory."""
     found = dd(kernel)

@@ -33,6 +33,11 @@ DATED: Dated = (
         always("per-zone", "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"),
         since("4.8", "per-node", "mm, vmscan: make shrink_node decisions more node-centric, 4.8"),
     ),
+    param(
+        "direct_reclaim/per-node", "wakes_flushers",
+        always(True, "mm/vmscan.c: do_try_to_free_pages, 4.9"),
+        since("4.11", False, "mm: vmscan: kick flushers when we encounter dirty pages on the LRU, 4.11"),
+    ),
     axis(
         "reclaim_writeback",
         always("any-reclaimer", "mm/vmscan.c: pageout, shrink_page_list, 3.1"),

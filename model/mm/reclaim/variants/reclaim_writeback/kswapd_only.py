@@ -20,7 +20,7 @@ PARAMS = {
                  "Gorman, Reduce filesystem writeback from page reclaim v2, July 2011",
                  (-1, 12, "a scan begins at DEF_PRIORITY, 12")),
     "waits": (False, "", "a limited group's reclaimer waits for marked pages under writeback (3.6)",
-              "memcg: prevent OOM with too many dirty pages; memcg: further prevent OOM with too many dirty pages, 3.6"),
+              "e62e384e9da8 and c3b94f44fcb0 memcg: (further) prevent OOM with too many dirty pages, 3.6"),
 }  # fmt: skip
 params = parameters("reclaim_writeback", PARAMS, 318)
 __all__ = ["all_dirty", "meet_writeback", "pageout_file"]
