@@ -101,3 +101,22 @@ def test_memory_low_gives_way(kernel):
     assert found["oom_kill"] == 0 and close(usage(found, "B"), 30, 3)
     assert [found[f"cgroup.{name}.events_low"] > 0 for name in "CDEF"] == [True, True, False, False]
     assert all(found[f"cgroup.{name}.events_oom"] == 0 for name in "CDEF")
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.18", "6.1+mglru", "6.18+mglru"])
+def test_memory_reclaim(kernel):
+    """test_memcg_reclaim: 50 MiB of page cache and 50 of anonymous memory; 70 asked back leave 30 within 3 percent."""
+    once = {"cgroup": "g", "stays": True, "stream": {"kind": "loop", "size": "50MiB", "accesses": 12_800}}
+    found = mmrun.run(
+        {
+            "experiment": "reclaim", "kernel": kernel, "duration": "1500ms", "cgroups": {"g": {"count": 1}},
+            "machine": {"nodes": [{"cpus": 4, "memory": "512MiB"}], "swap": {"z": {"kind": "zram", "size": "256MiB"}}},
+            "policy": {"proactive": {"variant": "constant-rate", "pages_per_s": 70 * MIB}},
+            "tasks": {
+                "file": once | {"memory": [{"kind": "file", "access": "read"}]},
+                "anon": once | {"stream": once["stream"] | {"write_fraction": 1.0}},
+                "idle": {"think": "1ms", "stream": {"kind": "loop", "size": "4KiB", "accesses": 100_000}},
+            },
+        }
+    )  # fmt: skip
+    assert close(found["cgroup.g.usage_pages"], 30, 3)
