@@ -36,7 +36,7 @@ MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted
 PARAMS = {  # one that differs from the default, where the axis' variant of the era has it
     "kswapd": {"in_shares": True}, "lru": {"stop_at_zero": True}, "memcg": {"page_cgroup_bytes": 8},
     "reclaim_writeback": {"priority": 3}, "reclaim_throttle": {"as_posted": True}, "shrinker": {"floor": False},
-    "dirty_throttling": {"cgroup": True}, "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
+    "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
 }  # fmt: skip
 
 
@@ -46,7 +46,9 @@ LATER = (  # axes, variants and parameters that there were none of when the file
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
     "direct_reclaim/per-zone.sixteen_rounds", "direct_reclaim/per-zone.again_below_low",
-    "direct_reclaim/per-node.to_4_11", "watermarks/scale-factor.ceiling_kb",
+    "direct_reclaim/per-node.to_4_11", "direct_reclaim/per-node.wakes_flushers",
+    "reclaim_writeback/kswapd-only.waits", "reclaim_writeback/second-visit.waits_nofs",
+    "watermarks/scale-factor.ceiling_kb",
     "lru/zone-workingset.forced_last", "lru/zone-workingset.by_group", "lru/zone-workingset.sqrt_rule",
     "lru/workingset.forced", "lru/workingset.opened_by_refaults", "lru/workingset.anon_in_plenty",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from mmrun.model.core.timeline import Dated, always, axis, flag, gap, group, number, param, since
 
 V1 = "mm/memcontrol.c, cgroup v1, 2.6.32"
+DEFAULT_HIERARCHY = "mm: memcontrol: default hierarchy interface for memory, 4.0"
 PAGE_CGROUP = "include/linux/page_cgroup.h, 3.18"
 
 DATED: Dated = (
@@ -28,12 +29,16 @@ DATED: Dated = (
     gap("5.4", "5.4", "protection is in proportion to what is protected; here whole or not at all as 4.19"),
     gap("5.15", "6.0", "statistics of groups are folded beyond 32 pending updates a CPU, here beyond 64 as since 6.1"),
     group("max", "memory.limit_in_bytes", always(True, V1)),
-    group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1)),
-    group("swappiness", "memory.swappiness", always(True, V1)),
-    group("low", "memory.low", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
-    group("high", "memory.high", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
-    group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5")),
-    group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18")),
+    group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1), version="v1"),
+    group("swappiness", "memory.swappiness", always(True, V1), version="v1"),
+    group("low", "memory.low", since("4.0", True, DEFAULT_HIERARCHY), version="v2"),
+    group("high", "memory.high", since("4.0", True, DEFAULT_HIERARCHY), version="v2"),
+    group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5"),
+          version="v2"),
+    group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18"), version="v2"),
+    flag("cgroup2", "groups can be those of cgroup v2", DEFAULT_HIERARCHY, since="4.0"),
+    flag("cgroup2_by_default", "groups are those of cgroup v2 unless they use what only v1 has",
+         "cgroup: replace __DEVEL__sane_behavior with cgroup2 fs type, 4.5", since="4.5"),
     flag("shares_overcommitted", "a group above its min or low still claims it from what its parent can afford, and a "
          "share is counted from what is used, not from the setting",
          "mm: memcontrol: fix memory.low proportional distribution, 5.7", since="5.7"),

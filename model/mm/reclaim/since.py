@@ -33,12 +33,27 @@ DATED: Dated = (
         always("per-zone", "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"),
         since("4.8", "per-node", "mm, vmscan: make shrink_node decisions more node-centric, 4.8"),
     ),
+    param(
+        "direct_reclaim/per-node", "wakes_flushers",
+        always(True, "mm/vmscan.c: do_try_to_free_pages, 4.9"),
+        since("4.11", False, "mm: vmscan: kick flushers when we encounter dirty pages on the LRU, 4.11"),
+    ),
     axis(
         "reclaim_writeback",
         always("any-reclaimer", "mm/vmscan.c: pageout, shrink_page_list, 3.1"),
         since("3.2", "kswapd-only", "mm: vmscan: do not writeback filesystem pages in direct reclaim, 3.2"),
         since("3.11", "second-visit", DISRUPTION),
         since("6.16", "flusher-only", "mm/vmscan.c: shrink_folio_list, 6.16"),
+    ),
+    param(
+        "reclaim_writeback/kswapd-only", "waits",
+        always(False, "mm/vmscan.c: shrink_page_list, 3.5"),
+        since("3.6", True, "e62e384e9da8 memcg: prevent OOM with too many dirty pages, 3.6"),
+    ),
+    param(
+        "reclaim_writeback/second-visit", "waits_nofs",
+        always(True, "c3b94f44fcb0 memcg: further prevent OOM with too many dirty pages, 3.6"),
+        since("4.2", False, "ecf5fc6e9654 mm, vmscan: Do not wait for page writeback for GFP_NOFS allocations, 4.2"),
     ),
     param(
         "reclaim_writeback/second-visit", "seen_twice",

@@ -5,7 +5,8 @@ forced if it was refused, then ignoring memory.low if that held reclaim back. An
 sixteen rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
 To 4.11 (`to_4_11`) a node of which six times what it holds was scanned for nothing is looked at at the first priority
 only, memory.low is ignored in a second round whether or not it held reclaim back, and each fruitless round makes a
-sixteenth less of what is reclaimable count.
+sixteenth less of what is reclaimable count. To 4.10 (`wakes_flushers`) the flushers are woken once more than half as
+many pages again were scanned as are wanted.
 """
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
@@ -21,12 +22,15 @@ from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.swap import nr_swap_pages
+from mmrun.model.mm.writeback.writeback import wakeup_flushers
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
 SCOPE = "node"
 PARAMS = {
     "to_4_11": (False, "", "nodes that gave nothing are skipped, and retries become fewer", "mm/vmscan.c, 4.9"),
-}
+    "wakes_flushers": (False, "", "who scans much has the flushers write as many pages (to 4.10)",
+                       "mm/vmscan.c: do_try_to_free_pages, 4.9"),
+}  # fmt: skip
 params = parameters("direct_reclaim", PARAMS, 361)
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
@@ -81,29 +85,33 @@ def end_on_every_node(m, s, nid):
 
 
 @kernel
-def all_priorities(m, s, nid):
-    """From priority 12 down to 0 until the target is met; pages reclaimed."""
+def all_priorities(m, s, nid, total_scanned):
+    """From priority 12 down to 0 until the target is met; pages scanned, `total_scanned` of them before."""
     sc = scans(m)[s]
     while True:
         sc.nr_scanned = 0
         shrink_zones(m, s, nid)
         shrink_slab_pass(m, s)
+        total_scanned += sc.nr_scanned
+        wanted = sc.nr_to_reclaim
+        if params(m).wakes_flushers and sc.nr_reclaimed < wanted and total_scanned > wanted + wanted // 2:
+            wakeup_flushers(m, total_scanned)
         throttle_pass(m, s, first_zone(m, nid, sc.highest_zoneidx, sc.nodemask))
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         sc.priority -= 1
     end_on_every_node(m, s, nid)
-    return sc.nr_reclaimed
+    return total_scanned
 
 
 @kernel
 def do_try_to_free_pages(m, s, nid):
     """Reclaim as the scan control says, and again with fewer scruples while nothing comes of it; pages reclaimed."""
-    sc = scans(m)[s]
+    sc, total_scanned = scans(m)[s], 0
     while True:
-        got = all_priorities(m, s, nid)
-        if got:
-            return got
+        total_scanned = all_priorities(m, s, nid, total_scanned)
+        if sc.nr_reclaimed:
+            return sc.nr_reclaimed
         if sc.partial and not sc.full_walk:
             sc.full_walk, sc.partial = 1, 0
         elif sc.skipped_deactivate:
