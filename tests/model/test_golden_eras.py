@@ -68,7 +68,7 @@ def test_what_has_become_a_flag_is_what_the_code_did(name):
 @pytest.mark.parametrize(
     ("param", "since"),
     [("kswapd/any-zone.age_by_root", "5.5"), ("reclaim_throttle/node-flags.own_mark", "5.5"),
-     ("dirty_throttling/position-control.exceeded_in_loop", "6.0")],
+     ("dirty_throttling/position-control.exceeded_in_loop", "6.0"), ("swap_readahead/aligned.over_holes", "3.4")],
 )  # fmt: skip
 def test_parameters_that_came_later_have_the_dates_of_their_patches(param, since):
     assert param in LATER
