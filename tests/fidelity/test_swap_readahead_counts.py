@@ -1,4 +1,4 @@
-"""The recorded replays with swap on a disk and a cluster of eight: what was read ahead, on each disk it may have been."""
+"""The recorded replays with swap on a disk and page_cluster 3: what was read ahead, on each disk it may have been."""
 
 from pathlib import Path
 
