@@ -87,7 +87,7 @@ def test_what_has_become_a_flag_is_what_the_code_did(name):
      ("direct_reclaim/per-zone.again_below_low", "4.0"), ("lru/zone-workingset.forced_last", "3.16"),
      ("lru/zone-workingset.by_group", "4.6"), ("lru/zone-workingset.sqrt_rule", "4.7"),
      ("reclaim_writeback/kswapd-only.waits", "3.6"),
-     ("lru/workingset.opened_by_refaults", "4.12"), ("lru/workingset.anon_in_plenty", "4.13")],
+     ("lru/workingset.opened_by_refaults", "4.12"), ("lru/workingset.anon_in_plenty", "4.13"), ("swap_readahead/aligned.over_holes", "3.4")],
 )  # fmt: skip
 def test_parameters_that_came_later_have_the_dates_of_their_patches(param, since):
     assert param in LATER

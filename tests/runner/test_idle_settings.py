@@ -29,6 +29,7 @@ def told(tmp_path, machine=None, task=None, **parts) -> list[str]:
     [
         ({"vm": {"page_cluster": 3}, "machine": {"swap": ZRAM}}, ["vm.page_cluster"]),
         ({"vm": {"page_cluster": 3}, "machine": {"swap": NBD}}, []),
+        ({"vm": {"page_cluster": 3}, "machine": {"swap": ZRAM}, "kernel": "4.14"}, []),
         ({"vm": {"swappiness": 3, "dirty_ratio": 5}}, ["vm.swappiness", "vm.dirty_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 0}}, ["vm.min_unmapped_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 1}}, []),
