@@ -35,16 +35,19 @@ def command(
         typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
     described = with_settings(plan, found[0], settings or [])
     announce([described])
-    metrics = simulated(described, check, series)
+    metrics, kills = simulated(described, check, series)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
-        print(json.dumps(facts | {"metrics": metrics}, indent=1))
+        print(json.dumps(facts | {"metrics": metrics, "kills": kills}, indent=1))
     else:
-        print("\n".join(one_line(line, 10_000) for line in summary(found[0], settings or [], metrics)))
+        print("\n".join(one_line(line, 10_000) for line in summary(found[0], settings or [], metrics, kills)))
 
 
-def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
-    """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
+def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]]]:
+    """Metrics of the cell as plain numbers, and reports of kills; writes its series if asked.
+
+    A model's error ends the command with 1.
+    """
     from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
@@ -61,7 +64,7 @@ def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
         raise typer.Exit(1) from error
     if series is not None:
         write_series(outcome.series, series)
-    return {name: plain(value) for name, value in outcome.metrics.items()}
+    return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills
 
 
 def write_series(columns: dict[str, Any], path: Path) -> None:
@@ -74,7 +77,7 @@ def write_series(columns: dict[str, Any], path: Path) -> None:
         writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
-def summary(cell: "PlannedCell", settings: list[str], metrics: dict[str, Any]) -> list[str]:
+def summary(cell: "PlannedCell", settings: list[str], metrics: dict[str, Any], kills: list[list[str]]) -> list[str]:
     """The cell and every metric that is not zero, one a line."""
     axes = " ".join(f"{name}={label}" for name, label in cell.axes.items())
     name = " ".join(["changed from" if settings else "", cell.key, axes, f"replicate={cell.replicate}", *settings])
@@ -82,4 +85,9 @@ def summary(cell: "PlannedCell", settings: list[str], metrics: dict[str, Any]) -
     width = max(map(len, shown), default=0)
     lines = [f"{metric:<{width}}  {value:,}" if isinstance(value, int) else f"{metric:<{width}}  {value}"
              for metric, value in shown.items()]  # fmt: skip
-    return [name.strip(), *lines, f"({len(metrics) - len(shown)} more are 0)"]
+    return [
+        name.strip(),
+        *lines,
+        f"({len(metrics) - len(shown)} more are 0)",
+        *(line for kill in kills for line in kill),
+    ]
