@@ -13,6 +13,8 @@ def sampled(built: Built) -> dict[str, int]:
     found["nr_free_pages"] = int(zones(m)["nr_free"].sum()) + int(pcps(m)["n"].sum())
     for nid in range(int(geometry(m).nr_nodes)):
         first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
+        free = int(zones(m)["nr_free"][first:last].sum()) + int(pcps(m)["n"][:, first:last].sum())
+        found[f"node{nid}.nr_free_pages"] = free
         for name, field in FIELDS.items():
             found[f"node{nid}.{name}"] = int(zones(m)[field][first:last].sum())
     return found

@@ -26,7 +26,7 @@ NODE_GAUGES = counters("""
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
 """)
-TOLD = (Told("machine", ZONE_GAUGES, sampled=True), Told("node", NODE_GAUGES, sampled=True))
+TOLD = (Told("machine", ZONE_GAUGES, sampled=True), Told("node", ZONE_GAUGES | NODE_GAUGES, sampled=True))
 
 
 @record
