@@ -28,6 +28,10 @@ def _n(told: Metrics, name: str) -> int:
     return int(told.get(name, 0))
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "0 %"
 
@@ -38,6 +42,9 @@ def _memory(cell: Cell, told: Metrics) -> Iterator[str]:
                  if (name := f"node{i}.nr_free_pages") in told]  # fmt: skip
         each = f" ({', '.join(nodes)})" if len(nodes) > 1 else ""
         yield f"memory: {_n(told, 'nr_free_pages'):,} of {_n(told, 'memory_pages'):,} pages free at the end{each}"
+    if "watermark_low" in told:
+        marks = ", ".join(f"{mark} {_n(told, f'watermark_{mark}'):,}" for mark in ("min", "low", "high"))
+        yield f"watermarks (tasks reclaim below min, kswapd from below low up to high): {marks} pages"
     for i in range(len(cell.machine.nodes) if len(cell.machine.nodes) > 1 else 0):
         anon, file = (sum(_n(told, f"node{i}.nr_{state}_{kind}") for state in ("inactive", "active"))
                       for kind in ("anon", "file"))  # fmt: skip
@@ -51,9 +58,9 @@ def _groups(cell: Cell, told: Metrics) -> Iterator[str]:
         limits = [
             f"{word} {getattr(group, field) // PAGE:,}" for field, word in LIMITS.items() if getattr(group, field)
         ]
-        events = [f"{word} {_n(told, at + event):,} times" for event, word in EVENTS.items() if _n(told, at + event)]
-        if not any(event.endswith("at max") for event in events) and _n(told, at + "failcnt"):
-            events.insert(0, f"at its limit {_n(told, at + 'failcnt'):,} times")
+        events = [f"{word} {_times(_n(told, at + event))}" for event, word in EVENTS.items() if _n(told, at + event)]
+        if not _n(told, at + "events_max") and _n(told, at + "failcnt"):
+            events.insert(0, f"at its limit {_times(_n(told, at + 'failcnt'))}")
         many = f" ({group.count} alike, in sum)" if group.count > 1 else ""
         parts = [f"{_n(told, at + 'usage_pages'):,} pages in use at the end", *limits, *events]
         if scanned := _n(told, at + "pgscan"):

@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mmrun.model import api
 from mmrun.model.build import build
-from mmrun.model.description import Cell, Cgroup, Disk, Mempolicy, Region, SwapTarget
+from mmrun.model.core.cache import ROOT
+from mmrun.model.description import Cell, Cgroup, Disk, Mempolicy, Region, Stream, SwapTarget, Task
 from mmrun.model.mm.limits.points import points_of
 from mmrun.model.mm.limits.report import kills
 from mmrun.model.mm.limits.state import MOST_REPORTS, oom_settings
 from mmrun.model.registry import resolve
-from mmrun.model.units import MiB
+from mmrun.model.units import MiB, S
 from tests.model.cells import ANON, FILE, READ, Run, given, machine, reads, run, writes
 
 PAGES = 2048  # of the group's limit
@@ -234,3 +236,28 @@ def test_mapped_files_do_not_hide_what_is_not_known():
     mixed = np.concatenate([reads(np.arange(256)), writes(np.arange(256, 5000))])
     done = run(cell, {"t": mixed[::-1].copy()})
     assert all("not known" in why or "swap" in why or "no page" in why for why in reasons(done))
+
+
+def program(kernel: str, **group: int) -> api.Outcome:
+    """A recorded Python program in a group with half the memory it touches; swap on a disk."""
+    host = machine(64, cpus=2, disks={"d": Disk(kind="sata-ssd")},
+                   swap={"s": SwapTarget(kind="partition", disk="d", size=64 * MiB)})  # fmt: skip
+    trace = Stream(kind="trace", params={"path": str(ROOT / "configs" / "traces" / "python.mmt")})
+    cell = Cell(kernel=kernel, machine=host, tasks={"app": Task(stream=trace, cgroup="g")},
+                cgroups={"g": Cgroup(max=5 * MiB, **group)})  # fmt: skip
+    return api.simulate(cell)
+
+
+def test_active_pages_that_statistics_hide():
+    """6.18 kills a group of anonymous pages with swap free: all turned active since its statistics were summed up.
+
+    6.1 sums them up in reclaim; so does a reader of memory.stat; generations have no such statistics.
+    """
+    done = program("6.18")
+    (found,) = done.kills
+    anon, file = (line.removeprefix("why: ") for line in found if line.startswith("why: "))
+    assert "all are active" in anon and "statistics, which say 0 inactive and 0 active pages" in anon
+    assert file == "no page of a file is on a list" and done.metrics["nr_swap_used"] < 8192
+    assert done.metrics["elapsed_ns"] < 2 * S  # before the worker that sums up came
+    for finished in (program("6.18", stat_read_every=1000), program("6.1"), program("6.18+mglru")):
+        assert finished.metrics["outcome"] == "ok" and finished.kills == []

@@ -41,7 +41,7 @@ def test_run_prints_the_report_and_why(config: Path, capsys: pytest.CaptureFixtu
 def test_status_reads_it_back(config: Path, capsys: pytest.CaptureFixture[str]):
     out = config.parent / "out"
     assert main(["sweep", str(config), "--executor", "local", "--out", str(out)]) == 0
-    capsys.readouterr()
+    assert f"in 1 cell somebody was killed for want of memory: mmrun status {out} --kills" in capsys.readouterr().err
     assert main(["status", str(out), "--kills"]) == 0
     name, first, *_ = capsys.readouterr().out.splitlines()
     assert name.endswith(" replicate=0") and first == f"  {FIRST}"

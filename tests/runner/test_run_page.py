@@ -90,7 +90,7 @@ def test_facts_of_nothing_say_nothing_false(tmp_path: Path):
 
 
 def test_many_things_have_a_line_each(tmp_path: Path):
-    text = HEAD + "kernel: \"6.18\"\ntasks: {t: {count: 9, stream: {kind: loop, size: 1MiB, accesses: 300}}}\n"
+    text = HEAD + 'kernel: "6.18"\ntasks: {t: {count: 9, stream: {kind: loop, size: 1MiB, accesses: 300}}}\n'
     _, _, lines = printed(tmp_path, text)
     assert any(re.match(r"  8\.accesses +300", line.replace("t.", "")) for line in lines)
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from mmrun.model.core.timeline import before
 from mmrun.model.mm.limits.oom_noted import Kill
 from mmrun.model.mm.limits.oom_text import asked
-from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.lru.inactive_ratio import inactive_is_low
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.task.state import NOBODY, REGION_ANON, REGION_READ, REGION_SLAB
 
-ANON, FILE = 0, 2  # first of the two lists of a kind
 ZERO_IS_NEVER = "3.5"  # fe35004fbf9e mm: avoid swapping out with swappiness==0
 
 
@@ -79,9 +78,10 @@ def _swap(kill: Kill) -> str:
 def _reasons(kill: Kill, count: dict[str, int]) -> Iterator[str]:
     """One for each kind of page that is there."""
     if count["anon lists"]:
-        yield f"{count['anon lists']:,} anonymous pages stay: {_why_anon(kill) or _unseen(kill, ANON) or _kept(kill)}"
+        reason = _why_anon(kill) or _not_aged(kill, count) or _kept(kill)
+        yield f"{count['anon lists']:,} anonymous pages stay: {reason}"
     if count["file lists"]:
-        yield f"{count['file lists']:,} pages of files stay: {_why_file(count) or _unseen(kill, FILE) or _kept(kill)}"
+        yield f"{count['file lists']:,} pages of files stay: {_why_file(count) or _kept(kill)}"
     else:
         yield "no page of a file is on a list"
     if kill.noted.protected:
@@ -107,11 +107,23 @@ def _why_file(count: dict[str, int]) -> str:
     return "" if count["file_clean"] else "all are dirty or being written"
 
 
-def _unseen(kill: Kill, first: int) -> str:
-    """Whether reclaim took the lists of a kind for empty: it goes by statistics that are summed now and then."""
-    if not kill.over or lru_settings(kill.built.memory.m).lru_gen or kill.noted.seen[first : first + 2].sum():
+def _not_aged(kill: Kill, count: dict[str, int]) -> str:
+    """Whether all anonymous pages are active and stay so.
+
+    An active anonymous list alone keeps no reclaim going, so no deactivation is asked for that could be forced; what is
+    left is to age it where the inactive list is low by the group's statistics, which are summed up now and then.
+    In the kernel: shrink_lruvec, inactive_is_low, 5.8; since 6.12 reclaim itself does not sum them up.
+    """
+    if not kill.over or kill.built.cell.policy["lru"].variant != "cost-balanced":
         return ""
-    return "reclaim takes these lists for empty, the group's statistics have not been summed up since they filled"
+    inactive, active = (int(pages) for pages in kill.noted.seen[:2])
+    if kill.pages["lists"][:, 0].sum() or count["file lists"] or inactive_is_low(inactive, active):
+        return ""
+    return (
+        "all are active, which alone keeps no reclaim going, and none is deactivated while the inactive list is not "
+        f"low by the group's statistics, which say {inactive:,} inactive and {active:,} active pages since they were "
+        "last summed up"
+    )
 
 
 def _kept(kill: Kill) -> str:

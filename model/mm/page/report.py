@@ -7,6 +7,12 @@ from mmrun.model.mm.page.state import pcps, zones
 FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
 
 
+def metrics(built: Built) -> dict[str, int]:
+    """Watermarks, as sums over zones."""
+    rows = zones(built.memory.m)
+    return {f"watermark_{mark}": int(rows[f"wmark_{mark}"].sum()) for mark in ("min", "low", "high")}
+
+
 def sampled(built: Built) -> dict[str, int]:
     """Free pages, those on per-CPU lists included; `node<n>.<gauge>` of every node: the sums over its zones."""
     m, found = built.memory.m, dict[str, int]()
