@@ -312,6 +312,8 @@ class Task(Record):
     """Its stream over, it keeps its memory and sleeps for ever, a server without requests; it may be killed for want of
     memory. Else it exits and frees what it maps, but for the last task of a run: what gauges say at the end is what was
     there when it ended."""
+    oom_score_adj: Annotated[int, Range(ge=-999, le=1000), Why("-1000, never to be killed, might leave nobody")] = 0
+    """oom_score_adj (2.6.36): thousandths of all memory by which it counts as larger when somebody has to be killed."""
     nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0"), SHARED] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False

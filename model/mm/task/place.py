@@ -137,7 +137,7 @@ def place(built: Built) -> None:
         row = built.memory.table("tasks")[t]
         row.node, row.memcg = task.node, groups.of(name, task)
         row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
-        row.stays = int(task.stays)
+        row.stays, row.oom_score_adj = int(task.stays), task.oom_score_adj
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), NEED_EVENTS
