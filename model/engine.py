@@ -31,6 +31,7 @@ from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.slab.state import slab_state
 from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from mmrun.model.mm.task.state import (
+    EVERY_NODE,
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
@@ -337,6 +338,8 @@ def run(m):
         turn(m).turn_ends = min(
             second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
         )
+        if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
+            tasks(m)[t].switched_in = EVERY_NODE
         resume(m, who)
         if shared:
             put_cpu(m, who)
