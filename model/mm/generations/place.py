@@ -2,7 +2,7 @@
 
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.mm.generations.state import BLOOM_BYTES, generation_settings
+from mmrun.model.mm.generations.state import BLOOM_BYTES, TABLE_SHIFT, generation_settings
 from mmrun.model.mm.lru.gens import MIN_GENS
 from mmrun.model.mm.lru.place import generational
 from mmrun.model.mm.memcg.memcg_lru import online_all
@@ -12,7 +12,7 @@ from mmrun.model.mm.memcg.state import memcg_settings
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
     generations = plan.lruvecs if generational(plan) else 0
-    tables = plan.ptes // 512 + 1 if generations else 0
+    tables = (plan.ptes >> TABLE_SHIFT) + 1 if generations else 0
     return {"lrugens": generations, "bloom": generations * BLOOM_BYTES, "leaf_young": tables}
 
 

@@ -4,8 +4,8 @@ A walk takes the address spaces of a group one by one and, in each, the leaf tab
 names: those where the last walk, or reclaim since, found at least one young word a cache line. Two filters a lruvec
 take turns; an address space met for the first time is walked whole, another one only if it was switched in since the
 last walk began. When two agings follow each other closely, a switch during the first decides whether the second walks,
-finds nothing young any more, and so leaves an empty filter. A non-leaf entry counts as young when a word below it is
-(hardware would also set it for words that stay young), or was when something but a walk cleared it.
+finds nothing young any more, and so leaves an empty filter. Of the other address spaces a walk takes, it passes over
+leaf tables whose own entry is not young: none of their pages was looked up since the last walk.
 Source: walk_mm, get_next_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18; lru_gen_use_mm of context_switch.
 """
 
@@ -16,6 +16,7 @@ from mmrun.model.machine.state import run_settings, task_count
 from mmrun.model.mm.generations.state import (
     BLOOM_BYTES,
     MAX_GENS,
+    TABLE_SHIFT,
     bloom,
     generation_count,
     generation_settings,
@@ -45,7 +46,6 @@ from mmrun.model.mm.task.state import (
     tasks,
 )
 
-TABLE_SHIFT = 9
 WORDS_A_LINE = 8
 WORDS_AHEAD = 32  # of a walk: whose frames are asked for at once
 HASH_MULTIPLIER = 0x61C8864680B583EB  # hash_64: the golden ratio
@@ -148,25 +148,15 @@ def walk_table(m, lv, t, table, swappiness):
 
 
 @kernel
-def _any_young(m, table):
-    """Whether a word of the leaf table is young."""
-    words = pte(m)
-    for at in range(table << TABLE_SHIFT, (table + 1) << TABLE_SHIFT):
-        if words[at] & PTE_YOUNG and words[at] & PTE_PRESENT:
-            return True
-    return False
-
-
-@kernel
 def _entry_young(m, table, keep):
     """Whether a walk looks below the entry for a leaf table: it is young, and cleared now; or the walk may `keep` it.
 
     In the kernel: walk_pmd_range_locked, which a walk of everything leaves out since 6.14.
     """
-    entries = leaf_young(m)
-    young = entries[table] or _any_young(m, table)
-    entries[table] = young and keep
-    return young or keep
+    young = leaf_young(m)[table] or keep
+    if not keep:
+        leaf_young(m)[table] = 0
+    return young
 
 
 @kernel
@@ -302,7 +292,6 @@ def look_around(m, s, region, at):
             update_gen(m, lv, pfn, seq % MAX_GENS)
         elif i != at and _set_refs(m, pfn) and gen_of(f[pfn].state) != seq % MAX_GENS:
             hot |= 1 << int(i - first)
-    leaf_young(m)[at >> TABLE_SHIFT] |= 1 if young else 0
     m.now += generation_settings(m).walk_pte * (last - first)
     _promote(m, lv, first, hot, walking)
     if young * WORDS_A_LINE >= last - first:
