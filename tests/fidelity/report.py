@@ -11,6 +11,7 @@ from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, FLUSHES, PACES, PAGES, PHASES, Result, Summary, summaries
 from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Deviation, deviations
+from tests.fidelity.generations_report import section as generations_section
 from tests.fidelity.markdown import table
 from tests.fidelity.published_reclaim import section as reclaim_section
 from tests.fidelity.published_throttling import section as throttling_section
@@ -212,6 +213,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
             lagging, ("misses", "scans", "activations", "deactivations", "refault activations"), "-s60-lazyflush"
         ),
         "others": case_table(others),
+        "generations": generations_section(),
         "dirty": section(),
         "published_reclaim": reclaim_section(),
         "throttling": throttling_section(),

@@ -51,6 +51,7 @@ LATER = (  # axes, variants and parameters that there were none of when the file
     "watermarks/scale-factor.ceiling_kb",
     "lru/zone-workingset.forced_last", "lru/zone-workingset.by_group", "lru/zone-workingset.sqrt_rule",
     "lru/workingset.forced", "lru/workingset.opened_by_refaults", "lru/workingset.anon_in_plenty",
+    "lru/mglru.go_by_priority", "lru/mglru.walk_small",
     "swap_readahead/aligned.over_holes",
 )  # fmt: skip
 
