@@ -98,4 +98,9 @@ def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
         assert {f"{axis}: {name}" for name in registry.variants(axis)} <= set(varied), axis
     assert {field.name for field in fields(Sysctl)} == {name[3:].split(":")[0] for name in varied if name[:3] == "vm."}
     settings = {name.rpartition(".")[2] for name in varied if name.startswith("cgroups.")}
-    assert {field.name for field in fields(Cgroup)} - settings == {"parent", "count", "stat_read_every"}
+    assert {field.name for field in fields(Cgroup)} - settings == {
+        "parent",
+        "count",
+        "stat_read_every",
+        "stat_read_phase",
+    }
