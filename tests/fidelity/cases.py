@@ -40,14 +40,24 @@ GUEST_NODES = {  # by kernel; that of 6.12 told its memory, but not its CPUs
     "6.1+mglru": Node(cpus=2, memory=2_012_116 * KiB),
     "6.12": Node(cpus=1, memory=1 * GiB),
 }
-# The disks' service times were not recorded. Writes acknowledged by a drive's buffer, by flash, by a virtual disk over
-# a network, one at a time or many: whatever counts depend on them has this range.
-LATENCIES, AT_ONCE = (20 * US, 100 * US, 500 * US), (1, 16)
+# The disks' service times were not recorded. What a shared host may have had behind a swap file or a loop device, by
+# what serves a request: time of a read and of a write, requests at a time (one: the worker of a loop device).
+DISKS = {
+    "file in the host's page cache behind a loop device: 10 us, one at a time": (10 * US, 10 * US, 1),
+    "flash with a write buffer: reads 94 us, writes 20 us, 16 at a time": (94 * US, 20 * US, 16),
+    "flash with a write buffer, one at a time": (94 * US, 20 * US, 1),
+    "flash without: 100 us, 16 at a time": (100 * US, 100 * US, 16),
+    "flash without, one at a time": (100 * US, 100 * US, 1),
+    "volume over a network: 500 us, 16 at a time": (500 * US, 500 * US, 16),
+    "volume over a network, one at a time": (500 * US, 500 * US, 1),
+    "slower volume: 1 ms, 16 at a time": (1000 * US, 1000 * US, 16),
+    "slower volume, one at a time": (1000 * US, 1000 * US, 1),
+}
 
 
-def disk(latency: int, at_once: int) -> Disk:
-    """A disk whose writes take so long (ns), so many at a time; a read takes no less than flash needs."""
-    return Disk(read_latency=max(latency, 94 * US), write_latency=latency, parallel=at_once)
+def disk(read: int, write: int, at_once: int) -> Disk:
+    """A disk of these service times (ns), so many requests at a time."""
+    return Disk(read_latency=read, write_latency=write, parallel=at_once)
 
 
 def modelled(case: Case) -> bool:
@@ -146,7 +156,7 @@ def machine(case: Case) -> Machine:
 
     A RAM disk (brd) is a synchronous device like zram: faults take the same way past the swap cache.
     """
-    disks = {"disk": disk(LATENCIES[-1], AT_ONCE[-1])} if case.on_disk else {}
+    disks = {"disk": disk(*next(iter(DISKS.values())))} if case.on_disk else {}
     swap = {}
     if case.backend == "diskswap":
         swap = {"swap": SwapTarget(kind="partition", disk="disk", size=4 * GiB)}

@@ -207,15 +207,19 @@ def _lagging(case: Case, folder: Path) -> Iterator[tuple[str, Cell]]:
 
 
 def replay(case: Case, folder: Path) -> Result:
-    """Simulate a case; where it is off, small or its misses were recorded, at every value of what is open, too."""
+    """Simulate a case; where it is off, also at values of what is open, until one brings in all its counts.
+
+    At every value, off or not, where the limit is small or misses were recorded: there it is compared with itself.
+    """
     wants_misses = recorded_misses(case, 1) is not None
     outcomes = [(name, simulate(member, record_misses=wants_misses)) for name, member in members(case, folder)]
     alive = [(name, outcome) for name, outcome in outcomes if outcome.metrics["outcome"] == "ok"]
     trials, moved = [Trial(DISK.name, name, _counts(case, outcome)) for name, outcome in outcomes if case.on_disk], {}
     if len(outcomes) == 1 and alive:
         only = alive[0][1]
-        if case.small or wants_misses or not all_within(case, counts(case, only)):
-            trials, moved = _tried(case, folder, only)
+        thorough = case.small or wants_misses
+        if thorough or not all_within(case, counts(case, only)):
+            trials, moved = _tried(case, folder, only, thorough)
     nearest = min(alive, key=lambda one: distance(case, counts(case, one[1])), default=outcomes[0])[1]
     misses = nearest.misses if alive else None
     return Result(
@@ -232,16 +236,19 @@ def _counts(case: Case, outcome: Outcome) -> Counts | None:
     return counts(case, outcome) if outcome.metrics["outcome"] == "ok" else None
 
 
-def _tried(case: Case, folder: Path, base: Outcome) -> tuple[list[Trial], dict[str, list[np.ndarray]]]:
-    """The runs at every value of every unknown of the case, and what missed in them, by unknown."""
+def _tried(case: Case, folder: Path, base: Outcome, thorough: bool) -> tuple[list[Trial], dict[str, list[np.ndarray]]]:
+    """The runs at the values of the unknowns of the case, and what missed in them, by unknown."""
     lasted = Lasted(float(base.metrics["elapsed_ns"]), case.seconds() or 1.0)
     trials, moved = [], defaultdict(list)
     for unknown in open_in(case):
         for value, member in unknown.cells(cell(case, folder), lasted):
             outcome = simulate(member, record_misses=base.misses is not None and unknown in SENSITIVE)
-            trials.append(Trial(unknown.name, value, _counts(case, outcome)))
-            if outcome.misses is not None and trials[-1].counts is not None:
+            found = _counts(case, outcome)
+            trials.append(Trial(unknown.name, value, found))
+            if outcome.misses is not None and found is not None:
                 moved[unknown.name].append(outcome.misses)
+            if found is not None and not thorough and all_within(case, found):
+                return trials, moved
     return trials, moved
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from tests.fidelity import numa
+from tests.fidelity import numa, slab
 from tests.fidelity.compare import Counts, Result
 from tests.fidelity.explained import off
 from tests.fidelity.markdown import table
@@ -96,4 +96,6 @@ def summary(results: Sequence[Result]) -> str:
         rows.append(share_row(f"guest of {kernel}, small limits", words, held, 90))
     unspilled = np.abs(numa.errors(numa.placements())) * 100
     rows.append(row("two nodes", "pages placed, by node where they fit", unspilled, (0.05, 0.05)))
+    end_state = np.abs(list(slab.nearest(slab.simulated())[1].values())) * 100
+    rows.append(row("shrinkers in a group", "quantities of the nearest recorded end state", end_state))
     return table(HEAD, rows)

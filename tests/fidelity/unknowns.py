@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mmrun.model.description import Cell
 from mmrun.model.units import MS
-from tests.fidelity.cases import AT_ONCE, LATENCIES, MONITOR, disk, with_cpus, with_pages, with_phase, with_tlb
+from tests.fidelity.cases import DISKS, MONITOR, disk, with_cpus, with_pages, with_phase, with_tlb
 from tests.fidelity.recorded import Case
 
 PAGES = 3  # what kernel memory is charged at the end differs by as much between repeats of one case
@@ -77,10 +77,8 @@ def _cpus(cell: Cell, _: Lasted) -> Iterator[tuple[str, Cell]]:
 
 
 def _disks(cell: Cell, _: Lasted) -> Iterator[tuple[str, Cell]]:
-    for latency in LATENCIES:
-        for at_once in AT_ONCE:
-            words = f"writes of {latency // 1000} us, {at_once} at a time"
-            yield words, replace(cell, machine=replace(cell.machine, disks={"disk": disk(latency, at_once)}))
+    for words, figures in DISKS.items():
+        yield words, replace(cell, machine=replace(cell.machine, disks={"disk": disk(*figures)}))
 
 
 LIMIT = Unknown(
