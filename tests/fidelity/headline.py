@@ -7,6 +7,7 @@ import numpy as np
 from tests.fidelity import numa, slab
 from tests.fidelity.compare import Counts, Result
 from tests.fidelity.explained import off
+from tests.fidelity.generations_report import compared
 from tests.fidelity.markdown import table
 from tests.fidelity.spread import allowed, countable
 from tests.fidelity.unknowns import SENSITIVE, TLB
@@ -94,6 +95,10 @@ def summary(results: Sequence[Result]) -> str:
         held = in_range(few, lambda r: (*moved(r), *r.at(TLB.name)))
         words = "counts within the model's own sensitivity, TLB included"
         rows.append(share_row(f"guest of {kernel}, small limits", words, held, 90))
+    for era in dict.fromkeys(r.case.era for r in compared()):
+        big = [r for r in compared() if r.case.era == era and not r.case.small and r.case.tick_us]
+        found = np.array([100 * abs(error) for r in big if (error := r.error("misses")) is not None])
+        rows.append(row(f"guest of {era}, large limits", "misses", found, (0.5, 2.0)))
     unspilled = np.abs(numa.errors(numa.placements())) * 100
     rows.append(row("two nodes", "pages placed, by node where they fit", unspilled, (0.05, 0.05)))
     end_state = np.abs(list(slab.nearest(slab.simulated())[1].values())) * 100

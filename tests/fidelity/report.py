@@ -15,6 +15,7 @@ from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summ
 from tests.fidelity.curves import distribution, gaps, worst
 from tests.fidelity.dirty_report import section
 from tests.fidelity.explained import Verdict, judge
+from tests.fidelity.generations_report import section as generations_section
 from tests.fidelity.headline import summary
 from tests.fidelity.markdown import table
 from tests.fidelity.published_reclaim import section as reclaim_section
@@ -280,6 +281,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
             lagging, ("misses", "scans", "activations", "deactivations", "refault activations"), "-s60-lazyflush"
         ),
         "others": case_table(others),
+        "generations": generations_section(),
         "dirty": section(),
         "published_reclaim": reclaim_section(),
         "throttling": throttling_section(),

@@ -43,7 +43,7 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 LATER = (  # axes, parameters and settings that there were none of when the file was made
     "sched", "cgroups.stat_read_phase",
     "kswapd/any-zone.age_by_root", "reclaim_throttle/node-flags.own_mark",
-    "dirty_throttling/position-control.exceeded_in_loop",
+    "dirty_throttling/position-control.exceeded_in_loop", "lru/mglru.go_by_priority", "lru/mglru.walk_small",
 )  # fmt: skip
 
 

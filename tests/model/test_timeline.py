@@ -156,6 +156,8 @@ def test_dates_that_no_listed_kernel_shows(attribute, name, last_old, first_new,
         ("lru", "stop_at_zero", "3.15", "3.16", False, True),
         ("lru", "fold_in_reclaim", "6.11", "6.12", True, False),
         ("lru", "two_touch", "6.13+mglru", "6.14+mglru", False, True),
+        ("lru", "go_by_priority", "6.16+mglru", "6.17+mglru", False, True),
+        ("lru", "walk_small", "6.7+mglru", "6.8+mglru", False, True),
     ],
 )
 def test_dates_of_parameters(axis_, name, last_old, first_new, old, new):

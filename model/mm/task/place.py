@@ -14,7 +14,7 @@ from mmrun.model.machine.place import chunk_of
 from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
-from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -136,7 +136,7 @@ def place(built: Built) -> None:
         row = built.memory.table("tasks")[t]
         row.node, row.memcg = task.node, groups.of(name, task)
         row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
-        row.stays = int(task.stays)
+        row.stays, row.switched_in = int(task.stays), EVERY_NODE
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), NEED_EVENTS
