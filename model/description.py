@@ -35,6 +35,7 @@ AROUND = Matters(
     "a mapped file, since 3.15",
     lambda case, region: region.kind == "file" and region.access == "mmap" and case.flags["fault_around"],
 )
+MONITORED = Matters("a group whose memory.stat is read", lambda _, group: bool(group.stat_read_every))
 BEFORE_THE_END = Matters(
     "a run that lasts until then: the task never starts",
     lambda case, task: case.cell.duration is None or task.start < case.cell.duration,
@@ -159,6 +160,8 @@ class Cgroup(Record):
     Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
     worker folds them, and reclaim decides on old sizes.
     """
+    stat_read_phase: Annotated[int, Range(ge=0), MONITORED] = 0
+    """Accesses by which all of these reads come later than every `stat_read_every` accesses from the start."""
 
     def faults(self) -> Iterator[Fault]:
         """More protection than the group can have."""
