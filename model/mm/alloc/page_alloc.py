@@ -57,6 +57,15 @@ def _mark_of(zone, gfp, level):
 
 
 @kernel
+def _reclaim_node(m, z):
+    """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
+    begins(m, ALLOC)
+    freed = node_reclaim(m, z)
+    ends(m, ALLOC)
+    return freed
+
+
+@kernel
 def get_page_from_freelist(m, gfp, nid, nodemask, level):
     """A frame from the first allowed zone of node `nid`'s zonelist that stays above its mark, or NONE.
 
@@ -84,7 +93,7 @@ def get_page_from_freelist(m, gfp, nid, nodemask, level):
             and home.distance[zone.node] <= RECLAIM_DISTANCE
             and gfp & DIRECT_RECLAIM
         ):
-            ok = node_reclaim(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
+            ok = _reclaim_node(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if ok:
             pfn = rmqueue(m, cpu, z)
             if pfn != NONE:

@@ -13,6 +13,8 @@ DATED: Dated = (
     gap("3.4", "3.14", "several mappings, or executable ones, activate a file page at its first sighting; here not"),
     gap("3.5", "3.14", "the balance goes by the plain swappiness, and file pages alone are scanned while their "
         "inactive list is long; here as 3.1"),
+    gap("3.15", "6.18", "page-cache nodes that hold nothing but shadows of evicted pages are freed beyond a share of "
+        "memory, and the shadows with them; here they stay"),
     gap("4.20", "5.7", "a refault knows whether its page was of the workingset and restores it; here as 4.19"),
     param(
         "lru/zone-workingset", "stop_at_zero",
