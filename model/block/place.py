@@ -48,14 +48,14 @@ IN_FLIGHT = {"nbd": 128, "iscsi": 32, "nfs": 64}  # requests on their way to a s
 SWAP_CLUSTER_MAX = 32  # pages of a write to a swap file since 5.19 (swap_writepage_fs)
 
 
-def clients(machine: Machine) -> list[str]:
+def clients(machine: Machine) -> dict[str, NetworkSwap]:
     """The swap areas on servers: each has a row behind those of the machine's disks, the client's end."""
-    return [name for name, area in machine.swap.items() if isinstance(area, NetworkSwap)]
+    return {name: area for name, area in machine.swap.items() if isinstance(area, NetworkSwap)}
 
 
 def client_of(machine: Machine, area: str) -> int:
     """The row of an area's client."""
-    return len(machine.disks) + clients(machine).index(area)
+    return len(machine.disks) + list(clients(machine)).index(area)
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -83,8 +83,8 @@ def place(built: Built) -> None:
         if isinstance(disk, Stripe):  # what is sent at a time is a request of one member, or of two, as md splits it
             row, members = disks(m)[d], [disks(m)[built.disks.index(name)] for name in disk.members]
             row.max_pages = min([int(row.chunk), *(int(each.max_pages) for each in members if each.max_pages)])
-    for name in clients(machine):
-        _client(built, disks(m)[client_of(machine, name)], machine.swap[name])
+    for name, area in clients(machine).items():
+        _client(built, disks(m)[client_of(machine, name)], area)
     for n, link in enumerate(machine.links.values()):
         row = links_of(m)[n]
         row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
