@@ -16,11 +16,11 @@ SECONDS = 3
 
 
 def swapping(kernel: str, kind: str, disk: Disk = SLOW, duration: int = SECONDS * S) -> Cell:
-    """Four heaps of 6 MiB on 16 MiB; swap on the server's disk, or on the same disk in the machine."""
+    """Four heaps of 12 MiB on 32 MiB; swap on the server's disk, or on the same disk in the machine."""
     over = {} if kind == "partition" else {"link": "lan"}
     area = SwapTarget(kind=kind, disk="server", size=64 * MiB, **over)
-    host = machine(16, cpus=4, disks={"server": disk}, links={"lan": Link()}, swap={"s": area})
-    heap = Stream(kind="loop", params={"size": 6 * MiB, "accesses": 60_000, "write_fraction": 1.0})
+    host = machine(32, cpus=4, disks={"server": disk}, links={"lan": Link()}, swap={"s": area})
+    heap = Stream(kind="loop", params={"size": 12 * MiB, "accesses": 60_000, "write_fraction": 1.0})
     return Cell(
         kernel=kernel, machine=host, tasks={"t": Task(stream=heap, count=4, memory=(Region(),))}, duration=duration
     )
@@ -37,7 +37,7 @@ def test_a_server_is_busy_no_longer_than_there_is_time(kernel, kind):
     done = run(swapping(kernel, kind))
     found = done.metrics
     assert found["pswpout"] > 300
-    assert 0.75 * found["elapsed_ns"] < found["disk.server.busy_ns"] <= found["elapsed_ns"] <= SECONDS * S + 10 * MS
+    assert 0.6 * found["elapsed_ns"] < found["disk.server.busy_ns"] <= found["elapsed_ns"] <= SECONDS * S + 10 * MS
     assert client(done).announced <= IN_FLIGHT[kind]
 
 
