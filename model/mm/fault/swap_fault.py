@@ -13,7 +13,6 @@ from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
     READAHEAD,
-    SWAPCACHE,
     WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames
@@ -21,8 +20,10 @@ from mmrun.model.mm.swap.readahead import found_in_cache
 from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
 from mmrun.model.mm.swap.swap import (
     area_of,
+    count_swap_in,
     free_slot,
     free_swapcache,
+    join_swapcache,
     read_in,
     swap_full,
     window_first,
@@ -62,7 +63,7 @@ def swap_in_direct(m, t, at, slot, write):
     entered = m.now
     m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
-    swap_count(m).pswpin += 1
+    count_swap_in(m, frames(m)[pfn].memcg)
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK
@@ -77,20 +78,18 @@ def read_slot(m, t, slot, at):
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return NONE
-    shadow, page = swapcache(m)[slot], frames(m)[pfn]
+    shadow = swapcache(m)[slot]
     if swapmap(m)[slot] == 0 or shadow > 0:
         discard(m, pfn)
         return NONE
-    page.slot = slot + 1
-    page.state |= SWAPCACHE
-    swapcache(m)[slot] = pfn + 1
+    join_swapcache(m, pfn, slot)
     if shadow < 0:
         refault(m, pfn, shadow)
     if watch(m).idle_tracking:
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     await_read(m, pfn)
-    swap_count(m).pswpin += 1
+    count_swap_in(m, frames(m)[pfn].memcg)
     return pfn
 
 
