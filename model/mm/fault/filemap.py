@@ -4,7 +4,7 @@ A file is a run of slots in the `cache` table. A slot holds its frame + 1, or, n
 evicted from it. Readahead state belongs to the region (an open file).
 """
 
-from mmrun.model.block.disk import read_pages
+from mmrun.model.block.serving import read_pages
 from mmrun.model.core.accounting import FILE, begins, ends
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE

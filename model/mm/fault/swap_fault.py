@@ -17,7 +17,7 @@ from mmrun.model.mm.page.flags import (
 )
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.readahead import found_in_cache
-from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
+from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
 from mmrun.model.mm.swap.swap import (
     area_of,
     count_swap_in,
@@ -106,7 +106,9 @@ def _send_run(m, first, count):
 @kernel
 def _continues(m, run, count, slot):
     """Whether the read of a slot joins that of `count` slots from `run` on, which waits in the plug."""
-    return count and slot == run + count and swap_settings(m).swapin_plugged and area_of(m, slot) == area_of(m, run)
+    area = area_of(m, slot)
+    plugged = swap_settings(m).swap_rw if swaps(m)[area].kind == SWAP_NFS else swap_settings(m).swapin_plugged
+    return plugged and count and slot == run + count and area == area_of(m, run)
 
 
 @kernel
