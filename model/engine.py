@@ -46,6 +46,8 @@ from mmrun.model.mm.task.state import (
     tlb,
 )
 from mmrun.model.mm.writeback.fsync import fsync
+from mmrun.model.psi.averages import psi_show, psi_update
+from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 
@@ -291,6 +293,7 @@ def task_turn(m, t):
 def time_up(m):
     """The time of whoever sleeps goes on until the run ends, and is counted."""
     count_sleepers(m, run_settings(m).duration)
+    psi_show(m, run_settings(m).duration)
     for t in range(geometry(m).nr_tasks):
         if sleeps(m, t):
             tasks(m)[t].time = max(actors(m)[t].counted, run_settings(m).duration)
@@ -309,6 +312,7 @@ def run(m):
         who, first, second = earliest(m)
         if progress(m).tasks_left == 0:
             count_sleepers(m, m.now)
+            psi_show(m, m.now)
             return FINISHED
         soon = min(first, next_completion(m), sched(m).next_tick)
         if soon >= NEVER and run_settings(m).duration >= NEVER:
@@ -320,6 +324,7 @@ def run(m):
             and progress(m).next_sample < run_settings(m).duration
         ):
             count_sleepers(m, progress(m).next_sample)
+            psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
         if soon >= run_settings(m).duration:
             time_up(m)
@@ -344,11 +349,17 @@ def run(m):
         turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
+        if m.now >= psi(m).next_update:
+            psi_update(m, m.now)
         t = actors(m)[who].task
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
         turn(m).turn_ends = min(
-            second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
+            second + run_settings(m).quantum,
+            progress(m).next_flush,
+            psi(m).next_update,
+            run_settings(m).duration,
+            sched(m).next_tick,
         )
         resume(m, who)
         if shared:

@@ -1,5 +1,6 @@
 """A CPU's queue: its clock, who waits in it, in which order, and who is to run (kernel/sched/fair.c)."""
 
+from mmrun.model.core.accounting import psi_task_change
 from mmrun.model.core.actors import schedule
 from mmrun.model.core.jit import kernel
 from mmrun.model.sched.cfs import (
@@ -212,6 +213,7 @@ def set_next(m, cpu, who, at, cost):
     se.prev_sum_exec, se.protected = se.sum_exec, se.deadline
     se.runs_at, se.left = at + cost + se.left, 0
     schedule(m, who, se.runs_at)
+    psi_task_change(m, who, at)
 
 
 @kernel
@@ -221,6 +223,7 @@ def put_prev(m, cpu, who, at, left):
     rq.curr = 0
     se.on, se.since, se.left = QUEUED, at, left
     insert(m, cpu, who)
+    psi_task_change(m, who, at)
 
 
 @kernel
@@ -231,6 +234,7 @@ def falls_off(m, cpu, who, at):
     if se.on == QUEUED:
         se.wait_ns += at - se.since
     se.on, se.since, se.left = OFF, at, 0
+    psi_task_change(m, who, at)
 
 
 @kernel
