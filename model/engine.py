@@ -355,11 +355,7 @@ def run(m):
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
         turn(m).turn_ends = min(
-            second + run_settings(m).quantum,
-            progress(m).next_flush,
-            psi(m).next_update,
-            run_settings(m).duration,
-            sched(m).next_tick,
+            second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
         )
         resume(m, who)
         if shared:
