@@ -1,6 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from mmrun.model.core.accounting import ALLOC, begins, ends
+from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
 from mmrun.model.core.codes import BAD_ORDER
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.panic import panic
@@ -41,6 +41,7 @@ from mmrun.model.mm.page.state import alloc_count, alloc_settings, frames, zones
 from mmrun.model.mm.page.zones import wake_kswapd, watermark_ok
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.psi.state import psi_settings
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
@@ -65,9 +66,10 @@ def _mark_of(zone, gfp, level):
 @kernel
 def _reclaim_node(m, z):
     """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
-    begins(m, ALLOC)
+    what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
+    begins(m, what)
     freed = node_reclaim(m, z)
-    ends(m, ALLOC)
+    ends(m, what)
     return freed
 
 
@@ -156,9 +158,9 @@ def _reclaim_directly(m, gfp, nid, nodemask):
     In the kernel: __alloc_pages_direct_reclaim.
     """
     reclaim_count(m).allocstall += 1
-    begins(m, ALLOC)
+    begins(m, ALLOC | IN_MEMSTALL)
     got = direct_reclaim(m, nid, gfp, nodemask)
-    ends(m, ALLOC)
+    ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if pfn == NONE and got:
         for z in range(geometry(m).nr_zones):

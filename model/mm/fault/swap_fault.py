@@ -1,6 +1,6 @@
 """A touch of a page in swap: its slot is read, alone or with others around it (do_swap_page, swapin_readahead)."""
 
-from mmrun.model.core.accounting import SWAP, has_stalled
+from mmrun.model.core.accounting import SWAP, has_stalled, memstall_was
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
@@ -13,6 +13,7 @@ from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
     READAHEAD,
+    WORKINGSET,
     WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames
@@ -38,6 +39,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 swap_window = caller("swap_window")
@@ -63,6 +65,9 @@ def swap_in_direct(m, t, at, slot, write):
     entered = m.now
     m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
+    p = psi_settings(m)
+    if p.psi_swap_read and (frames(m)[pfn].state & WORKINGSET or not p.psi_swap_workingset):
+        memstall_was(m, m.now - fault_settings(m).minor_fault_anon - entered)
     count_swap_in(m, frames(m)[pfn].memcg)
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
