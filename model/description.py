@@ -18,6 +18,7 @@ from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.idle.settings import SCANNED
+from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -352,6 +353,10 @@ class Cell(Record):
     """Sysctl settings."""
     cgroups: Annotated[dict[Name, Cgroup], Range(max_length=MAX_CGROUPS)] = field(default_factory=dict)
     """Memory cgroups by name."""
+    cgroup_version: Annotated[Literal["v1", "v2"], HAS_GROUPS] | None = None
+    """Version of cgroups. `v2` has `min`, `low`, `high` and `swap_max`, and since 4.2 each group's dirty pages have
+    limits and flushers of their own; `v1` has `soft_limit` and `swappiness`, and nothing holds a group's writers back
+    before it is full. None: v2 since 4.5 or where a group uses what only v2 has, v1 before or where one uses v1's."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)

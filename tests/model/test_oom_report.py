@@ -223,7 +223,7 @@ def test_dirty_pages_that_nobody_writes_in_time():
     """Generations on v1: reclaim neither writes dirty pages of files nor waits for those being written."""
     host = machine(64, cpus=2, disks={"d": Disk(kind="hdd")})
     cell = Cell(kernel="6.18+mglru", machine=host, tasks={"dd": given(replace(READ, disk="d"), cgroup="g")},
-                cgroups={"g": Cgroup(max=8 * MiB)})  # fmt: skip
+                cgroups={"g": Cgroup(max=8 * MiB)}, cgroup_version="v1")  # fmt: skip
     found = lines(run(cell, {"dd": writes(np.arange(5000))}))
     assert "dd asked for a page of a file, to write it" in "\n".join(found)
     assert any(line.endswith("pages of files stay: all are dirty or being written") for line in found)

@@ -1,9 +1,11 @@
 """The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
 
+from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends
 from mmrun.model.core.actors import NEVER, schedule
 from mmrun.model.core.codes import DONE, KILLED
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import sleep_until, sleeps, wake_actor
+from mmrun.model.core.state import actors
 from mmrun.model.machine.state import geometry, progress
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.limits.exit import exit_mm
@@ -72,7 +74,9 @@ def _kill_another(m, t):
         wake_actor(m, t, m.now)
         return
     if tasks(m)[t].state != DONE:
-        tasks(m)[t].time = max(tasks(m)[t].time, m.now)
+        if actors(m)[t].doing & FOR_CPU:
+            count_time(m, t, max(actors(m)[t].counted, m.now))
+            tasks(m)[t].time = actors(m)[t].counted
         progress(m).tasks_left -= 1
         schedule(m, t, NEVER)
         put_cpu(m, t)
@@ -98,7 +102,9 @@ def out_of_memory(m, t, over):
     if tasks(m)[t].killed:
         return 0
     if dying == NOBODY:
+        begins(m, OOM)
         sleep_until(m, m.now + SECOND // geometry(m).hz)
+        ends(m, OOM)
         return 1
     _note(m, t, over, dying)
     if dying == t:

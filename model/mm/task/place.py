@@ -14,6 +14,7 @@ from mmrun.model.machine.place import chunk_of
 from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
+from mmrun.model.mm.swap.state import FIRST_HITS
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
@@ -189,6 +190,7 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
     row.advice = _ADVICE.index(region.advice)
     row.prev_page = row.swap_prev = NONE
+    row.swap_hits = FIRST_HITS
     row.next_of_file = NONE
     if file is not None:
         row.file, row.file_pages = file.number, file.each or 0
