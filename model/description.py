@@ -17,13 +17,14 @@ from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
-from mmrun.model.units import PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
+from mmrun.model.units import MS, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
 OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
 ADVISED = Matters(
@@ -34,6 +35,7 @@ AROUND = Matters(
     "a mapped file, since 3.15",
     lambda case, region: region.kind == "file" and region.access == "mmap" and case.flags["fault_around"],
 )
+MONITORED = Matters("a group whose memory.stat is read", lambda _, group: bool(group.stat_read_every))
 BEFORE_THE_END = Matters(
     "a run that lasts until then: the task never starts",
     lambda case, task: case.cell.duration is None or task.start < case.cell.duration,
@@ -108,6 +110,10 @@ class Machine(Record):
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
     bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
     TLB, every access marks."""
+    background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
+    """How often something that is not described, a kernel thread mostly, has each CPU for a moment and hands it back.
+    Generations walk the page tables of whoever was switched in since the last walk. 0: tasks are switched in when they
+    wake, and where they share CPUs, only. Default: an estimate; an idle machine has fewer, a busy one more."""
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: tuple[str, ...] = ()
@@ -154,6 +160,8 @@ class Cgroup(Record):
     Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
     worker folds them, and reclaim decides on old sizes.
     """
+    stat_read_phase: Annotated[int, Range(ge=0), MONITORED] = 0
+    """Accesses by which all of these reads come later than every `stat_read_every` accesses from the start."""
 
     def faults(self) -> Iterator[Fault]:
         """More protection than the group can have."""

@@ -40,8 +40,8 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 }  # fmt: skip
 
 
-LATER = (  # axes, variants and parameters that there were none of when the file was made
-    "sched", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
+    "sched", "cgroups.stat_read_phase", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
@@ -51,6 +51,7 @@ LATER = (  # axes, variants and parameters that there were none of when the file
     "watermarks/scale-factor.ceiling_kb",
     "lru/zone-workingset.forced_last", "lru/zone-workingset.by_group", "lru/zone-workingset.sqrt_rule",
     "lru/workingset.forced", "lru/workingset.opened_by_refaults", "lru/workingset.anon_in_plenty",
+    "lru/mglru.go_by_priority", "lru/mglru.walk_small",
     "swap_readahead/aligned.over_holes",
 )  # fmt: skip
 
@@ -95,7 +96,10 @@ def facts(cell: Cell) -> dict[str, Any]:
         for axis, variant in found.policy.items() for name, value in variant.params.items()
         if (key := f"{axis}/{variant.variant}.{name}") not in LATER
     }  # fmt: skip
-    groups = {f"cgroups.{name}": asdict(group) for name, group in found.cgroups.items()}
+    groups = {
+        f"cgroups.{name}": {key: value for key, value in asdict(group).items() if f"cgroups.{key}" not in LATER}
+        for name, group in found.cgroups.items()
+    }
     modes = {f"tasks.{name}": asdict(task.mempolicy) for name, task in found.tasks.items()}
     return policy | params | {f"vm.{name}": value for name, value in vars(found.vm).items()} | groups | modes
 

@@ -87,7 +87,8 @@ def test_what_has_become_a_flag_is_what_the_code_did(name):
      ("direct_reclaim/per-zone.again_below_low", "4.0"), ("lru/zone-workingset.forced_last", "3.16"),
      ("lru/zone-workingset.by_group", "4.6"), ("lru/zone-workingset.sqrt_rule", "4.7"),
      ("reclaim_writeback/kswapd-only.waits", "3.6"),
-     ("lru/workingset.opened_by_refaults", "4.12"), ("lru/workingset.anon_in_plenty", "4.13"), ("swap_readahead/aligned.over_holes", "3.4")],
+     ("lru/workingset.opened_by_refaults", "4.12"), ("lru/workingset.anon_in_plenty", "4.13"),
+     ("swap_readahead/aligned.over_holes", "3.4")],
 )  # fmt: skip
 def test_parameters_that_came_later_have_the_dates_of_their_patches(param, since):
     assert param in LATER
@@ -118,4 +119,9 @@ def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
         assert {f"{axis}: {name}" for name in registry.variants(axis)} - set(LATER) <= set(varied), axis
     assert {field.name for field in fields(Sysctl)} == {name[3:].split(":")[0] for name in varied if name[:3] == "vm."}
     settings = {name.rpartition(".")[2] for name in varied if name.startswith("cgroups.")}
-    assert {field.name for field in fields(Cgroup)} - settings == {"parent", "count", "stat_read_every"}
+    assert {field.name for field in fields(Cgroup)} - settings == {
+        "parent",
+        "count",
+        "stat_read_every",
+        "stat_read_phase",
+    }

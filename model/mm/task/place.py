@@ -15,7 +15,7 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.swap.state import FIRST_HITS
-from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -137,7 +137,7 @@ def place(built: Built) -> None:
         row = built.memory.table("tasks")[t]
         row.node, row.memcg = task.node, groups.of(name, task)
         row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
-        row.stays, row.oom_score_adj = int(task.stays), task.oom_score_adj
+        row.stays, row.oom_score_adj, row.switched_in = int(task.stays), task.oom_score_adj, EVERY_NODE
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), NEED_EVENTS
