@@ -33,9 +33,8 @@ from mmrun.model.description import (
 from mmrun.model.trace import open_trace, write_trace
 from mmrun.model.units import PAGE, US, GiB
 from tests.fidelity.cases import BLOCK_PAGES, MONITOR, NODE_BYTES, NODE_PAGES, first_touches, touched_pages, trace_pages
-from tests.fidelity.compare import COUNTABLE
-from tests.fidelity.explained import BATCH
 from tests.fidelity.recorded import DATA
+from tests.fidelity.spread import BATCH, COUNTABLE
 
 SAMPLES = 8  # parts of a replay; the generations and memory.stat were read before, between and after them
 MIXED_ANON = 8_192  # pages of `mixread` that are anonymous, the lower ones

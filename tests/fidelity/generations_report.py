@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from tests.fidelity.explained import BATCH
 from tests.fidelity.generations import BANDS, MOST_MORE, QUANTITIES, TRAPPED, UNKNOWN, Compared, replay, replays
 from tests.fidelity.markdown import table
+from tests.fidelity.spread import BATCH
 
 
 def _errors(results: Sequence[Compared]) -> str:
@@ -61,10 +62,16 @@ def _traps(results: Sequence[Compared]) -> str:
     return table(head, rows)
 
 
+@cache
+def compared() -> tuple[Compared, ...]:
+    """Every recorded replay in the model."""
+    with tempfile.TemporaryDirectory(prefix="mmrun-generations-") as folder:
+        return tuple(replay(case, Path(folder)) for case in replays())
+
+
 def section() -> str:
     """Everything that the report says of these recordings."""
-    with tempfile.TemporaryDirectory(prefix="mmrun-generations-") as folder:
-        results = [replay(case, Path(folder)) for case in replays()]
+    results = compared()
     small = [r for r in results if r.case.small and r.case.tick_us and not r.case.trace.startswith("ph5")]
     asked = [(r, q) for r in small for q in QUANTITIES if r.case.values(q)]
     inside = sum(r.within(q) for r, q in asked)
