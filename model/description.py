@@ -19,6 +19,7 @@ from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
+from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -319,6 +320,8 @@ class Task(Record):
     """Its stream over, it keeps its memory and sleeps for ever, a server without requests; it may be killed for want of
     memory. Else it exits and frees what it maps, but for the last task of a run: what gauges say at the end is what was
     there when it ended."""
+    oom_score_adj: Annotated[int, Range(ge=-999, le=1000), Why("-1000, never to be killed, might leave nobody")] = 0
+    """oom_score_adj (2.6.36): thousandths of all memory by which it counts as larger when somebody has to be killed."""
     nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0"), SHARED] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False
@@ -358,6 +361,10 @@ class Cell(Record):
     """Sysctl settings."""
     cgroups: Annotated[dict[Name, Cgroup], Range(max_length=MAX_CGROUPS)] = field(default_factory=dict)
     """Memory cgroups by name."""
+    cgroup_version: Annotated[Literal["v1", "v2"], HAS_GROUPS] | None = None
+    """Version of cgroups. `v2` has `min`, `low`, `high` and `swap_max`, and since 4.2 each group's dirty pages have
+    limits and flushers of their own; `v1` has `soft_limit` and `swappiness`, and nothing holds a group's writers back
+    before it is full. None: v2 since 4.5 or where a group uses what only v2 has, v1 before or where one uses v1's."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)

@@ -102,6 +102,7 @@ def _hit_path(watched: bool, cached: bool, marked: bool):
         task.pos = pos
         task_count(m)[t].accesses += done
         task_count(m)[t].hit_ns += now - m.now - done * think
+        task_count(m)[t].think_ns += done * think
         progress(m).accesses += done
         m.now = now
 
@@ -176,6 +177,7 @@ def serve_access(m, t, region, argument, op):
     if kind >= 0:
         count_call(m, t, kind, entered)
     m.now += task.think
+    task_count(m)[t].think_ns += task.think
     task_count(m)[t].accesses += 1
     progress(m).accesses += 1
     return True
@@ -201,6 +203,17 @@ def region_at(m, t, page):
 
 
 @kernel
+def exits(m, t, killed):
+    """The process of task `t` ends, which takes its time; a killed one is not followed by another."""
+    begins(m, FAULT)
+    if killed:
+        die(m, t)
+    else:
+        exit_mm(m, t)
+    ends(m, FAULT)
+
+
+@kernel
 def enter_kernel(m, t):
     """Serve the event at the task's position that its page table could not; the task may die of it."""
     task = tasks(m)[t]
@@ -208,22 +221,22 @@ def enter_kernel(m, t):
     op, argument = event >> OP_SHIFT, event & ARG_MASK
     if run_settings(m).tlb_flush and m.now >= task.tlb_until:
         flush_tlb(m, t)
-    if op == COMPUTE:
+    if op in (COMPUTE, REGISTER):
         m.now += argument
+        task_count(m)[t].think_ns += argument
+        if op == REGISTER:
+            slab_state(m).shrinkers_busy_until = m.now
     elif op == EXIT:
-        exit_mm(m, t)
+        exits(m, t, False)
         leave_to_others(m, t)
-    elif op == REGISTER:
-        m.now += argument
-        slab_state(m).shrinkers_busy_until = m.now
     elif op == FSYNC:
         sync_file(m, t, region_at(m, t, argument), argument)
     elif not serve_access(m, t, region_at(m, t, argument), argument, op):
-        die(m, t)
+        exits(m, t, True)
         return
     task.pos += 1
     if task.killed:
-        die(m, t)
+        exits(m, t, True)
 
 
 @kernel

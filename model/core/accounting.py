@@ -19,6 +19,7 @@ REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 # Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
+OOM = 1 << 16  # asleep until a task that was killed has given back what it has
 IN_RECLAIM = ALLOC | MEMCG | HIGH
 THROTTLED = CONGESTION | OVER_WRITEBACK | OVER_CONGESTED | OVER_NOPROGRESS
 NOTHING = 0
@@ -41,6 +42,8 @@ def _count_stalls(stat, why, ns):
         stat.stall_fsync_ns += ns
     if why & DIRTY:
         stat.stall_dirty_ns += ns
+    if why & OOM:
+        stat.stall_oom_ns += ns
     if why & REQUEST:
         stat.stall_request_ns += ns
     if why & DIRTIER_REQUEST:
@@ -93,7 +96,7 @@ def _count(m, who, doing, ns):
     if why & REQUEST:
         pageout_count(m).reclaim_queue_ns += ns
     if row.kind == TASK:
-        if why == FAULT:
+        if doing == FAULT:  # whoever sleeps says over what
             task_count(m)[row.task].fault_ns += ns
         else:
             _count_stalls(task_count(m)[row.task], why, ns)

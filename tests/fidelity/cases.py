@@ -192,11 +192,14 @@ def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0) -> Cell:
         think=think,
         start=start,
     )
+    # The host's groups were of cgroup v1, with a swappiness of their own; the guests' of v2, which has the machine's.
+    own, everybody = (None, case.swappiness) if case.guest else (case.swappiness, None)
     return Cell(
         kernel=case.kernel,
         machine=machine(case),
-        vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0),
-        cgroups={"replay": Cgroup(max=limit(case), swappiness=case.swappiness, stat_read_every=monitor)},
+        vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0, swappiness=everybody),
+        cgroups={"replay": Cgroup(max=limit(case), swappiness=own, stat_read_every=monitor)},
+        cgroup_version="v2" if case.guest else "v1",
         tasks={"replay": task},
         sampling=Sampling(accesses=step),
     )

@@ -72,7 +72,10 @@ def _charge_at_limit(m, t, memcg):
             retries -= 1
         elif got == 0:
             event(m, over, EVENT_OOM)
-            if not out_of_memory(m, t, over):
+            ends(m, MEMCG)
+            helped = out_of_memory(m, t, over)
+            begins(m, MEMCG)
+            if not helped:
                 return 0
             retries = memcg_settings(m).charge_retries
 

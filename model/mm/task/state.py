@@ -34,7 +34,7 @@ TASK = row(
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
     booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)), switched_in="i8",
-    nofs="i8", stays="i8", tlb_until="i8", killed="i8",
+    nofs="i8", stays="i8", oom_score_adj="i8", tlb_until="i8", killed="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of it that were dirty already.
     balance_wb="i8", redirtied="i8", dirties_events="i8", dirties_period="i8",

@@ -1,6 +1,6 @@
 """Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
 
-from mmrun.model.core.accounting import begins, ends
+from mmrun.model.core.accounting import OVER_WRITEBACK, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
 from mmrun.model.mm.page.flags import LOCKED, WRITEBACK
@@ -31,7 +31,9 @@ def wait_on_page_locked(m, pfn, stall):
 def wait_on_page_writeback(m, pfn):
     """Sleep until the page's write has ended; nothing may wait in the sleeper's own plug."""
     unplug(m)
+    begins(m, OVER_WRITEBACK)
     wait_on_page_bit(m, pfn, WRITEBACK)
+    ends(m, OVER_WRITEBACK)
 
 
 @kernel
