@@ -123,7 +123,7 @@ def _read_neighbour(m, t, slot, i, owner):
     if pfn == NONE:
         return 0
     if i != slot:
-        frames(m)[pfn].state |= READAHEAD
+        frames(m)[pfn].state |= READAHEAD if swap_settings(m).swapin_marked else 0
         swap_count(m).swap_ra += 1
     return 1
 
