@@ -6,7 +6,7 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import task_count
-from mmrun.model.mm.fault.filemap import discard
+from mmrun.model.mm.fault.page_cache import discard
 from mmrun.model.mm.fault.page_table import PTES_PER_TABLE_SHIFT, major, map_page, new_anon_frame
 from mmrun.model.mm.idle.far_memory import note_swap_in
 from mmrun.model.mm.idle.state import watch
