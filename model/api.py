@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.metadata import version
 
@@ -40,12 +40,13 @@ class Outcome:
 
     `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok" or "oom". `series`: columns of
     one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task, when asked
-    for.
+    for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full.
     """
 
     metrics: dict[str, int | float | str]
     series: dict[str, np.ndarray]
     misses: np.ndarray | None
+    kills: list[list[str]] = field(default_factory=list)
 
 
 def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
@@ -89,7 +90,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             elif why != engine.PASS_OVER:
                 break
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
-    return Outcome(results.metrics(built), samples.series(), misses)
+    return Outcome(results.metrics(built), samples.series(), misses, results.kills(built))
 
 
 def _run(m: np.record) -> int:

@@ -21,16 +21,19 @@ from mmrun.model.core.state import actors, turn
 from mmrun.model.machine.state import geometry, nodes, progress, run_settings, section, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
 from mmrun.model.mm.fault.filemap import file_at
+from mmrun.model.mm.generations.state import TABLE_SHIFT, leaf_young
 from mmrun.model.mm.idle.state import last_touch, watch
 from mmrun.model.mm.idle.truth import note_access, stamp
 from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom import die, send_sigkill
 from mmrun.model.mm.lru.ahead import look_ahead_of
+from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.slab.state import slab_state
 from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from mmrun.model.mm.task.state import (
+    EVERY_NODE,
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
@@ -58,10 +61,11 @@ FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2,
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
-def _hit_path(watched: bool, cached: bool):
-    """The kernel below, three times: `watched` also notes when each frame was touched, for the truth about idle pages.
+def _hit_path(watched: bool, cached: bool, marked: bool):
+    """The kernel below, four times: `watched` also notes when each frame was touched, for the truth about idle pages.
 
-    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word.
+    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word. `marked`: the entry
+    for its leaf table becomes young too, of which only generations take note.
     """
 
     @kernel
@@ -69,6 +73,7 @@ def _hit_path(watched: bool, cached: bool):
         """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
         task, table, events, where, entries = tasks(m)[t], pte(m), stream(m), section(m), tlb(m)
         node, now, pos, base, think = nodes(m)[task.node], m.now, task.pos, t * run_settings(m).chunk, task.think
+        upper, marks = leaf_young(m), marked or ((watched or cached) and lru_settings(m).lru_gen != 0)
         while pos < limit and now < until:
             event = events[base + pos]
             op = event >> OP_SHIFT
@@ -80,6 +85,8 @@ def _hit_path(watched: bool, cached: bool):
             if not word & PTE_PRESENT or (op and word < 0):
                 break
             wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
+            if marks and not (cached and entries[at]):
+                upper[at >> TABLE_SHIFT] = 1
             if cached:
                 if entries[at] and not (op and not word & PTE_DIRTY):
                     wanted = word
@@ -104,7 +111,8 @@ def _hit_path(watched: bool, cached: bool):
     return hits
 
 
-hits, hits_watched, hits_cached = _hit_path(False, False), _hit_path(True, False), _hit_path(False, True)
+hits, hits_marked = _hit_path(False, False, False), _hit_path(False, False, True)
+hits_watched, hits_cached = _hit_path(True, False, False), _hit_path(False, True, False)
 
 
 @kernel
@@ -159,6 +167,8 @@ def serve_access(m, t, region, argument, op):
         return False
     if run_settings(m).tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
         tlb(m)[task.pte_start + argument] = 1  # the access is tried again
+    if lru_settings(m).lru_gen and op <= WRITE:
+        leaf_young(m)[task.pte_start + argument >> TABLE_SHIFT] = 1
     if watch(m).idle_tracking:
         note_access(m, region, argument)
     if task.over_high:
@@ -256,6 +266,8 @@ def run_events(m, t):
             hits_cached(m, t, turn(m).turn_ends, limit)
         elif watch(m).idle_tracking:
             hits_watched(m, t, turn(m).turn_ends, limit)
+        elif lru_settings(m).lru_gen:
+            hits_marked(m, t, turn(m).turn_ends, limit)
         else:
             hits(m, t, turn(m).turn_ends, limit)
         if task.pos < limit and m.now < turn(m).turn_ends:
@@ -357,6 +369,8 @@ def run(m):
         turn(m).turn_ends = min(
             second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
         )
+        if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
+            tasks(m)[t].switched_in = EVERY_NODE
         resume(m, who)
         if shared:
             put_cpu(m, who)

@@ -24,6 +24,7 @@ from mmrun.model.description import (
 )
 from mmrun.model.eras import Era
 from mmrun.model.machine.settings import MAX_PAGES
+from mmrun.model.rules import cgroups
 from mmrun.model.rules.bounds import Bounds
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.machines import known, memory_of
@@ -47,8 +48,11 @@ def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
     yield from sysctls(cell.vm, era)
     if not filled:
         yield from dirty_limits(cell.vm)
-    for name in cell.cgroups:
+    yield from cgroups.version(cell.cgroup_version, era)
+    kind = cgroups.resolved(cell, era)
+    for name, group in cell.cgroups.items():
         yield from cgroup(name, cell.cgroups, cell.machine, era)
+        yield from cgroups.settings(name, group, kind, era)
     for name in cell.slab:
         yield from slab_cache(name, cell.slab)
     for name, each in cell.tasks.items():
@@ -56,11 +60,11 @@ def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
     yield from files(cell.tasks, cell.slab)
 
 
-def counts(tasks: Mapping[str, Task], cgroups: Mapping[str, Cgroup]) -> Iterator[Fault]:
+def counts(tasks: Mapping[str, Task], groups: Mapping[str, Cgroup]) -> Iterator[Fault]:
     """More tasks or groups than a machine takes, counted with their copies."""
     for what, most, several in (
         ("tasks", MAX_TASKS, [task.count for task in tasks.values()]),
-        ("cgroups", MAX_CGROUPS, [group.count for group in cgroups.values()]),
+        ("cgroups", MAX_CGROUPS, [group.count for group in groups.values()]),
     ):
         if sum(several) > most:
             yield Fault((what,), f"{sum(several)} {what}", f"at most {most}, counted with their `count`")

@@ -1,8 +1,10 @@
 """A CPU's queue: its clock, who waits in it, in which order, and who is to run (kernel/sched/fair.c)."""
 
-from mmrun.model.core.accounting import psi_task_change
+from mmrun.model.core.accounting import TASK, psi_task_change
 from mmrun.model.core.actors import schedule
 from mmrun.model.core.jit import kernel
+from mmrun.model.core.state import actors
+from mmrun.model.mm.task.state import EVERY_NODE, tasks
 from mmrun.model.sched.cfs import (
     calc_delta_fair,
     sched_period,
@@ -212,6 +214,8 @@ def set_next(m, cpu, who, at, cost):
     se.on, se.since = CURRENT, at
     se.prev_sum_exec, se.protected = se.sum_exec, se.deadline
     se.runs_at, se.left = at + cost + se.left, 0
+    if actors(m)[who].kind == TASK:
+        tasks(m)[who].switched_in = EVERY_NODE
     schedule(m, who, se.runs_at)
     psi_task_change(m, who, at)
 

@@ -13,6 +13,7 @@ class Parts:
     machine: Machine | None
     vm: Sysctl | None
     cgroups: dict[str, Cgroup] | None
+    cgroup_version: str | None
     slab: dict[str, SlabCache] | None
     tasks: dict[str, Task] | None
     policy: dict[str, Variant] | None

@@ -8,7 +8,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import run_settings
-from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, YOUNG
+from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, RECLAIM, YOUNG
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import (
     PTE_DIRTY,
@@ -130,6 +130,15 @@ def drop_entry(m, at):
 
 
 @kernel
+def mark_dirty(m, pfn):
+    """Stores through a mapping made the page dirty: nobody needs it to leave any more (folio_mark_dirty).
+
+    What write() makes dirty keeps its mark: file systems do that through their buffers.
+    """
+    frames(m)[pfn].state = (frames(m)[pfn].state & ~RECLAIM) | DIRTY
+
+
+@kernel
 def unmap(m, pfn, swap_word):
     """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame.
 
@@ -142,7 +151,7 @@ def unmap(m, pfn, swap_word):
         if pte_frame(table[page.owner]) != pfn:
             panic(m, BAD_PTE, pfn)
         if table[page.owner] & PTE_DIRTY:
-            page.state |= DIRTY
+            mark_dirty(m, pfn)
         table[page.owner] = swap_word
         drop_entry(m, page.owner)
         page.mapcount = 0
@@ -152,7 +161,7 @@ def unmap(m, pfn, swap_word):
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
-                page.state |= DIRTY
+                mark_dirty(m, pfn)
             table[at] = 0
             drop_entry(m, at)
             page.mapcount -= 1

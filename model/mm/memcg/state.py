@@ -29,7 +29,8 @@ stat_pending = table(55, "stat_pending", "i4")
 memcg_settings = one(  # `charge_batch`: pages; `stocks`: groups a CPU holds pages of
     56, "memcg_settings", row(
         charge_batch="i8", stocks="i8", protection="i8", kmem_accounting="i8", soft_limits="i8",
-        charge_retries="i8", shares_overcommitted="i8", memcg_lru="i8", lruvec_visit="i8",
+        charge_retries="i8", shares_overcommitted="i8", low_in_shares="i8", low_of_root="i8",
+        memcg_lru="i8", lruvec_visit="i8",
     ),
 )  # fmt: skip
 memcg_state = one(57, "memcg_state", row(memcg_rng="i8", soft_order="i8"))

@@ -26,7 +26,16 @@ NODE_GAUGES = counters("""
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
 """)
-TOLD = (Told("machine", ZONE_GAUGES, sampled=True), Told("node", NODE_GAUGES, sampled=True))
+WATERMARKS = counters("""
+watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
+watermark_low | none | free pages below which kswapd is woken, over all zones | pages
+watermark_high | none | free pages at which kswapd rests, over all zones | pages
+""")
+TOLD = (
+    Told("machine", WATERMARKS),
+    Told("machine", ZONE_GAUGES, sampled=True),
+    Told("node", ZONE_GAUGES | NODE_GAUGES, sampled=True),
+)
 
 
 @record

@@ -1,11 +1,11 @@
 """Swap areas of a machine record."""
 
-from mmrun.model.block.settings import NetworkSwap, Zram, given
+from mmrun.model.block.settings import Disk, NetworkSwap, Stripe, Zram, given
 from mmrun.model.block.state import disks
 from mmrun.model.core.record import NONE
-from mmrun.model.description import SwapTarget
+from mmrun.model.description import Machine, SwapTarget
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.mm.swap.state import swap_settings, swaps
+from mmrun.model.mm.swap.state import FIRST_HITS, swap_ra, swap_settings, swaps
 from mmrun.model.units import PAGE
 
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
@@ -41,7 +41,9 @@ def place(built: Built) -> None:
         row.out_ns, row.in_ns = _swap_costs(target)
         first += int(row.nslots)
     swap_settings(m).total_swap = first
-    swap_settings(m).swap_by_vma = int(built.modules["swap_readahead"].BY_VMA)
+    by_vma = built.modules["swap_readahead"].BY_VMA
+    swap_settings(m).swap_by_vma = int(by_vma and not any(_rotates(machine, area) for area in machine.swap.values()))
+    swap_ra(m).hits, swap_ra(m).prev = FIRST_HITS, NONE
 
 
 def _swap_costs(target: SwapTarget) -> tuple[int, int]:
@@ -52,3 +54,20 @@ def _swap_costs(target: SwapTarget) -> tuple[int, int]:
         return 0, 0
     protocol = PROTOCOL_NS[target.kind] if target.protocol is None else target.protocol
     return protocol, protocol
+
+
+def _rotates(machine: Machine, target: SwapTarget) -> bool:
+    """Whether swapon takes the area for a rotating one: all that is not known to be solid-state (nr_rotate_swap).
+
+    NFS has no block device that could tell; NBD says it does not rotate, iSCSI what its disk says.
+    """
+    if isinstance(target, Zram) or target.kind == "nbd":
+        return False
+    disk = given(target, "disk")
+    return target.kind == "nfs" or (disk is not None and _disk_rotates(machine, machine.disks[disk]))
+
+
+def _disk_rotates(machine: Machine, disk: Disk) -> bool:
+    if isinstance(disk, Stripe):
+        return any(_disk_rotates(machine, machine.disks[member]) for member in disk.members)
+    return disk.kind in ("hdd", "usb")

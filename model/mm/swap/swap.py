@@ -169,14 +169,15 @@ def free_swapcache(m, pfn):
 
 @kernel
 def read_in(m, slot, count):
-    """When `count` slots from `slot` on, read in one request now, are in memory.
+    """When `count` slots from `slot` on, read in one request now, are in memory; zram's reader decompresses them.
 
     In the kernel: swap_readpage, today swap_read_folio.
     """
     a = swaps(m)[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_ZRAM:
-        return m.now + a.in_ns * count
+        m.now += a.in_ns * count
+        return m.now
     if a.kind == SWAP_PARTITION:
         return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
     return remote_read(m, a.link, a.disk, m.now + costs(m).io_path + a.in_ns, count, block)
