@@ -4,20 +4,22 @@ A file is a run of slots in the `cache` table. A slot holds its frame + 1, or, n
 evicted from it. Readahead state belongs to the region (an open file).
 """
 
-from mmrun.model.block.disk import read_pages
-from mmrun.model.core.accounting import FILE, begins, ends
+from mmrun.model.block.serving import read_pages
+from mmrun.model.core.accounting import FILE, begins, ends, memstall_was
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import current, sleep_until
+from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.lru.lru import lru_add, mark_accessed
 from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.memcg.memcontrol import kmem_group, stat_updated, uncharge
+from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL, WRITE
+from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
     ADVICE_RANDOM,
@@ -35,6 +37,7 @@ from mmrun.model.mm.writeback.extents import block_of
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
 from mmrun.model.mm.writeback.state import on_disk
+from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -53,6 +56,7 @@ def charge_bytes(m, t, nbytes):
             return 0
         group.kmem_stock += 4096
     group.kmem_stock -= nbytes
+    mod_slab_bytes(m, kmem_group(m, t), nbytes)
     return 1
 
 
@@ -72,7 +76,7 @@ def add_to_cache(m, t, file, index, gfp):
     refault, unless it is about to be overwritten (filemap_add_folio).
     """
     entries = cache(m)
-    pfn = charged_frame(m, t, gfp)
+    pfn = charged_frame(m, t, gfp, NO_INTERLEAVE_INDEX)
     if pfn == NONE:
         return NONE
     if entries[index] <= 0 and not xanode(m)[index >> 6]:
@@ -88,7 +92,7 @@ def add_to_cache(m, t, file, index, gfp):
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
     zones(m)[page.zone].nr_file += 1
-    stat_updated(m, page.memcg, 4)
+    mod_state(m, page.memcg, NR_FILE_PAGES, 1)
     if shadow < 0 and not gfp & WRITE:
         refault(m, pfn, shadow)
     lru_add(m, pfn)
@@ -133,12 +137,14 @@ def submit_read(m, file, index, end, fresh):
     filemap_count(m).readahead += max(0, fresh - 1)
     if fresh == 0:
         return
-    done = m.now
+    done = began = m.now
     if disk != NONE:
         filemap_count(m).pgpgin += fresh
         m.now += costs(m).io_path
         done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
-    read_sent(m, file, index, end, done)
+    refaulted = read_sent(m, file, index, end, done)
+    if refaulted and psi_settings(m).psi_file_read:
+        memstall_was(m, m.now - began)
 
 
 @kernel
@@ -321,7 +327,7 @@ def wait_until(m, t, done):
     """Task `t` sleeps until what it reads past the page cache is there."""
     if done > m.now:
         begins(m, FILE)
-        sleep_until(m, done)
+        io_sleep_until(m, done)
         ends(m, FILE)
 
 
