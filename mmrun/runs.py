@@ -11,6 +11,7 @@ from mmrun.errors import ResultsError
 from mmrun.runner import metrics
 from mmrun.runner.plan.axes import label_text
 from mmrun.runner.report.observations import load_series
+from mmrun.runner.store.table_file import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,20 +153,17 @@ class Runs:
 
 def load(directory: str | PathLike[str]) -> Runs:
     """The results that a sweep left in a directory. ResultsError where there are none."""
-    import json
-
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
     path = Path(directory) / "runs.parquet"
-    if not path.is_file():
-        raise ResultsError(f"{directory}: no results of a sweep (no runs.parquet)")
     try:
-        table = parquet.read_table(path)
-        roles = json.loads((table.schema.metadata or {})[b"mmrun"])
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise ResultsError(f"{path}: no results of a sweep ({type(error).__name__}: {error})") from error
-    return Runs(table, _labels(table, roles["axes"]), tuple(roles["metrics"]), Path(directory))
+        table, axes = read_table(path)
+    except FileNotFoundError:
+        raise ResultsError(f"{directory}: no results of a sweep (no runs.parquet)") from None
+    except OSError as error:
+        raise ResultsError(f"{path}: no results of a sweep ({error.strerror or error})") from error
+    except ValueError as error:
+        raise ResultsError(str(error)) from error
+    names = tuple(name for name in table.column_names if name not in (*axes, *FIXED))
+    return Runs(table, _labels(table, axes), names, Path(directory))
 
 
 def _labels(table: Any, axes: list[str]) -> dict[str, tuple[Any, ...]]:

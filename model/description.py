@@ -17,12 +17,14 @@ from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
+from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
-from mmrun.model.units import PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
+from mmrun.model.units import MS, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
 OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
 ADVISED = Matters(
@@ -33,6 +35,7 @@ AROUND = Matters(
     "a mapped file, since 3.15",
     lambda case, region: region.kind == "file" and region.access == "mmap" and case.flags["fault_around"],
 )
+MONITORED = Matters("a group whose memory.stat is read", lambda _, group: bool(group.stat_read_every))
 BEFORE_THE_END = Matters(
     "a run that lasts until then: the task never starts",
     lambda case, task: case.cell.duration is None or task.start < case.cell.duration,
@@ -107,6 +110,10 @@ class Machine(Record):
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
     bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
     TLB, every access marks."""
+    background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
+    """How often something that is not described, a kernel thread mostly, has each CPU for a moment and hands it back.
+    Generations walk the page tables of whoever was switched in since the last walk. 0: tasks are switched in when they
+    wake, and where they share CPUs, only. Default: an estimate; an idle machine has fewer, a busy one more."""
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: tuple[str, ...] = ()
@@ -153,6 +160,8 @@ class Cgroup(Record):
     Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
     worker folds them, and reclaim decides on old sizes.
     """
+    stat_read_phase: Annotated[int, Range(ge=0), MONITORED] = 0
+    """Accesses by which all of these reads come later than every `stat_read_every` accesses from the start."""
 
     def faults(self) -> Iterator[Fault]:
         """More protection than the group can have."""
@@ -255,6 +264,9 @@ class Region(Record):
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
     advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
     """madvise/posix_fadvise on the region."""
+    touched_every: Annotated[int, Range(ge=1)] | None = None
+    """The program's own anonymous pages, its stack and buffers, behind those that the stream goes over: all of them are
+    written before the stream's first event and again after every so many. None: the stream goes over the region."""
 
     def faults(self) -> Iterator[Fault]:
         """What the region's kind does not have."""
@@ -275,6 +287,8 @@ class Region(Record):
             yield Fault(("fragment",), "fragments lie on a disk", "write disk: <name>")
         if self.sparse and self.disk is None:
             yield Fault(("sparse",), "a sparse file lies on a disk", "write disk: <name>")
+        if self.touched_every is not None and (self.kind != "anon" or self.size is None):
+            yield Fault(("touched_every",), "a program's own pages are anonymous and have a size", "write size: 12KiB")
 
 
 @record
@@ -311,6 +325,8 @@ class Task(Record):
     """Its stream over, it keeps its memory and sleeps for ever, a server without requests; it may be killed for want of
     memory. Else it exits and frees what it maps, but for the last task of a run: what gauges say at the end is what was
     there when it ended."""
+    oom_score_adj: Annotated[int, Range(ge=-999, le=1000), Why("-1000, never to be killed, might leave nobody")] = 0
+    """oom_score_adj (2.6.36): thousandths of all memory by which it counts as larger when somebody has to be killed."""
     nice: Annotated[int, Range(ge=-20, le=19), Why("the default is 0"), SHARED] = 0
     """Nice level, -20 to 19: its share of the CPU where tasks share CPUs, a tenth more or less a step."""
     nofs: bool = False
@@ -320,6 +336,9 @@ class Task(Record):
         """Several regions that want the rest of the footprint."""
         if sum(region.size is None and region.objects is None for region in self.memory) > 1:
             yield Fault(("memory",), "two regions without a size", "one may take the rest of the footprint")
+        own = [region.touched_every is not None for region in self.memory]
+        if own != sorted(own) or all(own):
+            yield Fault(("memory",), "the program's own pages stand before the stream's", "put `touched_every` last")
 
 
 @record
@@ -350,6 +369,10 @@ class Cell(Record):
     """Sysctl settings."""
     cgroups: Annotated[dict[Name, Cgroup], Range(max_length=MAX_CGROUPS)] = field(default_factory=dict)
     """Memory cgroups by name."""
+    cgroup_version: Annotated[Literal["v1", "v2"], HAS_GROUPS] | None = None
+    """Version of cgroups. `v2` has `min`, `low`, `high` and `swap_max`, and since 4.2 each group's dirty pages have
+    limits and flushers of their own; `v1` has `soft_limit` and `swappiness`, and nothing holds a group's writers back
+    before it is full. None: v2 since 4.5 or where a group uses what only v2 has, v1 before or where one uses v1's."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)

@@ -21,16 +21,19 @@ from mmrun.model.core.state import actors, turn
 from mmrun.model.machine.state import geometry, nodes, progress, run_settings, section, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
 from mmrun.model.mm.fault.filemap import file_at
+from mmrun.model.mm.generations.state import TABLE_SHIFT, leaf_young
 from mmrun.model.mm.idle.state import last_touch, watch
 from mmrun.model.mm.idle.truth import note_access, stamp
 from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom import die, send_sigkill
 from mmrun.model.mm.lru.ahead import look_ahead_of
+from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.slab.state import slab_state
 from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from mmrun.model.mm.task.state import (
+    EVERY_NODE,
     PTE_DIRTY,
     PTE_FRAME,
     PTE_PRESENT,
@@ -46,6 +49,8 @@ from mmrun.model.mm.task.state import (
     tlb,
 )
 from mmrun.model.mm.writeback.fsync import fsync
+from mmrun.model.psi.averages import psi_show, psi_update
+from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 
@@ -56,10 +61,11 @@ FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2,
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
-def _hit_path(watched: bool, cached: bool):
-    """The kernel below, three times: `watched` also notes when each frame was touched, for the truth about idle pages.
+def _hit_path(watched: bool, cached: bool, marked: bool):
+    """The kernel below, four times: `watched` also notes when each frame was touched, for the truth about idle pages.
 
-    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word.
+    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word. `marked`: the entry
+    for its leaf table becomes young too, of which only generations take note.
     """
 
     @kernel
@@ -67,6 +73,7 @@ def _hit_path(watched: bool, cached: bool):
         """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
         task, table, events, where, entries = tasks(m)[t], pte(m), stream(m), section(m), tlb(m)
         node, now, pos, base, think = nodes(m)[task.node], m.now, task.pos, t * run_settings(m).chunk, task.think
+        upper, marks = leaf_young(m), marked or ((watched or cached) and lru_settings(m).lru_gen != 0)
         while pos < limit and now < until:
             event = events[base + pos]
             op = event >> OP_SHIFT
@@ -78,6 +85,8 @@ def _hit_path(watched: bool, cached: bool):
             if not word & PTE_PRESENT or (op and word < 0):
                 break
             wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
+            if marks and not (cached and entries[at]):
+                upper[at >> TABLE_SHIFT] = 1
             if cached:
                 if entries[at] and not (op and not word & PTE_DIRTY):
                     wanted = word
@@ -95,13 +104,15 @@ def _hit_path(watched: bool, cached: bool):
         task.pos = pos
         task_count(m)[t].accesses += done
         task_count(m)[t].hit_ns += now - m.now - done * think
+        task_count(m)[t].think_ns += done * think
         progress(m).accesses += done
         m.now = now
 
     return hits
 
 
-hits, hits_watched, hits_cached = _hit_path(False, False), _hit_path(True, False), _hit_path(False, True)
+hits, hits_marked = _hit_path(False, False, False), _hit_path(False, False, True)
+hits_watched, hits_cached = _hit_path(True, False, False), _hit_path(False, True, False)
 
 
 @kernel
@@ -156,6 +167,8 @@ def serve_access(m, t, region, argument, op):
         return False
     if run_settings(m).tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
         tlb(m)[task.pte_start + argument] = 1  # the access is tried again
+    if lru_settings(m).lru_gen and op <= WRITE:
+        leaf_young(m)[task.pte_start + argument >> TABLE_SHIFT] = 1
     if watch(m).idle_tracking:
         note_access(m, region, argument)
     if task.over_high:
@@ -166,6 +179,7 @@ def serve_access(m, t, region, argument, op):
     if kind >= 0:
         count_call(m, t, kind, entered)
     m.now += task.think
+    task_count(m)[t].think_ns += task.think
     task_count(m)[t].accesses += 1
     progress(m).accesses += 1
     return True
@@ -191,6 +205,17 @@ def region_at(m, t, page):
 
 
 @kernel
+def exits(m, t, killed):
+    """The process of task `t` ends, which takes its time; a killed one is not followed by another."""
+    begins(m, FAULT)
+    if killed:
+        die(m, t)
+    else:
+        exit_mm(m, t)
+    ends(m, FAULT)
+
+
+@kernel
 def enter_kernel(m, t):
     """Serve the event at the task's position that its page table could not; the task may die of it."""
     task = tasks(m)[t]
@@ -198,22 +223,22 @@ def enter_kernel(m, t):
     op, argument = event >> OP_SHIFT, event & ARG_MASK
     if run_settings(m).tlb_flush and m.now >= task.tlb_until:
         flush_tlb(m, t)
-    if op == COMPUTE:
+    if op in (COMPUTE, REGISTER):
         m.now += argument
+        task_count(m)[t].think_ns += argument
+        if op == REGISTER:
+            slab_state(m).shrinkers_busy_until = m.now
     elif op == EXIT:
-        exit_mm(m, t)
+        exits(m, t, False)
         leave_to_others(m, t)
-    elif op == REGISTER:
-        m.now += argument
-        slab_state(m).shrinkers_busy_until = m.now
     elif op == FSYNC:
         sync_file(m, t, region_at(m, t, argument), argument)
     elif not serve_access(m, t, region_at(m, t, argument), argument, op):
-        die(m, t)
+        exits(m, t, True)
         return
     task.pos += 1
     if task.killed:
-        die(m, t)
+        exits(m, t, True)
 
 
 @kernel
@@ -241,6 +266,8 @@ def run_events(m, t):
             hits_cached(m, t, turn(m).turn_ends, limit)
         elif watch(m).idle_tracking:
             hits_watched(m, t, turn(m).turn_ends, limit)
+        elif lru_settings(m).lru_gen:
+            hits_marked(m, t, turn(m).turn_ends, limit)
         else:
             hits(m, t, turn(m).turn_ends, limit)
         if task.pos < limit and m.now < turn(m).turn_ends:
@@ -278,6 +305,7 @@ def task_turn(m, t):
 def time_up(m):
     """The time of whoever sleeps goes on until the run ends, and is counted."""
     count_sleepers(m, run_settings(m).duration)
+    psi_show(m, run_settings(m).duration)
     for t in range(geometry(m).nr_tasks):
         if sleeps(m, t):
             tasks(m)[t].time = max(actors(m)[t].counted, run_settings(m).duration)
@@ -296,6 +324,7 @@ def run(m):
         who, first, second = earliest(m)
         if progress(m).tasks_left == 0:
             count_sleepers(m, m.now)
+            psi_show(m, m.now)
             return FINISHED
         soon = min(first, next_completion(m), sched(m).next_tick)
         if soon >= NEVER and run_settings(m).duration >= NEVER:
@@ -307,6 +336,7 @@ def run(m):
             and progress(m).next_sample < run_settings(m).duration
         ):
             count_sleepers(m, progress(m).next_sample)
+            psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
         if soon >= run_settings(m).duration:
             time_up(m)
@@ -331,12 +361,16 @@ def run(m):
         turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
+        if m.now >= psi(m).next_update:
+            psi_update(m, m.now)
         t = actors(m)[who].task
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS
         turn(m).turn_ends = min(
             second + run_settings(m).quantum, progress(m).next_flush, run_settings(m).duration, sched(m).next_tick
         )
+        if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
+            tasks(m)[t].switched_in = EVERY_NODE
         resume(m, who)
         if shared:
             put_cpu(m, who)

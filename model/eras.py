@@ -25,8 +25,9 @@ class Era:
 
     `policy`: the variant of each axis, `params`: what of its parameters is not as in its file; `sysctl`: the settings
     that exist and their defaults (None = computed at boot), `ranges`: least and most of them; `missing` says why a
-    setting does not exist, `cgroup_missing` why one of a group does not; `mempolicies`: the placement modes; `flags`:
-    ways and constants of the kernel that no axis chooses; `told`: where the model does otherwise than this version.
+    setting does not exist, `cgroup_missing` why one of a group does not, `cgroup_settings` which version of cgroups
+    has one; `mempolicies`: the placement modes; `flags`: ways and constants of the kernel that no axis chooses; `told`:
+    where the model does otherwise than this version.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Era:
     flags: Mapping[str, Any]
     missing: Mapping[str, str]
     cgroup_missing: Mapping[str, str]
+    cgroup_settings: Mapping[str, str]
     told: tuple[str, ...]
 
 
@@ -76,6 +78,7 @@ MEASURED = {
     "5.15": "published tables of reclaim_throttle as posted (Gorman 2021)",
     "6.1": "counters recorded on Linux 6.1 replaying known traces; recorded pauses of dirtiers",
     "6.1+mglru": "counters recorded on Linux 6.1 with generations replaying known traces",
+    "6.12": "counters recorded on Linux 6.12 replaying known traces",
     "6.18": "counters, curves and missed accesses recorded on Linux 6.18 replaying known traces",
 }
 """Versions of which figures of real kernels are compared with the model's: tests/fidelity, docs/validation.md."""
@@ -121,6 +124,7 @@ def era(name: str) -> Era:
     return Era(
         name, version, option, policy, params, _of("sysctl", version), _of("range", version),
         tuple(_of("mode", version)), _of("flag", version), _missing("sysctl", version), _missing("group", version),
+        {line.name: line.cgroup for line in LINES if line.kind == "group"},
         tuple(each.text for each in GAPS if each.covers(version)),
     )  # fmt: skip
 

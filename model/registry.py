@@ -18,7 +18,7 @@ from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
 from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
-from mmrun.model.rules import policies
+from mmrun.model.rules import cgroups, policies
 from mmrun.model.rules.cells import faults
 from mmrun.model.rules.record import Fault, Unsound
 from mmrun.model.sched.default import default_sched
@@ -171,7 +171,8 @@ def fill(cell: Cell) -> Cell:
     if faults := [*_together(policy), *policies.faults(cell, infos(policy))]:
         raise Unsound(faults)
     chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
-    return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}))
+    version = cgroups.resolved(cell, kernel)
+    return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}), cgroup_version=version)
 
 
 def case(cell: Cell) -> Case:

@@ -31,6 +31,11 @@ def metrics(built: Built) -> dict[str, int | float | str]:
     return found | _sampled(built)
 
 
+def kills(built: Built) -> list[list[str]]:
+    """The lines of every report of a kill."""
+    return [lines for part in parts("report") if hasattr(part, "kills") for lines in part.kills(built)]
+
+
 def _sampled(built: Built) -> dict[str, int]:
     """Gauges of all mechanisms as they are."""
     return {

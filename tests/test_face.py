@@ -1,6 +1,7 @@
 """`import mmrun`: check, plan, run, sweep, load, in this process; every error an exception, nothing printed."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import textwrap
@@ -207,6 +208,10 @@ def test_what_is_no_result_is_refused(tmp_path: Path):
         mmrun.load(tmp_path)
     (tmp_path / "runs.parquet").write_bytes(b"no parquet")
     with pytest.raises(mmrun.ResultsError, match="no results of a sweep"):
+        mmrun.load(tmp_path)
+    (tmp_path / "runs.parquet").unlink()
+    os.mkfifo(tmp_path / "runs.parquet")
+    with pytest.raises(mmrun.ResultsError, match="a pipe"):
         mmrun.load(tmp_path)
 
 

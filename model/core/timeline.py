@@ -48,7 +48,8 @@ class Step(NamedTuple):
 class Line:
     """One thing that depends on the version: `kind` (axis, param, flag, sysctl, range, group, mode, option), its name.
 
-    `of`: the axis and variant that a parameter belongs to; `option`: it holds only with this build option.
+    `of`: the axis and variant that a parameter belongs to; `option`: it holds only with this build option; `cgroup`:
+    the version of cgroups that alone has a group's setting.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Line:
     doc: str = ""
     of: str = ""
     option: str = ""
+    cgroup: str = ""
 
     def __post_init__(self) -> None:
         places = [_PLACE[step.since] for step in self.steps]
@@ -145,9 +147,12 @@ def within(name: str, *steps: Step) -> Line:
     return Line("range", name, steps)
 
 
-def group(name: str, file: str, *steps: Step) -> Line:
-    """A setting of a group, with the name of the kernel's file; the steps' values are True."""
-    return Line("group", name, steps, file)
+def group(name: str, file: str, *steps: Step, version: str = "") -> Line:
+    """A setting of a group, with the name of the kernel's file; the steps' values are True.
+
+    `version`: the version of cgroups that has it, "" for both.
+    """
+    return Line("group", name, steps, file, cgroup=version)
 
 
 def mode(name: str, step: Step) -> Line:

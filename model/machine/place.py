@@ -35,6 +35,7 @@ def place(built: Built) -> None:
     run.quantum, run.chunk = QUANTUM_NS, chunk_of(plan)
     run.duration = cell.duration if cell.duration is not None else NEVER
     run.tlb_flush = machine.tlb_flush if machine.tlb_flush is not None else 0
+    run.background_switch = machine.background_switch
     run.sample_accesses, run.sample_ns = cell.sampling.accesses or 0, cell.sampling.every or 0
     run.record_misses = int(plan.record_misses > 0)
     progress(m).next_sample = run.sample_accesses or run.sample_ns

@@ -24,7 +24,7 @@ costs = one(1, "costs", row(syscall="i8", copy_page="i8", io_path="i8", kswapd_w
 run_settings = one(
     2, "run_settings", row(
         chunk="i8", actor_leaves="i8", quantum="i8", duration="i8", sample_accesses="i8", sample_ns="i8", check="i8",
-        record_misses="i8", tlb_flush="i8",
+        record_misses="i8", tlb_flush="i8", background_switch="i8",
     ),
 )  # fmt: skip
 # How far the run has come; written by the engine, `tasks_left` and `oom` by whatever ends tasks.

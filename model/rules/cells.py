@@ -24,6 +24,7 @@ from mmrun.model.description import (
 )
 from mmrun.model.eras import Era
 from mmrun.model.machine.settings import MAX_PAGES
+from mmrun.model.rules import cgroups
 from mmrun.model.rules.bounds import Bounds
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.machines import known, memory_of
@@ -47,8 +48,11 @@ def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
     yield from sysctls(cell.vm, era)
     if not filled:
         yield from dirty_limits(cell.vm)
-    for name in cell.cgroups:
+    yield from cgroups.version(cell.cgroup_version, era)
+    kind = cgroups.resolved(cell, era)
+    for name, group in cell.cgroups.items():
         yield from cgroup(name, cell.cgroups, cell.machine, era)
+        yield from cgroups.settings(name, group, kind, era)
     for name in cell.slab:
         yield from slab_cache(name, cell.slab)
     for name, each in cell.tasks.items():
@@ -56,11 +60,11 @@ def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
     yield from files(cell.tasks, cell.slab)
 
 
-def counts(tasks: Mapping[str, Task], cgroups: Mapping[str, Cgroup]) -> Iterator[Fault]:
+def counts(tasks: Mapping[str, Task], groups: Mapping[str, Cgroup]) -> Iterator[Fault]:
     """More tasks or groups than a machine takes, counted with their copies."""
     for what, most, several in (
         ("tasks", MAX_TASKS, [task.count for task in tasks.values()]),
-        ("cgroups", MAX_CGROUPS, [group.count for group in cgroups.values()]),
+        ("cgroups", MAX_CGROUPS, [group.count for group in groups.values()]),
     ):
         if sum(several) > most:
             yield Fault((what,), f"{sum(several)} {what}", f"at most {most}, counted with their `count`")
@@ -176,7 +180,7 @@ def _region(region: Region, machine: Machine, caches: Mapping[str, SlabCache]) -
 
 def room(task: Task, footprint: int) -> Iterator[Fault]:
     """Regions that do not hold the pages (slab: objects) that the task's stream touches."""
-    sizes = [own_size(region) for region in task.memory]
+    sizes = [own_size(region) for region in task.memory if region.touched_every is None]
     rest = footprint - sum(size or 0 for size in sizes)
     if None not in sizes and rest > 0:
         what = f"the stream touches {footprint} pages, its regions have {footprint - rest}"
@@ -189,7 +193,7 @@ def room(task: Task, footprint: int) -> Iterator[Fault]:
 def stream_regions(task: Task, able: tuple[str, ...]) -> Iterator[Fault]:
     """Regions of kinds that the task's stream cannot go over; `able`: those it can."""
     for index, region in enumerate(task.memory):
-        if region.kind not in able:
+        if region.kind not in able and region.touched_every is None:
             what = f"this `{task.stream.kind}` stream asks for what a region of kind {region.kind} cannot do"
             yield Fault(("memory", index), what, f"write kind: {' or '.join(able)}")
 
@@ -197,7 +201,8 @@ def stream_regions(task: Task, able: tuple[str, ...]) -> Iterator[Fault]:
 def region_sizes(task: Task, footprint: int) -> list[int]:
     """Pages (slab: objects) of each region; the one without a size has what the stream's footprint leaves."""
     sizes = [own_size(region) for region in task.memory]
-    rest = footprint - sum(size or 0 for size in sizes)
+    over = [size or 0 for size, region in zip(sizes, task.memory, strict=True) if region.touched_every is None]
+    rest = footprint - sum(over)
     return [rest if size is None else size for size in sizes]
 
 

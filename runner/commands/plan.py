@@ -17,9 +17,13 @@ def command(
 ) -> None:
     """Show what `mmrun sweep` would do: new, done, stale and failed cells, memory and cost."""
     from mmrun.runner.plan.estimate import estimate
+    from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
 
-    found = estimate(make_plan(config, out), warn=lambda message: typer.echo(message, err=True))
+    plan = make_plan(config, out)
+    found = estimate(plan, warn=lambda message: typer.echo(message, err=True))
+    for each in warnings(plan):
+        typer.echo(f"warning: {each}", err=True)
     if as_json:
         print(json.dumps(found.as_json(), indent=1))
         return

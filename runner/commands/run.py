@@ -24,10 +24,17 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Run one cell in this process and print its metrics. Without --cell: the first of the sweep."""
+    """Run one cell in this process; print what happened, reports of kills, and every counter that is not 0.
+
+    Without --cell: the first of the sweep.
+    """
+    from dataclasses import replace
+
     from mmrun.runner.commands.announce import announce
+    from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
+    from mmrun.runner.report.run_page import page
 
     plan = make_plan(config)
     found = chosen(plan, cell or [])
@@ -35,16 +42,22 @@ def command(
         typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
     described = with_settings(plan, found[0], settings or [])
     announce([described])
-    metrics = simulated(described, check, series)
+    for odd in warnings(replace(plan, cells=(replace(found[0], cell=described),))):
+        typer.echo(f"warning: {odd}", err=True)
+    metrics, kills = simulated(described, check, series)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
-        print(json.dumps(facts | {"metrics": metrics}, indent=1))
+        print(json.dumps(facts | {"metrics": metrics, "kills": kills}, indent=1))
     else:
-        print("\n".join(one_line(line, 10_000) for line in summary(found[0], settings or [], metrics)))
+        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills)]
+        print("\n".join(one_line(line, 10_000) for line in lines))
 
 
-def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
-    """Metrics of the cell as plain numbers; writes its series if asked. A model's error ends the command with 1."""
+def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]]]:
+    """Metrics of the cell as plain numbers, and reports of kills; writes its series if asked.
+
+    A model's error ends the command with 1.
+    """
     from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
     from mmrun.runner.store.records import plain
@@ -61,7 +74,7 @@ def simulated(cell: Any, check: bool, series: Path | None) -> dict[str, Any]:
         raise typer.Exit(1) from error
     if series is not None:
         write_series(outcome.series, series)
-    return {name: plain(value) for name, value in outcome.metrics.items()}
+    return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills
 
 
 def write_series(columns: dict[str, Any], path: Path) -> None:
@@ -74,12 +87,7 @@ def write_series(columns: dict[str, Any], path: Path) -> None:
         writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
-def summary(cell: "PlannedCell", settings: list[str], metrics: dict[str, Any]) -> list[str]:
-    """The cell and every metric that is not zero, one a line."""
+def name_of(cell: "PlannedCell", settings: list[str]) -> str:
+    """The cell's key, labels and replicate."""
     axes = " ".join(f"{name}={label}" for name, label in cell.axes.items())
-    name = " ".join(["changed from" if settings else "", cell.key, axes, f"replicate={cell.replicate}", *settings])
-    shown = {metric: value for metric, value in metrics.items() if value != 0}
-    width = max(map(len, shown), default=0)
-    lines = [f"{metric:<{width}}  {value:,}" if isinstance(value, int) else f"{metric:<{width}}  {value}"
-             for metric, value in shown.items()]  # fmt: skip
-    return [name.strip(), *lines, f"({len(metrics) - len(shown)} more are 0)"]
+    return " ".join(["changed from" if settings else "", cell.key, axes, f"replicate={cell.replicate}"]).strip()

@@ -1,6 +1,7 @@
 """`mmrun status DIR`: where a sweep stands, from its directory alone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,9 @@ from mmrun.runner.terminal import one_line
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Result directory of a sweep.")],
+    kills: Annotated[
+        bool, typer.Option("--kills", help="Print the out-of-memory reports of its cells, as the kernel prints them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show where a sweep stands: cells done, failed and missing, time spent, and whether it is running."""
@@ -21,6 +25,10 @@ def command(
     if manifest is None:
         typer.echo(f"mmrun status: {directory}: no sweep has run here (no manifest.json)", err=True)
         raise typer.Exit(2)
+    if kills:
+        reports = list(killed(store, manifest))
+        print(json.dumps(reports, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in told(reports)))
+        return
     found = standing(store, manifest)
     print(json.dumps(found, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in lines(found)))
     if found["failed"]:
@@ -50,6 +58,29 @@ def standing(store: Any, manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def killed(store: Any, manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The cells in which somebody was killed, in the order of the plan, with the reports."""
+    for cell in manifest["cells"]:
+        record = store.get(cell["key"], series=False)
+        if record is not None and record.kills:
+            yield {**cell, "kills": record.kills}
+
+
+def name_of(cell: dict[str, Any]) -> str:
+    """Key, labels and replicate of a cell of the manifest."""
+    axes = " ".join(f"{name}={label}" for name, label in cell["axes"].items())
+    return f"{cell['key']} {axes} replicate={cell['replicate']}"
+
+
+def told(reports: list[dict[str, Any]]) -> Iterator[str]:
+    """The reports in words."""
+    for cell in reports:
+        yield name_of(cell)
+        yield from (f"  {line}" for kill in cell["kills"] for line in kill)
+    if not reports:
+        yield "nobody was killed for want of memory in any cell that has a result"
+
+
 def lines(found: dict[str, Any]) -> list[str]:
     """The standing in words."""
     import time
@@ -63,6 +94,5 @@ def lines(found: dict[str, Any]) -> list[str]:
         text.append(f"  last result {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found['last_finished']))}")
     text.append(f"  running: {found['running'] or 'no'}")
     for failure in found["failures"]:
-        axes = " ".join(f"{name}={label}" for name, label in failure["axes"].items())
-        text.append(f"  failed {failure['key']} {axes} replicate={failure['replicate']}: {failure['error']}")
+        text.append(f"  failed {name_of(failure)}: {failure['error']}")
     return text

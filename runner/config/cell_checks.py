@@ -8,6 +8,7 @@ from mmrun.model import workloads
 from mmrun.model.description import Cell, Name, Task
 from mmrun.model.eras import era
 from mmrun.model.rules import cells as cell_rules
+from mmrun.model.rules import cgroups
 from mmrun.model.rules.bounds import bounds, hints
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.record import Fault
@@ -36,6 +37,7 @@ class CellCheck:
         assert parts.cgroups is not None and parts.slab is not None
         self.machine, self.era = parts.machine, era(parts.kernel)
         self.tasks, self.groups, self.caches = parts.tasks, parts.cgroups, parts.slab
+        self.kind = cgroups.version_of(parts.cgroup_version, self.groups.values(), self.era)
         self.others = (self.machine, self.groups, self.caches)
         self.known = ("check", *map(id, self.others), self.era.name)
         self.sound = True
@@ -47,9 +49,11 @@ class CellCheck:
         self.once("names", self.tasks, lambda: self.names("tasks"), alone=True)
         self.once("names", self.groups, lambda: self.names("cgroups"), alone=True)
         self.once("counts", self.tasks, lambda: cell_rules.counts(self.tasks, self.groups))
+        version = self.parts.cgroup_version
+        self.once(("version", version), self.groups, lambda: cgroups.version(version, self.era))
         self.once("vm", vm, lambda: [*cell_rules.sysctls(vm, self.era), *cell_rules.dirty_limits(vm)])
         for name, group in self.groups.items():
-            self.once(("cgroup", name), group, partial(self.group, name))
+            self.once(("cgroup", name, self.kind), group, partial(self.group, name))
         for name, each in self.caches.items():
             self.once(("slab", name), each, partial(cell_rules.slab_cache, name, self.caches))
         for name, task in self.tasks.items():
@@ -79,9 +83,10 @@ class CellCheck:
             if not usable(name):
                 yield Fault((key, name), *bounds(Name).refusal((key, name), name))
 
-    def group(self, name: str) -> Iterable[Fault]:
+    def group(self, name: str) -> Iterator[Fault]:
         """What a group needs of the other parts."""
-        return cell_rules.cgroup(name, self.groups, self.machine, self.era)
+        yield from cell_rules.cgroup(name, self.groups, self.machine, self.era)
+        yield from cgroups.settings(name, self.groups[name], self.kind, self.era)
 
     def task(self, name: str, task: Task) -> Iterator[Fault]:
         """What a task needs of the other parts."""

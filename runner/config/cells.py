@@ -28,7 +28,7 @@ T = TypeVar("T")
 # One object each, so that what was checked once is recognised.
 NO_SYSCTL, NO_SAMPLING = Sysctl(), Sampling()
 NOTHING: dict[str, Any] = {}
-DURATION = hints(Cell)["duration"]
+DURATION, CGROUP_VERSION = hints(Cell)["duration"], hints(Cell)["cgroup_version"]
 
 
 @dataclass
@@ -117,6 +117,7 @@ class Cells:
             machine=machine,
             vm=self.simple(tree, "vm", Sysctl, NO_SYSCTL),
             cgroups=self.table(tree, "cgroups", Cgroup, total),
+            cgroup_version=self.simple(tree, "cgroup_version", CGROUP_VERSION, None),
             slab=self.table(tree, "slab", SlabCache, total),
             tasks=self.table(tree, "tasks", Task, total, required=True),
             policy=self.once("policy", tree.get("policy"), lambda: read_policy(tree.get("policy"), self.problems)),

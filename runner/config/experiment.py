@@ -85,6 +85,8 @@ class File:
     """Settings under /proc/sys/vm."""
     cgroups: Any = None
     """Memory cgroups by name."""
+    cgroup_version: Any = None
+    """`v1` or `v2`; left out: v2 since 4.5, unless groups use what only v1 has."""
     slab: Any = None
     """Slab caches by name."""
     tasks: Any = None

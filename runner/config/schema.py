@@ -36,7 +36,10 @@ def experiment_schema() -> Schema:
         "kernel": {"type": "string", "enum": list(eras.names())},
         "machine": maker.machine_choice(),
         "policy": maker.policy(),
-        **{name: maker.of(cell[name]) for name in ("vm", "cgroups", "slab", "tasks", "sampling", "duration")},
+        **{
+            name: maker.of(cell[name])
+            for name in ("vm", "cgroups", "cgroup_version", "slab", "tasks", "sampling", "duration")
+        },
         "seed": {"type": ["string", "integer"]},
         "replicates": {"anyOf": [maker.of(hints(Replicates)["min"]), maker.of(Replicates)]},
         "sweep": maker.sweep(),

@@ -91,6 +91,8 @@ def run_sweep(plan: Any, out: Path, options: Options, warn: Callable[[str], None
             with (Silent if options.quiet else Progress)(len(jobs)) as watch:
                 stopped = run_jobs(shelf, jobs, options, watch)
                 ran = watch.done
+            if gone := shelf.recheck():
+                warn(f"{out}: {gone} records were removed by somebody meanwhile; the same command runs them again")
             known = states(plan.cells, shelf, fingerprint)
         merge(plan, shelf, known, identity_of(swept))
         shelf.remember()

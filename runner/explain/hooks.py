@@ -15,6 +15,7 @@ from mmrun.runner.explain.entry import Entry
 
 ARGUMENTS = {
     "actor": "row of the table of actors",
+    "at": "time in ns",
     "began": "jiffy at which the flusher's round began",
     "below_min": "1: a zone of the node is below its min watermark",
     "controller": "number of a controller in user space, from 0",

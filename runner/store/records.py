@@ -46,6 +46,8 @@ class Record:
     """`mmrun.model.api.fingerprint()`: the model's sources alone."""
     cell: dict[str, Any]
     provenance: dict[str, Any] = field(default_factory=dict)
+    kills: list[list[str]] = field(default_factory=list)
+    """The lines of each report of the out-of-memory killer."""
 
 
 def encode(record: Record) -> bytes:
@@ -163,9 +165,15 @@ def fault(record: Record) -> str:
         "cell": isinstance(record.cell, dict),
         "provenance": isinstance(record.provenance, dict)
         and all(finite(record.provenance.get(name, 0.0)) for name in ("finished", "cpu_seconds")),
+        "kills": isinstance(record.kills, list) and all(map(all_texts, record.kills)),
     }
     wrong = [name for name, good in sound.items() if not good]
     return f"not of their type: {', '.join(wrong)}" if wrong else ""
+
+
+def all_texts(lines: Any) -> bool:
+    """Whether it is a list of texts."""
+    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
 
 
 def finite(number: Any) -> bool:

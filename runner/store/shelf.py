@@ -80,6 +80,14 @@ class Shelf:
         self._keep(hashlib.sha256(data).hexdigest(), record)
         self.stamps[record.key] = index.stamp(self.store.path(record.key))
 
+    def recheck(self) -> int:
+        """Forget the records whose files have gone since they were read or written; how many."""
+        there = {path.name.removesuffix(SUFFIX) for path in self.store.paths()}
+        gone = self.kept.keys() - there
+        for key in gone:
+            del self.kept[key], self.stamps[key]
+        return len(gone)
+
     def remember(self) -> None:
         """Keep for the next command what this one learned; only for whoever holds the directory's lock."""
         index.save(self.store.out, self.kept, self.stamps)

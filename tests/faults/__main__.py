@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.cases import FAULTS, Fault
 from tests.faults.sweeps import Outcome, Sweep, undisturbed, write_config
 
-REPLICATES = 40
+REPLICATES = 200  # enough for a sweep to outlast what is done to it
 HEADER = """\
 | fault | exit | after s | kept / at fault | run again | says | left | verdict |
 |---|---:|---:|---:|---:|---|---|---|"""

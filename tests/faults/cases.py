@@ -281,7 +281,7 @@ FAULTS = [
     Fault("head start", beside, run=early),
     Fault("SIGTERM while Ray starts", term, INTERRUPTED, "finished cells are kept", early),
     Fault("worker stopped", stopped_worker),
-    Fault("cells removed", cells_gone, (1, 3)),
+    Fault("cells removed", cells_gone, (1, 3), "were removed by somebody"),
     Fault("Ray's directory removed", directory_gone, says=AGAIN),
     Fault("Ctrl-Z", ctrl_z),
     Fault("no Ray there", nothing, (3,), "from RAY_ADDRESS", nobody_answers),

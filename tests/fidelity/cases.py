@@ -25,7 +25,7 @@ from mmrun.model.trace import open_trace, write_trace
 from mmrun.model.units import PAGE, US, Bytes, GiB, KiB
 from tests.fidelity.recorded import DATA, Case
 
-MONITOR = 256  # accesses between two reads of memory.stat, where the statistics were folded on purpose
+MONITOR = 256  # accesses between two reads of memory.stat, which fold the statistics; the guests had it too
 SAMPLES = 20  # reads of every counter along a replay, memory.stat among them
 BLOCK_PAGES = 512  # pages that one page-table page maps
 NODE_PAGES, NODE_BYTES = 64, 584  # pages of a file a radix-tree node holds; what the cgroup is charged for a node
@@ -35,14 +35,29 @@ HOST_SWAP = ("fileread-real_sqlite-75-s60", "fileread-real_sqlite-90-s60", "file
 AT_START = 6  # pages of kernel memory charged before the first access
 
 HOST_NODE = Node(cpus=2, memory=8 * GiB)
-GUEST_NODE = Node(cpus=1, memory=2_012_116 * KiB)
-# The disks' service times were not recorded. Writes acknowledged by a drive's buffer, by flash, by a virtual disk over
-# a network, one at a time or many: whatever counts depend on them has this range.
-DISKS = tuple(
-    Disk(read_latency=max(latency, 94 * US), write_latency=latency, parallel=parallel)
-    for latency in (20 * US, 100 * US, 500 * US)
-    for parallel in (1, 16)
-)
+GUEST_NODES = {  # by kernel; that of 6.12 told its memory, but not its CPUs
+    "6.1": Node(cpus=2, memory=2_012_116 * KiB),
+    "6.1+mglru": Node(cpus=2, memory=2_012_116 * KiB),
+    "6.12": Node(cpus=1, memory=1 * GiB),
+}
+# The disks' service times were not recorded. What a shared host may have had behind a swap file or a loop device, by
+# what serves a request: time of a read and of a write, requests at a time (one: the worker of a loop device).
+DISKS = {
+    "file in the host's page cache behind a loop device: 10 us, one at a time": (10 * US, 10 * US, 1),
+    "flash with a write buffer: reads 94 us, writes 20 us, 16 at a time": (94 * US, 20 * US, 16),
+    "flash with a write buffer, one at a time": (94 * US, 20 * US, 1),
+    "flash without: 100 us, 16 at a time": (100 * US, 100 * US, 16),
+    "flash without, one at a time": (100 * US, 100 * US, 1),
+    "volume over a network: 500 us, 16 at a time": (500 * US, 500 * US, 16),
+    "volume over a network, one at a time": (500 * US, 500 * US, 1),
+    "slower volume: 1 ms, 16 at a time": (1000 * US, 1000 * US, 16),
+    "slower volume, one at a time": (1000 * US, 1000 * US, 1),
+}
+
+
+def disk(read: int, write: int, at_once: int) -> Disk:
+    """A disk of these service times (ns), so many requests at a time."""
+    return Disk(read_latency=read, write_latency=write, parallel=at_once)
 
 
 def modelled(case: Case) -> bool:
@@ -66,8 +81,13 @@ def touched_pages(name: str) -> np.ndarray:
 def anonymous_pages(case: Case) -> int:
     """How many pages, from page 0 on, are anonymous; the rest belong to a file."""
     npages = trace_pages(case.trace)[2]
-    shares = {"zram": npages, "diskswap": npages, "mixed": npages // 2, "mixed25": npages // 4}
+    shares = {"zram": npages, "brd": npages, "diskswap": npages, "mixed": npages // 2, "mixed25": npages // 4}
     return shares.get(case.backend, 0)
+
+
+def own_pages(case: Case) -> int:
+    """Anonymous pages that the replaying program had in the group when a guest's replay began."""
+    return 1 if case.kernel in ("6.1", "6.1+mglru") else 0
 
 
 def first_touches(pages: np.ndarray) -> np.ndarray:
@@ -78,13 +98,18 @@ def first_touches(pages: np.ndarray) -> np.ndarray:
 
 
 def replayed_trace(case: Case, folder: Path) -> Path:
-    """The accesses as the replay made them: anonymous pages are first written, most files are only read."""
-    anonymous, written = anonymous_pages(case), case.backend == "loopfilewrite"
-    path = folder / f"{case.trace}-{anonymous}{'-written' if written else ''}.mmt"
+    """The accesses as the replay made them: anonymous pages are first written, most files are only read.
+
+    A guest's program first touches its own pages, which lie behind those of the trace.
+    """
+    anonymous, written, own = anonymous_pages(case), case.backend == "loopfilewrite", own_pages(case)
+    path = folder / f"{case.trace}-{anonymous}-{own}{'-written' if written else ''}.mmt"
     if not path.exists():
         pages, writes, npages = trace_pages(case.trace)
         if not written:
             writes = (pages < anonymous) & (writes | first_touches(pages))
+        behind = npages + np.arange(own)
+        pages, writes, npages = np.insert(pages, 0, behind), np.insert(writes, 0, behind >= 0), npages + own
         write_trace(path, [(pages, writes)], {"kind": "derived", "from": f"{case.trace}.mmt"}, npages=npages, level=1)
     return path
 
@@ -94,7 +119,8 @@ def kernel_memory(case: Case) -> int:
     pages, anonymous = touched_pages(case.trace), anonymous_pages(case)
     mapped = pages if case.backend != "fileread" else pages[:0]
     nodes = np.unique(pages[pages >= anonymous] // NODE_PAGES).size
-    return np.unique(mapped // BLOCK_PAGES).size + ceil(nodes * NODE_BYTES / PAGE)
+    tables = np.unique(mapped // BLOCK_PAGES).size + min(1, own_pages(case))
+    return tables + ceil(nodes * NODE_BYTES / PAGE)
 
 
 def limit(case: Case) -> Bytes:
@@ -116,8 +142,8 @@ def regions(case: Case) -> tuple[Region, ...]:
         fault_around=64 * KiB if case.variant in ("faultaround", "default-ra-fa") else 4 * KiB,
         advice="random" if case.variant == "madvrandom" else "normal",
     )
-    anon = Region(kind="anon", size=anonymous * PAGE)
-    return tuple(region for region in (anon, file) if region.size)
+    anon, own = Region(kind="anon", size=anonymous * PAGE), Region(kind="anon", size=own_pages(case) * PAGE)
+    return tuple(region for region in (anon, file, own) if region.size)
 
 
 def with_pages(cell: Cell, more: int) -> Cell:
@@ -126,15 +152,28 @@ def with_pages(cell: Cell, more: int) -> Cell:
     return replace(cell, cgroups={"replay": replace(group, max=(group.max or 0) + more * PAGE)})
 
 
-def machine(case: Case, disk: Disk) -> Machine:
-    """The machine of the recording, with the swap area the case has; `disk` where one takes part."""
-    disks = {"disk": disk} if case.on_disk else {}
+def with_phase(cell: Cell, later: int) -> Cell:
+    """The same cell whose memory.stat is read so many accesses later each time."""
+    return replace(cell, cgroups={"replay": replace(cell.cgroups["replay"], stat_read_phase=later)})
+
+
+def with_cpus(cell: Cell, cpus: int) -> Cell:
+    """The same cell on a machine of one node with so many CPUs."""
+    return replace(cell, machine=replace(cell.machine, nodes=(replace(cell.machine.nodes[0], cpus=cpus),)))
+
+
+def machine(case: Case) -> Machine:
+    """The machine of the recording, with the swap area the case has and a disk of the set where one takes part.
+
+    A RAM disk (brd) is a synchronous device like zram: faults take the same way past the swap cache.
+    """
+    disks = {"disk": disk(*next(iter(DISKS.values())))} if case.on_disk else {}
     swap = {}
     if case.backend == "diskswap":
         swap = {"swap": SwapTarget(kind="partition", disk="disk", size=4 * GiB)}
     elif anonymous_pages(case) or case.name in HOST_SWAP or case.guest:
         swap = {"zram": SwapTarget(kind="zram", size=4 * GiB)}
-    return Machine(nodes=(GUEST_NODE if case.guest else HOST_NODE,), disks=disks, swap=swap)
+    return Machine(nodes=(GUEST_NODES[case.kernel] if case.guest else HOST_NODE,), disks=disks, swap=swap)
 
 
 def with_tlb(cell: Cell, flush: int) -> Cell:
@@ -142,10 +181,10 @@ def with_tlb(cell: Cell, flush: int) -> Cell:
     return replace(cell, machine=replace(cell.machine, tlb_flush=flush))
 
 
-def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0, disk: Disk = DISKS[-1]) -> Cell:
+def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0) -> Cell:
     """The cell that replays `case`; derived traces go to `folder`. `think`: ns between accesses, `start`: ns."""
     step = -(-trace_pages(case.trace)[0].size // SAMPLES)
-    monitor = None if case.guest else step if case.variant == "lazyflush" else MONITOR
+    monitor = step if case.variant == "lazyflush" else MONITOR
     task = Task(
         stream=Stream(kind="trace", params={"path": str(replayed_trace(case, folder))}),
         cgroup="replay",
@@ -153,11 +192,14 @@ def cell(case: Case, folder: Path, *, think: int = 0, start: int = 0, disk: Disk
         think=think,
         start=start,
     )
+    # The host's groups were of cgroup v1, with a swappiness of their own; the guests' of v2, which has the machine's.
+    own, everybody = (None, case.swappiness) if case.guest else (case.swappiness, None)
     return Cell(
         kernel=case.kernel,
-        machine=machine(case, disk),
-        vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0),
-        cgroups={"replay": Cgroup(max=limit(case), swappiness=case.swappiness, stat_read_every=monitor)},
+        machine=machine(case),
+        vm=Sysctl(page_cluster=3 if case.variant == "cluster3" else 0, swappiness=everybody),
+        cgroups={"replay": Cgroup(max=limit(case), swappiness=own, stat_read_every=monitor)},
+        cgroup_version="v2" if case.guest else "v1",
         tasks={"replay": task},
         sampling=Sampling(accesses=step),
     )

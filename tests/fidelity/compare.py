@@ -1,6 +1,7 @@
 """The model's counts beside the kernel's: errors, the kernel's own spread, agreement on which accesses miss."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -9,28 +10,29 @@ import numpy as np
 
 from mmrun.model.api import Outcome, simulate
 from mmrun.model.description import Cell
-from tests.fidelity.cases import DISKS, anonymous_pages, cell, first_touches, trace_pages, with_pages, with_tlb
+from tests.fidelity.cases import anonymous_pages, cell, first_touches, trace_pages, with_pages
 from tests.fidelity.recorded import QUANTITIES, Case, recorded_misses
+from tests.fidelity.spread import COUNTABLE, all_within, countable
+from tests.fidelity.unknowns import DISK, LIMIT, PHASE, SENSITIVE, Lasted, open_in
 
 WORKER_PERIOD = 2_000_000_000  # ns between two folds by the kernel's statistics worker
-PHASES = 8  # moments of the worker at which a lagging replay is simulated, each at every pace
+WORKER_PHASES = 8  # moments of the worker at which a lagging replay is simulated, each at every pace
 PACES = (1.0, 1.5, 2.0)  # wall time of the replay as a multiple of what was recorded on a busy machine
-PAGES = 3  # what kernel memory is charged at the end differs by as much between repeats of one case
-FLUSHES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of a guest's replay: how long its TLB may have kept translations
-COUNTABLE = 100  # smaller counts are listed but not averaged: there, one page is more than 1 %
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Which accesses miss in the kernel and in the model.
 
-    `itself`: how the model agrees with itself when its limit is a page lower or higher (the worse); `nearby`: how the
-    kernel and the model agree at the best of the limits that are up to `PAGES` away.
+    `itself`: how the model agrees with itself when its limit is a page lower or higher (the worse); `phased`: when the
+    monitor reads memory.stat later (the worst); `nearby`: how the kernel and the model agree at the best of all these
+    and of the limits further away.
     """
 
     recorded: np.ndarray
     simulated: np.ndarray
     itself: float
+    phased: float
     nearby: float
 
     @property
@@ -49,21 +51,32 @@ class Agreement:
         return float(np.mean(self.recorded == self.simulated))
 
 
+Counts = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Counts of a run at one value of one unknown; None when the task was killed."""
+
+    unknown: str
+    value: str
+    counts: Counts | None
+
+
 @dataclass(frozen=True)
 class Result:
-    """One case in the model: counts of the runs that survived, how many were killed, curves of the first run.
+    """One case in the model: counts of the runs that survived, how many were killed, curves of the nearest run.
 
-    `neighbours`: counts with the limit up to `PAGES` lower and higher, where there is one run only. `stale`: counts
-    with a TLB that is emptied only every so often (`FLUSHES`), for guests.
+    One run for most; one at every disk, or moment of the statistics worker, for cases that cannot be had without.
+    `trials`: runs at the values of what the recording leaves open.
     """
 
     case: Case
-    runs: tuple[dict[str, float], ...]
+    runs: tuple[Counts, ...]
     killed: int
     series: dict[str, np.ndarray]
     agreement: Agreement | None
-    neighbours: tuple[dict[str, float], ...] = ()
-    stale: tuple[dict[str, float], ...] = ()
+    trials: tuple[Trial, ...] = ()
 
     @property
     def simulated(self) -> int:
@@ -72,12 +85,7 @@ class Result:
 
     def nearest(self) -> dict[str, float] | None:
         """The run whose counts are together closest to the recorded ones; None when all were killed."""
-        wanted = {name: value for name in QUANTITIES if (value := self.case.value(name)) and value >= COUNTABLE}
-        return min(
-            self.runs,
-            key=lambda run: sum(abs(np.log(max(run[name], 1) / value)) for name, value in wanted.items()),
-            default=None,
-        )
+        return min(self.runs, key=lambda run: distance(self.case, run), default=None)
 
     def value(self, quantity: str) -> float | None:
         """The simulated count, of the nearest run where there are several; None when all were killed."""
@@ -89,14 +97,19 @@ class Result:
         values = [run[quantity] for run in self.runs]
         return (min(values), max(values)) if values else None
 
-    def page_range(self, quantity: str) -> tuple[float, float] | None:
-        """Smallest and largest count over limits up to `PAGES` lower and higher; None when all were killed."""
-        values = [run[quantity] for run in (*self.runs, *self.neighbours)]
-        return (min(values), max(values)) if values else None
+    def at(self, unknown: str) -> tuple[Counts, ...]:
+        """Counts of the runs at the values of an unknown, of those that survived."""
+        return tuple(trial.counts for trial in self.trials if trial.unknown == unknown and trial.counts is not None)
 
-    def with_stale(self) -> "Result":
-        """The case with the runs through a TLB among its runs."""
-        return replace(self, runs=(*self.runs, *self.stale))
+    def with_trials(self, unknown: str) -> "Result":
+        """The case with the runs at the values of an unknown among its runs, of which the nearest counts."""
+        return replace(self, runs=(*self.runs, *self.at(unknown)))
+
+    def sensitivity(self, quantity: str, unknown: str) -> float | None:
+        """How far the values of an unknown move the count, as a share of it; None where it was not tried or too few."""
+        known = self.value(quantity)
+        moved = [abs(run[quantity] - known) for run in self.at(unknown)] if known else []
+        return max(moved) / known if known and known >= COUNTABLE and moved else None
 
     def error(self, quantity: str, middle: bool = False) -> float | None:
         """(simulated - recorded) / recorded; None where either is missing or too few were counted.
@@ -111,39 +124,53 @@ class Result:
         return (simulated - recorded) / recorded
 
 
+def distance(case: Case, run: Counts) -> float:
+    """How far the counts of a run are from the recorded ones, all together."""
+    return float(sum(abs(np.log(max(run[name], 1) / (case.value(name) or 1))) for name in countable(case)))
+
+
 def counts(case: Case, outcome: Outcome) -> dict[str, float]:
     """The quantities of a simulated run, from the counters that the recorded ones come from."""
     metrics = outcome.metrics
 
-    def total(name: str) -> float:
-        return sum(float(metrics[name.format(kind)]) for kind in case.kinds)
+    def total(name: str, kinds: Sequence[str] = case.kinds) -> float:
+        return sum(float(metrics[name.format(kind)]) for kind in kinds)
 
     read = case.backend == "fileread"
+    reclaimed = ("anon", "file") if case.guest else case.kinds  # a guest's memory.stat has the sum only
     refaults, left = total("workingset_activate_{}"), float(metrics["pgdeactivate"])
     entered = read and not case.guest  # where pages that joined the active list had to be counted by what left it
     stayed = float(metrics["nr_active_file"]) if entered else 0
     return {
         "misses": float(metrics["misses" if read else "pgmajfault"]),
         "swap-outs": float(metrics["pswpout"]),
-        "scans": total("pgscan_{}"),
-        "steals": total("pgsteal_{}"),
+        "scans": total("pgscan_{}", reclaimed),
+        "steals": total("pgsteal_{}", reclaimed),
         "activations": stayed + left - refaults if entered else float(metrics["pgactivate"]),
         "deactivations": left,
         "refault activations": refaults,
     }
 
 
-def agreement(case: Case, misses: np.ndarray, perturbed: Iterable[Outcome]) -> Agreement | None:
-    """Compare the accesses that missed; first touches of anonymous pages count as misses for neither side."""
+def agreement(case: Case, misses: np.ndarray, moved: Mapping[str, Sequence[np.ndarray]]) -> Agreement | None:
+    """Compare the accesses that missed, and those of runs at values of an unknown (`moved`).
+
+    First touches of anonymous pages count as misses for neither side.
+    """
     pages = trace_pages(case.trace)[0]
     recorded = recorded_misses(case, pages.size)
     if recorded is None:
         return None
     counted = ~(first_touches(pages) & (pages < anonymous_pages(case)))
-    others = [other.misses & counted for other in perturbed if other.misses is not None]
-    itself = min(jaccard(misses & counted, other) for other in others[:2])
-    nearby = max(jaccard(recorded, other) for other in (misses & counted, *others))
-    return Agreement(recorded, misses & counted, itself, nearby)
+    own = misses & counted
+    limits, phases = ([other & counted for other in moved.get(name, ())] for name in (LIMIT.name, PHASE.name))
+    return Agreement(
+        recorded,
+        own,
+        itself=min((jaccard(own, other) for other in limits[:2]), default=1.0),
+        phased=min((jaccard(own, other) for other in phases), default=1.0),
+        nearby=max(jaccard(recorded, other) for other in (own, *limits, *phases)),
+    )
 
 
 def jaccard(one: np.ndarray, other: np.ndarray) -> float:
@@ -151,17 +178,18 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
     return int(np.count_nonzero(one & other)) / max(1, int(np.count_nonzero(one | other)))
 
 
-def members(case: Case, folder: Path) -> Iterator[Cell]:
-    """The case in every way that its recording leaves open: one cell for most."""
+def members(case: Case, folder: Path) -> Iterator[tuple[str, Cell]]:
+    """The case in every way without which it cannot be simulated: one cell for most. In words -> the cell."""
+    base = cell(case, folder)
     if case.on_disk:
-        yield from (cell(case, folder, disk=disk) for disk in DISKS)
+        yield from DISK.cells(base, Lasted(0, 0))
     elif case.variant == "lazyflush":
         yield from _lagging(case, folder)
     else:
-        yield cell(case, folder)
+        yield "", base
 
 
-def _lagging(case: Case, folder: Path) -> Iterator[Cell]:
+def _lagging(case: Case, folder: Path) -> Iterator[tuple[str, Cell]]:
     """Lagging statistics.
 
     The recording does not tell when the statistics worker ran, how fast the replay went by the worker's clock, nor to
@@ -170,38 +198,59 @@ def _lagging(case: Case, folder: Path) -> Iterator[Cell]:
     """
     accesses = trace_pages(case.trace)[0].size
     busy = float(simulate(cell(case, folder)).metrics["elapsed_ns"])
-    for number, (phase, pace) in enumerate(product(range(PHASES), PACES)):
+    for number, (phase, pace) in enumerate(product(range(WORKER_PHASES), PACES)):
         wall = (case.seconds() or 1.0) * pace * 1e9
-        until_worker = min(WORKER_PERIOD, wall) * (phase + 0.5) / PHASES
+        until_worker = min(WORKER_PERIOD, wall) * (phase + 0.5) / WORKER_PHASES
         start = round(WORKER_PERIOD - until_worker)
         member = cell(case, folder, think=max(0, round((wall - busy) / accesses)), start=start)
-        yield with_pages(member, number // len(PACES) % 3 - 1)
+        more = number // len(PACES) % 3 - 1
+        yield f"worker after {until_worker / 1e9:.2f} s, pace {pace:g}, {more:+d} pages", with_pages(member, more)
 
 
 def replay(case: Case, folder: Path) -> Result:
-    """Simulate a case in every way its recording leaves open."""
+    """Simulate a case; where it is off, also at values of what is open, until one brings in all its counts.
+
+    At every value, off or not, where the limit is small or misses were recorded: there it is compared with itself.
+    """
     wants_misses = recorded_misses(case, 1) is not None
-    cells = list(members(case, folder))
-    outcomes = [simulate(member, record_misses=wants_misses) for member in cells]
-    alive = [outcome for outcome in outcomes if outcome.metrics["outcome"] == "ok"]
-    misses = alive[0].misses if alive else None
-    perturbed = []
-    if len(cells) == 1 and alive:
-        nearby = [sign * more for more in range(1, PAGES + 1) for sign in (-1, 1)]
-        perturbed = [simulate(with_pages(cells[0], more), record_misses=wants_misses) for more in nearby]
-    stale = []
-    if case.guest and alive:
-        lasted = float(alive[0].metrics["elapsed_ns"])
-        stale = [simulate(with_tlb(cells[0], round(lasted * share))) for share in FLUSHES]
+    outcomes = [(name, simulate(member, record_misses=wants_misses)) for name, member in members(case, folder)]
+    alive = [(name, outcome) for name, outcome in outcomes if outcome.metrics["outcome"] == "ok"]
+    trials, moved = [Trial(DISK.name, name, _counts(case, outcome)) for name, outcome in outcomes if case.on_disk], {}
+    if len(outcomes) == 1 and alive:
+        only = alive[0][1]
+        thorough = case.small or wants_misses
+        if thorough or not all_within(case, counts(case, only)):
+            trials, moved = _tried(case, folder, only, thorough)
+    nearest = min(alive, key=lambda one: distance(case, counts(case, one[1])), default=outcomes[0])[1]
+    misses = nearest.misses if alive else None
     return Result(
         case=case,
-        runs=tuple(counts(case, outcome) for outcome in alive),
+        runs=tuple(counts(case, outcome) for _, outcome in alive),
         killed=len(outcomes) - len(alive),
-        series=(alive or outcomes)[0].series,
-        agreement=None if misses is None else agreement(case, misses, perturbed),
-        neighbours=tuple(counts(case, other) for other in perturbed if other.metrics["outcome"] == "ok"),
-        stale=tuple(counts(case, other) for other in stale if other.metrics["outcome"] == "ok"),
+        series=nearest.series,
+        agreement=None if misses is None else agreement(case, misses, moved),
+        trials=tuple(trials),
     )
+
+
+def _counts(case: Case, outcome: Outcome) -> Counts | None:
+    return counts(case, outcome) if outcome.metrics["outcome"] == "ok" else None
+
+
+def _tried(case: Case, folder: Path, base: Outcome, thorough: bool) -> tuple[list[Trial], dict[str, list[np.ndarray]]]:
+    """The runs at the values of the unknowns of the case, and what missed in them, by unknown."""
+    lasted = Lasted(float(base.metrics["elapsed_ns"]), case.seconds() or 1.0)
+    trials, moved = [], defaultdict(list)
+    for unknown in open_in(case):
+        for value, member in unknown.cells(cell(case, folder), lasted):
+            outcome = simulate(member, record_misses=base.misses is not None and unknown in SENSITIVE)
+            found = _counts(case, outcome)
+            trials.append(Trial(unknown.name, value, found))
+            if outcome.misses is not None and found is not None:
+                moved[unknown.name].append(outcome.misses)
+            if found is not None and not thorough and all_within(case, found):
+                return trials, moved
+    return trials, moved
 
 
 @dataclass(frozen=True)

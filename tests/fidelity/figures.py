@@ -11,7 +11,8 @@ import numpy as np
 
 from mmrun.runner.report.figure_style import COLOURS, STYLE, WIDTHS
 from tests.fidelity.compare import Result
-from tests.fidelity.recorded import QUANTITIES, curves
+from tests.fidelity.curves import PANELS, pair
+from tests.fidelity.recorded import QUANTITIES
 
 MODEL, RECORDED = COLOURS[0], COLOURS[1]
 # Beginning of the backend's name -> words, marker, colour.
@@ -30,14 +31,6 @@ SHOWN = {
     "mixed25-zipf10-50-s200": "quarter anon\nzipf 1.0, 50 %",
     "filemmap-shift-50-s60-default-ra-fa": "mapped file,\nreadahead\nshift, 50 %",
     "diskswap-shift-75-s60": "swap on disk\nshift, 75 %",
-}
-# Panel -> recorded and simulated column; `{}` stands for the kinds of pages the case has.
-PANELS = {
-    "scanned": ("pgscan_{}", "pgscan_{}"),
-    "deactivated": ("pgdeactivate", "pgdeactivate"),
-    "refaults\nactivated": ("workingset_activate_{}", "workingset_activate_{}"),
-    "active lists": ("mc_active_{}", "nr_active_{}"),
-    "inactive lists": ("mc_inactive_{}", "nr_inactive_{}"),
 }
 LAGGING = ("misses", "scans", "deactivations")
 
@@ -117,8 +110,8 @@ def along_replays(results: Sequence[Result]) -> Any:
     for row, result in zip(axes, results, strict=True):
         beside = {"rotation": 0, "ha": "right", "va": "center", "multialignment": "left", "fontsize": 7}
         row[0].set_ylabel(SHOWN[result.case.name], **beside)
-        for axis, columns in zip(row, PANELS.values(), strict=True):
-            _curve(axis, result, *columns)
+        for axis, panel in zip(row, PANELS, strict=True):
+            _curve(axis, result, panel)
             axis.locator_params(nbins=4)
             axis.set_ylim(bottom=0)
     figure.supxlabel("accesses (thousands)", fontsize=8)
@@ -128,12 +121,12 @@ def along_replays(results: Sequence[Result]) -> Any:
     return figure
 
 
-def _curve(axis: Any, result: Result, recorded: str, simulated: str) -> None:
-    kernel, series, kinds = curves()[result.case.name], result.series, result.case.kinds
-    line = sum(series[name] for name in {simulated.format(kind) for kind in kinds})
-    dots = sum(kernel[name] for name in {recorded.format(kind) for kind in kinds})
+def _curve(axis: Any, result: Result, panel: str) -> None:
+    at, dots, _ = pair(result, panel)
+    series, simulated = result.series, PANELS[panel][1]
+    line = sum(series[name] for name in {simulated.format(kind) for kind in result.case.kinds})
     axis.plot(series["access"] / 1e3, line / 1e3, "-", color=MODEL, linewidth=1)
-    axis.plot(kernel["at"] / 1e3, dots / 1e3, "o", color=RECORDED, markersize=2.2, markeredgewidth=0)
+    axis.plot(at / 1e3, dots / 1e3, "o", color=RECORDED, markersize=2.2, markeredgewidth=0)
 
 
 def lag(results: Sequence[Result]) -> Any:

@@ -38,7 +38,7 @@ OWN_SOURCES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One experiment: a trace replayed under one limit in one way, as often as it was recorded."""
 
@@ -117,9 +117,9 @@ class Case:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of pages the case has, as the counters name them."""
-        return {"zram": ("anon",), "diskswap": ("anon",), "mixed": ("anon", "file"), "mixed25": ("anon", "file")}.get(
-            self.backend, ("file",)
-        )
+        if self.backend in ("zram", "brd", "diskswap"):
+            return ("anon",)
+        return ("anon", "file") if self.backend.startswith("mixed") else ("file",)
 
     def _value(self, repeat: Mapping[str, float | None], quantity: str) -> float | None:
         if quantity == "misses":
@@ -148,7 +148,7 @@ class Case:
 
     def _read_misses(self, repeat: Mapping[str, float | None]) -> float | None:
         if self.guest:  # not counted: every page that came was reclaimed or is still there
-            return (repeat["pgsteal"] or 0) + (repeat["file_pages"] or 0)
+            return (repeat["pgsteal"] or 0) - (repeat["pswpout"] or 0) + (repeat["file_pages"] or 0)
         return repeat["miss_cachestat"] or self._read_in(repeat)
 
     def _read_in(self, repeat: Mapping[str, float | None]) -> float | None:

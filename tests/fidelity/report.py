@@ -1,5 +1,6 @@
 """The validation report, docs/validation.md: its numbers come from the recordings and from this run of the model."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from string import Template
@@ -7,20 +8,28 @@ from string import Template
 import numpy as np
 
 from mmrun.model.api import fingerprint
+from mmrun.model.units import MS
+from tests.fidelity import numa, slab
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
-from tests.fidelity.compare import COUNTABLE, FLUSHES, PACES, PAGES, PHASES, Result, Summary, summaries
+from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summary, summaries
+from tests.fidelity.curves import distribution, gaps, worst
 from tests.fidelity.dirty_report import section
-from tests.fidelity.explained import Deviation, deviations
+from tests.fidelity.explained import Verdict, judge
+from tests.fidelity.generations_report import section as generations_section
+from tests.fidelity.headline import summary
 from tests.fidelity.markdown import table
 from tests.fidelity.published_reclaim import section as reclaim_section
 from tests.fidelity.published_throttling import section as throttling_section
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
+from tests.fidelity.spread import BATCH, countable
+from tests.fidelity.unknowns import HOST_TLB, PAGES, PERIODS, PHASES, SENSITIVE, SHARES, TLB, UNKNOWNS, stale_on_host
 
-GUESTS = ("6.1", "6.1+mglru")
-GUEST_TARGETS = {"6.1": (0.5, 2.0), "6.1+mglru": (2.0, 5.0)}  # misses
+GUESTS = ("6.1", "6.12", "6.1+mglru")
+GUEST_TARGETS = {"6.1": (0.5, 2.0), "6.12": (0.5, 2.0), "6.1+mglru": (2.0, 5.0)}  # misses
 TARGETS = {"misses": (0.5, 2.0), "scans": (2.0, None), "activations": (5.0, None)}
 GROUPS = {
     "zram": "anonymous memory, swap on zram",
+    "brd": "anonymous memory, swap on a RAM disk",
     "filemmap": "shared mapping of a file",
     "fileread": "read() of a file",
     "mixed": "half of the pages anonymous, half a mapped file",
@@ -29,6 +38,7 @@ GROUPS = {
     "diskfilemmap": "shared mapping of a file on a disk",
     "loopfilewrite": "the same, written",
 }
+LITTLE = 0.005  # of a count: off by less than this it is told apart from what is off by much
 TEMPLATE = Path(__file__).resolve().parent / "validation.template.md"
 SPREAD = ("median %", "90th %", "worst %", "kernel median %", "kernel worst %")
 
@@ -81,10 +91,29 @@ def agreement_table(results: Sequence[Result]) -> str:
     for r in results:
         if (a := r.agreement) is not None:
             counts = [f"{n:,}" for n in (int(a.recorded.sum()), int(a.simulated.sum()), a.both)]
-            shares = [percent(a.jaccard, 1), percent(a.same), percent(a.itself, 1), percent(a.nearby, 1)]
+            own = [percent(a.itself, 1), percent(a.phased, 1), percent(min(a.itself, a.phased), 1)]
+            shares = [percent(a.jaccard, 1), percent(a.same), *own, percent(a.nearby, 1)]
             rows.append([r.case.name, *counts, *shares])
     head = ("case", "miss in the kernel", "in the model", "in both", "both / either %", "accesses alike %")
-    return table((*head, "model and itself, a page less or more %", "kernel and model, best of 3 pages %"), rows)
+    own = ("model and itself, a page less or more %", "monitor later %", "the worse of the two %")
+    return table((*head, *own, "kernel and model, best of all %"), rows)
+
+
+def sensitivity_table(results: Sequence[Result]) -> str:
+    """Small limits: the error beside the kernel's spread and what a page or the monitor's phase does to the model."""
+    rows = []
+    for quantity in QUANTITIES:
+        counted = [r for r in results if quantity in countable(r.case)]
+        own = [r for r in counted if r.error(quantity) is not None]
+        if not own:
+            continue
+        columns = [[abs(r.error(quantity) or 0) for r in own], [s for r in own if (s := r.case.spread(quantity))]]
+        for unknown in SENSITIVE:
+            columns.append([s for r in own if (s := r.sensitivity(quantity, unknown.name)) is not None])
+        figures = [percent(float(f(c))) if c else "–" for c in columns for f in (np.median, np.max)]
+        rows.append([quantity, str(len(own)), *figures])
+    kinds = ("error", "kernel's spread", f"limit, {PAGES} pages", "monitor's phase")
+    return table(("count", "cases", *(f"{kind}, {which} %" for kind in kinds for which in ("median", "worst"))), rows)
 
 
 def count(value: float | None) -> str:
@@ -112,6 +141,14 @@ def kill_table(results: Iterable[Result]) -> str:
         if r.killed or r.case.killed
     ]
     return table(("case", "killed in the kernel", "killed in the model"), rows)
+
+
+def stale_tables(results: Sequence[Result]) -> tuple[str, str]:
+    """Guests with generations, and small cases of the host, with the runs through a TLB among the runs."""
+    guests = [r.with_trials(TLB.name) for r in results if "mglru" in r.case.kernel]
+    host = [r.with_trials(HOST_TLB.name) for r in results if stale_on_host(r.case) and r.at(HOST_TLB.name)]
+    shown = ("misses", "scans", "steals", "activations", "refault activations")
+    return range_table(guests, shown), range_table(host, shown)
 
 
 def range_table(results: Sequence[Result], shown: Sequence[str], drop: str = "") -> str:
@@ -148,31 +185,62 @@ def guest_tables(results: Sequence[Result]) -> str:
                 found = summaries(alike, lambda case: True)
                 size = "367 to 1,737" if small else "14,335 and 21,503"
                 rows += [row[:6] for row in summary_rows(f"{backend}, {size}", found)]
-        aimed = [r for r in members if kernel != "6.1" or not r.case.small]
+        aimed = [r for r in members if "mglru" in kernel or not r.case.small]
         errors = next(s for s in summaries(aimed, lambda case: True) if s.quantity == "misses")
         met = 100 * errors.median <= median and 100 * errors.ninth <= ninth
         which = "all" if len(aimed) == len(members) else "the larger"
         verdict = f"Misses of {which} {errors.errors.size} cases: median {percent(errors.median)} %, 90th percentile "
         verdict += f"{percent(errors.ninth)} % (target {median} / {ninth}: {'met' if met else 'not met'})."
-        nearest = next(
-            s for s in summaries([r.with_stale() for r in aimed], lambda case: True) if s.quantity == "misses"
-        )
-        verdict += f" Of the nearest of the runs with and without a TLB: median {percent(nearest.median)} %, 90th "
-        verdict += f"percentile {percent(nearest.ninth)} %, worst {percent(nearest.worst)} %."
         parts.append(f"**`{kernel}`**. {verdict}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
 
-def deviation_table(found: Sequence[Deviation]) -> str:
-    """What is off by more than the kernel's repeats differ and pages of the limit explain; one row a case."""
-    rows: dict[str, list[str]] = {}
-    for d in found:
-        if not d.by_pages:
-            row = rows.setdefault(d.case.name, [d.case.name, "", d.reason])
-            row[2] += f"; {d.reason}" if d.reason not in row[2] else ""
-            row[1] += f"{'; ' if row[1] else ''}{d.quantity} {100 * d.error:+.2f} ({percent(d.spread)})"
-    lines = ["case | off by % (kernel's spread) | why", "--- | --- | ---", *(" | ".join(row) for row in rows.values())]
-    return "\n".join(f"| {line} |" for line in lines)
+def off_by(verdict: Verdict) -> str:
+    """The counts of a case that are off, with the kernel's spread."""
+    return "; ".join(f"{each.quantity} {100 * each.error:+.2f} ({percent(each.spread)})" for each in verdict.off)
+
+
+def explained_table(found: Sequence[Verdict]) -> str:
+    """The cases that a value of an unknown explains."""
+    rows = [
+        [v.result.case.name, off_by(v), f"{v.explained.unknown}: {v.explained.value}"] for v in found if v.explained
+    ]
+    return "\n".join(["| case | off by % (kernel's spread) | all counts are the kernel's at |", "| --- | --- | --- |",
+                      *(f"| {' | '.join(row)} |" for row in rows)])  # fmt: skip
+
+
+def unexplained_table(found: Sequence[Verdict]) -> str:
+    """The cases that no value explains: the best of those tried, and where to look."""
+    lines = ["| case | off by % (kernel's spread) | best value tried | where to look |", "| --- | --- | --- | --- |"]
+    for v in (verdict for verdict in found if verdict.explained is None):
+        asked = len(countable(v.result.case))
+        best = "–"
+        if v.best is not None and v.hits(v.best):
+            best = f"{v.best.unknown}, {v.best.value}: {v.hits(v.best)} of {asked} counts"
+        lines.append(f"| {v.result.case.name} | {off_by(v)} | {best} | {v.suspected} |")
+    return "\n".join(lines)
+
+
+def verdict_numbers(judged: Sequence[Result]) -> dict[str, str]:
+    """How many cases and counts are off, explained and not."""
+    found = [v for result in judged if (v := judge(result)) is not None]
+    known = [v for v in found if v.explained is not None]
+    by = Counter(v.explained.unknown for v in known if v.explained is not None)
+    return {
+        "judged": f"{len(judged)}",
+        "compared": f"{sum(len(countable(result.case)) for result in judged):,}",
+        "off": str(sum(len(v.off) for v in found)),
+        "off_cases": str(len(found)),
+        "known": str(sum(len(v.off) for v in known)),
+        "known_cases": str(len(known)),
+        "by_unknown": ", ".join(f"{name} {number}" for name, number in by.most_common()),
+        "open": str(sum(len(v.off) for v in found if v.explained is None)),
+        "open_cases": str(len(found) - len(known)),
+        "open_little": str(sum(abs(each.error) < LITTLE for v in found if v.explained is None for each in v.off)),
+        "little": f"{100 * LITTLE:g}",
+        "explained": explained_table(found),
+        "unexplained": unexplained_table(found),
+    }
 
 
 def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str:
@@ -184,9 +252,8 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
     disks, guests = [r for r in results if r.case.on_disk], [r for r in results if r.case.guest]
     nearest = summary_rows("nearest run", summaries(lagging, lambda case: not case.small))
     middle = summary_rows("median run", summaries(lagging, lambda case: not case.small, middle=True))
-    explained = [*plain, *others, *disks, *guests]
-    off = deviations(explained)
-    compared = sum(r.error(quantity) is not None for r in explained for quantity in QUANTITIES)
+    stale_guests, stale_host = stale_tables(results)
+    found_gaps = gaps(results)
     agreed = [a.jaccard for r in plain if (a := r.agreement) is not None]
     nearby = [a.nearby for r in plain if (a := r.agreement) is not None]
     filled = {
@@ -195,6 +262,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "era": HOST,
         "countable": str(COUNTABLE),
         "groups": "; ".join(f"`{name}`: {doc}" for name, doc in GROUPS.items()),
+        "summary": summary(results),
         "verdicts": verdicts(plain),
         "agreed_median": percent(float(np.median(agreed)), 1),
         "agreed_worst": percent(min(agreed), 1),
@@ -202,35 +270,41 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "nearby_worst": percent(min(nearby), 1),
         "large": summary_table(plain, lambda case: not case.small),
         "small": summary_table(plain, lambda case: case.small),
+        "sensitivity": sensitivity_table([r for r in plain if r.case.small]),
         "agreement": agreement_table(plain),
         "kills": kill_table(results),
-        "phases": str(PHASES),
+        "phases": str(WORKER_PHASES),
         "paces": str(len(PACES)),
-        "runs": str(PHASES * len(PACES)),
+        "runs": str(WORKER_PHASES * len(PACES)),
         "lag_summary": table(("of the runs", "count", "cases", *SPREAD), nearest + middle),
         "lag": range_table(
             lagging, ("misses", "scans", "activations", "deactivations", "refault activations"), "-s60-lazyflush"
         ),
         "others": case_table(others),
+        "generations": generations_section(),
         "dirty": section(),
         "published_reclaim": reclaim_section(),
         "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
-        "service": f"{len(DISKS)}",
+        "service": "; ".join(DISKS),
         "guests": guest_tables(guests),
         "guest_cases": case_table(guests),
-        "stale": range_table(
-            [r.with_stale() for r in guests if "mglru" in r.case.kernel],
-            ("misses", "scans", "steals", "activations", "refault activations"),
-        ),
-        "flushes": ", ".join(f"{100 * share:g}" for share in FLUSHES),
-        "compared": f"{compared:,}",
-        "off": str(len(off)),
+        "stale": stale_guests,
+        "stale_host": stale_host,
+        "flushes": ", ".join(f"{100 * share:g}" for share in SHARES),
+        "periods": ", ".join(f"{period / MS:g}" for period in PERIODS),
+        "curve_count": str(len({gap.result.case.name for gap in found_gaps})),
+        "curve_gaps": distribution(found_gaps),
+        "curve_worst": worst(found_gaps),
+        "numa": numa.section(),
+        "slab": slab.section(),
+        "batch": str(BATCH),
         "pages": str(PAGES),
-        "by_pages": str(sum(d.by_pages for d in off)),
-        "deviations": deviation_table(off),
+        "monitor_phases": ", ".join(str(later) for later in PHASES),
+        "unknowns": "\n".join(f"- *{name}*: {why}." for name, why in {u.name: u.why for u in UNKNOWNS}.items()),
         "cases": case_table(plain),
         "host_swap": ", ".join(f"`{name}`" for name in HOST_SWAP),
     }
+    filled |= verdict_numbers([*plain, *others, *disks, *guests])
     filled |= {f"figure_{name}": f"figures/{file}" for name, file in figures.items()}
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(filled)

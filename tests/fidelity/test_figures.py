@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from mmrun.runner.report.figure_style import STYLE
 from tests.fidelity import figures
 from tests.fidelity.compare import Result
+from tests.fidelity.curves import PANELS
 from tests.fidelity.recorded import QUANTITIES, cases, curves
 
 
@@ -23,7 +24,7 @@ def sampled(case: Any) -> Result:
     """As if the model had gone through the recorded samples."""
     kernel = curves()[case.name]
     series = {"access": kernel["at"]}
-    for recorded, simulated in figures.PANELS.values():
+    for recorded, simulated in PANELS.values():
         series |= {simulated.format(kind): kernel[recorded.format(kind)] for kind in case.kinds}
     return Result(case=case, runs=(), killed=0, series=series, agreement=None)
 

@@ -21,9 +21,10 @@ from tests.fidelity.cases import (
     trace_pages,
 )
 from tests.fidelity.compare import Result, agreement, counts, jaccard, replay, summaries
-from tests.fidelity.explained import STALE, UNEXPLAINED, deviations, reason_for, within_stale
-from tests.fidelity.recorded import QUANTITIES, Case, cases, curves, recorded_misses
+from tests.fidelity.headline import in_range
+from tests.fidelity.recorded import Case, cases, curves, recorded_misses
 from tests.fidelity.report import case_table, summary_table
+from tests.fidelity.unknowns import LIMIT, PHASE, TLB
 
 BANDS = {"misses": 0.005, "steals": 0.005, "scans": 0.01, "activations": 0.03, "deactivations": 0.03}
 QUICK = ("zram-zipf10-90-s60", "filemmap-shift-75-s60", "fileread-zipf10-90-s60", "mixed25-zipf10-50-s60")
@@ -92,60 +93,62 @@ def test_kernel_memory_is_what_was_charged() -> None:
     for case in cases():
         charged = case.kernel_pages()
         if case.backend in ("zram", "filemmap", "fileread", "mixed") and charged is not None and not case.variant:
-            least, most = (2, 5) if case.guest else (3, 10)
+            least, most = (1, 4) if case.guest else (3, 10)
             assert least <= charged - kernel_memory(case) <= most, case.name
             assert limit(case) // 4096 <= case.limit_pages
 
 
-@pytest.mark.parametrize("backend", ["zram", "fileread"])
+@pytest.mark.parametrize("backend", ["brd", "fileread"])
 def test_6_1_counts_are_the_guests(backend: str, folder: Path) -> None:
     """Every count of reclaim to a thousandth, 15 pages a batch and refaults that cost what 6.1 lets them cost."""
     case = named(f"6.1-{backend}-shift-75-s60")
-    result = replay(case, folder)
-    assert result.killed == 0
+    found = counts(case, simulate(cell(case, folder)))
     for quantity in ("misses", "scans", "steals", "activations", "deactivations", "refault activations"):
-        assert result.value(quantity) == pytest.approx(case.value(quantity), rel=1e-3), quantity
+        assert found[quantity] == pytest.approx(case.value(quantity), rel=1e-3), quantity
 
 
-@pytest.mark.parametrize("backend", ["zram", "filemmap", "fileread"])
+@pytest.mark.parametrize("backend", ["brd", "filemmap", "fileread"])
 def test_generations_count_as_in_the_guest(backend: str, folder: Path) -> None:
     """Reclaim of 6.1 with lru_gen on, to two thousandths; what faults add to the batches of a busy CPU is not known."""
     case = named(f"6.1+mglru-{backend}-shift-75-s60")
-    result = replay(case, folder)
+    found = counts(case, simulate(cell(case, folder)))
     for quantity in ("misses", "scans", "steals"):
-        assert result.value(quantity) == pytest.approx(case.value(quantity), rel=2e-3), quantity
+        assert found[quantity] == pytest.approx(case.value(quantity), rel=2e-3), quantity
+
+
+@pytest.mark.parametrize("backend", ["zram", "brd"])
+def test_6_12_counts_are_the_guests_on_zram_and_on_a_ram_disk(backend: str, folder: Path) -> None:
+    """A monitor that folds the statistics every 256 accesses: without it, misses are 72 % too many."""
+    case = named(f"6.12-{backend}-shift-50-s60")
+    found = counts(case, simulate(cell(case, folder)))
+    for quantity in ("misses", "swap-outs", "scans", "steals", "activations", "deactivations", "refault activations"):
+        assert found[quantity] == pytest.approx(case.value(quantity), rel=5e-3), quantity
+
+
+def test_the_programs_own_page_is_swapped_out_where_it_was(folder: Path) -> None:
+    """A page touched once, at the start, in a group full of file pages: in 11 of 23 replays it did not stay."""
+    files = [case for case in cases() if case.kernel.startswith("6.1") and case.backend in ("filemmap", "fileread")]
+    files = [case for case in files if case.guest]
+    recorded = {case.name: case.repeats[0]["pswpout"] for case in files}
+    assert (len(recorded), sum(value or 0 for value in recorded.values())) == (23, 11)
+    assert {case.name: simulate(cell(case, folder)).metrics["pswpout"] for case in files} == recorded
 
 
 def test_every_recording_runs() -> None:
     waiting = {case.kernel for case in cases() if not modelled(case)}
     assert not waiting
-    assert {case.kernel for case in cases()} == {"6.18", "6.1", "6.1+mglru"}
-    assert len([case for case in cases() if case.guest]) == 35
+    assert {case.kernel for case in cases()} == {"6.18", "6.12", "6.1", "6.1+mglru"}
+    assert len([case for case in cases() if case.guest]) == 41
 
 
-def test_swap_on_a_disk_counts_as_the_kernel_does_on_any_disk(folder: Path) -> None:
-    """What the plug and the write-back delays leave open moves these counts by less than 3 %."""
+def test_swap_on_a_disk_counts_as_the_kernel_does_on_some_disk(folder: Path) -> None:
+    """Every count lies between those of disks that a host may have had, and they do not differ by much."""
     result = replay(named("diskswap-shift-75-s60"), folder)
     assert result.simulated == len(DISKS)
+    assert all(in_range([result], lambda r: r.runs))
     for quantity in ("misses", "swap-outs", "scans", "steals"):
         low, high = result.range(quantity) or (0, 0)
-        recorded = result.case.value(quantity) or 0
-        assert 0.97 * high < recorded < 1.03 * low, quantity
-
-
-def test_a_deviation_is_listed_with_its_reason() -> None:
-    case = named("fileread-zipf08-75-s60")
-    exact = {quantity: case.value(quantity) or 0 for quantity in QUANTITIES}
-    assert deviations([Result(case, (exact,), 0, {}, None)]) == []
-    off = exact | {"misses": 1.5 * exact["misses"]}
-    listed = deviations([Result(case, (off,), 0, {}, None)])
-    assert [d.quantity for d in listed] == ["misses"] and "swap area" in listed[0].reason
-    plain = named("zram-zipf10-25-s60")
-    exact = {quantity: plain.value(quantity) or 0 for quantity in QUANTITIES}
-    off = exact | {"misses": 1.5 * exact["misses"]}
-    assert deviations([Result(plain, (off,), 0, {}, None)])[0].reason == UNEXPLAINED
-    assert not deviations([Result(plain, (off,), 0, {}, None)])[0].by_pages
-    assert deviations([Result(plain, (off,), 0, {}, None, (exact,))])[0].by_pages
+        assert low < high < 1.08 * low, quantity
 
 
 def test_noise_of_other_processes_is_left_out() -> None:
@@ -178,18 +181,19 @@ def test_agreement_ignores_first_touches_of_anonymous_pages(folder: Path) -> Non
     pages = trace_pages(case.trace)[0]
     recorded = recorded_misses(case, pages.size)
     assert recorded is not None
-    alike = simulate(cell(case, folder), record_misses=True)
-    found = agreement(case, recorded | first_touches(pages), [alike])
+    found = agreement(case, recorded | first_touches(pages), {})
     assert found is not None
-    assert found.jaccard == 1
+    assert found.jaccard == found.itself == found.phased == found.nearby == 1
+    none = np.zeros_like(recorded)
+    worse = agreement(case, recorded, {LIMIT.name: [recorded, none], PHASE.name: [none]})
+    assert worse is not None
+    assert (worse.itself, worse.phased, worse.nearby) == (0, 0, 1)
 
 
-def test_a_guests_counts_lie_between_those_with_fresh_and_with_stale_accessed_bits(folder: Path) -> None:
+def test_stale_accessed_bits_move_a_guests_counts_towards_the_recorded_ones(folder: Path) -> None:
     """Synchronous swap-ins and nothing else to run: the guest's TLB was hardly ever emptied."""
-    result = replay(named("6.1+mglru-zram-real_gcc-25-s60"), folder)
+    result = replay(named("6.1+mglru-brd-real_gcc-25-s60"), folder)
     assert (result.error("misses") or 0) < -0.2, "too few without a TLB"
-    for quantity in ("misses", "scans", "steals", "activations"):
-        assert within_stale(result, quantity) and reason_for(result, quantity) == STALE
-    assert abs(result.with_stale().error("misses") or 1) < 0.15
-    counted = [run["misses"] for run in result.stale]
+    assert abs(result.with_trials(TLB.name).error("misses") or 1) < 0.15
+    counted = [run["misses"] for run in result.at(TLB.name)]
     assert counted[-1] > 1.3 * counted[0], "the staler, the more pages in use are taken"

@@ -36,14 +36,23 @@ MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted
 PARAMS = {  # one that differs from the default, where the axis' variant of the era has it
     "kswapd": {"in_shares": True}, "lru": {"stop_at_zero": True}, "memcg": {"page_cgroup_bytes": 8},
     "reclaim_writeback": {"priority": 3}, "reclaim_throttle": {"as_posted": True}, "shrinker": {"floor": False},
-    "dirty_throttling": {"cgroup": True}, "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
+    "idle": {"scan_ms": 1000}, "proactive": {"ratio_ppm": 7},
 }  # fmt: skip
 
 
-LATER = (  # axes and parameters that there were none of when the file was made
-    "sched",
-    "kswapd/any-zone.age_by_root", "reclaim_throttle/node-flags.own_mark",
+LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
+    "sched", "cgroups.stat_read_phase", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
+    "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
+    "direct_reclaim/per-zone.sixteen_rounds", "direct_reclaim/per-zone.again_below_low",
+    "direct_reclaim/per-node.to_4_11", "direct_reclaim/per-node.wakes_flushers",
+    "reclaim_writeback/kswapd-only.waits", "reclaim_writeback/second-visit.waits_nofs",
+    "watermarks/scale-factor.ceiling_kb",
+    "lru/zone-workingset.forced_last", "lru/zone-workingset.by_group", "lru/zone-workingset.sqrt_rule",
+    "lru/workingset.forced", "lru/workingset.opened_by_refaults", "lru/workingset.anon_in_plenty",
+    "lru/mglru.go_by_priority", "lru/mglru.walk_small",
+    "swap_readahead/aligned.over_holes",
 )  # fmt: skip
 
 
@@ -58,6 +67,8 @@ def variations(kernel: str) -> Iterator[tuple[str, Cell]]:
     """Cells with one thing chosen: a variant, a parameter, a sysctl, a setting of a group, a placement mode."""
     for axis in (axis for axis in registry.axes() if axis not in LATER):
         for name, info in registry.variants(axis).items():
+            if f"{axis}: {name}" in LATER:
+                continue
             yield f"{axis}: {name}", plain(kernel, policy={axis: Variant(variant=name)})
             for param, value in PARAMS.get(axis, {}).items():
                 if param in info.params:
@@ -85,7 +96,10 @@ def facts(cell: Cell) -> dict[str, Any]:
         for axis, variant in found.policy.items() for name, value in variant.params.items()
         if (key := f"{axis}/{variant.variant}.{name}") not in LATER
     }  # fmt: skip
-    groups = {f"cgroups.{name}": asdict(group) for name, group in found.cgroups.items()}
+    groups = {
+        f"cgroups.{name}": {key: value for key, value in asdict(group).items() if f"cgroups.{key}" not in LATER}
+        for name, group in found.cgroups.items()
+    }
     modes = {f"tasks.{name}": asdict(task.mempolicy) for name, task in found.tasks.items()}
     return policy | params | {f"vm.{name}": value for name, value in vars(found.vm).items()} | groups | modes
 

@@ -13,39 +13,27 @@ from mmrun.model.core.accounting import CONTROLLER, DIRTY, FAULT, FILE, KSWAPD, 
 from mmrun.model.core.codes import KILLED
 from mmrun.model.core.sleep import sleep_until
 from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Sampling, SwapTarget, Sysctl
-from mmrun.model.machine.state import costs, node_count, task_count
+from mmrun.model.machine.state import node_count, task_count
 from mmrun.model.mm.idle.state import idle_count
 from mmrun.model.mm.memcg.pressure import some_ppm
 from mmrun.model.mm.reclaim.state import reclaim_settings
+from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
+from mmrun.model.mm.task.times import clocks
 from mmrun.model.units import MS, GiB, MiB, S
 from tests.model.actors import Entered, kswapd_of, life
 from tests.model.cells import ZRAM, machine, one, run, writes
 from tests.model.test_sleep import crowd
 from tests.model.test_sleep_properties import FEW, cells, few_requests
 
-APART = ("hit", "fault", *(f"stall_{why}" for why in (
-    "channel", "cpu", "alloc", "memcg", "high", "swap", "file", "queue", "dirty", "fsync")))  # fmt: skip
-IN_RECLAIM = ("congestion", "writeback", "congested", "noprogress", "request", "lock")
-
-
-def clocks(built: Built) -> list[int]:
-    """The time each task has come to (ns), the end of its counted sleep if it sleeps."""
-    tasks, actors = built.memory.table("tasks"), built.memory.table("actors")
-    return [int(actors[t].counted if actors[t].stack else tasks[t].time) for t in range(len(built.tasks))]
-
 
 def books_balance(built: Built) -> None:
-    """Every task that lives: its time is its work, its stalls and the entry of its fsyncs."""
-    m, tasks, actors = built.memory.m, built.memory.table("tasks"), built.memory.table("actors")
-    for t, clock in enumerate(clocks(built)):
-        stat = task_count(m)[t]
-        if tasks[t].state == KILLED or tasks[t].killed:
-            continue
-        in_fsync = bool(actors[t].stack) and not actors[t].doing & FAULT
-        spent = sum(int(stat[f"{name}_ns"]) for name in APART) + int(costs(m).syscall) * (int(stat.fsyncs) + in_fsync)
-        assert spent == clock, (built.tasks[t], clock - spent)
-        reclaiming = sum(int(stat[f"stall_{why}_ns"]) for why in ("alloc", "memcg", "high"))
-        assert sum(int(stat[f"stall_{why}_ns"]) for why in IN_RECLAIM) <= reclaiming
+    """Every task, dead or alive: its time since it started is its work and its stalls, each counted once."""
+    times = clocks(built).tolist()
+    for t, (task, clock) in enumerate(zip(built.plan.tasks.values(), times, strict=True)):
+        stat = task_count(built.memory.m)[t]
+        spent = sum(int(stat[name]) for name in APART)
+        assert spent == clock - task.start, (built.tasks[t], clock - task.start - spent)
+        assert sum(int(stat[name]) for name in OF_RECLAIM) <= sum(int(stat[name]) for name in RECLAIMS)
 
 
 @FEW
@@ -63,7 +51,7 @@ def test_a_run_cut_anywhere_has_counted_all_its_time(drawn: tuple[Cell, dict[str
     books_balance(done.built)
     tasks = done.built.memory.table("tasks")
     assert [int(row.time) for row in tasks if row.state != KILLED] == [
-        clock for clock, row in zip(clocks(done.built), tasks, strict=True) if row.state != KILLED
+        clock for clock, row in zip(clocks(done.built).tolist(), tasks, strict=True) if row.state != KILLED
     ]
     for name, column in done.outcome.series.items():
         if name.endswith("_ns") and name in done.metrics:

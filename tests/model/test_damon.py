@@ -140,6 +140,66 @@ def test_first_regions_are_equal_and_the_last_takes_the_rest(context: Built):
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "pieces", "wanted"),
+    [
+        (0, 100, 10, [10] * 10), (5, 59, 5, [10] * 4 + [14]), (4, 6, 1, [2]), (0, 3, 2, [1, 2]), (5, 6, 2, [1]),
+        (0, 25, 12, [2] * 11 + [3]),
+    ],
+)  # fmt: skip
+def test_a_region_is_split_evenly(context: Built, start: int, end: int, pieces: int, wanted: list[int]):
+    """damon_test_split_evenly of mm/damon/tests/vaddr-kunit.h; what cannot be split stays whole."""
+    d = lay(context, [])
+    damon.evenly_split(context.memory.m, 0, start, end, pieces)
+    assert [size for size, *_ in seen(context)] == wanted
+    table = context.memory.table("damon_regions")
+    assert int(table[0].start) == start and int(table[int(d.nr) - 1].end) == end
+
+
+@pytest.mark.parametrize(
+    ("pages", "least", "regions"), [(25, 10, 12), (1007, 10, 10), (7, 10, 7), (1, 10, 1), (0, 10, 0)]
+)
+def test_how_many_regions_a_target_starts_with(context: Built, pages: int, least: int, regions: int):
+    d = lay(context, [])
+    damon.add_target(context.memory.m, 0, 50, 50 + pages, least)
+    assert int(d.nr) == regions and sum(size for size, *_ in seen(context)) == pages
+
+
+def test_what_aggregation_split_and_merge_do_in_the_kernel_s_own_tests(context: Built):
+    """mm/damon/tests/core-kunit.h: aggregate, split_at, merge_two, merge_regions_of, split_regions_of, feed_loop."""
+    m, table = context.memory.m, context.memory.table("damon_regions")
+    d = lay(context, [(9, count, 0, 0) for count in (42, 95, 84, 10, 20, 30, 0, 1, 2)])
+    damon.reset(m)
+    assert [(accesses, last) for _, accesses, last, _ in seen(context)] == [
+        (0, count) for count in (42, 95, 84, 10, 20, 30, 0, 1, 2)
+    ]
+    lay(context, [(100, 42, 15, 10)])
+    damon.insert_after(m, 0, 25)
+    assert seen(context) == [(25, 42, 15, 10), (75, 42, 15, 10)]
+    assert damon.weighted(10, 20, 100, 200) == 16 and damon.weighted(9, 21, 100, 200) == 17
+    starts, ends = [0, 100, 114, 122, 130, 156, 170, 184, 230], [100, 112, 122, 130, 156, 170, 184, 230, 10170]
+    lay(context, [(1, count, 0, 0) for count in (0, 0, 10, 10, 20, 30, 1, 2, 5)])
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        table[i].start, table[i].end = start, end
+    damon.merge_pass(m, 9, 9999)
+    merged = [(int(table[i].start), int(table[i].end)) for i in range(int(d.nr))]
+    assert merged == [(0, 112), (114, 130), (130, 156), (156, 170), (170, 230), (230, 10170)]
+    for size, last, most in ((22, 0, 2), (220, 1, 4)):
+        lay(context, [(size, 0, 0, 0)], last_nr=last)
+        damon.split(m)
+        assert int(d.nr) <= most and sum(each for each, *_ in seen(context)) == size
+    for pages, least, limit in ((10, 10, 1), (10, 15, 1), (7592, 1, 7592)):
+        lay(context, [(pages, 0, 0, 0)], min_regions=least)
+        assert int(damon.size_limit(m)) == limit
+    assert (
+        damon.next_input(900_000, 200)
+        > damon.next_input(900_000, 2_000)
+        > 900_000
+        > damon.next_input(900_000, 250_000_000)
+    )
+    assert {int(damon.rand(m, 0, 10)) for _ in range(1000)} == set(range(10))
+
+
+@pytest.mark.parametrize(
     ("last", "score", "following"),
     [
         (100_000, 10_000, 100_000), (100_000, 0, 200_000), (100_000, 5_000, 150_000), (100_000, 15_000, 50_000),

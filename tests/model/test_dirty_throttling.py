@@ -152,8 +152,8 @@ def test_a_strict_device_is_throttled_below_the_machines_freerun():
 
 def test_a_groups_own_limit_governs_with_cgroup_writeback():
     group = {"cgroups": {"g": Cgroup(max=32 * MiB)}, "group": {"cgroup": "g"}, "vm": Sysctl(dirty_ratio=50)}
-    free = throttled("position-control", 1, 24, **dict(group))
-    held = throttled("position-control", 1, 24, params={"cgroup": True}, **dict(group))
+    free = throttled("position-control", 1, 24, cgroup_version="v1", **dict(group))
+    held = throttled("position-control", 1, 24, **dict(group))
     assert free.metrics["stall_dirty_ns"] < held.metrics["stall_dirty_ns"]
     assert max(held.seen) < 16 * MiB // PAGE < max(free.seen)
     wbs = held.built.memory.table("wbs")

@@ -117,7 +117,7 @@ def shared(**params: bool) -> Cell:
             "own": given(Region(kind="file", access="read", disk="e"), cgroup="b"),
         },
         cgroups={"a": Cgroup(max=48 * MiB), "b": Cgroup(max=48 * MiB)},
-        policy={"dirty_throttling": Variant(variant="position-control", params={"cgroup": True, **params})},
+        policy={"dirty_throttling": Variant(variant="position-control", params=dict(params))},
     )  # fmt: skip
 
 

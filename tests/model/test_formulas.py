@@ -13,7 +13,7 @@ from mmrun.model.mm.page.state import alloc_settings
 from mmrun.model.mm.page.variants.pcp import batch_15, batch_31, batch_63
 from mmrun.model.mm.page.variants.watermarks import quarters, scale_factor
 from mmrun.model.mm.page.variants.zonelist import by_load, round_robin
-from mmrun.model.mm.swap.variants.swap_readahead import adaptive
+from mmrun.model.mm.swap import readahead
 from mmrun.model.units import GB_S, PAGE, GiB, MiB
 
 MARKS = {  # GiB: (min, low, high) since 4.6, and in 3.1
@@ -167,13 +167,13 @@ def test_pressure_by_rotation_has_no_bound(swappiness, scanned, rotated, expecte
 
 
 def test_swap_readahead_follows_hits():
-    assert [adaptive.window(hits, False, 0, 8) for hits in range(8)] == [1, 4, 4, 8, 8, 8, 8, 8]
-    assert adaptive.window(0, True, 0, 8) == 2
+    assert [readahead.nr_pages(hits, False, 0, 8) for hits in range(8)] == [1, 4, 4, 8, 8, 8, 8, 8]
+    assert readahead.nr_pages(0, True, 0, 8) == 2
 
 
 def test_swap_readahead_shrinks_by_half_at_most():
-    assert [adaptive.window(0, False, last, 8) for last in (2, 4, 8)] == [1, 2, 4]
-    assert adaptive.window(7, False, 0, 1) == 1, "page_cluster 0 turns it off"
+    assert [readahead.nr_pages(0, False, last, 8) for last in (2, 4, 8)] == [1, 2, 4]
+    assert readahead.nr_pages(7, False, 0, 1) == 1, "page_cluster 0 turns it off"
 
 
 def around(n: int, distance=None) -> Machine:

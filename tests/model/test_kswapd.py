@@ -5,6 +5,7 @@ import pytest
 from mmrun.model.build import Built
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.sleep import FOREVER
+from mmrun.model.core.timeline import before
 from mmrun.model.description import Cell, Cgroup, Disk, Region
 from mmrun.model.machine.state import nodes
 from mmrun.model.machine.timers import timeout_ns
@@ -70,14 +71,14 @@ def test_3_1_is_done_without_a_nap_once_all_zones_are_above_high():
     assert reclaim_count(m).congestion_wait == 0 and 10 < reclaim_count(m).pgsteal_kswapd < 32
 
 
-@pytest.mark.parametrize("era", ["3.1", "3.15"])
+@pytest.mark.parametrize("era", ["3.1", "3.11", "3.15", "4.7"])
 def test_kswapd_sleeps_over_a_low_zone_that_it_has_given_up(era):
     built, who, z = with_pages(era)
     m = built.memory.m
     zones(m)[z].nr_free, nodes(m)[0].kswapd_last = 0, z
     rest = Entered(built, who, "kswapd_try_to_sleep", 0)
     assert rest.until == 0 and reclaim_count(m).kswapd_high_wmark_hit_quickly == 1, "a low zone is no time for a nap"
-    zones(m)[z].all_unreclaimable = 1
+    zones(m)[z].all_unreclaimable, zones(m)[z].pages_scanned = int(before(era, "3.12")), 1 << 30
     rest = Entered(built, who, "kswapd_try_to_sleep", 0)
     assert rest.until == m.now + timeout_ns(m, TENTH_NS)
     rest.go_on(rest.until)
@@ -91,9 +92,9 @@ def test_in_3_15_a_zone_well_above_high_needs_no_higher_priority():
     assert shrink_low_zone(m, own_scan_of(who), 0, z, kind, DEF_PRIORITY) and reclaim_count(m).pgscan_kswapd == 0
 
 
-def test_in_3_15_kswapd_sleeps_over_marked_pages_before_the_zone_s_mark_is_cleared():
+def test_in_3_11_kswapd_sleeps_over_marked_pages_before_the_zone_s_mark_is_cleared():
     """ZONE_WRITEBACK holds while the zone is shrunk; a page was marked to be reclaimed and is still being written."""
-    built, who, z = with_pages("3.15", 5000, pinned=False)
+    built, who, z = with_pages("3.11", 5000, pinned=False)
     m = built.memory.m
     built.memory.table("frames")["state"][built.memory.table("cache")[0] - 1] |= WRITEBACK | RECLAIM
     zones(m)[z].reclaim_flags, zones(m)[z].nr_free = UNDER_WRITEBACK, zones(m)[z].wmark_high
@@ -158,9 +159,10 @@ def test_since_5_5_groups_are_aged_when_the_node_as_a_whole_runs_low(era, pages)
     assert deactivated(era, age_node, 100) == 32
 
 
-@pytest.mark.parametrize("era", ["3.3", "3.15"])
-def test_to_4_7_zones_are_aged_though_none_is_low(era):
-    assert deactivated(era, look_for_a_low_zone, 500) == 32
+@pytest.mark.parametrize(("era", "zones"), [("3.3", 1), ("3.11", 1), ("3.15", 2)])
+def test_to_4_7_zones_are_aged_though_none_is_low(era, zones):
+    """Since 3.12 the pages of a group lie in both zones of the node."""
+    assert deactivated(era, look_for_a_low_zone, 500) == 32 * zones
 
 
 @pytest.mark.parametrize("era", ["4.19", "6.18"])

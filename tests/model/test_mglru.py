@@ -144,7 +144,7 @@ def test_sizes_follow_generations_and_nothing_is_lost():
 
 
 def on_hard_disk(era: str, access: str, written: float, every: int = 500) -> Run:
-    """A group of 4 MiB that uses a file of 16 MiB on a disk of 8 ms at random, far below the background threshold.
+    """A v1 group of 4 MiB that uses a file of 16 MiB on a disk of 8 ms at random, far below the background threshold.
 
     `every`: centiseconds between periodic rounds of the flusher, 0 for none.
     """
@@ -153,7 +153,7 @@ def on_hard_disk(era: str, access: str, written: float, every: int = 500) -> Run
     draw = np.random.default_rng(7)
     pages, dirty = draw.integers(0, 4096, 15_000), draw.random(15_000) < written
     host, vm = machine(256, disks={"d": slow}), Sysctl(dirty_writeback_centisecs=every)
-    return run(one(era, host, region, vm=vm, **group(1024)), touches(pages, dirty))
+    return run(one(era, host, region, vm=vm, cgroup_version="v1", **group(1024)), touches(pages, dirty))
 
 
 @pytest.mark.parametrize(("access", "written"), [("read", 0.3), ("mmap", 0.3), ("mmap", 1.0)])

@@ -290,7 +290,7 @@ def test_the_active_anon_list_is_left_alone_without_swap(era):
 
 
 def test_aligned_swap_readahead_reads_the_block_around_the_slot():
-    built = machine_of(one("3.1", machine(16, swap=ZRAM)))
+    built = machine_of(one("3.4", machine(16, swap=ZRAM)))
     for slot, first in ((0, 0), (7, 0), (8, 8), (21, 16)):
         assert call(built, "swap_window", 0, 5, slot) == window_of(first, 8)
 

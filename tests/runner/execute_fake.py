@@ -23,6 +23,7 @@ class Outcome:
     metrics: dict[str, Any]
     series: dict[str, np.ndarray] = field(default_factory=dict)
     misses: np.ndarray | None = None
+    kills: list[list[str]] = field(default_factory=list)
 
 
 def params(cell: Cell) -> dict[str, Any]:

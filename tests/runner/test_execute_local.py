@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from mmrun.runner.execute import execute
 from mmrun.runner.execute.batches import ATTEMPTS, LONGEST, Batch, Queue
 from mmrun.runner.execute.execute import Options, run_sweep
 from mmrun.runner.execute.progress import Progress, duration
@@ -51,6 +53,26 @@ def test_only_missing_failed_and_torn_cells_are_computed(tmp_path):
     assert sweep(more, out, keep_failed=True).ran == 2  # the torn one and the new one
     assert sweep(more, out).ran == 1  # the failed one
     assert [line.split()[0] for line in Path(log).read_text().splitlines()] == ["0", "1", "2", "1", "3", "2"]
+
+
+def test_records_removed_meanwhile_are_not_counted_as_done(tmp_path, monkeypatch):
+    def removing(queue, options, watch):
+        for number, group in enumerate(start(queue, options, watch)):
+            if number == 3:
+                shutil.rmtree(tmp_path / "out" / "cells")
+            yield group
+
+    plan = fake.grid(3)
+    start = execute.start
+    monkeypatch.setattr(execute, "start", removing)
+    said: list[str] = []
+    result = run_sweep(
+        plan, tmp_path / "out", Options(executor="local", api=API, batch_seconds=0, quiet=True), said.append
+    )
+    assert result.ran == 6 and 0 < result.counts["new"] < 6
+    assert any(f"{result.counts['new']} records were removed by somebody meanwhile" in line for line in said)
+    monkeypatch.setattr(execute, "start", start)
+    assert sweep(plan, tmp_path / "out").counts == {"done": 6}
 
 
 def test_a_model_exception_is_a_row_and_is_not_retried(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from mmrun.runner.cli import main
 from mmrun.runner.plan.idle_settings import warnings
 from mmrun.runner.plan.plan import make_plan
 
@@ -28,6 +29,7 @@ def told(tmp_path, machine=None, task=None, **parts) -> list[str]:
     [
         ({"vm": {"page_cluster": 3}, "machine": {"swap": ZRAM}}, ["vm.page_cluster"]),
         ({"vm": {"page_cluster": 3}, "machine": {"swap": NBD}}, []),
+        ({"vm": {"page_cluster": 3}, "machine": {"swap": ZRAM}, "kernel": "4.14"}, []),
         ({"vm": {"swappiness": 3, "dirty_ratio": 5}}, ["vm.swappiness", "vm.dirty_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 0}}, ["vm.min_unmapped_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 1}}, []),
@@ -59,3 +61,9 @@ def test_a_sweep_in_which_it_matters_once(tmp_path):
 
 def test_a_cell_of_days(tmp_path):
     assert len(told(tmp_path, task={"stream": STREAM | {"accesses": 10**12}})) == 1
+
+
+def test_plan_tells_them_too(tmp_path, capsys):
+    told(tmp_path, vm={"dirty_ratio": 5})
+    assert main(["plan", str(tmp_path / "x.yaml"), "--out", str(tmp_path / "out")]) == 0
+    assert "vm.dirty_ratio" in capsys.readouterr().err

@@ -35,7 +35,7 @@ def table(*metrics, **more):
     "name, says",
     [
         ("cgroup.zzz.pgscan", "did you mean `cgroup.g`?"), ("node7.pgscan", "did you mean `node0`?"),
-        ("task.nosuch.elapsed_ns", "no task `nosuch`"), ("task.app.stall_swap_ns", "told of the machine"),
+        ("task.nosuch.elapsed_ns", "no task `nosuch`"), ("task.app.remote_touches", "told of the machine"),
         ("disk.foo.reads", "did you mean `disk.d`?"), ("touches", "of each node"), ("idle_clean", "of the machine"),
         ("disk.d.readz", "is no metric; did you mean 'disk.d.reads'?"), ("cgroup.g.usage_pagez", "is no metric"),
         ("slab.den.objects", "no slab `den`"),

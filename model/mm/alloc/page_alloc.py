@@ -1,6 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from mmrun.model.core.accounting import ALLOC, begins, ends
+from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
 from mmrun.model.core.codes import BAD_ORDER
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.panic import panic
@@ -41,18 +41,19 @@ from mmrun.model.mm.page.state import alloc_count, alloc_settings, frames, zones
 from mmrun.model.mm.page.zones import wake_kswapd, watermark_ok
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.psi.state import psi_settings
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
 throttle_retry = caller("throttle_retry")
 dirty_ok = caller("dirty_ok")
-LOW, MIN, NO_WATERMARKS = 0, 1, 2
+LOW, MIN, NO_WATERMARKS, FAIR = 0, 1, 2, 3
 
 
 @kernel
 def _mark_of(zone, gfp, level):
     """The watermark an allocation must leave: urgent ones may go below min by half, then by a quarter of the rest."""
-    if level == LOW:
+    if level in (LOW, FAIR):
         return zone.wmark_low
     mark = zone.wmark_min
     if gfp & HIGH:
@@ -63,18 +64,35 @@ def _mark_of(zone, gfp, level):
 
 
 @kernel
+def _reclaim_node(m, z):
+    """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
+    what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
+    begins(m, what)
+    freed = node_reclaim(m, z)
+    ends(m, what)
+    return freed
+
+
+@kernel
 def get_page_from_freelist(m, gfp, nid, nodemask, level):
     """A frame from the first allowed zone of node `nid`'s zonelist that stays above its mark, or NONE.
 
     At the low watermark a page for write() (__GFP_WRITE) to a disk comes from a zone within its dirty limit only.
+    `FAIR`: at the low watermark, from a zone of the preferred node that has not yet given its share (ALLOC_FAIR).
     """
-    home, cpu, highest = nodes(m)[nid], turn(m).cpu, gfp_zone(gfp)
+    home, cpu, highest, preferred = nodes(m)[nid], turn(m).cpu, gfp_zone(gfp), NONE
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         zone = zones(m)[z]
         if zone.kind > highest or not nodemask >> zone.node & 1:
             continue
-        if level == LOW and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
+        if level == FAIR:
+            preferred = zone.node if preferred == NONE else preferred
+            if zone.node != preferred:
+                break
+            if zone.alloc_batch <= 0:
+                continue
+        if level in (LOW, FAIR) and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
             continue
         ok = level == NO_WATERMARKS or watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if (
@@ -83,13 +101,42 @@ def get_page_from_freelist(m, gfp, nid, nodemask, level):
             and home.distance[zone.node] <= RECLAIM_DISTANCE
             and gfp & DIRECT_RECLAIM
         ):
-            ok = node_reclaim(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
+            ok = _reclaim_node(m, z) and watermark_ok(m, z, _mark_of(zone, gfp, level), highest)
         if ok:
             pfn = rmqueue(m, cpu, z)
             if pfn != NONE:
                 frames(m)[pfn].zone, frames(m)[pfn].node = z, zone.node
+                zone.alloc_batch -= 1
                 return pfn
     return NONE
+
+
+@kernel
+def reset_alloc_batches(m, gfp, nid, nodemask):
+    """All zones of the preferred node, from the lowest to the preferred, may give a share again if one has given its.
+
+    A share is what lies between the low and the high watermark.
+    """
+    home, preferred = nodes(m)[nid], NONE
+    given = False
+    for i in range(home.nr_zonelist):
+        zone = zones(m)[home.zonelist[i]]
+        if zone.kind > gfp_zone(gfp) or not nodemask >> zone.node & 1:
+            continue
+        preferred = home.zonelist[i] if preferred == NONE else preferred
+        given |= zone.node == zones(m)[preferred].node and zone.alloc_batch <= 0
+    if given:
+        for z in range(nodes(m)[zones(m)[preferred].node].first_zone, preferred + 1):
+            zones(m)[z].alloc_batch = zones(m)[z].wmark_high - zones(m)[z].wmark_low
+
+
+@kernel
+def fair_page(m, gfp, nid, nodemask):
+    """A page from the zones of the preferred node in turn, as they have shares (3.12 to 4.7); NONE: as it comes."""
+    pfn = get_page_from_freelist(m, gfp, nid, nodemask, FAIR)
+    if pfn == NONE:
+        reset_alloc_batches(m, gfp, nid, nodemask)
+    return pfn
 
 
 @kernel
@@ -111,9 +158,9 @@ def _reclaim_directly(m, gfp, nid, nodemask):
     In the kernel: __alloc_pages_direct_reclaim.
     """
     reclaim_count(m).allocstall += 1
-    begins(m, ALLOC)
+    begins(m, ALLOC | IN_MEMSTALL)
     got = direct_reclaim(m, nid, gfp, nodemask)
-    ends(m, ALLOC)
+    ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if pfn == NONE and got:
         for z in range(geometry(m).nr_zones):
@@ -154,7 +201,9 @@ def alloc_pages(m, gfp, order, nid, nodemask):
         panic(m, BAD_ORDER, order)
         return NONE
     allowed = nodemask & 1 << nid if gfp & THISNODE else nodemask
-    pfn = get_page_from_freelist(m, gfp, nid, allowed, LOW)
+    pfn = fair_page(m, gfp, nid, allowed) if alloc_settings(m).fair_zones else NONE
+    if pfn == NONE:
+        pfn = get_page_from_freelist(m, gfp, nid, allowed, LOW)
     if pfn == NONE:
         pfn = alloc_pages_slowpath(m, gfp, nid, allowed)
     if pfn == NONE:

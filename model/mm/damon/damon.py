@@ -28,15 +28,28 @@ def copy_region(to, source):
 
 
 @kernel
-def add_target(m, target, start, end, pieces):
-    """Cover `start` to `end` with equal regions, the last one taking the rest (damon_va_evenly_split_region)."""
-    r, size = damon_regions(m), max(1, (end - start) // pieces)
-    while start < end and damon(m).nr < len(r) // 2:
-        region = r[damon(m).nr]
-        region.start, region.end, region.target = start, end if end - start < 2 * size else start + size, target
+def evenly_split(m, target, start, end, pieces):
+    """Cover `start` to `end` with so many equal regions, the last one taking the rest; with one if they would be empty.
+
+    In the kernel: damon_va_evenly_split_region. Until 6.12 what was left over could make regions of its own, though
+    not with the numbers of pieces that it is called with.
+    """
+    r, d, size = damon_regions(m), damon(m), (end - start) // pieces
+    for i in range(pieces if size else 1):
+        if d.nr >= len(r) // 2:
+            return
+        region, last = r[d.nr], size == 0 or i == pieces - 1
+        region.start, region.end, region.target = start, end if last else start + size, target
         region.nr_accesses = region.last = region.age = 0
         start = region.end
-        damon(m).nr += 1
+        d.nr += 1
+
+
+@kernel
+def add_target(m, target, start, end, least):
+    """Cover a target with `least` equal regions, or some more of whole pages (__damon_va_init_regions)."""
+    if start < end:
+        evenly_split(m, target, start, end, (end - start) // max(1, (end - start) // least))
 
 
 @kernel

@@ -31,6 +31,7 @@ from mmrun.model.mm.page.flags import (
     ANON,
     LOCKED,
     READAHEAD,
+    RECLAIM,
     SWAPCACHE,
     WORKINGSET,
     WRITEBACK,
@@ -89,6 +90,13 @@ def first_touch(m, t, at, write):
 
 
 @kernel
+def page_mkwrite(m, pfn, file):
+    """The first store to a clean or newly mapped page of a file; it need not leave any more (folio_mark_dirty)."""
+    dirty(m, pfn, file)
+    frames(m)[pfn].state &= ~RECLAIM
+
+
+@kernel
 def write_protected(m, t, region, at):
     """First write to a page mapped read-only: anonymous ones left the swap cache till 5.19, file pages become dirty.
 
@@ -103,7 +111,7 @@ def write_protected(m, t, region, at):
         if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
             free_swapcache(m, pfn)
     else:
-        dirty(m, pfn, regions(m)[region].file)
+        page_mkwrite(m, pfn, regions(m)[region].file)
     pte(m)[at] = (word & ~PTE_WRPROTECT) | PTE_YOUNG | PTE_DIRTY
     return OK
 
@@ -174,7 +182,7 @@ def map_file(m, t, region, at, index, write):
             return OK
     pfn = cache(m)[index] - 1
     if write:
-        dirty(m, pfn, r.file)
+        page_mkwrite(m, pfn, r.file)
     map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
     return OK
 

@@ -4,11 +4,11 @@ A file is a run of slots in the `cache` table. A slot holds its frame + 1, or, n
 evicted from it. Readahead state belongs to the region (an open file).
 """
 
-from mmrun.model.block.disk import read_pages
-from mmrun.model.core.accounting import FILE, begins, ends
+from mmrun.model.block.serving import read_pages
+from mmrun.model.core.accounting import FILE, begins, ends, memstall_was
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import current, sleep_until
+from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.lru.lru import lru_add, mark_accessed
@@ -37,6 +37,7 @@ from mmrun.model.mm.writeback.extents import block_of
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
 from mmrun.model.mm.writeback.state import on_disk
+from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
@@ -136,12 +137,14 @@ def submit_read(m, file, index, end, fresh):
     filemap_count(m).readahead += max(0, fresh - 1)
     if fresh == 0:
         return
-    done = m.now
+    done = began = m.now
     if disk != NONE:
         filemap_count(m).pgpgin += fresh
         m.now += costs(m).io_path
         done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
-    read_sent(m, file, index, end, done)
+    refaulted = read_sent(m, file, index, end, done)
+    if refaulted and psi_settings(m).psi_file_read:
+        memstall_was(m, m.now - began)
 
 
 @kernel
@@ -324,7 +327,7 @@ def wait_until(m, t, done):
     """Task `t` sleeps until what it reads past the page cache is there."""
     if done > m.now:
         begins(m, FILE)
-        sleep_until(m, done)
+        io_sleep_until(m, done)
         ends(m, FILE)
 
 

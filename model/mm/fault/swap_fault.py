@@ -1,23 +1,24 @@
 """A touch of a page in swap: its slot is read, alone or with others around it (do_swap_page, swapin_readahead)."""
 
-from mmrun.model.core.accounting import SWAP, has_stalled
+from mmrun.model.core.accounting import SWAP, has_stalled, memstall_was
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
 from mmrun.model.machine.state import task_count
-from mmrun.model.mm.fault.filemap import (
-    discard,
-)
-from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
+from mmrun.model.mm.fault.filemap import discard
+from mmrun.model.mm.fault.page_table import PTES_PER_TABLE_SHIFT, major, map_page, new_anon_frame
 from mmrun.model.mm.idle.far_memory import note_swap_in
 from mmrun.model.mm.idle.state import watch
-from mmrun.model.mm.lru.lru import lru_add
+from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
     READAHEAD,
+    WORKINGSET,
     WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
+from mmrun.model.mm.swap.readahead import found_in_cache
+from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
 from mmrun.model.mm.swap.swap import (
     area_of,
     count_swap_in,
@@ -38,6 +39,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 swap_window = caller("swap_window")
@@ -63,6 +65,9 @@ def swap_in_direct(m, t, at, slot, write):
     entered = m.now
     m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
+    p = psi_settings(m)
+    if p.psi_swap_read and (frames(m)[pfn].state & WORKINGSET or not p.psi_swap_workingset):
+        memstall_was(m, m.now - fault_settings(m).minor_fault_anon - entered)
     count_swap_in(m, frames(m)[pfn].memcg)
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
@@ -94,62 +99,96 @@ def read_slot(m, t, slot, at):
 
 
 @kernel
-def _neighbours_by_address(m, t, region, at, slot, first, end):
-    """Read swapped-out neighbours of page-table word `at`, which lie anywhere, one by one (swap_vma_readahead)."""
-    r, table, entries = regions(m)[region], pte(m), swapcache(m)
-    read_sent(m, NONE, slot, slot + 1, read_in(m, slot, 1))
-    for i in range(max(first, r.start), min(end, r.start + r.npages)):
-        if i == at or table[i] == 0 or table[i] & PTE_PRESENT:
+def _send_run(m, first, count):
+    """Send the read of `count` slots from `first` on, as one request; who reads from zram is busy with it."""
+    if count:
+        entered = m.now
+        done = read_in(m, first, count)
+        has_stalled(m, SWAP, m.now - entered)
+        read_sent(m, NONE, first, first + count, done)
+
+
+@kernel
+def _continues(m, run, count, slot):
+    """Whether the read of a slot joins that of `count` slots from `run` on, which waits in the plug."""
+    area = area_of(m, slot)
+    plugged = swap_settings(m).swap_rw if swaps(m)[area].kind == SWAP_NFS else swap_settings(m).swapin_plugged
+    return plugged and count and slot == run + count and area == area_of(m, run)
+
+
+@kernel
+def _read_neighbour(m, t, slot, i, owner):
+    """A page for slot `i` because slot `slot` is needed; `owner`: the page-table word it is of. 0: no memory for it."""
+    pfn = read_slot(m, t, i, owner)
+    if pfn == NONE:
+        return 0
+    if i != slot:
+        frames(m)[pfn].state |= READAHEAD
+        swap_count(m).swap_ra += 1
+    return 1
+
+
+@kernel
+def _by_address(m, t, slot, first, end):
+    """Read what is swapped out of page-table words `first` to `end` - 1, in their order (swap_vma_readahead)."""
+    table, entries, run, count = pte(m), swapcache(m), NONE, 0
+    for i in range(first, end):
+        if table[i] == 0 or table[i] & PTE_PRESENT:
             continue
         neighbour = (table[i] >> PTE_SHIFT) - 1
         if entries[neighbour] > 0:
             continue
-        pfn = read_slot(m, t, neighbour, i)
-        if pfn == NONE:
-            return
-        frames(m)[pfn].state |= READAHEAD
-        swap_count(m).swap_ra += 1
-        read_sent(m, NONE, neighbour, neighbour + 1, read_in(m, neighbour, 1))
+        if not _continues(m, run, count, neighbour):
+            _send_run(m, run, count)
+            run, count = neighbour, 0
+        if not _read_neighbour(m, t, slot, neighbour, i):
+            break
+        count += 1
+    _send_run(m, run, count)
 
 
 @kernel
-def _neighbours_by_slot(m, t, slot, first, end):
-    """Read the neighbours of a slot in one request with it (swap_cluster_readahead)."""
-    entries, used, fresh = swapcache(m), swapmap(m), 0
+def _by_slot(m, t, at, slot, first, end):
+    """Read the slots in use from `first` to `end` - 1, in their order (swap_cluster_readahead)."""
+    entries, used, run, count = swapcache(m), swapmap(m), NONE, 0
     for i in range(first, end):
-        if i == slot or used[i] == 0 or entries[i] > 0:
+        if used[i] == 0 or entries[i] > 0:
             continue
-        pfn = read_slot(m, t, i, NONE)
-        if pfn == NONE:
+        if not _continues(m, run, count, i):
+            _send_run(m, run, count)
+            run, count = i, 0
+        if not _read_neighbour(m, t, slot, i, at if i == slot else NONE):
             break
-        frames(m)[pfn].state |= READAHEAD
-        swap_count(m).swap_ra += 1
-        fresh += 1
-    read_sent(m, NONE, first, end, read_in(m, slot, 1 + fresh))
+        count += 1
+    _send_run(m, run, count)
 
 
 @kernel
 def read_around(m, t, region, at, slot):
-    """Read a slot, and swapped-out neighbours of the faulting page by address or of its slot (swapin_readahead)."""
-    window = swap_window(m, region, at, slot)
+    """Read a slot with swapped-out neighbours, of its page by address or its own (swapin_readahead)."""
+    window, r = swap_window(m, region, at, slot), regions(m)[region]
     first = window_first(window)
     end = first + window_pages(window)
     if swap_settings(m).swap_by_vma:
-        _neighbours_by_address(m, t, region, at, slot, first, end)
+        table = at >> PTES_PER_TABLE_SHIFT
+        first = max(first, r.start, table << PTES_PER_TABLE_SHIFT)
+        end = min(end, r.start + r.npages, (table + 1) << PTES_PER_TABLE_SHIFT)
+        _by_address(m, t, slot, first, end)
     else:
-        _neighbours_by_slot(m, t, slot, first, end)
+        _by_slot(m, t, at, slot, first, end)
+    if window_pages(window) > 1:
+        lru_add_drain(m, turn(m).cpu)
 
 
 @kernel
 def _read_from_swap(m, t, region, at, slot):
-    """The faulting page and its neighbours are on their way into the swap cache; 0 when out of memory."""
-    pfn = read_slot(m, t, slot, at)
-    if pfn == NONE:
-        return swapcache(m)[slot] > 0
-    major(m, t)
-    frames(m)[pfn].pins += 1
+    """The faulting page is on its way into the swap cache, or there; 0 when out of memory."""
     read_around(m, t, region, at, slot)
-    frames(m)[pfn].pins -= 1
+    if swapcache(m)[slot] <= 0:  # there was no memory for one before it, or it has left again
+        if read_slot(m, t, slot, at) == NONE and swapcache(m)[slot] <= 0:
+            return False
+        _send_run(m, slot, 1)
+    major(m, t)
     return True
 
 
@@ -157,18 +196,14 @@ def _read_from_swap(m, t, region, at, slot):
 def swap_in(m, t, region, at, slot, write):
     """An anonymous page that was swapped out comes back, from the swap cache if it is still there (do_swap_page)."""
     entries, f = swapcache(m), frames(m)
-    if swaps(m)[area_of(m, slot)].kind == SWAP_ZRAM and entries[slot] <= 0:
+    if entries[slot] <= 0 and swap_settings(m).swapin_synchronous and swaps(m)[area_of(m, slot)].kind == SWAP_ZRAM:
         served = swap_in_direct(m, t, at, slot, write)
         if served != AGAIN:
             return served
     m.now += swap_settings(m).swap_path
     if entries[slot] > 0:
-        pfn = entries[slot] - 1
         task_count(m)[t].minor_faults += 1
-        if f[pfn].state & READAHEAD:
-            f[pfn].state &= ~READAHEAD
-            swap_count(m).swap_ra_hit += 1
-            regions(m)[region].swap_hits += 1
+        found_in_cache(m, region, at, entries[slot] - 1)
     elif not _read_from_swap(m, t, region, at, slot):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1

@@ -8,7 +8,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import ZONES_PER_NODE, costs
 from mmrun.model.mm.generations.aging import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from mmrun.model.mm.generations.control import cheaper_kind, limit_against, tier_limit
-from mmrun.model.mm.generations.state import MAX_GENS, lrugens
+from mmrun.model.mm.generations.state import MAX_GENS, generation_settings, lrugens
 from mmrun.model.mm.lru.ahead import note_tail
 from mmrun.model.mm.lru.gens import (
     MAX_LRU_BATCH,
@@ -121,7 +121,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
     sc, g = scans(m)[s], lrugens(m)[lv]
     if nr_gens(m, lv, kind) == MIN_GENS:
         return 0
-    remaining = min(nr_to_scan, MAX_LRU_BATCH) if lru_settings(m).lru_gen == TWO_TOUCH else MAX_LRU_BATCH
+    remaining = min(nr_to_scan, MAX_LRU_BATCH) if generation_settings(m).go_by_priority else MAX_LRU_BATCH
     gen, scanned, done = g.min_seq[kind] % MAX_GENS, 0, 0
     for i in range(ZONES_PER_NODE, 0, -1):
         lst, skipped = g.lists[gen, kind, (sc.highest_zoneidx + i) % ZONES_PER_NODE], 0

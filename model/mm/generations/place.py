@@ -2,7 +2,7 @@
 
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.mm.generations.state import BLOOM_BYTES
+from mmrun.model.mm.generations.state import BLOOM_BYTES, TABLE_SHIFT, generation_settings
 from mmrun.model.mm.lru.gens import MIN_GENS
 from mmrun.model.mm.lru.place import generational
 from mmrun.model.mm.memcg.memcg_lru import online_all
@@ -12,7 +12,8 @@ from mmrun.model.mm.memcg.state import memcg_settings
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
     generations = plan.lruvecs if generational(plan) else 0
-    return {"lrugens": generations, "bloom": generations * BLOOM_BYTES}
+    tables = (plan.ptes >> TABLE_SHIFT) + 1 if generations else 0
+    return {"lrugens": generations, "bloom": generations * BLOOM_BYTES, "leaf_young": tables}
 
 
 def place(built: Built) -> None:
@@ -20,5 +21,8 @@ def place(built: Built) -> None:
     generations = built.memory.table("lrugens")
     generations["lists"]["head"] = generations["lists"]["tail"] = NONE
     generations["max_seq"] = MIN_GENS + 1
+    if generational(built.plan):
+        params, own = built.cell.policy["lru"].params, generation_settings(built.memory.m)
+        own.walk_small, own.go_by_priority = int(params["walk_small"]), int(params["go_by_priority"])
     if memcg_settings(built.memory.m).memcg_lru:
         online_all(built.memory.m)

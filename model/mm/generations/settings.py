@@ -14,13 +14,14 @@ lru_gen_walk_ns | lower | CPU time of aging walks, on the clock of whoever recla
 COUNTERS = GENERATION_COUNTERS  # of the machine
 
 
+AGED = Matters("a cell with generations (+mglru)", lambda case, _: "GENERATIONS" in case.variants["lru"].constants)
+
+
 @record
 class Costs(Record):
     """CPU time of its steps."""
 
-    MATTERS = Matters(
-        "a cell with generations (+mglru)", lambda case, _: "GENERATIONS" in case.variants["lru"].constants
-    )
+    MATTERS = AGED
     walk_pte: Nanoseconds = 7
     """Looking at one page-table entry in a walk of whole tables (5-10, estimate)."""
 

@@ -11,5 +11,16 @@ DATED: Dated = (
         always(False, "mm/vmscan.c of 6.1"),
         since("6.14", True, "the rework of December 2024, mm/vmscan.c of 6.14"),
     ),
+    param(
+        "lru/mglru", "go_by_priority",
+        always(False, "mm/vmscan.c of 6.1; 6.14 as recorded"),
+        since("6.17", True, "mm: vmscan: apply proportional reclaim pressure for memcg when MGLRU is enabled",
+              "posted on 30 May 2025, after 6.15; recorded on 6.17, not on 6.14"),
+    ),
+    param(
+        "lru/mglru", "walk_small",
+        always(False, "mm/vmscan.c of 6.1: should_skip_mm"),
+        since("6.8", True, "mm/mglru: add CONFIG_LRU_GEN_WALKS_MMU: get_next_mm, December 2023"),
+    ),
     gap("6.2", "6.13", "changes to generations between 6.1 with its stable fixes and the rework of 6.14 are left out"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from mmrun.model.core.record import LIST, counts, one, row, table
 from mmrun.model.machine.state import ZONES_PER_NODE
 from mmrun.model.mm.generations.settings import GENERATION_COUNTERS
 
+TABLE_SHIFT = 9  # page-table words of a leaf table, as a power of two
 MAX_GENS, MAX_TIERS, BLOOM_BYTES = 4, 4, 1 << 13  # two bloom filters a lruvec, of 2^15 bits each
 
 # Multi-generational lists of a lruvec, by generation (sequence number modulo 4), kind (0 anon, 1 file) and zone kind.
@@ -19,5 +20,8 @@ LRUGEN = row(
 
 lrugens = table(40, "lrugens", LRUGEN)
 bloom = table(41, "bloom", "u1")
-generation_settings = one(42, "generation_settings", row(walk_pte="i8"))  # ns a page-table word
+leaf_young = table(44, "leaf_young", "u1")  # whether the entry for a leaf table is young: a page below was looked up
+generation_settings = one(  # `walk_pte`: ns a page-table word; the others 0 or 1, as the variant's parameters
+    42, "generation_settings", row(walk_pte="i8", walk_small="i8", go_by_priority="i8"),
+)  # fmt: skip
 generation_count = counts(43, "generation_count", *GENERATION_COUNTERS)

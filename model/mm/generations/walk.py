@@ -2,21 +2,25 @@
 
 A walk takes the address spaces of a group one by one and, in each, the leaf tables (512 words) that a bloom filter
 names: those where the last walk, or reclaim since, found at least one young word a cache line. Two filters a lruvec
-take turns; an address space met for the first time is walked whole. A non-leaf entry counts as young when a word below
-it is: hardware would also set it for words that stay young.
-Source: walk_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18.
+take turns; an address space met for the first time is walked whole, another one only if it was switched in since the
+last walk began. When two agings follow each other closely, a switch during the first decides whether the second walks,
+finds nothing young any more, and so leaves an empty filter. Of the other address spaces a walk takes, it passes over
+leaf tables whose own entry is not young: none of their pages was looked up since the last walk.
+Source: walk_mm, get_next_mm, lru_gen_look_around of mm/vmscan.c, 6.1 and 6.18; lru_gen_use_mm of context_switch.
 """
 
 from mmrun.model.core.codes import KILLED
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.machine.state import task_count
+from mmrun.model.machine.state import run_settings, task_count
 from mmrun.model.mm.generations.state import (
     BLOOM_BYTES,
     MAX_GENS,
+    TABLE_SHIFT,
     bloom,
     generation_count,
     generation_settings,
+    leaf_young,
     lrugens,
 )
 from mmrun.model.mm.lru.ahead import ask_for_mapped
@@ -42,7 +46,6 @@ from mmrun.model.mm.task.state import (
     tasks,
 )
 
-TABLE_SHIFT = 9
 WORDS_A_LINE = 8
 WORDS_AHEAD = 32  # of a walk: whose frames are asked for at once
 HASH_MULTIPLIER = 0x61C8864680B583EB  # hash_64: the golden ratio
@@ -145,13 +148,15 @@ def walk_table(m, lv, t, table, swappiness):
 
 
 @kernel
-def _any_young(m, table):
-    """Whether a word of the leaf table is young."""
-    words = pte(m)
-    for at in range(table << TABLE_SHIFT, (table + 1) << TABLE_SHIFT):
-        if words[at] & PTE_YOUNG and words[at] & PTE_PRESENT:
-            return True
-    return False
+def _entry_young(m, table, keep):
+    """Whether a walk looks below the entry for a leaf table: it is young, and cleared now; or the walk may `keep` it.
+
+    In the kernel: walk_pmd_range_locked, which a walk of everything leaves out since 6.14.
+    """
+    young = leaf_young(m)[table] or keep
+    if not keep:
+        leaf_young(m)[table] = 0
+    return young
 
 
 @kernel
@@ -165,7 +170,7 @@ def walk_mm(m, lv, t, swappiness, whole, nonleaf_young):
         if not ptpage(m)[table]:
             continue
         m.now += generation_settings(m).walk_pte
-        if nonleaf_young and not (whole and lru_settings(m).lru_gen == TWO_TOUCH) and not _any_young(m, table):
+        if nonleaf_young and not _entry_young(m, table, whole and lru_settings(m).lru_gen == TWO_TOUCH):
             continue
         if (whole or in_filter(m, lv, seq, table)) and walk_table(m, lv, t, table, swappiness):
             add_to_filter(m, lv, seq + 1, table)
@@ -186,8 +191,18 @@ def _large_enough(m, t, swappiness):
 
 
 @kernel
+def _switched_in(m, t, node):
+    """Whether task `t` was given a CPU since the node's last walk of it began; this one begins (get_next_mm)."""
+    task, period = tasks(m)[t], run_settings(m).background_switch
+    found = task.switched_in >> node & 1 or (period and m.now // period != (task.walked[node] - 1) // period)
+    task.switched_in &= ~(1 << node)
+    task.walked[node] = m.now + 1
+    return found
+
+
+@kernel
 def walk_group(m, lv, swappiness, nonleaf_young):
-    """Walk the address spaces of the lruvec's group that were used since the last walk (iterate_mm_list)."""
+    """Walk the address spaces of the lruvec's group that ran since the last walk (iterate_mm_list)."""
     vec, fresh, whole = lruvecs(m)[lv], True, False
     t = memcgs(m)[vec.memcg].first_task
     while t != NONE:
@@ -195,9 +210,8 @@ def walk_group(m, lv, swappiness, nonleaf_young):
         if task.state != KILLED and task_count(m)[t].accesses:
             if task.walked[vec.node] == 0:
                 whole = True  # and so are those after it: it came last
-            used = whole or task.walked[vec.node] != task_count(m)[t].accesses
-            task.walked[vec.node] = task_count(m)[t].accesses
-            if used and _large_enough(m, t, swappiness):
+            ran = _switched_in(m, t, vec.node)
+            if (whole or ran) and (generation_settings(m).walk_small or _large_enough(m, t, swappiness)):
                 if fresh:
                     reset_filter(m, lv, lrugens(m)[lv].max_seq + 1)
                     fresh = False

@@ -5,11 +5,11 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.lru.lists import list_of, unlink
 from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
-from mmrun.model.mm.lru.rmap import last_mapping_gone
+from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.page.buddy import free_frame
-from mmrun.model.mm.page.flags import DIRTY, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
@@ -69,7 +69,7 @@ def exit_mm(m, t):
                 if word & PTE_YOUNG:
                     mark_accessed(m, pfn)
                 if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
-                    f[pfn].state |= DIRTY
+                    mark_dirty(m, pfn)
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:
                     last_mapping_gone(m, pfn)

@@ -1,6 +1,6 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
-from mmrun.model.core.accounting import HIGH, MEMCG, begins, ends
+from mmrun.model.core.accounting import HIGH, IN_MEMSTALL, MEMCG, begins, ends
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.sleep import sleep_until
@@ -22,6 +22,7 @@ from mmrun.model.mm.memcg.memcontrol import (
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs
 from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.psi.state import psi_settings
 
 memcg_reclaim = caller("memcg_reclaim")
 at_limit = caller("limit_reclaim")
@@ -61,7 +62,9 @@ def _charge_at_limit(m, t, memcg):
             return 0
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
+        begins(m, IN_MEMSTALL)
         got = at_limit(m, over, 1)
+        ends(m, IN_MEMSTALL)
         if charge_pages(m, memcg, 1) == NO_GROUP:
             return 1
         if not drained:
@@ -71,7 +74,10 @@ def _charge_at_limit(m, t, memcg):
             retries -= 1
         elif got == 0:
             event(m, over, EVENT_OOM)
-            if not out_of_memory(m, t, over):
+            ends(m, MEMCG)
+            helped = out_of_memory(m, t, over)
+            begins(m, MEMCG)
+            if not helped:
                 return 0
             retries = memcg_settings(m).charge_retries
 
@@ -141,7 +147,9 @@ def _reclaim_up(m, t, pages):
     while at:
         if memcgs(m)[at].usage > memcgs(m)[at].memory_high:
             event(m, at, EVENT_HIGH)
+            begins(m, IN_MEMSTALL)
             got += memcg_reclaim(m, at, pages, ITS_OWN, 0)
+            ends(m, IN_MEMSTALL)
         at = memcgs(m)[at].parent
     return got
 
@@ -171,7 +179,9 @@ def reclaim_and_sleep(m, t):
         if ticks <= geometry(m).hz // 100:
             break
         if got == 0 and retries == 0:
+            begins(m, psi_settings(m).psi_over_high * IN_MEMSTALL)
             sleep_until(m, m.now + ticks * (SECOND_NS // geometry(m).hz))
+            ends(m, psi_settings(m).psi_over_high * IN_MEMSTALL)
             break
         if got == 0:
             retries -= 1

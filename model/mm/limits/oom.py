@@ -1,59 +1,48 @@
 """The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
 
+from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends, psi_task_change
 from mmrun.model.core.actors import NEVER, schedule
 from mmrun.model.core.codes import DONE, KILLED
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import sleep_until, sleeps, wake_actor
+from mmrun.model.core.state import actors
 from mmrun.model.machine.state import geometry, progress
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.limits.exit import exit_mm
+from mmrun.model.mm.limits.oom_snapshot import note_kill
+from mmrun.model.mm.limits.points import badness, eligible, points_of, total_pages
+from mmrun.model.mm.limits.state import oom_settings
 from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_KILL, event
-from mmrun.model.mm.memcg.state import memcgs, oom_count
-from mmrun.model.mm.page.mempolicy import MODE_BIND
-from mmrun.model.mm.task.state import pte, ptpage, tasks
+from mmrun.model.mm.memcg.state import oom_count
+from mmrun.model.mm.task.state import tasks
 from mmrun.model.sched.turns import put_cpu
 
-NOBODY = -1
-TABLE_SHIFT = 9  # page-table words a table page holds
+NOBODY, UNKILLABLE = -1, -2
 
 
 @kernel
-def badness(m, t):
-    """Pages a task's death would free: mapped ones, swapped ones, page tables (oom_badness)."""
-    task, words, found = tasks(m)[t], pte(m), 0
-    first = task.pte_start
-    for at in range(first, first + task.npages):
-        if words[at]:
-            found += 1
-    for table in range(first >> TABLE_SHIFT, (first + task.npages + (1 << TABLE_SHIFT) - 1) >> TABLE_SHIFT):
-        if ptpage(m)[table]:
-            found += 1
-    return found
-
-
-@kernel
-def eligible(m, t, other, over):
-    """Whether killing task `other` may help task `t`: it lives, in the group's subtree, and not on other nodes only."""
-    task = tasks(m)[other]
-    if task.state == KILLED or not over <= task.memcg < memcgs(m)[over].end:
-        return False
-    bound = over == 0 and tasks(m)[t].mode == MODE_BIND and task.mode == MODE_BIND
-    return not bound or task.mask & tasks(m)[t].mask != 0
+def _beats(m, points, most):
+    """Whether a task with so many points is rather killed than one before it with `most`."""
+    return points > most or (points == most and oom_settings(m).oom_last_of_equals)
 
 
 @kernel
 def victim(m, t, over):
-    """The worst of the tasks whose death may help task `t` to memory of group `over`; the first of equals.
+    """The worst of the tasks whose death may help task `t`, or a daemon (NOBODY), to memory of group `over`.
 
-    NOBODY while one of them is dying already: it has yet to give back what it has. In the kernel: select_bad_process.
+    NOBODY while one of them is dying already: it has yet to give back what it has. Tasks that hold nothing are passed
+    over; `t` itself goes when no other has anything, UNKILLABLE stands for a daemon's finding nobody.
+    In the kernel: select_bad_process.
     """
-    worst, most = t, 0
+    total, most = total_pages(m, t, over), -NEVER
+    worst = UNKILLABLE if t == NOBODY else t
     for other in range(geometry(m).nr_tasks):
         if eligible(m, t, other, over):
             if tasks(m)[other].killed:
                 return NOBODY
-            points = badness(m, other)
-            if points > most:
+            pages = badness(m, other)
+            points = points_of(m, pages, tasks(m)[other].oom_score_adj, total)
+            if pages and _beats(m, points, most):
                 worst, most = other, points
     return worst
 
@@ -85,11 +74,23 @@ def _kill_another(m, t):
         wake_actor(m, t, m.now)
         return
     if tasks(m)[t].state != DONE:
-        tasks(m)[t].time = max(tasks(m)[t].time, m.now)
+        if actors(m)[t].doing & FOR_CPU:
+            count_time(m, t, max(actors(m)[t].counted, m.now))
+            tasks(m)[t].time = actors(m)[t].counted
         progress(m).tasks_left -= 1
         schedule(m, t, NEVER)
         put_cpu(m, t)
+        psi_task_change(m, t, m.now)
     die(m, t)
+
+
+@kernel
+def _note(m, t, over, dying):
+    """Write down who is killed for whom."""
+    points = 0
+    if dying >= 0:
+        points = points_of(m, badness(m, dying), tasks(m)[dying].oom_score_adj, total_pages(m, t, over))
+    note_kill(m, t, over, max(dying, NOBODY), points)
 
 
 @kernel
@@ -99,22 +100,27 @@ def out_of_memory(m, t, over):
     Another task is killed for it, or it sleeps for a tick while one is dying (schedule_timeout_uninterruptible).
     """
     dying = victim(m, t, over)
-    if dying == t or tasks(m)[t].killed:
+    if tasks(m)[t].killed:
         return 0
     if dying == NOBODY:
+        begins(m, OOM)
         sleep_until(m, m.now + SECOND // geometry(m).hz)
-    else:
-        _kill_another(m, dying)
+        ends(m, OOM)
+        return 1
+    _note(m, t, over, dying)
+    if dying == t:
+        send_sigkill(m, t)
+        return 0
+    _kill_another(m, dying)
     return 1
 
 
 @kernel
 def kill_largest(m):
-    """No task in particular asked for memory: kill the one whose death frees most."""
-    worst, most = -1, 0
-    for t in range(geometry(m).nr_tasks):
-        points = badness(m, t) if tasks(m)[t].state != KILLED and not tasks(m)[t].killed else 0
-        if points > most:
-            worst, most = t, points
-    if worst >= 0:
-        _kill_another(m, worst)
+    """A daemon asks, for no task in particular: kill the one whose death frees most, unless one is dying."""
+    dying = victim(m, NOBODY, 0)
+    if dying == NOBODY:
+        return
+    _note(m, NOBODY, 0, dying)
+    if dying >= 0:
+        _kill_another(m, dying)

@@ -36,10 +36,21 @@ SUBJECTS = (
         "oom",
         "When reclaim comes to nothing, the task that has most is killed: in the group over its limit, or on the "
         "machine. "
-        "It exits, its memory is free again, and the run goes on with the others; `outcome` is then `oom`. Adjusting "
-        "scores (oom_score_adj), oom.group and the reaper's own thread are not modelled, and there is no report of the "
-        "lists and zones as the kernel prints one.",
-        ("outcome", "oom_kill", "events_oom", "failcnt"),
-        ("oom killer", "out of memory", "oom_score_adj", "oom_badness score", "panic_on_oom", "oomd", "earlyoom"),
+        "It exits, its memory is free again, and the run goes on with the others; `outcome` is then `oom`. `mmrun run` "
+        "prints of the first kills what that version of the kernel prints, with who asked, what was left and why it "
+        "stayed; `mmrun status DIR --kills` does so of a sweep. Children, oom.group and the reaper's own thread are "
+        "not modelled; all tasks are of an ordinary user.",
+        ("outcome", "oom_kill", "events_oom", "failcnt", "tasks.oom_score_adj"),
+        (
+            "oom killer",
+            "out of memory",
+            "oom_badness score",
+            "oom report",
+            "killed process",
+            "invoked oom-killer",
+            "panic_on_oom",
+            "oomd",
+            "earlyoom",
+        ),
     ),
 )

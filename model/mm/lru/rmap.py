@@ -10,7 +10,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import run_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
-from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, YOUNG
+from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, RECLAIM, YOUNG
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
     PTE_DIRTY,
@@ -132,6 +132,15 @@ def drop_entry(m, at):
 
 
 @kernel
+def mark_dirty(m, pfn):
+    """Stores through a mapping made the page dirty: nobody needs it to leave any more (folio_mark_dirty).
+
+    What write() makes dirty keeps its mark: file systems do that through their buffers.
+    """
+    frames(m)[pfn].state = (frames(m)[pfn].state & ~RECLAIM) | DIRTY
+
+
+@kernel
 def last_mapping_gone(m, pfn):
     """No word maps the frame any more (folio_remove_rmap_ptes)."""
     page = frames(m)[pfn]
@@ -155,7 +164,7 @@ def unmap(m, pfn, swap_word):
         if pte_frame(table[page.owner]) != pfn:
             panic(m, BAD_PTE, pfn)
         if table[page.owner] & PTE_DIRTY:
-            page.state |= DIRTY
+            mark_dirty(m, pfn)
         table[page.owner] = swap_word
         drop_entry(m, page.owner)
         page.mapcount = 0
@@ -166,7 +175,7 @@ def unmap(m, pfn, swap_word):
         at = region_word(m, region, page.owner)
         if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
             if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
-                page.state |= DIRTY
+                mark_dirty(m, pfn)
             table[at] = 0
             drop_entry(m, at)
             page.mapcount -= 1

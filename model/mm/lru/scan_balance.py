@@ -1,8 +1,9 @@
 """How much of each list to scan: what get_scan_count and shrink_lruvec share over the eras (mm/vmscan.c)."""
 
+from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import kernel
 from mmrun.model.machine.state import nodes
-from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
+from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings, lruvecs
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import scans
 
@@ -67,6 +68,52 @@ def share_out(m, s, lru, how, size, fraction, denominator):
     elif (how == ANON_ONLY and file) or (how == FILE_ONLY and not file):
         size = 0
     sc.nr[lru] = size
+
+
+@kernel
+def share_lists(m, s, how, ap, fp, forced, forced_last):
+    """Set the scan targets of all lists from their sizes at the present priority, by pressure if `how` says so.
+
+    `forced`: a list that is too short to be scanned counts as a batch; `forced_last`: if nothing would be scanned.
+    """
+    lists, denominator = lruvecs(m)[scans(m)[s].lruvec].lists, ap + fp + 1
+    for at_last in range(2):
+        found = 0
+        for lru in range(4):
+            size = lists[lru].n >> scans(m)[s].priority
+            if size == 0 and (forced or at_last):
+                size = min(lists[lru].n, SWAP_CLUSTER_MAX)
+            share_out(m, s, lru, how, size, fp if lru >= 2 else ap, denominator)
+            found += scans(m)[s].nr[lru]
+        if found or not forced_last:
+            return
+
+
+@kernel
+def _held(zone, may_swap):
+    """Pages of a zone that reclaim could free (zone_reclaimable_pages)."""
+    return zone.nr_lru[2] + zone.nr_lru[3] + (zone.nr_lru[0] + zone.nr_lru[1] if may_swap else 0)
+
+
+@kernel
+def zone_given_up(m, z, may_swap):
+    """Whether six times what a zone holds was scanned since a page of it came free; to 3.11 if kswapd has noted so.
+
+    In the kernel: zone_reclaimable, to 4.7.
+    """
+    zone = zones(m)[z]
+    return (
+        zone.pages_scanned >= 6 * _held(zone, may_swap) if lru_settings(m).given_up_by_count else zone.all_unreclaimable
+    )
+
+
+@kernel
+def given_up(m, nid, may_swap):
+    """The same of a node (pgdat_reclaimable, 4.8 to 4.11)."""
+    node, found = nodes(m)[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        found += _held(zones(m)[z], may_swap)
+    return zones(m)[node.first_zone].pages_scanned >= 6 * found
 
 
 @kernel

@@ -65,7 +65,7 @@ nr_active_anon | none | pages on active lists of anonymous memory when the run e
 nr_inactive_file | none | pages on inactive lists of files when the run ends
 nr_active_file | none | pages on active lists of files when the run ends
 """)  # in the order of the lists
-TOLD = (Told("machine", LIST_GAUGES, sampled=True),)
+TOLD = (Told("machine", LIST_GAUGES, sampled=True), Told("node", LIST_GAUGES, sampled=True))
 
 
 @record

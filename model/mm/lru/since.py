@@ -13,13 +13,43 @@ DATED: Dated = (
     gap("3.4", "3.14", "several mappings, or executable ones, activate a file page at its first sighting; here not"),
     gap("3.5", "3.14", "the balance goes by the plain swappiness, and file pages alone are scanned while their "
         "inactive list is long; here as 3.1"),
-    gap("4.6", "4.7", "refault distances are counted for groups, too; here for zones as 3.15"),
-    gap("4.8", "4.11", "inactive file lists are as long as active ones; here by the square-root rule as since 4.12"),
+    gap("3.15", "6.18", "page-cache nodes that hold nothing but shadows of evicted pages are freed beyond a share of "
+        "memory, and the shadows with them; here they stay"),
     gap("4.20", "5.7", "a refault knows whether its page was of the workingset and restores it; here as 4.19"),
     param(
         "lru/zone-workingset", "stop_at_zero",
         always(False, "mm/vmscan.c: shrink_lruvec, 3.15"),
         since("3.16", True, "mm/vmscan.c: shrink_lruvec, 3.16"),
+    ),
+    param(
+        "lru/zone-workingset", "forced_last",
+        always(False, "mm/vmscan.c: get_scan_count, 3.15"),
+        since("3.16", True, "6f04f48dc9c0 mm: only force scan in reclaim when none of the LRUs are big enough, 3.16"),
+    ),
+    param(
+        "lru/zone-workingset", "by_group",
+        always(False, "mm/workingset.c, 3.15"),
+        since("4.6", True, "23047a96d7cf mm: workingset: per-cgroup cache thrash detection, 4.6"),
+    ),
+    param(
+        "lru/zone-workingset", "sqrt_rule",
+        always(False, "mm/vmscan.c: inactive_file_is_low, 3.15"),
+        since("4.7", True, "59dc76b0d4df mm: vmscan: reduce size of inactive file list, 4.7"),
+    ),
+    param(
+        "lru/workingset", "forced",
+        always(True, "mm/vmscan.c: get_scan_count, 4.9"),
+        since("4.12", False, "mm: don't avoid high-priority reclaim on memcg limit reclaim, 4.12"),
+    ),
+    param(
+        "lru/workingset", "opened_by_refaults",
+        always(False, "mm/vmscan.c: inactive_list_is_low, 4.9"),
+        since("4.12", True, "mm: vmscan: fix IO/refault regression in cache workingset transition, 4.12"),
+    ),
+    param(
+        "lru/workingset", "anon_in_plenty",
+        always(False, "mm/vmscan.c: get_scan_count, 4.9"),
+        since("4.13", True, "mm, vmscan: avoid thrashing anon lru when free + file is low, 4.13"),
     ),
     param(
         "lru/cost-balanced", "file_workingset",
@@ -45,6 +75,9 @@ DATED: Dated = (
          "mm: activate !PageLRU pages on mark_page_accessed if page is on local pagevec, 3.11", since="3.11"),
     flag("writes_activate", "write() counts as a use of a page as read() does",
          "bbddabe2e436 mm: filemap: only do access activations on reads, 4.7", until="4.7"),
+    flag("given_up_by_count", "a zone is given up for as long as six times what it holds was scanned since a page of "
+         "it came free, whether or not kswapd has noted so",
+         "6e543d5780e3 mm: vmscan: fix do_try_to_free_pages() livelock, 3.12", since="3.12"),
     flag("lruvec_lock", "every lruvec has a lru_lock of its own, not one a zone or node",
          "mm/lru: replace pgdat lru_lock with lruvec lock, 5.11", since="5.11"),
 )  # fmt: skip

@@ -104,6 +104,7 @@ def place(built: Built) -> None:
         rows[field] = [UNLIMITED if size is None else size // PAGE for size in given]
     rows["swappiness"] = [-1 if group.swappiness is None else group.swappiness for group in groups]
     rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
+    rows["accesses"] = [-group.stat_read_phase for group in groups]
     rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)
     rows["by_css"] = [number[name] for name in ("", *created(built.cell))]
     rows["last_scanned_node"] = geometry(built.memory.m).nr_nodes - 1

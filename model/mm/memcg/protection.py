@@ -60,6 +60,37 @@ def calculate_protection(m, root, memcg, recursive):
 
 
 @kernel
+def below_low(m, root, memcg):
+    """Whether a group and all above it use less than their memory.low (mem_cgroup_low, to 4.17).
+
+    To 4.12 that includes the group that is reclaimed from, but for the whole machine.
+    """
+    at = memcg
+    while at:
+        if memcgs(m)[at].usage >= memcgs(m)[at].memory_low:
+            return False
+        if at == root:
+            return True
+        at = memcgs(m)[at].parent
+        if at == root and not memcg_settings(m).low_of_root:
+            return True
+    return True
+
+
+@kernel
+def spares(m, s, memcg):
+    """Whether reclaim passes a group over that is below its low, as all above it are (to 4.17)."""
+    sc = scans(m)[s]
+    if memcg == 0 or (memcg == sc.memcg and not memcg_settings(m).low_of_root) or not below_low(m, sc.memcg, memcg):
+        return False
+    if sc.low_reclaim:
+        event(m, memcg, EVENT_LOW)
+    else:
+        sc.low_skipped = 1
+    return not sc.low_reclaim
+
+
+@kernel
 def below_protection(m, s, memcg):
     """Whether reclaim `s` must pass the group over: below its min; below its low, unless nothing else is left."""
     sc, group = scans(m)[s], memcgs(m)[memcg]

@@ -70,8 +70,16 @@ SUBJECTS = (
         "memory cgroups",
         "Groups under `cgroups:`, with limits, protection and, in old versions, soft limits; what each has, lost and "
         "waited for is told as `cgroup.<name>.<metric>`.",
-        ("cgroups", "memcg", "usage_pages"),
-        ("memcg controller", "cgroup v2", "cgroup v1", "memory controller"),
+        ("cgroups", "cgroup_version", "memcg", "usage_pages"),
+        ("memcg controller", "memory controller"),
+    ),
+    Subject(
+        "cgroup version",
+        "`cgroup_version: v1` or `v2`; left out, it is v2 since 4.5 unless groups use `soft_limit` or `swappiness`, "
+        "which only v1 has. With v2 a group's dirty pages have limits of their own since 4.2 and balance_dirty_pages "
+        "holds its writers back; with v1 only reclaim does, once the group is full.",
+        ("cgroup_version", "cgroups", "stall_dirty_ns"),
+        ("cgroup v2", "cgroup v1", "unified hierarchy", "legacy hierarchy", "cgroup writeback"),
     ),
     Subject("memory.min", "The key `min` of a group.", ("cgroups.min",)),
     Subject("memory.low", "The key `low` of a group.", ("cgroups.low", "events_low")),

@@ -3,6 +3,7 @@
 from mmrun.model.core.timeline import Dated, always, axis, flag, gap, group, number, param, since
 
 V1 = "mm/memcontrol.c, cgroup v1, 2.6.32"
+DEFAULT_HIERARCHY = "mm: memcontrol: default hierarchy interface for memory, 4.0"
 PAGE_CGROUP = "include/linux/page_cgroup.h, 3.18"
 
 DATED: Dated = (
@@ -25,18 +26,27 @@ DATED: Dated = (
         always(16, PAGE_CGROUP),
         since("3.19", 0, "mm: embed the memcg pointer directly into struct page, 3.19"),
     ),
-    gap("4.0", "4.17", "memory.low protects a group if it and all above it are below theirs; here by shares as 4.18"),
     gap("5.4", "5.4", "protection is in proportion to what is protected; here whole or not at all as 4.19"),
     group("max", "memory.limit_in_bytes", always(True, V1)),
-    group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1)),
-    group("swappiness", "memory.swappiness", always(True, V1)),
-    group("low", "memory.low", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
-    group("high", "memory.high", since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0")),
-    group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5")),
-    group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18")),
+    group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1), version="v1"),
+    group("swappiness", "memory.swappiness", always(True, V1), version="v1"),
+    group("low", "memory.low", since("4.0", True, DEFAULT_HIERARCHY), version="v2"),
+    group("high", "memory.high", since("4.0", True, DEFAULT_HIERARCHY), version="v2"),
+    group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5"),
+          version="v2"),
+    group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18"), version="v2"),
+    flag("cgroup2", "groups can be those of cgroup v2", DEFAULT_HIERARCHY, since="4.0"),
+    flag("cgroup2_by_default", "groups are those of cgroup v2 unless they use what only v1 has",
+         "cgroup: replace __DEVEL__sane_behavior with cgroup2 fs type, 4.5", since="4.5"),
     flag("shares_overcommitted", "a group above its min or low still claims it from what its parent can afford, and a "
          "share is counted from what is used, not from the setting",
          "mm: memcontrol: fix memory.low proportional distribution, 5.7", since="5.7"),
+    flag("low_in_shares", "what a group's memory.low protects is its share of what its parents' do; before, it "
+         "protects a group if all above it are below theirs, too",
+         "mm: memory.low hierarchical behavior, 4.18", since="4.18"),
+    flag("low_of_root", "the group that is reclaimed from has to be below its own memory.low, too",
+         "mm/memcontrol: exclude @root from checks in mem_cgroup_low, posted 2 June 2017", until="4.13",
+         unsure="4.13 or 4.14"),
     flag("kmem_accounting", "page tables and page-cache nodes are charged to the group",
          "mm: memcontrol: enable kmem accounting for all cgroups in the legacy hierarchy; cgroup v2, 4.5", since="4.5"),
     number(

@@ -3,7 +3,8 @@
 # Frame state bits. Exactly one of FREE (head of a free block), PCP, LRU, BATCHED (in a CPU's lru_add batch), ISOLATED
 # (held by a reclaimer), KERNEL, NEW says where a frame is; interior frames of a free block have none.
 LRU, ACTIVE, REFERENCED, WORKINGSET, DIRTY, WRITEBACK, RECLAIM = 1, 2, 4, 8, 16, 32, 64
-ANON, SWAPCACHE, ISOLATED, FREE, PCP, READAHEAD, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 4096, 8192, 16384
+ANON, SWAPCACHE, ISOLATED, FREE, PCP, BATCHED, KERNEL = 128, 256, 512, 1024, 2048, 8192, 16384
+READAHEAD = RECLAIM  # one bit (PG_readahead, PG_reclaim): who finds a page marked for reclaim takes it for a hit
 QUEUED = 32768  # waits in a CPU's activate batch, which holds a reference: reclaim must keep it
 IDLE = 1 << 22  # a scanner found or made it idle, and nobody has used it since (page_idle)
 YOUNG = 1 << 23  # a scanner took a young bit from reclaim, which counts it as one reference (page_young)
@@ -18,7 +19,7 @@ SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `
 FRAME_FLAGS = {
     "LRU": LRU, "ACTIVE": ACTIVE, "REFERENCED": REFERENCED, "WORKINGSET": WORKINGSET, "DIRTY": DIRTY,
     "WRITEBACK": WRITEBACK, "RECLAIM": RECLAIM, "ANON": ANON, "SWAPCACHE": SWAPCACHE, "ISOLATED": ISOLATED,
-    "FREE": FREE, "PCP": PCP, "READAHEAD": READAHEAD, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
+    "FREE": FREE, "PCP": PCP, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
     "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
     "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW,
 }  # fmt: skip

@@ -78,13 +78,15 @@ def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
     managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
-    floor = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, variant.MIN_FREE_CEILING_KB)
+    ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
+    floor = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling)
     reserved = _page_cgroups(built, zones)
     marks = watermarks.levels(managed, kinds, floor, vm.watermark_scale_factor or 10, variant)
     for z, zone in enumerate(zones):
         row = zones_of(m)[z]
         row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
+        row.alloc_batch = row.wmark_high - row.wmark_low
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
         row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
         row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)

@@ -32,13 +32,18 @@ def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
 
 
 def node_info(built: Built, nid: int) -> dict[str, int]:
-    """Gauges of a node, the sums over its zones; free pages include those on per-CPU lists."""
+    """Gauges of a node but for its lists, the sums over its zones; free pages include those on per-CPU lists."""
     m = built.memory.m
     first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
     own = zones(m)[first:last]
     found = {"nr_free_pages": int(own["nr_free"].sum()) + int(pcps(m)["n"][:, first:last].sum())}
-    found |= {f"nr_{name}": int(own["nr_lru"][:, lru].sum()) for lru, name in enumerate(LISTS)}
     return found | {name: int(own[field].sum()) for name, field in FIELDS.items()}
+
+
+def metrics(built: Built) -> dict[str, int]:
+    """Watermarks, as sums over zones."""
+    rows = zones(built.memory.m)
+    return {f"watermark_{mark}": int(rows[f"wmark_{mark}"].sum()) for mark in ("min", "low", "high")}
 
 
 def sampled(built: Built) -> dict[str, int]:

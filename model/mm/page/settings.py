@@ -25,16 +25,21 @@ nr_page_table_pages | none | page-table pages when the run ends
 """)
 NODE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
-nr_inactive_anon | none | pages on inactive lists of anonymous memory when the run ends
-nr_active_anon | none | pages on active lists of anonymous memory when the run ends
-nr_inactive_file | none | pages on inactive lists of files when the run ends
-nr_active_file | none | pages on active lists of files when the run ends
 nr_file_pages | none | page-cache pages on the node when the run ends
 nr_mapped | none | page-cache pages of the node that are mapped when the run ends
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
 """)
-TOLD = (Told("machine", ZONE_GAUGES, sampled=True), Told("node", NODE_GAUGES, sampled=True))
+WATERMARKS = counters("""
+watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
+watermark_low | none | free pages below which kswapd is woken, over all zones | pages
+watermark_high | none | free pages at which kswapd rests, over all zones | pages
+""")
+TOLD = (
+    Told("machine", WATERMARKS),
+    Told("machine", ZONE_GAUGES, sampled=True),
+    Told("node", NODE_GAUGES, sampled=True),
+)
 
 
 @record

@@ -1,6 +1,6 @@
 """Zones, watermarks, the page allocator, placement: what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, axis, gap, gone, mode, since, sysctl, within
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, gone, mode, param, since, sysctl, within
 
 OLD = "mm/mempolicy.c, 3.1"
 
@@ -19,15 +19,20 @@ DATED: Dated = (
     axis(
         "pcp",
         always("batch-31", "mm/page_alloc.c: zone_batchsize; PAGEVEC_SIZE 14, include/linux/pagevec.h, 3.1"),
-        since("4.16", "batch-15", "PAGEVEC_SIZE 15, include/linux/pagevec.h, 4.16 to 6.8"),
+        since("4.16", "batch-31-vectors-15", "PAGEVEC_SIZE 15, include/linux/pagevec.h, 4.16 to 6.8"),
+        since("4.19", "batch-63-high-6", "d8a759b57035 mm, page_alloc: double zone's batchsize, 4.19"),
+        since("5.14", "batch-15", "mm/page_alloc.c: zone_highsize, 5.14"),
         since("6.9", "batch-63", "PAGEVEC_SIZE 31, include/linux/pagevec.h, 6.9"),
     ),
-    gap("4.16", "4.18", "per-CPU lists are refilled by 31 pages, here by 63 as since 4.19"),
-    gap("4.16", "5.13", "per-CPU lists hold up to six batches, here up to the low watermark's share as since 5.14"),
-    gap("3.12", "4.7", "pages are dealt out to the zones of a node in turn (fair zone allocation), here not"),
     gap("5.0", "6.18", "watermarks are boosted after fallbacks to pageblocks of another type, here never"),
-    gap("4.6", "5.7", "the default of min_free_kbytes is at most 64 MiB, here 256 MiB: mm/page_alloc: increase default "
-        "min_free_kbytes bound, posted 20 February 2020"),
+    param(
+        "watermarks/scale-factor", "ceiling_kb",
+        always(65536, "mm/page_alloc.c: init_per_zone_wmark_min, 4.6"),
+        since("5.8", 262144, "mm/page_alloc: increase default min_free_kbytes bound, posted 20 February 2020"),
+    ),
+    flag("fair_zones", "pages are dealt out to the zones of a node in turn, each giving what lies between its low and "
+         "high watermarks", "81c0a2bb515f mm: page_alloc: fair zone allocator policy, 3.12; mm, page_alloc: remove "
+         "fair zone allocation policy, 4.8", since="3.12", until="4.8"),
     gap("2.6.32", "2.6.39", "zone_reclaim_mode is on beyond a distance of 20, here of 30 as since 3.0"),
     sysctl("min_free_kbytes", always(None, "isqrt(16 * lowmem kB), init_per_zone_wmark_min")),
     within("min_free_kbytes", always((1, 1 << 30), "zone watermarks need at least one page; an arbitrary most")),

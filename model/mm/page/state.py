@@ -16,7 +16,7 @@ PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
 ZONE = row(  # in pages; `reclaim_flags`: written by reclaim and its throttling
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
-    nr_file_dirty="i8", nr_writeback="i8", totalreserve="i8",
+    nr_file_dirty="i8", nr_writeback="i8", totalreserve="i8", alloc_batch="i8",
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 
@@ -25,5 +25,5 @@ zones = table(21, "zones", ZONE)
 pcps = table(22, "pcps", PCP, dimensions=2)  # by CPU and zone
 pageblocks = table(25, "pageblocks", "i1")  # the migrate type of each
 page_waits = table(26, "page_waits", WAIT_QUEUE)  # hashed by frame
-alloc_settings = one(23, "alloc_settings", row(buddy="i8", zone_reclaim_mode="i8"))  # buddy: ns
+alloc_settings = one(23, "alloc_settings", row(buddy="i8", zone_reclaim_mode="i8", fair_zones="i8"))  # buddy: ns
 alloc_count = counts(24, "alloc_count", *ALLOC_COUNTERS)

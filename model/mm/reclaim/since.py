@@ -17,10 +17,26 @@ DATED: Dated = (
         always(False, "mm/vmscan.c: age_active_anon, 5.4"),
         since("5.5", True, "mm: vmscan: detect file thrashing at the reclaim root, 5.5"),
     ),
+    param(
+        "kswapd/any-zone", "gives_up",
+        always(False, "1d82de618ddd mm, vmscan: make kswapd reclaim in terms of nodes, 4.8: the give-up went with it"),
+        since("4.12", True, "c73322d098e4 mm: fix 100% CPU kswapd busyloop on unreclaimable nodes, 4.12"),
+    ),
+    param(
+        "kswapd/any-zone", "one_will_do",
+        always(False, "mm/vmscan.c: prepare_kswapd_sleep, kswapd, 4.9"),
+        since("4.12", True, "mm, vmscan: fix zone balance check in prepare_kswapd_sleep; e716f2eb24de mm, vmscan: "
+              "prevent kswapd sleeping prematurely due to mismatched classzone_idx, 4.12"),
+    ),
     axis(
         "direct_reclaim",
         always("per-zone", "mm/vmscan.c: do_try_to_free_pages, shrink_zones, 3.1"),
         since("4.8", "per-node", "mm, vmscan: make shrink_node decisions more node-centric, 4.8"),
+    ),
+    param(
+        "direct_reclaim/per-node", "wakes_flushers",
+        always(True, "mm/vmscan.c: do_try_to_free_pages, 4.9"),
+        since("4.11", False, "mm: vmscan: kick flushers when we encounter dirty pages on the LRU, 4.11"),
     ),
     axis(
         "reclaim_writeback",
@@ -28,6 +44,16 @@ DATED: Dated = (
         since("3.2", "kswapd-only", "mm: vmscan: do not writeback filesystem pages in direct reclaim, 3.2"),
         since("3.11", "second-visit", DISRUPTION),
         since("6.16", "flusher-only", "mm/vmscan.c: shrink_folio_list, 6.16"),
+    ),
+    param(
+        "reclaim_writeback/kswapd-only", "waits",
+        always(False, "mm/vmscan.c: shrink_page_list, 3.5"),
+        since("3.6", True, "e62e384e9da8 memcg: prevent OOM with too many dirty pages, 3.6"),
+    ),
+    param(
+        "reclaim_writeback/second-visit", "waits_nofs",
+        always(True, "c3b94f44fcb0 memcg: further prevent OOM with too many dirty pages, 3.6"),
+        since("4.2", False, "ecf5fc6e9654 mm, vmscan: Do not wait for page writeback for GFP_NOFS allocations, 4.2"),
     ),
     param(
         "reclaim_writeback/second-visit", "seen_twice",
@@ -61,8 +87,28 @@ DATED: Dated = (
         always(True, "mm/page-writeback.c: throttle_vm_writeout, 3.15"),
         since("4.9", False, "mm, vmscan: get rid of throttle_vm_writeout, 4.9"),
     ),
-    gap("4.7", "4.8", "an allocation that came to nothing already waits for writeback before it tries again; here from "
-        "4.9 on"),
+    param(
+        "reclaim_throttle/node-flags", "waits_to_retry",
+        always(False, "mm/page_alloc.c: __alloc_pages_slowpath, 3.15"),
+        since("4.7", True, "mm, oom: rework oom detection; mm: throttle on IO only when there are too many dirty and "
+              "writeback pages, 4.7"),
+    ),
+    param(
+        "direct_reclaim/per-zone", "sixteen_rounds",
+        always(False, "mm/vmscan.c: all_unreclaimable, 3.1"),
+        since("4.7", True, "mm, oom: rework oom detection, 4.7"),
+    ),
+    param(
+        "direct_reclaim/per-zone", "again_below_low",
+        always(False, "mm/vmscan.c: do_try_to_free_pages, 3.19"),
+        since("4.0", True, "mm: memcontrol: default hierarchy interface for memory, 4.0"),
+    ),
+    param(
+        "direct_reclaim/per-node", "to_4_11",
+        always(True, "mm/vmscan.c: shrink_zones, do_try_to_free_pages; mm/page_alloc.c: should_reclaim_retry, 4.9"),
+        since("4.12", False, "mm: fix 100% CPU kswapd busyloop on unreclaimable nodes; mm: vmscan: only retry reclaim "
+              "when memcg low skipped; mm: remove unnecessary back-off function when retrying page reclaim, 4.12"),
+    ),
     gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
         "that as a failure, here it counts at once"),
     gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),

@@ -3,8 +3,9 @@
 Whoever makes an object may sleep over it, for memory or for its block; others that want it wait meanwhile.
 """
 
-from mmrun.model.block.disk import read_pages
+from mmrun.model.block.serving import read_pages
 from mmrun.model.block.state import disks
+from mmrun.model.core.accounting import FILE, begins, ends
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
 from mmrun.model.core.events import FREE, WRITE
 from mmrun.model.core.jit import hook, kernel
@@ -23,8 +24,11 @@ from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE
 @kernel
 def wait_on_new(m, i):
     """Sleep while somebody makes object `i` (wait_on_new_inode)."""
-    while objects(m)[i].marks & BUSY:
-        wait(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], FOREVER)
+    if objects(m)[i].marks & BUSY:
+        begins(m, FILE)
+        while objects(m)[i].marks & BUSY:
+            wait(m, page_waits(m)[i % PAGE_WAIT_TABLE_SIZE], FOREVER)
+        ends(m, FILE)
 
 
 @kernel

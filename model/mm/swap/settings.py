@@ -8,8 +8,10 @@ from mmrun.model.units import Nanoseconds
 
 HAS_SWAP = Matters("a machine with swap", lambda case, _: bool(case.cell.machine.swap))
 READS_AHEAD = Matters(
-    "a machine with swap other than zram, which is read without readahead",
-    lambda case, _: any(area.kind != "zram" for area in case.cell.machine.swap.values()),
+    "a machine with swap other than zram, which is read without readahead since 4.15",
+    lambda case, _: any(
+        area.kind != "zram" or not case.flags["swapin_synchronous"] for area in case.cell.machine.swap.values()
+    ),
 )
 AXES = (Axis("swap_readahead", 7, "which swap slots are read around a faulting one", ("BY_VMA",), READS_AHEAD),)
 

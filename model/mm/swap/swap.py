@@ -5,7 +5,7 @@ caches it (pfn + 1) or, negative, the shadow of the page that left memory throug
 current cluster, then from the next wholly free cluster, then from the next free slot onwards.
 """
 
-from mmrun.model.block.disk import read_pages, remote_read
+from mmrun.model.block.serving import read_pages
 from mmrun.model.core.codes import BAD_SLOT
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.panic import panic
@@ -27,15 +27,7 @@ from mmrun.model.mm.memcg.stats import NR_SWAPCACHE, PSWPIN
 from mmrun.model.mm.page.buddy import alloc_reserve, free_frame
 from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
 from mmrun.model.mm.page.state import alloc_count, frames
-from mmrun.model.mm.swap.state import (
-    SWAP_PARTITION,
-    SWAP_ZRAM,
-    swap_count,
-    swap_settings,
-    swapcache,
-    swapmap,
-    swaps,
-)
+from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
 from mmrun.model.units import PAGE
 
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
@@ -211,17 +203,16 @@ def free_swapcache(m, pfn):
 
 @kernel
 def read_in(m, slot, count):
-    """When `count` slots from `slot` on, read in one request now, are in memory.
+    """When `count` slots from `slot` on, read in one request now, are in memory; zram's reader decompresses them.
 
     In the kernel: swap_readpage, today swap_read_folio.
     """
     a = swaps(m)[area_of(m, slot)]
     block = a.first_block + slot - a.first
     if a.kind == SWAP_ZRAM:
-        return m.now + a.in_ns * count
-    if a.kind == SWAP_PARTITION:
-        return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
-    return remote_read(m, a.link, a.disk, m.now + costs(m).io_path + a.in_ns, count, block)
+        m.now += a.in_ns * count
+        return m.now
+    return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Page tables, files and swap slots name the frames that name them."""
+"""Page tables, files and swap slots name the frames that name them; the time of tasks is made up of what they did."""
 
 import numpy as np
 
@@ -8,13 +8,39 @@ from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
+from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
 from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.times import clocks, starts
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
-    """Mappings, the page cache, the swap cache."""
+    """Time, mappings, the page cache, the swap cache."""
+    _times(built)
     _mappings(built)
     _caches(built)
+
+
+def _times(built: Built) -> None:
+    """To the nanosecond, whoever may be asleep, killed, or yet to start."""
+    counts = built.memory.table("task_count")
+    lived = clocks(built) - starts(built)
+    apart = _sums(counts, APART)
+    require(
+        (apart == lived).all(),
+        lambda: "; ".join(
+            f"task {built.tasks[t]} has lived for {lived[t]} ns, of which {apart[t]} are counted"
+            for t in np.flatnonzero(apart != lived)[:3]
+        ),
+    )
+    inside, reclaims = _sums(counts, OF_RECLAIM), _sums(counts, RECLAIMS)
+    require(
+        (inside <= reclaims).all(),
+        lambda: f"task {built.tasks[int(np.argmax(inside > reclaims))]} waited in reclaim for longer than it reclaimed",
+    )
+
+
+def _sums(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    return np.sum([counts[name] for name in names], axis=0)
 
 
 def _mappings(built: Built) -> None:

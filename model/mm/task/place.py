@@ -14,7 +14,8 @@ from mmrun.model.machine.place import chunk_of
 from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
-from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.swap.state import FIRST_HITS
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -136,7 +137,7 @@ def place(built: Built) -> None:
         row = built.memory.table("tasks")[t]
         row.node, row.memcg = task.node, groups.of(name, task)
         row.time, row.think, row.nofs = task.start, task.think, int(task.nofs)
-        row.stays = int(task.stays)
+        row.stays, row.oom_score_adj, row.switched_in = int(task.stays), task.oom_score_adj, EVERY_NODE
         row.cpu = _cpu_of(cell.machine, task.node, next_cpu)
         row.pte_start, row.first_region, row.nr_regions = pte, region, len(task.memory)
         row.npages, row.state = sum(pages[name]), NEED_EVENTS
@@ -189,6 +190,7 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
     row.advice = _ADVICE.index(region.advice)
     row.prev_page = row.swap_prev = NONE
+    row.swap_hits = FIRST_HITS
     row.next_of_file = NONE
     if file is not None:
         row.file, row.file_pages = file.number, file.each or 0

@@ -7,6 +7,7 @@ from mmrun.model.machine.built import Built
 from mmrun.model.mm.task.latency import call_latencies
 from mmrun.model.mm.task.place import task_rows
 from mmrun.model.mm.task.settings import EACH_TASK, EACH_TASKS
+from mmrun.model.mm.task.times import spent
 
 
 def metrics(built: Built) -> dict[str, int | float]:
@@ -20,7 +21,7 @@ def metrics(built: Built) -> dict[str, int | float]:
         found[f"task.{name}.elapsed_ns"] = ends[index]
         for counter in EACH_TASKS:
             found[f"task.{name}.{counter}"] = int(counts[index][counter])
-    return found | call_latencies(built) | _fairness(built)
+    return found | spent(built) | call_latencies(built) | _fairness(built)
 
 
 def _ends(built: Built) -> list[int]:

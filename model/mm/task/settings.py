@@ -1,6 +1,7 @@
 """Tasks and files: what can be read."""
 
 from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
+from mmrun.model.sched.settings import TASK_COUNTERS as SCHED_COUNTERS
 
 FAULT_COUNTERS = counters("""
 pgfault | lower | page faults, minor and major | faults
@@ -18,13 +19,15 @@ misses | lower | accesses that found the page neither mapped nor cached | access
 minor_faults | lower | faults served without reading | faults
 first_touches | none | first touches of anonymous pages: a frame is filled without reading | faults
 major_faults | lower | faults that read from swap or a file | faults
+think_ns | none | time of computation between accesses | ns
 hit_ns | lower | time of accesses that found the page | ns
 remote_touches | lower | touches of pages on another node | accesses
-stall_alloc_ns | lower | time in direct reclaim | ns
+stall_alloc_ns | lower | time in direct reclaim, that of a node (zone_reclaim_mode) included | ns
 stall_memcg_ns | lower | time reclaiming for a cgroup limit | ns
 stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
+stall_oom_ns | lower | time asleep until a task killed for want of memory has given it back | ns
 stall_queue_ns | lower | time in dirty throttling waiting for room in a disk's queue | ns
 stall_fsync_ns | lower | time in fsync | ns
 fsyncs | none | calls of fsync | events
@@ -32,12 +35,12 @@ fsync_errors | lower | calls of fsync that were told of a failed write | events
 stall_dirty_ns | lower | time asleep in dirty throttling | ns
 dirtier_written | lower | pages that writers in dirty throttling submitted themselves | pages
 dirty_pauses | lower | sleeps in dirty throttling | events
-stall_congestion_ns | lower | part of stall_alloc_ns asleep until a queue has room | ns
-stall_writeback_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for writeback | ns
-stall_congested_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle, all dirty pages being written | ns
-stall_noprogress_ns | lower | part of stall_alloc_ns asleep in reclaim_throttle for want of progress | ns
-stall_request_ns | lower | part of stall_alloc_ns and stall_memcg_ns waiting for a free request of a disk's queue | ns
-stall_lock_ns | lower | part of stall_alloc_ns, stall_memcg_ns and stall_high_ns spent waiting for lru_lock | ns
+stall_congestion_ns | lower | part of the time in reclaim: asleep until a queue has room | ns
+stall_writeback_ns | lower | part of the time in reclaim: asleep until pages are written | ns
+stall_congested_ns | lower | part of the time in reclaim: asleep in reclaim_throttle, all dirty pages being written | ns
+stall_noprogress_ns | lower | part of the time in reclaim: asleep in reclaim_throttle for want of progress | ns
+stall_request_ns | lower | part of the time in reclaim: waiting for a free request of a disk's queue | ns
+stall_lock_ns | lower | part of the time in reclaim: waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
 """, unit="ns")  # fmt: skip
@@ -70,8 +73,24 @@ mean_task_elapsed_ns | lower | simulated time at which tasks ended, mean over th
 SPREAD = counters("""
 rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among the copies of a task
 """, unit="1")  # fmt: skip
+# What a task does or waits for: one of these at a time, so that they make up all of its time from its start on.
+APART = (
+    "think_ns", "hit_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
+    "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
+    "stall_oom_ns",
+)  # fmt: skip
+RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
+OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
+    "stall_congestion_ns", "stall_writeback_ns", "stall_congested_ns", "stall_noprogress_ns", "stall_request_ns",
+    "stall_lock_ns",
+)  # fmt: skip
+BEFORE = counters("""
+not_started_ns | none | time before the task started
+""", unit="ns")  # fmt: skip
+SPENT = some(TASK_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
 EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
 EACH_TASK = 256  # more tasks than this are reported in sum only
+EACH_NAME = 64  # of more tasks than this, copies together, it is not told where their time went
 
 
 def several(case: Case) -> bool:
@@ -84,6 +103,11 @@ def few(case: Case) -> bool:
     return sum(task.count for task in case.cell.tasks.values()) <= EACH_TASK
 
 
+def few_names(case: Case) -> bool:
+    """Whether it is told where the time of each task went."""
+    return len(case.cell.tasks) <= EACH_NAME
+
+
 TOLD = (
     Told("machine", TIMES),
     Told("task", some(TIMES, ["elapsed_ns"]) | some(TASK_COUNTERS, EACH_TASKS), when=few),
@@ -91,6 +115,8 @@ TOLD = (
     Told("copies", SPREAD),
     Told("machine", LATENCIES, counted=True),
     Told("tasks", LATENCIES, counted=True),
+    Told("tasks", BEFORE | SPENT, when=few_names),
+    Told("cgroup", SPENT),
 )
 
 

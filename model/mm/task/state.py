@@ -13,6 +13,7 @@ NOBODY = -1  # owner of an anonymous page that outlived its task, because it was
 REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 
+EVERY_NODE = -1  # of `switched_in`: bits of nodes where no walk has taken note of it yet (mm->lru_gen.bitmap)
 LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
@@ -32,8 +33,8 @@ TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
     npages="i8", mode="i8", mask="i8", home="i8", weights=("i4", (MAX_NODES,)), il_node="i8",
     il_weight="i8", think="i8", pos="i8", filled="i8", exhausted="i8", touched=("i8", (MAX_NODES,)),
-    booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)),
-    nofs="i8", stays="i8", tlb_until="i8", killed="i8",
+    booked=("i8", (MAX_NODES,)), over_high="i8", next_of_group="i8", walked=("i8", (MAX_NODES,)), switched_in="i8",
+    nofs="i8", stays="i8", oom_score_adj="i8", tlb_until="i8", killed="i8",
     nr_dirtied="i8", nr_dirtied_pause="i8", dirty_paused_when="i8",  # pages, pages, jiffies
     # `balance_wb`: wb + 1 whose page it has dirtied in this event; `redirtied`: pages of it that were dirty already.
     balance_wb="i8", redirtied="i8", dirties_events="i8", dirties_period="i8",

@@ -97,7 +97,7 @@ def attach_wb(m, file, memcg):
     f = files(m)[file]
     local = disks(m)[f.disk].kind != DISK_NFS  # mounts charge the root
     if writeback_settings(m).cgroup_writeback and local and f.nr_dirty + f.nr_writeback == 0 and not f.on:
-        f.wb = bdis(m)[wbs(m)[f.wb].bdi].first_wb + memcg
+        f.wb = bdis(m)[wbs(m)[f.wb].bdi].first_wb + wb_domains(m)[memcg].wb
 
 
 @kernel

@@ -11,7 +11,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode, insert_by_age
-from mmrun.model.mm.writeback.state import bdis, wbs, writeback_count
+from mmrun.model.mm.writeback.state import bdis, wb_domains, wbs, writeback_count
 
 SECOND = 1 << 13  # WB_FRN_TIME_SHIFT
 SLOTS = 16
@@ -101,7 +101,7 @@ def switch_wb(m, file, memcg):
     listed = f.on and f.on != WRITING
     if listed:
         del_inode(m, file)
-    w = bdis(m)[old.bdi].first_wb + memcg
+    w = bdis(m)[old.bdi].first_wb + wb_domains(m)[memcg].wb
     new = wbs(m)[w]
     for wb, sign in ((old, -1), (new, 1)):
         wb.nr_reclaimable += sign * f.nr_dirty

@@ -58,8 +58,8 @@ def wait_range(m, file):
 def fsync(m, t, file):
     """Task `t` has the file written and waits for it; a write error since the last time is told once."""
     f, stat = files(m)[file], task_count(m)[t]
-    m.now += costs(m).syscall
     begins(m, FSYNC)
+    m.now += costs(m).syscall
     write_range(m, file)
     wait_range(m, file)
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:

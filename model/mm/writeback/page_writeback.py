@@ -2,8 +2,9 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
-from mmrun.model.machine.state import geometry
-from mmrun.model.mm.lru.state import lruvecs
+from mmrun.model.machine.state import ZONES_PER_NODE, geometry
+from mmrun.model.mm.generations.state import MAX_GENS, lrugens
+from mmrun.model.mm.lru.state import lru_settings, lruvecs
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page.flags import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_ANON, INACTIVE_FILE
 from mmrun.model.mm.page.state import zones
@@ -145,12 +146,23 @@ def group_ratio(ratio, nbytes, available):
 
 
 @kernel
+def file_pages(m, lv):
+    """Page cache on the lists of a lruvec, or in its generations."""
+    if not lru_settings(m).lru_gen:
+        return lruvecs(m)[lv].lists[INACTIVE_FILE].n + lruvecs(m)[lv].lists[ACTIVE_FILE].n
+    pages = 0
+    for gen in range(MAX_GENS):
+        for zone in range(ZONES_PER_NODE):
+            pages += lrugens(m)[lv].pages[gen, 1, zone]
+    return pages
+
+
+@kernel
 def group_file_pages(m, g):
-    """Page cache on the lists of the group and its descendants."""
+    """Page cache of the group and its descendants that stands somewhere in their lruvecs."""
     pages = 0
     for lv in range(g * geometry(m).nr_zones, memcgs(m)[g].end * geometry(m).nr_zones):
-        lists = lruvecs(m)[lv].lists
-        pages += lists[INACTIVE_FILE].n + lists[ACTIVE_FILE].n
+        pages += file_pages(m, lv)
     return pages
 
 

@@ -2,6 +2,7 @@
 
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
+from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.dirty_throttling.dirty_pause import POLL_THRESH
@@ -17,10 +18,29 @@ from mmrun.model.mm.writeback.writeback import flusher
 from mmrun.model.units import PAGE
 
 
+def cgroup_writeback(plan: Plan) -> bool:
+    """Whether groups have dirty limits and flushers of their own (inode_cgwb_enabled): with cgroup v2, since 4.2."""
+    able = plan.modules["dirty_throttling"].RULES.get("domains")
+    return bool(able and plan.cell.cgroup_version == "v2" and era(plan.cell.kernel).flags["cgroup_writeback"])
+
+
+def wb_groups(plan: Plan) -> list[int]:
+    """The groups that have a wb on every disk: the root, with cgroup writeback also those whose tasks have files.
+
+    In the kernel others could have one, too: wbs are made when a group first dirties a file of the device.
+    """
+    if not cgroup_writeback(plan):
+        return [0]
+    writers = {
+        task.cgroup for task in plan.tasks.values()
+        if any(region.kind == "file" and region.disk is not None for region in task.memory)
+    }  # fmt: skip
+    return [0, *(g for g, name in enumerate(plan.groups) if g and name in writers)]
+
+
 def wb_count(plan: Plan) -> int:
-    """Number of wbs: one a disk, with cgroup writeback one a disk and group."""
-    each = len(plan.groups) if plan.cell.policy["dirty_throttling"].params.get("cgroup") else 1
-    return len(plan.cell.machine.disks) * each
+    """Number of wbs: those of every disk."""
+    return len(plan.cell.machine.disks) * len(wb_groups(plan))
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -66,7 +86,7 @@ def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
     if vm.dirty_background_bytes:
         dirty_settings(m).dirty_background_ratio = 0
     limits, flushers = dirty_settings(m), writeback_settings(m)
-    flushers.cgroup_writeback = bool(rules.get("cgroup"))
+    flushers.cgroup_writeback = cgroup_writeback(built.plan)
     flushers.background_by_device = bool(rules.get("background_by_device"))
     flushers.bw_on_completion = bool(rules.get("on_completion"))
     limits.dirty_anon, limits.dirty_reserve_of_free = bool(rules.get("anon")), bool(rules.get("reserve_of_free"))
@@ -108,11 +128,12 @@ def _estimates(built: Built, rules: dict[str, int | float | str | bool]) -> None
 
 
 def _wbs(built: Built) -> None:
-    """A backing device for every disk, under the disk's number; its wbs: one, with cgroup writeback one a group."""
-    m, wbs = built.memory.m, built.memory.table("wbs")
+    """A backing device for every disk, under the disk's number; its wbs: the root's and those of `wb_groups`."""
+    m, wbs, groups = built.memory.m, built.memory.table("wbs"), wb_groups(built.plan)
+    built.memory.table("wb_domains")["wb"][groups] = range(len(groups))
     for d in range(len(built.disks)):
         each = len(wbs) // len(built.disks)
         bdis(m)[d].first_disk, bdis(m)[d].nr_disks, bdis(m)[d].first_wb, bdis(m)[d].nr_wbs = d, 1, d * each, each
         own = wbs[d * each : (d + 1) * each]
-        own["bdi"], own["memcg"] = d, range(each)
+        own["bdi"], own["memcg"] = d, groups
         own["inodes"]["head"] = own["inodes"]["tail"] = NONE

@@ -56,6 +56,10 @@ DATED: Dated = (
     within("dirty_writeback_centisecs", always((0, 1 << 30), "an unsigned int; an arbitrary most")),
     sysctl("dirty_expire_centisecs", always(3000, "dirty_expire_interval, mm/page-writeback.c")),
     within("dirty_expire_centisecs", always((0, 1 << 30), "an unsigned int; an arbitrary most")),
+    flag("cgroup_writeback", "with cgroup v2 groups have dirty limits and flushers of their own",
+         "writeback: make backing_dev_info host cgroup-specific bdi_writebacks, 4.2", since="4.2"),
+    gap("4.2", "5.2", "xfs has no cgroup writeback yet, its dirty pages count for the root group; here every file "
+        "system on a disk has it"),
     flag("start_all", "reclaim asks flushers for all that is dirty, not for a number of pages",
          "fs: kill 'nr_pages' argument from wakeup_flusher_threads(), 4.15", since="4.15"),
     flag("fixed_chunk", "flushers write 1024 pages of a file at a time",

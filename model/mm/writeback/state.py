@@ -23,10 +23,11 @@ WB = row(
     last_periodic="i8", work="i8", dirty_sleep="i8",
 )  # fmt: skip
 # What limits apply to (struct wb_domain): row 0 the machine, row g group g. `events`, `period`, `period_at`: completed
-# writes in all, the number of the current period, the jiffy it ends (0: the timer rests).
+# writes in all, the number of the current period, the jiffy it ends (0: the timer rests). `wb`: which of a device's wbs
+# is the group's.
 WB_DOMAIN = row(
     dirty_limit="i8", dirty_limit_tstamp="i8", events="i8", period="i8", period_at="i8", nr_dirty="i8",
-    nr_writeback="i8", foreign_wb=("i8", (4,)), foreign_at=("i8", (4,)),
+    nr_writeback="i8", wb="i8", foreign_wb=("i8", (4,)), foreign_at=("i8", (4,)),
 )  # fmt: skip
 # What one call of balance_dirty_pages sees of a domain (struct dirty_throttle_control).
 DTC = row(

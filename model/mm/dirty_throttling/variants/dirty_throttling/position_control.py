@@ -31,7 +31,6 @@ PARAMS = {
     "anon": (False, "", "anonymous pages count as dirtyable while swap is free", "global_dirtyable_memory, to 3.13"),
     "reserve_of_free": (True, "", "reserves lower free pages only, not page cache", "global_dirtyable_memory, 3.14"),
     "fine_ratio": (True, "", "ratios in 1/4096 instead of 1/100", "domain_dirty_limits, 4.8"),
-    "cgroup": (False, "", "groups have limits and flushers of their own", "cgroup v2 with its io controller, 4.2"),
     "flush_foreign": (True, "", "a throttled group has other groups' flushers write its pages", "mm/memcontrol.c, 5.4"),
     "timer_wheel": (True, "", "sleeps are rounded up to the timer wheel's resolution", "kernel/time/timer.c, 4.8"),
     "on_completion": (True, "", "bandwidth is estimated after writeback ends, too", "wb_inode_writeback_end, 5.15"),
@@ -44,7 +43,7 @@ PARAMS = {
     ),
 }  # fmt: skip
 params = parameters("dirty_throttling", PARAMS, 302)
-RULES = {"reserve": True, "background_by_device": True}
+RULES = {"reserve": True, "background_by_device": True, "domains": True}
 
 
 @kernel

@@ -15,7 +15,7 @@ from mmrun.model.mm.generations.eviction import evict as evict_batch
 from mmrun.model.mm.generations.refault import evict, refault
 from mmrun.model.mm.generations.references import check_references, page_referenced
 from mmrun.model.mm.generations.scan import enough, evictable, size, swappiness_of
-from mmrun.model.mm.generations.state import MAX_GENS, lrugens
+from mmrun.model.mm.generations.state import MAX_GENS, generation_settings, lrugens
 from mmrun.model.mm.limits.oom import kill_largest
 from mmrun.model.mm.lru.gens import MIN_GENS, MIN_LRU_BATCH
 from mmrun.model.mm.lru.lru import lru_add_drain
@@ -39,6 +39,19 @@ PARAMS = {
         "a page is only promoted when found young a second time, and tiers, insertion and balance are those of 6.14; "
         "False: one sighting is enough, all as in 6.1",
         "mm/vmscan.c, 6.18; the December 2024 rework of the generations",
+    ),
+    "go_by_priority": (
+        True,
+        "",
+        "one go of eviction looks at no more pages than the priority asks for, and memory.min and low lessen that in "
+        "proportion to what they cover; False: at up to 4096, and they protect all or nothing",
+        "mm: vmscan: apply proportional reclaim pressure for memcg when MGLRU is enabled, May 2025",
+    ),
+    "walk_small": (
+        True,
+        "",
+        "walks also take address spaces with fewer than 64 pages mapped",
+        "mm/mglru: add CONFIG_LRU_GEN_WALKS_MMU, December 2023, which left the size out of get_next_mm",
     ),
     "mm_walk": (
         True,
@@ -88,7 +101,7 @@ def nr_to_scan(m, s, swappiness):
     sc = scans(m)[s]
     lv = sc.lruvec
     wanted = evictable(m, lv, swappiness)
-    if lru_settings(m).lru_gen == TWO_TOUCH:
+    if generation_settings(m).go_by_priority:
         wanted = unprotected(m, s, wanted)
     wanted >>= sc.priority
     evicts = evictable_min_seq(m, lv, swappiness) + MIN_GENS <= lrugens(m)[lv].max_seq

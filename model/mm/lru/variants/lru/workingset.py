@@ -1,11 +1,12 @@
-"""Two lists per node with refault distance for file pages, as of 4.12 to 4.19.
+"""Two lists per node with refault distance for file pages, as of 4.8 to 5.7.
 
 Pressure by rotation as in 3.1, and both inactive lists by the square-root rule. A file page that comes back sooner than
-its group's active file list is long is activated at once, and after such refaults the active file list is open to
-deactivation until the next reclaim. Anonymous pages start active and leave no shadow.
+its group's active file list is long is activated at once, and since 4.12 such refaults leave the active file list open
+to deactivation until the next reclaim. Anonymous pages start active and leave no shadow.
 """
 
 from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.lru.inactive_ratio import inactive_is_low
 from mmrun.model.mm.lru.lru import lruvec_of_frame
@@ -16,10 +17,11 @@ from mmrun.model.mm.lru.scan_balance import (
     FILE_ONLY,
     FRACT,
     cannot_swap,
+    given_up,
     in_full_at_first,
     node_pages,
     rotation_pressure,
-    share_out,
+    share_lists,
     stop_or_cut,
 )
 from mmrun.model.mm.lru.shadow import memcg_of, node_of, pack
@@ -35,6 +37,15 @@ from mmrun.model.mm.swap.state import swap_settings
 
 SOURCE = "mm/vmscan.c: inactive_list_is_low, get_scan_count, shrink_node_memcg; mm/workingset.c, 4.19"
 SCOPE = "node"
+PARAMS = {
+    "opened_by_refaults": (True, "", "activated refaults open the active file list to deactivation (4.12)",
+                           "mm/vmscan.c: inactive_list_is_low, 4.12"),
+    "anon_in_plenty": (True, "", "where file pages are few, anonymous ones alone are scanned only while their inactive "
+                       "list is long (4.13)", "mm/vmscan.c: get_scan_count, 4.13"),
+    "forced": (False, "", "limit reclaim, and kswapd on a node given up, scan a batch of lists too short to be scanned "
+               "(to 4.11)", "mm/vmscan.c: get_scan_count, 4.9"),
+}  # fmt: skip
+params = parameters("lru", PARAMS, 360)
 __all__ = ["new_anon_active", "note_active", "note_inactive", "prepare_scan"]
 
 
@@ -58,7 +69,7 @@ def activations(m, memcg):
 def may_shrink_active(m, s, file):
     """inactive_list_is_low; after activated refaults an active file list is always too long."""
     vec = lruvecs(m)[scans(m)[s].lruvec]
-    if file and vec.snapshot[1] != activations(m, vec.memcg):
+    if file and params(m).opened_by_refaults and vec.snapshot[1] != activations(m, vec.memcg):
         return 1 if vec.lists[3].n > 0 else 0
     return 1 if (file or swap_settings(m).total_swap) and low(m, scans(m)[s].lruvec, file) else 0
 
@@ -78,8 +89,8 @@ def balance(m, s):
     if sc.priority == 0 and sc.swappiness:
         return EQUAL
     free, high, file = node_pages(m, sc.node)
-    enough_anon = not (swap_settings(m).total_swap and low(m, sc.lruvec, 0)) and vec.lists[0].n >> sc.priority
-    if sc.memcg == 0 and file + free <= high and enough_anon:
+    enough = not (swap_settings(m).total_swap and low(m, sc.lruvec, 0)) and vec.lists[0].n >> sc.priority
+    if sc.memcg == 0 and file + free <= high and (enough or not params(m).anon_in_plenty):
         return ANON_ONLY
     return FILE_ONLY if not low(m, sc.lruvec, 1) and vec.lists[2].n >> sc.priority else FRACT
 
@@ -88,13 +99,11 @@ def balance(m, s):
 @hook
 def scan_count(m, s):
     sc, how = scans(m)[s], balance(m, s)
-    ap = fp = denominator = 1
+    ap = fp = 0
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
-        denominator = ap + fp + 1
-    for lru in range(4):
-        size = lruvecs(m)[sc.lruvec].lists[lru].n >> sc.priority
-        share_out(m, s, lru, how, size, fp if lru >= 2 else ap, denominator)
+    forced = params(m).forced and (sc.memcg or (sc.kswapd and given_up(m, sc.node, sc.swap_available)))
+    share_lists(m, s, how, ap, fp, False, forced)
     sc.scan_adjusted = in_full_at_first(m, s)
     return 0
 

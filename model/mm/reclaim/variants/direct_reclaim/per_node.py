@@ -3,12 +3,18 @@
 Without any progress all priorities are repeated: over all groups if the walks were partial, then with deactivation
 forced if it was refused, then ignoring memory.low if that held reclaim back. An allocation is out of memory after
 sixteen rounds without progress, or at once when reclaiming all there is would leave every zone at its min watermark.
+To 4.11 (`to_4_11`) a node of which six times what it holds was scanned for nothing is looked at at the first priority
+only, memory.low is ignored in a second round whether or not it held reclaim back, and each fruitless round makes a
+sixteenth less of what is reclaimable count. To 4.10 (`wakes_flushers`) the flushers are woken once more than half as
+many pages again were scanned as are wanted.
 """
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.parameters import parameters
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
+from mmrun.model.mm.lru.scan_balance import given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
 from mmrun.model.mm.page.gfp import FS, gfp_zone
 from mmrun.model.mm.page.state import zones
@@ -16,9 +22,16 @@ from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.swap import nr_swap_pages
+from mmrun.model.mm.writeback.writeback import wakeup_flushers
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones; mm/page_alloc.c: should_reclaim_retry, 6.18"
 SCOPE = "node"
+PARAMS = {
+    "to_4_11": (False, "", "nodes that gave nothing are skipped, and retries become fewer", "mm/vmscan.c, 4.9"),
+    "wakes_flushers": (False, "", "who scans much has the flushers write as many pages (to 4.10)",
+                       "mm/vmscan.c: do_try_to_free_pages, 4.9"),
+}  # fmt: skip
+params = parameters("direct_reclaim", PARAMS, 361)
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
 throttle_pass = caller("throttle_pass")
@@ -51,6 +64,8 @@ def shrink_zones(m, s, nid):
         if seen >> node & 1 or not allowed(m, s, home.zonelist[i]):
             continue
         seen |= 1 << node
+        if params(m).to_4_11 and sc.memcg == 0 and sc.priority != DEF_PRIORITY and given_up(m, node, sc.swap_available):
+            continue
         sc.node, sc.zone = node, nodes(m)[node].first_zone
         soft_limits_first(m, s)
         shrink_node(m, s)
@@ -70,34 +85,38 @@ def end_on_every_node(m, s, nid):
 
 
 @kernel
-def all_priorities(m, s, nid):
-    """From priority 12 down to 0 until the target is met; pages reclaimed."""
+def all_priorities(m, s, nid, total_scanned):
+    """From priority 12 down to 0 until the target is met; pages scanned, `total_scanned` of them before."""
     sc = scans(m)[s]
     while True:
         sc.nr_scanned = 0
         shrink_zones(m, s, nid)
         shrink_slab_pass(m, s)
+        total_scanned += sc.nr_scanned
+        wanted = sc.nr_to_reclaim
+        if params(m).wakes_flushers and sc.nr_reclaimed < wanted and total_scanned > wanted + wanted // 2:
+            wakeup_flushers(m, total_scanned)
         throttle_pass(m, s, first_zone(m, nid, sc.highest_zoneidx, sc.nodemask))
         if sc.nr_reclaimed >= sc.nr_to_reclaim or sc.priority == 0:
             break
         sc.priority -= 1
     end_on_every_node(m, s, nid)
-    return sc.nr_reclaimed
+    return total_scanned
 
 
 @kernel
 def do_try_to_free_pages(m, s, nid):
     """Reclaim as the scan control says, and again with fewer scruples while nothing comes of it; pages reclaimed."""
-    sc = scans(m)[s]
+    sc, total_scanned = scans(m)[s], 0
     while True:
-        got = all_priorities(m, s, nid)
-        if got:
-            return got
+        total_scanned = all_priorities(m, s, nid, total_scanned)
+        if sc.nr_reclaimed:
+            return sc.nr_reclaimed
         if sc.partial and not sc.full_walk:
             sc.full_walk, sc.partial = 1, 0
         elif sc.skipped_deactivate:
             sc.force_deactivate, sc.skipped_deactivate = 1, 0
-        elif sc.low_skipped:
+        elif sc.low_skipped or (params(m).to_4_11 and not sc.low_reclaim):
             sc.force_deactivate, sc.low_reclaim, sc.low_skipped = 0, 1, 0
         else:
             return 0
@@ -130,17 +149,27 @@ def direct_reclaim(m, nid, gfp, nodemask):
     return do_try_to_free_pages(m, begin_direct(m, gfp, nodemask), nid)
 
 
-# In the kernel: should_reclaim_retry.
-@hook
-def retry_zone(m, nid, fruitless, nodemask):
+@kernel
+def worth_a_retry(m, nid, fruitless, nodemask, backs_off):
+    """The first allowed zone, plus 1, that is above min once all it holds is reclaimed; 0: none (should_reclaim_retry).
+
+    `backs_off`: each fruitless round makes a sixteenth less of that count.
+    """
     home = nodes(m)[nid]
     for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
         z = home.zonelist[i]
-        zone = zones(m)[z]
-        available = zone.nr_free + reclaimable_pages(m, z, nr_swap_pages(m))
-        if nodemask >> zone.node & 1 and available > zone.wmark_min + zone.reserve[HIGHEST]:
+        zone, available = zones(m)[z], reclaimable_pages(m, z, nr_swap_pages(m))
+        if backs_off:
+            available -= (fruitless * available + MAX_RECLAIM_RETRIES - 1) // MAX_RECLAIM_RETRIES
+        if nodemask >> zone.node & 1 and available + zone.nr_free > zone.wmark_min + zone.reserve[HIGHEST]:
             return z + 1
     return 0
+
+
+# In the kernel: should_reclaim_retry.
+@hook
+def retry_zone(m, nid, fruitless, nodemask):
+    return worth_a_retry(m, nid, fruitless, nodemask, params(m).to_4_11)
 
 
 # In the kernel: try_to_free_mem_cgroup_pages.

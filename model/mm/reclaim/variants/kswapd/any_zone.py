@@ -2,7 +2,10 @@
 
 Priority 12 to 1. Each pass shrinks every group's lruvec of the node; the target of a pass is the sum of the zones' high
 watermarks, and the priority falls when a pass scanned less than that or reclaimed nothing. Sixteen fruitless runs and
-the daemon gives up until somebody's reclaim on the node makes progress.
+the daemon gives up until somebody's reclaim on the node makes progress (4.12).
+
+From 4.8 to 4.11 it never gives up: on a node with nothing to reclaim it runs for as long as somebody asks for pages. It
+sleeps when all zones are above high that were asked for since it began its run, only the lowest if nobody asked.
 """
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
@@ -10,7 +13,7 @@ from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait
 from mmrun.model.core.state import turn
-from mmrun.model.machine.state import geometry, nodes, run_settings
+from mmrun.model.machine.state import costs, geometry, nodes, run_settings
 from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings
 from mmrun.model.mm.page.flags import ACTIVE_ANON
@@ -27,6 +30,10 @@ SCOPE = "node"
 PARAMS = {
     "age_by_root": (True, "flag", "active anon of all groups is aged when that of the node as a whole runs low (5.5)",
                     "mm/vmscan.c: age_active_anon, 5.5"),
+    "gives_up": (True, "flag", "sixteen runs in a row that reclaim nothing are enough (4.12)",
+                 "mm/vmscan.c: balance_pgdat, prepare_kswapd_sleep, 4.12"),
+    "one_will_do": (True, "flag", "one zone above high is enough for it to sleep, of those that were ever asked for; "
+                    "else all that were asked for meanwhile (4.12)", "mm/vmscan.c: prepare_kswapd_sleep, 4.12"),
 }  # fmt: skip
 params = parameters("kswapd", PARAMS, 313)
 age_anon = caller("age_anon")
@@ -83,7 +90,7 @@ def kswapd_shrink_node(m, s, nid):
     sc, node, target = scans(m)[s], nodes(m)[nid], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         target += max(zones(m)[z].wmark_high, SWAP_CLUSTER_MAX)
-    begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.highest_zoneidx)
+    begin_kswapd(m, s, nid, node.first_zone, sc.priority, target, node.kswapd_last)
     age_active_anon(m, s)
     soft_limits_first(m, s)
     sc.nr_scanned = 0
@@ -97,19 +104,35 @@ def balance_pgdat(m, nid):
     """Reclaim on the node until a zone is balanced or priority 1 has been tried; count a run that gave nothing."""
     s, node, reclaimed = own_scan(m), nodes(m)[nid], 0
     sc = scans(m)[s]
+    node.kswapd_last = node.highest_zoneidx
+    if not params(m).one_will_do:
+        node.highest_zoneidx = 0
     reclaim_count(m).pageoutrun += 1
     sc.priority = DEF_PRIORITY
     cond_resched(m)
-    while sc.priority >= 1 and not balanced(m, nid, node.highest_zoneidx):
+    while sc.priority >= 1 and not balanced(m, nid, node.kswapd_last):
         enough = kswapd_shrink_node(m, s, nid)
         reclaimed += sc.nr_reclaimed
         if not enough or sc.nr_reclaimed == 0:
             sc.priority -= 1
         cond_resched(m)
     end_reclaim(m, s)
-    if reclaimed == 0 and not balanced(m, nid, node.highest_zoneidx):
-        node.kswapd_failures += 1
+    if reclaimed == 0 and not balanced(m, nid, node.kswapd_last):
+        node.kswapd_failures += params(m).gives_up
+        m.now += 0 if params(m).gives_up else costs(m).kswapd_wake  # passes in vain take time, too
     return 0
+
+
+@kernel
+def all_balanced(m, nid, highest_zoneidx):
+    """Whether no zone the caller may use is below high (to 4.11)."""
+    node = nodes(m)[nid]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        zone = zones(m)[z]
+        usable = zone.kind <= highest_zoneidx and zone.managed > 0
+        if usable and not watermark_ok(m, z, zone.wmark_high, highest_zoneidx):
+            return False
+    return True
 
 
 @kernel
@@ -118,6 +141,8 @@ def prepare_kswapd_sleep(m, nid):
     node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         return True
+    if not params(m).one_will_do:
+        return all_balanced(m, nid, node.highest_zoneidx)
     if balanced(m, nid, node.highest_zoneidx):
         clear_flags(m, nid)
         return True

@@ -34,8 +34,10 @@ PARAMS = {
     "by_batch": (False, "", "marks and sleeps follow each batch of 32 pages, not a whole node's lists (to 4.16)",
                  "mm/vmscan.c: shrink_inactive_list, 3.15"),
     "writeout": (False, "", "reclaimers sleep after a zone while more is under writeback than 1.1 times the dirty "
-                 "threshold (to 4.8); allocations only wait for full queues before they try again (to 4.6)",
-                 "mm/page-writeback.c: throttle_vm_writeout; mm/page_alloc.c: __alloc_pages_slowpath, 3.15"),
+                 "threshold (to 4.8)", "mm/page-writeback.c: throttle_vm_writeout, 3.15"),
+    "waits_to_retry": (True, "", "an allocation that came to nothing waits a tenth of a second before it tries again "
+                       "while more than half of what is reclaimable waits to be written; else only for full queues "
+                       "(4.7)", "mm/page_alloc.c: should_reclaim_retry, 4.7"),
     "own_mark": (True, "", "a limited group's reclaimer goes by its group's mark of full queues alone (5.5)",
                  "mm/vmscan.c: shrink_node, 5.8"),
 }  # fmt: skip
@@ -111,7 +113,7 @@ def throttle_kswapd(m, nid, below_min):
 
 @hook
 def throttle_retry(m, zone, fruitless):
-    if params(m).writeout:
+    if not params(m).waits_to_retry:
         wait_iff_congested(m, zone, FIFTIETH_NS)
         return 0
     pending = zones(m)[zone].nr_file_dirty + zones(m)[zone].nr_writeback

@@ -44,6 +44,8 @@ def write_page(m, s, pfn, verdict):
         start_write(m, pfn)
         frames(m)[pfn].state |= RECLAIM
         plug(m, pfn)
+    else:
+        frames(m)[pfn].state &= ~RECLAIM  # nothing was submitted whose end would free it
 
 
 @hook

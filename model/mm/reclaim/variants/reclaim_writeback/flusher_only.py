@@ -2,7 +2,7 @@
 
 When its write ends, the page goes to the inactive tail and is freed at once. The flushers are woken when reclaim met
 nothing but dirty pages in a batch. A limited group is then throttled until 33 writes have ended where nothing throttles
-its writers before it is full: without cgroup writeback (`dirty_throttling.cgroup`).
+its writers before it is full: with cgroup v1.
 """
 
 from mmrun.model.core.jit import hook
@@ -38,7 +38,7 @@ def pageout_file(m, pfn, s, verdict):
 
 @hook
 def meet_writeback(m, pfn, s):
-    return RECLAIM_PAGE if waited_for(m, s, pfn) else ACTIVATE
+    return RECLAIM_PAGE if waited_for(m, s, pfn, False) else ACTIVATE
 
 
 @hook

@@ -6,13 +6,14 @@ inactive one; and a batch of nothing but dirty pages wakes the flushers. A marke
 written.
 
 kswapd takes note of marked pages that it meets still being written; a limited group's reclaimer waits for them where
-nothing else slows it down: with cgroup writeback (4.2) its dirtiers are throttled.
+nothing else slows it down: with cgroup writeback (4.2) its dirtiers are throttled. Until 4.1 (`waits_nofs`) it waits
+whatever locks of file systems it holds.
 """
 
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE
-from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.flags import RECLAIM, SWAPCACHE
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.reclaim.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
@@ -25,6 +26,8 @@ SOURCE = "mm/vmscan.c: shrink_page_list, shrink_inactive_list, 3.15, 4.19 and 6.
 PARAMS = {
     "seen_twice": (True, "", "pages are written at their second visit, activated before, and wake flushers (4.11)",
                    "mm/vmscan.c: shrink_page_list, 4.19"),
+    "waits_nofs": (False, "", "a limited group's reclaimer waits for writes also where it may not enter file systems "
+                   "(to 4.1)", "mm/vmscan.c: shrink_page_list, 4.1"),
 }  # fmt: skip
 params = parameters("reclaim_writeback", PARAMS, 319)
 
@@ -48,13 +51,17 @@ def pageout_file(m, pfn, s, verdict):
 
 
 @kernel
-def waited_for(m, s, pfn):
-    """Reclaim meets a page under writeback: True when it has waited for the write to end."""
+def waited_for(m, s, pfn, anywhere):
+    """Reclaim meets a page under writeback: True when it has waited for the write to end.
+
+    `anywhere`: even where it may not enter file systems. What goes to swap enters none (may_enter_fs).
+    """
     sc, page = scans(m)[s], frames(m)[pfn]
     if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
         sc.batch_stat.immediate += 1
         return False
-    if throttling_is_sane(m, s) or not page.state & RECLAIM or not sc.may_enter_fs:
+    may_wait = anywhere or sc.may_enter_fs or page.state & SWAPCACHE > 0
+    if throttling_is_sane(m, s) or not page.state & RECLAIM or not may_wait:
         page.state |= RECLAIM
         sc.batch_stat.writeback += 1
         return False
@@ -64,7 +71,7 @@ def waited_for(m, s, pfn):
 
 @hook
 def meet_writeback(m, pfn, s):
-    return RECLAIM_PAGE if waited_for(m, s, pfn) else out_of_the_way(m)
+    return RECLAIM_PAGE if waited_for(m, s, pfn, params(m).waits_nofs) else out_of_the_way(m)
 
 
 @hook

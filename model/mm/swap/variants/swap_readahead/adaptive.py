@@ -1,40 +1,18 @@
-"""Swap readahead since 4.14 on solid-state devices: a window around the faulting address that adapts to hits.
+"""Swap readahead since 4.14: a window around the faulting address that adapts to hits, if no swap area rotates.
 
 Pages = hits + 2, rounded up to a power of two, at most 1 << page_cluster and never less than half the last window;
-without hits one page, or two when the fault is next to the previous one.
+without hits one page, or two when the fault is next to the page last found or read. A single area that is not known to
+be solid-state (a rotating disk, a USB stick, a file on NFS) makes all of them be read by slot, as before 4.14.
 """
 
-from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.jit import hook
+from mmrun.model.mm.swap.readahead import window_by_address, window_by_slot
 from mmrun.model.mm.swap.state import swap_settings
-from mmrun.model.mm.swap.swap import window as answer
-from mmrun.model.mm.task.state import regions
 
-SOURCE = "mm/swap_state.c: __swapin_nr_pages, swap_vma_ra_win, 6.18"
+SOURCE = "mm/swap_state.c: __swapin_nr_pages, swap_vma_ra_win, swap_use_vma_readahead, 6.18"
 BY_VMA = True
-
-
-@kernel
-def window(hits, adjacent, last, largest):
-    """Pages to read, from the hits of the last window, whether the fault is adjacent, and the last window's size."""
-    pages = hits + 2
-    if pages == 2:
-        pages = 2 if adjacent else 1
-    else:
-        rounded = 4
-        while rounded < pages:
-            rounded <<= 1
-        pages = rounded
-    pages = min(pages, largest)
-    return max(pages, last // 2)
 
 
 @hook
 def swap_window(m, region, at, slot):
-    r = regions(m)[region]
-    adjacent = at == r.swap_prev + 1 or at == r.swap_prev - 1
-    count = window(r.swap_hits, adjacent, r.swap_win, 1 << swap_settings(m).page_cluster)
-    forward, backward = at == r.swap_prev + 1, at == r.swap_prev - 1
-    r.swap_hits, r.swap_win = 0, count
-    first = at if forward else at - count + 1 if backward else at - (count - 1) // 2
-    r.swap_prev = at
-    return answer(first, count)
+    return window_by_address(m, region, at) if swap_settings(m).swap_by_vma else window_by_slot(m, slot)
