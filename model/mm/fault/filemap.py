@@ -11,14 +11,14 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs
+from mmrun.model.mm.fault.kmem import charge_bytes
 from mmrun.model.mm.lru.lru import lru_add, mark_accessed
 from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge
-from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge
 from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import DIRTY, FILE_PAGE, LOCKED, READAHEAD, WRITEBACK
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL, WRITE
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, WRITE
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
@@ -41,23 +41,9 @@ from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 charged_frame = caller("charged_frame")
-kernel_frame = caller("kernel_frame")
 XARRAY_NODE_BYTES = 584  # struct xa_node (576) and its object's cgroup pointer (8)
 MMAP_LOTSAMISS = 100
 EXISTS = NONE - 1  # EEXIST
-
-
-@kernel
-def charge_bytes(m, t, nbytes):
-    """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
-    group = memcgs(m)[kmem_group(m, t)]
-    while group.kmem_stock < nbytes:
-        if kernel_frame(m, t, GFP_KERNEL) == NONE:
-            return 0
-        group.kmem_stock += 4096
-    group.kmem_stock -= nbytes
-    mod_slab_bytes(m, kmem_group(m, t), nbytes)
-    return 1
 
 
 @kernel
