@@ -12,7 +12,6 @@ from mmrun.model.mm.memcg.memcontrol import (
     EVENT_MAX,
     EVENT_OOM,
     NO_GROUP,
-    STAT_BATCH,
     charge_pages,
     consume_stock,
     drain_all_stocks,
@@ -44,7 +43,7 @@ def _note_over_high(m, t, memcg, pages):
 @kernel
 def throttle_over_high(m, t):
     """A charge has been put to use: a task with much debt works it off before it leaves the kernel."""
-    if tasks(m)[t].over_high > STAT_BATCH:
+    if tasks(m)[t].over_high > memcg_settings(m).charge_batch:
         over_high(m, t, 1)
 
 
@@ -121,14 +120,14 @@ def overage(usage, high):
 
 
 @kernel
-def high_delay(most, pages, hz):
+def high_delay(most, pages, batch, hz):
     """Ticks that a task which charged `pages` sleeps when the largest overage of its groups is `most`.
 
-    calculate_high_delay; 64 such pages sleep the whole delay. An overage of 64 times the limit counts as the most.
+    calculate_high_delay; a `batch` of such pages sleeps the whole delay. An overage of 64 times the limit is the most.
     """
     capped = min(most, 64 << PRECISION_SHIFT)
     delay = (capped * capped * hz) >> PRECISION_SHIFT >> SCALING_SHIFT
-    return min(delay * pages // STAT_BATCH, MAX_DELAY_S * hz)
+    return min(delay * pages // batch, MAX_DELAY_S * hz)
 
 
 @kernel
@@ -176,7 +175,7 @@ def reclaim_and_sleep(m, t):
     begins(m, HIGH)
     while True:
         got = _reclaim_up(m, t, want)
-        ticks = high_delay(_largest_overage(m, task.memcg), pages, geometry(m).hz)
+        ticks = high_delay(_largest_overage(m, task.memcg), pages, memcg_settings(m).charge_batch, geometry(m).hz)
         if ticks <= geometry(m).hz // 100:
             break
         if got == 0 and retries == 0:

@@ -109,6 +109,7 @@ def out_of_memory(m, t, over):
         return 1
     _note(m, t, over, dying)
     if dying == t:
+        send_sigkill(m, t)
         return 0
     _kill_another(m, dying)
     return 1
