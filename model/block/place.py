@@ -5,11 +5,12 @@ from math import isqrt
 from typing import Any
 
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import Flash, Hdd, Nfs, Queued, Stripe, Usb, disk_value, given
+from mmrun.model.block.settings import Flash, Hdd, NetworkSwap, Nfs, Queued, Stripe, Usb, disk_value, given
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,
     DISK_NFS,
+    DISK_REMOTE,
     DISK_STRIPE,
     DISK_USB,
     MAX_IO,
@@ -20,7 +21,7 @@ from mmrun.model.block.state import (
 )
 from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
-from mmrun.model.description import Disk
+from mmrun.model.description import Disk, Machine
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.machine.state import geometry
@@ -42,12 +43,25 @@ _REPLIES = {
 BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
+PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # NetworkSwap.protocol
+IN_FLIGHT = {"nbd": 128, "iscsi": 32, "nfs": 64}  # requests on their way to a server, see remote.py
+SWAP_CLUSTER_MAX = 32  # pages of a write to a swap file since 5.19 (swap_writepage_fs)
+
+
+def clients(machine: Machine) -> dict[str, NetworkSwap]:
+    """The swap areas on servers: each has a row behind those of the machine's disks, the client's end."""
+    return {name: area for name, area in machine.swap.items() if isinstance(area, NetworkSwap)}
+
+
+def client_of(machine: Machine, area: str) -> int:
+    """The row of an area's client."""
+    return len(machine.disks) + list(clients(machine)).index(area)
 
 
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
     return {
-        "disks": len(plan.cell.machine.disks),
+        "disks": len(plan.cell.machine.disks) + len(clients(plan.cell.machine)),
         "batches": sum(plan.actors.values()),
         "io": MAX_IO,
         "requests": MAX_IO,
@@ -65,6 +79,12 @@ def place(built: Built) -> None:
     machine, m, servers = built.cell.machine, built.memory.m, built.servers
     for d, disk in enumerate(machine.disks.values()):
         _disk(built, disks(m)[d], disk, servers)
+    for d, disk in enumerate(machine.disks.values()):
+        if isinstance(disk, Stripe):  # what is sent at a time is a request of one member, or of two, as md splits it
+            row, members = disks(m)[d], [disks(m)[built.disks.index(name)] for name in disk.members]
+            row.max_pages = min([int(row.chunk), *(int(each.max_pages) for each in members if each.max_pages)])
+    for name, area in clients(machine).items():
+        _client(built, disks(m)[client_of(machine, name)], area)
     for n, link in enumerate(machine.links.values()):
         row = links_of(m)[n]
         row.server_out, row.server_in, row.rtt = servers.take(), servers.take(), link.rtt
@@ -98,6 +118,23 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
         row.parallel = disk_value(disk, "parallel")
         row.first_server, row.channel = servers.take(int(row.parallel)), servers.take()
         _limits(row, era(built.cell.kernel).flags, SATA_TAGS if disk.kind == "sata-ssd" else NVME_TAGS)
+
+
+def _client(built: Built, row, area: NetworkSwap) -> None:
+    machine, flags = built.cell.machine, era(built.cell.kernel).flags
+    row.kind, row.link = DISK_REMOTE, list(machine.links).index(area.link)
+    row.server = built.disks.index(area.disk) if area.disk else NONE
+    row.read_ns = row.write_ns = PROTOCOL_NS[area.kind] if area.protocol is None else area.protocol
+    row.fail_from = row.fail_until = row.stall_from = row.stall_until = NEVER
+    row.queue.head = row.queue.tail = row.drive_head = NONE
+    row.depth = IN_FLIGHT[area.kind]
+    if area.kind == "nfs":  # a file: no block layer, no limit but the pages there are
+        row.max_pages, row.congestion_on = SWAP_CLUSTER_MAX, NEVER
+        row.nr_requests = row.most_writes[:] = NEVER
+    else:
+        row.merges = row.sorted = 1
+        row.max_pages = flags["max_sectors_kib"] * KiB // PAGE
+        _limits(row, flags, 2 * BLKDEV_MAX_RQ)
 
 
 def _queue(row, disk: Queued, flags: Mapping[str, Any]) -> None:

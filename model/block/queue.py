@@ -10,7 +10,7 @@ from mmrun.model.block.congestion import clear_bdi_congested
 from mmrun.model.block.device import fails, pick, serve_next
 from mmrun.model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
 from mmrun.model.block.request import free_request
-from mmrun.model.block.state import IO_URGENT, disks, requests
+from mmrun.model.block.state import DISK_REMOTE, IO_URGENT, disks, requests
 from mmrun.model.block.wait import wake_for_request
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.links import link_after, link_head, unlink_row
@@ -112,9 +112,9 @@ def _dispatch(m, disk, at):
 
 @kernel
 def run_queue(m, disk, at):
-    """See to it that the disk goes on with its queue when it is free (blk_run_queue)."""
+    """See to it that the disk goes on with its queue when it is free (blk_run_queue); clients send theirs."""
     d = disks(m)[disk]
-    if d.announced or d.queue.n + d.nr_drive == 0:
+    if d.kind == DISK_REMOTE or d.announced or d.queue.n + d.nr_drive == 0:
         return
     if d.busy_until > at:
         announce(m, -1 - disk, d.busy_until)

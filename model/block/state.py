@@ -6,17 +6,18 @@ from mmrun.model.core.record import LIST, WAIT_QUEUE, one, row, table
 WRITEPAGE_WRITES, WRITEPAGE_KSWAPD, WRITEPAGE_IGNORES = 0, 1, 2  # answers of file systems to reclaim
 # For what a write is made, as blk-wbt sees it: the flusher's own business, anybody's, or to let somebody go on.
 IO_BACKGROUND, IO_NORMAL, IO_URGENT = 0, 1, 2
-DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS = 0, 1, 2, 3, 4
+DISK_GENERIC, DISK_HDD, DISK_USB, DISK_STRIPE, DISK_NFS, DISK_REMOTE = 0, 1, 2, 3, 4, 5
 
 MAX_IO = 1 << 20  # requests on their way to disks, at most
 
-# A block device. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB stick is;
-# `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
+# A block device, or (DISK_REMOTE, behind those described) a client's end of a swap area on a server; `merges`: adjacent
+# writes become one there. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a USB
+# stick is; `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
 DISK = row(
     kind="i8", writepage="i8", first_server="i8", parallel="i8",
     read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
     channel="i8", nr_blocks="i8", fail_from="i8", fail_until="i8", stall_from="i8", stall_until="i8",
-    link="i8", server="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
+    link="i8", server="i8", merges="i8", nr_members="i8", members=("i8", (MAX_MEMBERS,)), chunk="i8",
     sorted="i8", depth="i8", max_pages="i8", nr_requests="i8", nr_plugged="i8", most_writes=("i8", (3,)),
     congestion_on="i8", congestion_off="i8",
     queue=LIST, drive_head="i8", nr_drive="i8", nr_allocated="i8",

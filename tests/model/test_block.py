@@ -5,9 +5,10 @@ import pytest
 
 from mmrun.model.block.batching import count_request
 from mmrun.model.block.completions import next_completion
-from mmrun.model.block.disk import full_queue, next_finished, read_pages, submit_write, write_congested
+from mmrun.model.block.disk import full_queue, next_finished, submit_write, write_congested
 from mmrun.model.block.hdd import page_ps, seek_ns
 from mmrun.model.block.request import free_request
+from mmrun.model.block.serving import read_pages
 from mmrun.model.block.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, block_state
 from mmrun.model.block.state import disks as disks_of
 from mmrun.model.block.wait import wait_for_request

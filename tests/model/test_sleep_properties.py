@@ -84,10 +84,11 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
 
 
 def few_requests(built: Built) -> None:
-    """Two requests are all that a queue takes."""
+    """Two requests are all that a queue takes, as soon as it has no more than that."""
     for disk in disks_of(built.memory.m)[: len(built.disks)]:
-        disk.nr_requests = min(int(disk.nr_requests), 2)
-        disk.most_writes[:] = np.minimum(disk.most_writes, 2)
+        few = max(2, int(disk.nr_allocated))
+        disk.nr_requests = min(int(disk.nr_requests), few)
+        disk.most_writes[:] = np.minimum(disk.most_writes, few)
 
 
 def sleepers(built: Built) -> int:

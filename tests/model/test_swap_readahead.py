@@ -39,7 +39,7 @@ def test_a_sequential_stream_is_followed(kernel, variant):
     """Hits open the window to eight pages, and the page last found in the swap cache is what a fault is adjacent to."""
     cell = looping(kernel, **partition())
     found = run(Cell(**{**vars(cell), "policy": {"swap_readahead": Variant(variant=variant)}})).metrics
-    assert found["pswpin"] > 15_000
+    assert found["pswpin"] > 12_000
     assert found["pgmajfault"] < 1.05 * found["pswpin"] / 8
     assert found["swap_ra_hit"] > 0.99 * found["swap_ra"]
 

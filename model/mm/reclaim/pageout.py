@@ -4,13 +4,17 @@ from mmrun.model.block.disk import write_congested
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
-from mmrun.model.mm.page.flags import DIRTY, RECLAIM, WRITEBACK
+from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.stats import PSWPOUT
+from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
-from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swaps
+from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
 from mmrun.model.mm.swap.swap import area_of
 from mmrun.model.mm.writeback.dirty import count_writeback
-from mmrun.model.mm.writeback.plug import plug, send
+from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
+from mmrun.model.mm.writeback.plug import plug
 
 
 @kernel
@@ -23,24 +27,31 @@ def may_write_to_queue(m, s, disk):
 
 
 @kernel
-def write_out(m, pfn):
-    """Write a page of the swap cache. 1: done at once (zram); 0: in flight, the frame is under writeback.
+def _written(m, pfn):
+    """Sleep until a page has been written; whether it may still be freed (direct_IO in swap_writepage, 3.6 to 5.18)."""
+    page = frames(m)[pfn]
+    wait_on_page_writeback(m, pfn)
+    return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
 
-    Swap over NFS has no block device, so no plug.
-    """
+
+@kernel
+def write_out(m, pfn):
+    """Write a page of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
     page = frames(m)[pfn]
     a = swaps(m)[area_of(m, page.slot - 1)]
     swap_count(m).pswpout += 1
     pageout_count(m).nr_vmscan_write += 1
     page.state &= ~DIRTY
+    if memcg_settings(m).counts_swap_io:
+        mod_state(m, page.memcg, PSWPOUT, 1)
     if a.kind == SWAP_ZRAM:
+        stat_updated(m, page.memcg, 2)  # NR_WRITEBACK, there and back
         m.now += a.out_ns
         return 1
     m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, 1)
-    if a.kind == SWAP_NFS:
-        send(m, pfn, 1)
-    else:
-        plug(m, pfn)
+    plug(m, pfn)
+    if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
+        return 1 if _written(m, pfn) else 0
     return 0

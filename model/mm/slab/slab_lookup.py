@@ -3,7 +3,7 @@
 Whoever makes an object may sleep over it, for memory or for its block; others that want it wait meanwhile.
 """
 
-from mmrun.model.block.disk import read_pages
+from mmrun.model.block.serving import read_pages
 from mmrun.model.block.state import disks
 from mmrun.model.core.accounting import FILE, begins, ends
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY

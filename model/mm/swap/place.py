@@ -1,5 +1,6 @@
 """Swap areas of a machine record."""
 
+from mmrun.model.block.place import client_of
 from mmrun.model.block.settings import Disk, NetworkSwap, Stripe, Zram, given
 from mmrun.model.block.state import disks
 from mmrun.model.core.record import NONE
@@ -10,7 +11,6 @@ from mmrun.model.units import PAGE
 
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
 CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
-PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # SwapTarget.protocol
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -21,39 +21,29 @@ def rows(plan: Plan) -> dict[str, int]:
 def place(built: Built) -> None:
     """Fill the rows of swap areas; times in ns."""
     machine, m = built.cell.machine, built.memory.m
-    links = list(machine.links)
     by_zone = built.modules["lru"].SCOPE == "zone"
     first, taken = 0, dict[str, int]()
-    for n, target in enumerate(machine.swap.values()):
+    for n, (name, target) in enumerate(machine.swap.items()):
         row = swaps(m)[n]
         row.first, row.nslots = first, target.size // PAGE
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
         row.cluster = min(CLUSTER[not by_zone], max(1, int(row.nslots)))
-        disk, link = given(target, "disk"), given(target, "link")
-        row.disk = built.disks.index(disk) if disk else NONE
-        row.link = links.index(link) if link else NONE
-        if disk:  # areas fill their disk from its end
+        if disk := given(target, "disk"):  # areas fill their disk from its end
+            row.disk = built.disks.index(disk)
             taken[disk] = taken.get(disk, 0) + int(row.nslots)
             row.first_block = max(0, int(disks(m)[int(row.disk)].nr_blocks) - taken[disk])
+        if isinstance(target, NetworkSwap):
+            row.disk = client_of(machine, name)
         row.stored_bytes = max(1, int(PAGE / target.compression_ratio)) if isinstance(target, Zram) else PAGE
         row.pool, row.pool_node = NONE, 0
-        row.out_ns, row.in_ns = _swap_costs(target)
+        if isinstance(target, Zram):
+            row.out_ns, row.in_ns = target.compress, target.decompress
         first += int(row.nslots)
     swap_settings(m).total_swap = first
     by_vma = built.modules["swap_readahead"].BY_VMA
     swap_settings(m).swap_by_vma = int(by_vma and not any(_rotates(machine, area) for area in machine.swap.values()))
     swap_ra(m).hits, swap_ra(m).prev = FIRST_HITS, NONE
-
-
-def _swap_costs(target: SwapTarget) -> tuple[int, int]:
-    """Software time per page out and in: compression for zram, the protocol for network targets."""
-    if isinstance(target, Zram):
-        return target.compress, target.decompress
-    if not isinstance(target, NetworkSwap):
-        return 0, 0
-    protocol = PROTOCOL_NS[target.kind] if target.protocol is None else target.protocol
-    return protocol, protocol
 
 
 def _rotates(machine: Machine, target: SwapTarget) -> bool:

@@ -16,8 +16,13 @@ DATED: Dated = (
     ),
     flag("swapin_synchronous", "what is read from zram passes by readahead and the swap cache",
          "0bcac06f27d7 mm, swap: skip swapcache for swapin of synchronous device, 4.15", since="4.15"),
+    flag("swapin_marked", "pages read around in swap bear the readahead mark, which whoever finds one takes away",
+         "swap: add a simple detector for inappropriate swapin readahead, 3.14", since="3.14"),
     flag("swapin_plugged", "adjacent pages read around in swap become one request",
          "3fb5c298b04e swap: allow swap readahead to be merged, 3.6", since="3.6"),
+    flag("swap_rw", "swap files without blocks of their own (NFS) are read and written 32 pages at a time, without "
+         "waiting; before, page by page, and who writes waits",
+         "2282679fb20b MM: submit multipage write for SWP_FS_OPS swap-space, 5.19", since="5.19"),
     gap("2.6.32", "2.6.38", "a queue is plugged whenever it was empty, so that reads from swap are merged; here as to "
         "3.5"),
     gap("2.6.32", "3.5", "swap over NFS is of 3.6; here it is as in 3.6"),

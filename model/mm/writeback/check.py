@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mmrun.model.block.place import clients
 from mmrun.model.block.state import DISK_NFS, DISK_STRIPE, block_state, disks
 from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
@@ -115,11 +116,17 @@ def _tags(built: Built) -> Iterator[str]:
         yield "the tags of dirty pages are wrong"
 
 
+def _disks(built: Built) -> np.recarray:
+    """The machine's disks and the clients' ends of swap areas on servers."""
+    machine = built.cell.machine
+    return disks(built.memory.m)[: len(machine.disks) + len(clients(machine))]
+
+
 def _waiting(built: Built) -> list[int]:
     """Requests that some disk has still to serve, as its lists say."""
     rows = built.memory.table("requests")
     found: list[int] = []
-    for disk in disks(built.memory.m)[: len(built.disks)]:
+    for disk in _disks(built):
         if disk.depth == 0:
             continue
         for number in (int(disk.queue.head), int(disk.drive_head)):
@@ -192,7 +199,7 @@ def _queues(built: Built) -> Iterator[str]:
     rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
     numbers = announced[: int(block_state(built.memory.m).nr_io)]
     waiting = _waiting(built)
-    for d, disk in enumerate(disks(built.memory.m)[: len(built.disks)]):
+    for d, disk in enumerate(_disks(built)):
         if disk.kind in (DISK_STRIPE, DISK_NFS):
             continue
         in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)

@@ -6,9 +6,9 @@ are answered. To 5.7 the kernel counts such pages as unstable and not as under w
 """
 
 from mmrun.model.block.completions import announce
-from mmrun.model.block.disk import write_pages
 from mmrun.model.block.nfs import end_call
 from mmrun.model.block.request import free_request
+from mmrun.model.block.serving import write_pages
 from mmrun.model.block.state import disks, requests
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE

@@ -6,7 +6,7 @@ list before their writes end. Room in the disk's queue is asked for when a reque
 reclaimer sleeps, its plug emptied.
 """
 
-from mmrun.model.block.disk import full_queue, member_at, submit_remote_write, submit_write
+from mmrun.model.block.disk import full_queue, member_at, submit_write
 from mmrun.model.block.get_request import get_request
 from mmrun.model.block.state import IO_NORMAL, IO_URGENT, disks
 from mmrun.model.core.accounting import REQUEST
@@ -17,7 +17,7 @@ from mmrun.model.core.state import turn
 from mmrun.model.mm.page.flags import ANON
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import PLUG_PAGES, plugs, reclaim_settings
-from mmrun.model.mm.swap.state import SWAP_PARTITION, swaps
+from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.swap.swap import area_of
 from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.allocation import allocate
@@ -40,7 +40,7 @@ def adjacent(m, before, pfn):
 
 @kernel
 def _place_of(m, pfn):
-    """(disk whose queue takes the page, block there); NONE for swap areas without one."""
+    """(disk whose queue takes the page, block there); of a swap area on a server the client's end."""
     page = frames(m)[pfn]
     if not page.state & ANON:
         allocate(m, page.slot, page.owner)
@@ -48,25 +48,27 @@ def _place_of(m, pfn):
         return member_at(m, disk, block), block
     a = swaps(m)[area_of(m, page.slot - 1)]
     block = a.first_block + page.slot - 1 - a.first
-    return member_at(m, a.disk, block) if a.kind == SWAP_PARTITION else NONE, block
+    return member_at(m, a.disk, block), block
+
+
+@kernel
+def _most_pages(m, pfn):
+    """How many pages a request that begins with this one may have, for which its disk's queue was asked once."""
+    most = disks(m)[_place_of(m, pfn)[0]].max_pages
+    return min(REQUEST_PAGES, most) if most else REQUEST_PAGES
 
 
 @kernel
 def send(m, pfn, count):
     """Submit one request for `count` pages from the frame's place on; room for it was asked for."""
-    page, queue = frames(m)[pfn], _place_of(m, pfn)[0]
-    if queue != NONE:
-        disks(m)[queue].nr_plugged -= 1
+    page = frames(m)[pfn]
+    disks(m)[_place_of(m, pfn)[0]].nr_plugged -= 1
     if not page.state & ANON:
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
     slot = page.slot - 1
     a = swaps(m)[area_of(m, slot)]
-    block = a.first_block + slot - a.first
-    if a.kind == SWAP_PARTITION:
-        submit_write(m, a.disk, NONE, slot, count, block)
-    else:
-        submit_remote_write(m, a.link, a.disk, slot, count, block, a.out_ns)
+    submit_write(m, a.disk, NONE, slot, count, a.first_block + slot - a.first)
 
 
 @kernel
@@ -84,12 +86,8 @@ def unplug(m):
     """Send what waits in the running actor's plug to the disks (blk_finish_plug)."""
     p, first = plugs(m)[turn(m).actor], 0
     while first < p.n:
-        count = 1
-        while (
-            count < REQUEST_PAGES
-            and first + count < p.n
-            and adjacent(m, p.pages[first + count - 1], p.pages[first + count])
-        ):
+        count, most = 1, _most_pages(m, p.pages[first])
+        while count < most and first + count < p.n and adjacent(m, p.pages[first + count - 1], p.pages[first + count]):
             count += 1
         send(m, p.pages[first], count)
         first += count
@@ -100,14 +98,12 @@ def unplug(m):
 def plug(m, pfn):
     """Put a page under writeback into the running actor's plug; it may sleep until there is room for its request."""
     p = plugs(m)[turn(m).actor]
-    if not (p.n and p.run < REQUEST_PAGES and adjacent(m, p.pages[p.n - 1], pfn)):
+    if not (p.n and adjacent(m, p.pages[p.n - 1], pfn) and p.run < _most_pages(m, p.pages[p.n - 1])):
         if p.requests >= reclaim_settings(m).plug_requests or p.run >= FULL_PAGES or p.n > PLUG_PAGES - REQUEST_PAGES:
             unplug(m)
-        queue = _place_of(m, pfn)[0]
-        if queue != NONE:
-            p.waits = pfn + 1
-            _get_request(m, queue)
-            p.waits = 0
+        p.waits = pfn + 1
+        _get_request(m, _place_of(m, pfn)[0])
+        p.waits = 0
         p.requests, p.run = p.requests + 1, 0
     p.pages[p.n] = pfn
     p.n += 1
