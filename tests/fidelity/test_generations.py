@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmrun.model.api import simulate
-from tests.fidelity.generations import BANDS, Replay, cell, counts, replay, replays
+from tests.fidelity.generations import BANDS, QUANTITIES, Replay, cell, counts, replay, replays
 
 LARGE = ("anon-loop-22118", "filemmap-shift-21503", "fileread-shift-21503", "fileread-phz-16384", "mixread-mix-12288")
 CHANCE = (
@@ -67,6 +67,15 @@ def test_walks_look_at_what_the_kernels_looked_at(folder: Path) -> None:
     series = simulate(cell(case, folder)).series["lru_gen_leaf_young"]
     recorded = [int(n) for n in case.repeats[0]["young"].split()]
     assert series[:5].tolist() == recorded[1:6]
+
+
+def test_a_loop_on_6_17_counts_to_the_page(folder: Path) -> None:
+    """Twenty agings, 150,000 evictions: what is isolated while it waits to be activated is unmapped in vain, too."""
+    case = named("6.17+mglru-anon-loop-22118")
+    outcome = simulate(cell(case, folder))
+    found = counts(case, outcome)
+    assert all(found[quantity] in case.values(quantity) for quantity in QUANTITIES)
+    assert outcome.metrics["minor_faults"] == pytest.approx(int(case.repeats[0]["minflt"]), abs=2)
 
 
 def test_every_replay_is_read() -> None:
