@@ -235,7 +235,7 @@ def _reclaim_one(m, s, pfn):
     In the kernel: the loop of shrink_page_list, shrink_folio_list.
     """
     sc, page = scans(m)[s], frames(m)[pfn]
-    if page.state & (QUEUED | LOCKED) or page.pins or (page.mapcount and not sc.may_unmap):
+    if page.state & LOCKED or page.pins or (page.mapcount and not sc.may_unmap):
         return 0
     _meet(m, s, pfn)
     if page.state & WRITEBACK and not _past_writeback(m, s, pfn):
@@ -251,6 +251,8 @@ def _reclaim_one(m, s, pfn):
             return 0
         sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
+        if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about
+            return 0
         if page.state & DIRTY and not (verdict == RECLAIM_PAGE and sc.may_writepage and _pageout_anon(m, s, pfn)):
             return 0
     else:
@@ -260,6 +262,8 @@ def _reclaim_one(m, s, pfn):
             sc.batch_stat.late_dirty += 1
             if pageout_file(m, pfn, s, verdict) == ACTIVATE:
                 _activate(m, s, pfn)
+            return 0
+        if page.state & QUEUED:
             return 0
     _remove_mapping(m, s, pfn)
     m.now += reclaim_settings(m).reclaim_page - reclaim_settings(m).scan_page
