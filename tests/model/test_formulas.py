@@ -6,7 +6,7 @@ from mmrun.model import registry
 from mmrun.model.core.memory import Memory
 from mmrun.model.description import Machine, Node, Variant
 from mmrun.model.machine import numa
-from mmrun.model.mm.fault import filemap
+from mmrun.model.mm.fault import readahead as file_readahead
 from mmrun.model.mm.lru import inactive_ratio, scan_balance, shadow
 from mmrun.model.mm.page import watermarks
 from mmrun.model.mm.page.state import alloc_settings
@@ -269,7 +269,7 @@ def test_the_age_in_a_shadow_wraps():
      (1, 1024, 4), (16, 1024, 64), (32, 1024, 128), (33, 1024, 128), (256, 1024, 512), (257, 1024, 1024)],
 )  # fmt: skip
 def test_first_readahead_window(size, largest, window):
-    assert filemap.initial_window(size, largest) == window
+    assert file_readahead.initial_window(size, largest) == window
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_first_readahead_window(size, largest, window):
      (63, 1024, 252), (64, 1024, 128), (512, 1024, 1024), (513, 1024, 1024)],
 )  # fmt: skip
 def test_next_readahead_window(size, largest, window):
-    assert filemap.next_window(size, largest) == window
+    assert file_readahead.next_window(size, largest) == window
 
 
 @pytest.mark.parametrize(("distance", "expected"), [(((10, 20), (20, 10)), 0), (((10, 31), (31, 10)), 1)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmrun.model.description import Cgroup, Disk, Region, SwapTarget
-from mmrun.model.machine.state import cpus, geometry
+from mmrun.model.machine.state import cpus
 from mmrun.model.mm.memcg.memcontrol import mod_slab_bytes, read_stat, stat_updated
 from mmrun.model.mm.memcg.report import memory_stat
 from mmrun.model.mm.memcg.state import memcg_settings
@@ -31,7 +31,7 @@ def number(era: str) -> tuple[int, int]:
 def pending(built: Any) -> int:
     """Updates of the group's statistics that were counted since the last call, none of them folded ever."""
     m, g = built.memory.m, built.cgroups.index("g")
-    memcg_settings(m).folds_by_group, geometry(m).online_cpus = 1, 1 << 40
+    memcg_settings(m).folds_by_group, memcg_settings(m).fold_beyond = 1, 1 << 40
     built.memory.table("xanode")[:] = 1  # nodes of the page cache's tree are another test
     waiting, row = built.memory.table("stat_pending").reshape(-1, len(built.cgroups)), built.memory.table("memcgs")[g]
     found = int(row.stat_updates) + int(waiting[:, g].sum())

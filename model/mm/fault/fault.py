@@ -13,13 +13,12 @@ from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import progress, run_settings, task_count
 from mmrun.model.mm.fault.filemap import (
     dirty,
-    mmap_readahead,
     read_or_write,
     read_page,
-    use_marked,
     wait_for_data,
 )
 from mmrun.model.mm.fault.page_table import ensure_table, major, map_page, new_anon_frame
+from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
 from mmrun.model.mm.fault.swap_fault import swap_in
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings

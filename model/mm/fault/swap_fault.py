@@ -6,7 +6,7 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import task_count
-from mmrun.model.mm.fault.filemap import discard
+from mmrun.model.mm.fault.page_cache import discard
 from mmrun.model.mm.fault.page_table import PTES_PER_TABLE_SHIFT, major, map_page, new_anon_frame
 from mmrun.model.mm.idle.far_memory import note_swap_in
 from mmrun.model.mm.idle.state import watch
@@ -123,7 +123,7 @@ def _read_neighbour(m, t, slot, i, owner):
     if pfn == NONE:
         return 0
     if i != slot:
-        frames(m)[pfn].state |= READAHEAD
+        frames(m)[pfn].state |= READAHEAD if swap_settings(m).swapin_marked else 0
         swap_count(m).swap_ra += 1
     return 1
 

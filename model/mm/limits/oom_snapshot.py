@@ -122,8 +122,6 @@ def _note_user_page(m, noted, pfn):
         noted.file_mapped += 1
     if page.state & DIRTY:
         noted.file_dirty += 1
-    if page.state & WRITEBACK:
-        noted.file_writeback += 1
 
 
 @kernel

@@ -22,7 +22,7 @@ OOM_TASK = row(lives="i8", memcg="i8", anon="i8", file="i8", swapents="i8", tabl
 # lists that are being written, being read, dirty (of files), each counted as the first of these that it is.
 OOM_PAGES = row(
     lists=("i8", (4,)), isolated=("i8", (2,)), anon="i8", file="i8", file_mapped="i8", file_dirty="i8",
-    writeback="i8", file_writeback="i8", swapcache="i8", pagetables="i8", slab="i8",
+    writeback="i8", swapcache="i8", pagetables="i8", slab="i8",
     slab_reclaimable="i8", zram="i8", kernel="i8", busy=("i8", (2, 3)),
 )  # fmt: skip
 OOM_ZONE = row(free="i8", pcp="i8", scanned="i8", unreclaimable="i8", lists=("i8", (4,)), pending="i8",

@@ -81,16 +81,17 @@ def fold_periodically(m):
 @kernel
 def read_stat(m, memcg):
     """Somebody reads memory.stat: it folds when more than a batch a CPU is pending (mem_cgroup_flush_stats)."""
-    if not memcg_settings(m).folds_by_group:
-        if memcgs(m)[0].stat_updates > geometry(m).online_cpus:
-            fold(m, 0)
-    elif memcgs(m)[memcg].stat_updates > memcg_settings(m).charge_batch * geometry(m).online_cpus:
-        fold(m, memcg)
+    who = memcg if memcg_settings(m).folds_by_group else 0
+    if memcgs(m)[who].stat_updates > memcg_settings(m).fold_beyond:
+        fold(m, who)
 
 
 @kernel
 def _updated_anywhere(m, updates):
-    """Until 6.7 a CPU counts updates of all groups together, and what is beyond whole batches is forgotten."""
+    """Until 6.7 a CPU counts updates of all groups together, and what is beyond whole batches is forgotten.
+
+    The root's `stat_updates` are such batches then; other groups have none.
+    """
     pending, at = stat_pending(m), turn(m).cpu * geometry(m).nr_memcgs
     pending[at] += updates
     if pending[at] > memcg_settings(m).charge_batch:
@@ -108,11 +109,11 @@ def stat_updated(m, memcg, updates):
         _updated_anywhere(m, updates)
         return
     pending, first, at = stat_pending(m), turn(m).cpu * geometry(m).nr_memcgs, memcg
-    batch = memcg_settings(m).charge_batch
+    batch, due = memcg_settings(m).charge_batch, memcg_settings(m).fold_beyond
     while True:
         group = memcgs(m)[at]
         # Who is due for a fold needs no more counting, nor do the ancestors: theirs is due as well.
-        if group.stat_updates > batch * geometry(m).online_cpus:
+        if group.stat_updates > due:
             return
         pending[first + at] += updates
         if pending[first + at] >= batch:
@@ -126,8 +127,10 @@ def stat_updated(m, memcg, updates):
 @kernel
 def mod_state(m, memcg, item, val):
     """Change an item of model/mm/memcg/stats.py by `val` in the group (mod_memcg_state, count_memcg_events)."""
-    memcgs(m)[memcg].stat[item] += val
-    stat_updated(m, memcg, abs(val))
+    group = memcgs(m)[memcg]
+    group.stat[item] += val
+    if group.stat_updates <= memcg_settings(m).fold_beyond:  # else not worth a call
+        stat_updated(m, memcg, abs(val))
 
 
 @kernel

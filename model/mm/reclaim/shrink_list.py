@@ -116,7 +116,7 @@ def put_back(m, s, lv):
 
     In the kernel: putback_inactive_pages, today move_folios_to_lru.
     """
-    f, sc = frames(m), scans(m)[s]
+    f, sc, moved = frames(m), scans(m)[s], 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn == NONE:
@@ -124,7 +124,8 @@ def put_back(m, s, lv):
         f[pfn].state &= ~ISOLATED
         if not freed_meanwhile(m, pfn):
             push_head(m, lv, list_of(f[pfn].state), pfn)
-            stat_updated(m, f[pfn].memcg, 1)
+            moved += 1
+    stat_updated(m, lruvecs(m)[lv].memcg, moved)
 
 
 @kernel

@@ -16,6 +16,8 @@ DATED: Dated = (
     ),
     flag("swapin_synchronous", "what is read from zram passes by readahead and the swap cache",
          "0bcac06f27d7 mm, swap: skip swapcache for swapin of synchronous device, 4.15", since="4.15"),
+    flag("swapin_marked", "pages read around in swap bear the readahead mark, which whoever finds one takes away",
+         "swap: add a simple detector for inappropriate swapin readahead, 3.14", since="3.14"),
     flag("swapin_plugged", "adjacent pages read around in swap become one request",
          "3fb5c298b04e swap: allow swap readahead to be merged, 3.6", since="3.6"),
     flag("swap_rw", "swap files without blocks of their own (NFS) are read and written 32 pages at a time, without "

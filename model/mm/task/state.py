@@ -56,7 +56,7 @@ stalled_before = table(171, "stalled_before", "i8")
 fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1
     173, "fault_settings", row(
         minor_fault_anon="i8", minor_fault_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
-        readahead_by_order="i8",
+        readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8",
     ),
 )  # fmt: skip
 fault_count = counts(174, "fault_count", *FAULT_COUNTERS)
