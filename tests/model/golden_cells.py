@@ -41,7 +41,7 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 
 
 LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
-    "sched", "cgroups.stat_read_phase", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "sched", "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
@@ -102,7 +102,8 @@ def facts(cell: Cell) -> dict[str, Any]:
         for name, group in found.cgroups.items()
     }
     modes = {f"tasks.{name}": asdict(task.mempolicy) for name, task in found.tasks.items()}
-    return policy | params | {f"vm.{name}": value for name, value in vars(found.vm).items()} | groups | modes
+    vm = {key: value for name, value in vars(found.vm).items() if (key := f"vm.{name}") not in LATER}
+    return policy | params | vm | groups | modes
 
 
 def observed(kernel: str) -> dict[str, Any]:
@@ -114,9 +115,10 @@ def observed(kernel: str) -> dict[str, Any]:
         found = json.loads(json.dumps(facts(cell)))
         left = {key: None for key in base if key not in found and "refused" not in found}
         varied[name] = left | {key: value for key, value in found.items() if key not in base or base[key] != value}
+    sysctls = {name: default for name, default in era.sysctl.items() if f"vm.{name}" not in LATER}
     return {
         "flags": {name: era.flags[name] for name in FLAGS},
-        "sysctl": dict(era.sysctl) | {"swappiness_max": era.ranges["swappiness"][1]},
+        "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
         "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
