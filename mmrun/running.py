@@ -32,6 +32,8 @@ class Result(Mapping[str, int | float | str]):
     axes: dict[str, Label] = field(default_factory=dict)
     cell: Cell | None = field(default=None, repr=False)
     """What was run."""
+    kills: list[list[str]] = field(default_factory=list, repr=False)
+    """The lines of each report of the out-of-memory killer, of the first few in full."""
 
     def __getitem__(self, name: str) -> int | float | str:
         if name in self.metrics:
@@ -102,7 +104,7 @@ def _simulated(described: Cell, axes: dict[str, Label], check: bool) -> Result:
     except (ModelError, ValueError) as error:
         raise RunError(str(error)) from error
     metrics = {name: plain(value) for name, value in outcome.metrics.items()}
-    return Result(metrics, dict(outcome.series), axes, resolved)
+    return Result(metrics, dict(outcome.series), axes, resolved, outcome.kills)
 
 
 def sweep(

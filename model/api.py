@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.metadata import version
 
@@ -17,17 +17,18 @@ from mmrun.model.core.cache import ROOT
 from mmrun.model.core.codes import RUNNABLE
 from mmrun.model.core.guard import ModelError, told, why_broken
 from mmrun.model.core.state import turn
-from mmrun.model.description import MAX_SAMPLES, Cell
+from mmrun.model.description import MAX_SAMPLES, Cell, Task
 from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
 from mmrun.model.machine.state import progress as progress_of
 from mmrun.model.mm.lru.state import LRUVEC
 from mmrun.model.mm.memcg.state import PAGE_CGROUP
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
-from mmrun.model.rules.cells import stream_regions
+from mmrun.model.rules.cells import region_sizes, stream_regions
 from mmrun.model.rules.record import Unsound
 from mmrun.model.sources import outside
 from mmrun.model.units import PAGE
+from mmrun.model.workloads._own import with_own
 from mmrun.model.yardstick import cell as measure
 
 VERSIONS = ("llvmlite", "numba", "numpy")
@@ -58,7 +59,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
     from mmrun.model import engine
 
     cell = registry.resolve(cell)
-    streams = {name: workloads.open_stream(task.stream, _rng(cell, name)) for name, task in expand(cell).items()}
+    streams = {name: _opened(cell, name, task) for name, task in expand(cell).items()}
     for name, task in expand(cell).items():
         if faults := list(stream_regions(task, streams[name].regions)):
             raise Unsound(faults)
@@ -136,10 +137,21 @@ def _rng(cell: Cell, task: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(name[:16], "little")))
 
 
+def _opened(cell: Cell, name: str, task: Task) -> workloads.Opened:
+    """The task's stream, with touches of the program's own pages in between."""
+    opened = workloads.open_stream(task.stream, _rng(cell, name))
+    first, events = 0, opened.events
+    for region, size in zip(task.memory, region_sizes(task, opened.footprint), strict=True):
+        if region.touched_every is not None:
+            events = with_own(events, first, size, region.touched_every)
+        first += size
+    return replace(opened, events=events)
+
+
 def _length(cell: Cell) -> int:
     """Accesses of the only task's stream, by running through it once."""
     ((name, task),) = expand(cell).items()
-    return sum(len(chunk) for chunk in workloads.open_stream(task.stream, _rng(cell, name)).events)
+    return sum(len(chunk) for chunk in _opened(cell, name, task).events)
 
 
 def trace_paths(cell: Cell) -> list[str]:

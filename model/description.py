@@ -264,6 +264,9 @@ class Region(Record):
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
     advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
     """madvise/posix_fadvise on the region."""
+    touched_every: Annotated[int, Range(ge=1)] | None = None
+    """The program's own anonymous pages, its stack and buffers, behind those that the stream goes over: all of them are
+    written before the stream's first event and again after every so many. None: the stream goes over the region."""
 
     def faults(self) -> Iterator[Fault]:
         """What the region's kind does not have."""
@@ -284,6 +287,8 @@ class Region(Record):
             yield Fault(("fragment",), "fragments lie on a disk", "write disk: <name>")
         if self.sparse and self.disk is None:
             yield Fault(("sparse",), "a sparse file lies on a disk", "write disk: <name>")
+        if self.touched_every is not None and (self.kind != "anon" or self.size is None):
+            yield Fault(("touched_every",), "a program's own pages are anonymous and have a size", "write size: 12KiB")
 
 
 @record
@@ -331,6 +336,9 @@ class Task(Record):
         """Several regions that want the rest of the footprint."""
         if sum(region.size is None and region.objects is None for region in self.memory) > 1:
             yield Fault(("memory",), "two regions without a size", "one may take the rest of the footprint")
+        own = [region.touched_every is not None for region in self.memory]
+        if own != sorted(own) or all(own):
+            yield Fault(("memory",), "the program's own pages stand before the stream's", "put `touched_every` last")
 
 
 @record

@@ -49,6 +49,8 @@ from mmrun.model.mm.task.state import (
     tlb,
 )
 from mmrun.model.mm.writeback.fsync import fsync
+from mmrun.model.psi.averages import psi_show, psi_update
+from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 
@@ -303,6 +305,7 @@ def task_turn(m, t):
 def time_up(m):
     """The time of whoever sleeps goes on until the run ends, and is counted."""
     count_sleepers(m, run_settings(m).duration)
+    psi_show(m, run_settings(m).duration)
     for t in range(geometry(m).nr_tasks):
         if sleeps(m, t):
             tasks(m)[t].time = max(actors(m)[t].counted, run_settings(m).duration)
@@ -321,6 +324,7 @@ def run(m):
         who, first, second = earliest(m)
         if progress(m).tasks_left == 0:
             count_sleepers(m, m.now)
+            psi_show(m, m.now)
             return FINISHED
         soon = min(first, next_completion(m), sched(m).next_tick)
         if soon >= NEVER and run_settings(m).duration >= NEVER:
@@ -332,6 +336,7 @@ def run(m):
             and progress(m).next_sample < run_settings(m).duration
         ):
             count_sleepers(m, progress(m).next_sample)
+            psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
         if soon >= run_settings(m).duration:
             time_up(m)
@@ -356,6 +361,8 @@ def run(m):
         turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
+        if m.now >= psi(m).next_update:
+            psi_update(m, m.now)
         t = actors(m)[who].task
         if t != NONE and tasks(m)[t].state == NEED_EVENTS and not sleeps(m, who):
             return WANT_EVENTS

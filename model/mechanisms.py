@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 PACKAGES = (
-    "core", "machine", "sched", "block",
+    "core", "machine", "psi", "sched", "block",
     "mm.page", "mm.task", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim", "mm.generations",
     "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc", "mm.fault", "mm.slab",
 )  # fmt: skip

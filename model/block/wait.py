@@ -3,14 +3,14 @@
 from mmrun.model.block.batching import begin_batch
 from mmrun.model.block.state import disks
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
+from mmrun.model.core.sleep import ALL, FOREVER, io_wait, wake
 from mmrun.model.mm.task.state import files
 
 
 @kernel
 def wait_for_request(m, disk):
     """Sleep until the disk's queue has room (get_request)."""
-    wait(m, disks(m)[disk].room, FOREVER)
+    io_wait(m, disks(m)[disk].room, FOREVER)
 
 
 @kernel
@@ -31,7 +31,7 @@ def wake_for_request(m, disk, at):
 @kernel
 def wait_for_file(m, file):
     """Sleep until some of the file's pages are written."""
-    wait(m, files(m)[file].written, FOREVER)
+    io_wait(m, files(m)[file].written, FOREVER)
 
 
 @kernel

@@ -5,11 +5,15 @@ are right at any moment, but for who sleeps just then: `count_sleepers` brings t
 """
 
 from mmrun.model.core.actor import PER
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.actors import due
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.state import actors, turn
 from mmrun.model.machine.state import geometry, node_count, task_count
 from mmrun.model.mm.idle.state import idle_count
 from mmrun.model.mm.reclaim.state import pageout_count
+from mmrun.model.psi.state import PSI_OWN, RUNNING, psi_settings, psi_tasks
+
+psi_task_change = caller("psi_task_change")
 
 TASK, KSWAPD, SCANNER, CONTROLLER = (PER.index(per) for per in ("task", "node", "scanner", "controller"))
 # What an actor may be doing (ACTOR.doing): a task handles a fault, and stalls, for several reasons at once maybe.
@@ -20,6 +24,8 @@ REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
+# Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
+IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH
 THROTTLED = CONGESTION | OVER_WRITEBACK | OVER_CONGESTED | OVER_NOPROGRESS
 NOTHING = 0
@@ -89,14 +95,14 @@ def _count_wait(m, who, ns):
 @kernel
 def _count(m, who, doing, ns):
     """Actor `who` has spent `ns` so."""
-    row, why = actors(m)[who], doing & ~ASLEEP
+    row, why = actors(m)[who], doing & ~(ASLEEP | IN_MEMSTALL | IN_IOWAIT)
     if why & FOR_CPU:
         _count_wait(m, who, ns)
         return
     if why & REQUEST:
         pageout_count(m).reclaim_queue_ns += ns
     if row.kind == TASK:
-        if doing == FAULT:  # whoever sleeps says over what
+        if why == FAULT and not doing & ASLEEP:  # whoever sleeps says over what
             task_count(m)[row.task].fault_ns += ns
         else:
             _count_stalls(task_count(m)[row.task], why, ns)
@@ -123,6 +129,8 @@ def begins(m, what):
     """From now on the running actor does `what`, too."""
     count_time(m, turn(m).actor, m.now)
     actors(m)[turn(m).actor].doing |= what
+    if what & IN_MEMSTALL:
+        psi_task_change(m, turn(m).actor, m.now)
 
 
 @kernel
@@ -130,6 +138,19 @@ def ends(m, what):
     """The running actor no longer does `what`."""
     count_time(m, turn(m).actor, m.now)
     actors(m)[turn(m).actor].doing &= ~what
+    if what & IN_MEMSTALL:
+        psi_task_change(m, turn(m).actor, m.now)
+
+
+@kernel
+def memstall_was(m, ns):
+    """For the last `ns` the running actor was in a memory stall, and did not sleep."""
+    row = actors(m)[turn(m).actor]
+    if ns > 0 and not row.doing & IN_MEMSTALL:
+        row.doing |= IN_MEMSTALL
+        psi_task_change(m, turn(m).actor, m.now - ns)
+        row.doing &= ~IN_MEMSTALL
+        psi_task_change(m, turn(m).actor, m.now)
 
 
 @kernel
@@ -154,6 +175,8 @@ def wakes_up(m, who):
     """Actor `who` goes on."""
     count_time(m, who, m.now)
     actors(m)[who].doing &= ~ASLEEP
+    if psi_settings(m).mode == PSI_OWN and not psi_tasks(m)[who].state & RUNNING:
+        psi_task_change(m, who, m.now)
 
 
 @kernel
@@ -161,6 +184,8 @@ def falls_asleep(m, who):
     """Actor `who` sleeps, or its turn is over."""
     count_time(m, who, m.now)
     actors(m)[who].doing |= ASLEEP
+    if psi_settings(m).mode == PSI_OWN and due(m, who) > m.now:
+        psi_task_change(m, who, m.now)
 
 
 @kernel

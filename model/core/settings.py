@@ -21,15 +21,6 @@ SUBJECTS = (
         ("oom", "oom_kill", "failcnt"),
     ),
     Subject(
-        "psi",
-        "Pressure stall information is not modelled as such: no averages of some and full. What tasks wait for is, as "
-        "sums over all tasks: `stall_alloc_ns` (direct reclaim), `stall_memcg_ns`, `stall_high_ns`, `stall_swap_ns`, "
-        "`stall_file_ns`; of each task `stall_dirty_ns` only. The controller `proactive/senpai` derives its pressure "
-        "from them.",
-        ("memory_stall_per_s_ns", "stall_ns", "senpai"),
-        ("pressure", "memory.pressure", "io.pressure", "cpu.pressure", "PSI"),
-    ),
-    Subject(
         "interrupts",
         "Interrupts take no time here: what ends a read or a write wakes who waits, at that time.",
         (),

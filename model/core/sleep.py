@@ -5,7 +5,7 @@ there, others run, and the engine resumes whose time has come first. Who waits f
 queue, a row `first`, `last`; whoever makes it happen calls `wake`. A queue of zeros is empty.
 """
 
-from mmrun.model.core.accounting import falls_asleep, wakes_up
+from mmrun.model.core.accounting import IN_IOWAIT, falls_asleep, wakes_up
 from mmrun.model.core.actors import NEVER, schedule
 from mmrun.model.core.codes import ASLEEP_IN_INTERRUPT
 from mmrun.model.core.jit import hook, kernel
@@ -120,6 +120,23 @@ def wait(m, queue, timeout):
     if actors(m)[who].waits:
         _leave(m, queue, who)
     return m.now - began
+
+
+@kernel
+def io_wait(m, queue, timeout):
+    """The same, for I/O (io_schedule): the sleeper counts as such where pressure is told."""
+    current(m).doing |= IN_IOWAIT
+    slept = wait(m, queue, timeout)
+    current(m).doing &= ~IN_IOWAIT
+    return slept
+
+
+@kernel
+def io_sleep_until(m, at):
+    """The running actor sleeps for I/O until time `at`."""
+    current(m).doing |= IN_IOWAIT
+    sleep_until(m, at)
+    current(m).doing &= ~IN_IOWAIT
 
 
 @kernel

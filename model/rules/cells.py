@@ -180,7 +180,7 @@ def _region(region: Region, machine: Machine, caches: Mapping[str, SlabCache]) -
 
 def room(task: Task, footprint: int) -> Iterator[Fault]:
     """Regions that do not hold the pages (slab: objects) that the task's stream touches."""
-    sizes = [own_size(region) for region in task.memory]
+    sizes = [own_size(region) for region in task.memory if region.touched_every is None]
     rest = footprint - sum(size or 0 for size in sizes)
     if None not in sizes and rest > 0:
         what = f"the stream touches {footprint} pages, its regions have {footprint - rest}"
@@ -193,7 +193,7 @@ def room(task: Task, footprint: int) -> Iterator[Fault]:
 def stream_regions(task: Task, able: tuple[str, ...]) -> Iterator[Fault]:
     """Regions of kinds that the task's stream cannot go over; `able`: those it can."""
     for index, region in enumerate(task.memory):
-        if region.kind not in able:
+        if region.kind not in able and region.touched_every is None:
             what = f"this `{task.stream.kind}` stream asks for what a region of kind {region.kind} cannot do"
             yield Fault(("memory", index), what, f"write kind: {' or '.join(able)}")
 
@@ -201,7 +201,8 @@ def stream_regions(task: Task, able: tuple[str, ...]) -> Iterator[Fault]:
 def region_sizes(task: Task, footprint: int) -> list[int]:
     """Pages (slab: objects) of each region; the one without a size has what the stream's footprint leaves."""
     sizes = [own_size(region) for region in task.memory]
-    rest = footprint - sum(size or 0 for size in sizes)
+    over = [size or 0 for size, region in zip(sizes, task.memory, strict=True) if region.touched_every is None]
+    rest = footprint - sum(over)
     return [rest if size is None else size for size in sizes]
 
 

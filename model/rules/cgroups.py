@@ -1,12 +1,14 @@
 """Which version of cgroups a cell's groups are of, and what that version does not have."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from mmrun.model.description import Cell, Cgroup
 from mmrun.model.eras import Era
 from mmrun.model.rules.record import Fault
 
 PLAIN = Cgroup()
+Version = Literal["v1", "v2"]
 
 
 def _set(group: Cgroup, era: Era) -> Iterator[tuple[str, str]]:
@@ -16,17 +18,17 @@ def _set(group: Cgroup, era: Era) -> Iterator[tuple[str, str]]:
             yield name, version
 
 
-def version_of(given: str | None, groups: Iterable[Cgroup], era: Era) -> str:
+def version_of(given: Version | None, groups: Iterable[Cgroup], era: Era) -> Version:
     """What was given; else what the groups use, v1 where they use both; else what the kernel's version has."""
     if given is not None:
         return given
     used = {version for group in groups for _, version in _set(group, era)}
     if used:
-        return min(used)
+        return "v1" if "v1" in used else "v2"
     return "v2" if era.flags["cgroup2_by_default"] else "v1"
 
 
-def resolved(cell: Cell, era: Era) -> str:
+def resolved(cell: Cell, era: Era) -> Version:
     """The version of cgroups of a cell."""
     return version_of(cell.cgroup_version, cell.cgroups.values(), era)
 

@@ -1,5 +1,6 @@
 """On which CPU an actor runs: where it wakes, where it is pulled to (select_task_rq_fair, load_balance; reduced)."""
 
+from mmrun.model.core.accounting import psi_task_change
 from mmrun.model.core.jit import kernel
 from mmrun.model.machine.state import geometry
 from mmrun.model.sched.runqueue import join, leave, pick, place, set_next, update_curr
@@ -61,6 +62,7 @@ def _pull(m, cpu, who):
     else:
         se.vruntime += rqs(m)[cpu].min_vruntime - rqs(m)[there].min_vruntime
     join(m, cpu, who)
+    psi_task_change(m, who, m.now)
 
 
 @kernel

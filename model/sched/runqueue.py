@@ -1,6 +1,6 @@
 """A CPU's queue: its clock, who waits in it, in which order, and who is to run (kernel/sched/fair.c)."""
 
-from mmrun.model.core.accounting import TASK
+from mmrun.model.core.accounting import TASK, psi_task_change
 from mmrun.model.core.actors import schedule
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import actors
@@ -217,6 +217,7 @@ def set_next(m, cpu, who, at, cost):
     if actors(m)[who].kind == TASK:
         tasks(m)[who].switched_in = EVERY_NODE
     schedule(m, who, se.runs_at)
+    psi_task_change(m, who, at)
 
 
 @kernel
@@ -226,6 +227,7 @@ def put_prev(m, cpu, who, at, left):
     rq.curr = 0
     se.on, se.since, se.left = QUEUED, at, left
     insert(m, cpu, who)
+    psi_task_change(m, who, at)
 
 
 @kernel
@@ -236,6 +238,7 @@ def falls_off(m, cpu, who, at):
     if se.on == QUEUED:
         se.wait_ns += at - se.since
     se.on, se.since, se.left = OFF, at, 0
+    psi_task_change(m, who, at)
 
 
 @kernel

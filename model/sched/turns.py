@@ -4,7 +4,7 @@ An actor whose time has come but which has no CPU waits: it stands in the tourna
 it. The time from then on is counted as a stall of its own (sched_info.run_delay), the switch to it included.
 """
 
-from mmrun.model.core.accounting import FOR_CPU, TASK, count_time
+from mmrun.model.core.accounting import FOR_CPU, TASK, count_time, psi_task_change
 from mmrun.model.core.actors import NEVER, due, schedule
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import actors
@@ -58,6 +58,7 @@ def _wake_up(m, who):
     se.sleep_ns += m.now - se.since
     se.on, se.since = QUEUED, m.now
     arrive(m, cpu, who)
+    psi_task_change(m, who, m.now)
     if rq.curr == 0:
         set_next(m, cpu, who, rq.clock, 0)
     elif wakeup_ends_turn(m, cpu, who):

@@ -1,6 +1,7 @@
 """What the tree of one cell is read into, before it is a cell."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mmrun.model.description import Cgroup, Machine, Sampling, SlabCache, Sysctl, Task, Variant
 
@@ -13,7 +14,7 @@ class Parts:
     machine: Machine | None
     vm: Sysctl | None
     cgroups: dict[str, Cgroup] | None
-    cgroup_version: str | None
+    cgroup_version: Literal["v1", "v2"] | None
     slab: dict[str, SlabCache] | None
     tasks: dict[str, Task] | None
     policy: dict[str, Variant] | None

@@ -15,6 +15,7 @@ from mmrun.runner.explain.entry import Entry
 
 ARGUMENTS = {
     "actor": "row of the table of actors",
+    "at": "time in ns",
     "began": "jiffy at which the flusher's round began",
     "below_min": "1: a zone of the node is below its min watermark",
     "controller": "number of a controller in user space, from 0",
@@ -25,6 +26,7 @@ ARGUMENTS = {
     "gfp": "what the allocation may do, bits of model/mm/page/gfp.py",
     "group": "row of memcgs(m), 0 is the root",
     "highest_zoneidx": "kind of the highest zone the allocation may use",
+    "index": "place in the mapping in pages, -1 where interleaving does not go by it",
     "in_kernel": "1: asked inside the kernel, 0: on the way back to user space",
     "lru": "number of a list, INACTIVE_ANON to ACTIVE_FILE",
     "lruvec": "row of lruvecs(m)",

@@ -1,4 +1,4 @@
-"""What `mmrun run` prints of a cell: facts, kills, then every counter that is not 0, by mechanism and by thing."""
+"""What `mmrun run` prints of a cell: facts, where time went, kills, then every counter that is not 0."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -8,6 +8,7 @@ from mmrun.model.core.mechanism import Counter
 from mmrun.model.description import Cell
 from mmrun.model.mechanisms import parts
 from mmrun.runner.report.run_facts import facts
+from mmrun.runner.report.times import where_time_went
 
 KINDS = {"node": "nodes", "disk": "disks", "slab": "slab caches", "cgroup": "groups", "task": "tasks"}
 MOST_COLUMNS = 8
@@ -19,6 +20,7 @@ def page(cell: Cell, settings: list[str], told: Mapping[str, Any], kills: list[l
     shown = {name: value for name, value in told.items() if value != 0}
     lines = [f"outcome: {told.get('outcome', 'ok')}", *(f"set: {setting}" for setting in settings)]
     lines += section("What happened", facts(cell, told))
+    lines += section("Where the time of tasks went", where_time_went(told))
     for number, kill in enumerate(kills, 1):
         lines += section(f"Kill {number} of {len(kills)}", kill)
     for kind, title in KINDS.items():
@@ -78,7 +80,7 @@ def text(value: Any) -> str:
 
 def by_mechanism(shown: Mapping[str, Any]) -> dict[str, list[str]]:
     """Names of the machine's metrics by the mechanism that counts them, in the order of mechanisms."""
-    found: dict[str, list[str]] = {home: [] for home in dict.fromkeys(homes().values())} | {"sums": []}
+    found = {home: list[str]() for home in [*dict.fromkeys(homes().values()), "sums"]}
     for name in shown:
         if scope(name)[0] == "" and name != "outcome":
             found[homes().get(name, "sums")].append(name)

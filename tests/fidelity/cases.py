@@ -85,6 +85,11 @@ def anonymous_pages(case: Case) -> int:
     return shares.get(case.backend, 0)
 
 
+def own_pages(case: Case) -> int:
+    """Anonymous pages that the replaying program had in the group when a guest's replay began."""
+    return 1 if case.kernel in ("6.1", "6.1+mglru") else 0
+
+
 def first_touches(pages: np.ndarray) -> np.ndarray:
     """True for the accesses that are the first to their page."""
     first = np.zeros(pages.size, dtype=bool)
@@ -93,13 +98,18 @@ def first_touches(pages: np.ndarray) -> np.ndarray:
 
 
 def replayed_trace(case: Case, folder: Path) -> Path:
-    """The accesses as the replay made them: anonymous pages are first written, most files are only read."""
-    anonymous, written = anonymous_pages(case), case.backend == "loopfilewrite"
-    path = folder / f"{case.trace}-{anonymous}{'-written' if written else ''}.mmt"
+    """The accesses as the replay made them: anonymous pages are first written, most files are only read.
+
+    A guest's program first touches its own pages, which lie behind those of the trace.
+    """
+    anonymous, written, own = anonymous_pages(case), case.backend == "loopfilewrite", own_pages(case)
+    path = folder / f"{case.trace}-{anonymous}-{own}{'-written' if written else ''}.mmt"
     if not path.exists():
         pages, writes, npages = trace_pages(case.trace)
         if not written:
             writes = (pages < anonymous) & (writes | first_touches(pages))
+        behind = npages + np.arange(own)
+        pages, writes, npages = np.insert(pages, 0, behind), np.insert(writes, 0, behind >= 0), npages + own
         write_trace(path, [(pages, writes)], {"kind": "derived", "from": f"{case.trace}.mmt"}, npages=npages, level=1)
     return path
 
@@ -109,7 +119,8 @@ def kernel_memory(case: Case) -> int:
     pages, anonymous = touched_pages(case.trace), anonymous_pages(case)
     mapped = pages if case.backend != "fileread" else pages[:0]
     nodes = np.unique(pages[pages >= anonymous] // NODE_PAGES).size
-    return np.unique(mapped // BLOCK_PAGES).size + ceil(nodes * NODE_BYTES / PAGE)
+    tables = np.unique(mapped // BLOCK_PAGES).size + min(1, own_pages(case))
+    return tables + ceil(nodes * NODE_BYTES / PAGE)
 
 
 def limit(case: Case) -> Bytes:
@@ -131,8 +142,8 @@ def regions(case: Case) -> tuple[Region, ...]:
         fault_around=64 * KiB if case.variant in ("faultaround", "default-ra-fa") else 4 * KiB,
         advice="random" if case.variant == "madvrandom" else "normal",
     )
-    anon = Region(kind="anon", size=anonymous * PAGE)
-    return tuple(region for region in (anon, file) if region.size)
+    anon, own = Region(kind="anon", size=anonymous * PAGE), Region(kind="anon", size=own_pages(case) * PAGE)
+    return tuple(region for region in (anon, file, own) if region.size)
 
 
 def with_pages(cell: Cell, more: int) -> Cell:

@@ -133,18 +133,19 @@ def counts(case: Case, outcome: Outcome) -> dict[str, float]:
     """The quantities of a simulated run, from the counters that the recorded ones come from."""
     metrics = outcome.metrics
 
-    def total(name: str) -> float:
-        return sum(float(metrics[name.format(kind)]) for kind in case.kinds)
+    def total(name: str, kinds: Sequence[str] = case.kinds) -> float:
+        return sum(float(metrics[name.format(kind)]) for kind in kinds)
 
     read = case.backend == "fileread"
+    reclaimed = ("anon", "file") if case.guest else case.kinds  # a guest's memory.stat has the sum only
     refaults, left = total("workingset_activate_{}"), float(metrics["pgdeactivate"])
     entered = read and not case.guest  # where pages that joined the active list had to be counted by what left it
     stayed = float(metrics["nr_active_file"]) if entered else 0
     return {
         "misses": float(metrics["misses" if read else "pgmajfault"]),
         "swap-outs": float(metrics["pswpout"]),
-        "scans": total("pgscan_{}"),
-        "steals": total("pgsteal_{}"),
+        "scans": total("pgscan_{}", reclaimed),
+        "steals": total("pgsteal_{}", reclaimed),
         "activations": stayed + left - refaults if entered else float(metrics["pgactivate"]),
         "deactivations": left,
         "refault activations": refaults,

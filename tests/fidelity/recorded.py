@@ -148,7 +148,7 @@ class Case:
 
     def _read_misses(self, repeat: Mapping[str, float | None]) -> float | None:
         if self.guest:  # not counted: every page that came was reclaimed or is still there
-            return (repeat["pgsteal"] or 0) + (repeat["file_pages"] or 0)
+            return (repeat["pgsteal"] or 0) - (repeat["pswpout"] or 0) + (repeat["file_pages"] or 0)
         return repeat["miss_cachestat"] or self._read_in(repeat)
 
     def _read_in(self, repeat: Mapping[str, float | None]) -> float | None:

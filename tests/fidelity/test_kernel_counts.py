@@ -93,7 +93,7 @@ def test_kernel_memory_is_what_was_charged() -> None:
     for case in cases():
         charged = case.kernel_pages()
         if case.backend in ("zram", "filemmap", "fileread", "mixed") and charged is not None and not case.variant:
-            least, most = (2, 5) if case.guest else (3, 10)
+            least, most = (1, 4) if case.guest else (3, 10)
             assert least <= charged - kernel_memory(case) <= most, case.name
             assert limit(case) // 4096 <= case.limit_pages
 
@@ -123,6 +123,15 @@ def test_6_12_counts_are_the_guests_on_zram_and_on_a_ram_disk(backend: str, fold
     found = counts(case, simulate(cell(case, folder)))
     for quantity in ("misses", "swap-outs", "scans", "steals", "activations", "deactivations", "refault activations"):
         assert found[quantity] == pytest.approx(case.value(quantity), rel=5e-3), quantity
+
+
+def test_the_programs_own_page_is_swapped_out_where_it_was(folder: Path) -> None:
+    """A page touched once, at the start, in a group full of file pages: in 11 of 23 replays it did not stay."""
+    files = [case for case in cases() if case.kernel.startswith("6.1") and case.backend in ("filemmap", "fileread")]
+    files = [case for case in files if case.guest]
+    recorded = {case.name: case.repeats[0]["pswpout"] for case in files}
+    assert (len(recorded), sum(value or 0 for value in recorded.values())) == (23, 11)
+    assert {case.name: simulate(cell(case, folder)).metrics["pswpout"] for case in files} == recorded
 
 
 def test_every_recording_runs() -> None:

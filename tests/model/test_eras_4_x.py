@@ -290,3 +290,17 @@ def test_memory_low_holds_where_all_above_are_below_theirs_to_4_17(version):
 @pytest.mark.parametrize(("version", "spared"), [("4.4", 0), ("4.12", 0), ("4.13", 1), ("4.17", 1)])
 def test_the_group_that_is_reclaimed_from_counts_to_4_12(version, spared):
     assert passed_over(version, 1, (2000, 500, 1500)) == [0, spared, 0]
+
+
+@pytest.mark.parametrize(("version", "out_of_memory"), [("3.11", False), ("3.12", True), ("4.4", True), ("4.6", True)])
+def test_zones_scanned_six_times_are_given_up_without_kswapd_since_3_12(version, out_of_memory):
+    """All pages are pinned, and kswapd has noted nothing: a direct reclaimer says 1 while a zone is left to try."""
+    built, _, _ = small(version)
+    m = built.memory.m
+    built.memory.table("frames")["pins"][built.memory.table("cache")[:200] - 1] = 1
+    zones(m)["pages_scanned"], zones(m)["all_unreclaimable"] = 1 << 30, 0
+    assert Entered(built, 0, "direct_reclaim", 0, GFP_HIGHUSER_MOVABLE, 1).to_the_end() == (not out_of_memory)
+
+
+def test_swap_without_a_disk_skips_readahead_since_4_15():
+    assert [era(version).flags["swapin_synchronous"] for version in ("4.14", "4.15", "6.18")] == [False, True, True]

@@ -5,6 +5,7 @@ import pytest
 from mmrun.model.build import Built
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.sleep import FOREVER
+from mmrun.model.core.timeline import before
 from mmrun.model.description import Cell, Cgroup, Disk, Region
 from mmrun.model.machine.state import nodes
 from mmrun.model.machine.timers import timeout_ns
@@ -70,14 +71,14 @@ def test_3_1_is_done_without_a_nap_once_all_zones_are_above_high():
     assert reclaim_count(m).congestion_wait == 0 and 10 < reclaim_count(m).pgsteal_kswapd < 32
 
 
-@pytest.mark.parametrize("era", ["3.1", "3.15"])
+@pytest.mark.parametrize("era", ["3.1", "3.11", "3.15", "4.7"])
 def test_kswapd_sleeps_over_a_low_zone_that_it_has_given_up(era):
     built, who, z = with_pages(era)
     m = built.memory.m
     zones(m)[z].nr_free, nodes(m)[0].kswapd_last = 0, z
     rest = Entered(built, who, "kswapd_try_to_sleep", 0)
     assert rest.until == 0 and reclaim_count(m).kswapd_high_wmark_hit_quickly == 1, "a low zone is no time for a nap"
-    zones(m)[z].all_unreclaimable = 1
+    zones(m)[z].all_unreclaimable, zones(m)[z].pages_scanned = int(before(era, "3.12")), 1 << 30
     rest = Entered(built, who, "kswapd_try_to_sleep", 0)
     assert rest.until == m.now + timeout_ns(m, TENTH_NS)
     rest.go_on(rest.until)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mmrun.model.api import simulate
-from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Region, Stream, Task
+from mmrun.model.description import Cell, Cgroup, Costs, Disk, Machine, Node, Region, Stream, Task
 from mmrun.model.units import PAGE, MiB, S
 
 SIZE, LIMIT = 100 * MiB, 20 * MiB
@@ -14,12 +14,14 @@ WAITING = ("3.6", "3.10", "3.15", "4.1", "4.9", "4.11", "4.14", "4.19", "5.8", "
 V2 = ("4.5", "4.9", "4.14", "4.19", "5.8", "5.15", "6.1", "6.18", "6.1+mglru", "6.12+mglru", "6.18+mglru")
 
 
-def dd(kernel: str, version: str | None = None, size: int = SIZE, limit: int = LIMIT) -> dict[str, Any]:
+def dd(
+    kernel: str, version: str | None = None, size: int = SIZE, limit: int = LIMIT, disk: str = "hdd", **costs: int
+) -> dict[str, Any]:
     task = Task(
         stream=Stream(kind="writer", params={"size": size, "accesses": size // PAGE}),
         memory=(Region(kind="file", access="read", disk="d"),), cgroup="g",
     )  # fmt: skip
-    machine = Machine(nodes=(Node(memory=256 * MiB, cpus=2),), disks={"d": Disk(kind="hdd")})
+    machine = Machine(nodes=(Node(memory=256 * MiB, cpus=2),), disks={"d": Disk(kind=disk)}, costs=Costs(**costs))
     groups = {"g": Cgroup(max=limit)}
     return simulate(
         Cell(kernel=kernel, machine=machine, tasks={"dd": task}, cgroups=groups, cgroup_version=version)
@@ -38,6 +40,14 @@ def test_reclaim_lets_the_flusher_run_and_waits_for_what_it_writes(kernel):
     """Since 3.6 (e62e384e9da8) a group's reclaimer waits for pages under writeback instead of running out of memory."""
     found = dd(kernel, "v1")
     assert finished(found) and found["stall_dirty_ns"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "killed"), [("3.2", 1), ("3.3", 1), ("3.5", 1), ("3.6", 0), ("3.15", 0), ("4.19", 0)]
+)
+def test_before_3_6_reclaim_scans_a_group_through_while_a_usb_stick_writes_its_first_request(kernel, killed):
+    """c3b94f44fcb0: ext4 on a stick, 20 MiB; who loses the race depends on what looking at a page takes."""
+    assert dd(kernel, "v1", size=30 * MiB, disk="usb", scan_page=100)["oom_kill"] == killed
 
 
 @pytest.mark.parametrize("kernel", V2)

@@ -128,13 +128,14 @@ def test_scan_target_shrinks_with_protection(size, protection, usage, expected):
     ("percent", "ticks"), [(0, 0), (1, 6), (2, 25), (5, 159), (10, 639), (15, 1439), (18, 2000), (100, 2000)]
 )
 def test_memory_high_delay_at_1000_hz(percent, ticks):
-    assert high_delay(overage(10_000 + 100 * percent, 10_000), 64, 1000) == ticks
+    assert high_delay(overage(10_000 + 100 * percent, 10_000), 64, 64, 1000) == ticks
 
 
 def test_memory_high_delay_is_in_proportion_to_the_charge_and_never_overflows():
     most = overage(1050, 1000)
-    assert high_delay(most, 32, 1000) == 159 // 2 and high_delay(most, 64, 250) == 159 // 4
-    assert high_delay(overage(1 << 40, 1), 64, 1000) == 2000
+    assert high_delay(most, 32, 64, 1000) == 159 // 2 and high_delay(most, 64, 64, 250) == 159 // 4
+    assert high_delay(most, 32, 32, 1000) == 159, "until 6.0 a batch has 32 pages"
+    assert high_delay(overage(1 << 40, 1), 64, 64, 1000) == 2000
 
 
 @st.composite

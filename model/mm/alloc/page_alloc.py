@@ -1,6 +1,6 @@
 """Allocating a page: zonelist walk, watermarks, daemons, direct reclaim, giving up (mm/page_alloc.c)."""
 
-from mmrun.model.core.accounting import ALLOC, begins, ends
+from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
 from mmrun.model.core.codes import BAD_ORDER
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.panic import panic
@@ -13,15 +13,15 @@ from mmrun.model.mm.idle.idle import forget
 from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.limits.limits import charge, throttle_over_high
 from mmrun.model.mm.limits.oom import out_of_memory
-from mmrun.model.mm.memcg.memcontrol import NO_GROUP, kmem_group, uncharge
-from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, kmem_group, mod_state
+from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.buddy import alloc_reserve, drain_all_pcps, free_frame, rmqueue
-from mmrun.model.mm.page.flags import KERNEL, NEW, SLAB, SLAB_PAGE
+from mmrun.model.mm.page.buddy import drain_all_pcps, free_frame, rmqueue
+from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, NEW, SLAB, SLAB_PAGE
 from mmrun.model.mm.page.gfp import (
     ATOMIC,
     DIRECT_RECLAIM,
-    GFP_HIGHUSER_MOVABLE,
+    GFP_KERNEL,
     HIGH,
     KSWAPD_RECLAIM,
     MEMALLOC,
@@ -30,11 +30,18 @@ from mmrun.model.mm.page.gfp import (
     WRITE,
     gfp_zone,
 )
-from mmrun.model.mm.page.mempolicy import MODE_PREFERRED_MANY, interleaves, policy_node, policy_nodemask
+from mmrun.model.mm.page.mempolicy import (
+    MODE_PREFERRED_MANY,
+    NO_INTERLEAVE_INDEX,
+    interleaves,
+    policy_node,
+    policy_nodemask,
+)
 from mmrun.model.mm.page.state import alloc_count, alloc_settings, frames, zones
 from mmrun.model.mm.page.zones import wake_kswapd, watermark_ok
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.psi.state import psi_settings
 
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
@@ -59,9 +66,10 @@ def _mark_of(zone, gfp, level):
 @kernel
 def _reclaim_node(m, z):
     """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
-    begins(m, ALLOC)
+    what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
+    begins(m, what)
     freed = node_reclaim(m, z)
-    ends(m, ALLOC)
+    ends(m, what)
     return freed
 
 
@@ -150,9 +158,9 @@ def _reclaim_directly(m, gfp, nid, nodemask):
     In the kernel: __alloc_pages_direct_reclaim.
     """
     reclaim_count(m).allocstall += 1
-    begins(m, ALLOC)
+    begins(m, ALLOC | IN_MEMSTALL)
     got = direct_reclaim(m, nid, gfp, nodemask)
-    ends(m, ALLOC)
+    ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, nid, nodemask, MIN)
     if pfn == NONE and got:
         for z in range(geometry(m).nr_zones):
@@ -235,12 +243,13 @@ def _numa_statistics(m, t, nid, nodemask, pfn):
 
 
 @kernel
-def alloc_user_page(m, t, gfp):
-    """A frame for a user page of task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself.
+def alloc_by_policy(m, t, gfp, index):
+    """A frame for task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself.
 
-    In the kernel: alloc_pages_vma, today alloc_pages_mpol.
+    `index`: of which page of a mapping; page tables, slabs and page cache, which are of none, go by the policy, too.
+    In the kernel: alloc_pages_vma, alloc_pages_current, today alloc_pages_mpol.
     """
-    nid, nodemask, pfn = policy_node(m, t), policy_nodemask(m, t), NONE
+    nid, nodemask, pfn = policy_node(m, t, index), policy_nodemask(m, t), NONE
     if tasks(m)[t].mode == MODE_PREFERRED_MANY:  # on these nodes if that takes no reclaim (alloc_pages_preferred_many)
         nodemask = tasks(m)[t].mask
         pfn = alloc_pages(m, gfp & ~DIRECT_RECLAIM, 0, nid, nodemask)
@@ -254,15 +263,16 @@ def alloc_user_page(m, t, gfp):
 
 
 @hook
-def charged_frame(m, t, gfp):
+def charged_frame(m, t, gfp, index):
     """A frame for a user page of task `t`, charged to its group; NONE when the machine or the group is out of it."""
-    pfn, memcg = alloc_user_page(m, t, gfp), tasks(m)[t].memcg
+    pfn, memcg = alloc_by_policy(m, t, gfp, index), tasks(m)[t].memcg
     if pfn == NONE:
         return NONE
     if not charge(m, t, memcg):
         free_frame(m, turn(m).cpu, pfn)
         return NONE
     frames(m)[pfn].memcg = memcg
+    mod_state(m, memcg, PGPGIN, 1)
     page_event(m, memcg, frames(m)[pfn].zone)
     throttle_over_high(m, t)
     return pfn
@@ -270,8 +280,8 @@ def charged_frame(m, t, gfp):
 
 @hook
 def slab_frame(m, t, memcg):
-    """A frame for slab objects, placed like a user page, charged to `memcg` (NO_GROUP: to nobody); NONE without one."""
-    pfn = alloc_user_page(m, t, GFP_HIGHUSER_MOVABLE)
+    """A frame for slab objects, placed by the task's policy, charged to `memcg` (NO_GROUP: to nobody), or NONE."""
+    pfn = alloc_by_policy(m, t, GFP_KERNEL, NO_INTERLEAVE_INDEX)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
@@ -279,7 +289,7 @@ def slab_frame(m, t, memcg):
         if not charge(m, t, memcg):
             free_frame(m, turn(m).cpu, pfn)
             return NONE
-        memcgs(m)[memcg].kmem += 1
+        charge_kmem(m, memcg, 1)
     page.state, page.memcg, page.kind = KERNEL | SLAB, max(memcg, 0), SLAB_PAGE
     throttle_over_high(m, t)
     return pfn
@@ -287,20 +297,18 @@ def slab_frame(m, t, memcg):
 
 @hook
 def kernel_frame(m, t, gfp):
-    """A frame for the kernel's own use on behalf of task `t` (page table, slab), charged; NONE when there is none."""
-    memcg, node = kmem_group(m, t), tasks(m)[t].node
+    """A frame for the kernel's own use on behalf of task `t`, placed by its policy, charged; NONE when there is none.
+
+    In the kernel: pte_alloc_one, and allocate_slab for nodes of the page cache's tree; __memcg_kmem_charge_page.
+    """
+    pfn, memcg = alloc_by_policy(m, t, gfp, NO_INTERLEAVE_INDEX), kmem_group(m, t)
+    if pfn == NONE:
+        return NONE
     if not charge(m, t, memcg):
+        free_frame(m, turn(m).cpu, pfn)
         return NONE
-    pfn = alloc_reserve(m, node)
-    if pfn == NONE:
-        for other in range(geometry(m).nr_nodes):
-            if pfn == NONE:
-                pfn = alloc_reserve(m, other)
-    if pfn == NONE:
-        uncharge(m, memcg)
-        return NONE
-    alloc_count(m).pgalloc += 1
-    frames(m)[pfn].state, frames(m)[pfn].memcg = KERNEL, memcg
-    memcgs(m)[memcg].kmem += 1
+    page = frames(m)[pfn]
+    page.state, page.memcg, page.kind = KERNEL, memcg, KERNEL_PAGE
+    charge_kmem(m, memcg, 1)
     throttle_over_high(m, t)
     return pfn

@@ -13,7 +13,7 @@ HOOKS = {
     **hooks(
         CORE,
         6,
-        ("charged_frame", "task gfp", "a frame, or NONE", NO_FRAME),
+        ("charged_frame", "task gfp index", "a frame, or NONE; index: in its mapping, -1 for page cache", NO_FRAME),
         ("kernel_frame", "task gfp", "a frame, or NONE", NO_FRAME),
     ),
 }

@@ -2,7 +2,7 @@
 
 from mmrun.model.core.accounting import DIRTY, begins, ends
 from mmrun.model.core.jit import caller, kernel
-from mmrun.model.core.sleep import sleep_until
+from mmrun.model.core.sleep import io_sleep_until
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, task_count
 from mmrun.model.machine.timers import timeout_ends
@@ -20,7 +20,7 @@ def pause_dirtier(m, t, w, pause):
     task_count(m)[t].dirty_pauses += 1
     wbs(m)[w].dirty_sleep = m.now
     begins(m, DIRTY)
-    sleep_until(m, timeout_ends(m, pause))
+    io_sleep_until(m, timeout_ends(m, pause))
     ends(m, DIRTY)
 
 

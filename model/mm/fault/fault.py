@@ -22,7 +22,9 @@ from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
 from mmrun.model.mm.fault.swap_fault import swap_in
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.stats import PGFAULT
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -33,7 +35,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
-from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.swap import (
     free_swapcache,
 )
@@ -62,6 +64,13 @@ from mmrun.model.mm.task.state import (
 slab_access = caller("slab_access")
 new_anon_active = caller("new_anon_active")
 PTES_PER_TABLE_SHIFT = 9
+
+
+@kernel
+def count_fault(m, t):
+    """Book a page fault of task `t`."""
+    fault_count(m).pgfault += 1
+    mod_state(m, tasks(m)[t].memcg, PGFAULT, 1)
 
 
 @kernel
@@ -123,8 +132,6 @@ def fault_around(m, region, at, index):
         found += 1 if not f[pfn].state & WORKINGSET else 0
         if table[i]:
             continue
-        if f[pfn].mapcount == 0:
-            zones(m)[f[pfn].zone].nr_mapped += 1
         map_page(m, i, pfn, False, files(m)[r.file].disk != NONE)
     r.mmap_miss = max(0, r.mmap_miss - found)
 
@@ -166,13 +173,13 @@ def map_file(m, t, region, at, index, write):
     how = find_or_read(m, t, region, at, index)
     if how == 0:
         return OUT_OF_MEMORY
+    if how > 1 and memcg_settings(m).counts_retries:
+        count_fault(m, t)
     if around and how > 1:
         fault_around(m, region, at, index)
         if table[at]:
             return OK
     pfn = cache(m)[index] - 1
-    if frames(m)[pfn].mapcount == 0:
-        zones(m)[frames(m)[pfn].zone].nr_mapped += 1
     if write:
         page_mkwrite(m, pfn, r.file)
     map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
@@ -183,8 +190,7 @@ def map_file(m, t, region, at, index, write):
 def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
-    fault_count(m).pgfault += 1
-    stat_updated(m, tasks(m)[t].memcg, 1)
+    count_fault(m, t)
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
     word = pte(m)[at]

@@ -3,7 +3,7 @@
 from mmrun.model.core.accounting import FILE, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import current, sleep_until
+from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.fault.page_cache import add_to_cache
@@ -33,7 +33,7 @@ def wait_until(m, t, done):
     """Task `t` sleeps until what it reads past the page cache is there."""
     if done > m.now:
         begins(m, FILE)
-        sleep_until(m, done)
+        io_sleep_until(m, done)
         ends(m, FILE)
 
 

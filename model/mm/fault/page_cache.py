@@ -8,11 +8,13 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.lru.lru import lru_add
-from mmrun.model.mm.memcg.memcontrol import kmem_group, stat_updated, uncharge
+from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import FILE_PAGE
 from mmrun.model.mm.page.gfp import GFP_KERNEL, WRITE
+from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import cache, files, xanode
 from mmrun.model.mm.writeback.state import on_disk
@@ -33,6 +35,7 @@ def charge_bytes(m, t, nbytes):
             return 0
         group.kmem_stock += 4096
     group.kmem_stock -= nbytes
+    mod_slab_bytes(m, kmem_group(m, t), nbytes)
     return 1
 
 
@@ -52,7 +55,7 @@ def add_to_cache(m, t, file, index, gfp):
     refault, unless it is about to be overwritten (filemap_add_folio).
     """
     entries = cache(m)
-    pfn = charged_frame(m, t, gfp)
+    pfn = charged_frame(m, t, gfp, NO_INTERLEAVE_INDEX)
     if pfn == NONE:
         return NONE
     if entries[index] <= 0 and not xanode(m)[index >> 6]:
@@ -68,7 +71,7 @@ def add_to_cache(m, t, file, index, gfp):
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
     zones(m)[page.zone].nr_file += 1
-    stat_updated(m, page.memcg, 4)
+    mod_state(m, page.memcg, NR_FILE_PAGES, 1)
     if shadow < 0 and not gfp & WRITE:
         refault(m, pfn, shadow)
     lru_add(m, pfn)

@@ -3,7 +3,8 @@
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import progress, run_settings, task_count
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state
+from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, NR_PAGETABLE, PGMAJFAULT
 from mmrun.model.mm.page.flags import (
     ANON,
     ANON_PAGE,
@@ -11,7 +12,8 @@ from mmrun.model.mm.page.flags import (
     PAGE_TABLE,
 )
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL
-from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
+from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
     PTE_DIRTY,
     PTE_PRESENT,
@@ -22,6 +24,7 @@ from mmrun.model.mm.task.state import (
     missed,
     pte,
     ptpage,
+    tasks,
 )
 
 charged_frame = caller("charged_frame")
@@ -36,7 +39,11 @@ def map_page(m, at, pfn, write, protect):
     pte(m)[at] = word | PTE_WRPROTECT if protect else word
     page = frames(m)[pfn]
     page.mapcount += 1
-    stat_updated(m, page.memcg, 2)
+    if page.state & ANON:
+        mod_state(m, page.memcg, NR_ANON_MAPPED, 1)
+    elif page.mapcount == 1:
+        zones(m)[page.zone].nr_mapped += 1
+        mod_state(m, page.memcg, NR_FILE_MAPPED, 1)
 
 
 @kernel
@@ -50,6 +57,7 @@ def ensure_table(m, t, at):
         return 0
     table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
     frames(m)[pfn].kind = PAGE_TABLE
+    mod_state(m, frames(m)[pfn].memcg, NR_PAGETABLE, 1)
     return 1
 
 
@@ -59,6 +67,7 @@ def major(m, t):
     fault_count(m).pgmajfault += 1
     task_count(m)[t].major_faults += 1
     task_count(m)[t].misses += 1
+    mod_state(m, tasks(m)[t].memcg, PGMAJFAULT, 1)
     if run_settings(m).record_misses:
         missed(m)[progress(m).accesses] = 1
 
@@ -66,10 +75,9 @@ def major(m, t):
 @kernel
 def new_anon_frame(m, t, at):
     """A charged frame for anonymous page-table word `at`, not yet on a list; NONE when out of memory."""
-    pfn = charged_frame(m, t, GFP_HIGHUSER_MOVABLE)
+    pfn = charged_frame(m, t, GFP_HIGHUSER_MOVABLE, at if at != NONE else NO_INTERLEAVE_INDEX)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]
     page.state, page.owner, page.kind = ANON | NEW, at, ANON_PAGE
-    stat_updated(m, page.memcg, 1)
     return pfn

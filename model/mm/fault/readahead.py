@@ -4,6 +4,7 @@ Readahead state belongs to the region (an open file).
 """
 
 from mmrun.model.block.serving import read_pages
+from mmrun.model.core.accounting import memstall_was
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current
@@ -23,6 +24,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.writeback.extents import block_of
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.psi.state import psi_settings
 
 MMAP_LOTSAMISS = 100
 
@@ -70,12 +72,14 @@ def submit_read(m, file, index, end, fresh):
     filemap_count(m).readahead += max(0, fresh - 1)
     if fresh == 0:
         return
-    done = m.now
+    done = began = m.now
     if disk != NONE:
         filemap_count(m).pgpgin += fresh
         m.now += costs(m).io_path
         done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
-    read_sent(m, file, index, end, done)
+    refaulted = read_sent(m, file, index, end, done)
+    if refaulted and psi_settings(m).psi_file_read:
+        memstall_was(m, m.now - began)
 
 
 @kernel

@@ -1,6 +1,6 @@
 """A touch of a page in swap: its slot is read, alone or with others around it (do_swap_page, swapin_readahead)."""
 
-from mmrun.model.core.accounting import SWAP, has_stalled
+from mmrun.model.core.accounting import SWAP, has_stalled, memstall_was
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
@@ -14,7 +14,7 @@ from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
     DIRTY,
     READAHEAD,
-    SWAPCACHE,
+    WORKINGSET,
     WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames
@@ -22,8 +22,10 @@ from mmrun.model.mm.swap.readahead import found_in_cache
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
 from mmrun.model.mm.swap.swap import (
     area_of,
+    count_swap_in,
     free_slot,
     free_swapcache,
+    join_swapcache,
     read_in,
     swap_full,
     window_first,
@@ -39,6 +41,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 swap_window = caller("swap_window")
@@ -64,7 +67,10 @@ def swap_in_direct(m, t, at, slot, write):
     entered = m.now
     m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
-    swap_count(m).pswpin += 1
+    p = psi_settings(m)
+    if p.psi_swap_read and (frames(m)[pfn].state & WORKINGSET or not p.psi_swap_workingset):
+        memstall_was(m, m.now - fault_settings(m).minor_fault_anon - entered)
+    count_swap_in(m, frames(m)[pfn].memcg)
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK
@@ -79,20 +85,18 @@ def read_slot(m, t, slot, at):
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return NONE
-    shadow, page = swapcache(m)[slot], frames(m)[pfn]
+    shadow = swapcache(m)[slot]
     if swapmap(m)[slot] == 0 or shadow > 0:
         discard(m, pfn)
         return NONE
-    page.slot = slot + 1
-    page.state |= SWAPCACHE
-    swapcache(m)[slot] = pfn + 1
+    join_swapcache(m, pfn, slot)
     if shadow < 0:
         refault(m, pfn, shadow)
     if watch(m).idle_tracking:
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     await_read(m, pfn)
-    swap_count(m).pswpin += 1
+    count_swap_in(m, frames(m)[pfn].memcg)
     return pfn
 
 
@@ -134,7 +138,7 @@ def _read_neighbour(m, t, slot, i, owner):
     if pfn == NONE:
         return 0
     if i != slot:
-        frames(m)[pfn].state |= READAHEAD
+        frames(m)[pfn].state |= READAHEAD if swap_settings(m).swapin_marked else 0
         swap_count(m).swap_ra += 1
     return 1
 

@@ -21,6 +21,7 @@ from mmrun.model.mm.lru.gens import (
 )
 from mmrun.model.mm.lru.lru import hold_lru_lock
 from mmrun.model.mm.lru.state import ONE_TOUCH, TWO_TOUCH, lru_settings, lruvecs
+from mmrun.model.mm.memcg.memcontrol import stat_updated
 from mmrun.model.mm.page.flags import WORKINGSET
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.state import scans
@@ -91,6 +92,7 @@ def inc_max_seq(m, lv, swappiness):
             delta = g.pages[before, kind, zone.kind] - g.pages[after, kind, zone.kind]
             zone.nr_lru[2 * kind] += delta
             zone.nr_lru[2 * kind + 1] -= delta
+            stat_updated(m, vec.memcg, 2 * abs(delta))  # __update_lru_size of both lists
     g.born[after] = m.now
     g.max_seq += 1
     generation_count(m).lru_gen_aged += 1

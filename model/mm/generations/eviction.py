@@ -27,7 +27,8 @@ from mmrun.model.mm.lru.gens import (
 )
 from mmrun.model.mm.lru.lru import hold_lru_lock
 from mmrun.model.mm.lru.state import ONE_TOUCH, TWO_TOUCH, lru_count, lru_settings, lruvecs, workingset_count
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
+from mmrun.model.mm.memcg.stats import PGREFILL, WORKINGSET_ACTIVATE_ANON
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -59,6 +60,8 @@ def _protect(m, lv, pfn, kind, tier):
         workingset_count(m).workingset_activate_file += 1
     elif one_touch:
         workingset_count(m).workingset_activate_anon += 1
+    if one_touch:
+        mod_state(m, page.memcg, WORKINGSET_ACTIVATE_ANON + kind, 1)
 
 
 @kernel
@@ -139,10 +142,11 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
         if remaining == 0 or sc.nr_taken >= MIN_LRU_BATCH:
             break
     lru_count(m).pgrefill += done
+    mod_state(m, lruvecs(m)[lv].memcg, PGREFILL, done)
     sc.file_taken += sc.nr_taken if kind else 0
     hold_lru_lock(m, lv, costs(m).lru_lock * scanned)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
-    stat_updated(m, lruvecs(m)[lv].memcg, 3 * done + 2 * sc.nr_taken)
+    stat_updated(m, lruvecs(m)[lv].memcg, sc.nr_taken)
     return scanned if sc.nr_taken or remaining == 0 else 0
 
 
@@ -212,6 +216,7 @@ def _put_back(m, s, lv, kind, retried):
         f[pfn].state &= ~ISOLATED
         if not freed_meanwhile(m, pfn):
             gen_add(m, lv, pfn, False)
+            stat_updated(m, f[pfn].memcg, 1)
         sc.batch[i] = NONE
     hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - left))
     return left

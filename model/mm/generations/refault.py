@@ -9,7 +9,8 @@ from mmrun.model.mm.generations.state import MAX_GENS, lrugens
 from mmrun.model.mm.lru.gens import file_refs, kind_of, tier_from
 from mmrun.model.mm.lru.shadow import age_of, memcg_of, node_of, pack, was_workingset
 from mmrun.model.mm.lru.state import ONE_TOUCH, lru_settings, workingset_count
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state
+from mmrun.model.mm.memcg.stats import WORKINGSET_ACTIVATE_ANON, WORKINGSET_REFAULT_ANON, WORKINGSET_RESTORE_ANON
 from mmrun.model.mm.page.flags import REFS_MASK, REFS_SHIFT, WORKINGSET
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
@@ -36,8 +37,11 @@ def recent(m, lv, kind, seq):
 
 
 @kernel
-def _count_refault(m, kind, activated, restored):
-    """Book a refault under the kernel's counters."""
+def _count_refault(m, memcg, kind, activated, restored):
+    """Book a refault under the kernel's counters: that it came, or (one of the two) what became of it."""
+    mod_state(m, memcg, WORKINGSET_REFAULT_ANON + kind, 1 - activated - restored)
+    mod_state(m, memcg, WORKINGSET_ACTIVATE_ANON + kind, activated)
+    mod_state(m, memcg, WORKINGSET_RESTORE_ANON + kind, restored)
     if kind:
         workingset_count(m).workingset_refault_file += 1 - activated - restored
         workingset_count(m).workingset_activate_file += activated
@@ -58,8 +62,7 @@ def refault(m, pfn, shadow):
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
     is_recent = recent(m, lv, kind, token >> 2)
     if is_recent or not one_touch:
-        _count_refault(m, kind, 0, 0)
-        stat_updated(m, page.memcg, 1)
+        _count_refault(m, page.memcg, kind, 0, 0)
     if not is_recent:
         return 0
     workingset = was_workingset(shadow)
@@ -68,13 +71,13 @@ def refault(m, pfn, shadow):
     if one_touch:
         if current(m).in_lru_fault or refs >= 3:
             page.state |= REFS_MASK | WORKINGSET
-            _count_refault(m, kind, 0, 1)
+            _count_refault(m, page.memcg, kind, 0, 1)
         return 0
     if current(m).in_lru_fault:
-        _count_refault(m, kind, 1, 0)
+        _count_refault(m, page.memcg, kind, 1, 0)
     if workingset:
         page.state |= WORKINGSET
-        _count_refault(m, kind, 0, 1)
+        _count_refault(m, page.memcg, kind, 0, 1)
     else:
         page.state = (page.state & ~REFS_MASK) | (refs - 1) << REFS_SHIFT
     return 0

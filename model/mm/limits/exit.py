@@ -5,14 +5,14 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.lru.lists import list_of, unlink
 from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
-from mmrun.model.mm.lru.rmap import mark_dirty
-from mmrun.model.mm.memcg.memcontrol import uncharge
+from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
+from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
-from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
-from mmrun.model.mm.swap.swap import free_slot
+from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
 from mmrun.model.mm.task.state import (
     NOBODY,
     PTE_DIRTY,
@@ -32,13 +32,17 @@ from mmrun.model.mm.task.state import (
 def _free_anon(m, pfn):
     """Free an anonymous frame; one that is being read, written or reclaimed stays until reclaim is done with it."""
     page = frames(m)[pfn]
-    page.mapcount = 0
+    if page.mapcount:
+        page.mapcount = 0
+        last_mapping_gone(m, pfn)
     if page.state & (WRITEBACK | LOCKED | ISOLATED):
         page.owner = NOBODY
         return
     if page.state & LRU:
         unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
+        stat_updated(m, page.memcg, 1)
     if page.state & SWAPCACHE:
+        leave_swapcache(m, pfn)
         free_slot(m, page.slot - 1)
     uncharge(m, page.memcg)
     page_event(m, page.memcg, page.zone)
@@ -68,7 +72,7 @@ def exit_mm(m, t):
                     mark_dirty(m, pfn)
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:
-                    zones(m)[f[pfn].zone].nr_mapped -= 1
+                    last_mapping_gone(m, pfn)
             else:
                 _free_swapped(m, (word >> PTE_SHIFT) - 1)
 

@@ -1,6 +1,6 @@
 """What follows when a group has more than it may have: memory.max, memory.high; and memory.reclaim."""
 
-from mmrun.model.core.accounting import HIGH, MEMCG, begins, ends
+from mmrun.model.core.accounting import HIGH, IN_MEMSTALL, MEMCG, begins, ends
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.sleep import sleep_until
@@ -12,7 +12,6 @@ from mmrun.model.mm.memcg.memcontrol import (
     EVENT_MAX,
     EVENT_OOM,
     NO_GROUP,
-    STAT_BATCH,
     charge_pages,
     consume_stock,
     drain_all_stocks,
@@ -23,6 +22,7 @@ from mmrun.model.mm.memcg.memcontrol import (
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs
 from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.psi.state import psi_settings
 
 memcg_reclaim = caller("memcg_reclaim")
 at_limit = caller("limit_reclaim")
@@ -43,7 +43,7 @@ def _note_over_high(m, t, memcg, pages):
 @kernel
 def throttle_over_high(m, t):
     """A charge has been put to use: a task with much debt works it off before it leaves the kernel."""
-    if tasks(m)[t].over_high > STAT_BATCH:
+    if tasks(m)[t].over_high > memcg_settings(m).charge_batch:
         over_high(m, t, 1)
 
 
@@ -62,7 +62,9 @@ def _charge_at_limit(m, t, memcg):
             return 0
         memcgs(m)[over].failcnt += 1
         event(m, over, EVENT_MAX)
+        begins(m, IN_MEMSTALL)
         got = at_limit(m, over, 1)
+        ends(m, IN_MEMSTALL)
         if charge_pages(m, memcg, 1) == NO_GROUP:
             return 1
         if not drained:
@@ -118,14 +120,14 @@ def overage(usage, high):
 
 
 @kernel
-def high_delay(most, pages, hz):
+def high_delay(most, pages, batch, hz):
     """Ticks that a task which charged `pages` sleeps when the largest overage of its groups is `most`.
 
-    calculate_high_delay; 64 such pages sleep the whole delay. An overage of 64 times the limit counts as the most.
+    calculate_high_delay; a `batch` of such pages sleeps the whole delay. An overage of 64 times the limit is the most.
     """
     capped = min(most, 64 << PRECISION_SHIFT)
     delay = (capped * capped * hz) >> PRECISION_SHIFT >> SCALING_SHIFT
-    return min(delay * pages // STAT_BATCH, MAX_DELAY_S * hz)
+    return min(delay * pages // batch, MAX_DELAY_S * hz)
 
 
 @kernel
@@ -145,7 +147,9 @@ def _reclaim_up(m, t, pages):
     while at:
         if memcgs(m)[at].usage > memcgs(m)[at].memory_high:
             event(m, at, EVENT_HIGH)
+            begins(m, IN_MEMSTALL)
             got += memcg_reclaim(m, at, pages, ITS_OWN, 0)
+            ends(m, IN_MEMSTALL)
         at = memcgs(m)[at].parent
     return got
 
@@ -171,11 +175,13 @@ def reclaim_and_sleep(m, t):
     begins(m, HIGH)
     while True:
         got = _reclaim_up(m, t, want)
-        ticks = high_delay(_largest_overage(m, task.memcg), pages, geometry(m).hz)
+        ticks = high_delay(_largest_overage(m, task.memcg), pages, memcg_settings(m).charge_batch, geometry(m).hz)
         if ticks <= geometry(m).hz // 100:
             break
         if got == 0 and retries == 0:
+            begins(m, psi_settings(m).psi_over_high * IN_MEMSTALL)
             sleep_until(m, m.now + ticks * (SECOND_NS // geometry(m).hz))
+            ends(m, psi_settings(m).psi_over_high * IN_MEMSTALL)
             break
         if got == 0:
             retries -= 1

@@ -1,6 +1,6 @@
 """The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
 
-from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends
+from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends, psi_task_change
 from mmrun.model.core.actors import NEVER, schedule
 from mmrun.model.core.codes import DONE, KILLED
 from mmrun.model.core.jit import kernel
@@ -80,6 +80,7 @@ def _kill_another(m, t):
         progress(m).tasks_left -= 1
         schedule(m, t, NEVER)
         put_cpu(m, t)
+        psi_task_change(m, t, m.now)
     die(m, t)
 
 
@@ -108,6 +109,7 @@ def out_of_memory(m, t, over):
         return 1
     _note(m, t, over, dying)
     if dying == t:
+        send_sigkill(m, t)
         return 0
     _kill_another(m, dying)
     return 1

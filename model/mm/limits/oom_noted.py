@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mmrun.model.core.timeline import before
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.limits.state import oom_pages, oom_tasks, oom_zones, ooms
@@ -54,7 +53,7 @@ class Kill:
     @property
     def unified(self) -> bool:
         """Whether groups are those of cgroup v2."""
-        return not before(self.version, "4.5")
+        return self.built.cell.cgroup_version == "v2"
 
     @property
     def names(self) -> list[str]:

@@ -5,7 +5,18 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes, run_settings
 from mmrun.model.mm.limits.points import alive, total_pages
-from mmrun.model.mm.limits.state import MOST_REPORTS, ORDERS, oom_pages, oom_state, oom_tasks, oom_zones, ooms
+from mmrun.model.mm.limits.state import (
+    MOST_REPORTS,
+    ORDERS,
+    READ,
+    UNWRITTEN,
+    WRITTEN,
+    oom_pages,
+    oom_state,
+    oom_tasks,
+    oom_zones,
+    ooms,
+)
 from mmrun.model.mm.lru.gens import gen_of, is_active
 from mmrun.model.mm.lru.lists import list_of
 from mmrun.model.mm.lru.lru import lruvec_of_frame
@@ -17,12 +28,14 @@ from mmrun.model.mm.page.flags import (
     DIRTY,
     ISOLATED,
     KERNEL,
+    LOCKED,
     LRU,
     PAGE_TABLE,
     SLAB,
     SWAPCACHE,
     USER,
     WRITEBACK,
+    ZRAM_PAGE,
 )
 from mmrun.model.mm.page.state import MIGRATETYPES, frames, pcps, zones
 from mmrun.model.mm.page.zones import lruvec_of
@@ -76,12 +89,25 @@ def _list_now(m, pfn):
 
 
 @kernel
+def _note_busy(noted, state):
+    """Count a page on a list if reclaim cannot take it as it is."""
+    kind = 0 if state & ANON else 1
+    if state & WRITEBACK:
+        noted.busy[kind, WRITTEN] += 1
+    elif state & LOCKED:
+        noted.busy[kind, READ] += 1
+    elif kind and state & DIRTY:
+        noted.busy[kind, UNWRITTEN] += 1
+
+
+@kernel
 def _note_user_page(m, noted, pfn):
     """Count a page of a task or file."""
     page = frames(m)[pfn]
     anon = page.state & ANON
     if page.state & LRU:
         noted.lists[_list_now(m, pfn)] += 1
+        _note_busy(noted, page.state)
     if page.state & ISOLATED:
         noted.isolated[0 if anon else 1] += 1
     if page.state & WRITEBACK:
@@ -96,10 +122,6 @@ def _note_user_page(m, noted, pfn):
         noted.file_mapped += 1
     if page.state & DIRTY:
         noted.file_dirty += 1
-    if page.state & WRITEBACK:
-        noted.file_writeback += 1
-    if page.state & LRU and not page.state & (DIRTY | WRITEBACK):
-        noted.file_clean += 1
 
 
 @kernel
@@ -123,6 +145,10 @@ def _note_page(m, noted, pfn):
             noted.slab_reclaimable += 1
     elif page.kind == PAGE_TABLE:
         noted.pagetables += 1
+    elif page.kind == ZRAM_PAGE:
+        noted.zram += 1
+    else:
+        noted.kernel += 1
 
 
 @kernel
@@ -186,11 +212,10 @@ def _protected(m, over):
 
 @kernel
 def _note_reclaim(m, noted):
-    """The last reclaim of who asks: its priority, what it scanned and met."""
+    """The last reclaim of who asks: how far down it went, what came of it."""
     sc = scans(m)[own_scan(m)]
-    noted.scanned_memcg, noted.priority, noted.nr_scanned = sc.memcg, sc.priority, sc.nr_scanned
-    noted.nr_reclaimed, noted.swappiness, noted.may_swap = sc.nr_reclaimed, sc.swappiness, sc.may_swap
-    noted.taken, noted.dirty, noted.writeback = sc.node_stat.taken, sc.node_stat.dirty, sc.node_stat.writeback
+    noted.priority, noted.nr_scanned, noted.nr_reclaimed = sc.priority, sc.nr_scanned, sc.nr_reclaimed
+    noted.swappiness = sc.swappiness
 
 
 @kernel

@@ -9,6 +9,7 @@ from mmrun.model.mm.lru.inactive_ratio import inactive_is_low
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.task.state import NOBODY, REGION_ANON, REGION_READ, REGION_SLAB
 
+BUSY = ("being written", "being read", "dirty")  # in the order of OOM_PAGES.busy
 ZERO_IS_NEVER = "3.5"  # fe35004fbf9e mm: avoid swapping out with swappiness==0
 
 
@@ -18,9 +19,12 @@ def why(kill: Kill) -> Iterator[str]:
     yield f"at {int(noted.now) / 1e9:.6f} s: {_asker(kill)}"
     yield f"limit: {_limit(kill)}"
     yield (
-        f"on lists: anonymous {count['anon lists']:,} pages, files {count['file lists']:,}"
-        f" ({count['file_dirty']:,} dirty, {count['file_writeback']:,} being written, {count['file_clean']:,} neither);"
-        f" isolated {count['isolated']:,}; not on lists: page tables {count['pagetables']:,}, slab {count['slab']:,}"
+        f"on lists: anonymous {count['anon lists']:,} pages, files {count['file lists']:,}; dirty pages of files "
+        f"{count['file_dirty']:,}, being written {count['writeback']:,}; isolated {count['isolated']:,}"
+    )
+    yield (
+        f"not on lists: page tables {count['pagetables']:,} pages, slab {count['slab']:,}, "
+        f"zram's pool {count['zram']:,}, others of the kernel {count['kernel']:,}"
     )
     yield f"swap: {_swap(kill)}"
     if kill.asker == NOBODY:
@@ -36,7 +40,7 @@ def why(kill: Kill) -> Iterator[str]:
 def _counts(kill: Kill) -> dict[str, int]:
     """Pages by what they are."""
     found = {name: int(kill.pages[name].sum()) for name in
-             ("file_dirty", "file_writeback", "file_clean", "pagetables", "slab")}  # fmt: skip
+             ("file_dirty", "writeback", "pagetables", "slab", "zram", "kernel")}  # fmt: skip
     lists = kill.pages["lists"].sum(axis=0)
     found["anon lists"], found["file lists"] = int(lists[:2].sum()), int(lists[2:].sum())
     return found | {"isolated": int(kill.pages["isolated"].sum())}
@@ -76,16 +80,26 @@ def _swap(kill: Kill) -> str:
 
 
 def _reasons(kill: Kill, count: dict[str, int]) -> Iterator[str]:
-    """One for each kind of page that is there."""
+    """For each kind of page that is there."""
     if count["anon lists"]:
-        reason = _why_anon(kill) or _not_aged(kill, count) or _kept(kill)
+        reason = _why_anon(kill) or _by_state(kill, 0, count["anon lists"], _not_aged(kill, count))
         yield f"{count['anon lists']:,} anonymous pages stay: {reason}"
     if count["file lists"]:
-        yield f"{count['file lists']:,} pages of files stay: {_why_file(count) or _kept(kill)}"
+        yield f"{count['file lists']:,} pages of files stay: {_by_state(kill, 1, count['file lists'], '')}"
     else:
         yield "no page of a file is on a list"
     if kill.noted.protected:
         yield f"{int(kill.noted.protected):,} pages are of groups within their memory.min"
+
+
+def _by_state(kill: Kill, kind: int, pages: int, of_the_rest: str) -> str:
+    """How many pages of a kind are busy, with what, and what is known of the others."""
+    busy = [int(each) for each in kill.pages["busy"].sum(axis=0)[kind]]
+    parts = [f"{each:,} are {word}" for each, word in zip(busy, BUSY, strict=True) if each]
+    if rest := pages - sum(busy):
+        others = f"{rest:,} others: " if parts else ""
+        parts.append(others + (of_the_rest or _kept(kill)))
+    return "; ".join(parts)
 
 
 def _why_anon(kill: Kill) -> str:
@@ -100,11 +114,6 @@ def _why_anon(kill: Kill) -> str:
     if kill.over and not noted.swappiness and not before(kill.version, ZERO_IS_NEVER):
         return "swappiness is 0"
     return ""
-
-
-def _why_file(count: dict[str, int]) -> str:
-    """Why pages of files could not be dropped, if there is a plain reason."""
-    return "" if count["file_clean"] else "all are dirty or being written"
 
 
 def _not_aged(kill: Kill, count: dict[str, int]) -> str:
@@ -127,9 +136,6 @@ def _not_aged(kill: Kill, count: dict[str, int]) -> str:
 
 
 def _kept(kill: Kill) -> str:
-    """What is known of pages that were scanned in vain."""
-    noted = kill.noted
-    if not noted.nr_scanned:
-        return "not known; the last pass scanned nothing"
-    met = f"of {int(noted.taken):,} taken in the last pass {int(noted.dirty):,} were dirty, {int(noted.writeback):,} "
-    return f"not known; {met}were being written"
+    """What there is to say of pages that could have been taken as they are."""
+    scanned = int(kill.noted.nr_scanned)
+    return f"not known; its last pass scanned {scanned:,} pages" if scanned else "not known; its last pass scanned none"

@@ -3,6 +3,7 @@
 from mmrun.model.core.record import one, row, table
 
 ORDERS = 11  # MAX_ORDER of model/mm/page/state.py
+WRITTEN, READ, UNWRITTEN = 0, 1, 2  # of a page that is busy
 MOST_REPORTS = 4  # kills that are written down; the others are only counted
 
 # `asker`: the task that wants memory, or NOBODY: the daemon of node `node`; `victim`: NOBODY when nobody can be killed;
@@ -12,18 +13,17 @@ MOST_REPORTS = 4  # kills that are written down; the others are only counted
 OOM = row(
     now="i8", asker="i8", victim="i8", over="i8", node="i8", event="i8", word="i8", points="i8", total="i8",
     usage="i8", limit="i8", failcnt="i8", swap_pages="i8", swap_limit="i8", kmem="i8", pgscan="i8", pgsteal="i8",
-    swap_free="i8", swap_total="i8", protected="i8", seen=("i8", (4,)), scanned_memcg="i8",
-    priority="i8", nr_scanned="i8", nr_reclaimed="i8", swappiness="i8", may_swap="i8", taken="i8", dirty="i8",
-    writeback="i8",
+    swap_free="i8", swap_total="i8", protected="i8", seen=("i8", (4,)),
+    priority="i8", nr_scanned="i8", nr_reclaimed="i8", swappiness="i8",
 )  # fmt: skip
 # A task at that moment, in pages; `lives`: it has an address space, and is in the group at its limit.
 OOM_TASK = row(lives="i8", memcg="i8", anon="i8", file="i8", swapents="i8", tables="i8")
-# Pages in a zone by what they are: of all, then of the group's subtree. `file_clean`: on a list, neither dirty nor
-# being written.
+# Pages in a zone by what they are: of all, then of the group's subtree. `busy`: pages of a kind (0 anon, 1 file) on
+# lists that are being written, being read, dirty (of files), each counted as the first of these that it is.
 OOM_PAGES = row(
     lists=("i8", (4,)), isolated=("i8", (2,)), anon="i8", file="i8", file_mapped="i8", file_dirty="i8",
-    writeback="i8", file_writeback="i8", file_clean="i8", swapcache="i8", pagetables="i8", slab="i8",
-    slab_reclaimable="i8",
+    writeback="i8", swapcache="i8", pagetables="i8", slab="i8",
+    slab_reclaimable="i8", zram="i8", kernel="i8", busy=("i8", (2, 3)),
 )  # fmt: skip
 OOM_ZONE = row(free="i8", pcp="i8", scanned="i8", unreclaimable="i8", lists=("i8", (4,)), pending="i8",
                areas=("i8", (ORDERS,)), failures="i8")  # fmt: skip

@@ -9,6 +9,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.links import link_head, link_tail, unlink_row
 from mmrun.model.mm.generations.state import MAX_GENS, MAX_TIERS, lrugens
 from mmrun.model.mm.lru.state import ONE_TOUCH, TWO_TOUCH, lru_settings
+from mmrun.model.mm.memcg.memcontrol import stat_updated
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -152,9 +153,12 @@ def gen_delete(m, lv, pfn, reclaiming):
 def set_gen(m, lv, pfn, gen):
     """Rewrite the generation of a page on a list, where it stands."""
     page = frames(m)[pfn]
-    count(m, lv, pfn, gen_of(page.state), -1)
+    before = gen_of(page.state)
+    count(m, lv, pfn, before, -1)
     page.state = (page.state & ~GEN_MASK) | (gen + 1) << GEN_SHIFT
     count(m, lv, pfn, gen, 1)
+    if is_active(m, lv, before) != is_active(m, lv, gen):  # counted as two lists (lru_gen_update_size)
+        stat_updated(m, page.memcg, 2)
 
 
 @kernel

@@ -14,7 +14,8 @@ from mmrun.model.mm.lru.ahead import ask_for_neighbours
 from mmrun.model.mm.lru.gens import count_access
 from mmrun.model.mm.lru.lists import list_of, push_head, push_tail, unlink
 from mmrun.model.mm.lru.state import lru_count, lru_settings, lruvecs
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
+from mmrun.model.mm.memcg.stats import PGACTIVATE
 from mmrun.model.mm.page.flags import ACTIVE, ANON, BATCHED, IDLE, LRU, NEW, QUEUED, RECLAIM, REFERENCED
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
@@ -67,7 +68,8 @@ def drain_lru_activate(m, c):
             push_head(m, lv, list_of(f[pfn].state), pfn)
             _note_added(m, lv, f[pfn].state)
             lru_count(m).pgactivate += 1
-            stat_updated(m, f[pfn].memcg, 3)
+            stat_updated(m, f[pfn].memcg, 2)
+            mod_state(m, f[pfn].memcg, PGACTIVATE, 1)
     cpu.n_activate = 0
 
 
@@ -161,6 +163,7 @@ def rotate_reclaimable(m, pfn):
         f[pfn].state &= ~ACTIVE
         push_tail(m, lv, 0 if state & ANON else 2, pfn)
         lru_count(m).pgrotated += 1
+        stat_updated(m, f[pfn].memcg, 2)
 
 
 @kernel

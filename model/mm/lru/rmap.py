@@ -8,8 +8,10 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import run_settings
+from mmrun.model.mm.memcg.memcontrol import mod_state
+from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
 from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, RECLAIM, YOUNG
-from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
     PTE_DIRTY,
     PTE_FRAME,
@@ -139,6 +141,17 @@ def mark_dirty(m, pfn):
 
 
 @kernel
+def last_mapping_gone(m, pfn):
+    """No word maps the frame any more (folio_remove_rmap_ptes)."""
+    page = frames(m)[pfn]
+    if page.state & ANON:
+        mod_state(m, page.memcg, NR_ANON_MAPPED, -1)
+        return
+    zones(m)[page.zone].nr_mapped -= 1
+    mod_state(m, page.memcg, NR_FILE_MAPPED, -1)
+
+
+@kernel
 def unmap(m, pfn, swap_word):
     """Clear every word that maps the frame; an anonymous page leaves `swap_word`. Dirty bits move to the frame.
 
@@ -155,6 +168,7 @@ def unmap(m, pfn, swap_word):
         table[page.owner] = swap_word
         drop_entry(m, page.owner)
         page.mapcount = 0
+        last_mapping_gone(m, pfn)
         return
     region = files(m)[page.slot].first_region
     while region != NONE:
@@ -168,3 +182,4 @@ def unmap(m, pfn, swap_word):
         region = regions(m)[region].next_of_file
     if page.mapcount:
         panic(m, BAD_PTE, pfn)
+    last_mapping_gone(m, pfn)

@@ -3,7 +3,7 @@
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import kernel
 from mmrun.model.machine.state import nodes
-from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
+from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings, lruvecs
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import scans
 
@@ -90,15 +90,29 @@ def share_lists(m, s, how, ap, fp, forced, forced_last):
 
 
 @kernel
-def given_up(m, nid, may_swap):
-    """Whether six times what a node holds for reclaim was scanned since a page of it came free (pgdat_reclaimable).
+def _held(zone, may_swap):
+    """Pages of a zone that reclaim could free (zone_reclaimable_pages)."""
+    return zone.nr_lru[2] + zone.nr_lru[3] + (zone.nr_lru[0] + zone.nr_lru[1] if may_swap else 0)
 
-    Only 4.8 to 4.11 ask, of nodes; the versions before went by zones.
+
+@kernel
+def zone_given_up(m, z, may_swap):
+    """Whether six times what a zone holds was scanned since a page of it came free; to 3.11 if kswapd has noted so.
+
+    In the kernel: zone_reclaimable, to 4.7.
     """
+    zone = zones(m)[z]
+    return (
+        zone.pages_scanned >= 6 * _held(zone, may_swap) if lru_settings(m).given_up_by_count else zone.all_unreclaimable
+    )
+
+
+@kernel
+def given_up(m, nid, may_swap):
+    """The same of a node (pgdat_reclaimable, 4.8 to 4.11)."""
     node, found = nodes(m)[nid], 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        sizes = zones(m)[z].nr_lru
-        found += sizes[2] + sizes[3] + (sizes[0] + sizes[1] if may_swap else 0)
+        found += _held(zones(m)[z], may_swap)
     return zones(m)[node.first_zone].pages_scanned >= 6 * found
 
 

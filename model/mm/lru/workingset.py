@@ -3,8 +3,9 @@
 from mmrun.model.core.jit import kernel
 from mmrun.model.mm.lru.shadow import age_of
 from mmrun.model.mm.lru.state import lruvecs, workingset_count
-from mmrun.model.mm.memcg.memcontrol import stat_updated
+from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.stats import WORKINGSET_ACTIVATE_ANON, WORKINGSET_REFAULT_ANON, WORKINGSET_RESTORE_ANON
 from mmrun.model.mm.page.flags import ACTIVE, ANON, WORKINGSET
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
@@ -33,13 +34,20 @@ def distance(m, lv, shadow):
 
 
 @kernel
+def of_kind(item, state):
+    """The item of a page with these state bits, of two that stand side by side: of anonymous pages, of file pages."""
+    return item if state & ANON else item + 1
+
+
+@kernel
 def count_refault(m, pfn):
     """A page came back that had left a shadow."""
-    if frames(m)[pfn].state & ANON:
+    page = frames(m)[pfn]
+    if page.state & ANON:
         workingset_count(m).workingset_refault_anon += 1
     else:
         workingset_count(m).workingset_refault_file += 1
-    stat_updated(m, frames(m)[pfn].memcg, 1)
+    mod_state(m, page.memcg, of_kind(WORKINGSET_REFAULT_ANON, page.state), 1)
 
 
 @kernel
@@ -56,7 +64,7 @@ def activate_refault(m, pfn, lv):
     else:
         lruvecs(m)[lv].activated[1] += 1
         workingset_count(m).workingset_activate_file += 1
-    stat_updated(m, page.memcg, 1)
+    mod_state(m, page.memcg, of_kind(WORKINGSET_ACTIVATE_ANON, page.state), 1)
 
 
 @kernel
@@ -68,4 +76,4 @@ def restore_workingset(m, pfn):
         workingset_count(m).workingset_restore_anon += 1
     else:
         workingset_count(m).workingset_restore_file += 1
-    stat_updated(m, page.memcg, 1)
+    mod_state(m, page.memcg, of_kind(WORKINGSET_RESTORE_ANON, page.state), 1)

@@ -1,8 +1,10 @@
 """Memory cgroups: usage counted up the tree, charges in per-CPU stocks, statistics that lag, events.
 
-Reclaim does not read a group's exact list sizes but statistics of its subtree, summed from per-CPU deltas now and then:
-by a worker every two seconds, or by a reader of memory.stat once enough updates are pending. `lruvec.seen_*` are
-those sums. Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_dwork of 6.18.
+What a group counts is in `memcg.stat` (model/mm/memcg/stats.py), without what its descendants count. Reclaim does not
+read a group's exact list sizes but statistics of its subtree, `lruvec.seen_*`. Since 5.15 they are summed from per-CPU
+deltas now and then (`fold`): by a worker every two seconds, or by a reader of memory.stat once enough updates are
+pending, of the whole machine until 6.7, of the group since.
+Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_dwork of 5.15, 6.1, 6.18.
 """
 
 from mmrun.model.core.codes import BAD_CHARGE
@@ -12,20 +14,20 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, nodes, progress
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs, stat_pending
+from mmrun.model.mm.memcg.stats import PGPGOUT
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.units import PAGE
 
-STAT_BATCH = 64  # updates a CPU keeps to itself (MEMCG_CHARGE_BATCH)
 FLUSH_NS = 2_000_000_000  # FLUSH_TIME
 NO_GROUP = -1
 
-
-EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL = 0, 1, 2, 3, 4
+EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL, EVENT_SWAP_MAX, EVENT_SWAP_FAIL = range(7)
 
 
 @kernel
 def event(m, memcg, what):
-    """Count an event of memory.events on the group and its ancestors."""
+    """Count an event of memory.events or memory.swap.events on the group and its ancestors (memcg_memory_event)."""
     at = memcg
     while at:
         group = memcgs(m)[at]
@@ -37,6 +39,10 @@ def event(m, memcg, what):
             group.events_max += 1
         elif what == EVENT_OOM:
             group.events_oom += 1
+        elif what == EVENT_SWAP_MAX:
+            group.events_swap_max += 1
+        elif what == EVENT_SWAP_FAIL:
+            group.events_swap_fail += 1
         else:
             group.oom_kill += 1
         at = group.parent
@@ -48,8 +54,9 @@ def fold(m, memcg):
     table, vecs, nr = memcgs(m), lruvecs(m), geometry(m).nr_zones
     for g in range(table[memcg].end - 1, memcg - 1, -1):
         table[g].stat_updates = 0
-        for c in range(geometry(m).nr_cpus):
-            stat_pending(m)[c * geometry(m).nr_memcgs + g] = 0
+        if memcg_settings(m).folds_by_group:
+            for c in range(geometry(m).nr_cpus):
+                stat_pending(m)[c * geometry(m).nr_memcgs + g] = 0
         for z in range(nr):
             vec = vecs[g * nr + z]
             for lru in range(4):
@@ -73,27 +80,72 @@ def fold_periodically(m):
 
 @kernel
 def read_stat(m, memcg):
-    """Somebody reads memory.stat: it folds when more updates are pending than 64 a CPU."""
-    if memcgs(m)[memcg].stat_updates > STAT_BATCH * geometry(m).online_cpus:
-        fold(m, memcg)
+    """Somebody reads memory.stat: it folds when more than a batch a CPU is pending (mem_cgroup_flush_stats)."""
+    who = memcg if memcg_settings(m).folds_by_group else 0
+    if memcgs(m)[who].stat_updates > memcg_settings(m).fold_beyond:
+        fold(m, who)
+
+
+@kernel
+def _updated_anywhere(m, updates):
+    """Until 6.7 a CPU counts updates of all groups together, and what is beyond whole batches is forgotten.
+
+    The root's `stat_updates` are such batches then; other groups have none.
+    """
+    pending, at = stat_pending(m), turn(m).cpu * geometry(m).nr_memcgs
+    pending[at] += updates
+    if pending[at] > memcg_settings(m).charge_batch:
+        memcgs(m)[0].stat_updates += pending[at] // memcg_settings(m).charge_batch
+        pending[at] = 0
 
 
 @kernel
 def stat_updated(m, memcg, updates):
-    """Note that the running CPU changed the group's statistics, and with them its ancestors', by `updates` in all."""
+    """Note that the running CPU changed the group's statistics, and with them its ancestors', by `updates` in all.
+
+    In the kernel: memcg_rstat_updated.
+    """
+    if not memcg_settings(m).folds_by_group:
+        _updated_anywhere(m, updates)
+        return
     pending, first, at = stat_pending(m), turn(m).cpu * geometry(m).nr_memcgs, memcg
+    batch, due = memcg_settings(m).charge_batch, memcg_settings(m).fold_beyond
     while True:
         group = memcgs(m)[at]
         # Who is due for a fold needs no more counting, nor do the ancestors: theirs is due as well.
-        if group.stat_updates > STAT_BATCH * geometry(m).online_cpus:
+        if group.stat_updates > due:
             return
         pending[first + at] += updates
-        if pending[first + at] >= STAT_BATCH:
+        if pending[first + at] >= batch:
             group.stat_updates += pending[first + at]
             pending[first + at] = 0
         if at == 0:
             return
         at = group.parent
+
+
+@kernel
+def mod_state(m, memcg, item, val):
+    """Change an item of model/mm/memcg/stats.py by `val` in the group (mod_memcg_state, count_memcg_events)."""
+    group = memcgs(m)[memcg]
+    group.stat[item] += val
+    if group.stat_updates <= memcg_settings(m).fold_beyond:  # else not worth a call
+        stat_updated(m, memcg, abs(val))
+
+
+@kernel
+def mod_slab_bytes(m, memcg, nbytes):
+    """Slab objects of the group came or went: an update once more than a page of bytes changed (mod_objcg_state).
+
+    Until 6.6 it counts as many updates as bytes.
+    """
+    group = memcgs(m)[memcg]
+    before = group.slab_stat_bytes
+    group.slab_stat_bytes += nbytes
+    if before and abs(group.slab_stat_bytes) > PAGE:
+        changed = abs(group.slab_stat_bytes)
+        stat_updated(m, memcg, changed // PAGE if memcg_settings(m).updates_in_pages else changed)
+        group.slab_stat_bytes = 0
 
 
 @kernel
@@ -172,14 +224,20 @@ def uncharge_pages(m, memcg, pages):
 
 
 @kernel
-def room_for_swap(m, memcg):
-    """Whether the group and its ancestors are below their memory.swap.max."""
+def over_swap_max(m, memcg):
+    """The group or nearest ancestor that is at its memory.swap.max, or NO_GROUP."""
     at = memcg
     while at:
         if memcgs(m)[at].swap_pages >= memcgs(m)[at].swap_limit:
-            return False
+            return at
         at = memcgs(m)[at].parent
-    return True
+    return NO_GROUP
+
+
+@kernel
+def room_for_swap(m, memcg):
+    """Whether the group and its ancestors are below their memory.swap.max."""
+    return over_swap_max(m, memcg) == NO_GROUP
 
 
 @kernel
@@ -269,8 +327,19 @@ def try_charge_batch(m, memcg):
 
 @kernel
 def uncharge(m, memcg):
-    """Return one page's charge (mem_cgroup_uncharge)."""
+    """Return the charge of a page of a task or file (mem_cgroup_uncharge)."""
+    mod_state(m, memcg, PGPGOUT, 1)
     uncharge_pages(m, memcg, 1)
+
+
+@kernel
+def charge_kmem(m, memcg, pages):
+    """Count `pages` charged to the group (or, negative, about to be uncharged) as memory of the kernel's.
+
+    In the kernel: memcg_account_kmem.
+    """
+    memcgs(m)[memcg].kmem += pages
+    stat_updated(m, memcg, abs(pages))
 
 
 @kernel

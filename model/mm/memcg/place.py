@@ -117,6 +117,7 @@ def _kind(built: Built) -> None:
     m, plan = built.memory.m, built.plan
     own = memcg_settings(m)
     lru_settings(m).double_lru, own.memcg_lru = int(double_lru(plan)), int(memcg_lru(plan))
+    own.fold_beyond = plan.cpus * (own.charge_batch if own.folds_by_group else 1)  # whole batches until 6.7
     own.soft_limits = int(has_soft_limit(plan.cell) and not own.memcg_lru)
     if lru_settings(m).double_lru:
         costs(m).lru_lock *= 2

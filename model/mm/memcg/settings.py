@@ -1,6 +1,7 @@
 """What can be varied and read: counters."""
 
 from mmrun.model.core.mechanism import Subject, Told, counters
+from mmrun.model.mm.memcg.stats import STATS
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -21,6 +22,8 @@ events_low | lower | memory.events low: the group was reclaimed although below m
 events_high | lower | memory.events high: reclaim because usage was beyond memory.high | events
 events_max | lower | memory.events max: reclaim because usage would go beyond memory.max | events
 events_oom | lower | memory.events oom: reclaim at memory.max came to nothing | events
+events_swap_max | lower | memory.swap.events max: a page was not swapped out because of memory.swap.max | events
+events_swap_fail | lower | memory.swap.events fail: a page was not swapped out for want of a slot | events
 oom_kill | lower | tasks killed for want of memory | events
 pgscan | lower | inactive pages of the group scanned
 pgsteal | none | pages of the group reclaimed
@@ -35,13 +38,23 @@ COUNTERS = {**MEMCG_COUNTERS, **OOM_COUNTERS}  # of the machine
 CGROUP_TOLD = counters("""
 usage_pages | none | pages charged to the group and those below it when the run ends
 kmem_pages | none | pages of kernel memory among them
+swap_pages | none | swap slots of the group and those below it when the run ends
 """)
+LISTS = counters("""
+inactive_anon | none | pages on its inactive lists of anonymous memory
+active_anon | none | pages on its active lists of anonymous memory
+inactive_file | none | pages on its inactive lists of files
+active_file | none | pages on its active lists of files
+""")  # in the order of the lists
 SHARES = counters("""
 steal_share_ratio | none | share of the pages reclaimed from all groups that the group lost
 scan_share_ratio | none | share of the pages scanned in all groups that were the group's
 usage_share_ratio | none | share of the pages charged to all groups that are the group's when the run ends
 """, unit="1")  # fmt: skip
-TOLD = (Told("cgroup", CGROUP_COUNTERS | CGROUP_TOLD), Told("cgroup", SHARES, counted=True))
+TOLD = (
+    Told("cgroup", CGROUP_COUNTERS | CGROUP_TOLD), Told("cgroup", SHARES, counted=True),
+    Told("cgroup", STATS | LISTS, counted=True),
+)  # fmt: skip
 
 
 @record
@@ -88,14 +101,23 @@ SUBJECTS = (
     Subject("memory.peak", "Not told: of usage there is only what it is when the run ends.", ("usage_pages",)),
     Subject(
         "memory.stat",
-        "Of a group: pages charged, kernel memory, pages scanned and reclaimed. Anonymous and file pages apart, dirty "
-        "pages, sockets and slab are not told by group. What reading it costs is: `stat_read_every`.",
-        ("cgroups.stat_read_every", "usage_pages", "kmem_pages"),
+        "Of a group and those below it when the run ends, exact, in pages and under the kernel's names "
+        "(`cgroup.<name>.anon`, `file_dirty`, `pgfault`, `inactive_file`, `workingset_refault_anon`, ...), where there "
+        "is something to tell. `kernel` is `kmem_pages`. Not told: sock, shmem, zswap, percpu, vmalloc, slab, "
+        "unevictable, huge pages. What reading it costs is: `stat_read_every`.",
+        ("cgroups.stat_read_every", "usage_pages", "kmem_pages", "anon", "file", "pgfault"),
+        ("memory.numa_stat",),
     ),
     Subject(
         "memory.events",
-        "Counters of a group: low, high, max, oom, oom_kill.",
+        "Counters of a group and those below it: low, high, max, oom, oom_kill. oom_group_kill and sock_throttled have "
+        "no mechanism here.",
         ("events_low", "events_high", "events_max", "events_oom", "oom_kill"),
+    ),
+    Subject(
+        "memory.swap.events",
+        "Counters of a group and those below it: max, fail. memory.swap.high has no mechanism here.",
+        ("events_swap_max", "events_swap_fail"),
     ),
     Subject("memory.oom.group", "Not modelled: the OOM killer takes one task at a time.", ("oom",), ("oom.group",)),
     Subject(

@@ -27,7 +27,6 @@ DATED: Dated = (
         since("3.19", 0, "mm: embed the memcg pointer directly into struct page, 3.19"),
     ),
     gap("5.4", "5.4", "protection is in proportion to what is protected; here whole or not at all as 4.19"),
-    gap("5.15", "6.0", "statistics of groups are folded beyond 32 pending updates a CPU, here beyond 64 as since 6.1"),
     group("max", "memory.limit_in_bytes", always(True, V1)),
     group("soft_limit", "memory.soft_limit_in_bytes", always(True, V1), version="v1"),
     group("swappiness", "memory.swappiness", always(True, V1), version="v1"),
@@ -55,6 +54,18 @@ DATED: Dated = (
         always(32, "mm/memcontrol.c, 3.1"),
         since("6.1", 64, "1813e51eece0 memcg: increase MEMCG_CHARGE_BATCH to 64, posted 22 August 2022"),
     ),
+    flag("folds_by_group", "a reader folds the statistics of its group when that has many pending updates, not those "
+         "of all groups when all together have",
+         "8d59d2214c23 mm: memcg: make stats flushing threshold per-memcg, posted 29 November 2023", since="6.8"),
+    flag("updates_in_pages", "pending updates of slab bytes count by the page",
+         "db5b80db2947 mm: memcg: normalize the value passed into memcg_rstat_updated(), 6.7", since="6.7"),
+    flag("counts_swapcache", "groups count their pages in the swap cache",
+         "memcg: add per-memcg swapcache stat, 5.12", since="5.12"),
+    flag("counts_swap_io", "groups count pages read from and written to swap",
+         "15ff4d409e1a mm/memcontrol: add per-memcg pgpgin/pswpin counter, posted October 2024", since="6.13"),
+    flag("counts_retries", "a fault that starts again once its page was read counts twice in pgfault",
+         "6b4c9f446981 filemap: drop the mmap_sem for all blocking operations, 5.1; mm: do not increment pgfault stats "
+         "when page fault handler retries, 6.4", since="5.1", until="6.4"),
     number(
         "stocks", "groups for which a CPU keeps such pages (NR_MEMCG_STOCK)",
         always(1, "struct memcg_stock_pcp, mm/memcontrol.c, 3.1"),

@@ -1,7 +1,7 @@
 """Groups: the memory controller, its walks, limits and soft limits."""
 
 from mmrun.model.core.record import counts, one, row, table
-from mmrun.model.mm.memcg.settings import MEMCG_COUNTERS, OOM_COUNTERS
+from mmrun.model.mm.memcg.settings import MEMCG_COUNTERS, OOM_COUNTERS, STATS
 
 MAX_MEMCGS = 1 << 14  # what a shadow entry can name; an arbitrary bound
 PRIORITIES = 13
@@ -13,7 +13,8 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
     stat_every="i8", stat_updates="i8", accesses="i8", failcnt="i8", kmem="i8", kmem_stock="i8",
     events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
     first_task="i8", soft_next="i8", by_css="i8", last_scanned_child="i8", last_scanned_node="i8", scan_nodes="i8",
-    numainfo_events="i8", slab_bytes="i8", slab_pages="i8",
+    numainfo_events="i8", slab_bytes="i8", slab_pages="i8", slab_stat_bytes="i8", events_swap_max="i8",
+    events_swap_fail="i8", stat=("i8", (len(STATS),)),
 )  # fmt: skip
 PAGE_CGROUP = row(next="i4", prev="i4")  # a charged page's links on its group's own list (double LRU)
 SOFT_NODE = row(excess="i8", order="i8")  # a lruvec on its zone's soft-limit tree; order 0: not on it
@@ -26,11 +27,13 @@ soft_nodes = table(52, "soft_nodes", SOFT_NODE)
 page_events = table(53, "page_events", PAGE_EVENTS)
 iters = table(54, "iters", ITER)
 stat_pending = table(55, "stat_pending", "i4")
-memcg_settings = one(  # `charge_batch`: pages; `stocks`: groups a CPU holds pages of
+memcg_settings = one(  # `charge_batch`: pages; `stocks`: groups a CPU holds pages of; `fold_beyond`: updates
     56, "memcg_settings", row(
         charge_batch="i8", stocks="i8", protection="i8", kmem_accounting="i8", soft_limits="i8",
         charge_retries="i8", shares_overcommitted="i8", low_in_shares="i8", low_of_root="i8",
         memcg_lru="i8", lruvec_visit="i8",
+        folds_by_group="i8", updates_in_pages="i8", counts_swapcache="i8", counts_swap_io="i8", counts_retries="i8",
+        fold_beyond="i8",
     ),
 )  # fmt: skip
 memcg_state = one(57, "memcg_state", row(memcg_rng="i8", soft_order="i8"))

@@ -1,10 +1,43 @@
-"""What is told of physical memory: free pages, and what the pages of a node are."""
+"""What is told of physical memory: free pages, and what the pages of a node and of a zone are."""
 
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry, nodes
+from mmrun.model.mm.memcg.stats import NR_PAGETABLE
 from mmrun.model.mm.page.state import pcps, zones
 
-FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback"}
+FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback", "nr_file_pages": "nr_file",
+          "nr_mapped": "nr_mapped"}  # fmt: skip
+LISTS = ("inactive_anon", "active_anon", "inactive_file", "active_file")  # in the order of the lists
+ZONES = ("DMA", "DMA32", "Normal", "Movable")  # by kind
+
+
+def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
+    """Every zone as /proc/zoneinfo and the kernel's Mem-Info have it, in pages; `node` and `zone` say which it is.
+
+    `free` are pages on the buddy's lists, `free_pcp` those on per-CPU lists; `writepending` are dirty and under
+    writeback.
+    """
+    m = built.memory.m
+    found: list[dict[str, int | str | list[int]]] = []
+    for z in range(int(geometry(m).nr_zones)):
+        zone = zones(m)[z]
+        row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONES[int(zone.kind)]}
+        row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["n"][:, z].sum())}
+        row |= {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
+        row |= {name: int(zone.nr_lru[lru]) for lru, name in enumerate(LISTS)}
+        row |= {"writepending": int(zone.nr_file_dirty + zone.nr_writeback), "mapped": int(zone.nr_mapped)}
+        row |= {"file": int(zone.nr_file), "present": int(zone.span), "managed": int(zone.managed)}
+        found.append(row | {"lowmem_reserve": zone.reserve.tolist()})
+    return found
+
+
+def node_info(built: Built, nid: int) -> dict[str, int]:
+    """Gauges of a node but for its lists, the sums over its zones; free pages include those on per-CPU lists."""
+    m = built.memory.m
+    first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
+    own = zones(m)[first:last]
+    found = {"nr_free_pages": int(own["nr_free"].sum()) + int(pcps(m)["n"][:, first:last].sum())}
+    return found | {name: int(own[field].sum()) for name, field in FIELDS.items()}
 
 
 def metrics(built: Built) -> dict[str, int]:
@@ -14,13 +47,10 @@ def metrics(built: Built) -> dict[str, int]:
 
 
 def sampled(built: Built) -> dict[str, int]:
-    """Free pages, those on per-CPU lists included; `node<n>.<gauge>` of every node: the sums over its zones."""
+    """Free pages, those on per-CPU lists included; page tables; `node<n>.<gauge>` of every node."""
     m, found = built.memory.m, dict[str, int]()
     found["nr_free_pages"] = int(zones(m)["nr_free"].sum()) + int(pcps(m)["n"].sum())
+    found["nr_page_table_pages"] = int(built.memory.table("memcgs")["stat"][:, NR_PAGETABLE].sum())
     for nid in range(int(geometry(m).nr_nodes)):
-        first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
-        free = int(zones(m)["nr_free"][first:last].sum()) + int(pcps(m)["n"][:, first:last].sum())
-        found[f"node{nid}.nr_free_pages"] = free
-        for name, field in FIELDS.items():
-            found[f"node{nid}.{name}"] = int(zones(m)[field][first:last].sum())
+        found |= {f"node{nid}.{name}": value for name, value in node_info(built, nid).items()}
     return found

@@ -21,8 +21,12 @@ COUNTERS = ALLOC_COUNTERS  # of the machine
 
 ZONE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
+nr_page_table_pages | none | page-table pages when the run ends
 """)
 NODE_GAUGES = counters("""
+nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
+nr_file_pages | none | page-cache pages on the node when the run ends
+nr_mapped | none | page-cache pages of the node that are mapped when the run ends
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
 """)
@@ -34,7 +38,7 @@ watermark_high | none | free pages at which kswapd rests, over all zones | pages
 TOLD = (
     Told("machine", WATERMARKS),
     Told("machine", ZONE_GAUGES, sampled=True),
-    Told("node", ZONE_GAUGES | NODE_GAUGES, sampled=True),
+    Told("node", NODE_GAUGES, sampled=True),
 )
 
 

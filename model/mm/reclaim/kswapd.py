@@ -3,6 +3,7 @@
 Source: mm/vmscan.c: kswapd, 3.1 and 6.18.
 """
 
+from mmrun.model.core.accounting import IN_MEMSTALL, begins, ends
 from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import caller
 from mmrun.model.core.sleep import FOREVER, wait
@@ -19,6 +20,8 @@ def kswapd(m, nid):
     """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
     wait(m, nodes(m)[nid].kswapd_wait, FOREVER)
     while m.broken == 0:
+        begins(m, IN_MEMSTALL)
         balance_pgdat(m, nid)
+        ends(m, IN_MEMSTALL)
         kswapd_try_to_sleep(m, nid)
     return 0

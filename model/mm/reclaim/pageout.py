@@ -4,6 +4,9 @@ from mmrun.model.block.disk import write_congested
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
+from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.stats import PSWPOUT
 from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
@@ -38,7 +41,10 @@ def write_out(m, pfn):
     a = swaps(m)[area]
     swap_count(m).pswpout += 1
     pageout_count(m).nr_vmscan_write += 1
+    if memcg_settings(m).counts_swap_io:
+        mod_state(m, page.memcg, PSWPOUT, 1)
     if a.kind == SWAP_ZRAM:
+        stat_updated(m, page.memcg, 2)  # NR_WRITEBACK, there and back
         m.now += a.out_ns
         if not zram_write(m, area, page.slot - 1):
             return 0  # it stays dirty

@@ -17,8 +17,20 @@ from mmrun.model.mm.lru.lists import list_of, push_head, unlink
 from mmrun.model.mm.lru.lru import hold_lru_lock, lru_add_drain
 from mmrun.model.mm.lru.rmap import unmap
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings, lruvecs
-from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
+from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated, uncharge
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.stats import (
+    NR_FILE_PAGES,
+    PGACTIVATE,
+    PGDEACTIVATE,
+    PGREFILL,
+    PGSCAN_DIRECT,
+    PGSCAN_KSWAPD,
+    PGSCAN_PROACTIVE,
+    PGSTEAL_DIRECT,
+    PGSTEAL_KSWAPD,
+    PGSTEAL_PROACTIVE,
+)
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import (
@@ -38,7 +50,7 @@ from mmrun.model.mm.reclaim.pageout import write_out
 from mmrun.model.mm.reclaim.reclaim_stat import add_stat, clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
 from mmrun.model.mm.swap.state import swapcache
-from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, swap_full
+from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, join_swapcache, leave_swapcache, swap_full
 from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files
 
 page_referenced = caller("page_referenced")
@@ -75,6 +87,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
         scanned += 1
         ask_for_uses(m, pfn)
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
+    stat_updated(m, vec.memcg, sc.nr_taken)
     return scanned
 
 
@@ -103,7 +116,7 @@ def put_back(m, s, lv):
 
     In the kernel: putback_inactive_pages, today move_folios_to_lru.
     """
-    f, sc = frames(m), scans(m)[s]
+    f, sc, moved = frames(m), scans(m)[s], 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn == NONE:
@@ -111,6 +124,8 @@ def put_back(m, s, lv):
         f[pfn].state &= ~ISOLATED
         if not freed_meanwhile(m, pfn):
             push_head(m, lv, list_of(f[pfn].state), pfn)
+            moved += 1
+    stat_updated(m, lruvecs(m)[lv].memcg, moved)
 
 
 @kernel
@@ -124,6 +139,7 @@ def _remove_mapping(m, s, pfn):
     if page.state & ANON:
         if watch(m).idle_tracking:
             note_swap_out(m, pfn)
+        leave_swapcache(m, pfn)
         swapcache(m)[page.slot - 1] = shadow
         if page.owner == NOBODY:
             free_slot(m, page.slot - 1)
@@ -131,7 +147,7 @@ def _remove_mapping(m, s, pfn):
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
         zones(m)[page.zone].nr_file -= 1
-    stat_updated(m, page.memcg, 3)
+        mod_state(m, page.memcg, NR_FILE_PAGES, -1)
     uncharge(m, page.memcg)
     page_event(m, page.memcg, page.zone)
     page.state = 0
@@ -145,10 +161,8 @@ def _add_to_swap(m, pfn):
     slot = alloc_slot(m, page.memcg)
     if slot == NONE:
         return 0
-    page.slot = slot + 1
-    page.state |= SWAPCACHE | DIRTY
-    swapcache(m)[slot] = pfn + 1
-    stat_updated(m, page.memcg, 1)
+    page.state |= DIRTY
+    join_swapcache(m, pfn, slot)
     return 1
 
 
@@ -161,6 +175,7 @@ def _activate(m, s, pfn):
     page.state |= ACTIVE
     scans(m)[s].nr_activate[0 if page.state & ANON else 1] += 1
     lru_count(m).pgactivate += 1
+    mod_state(m, page.memcg, PGACTIVATE, 1)
 
 
 @kernel
@@ -207,10 +222,8 @@ def _verdict(m, s, pfn):
 @kernel
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
-    page = frames(m)[pfn]
     result = write_out(m, pfn)
     scans(m)[s].nr_pageout += 1
-    stat_updated(m, page.memcg, 1)
     return result
 
 
@@ -235,17 +248,13 @@ def _reclaim_one(m, s, pfn):
         if not page.state & SWAPCACHE and not (sc.may_swap and _add_to_swap(m, pfn)):
             _activate(m, s, pfn)
             return 0
-        if page.mapcount:
-            stat_updated(m, page.memcg, 1)
         sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
         if page.state & DIRTY and not (verdict == RECLAIM_PAGE and sc.may_writepage and _pageout_anon(m, s, pfn)):
             return 0
     else:
-        mapped = page.mapcount
-        sc.nr_unmapped += 1 if mapped else 0
+        sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, 0)
-        zones(m)[page.zone].nr_mapped -= 1 if mapped else 0
         if page.state & DIRTY:
             sc.batch_stat.late_dirty += 1
             if pageout_file(m, pfn, s, verdict) == ACTIVATE:
@@ -260,15 +269,20 @@ def _reclaim_one(m, s, pfn):
 def count_scan(m, s, lv, lru, scanned, reclaimed):
     """Book a batch from an inactive list under the kernel's counters."""
     sc, count, node = scans(m)[s], reclaim_count(m), node_count(m)[lruvecs(m)[lv].node]
+    memcg, scan, steal = lruvecs(m)[lv].memcg, PGSCAN_DIRECT, PGSTEAL_DIRECT
     if sc.kswapd:
         count.pgscan_kswapd += scanned
         count.pgsteal_kswapd += reclaimed
+        scan, steal = PGSCAN_KSWAPD, PGSTEAL_KSWAPD
     elif sc.proactive:
         count.pgscan_proactive += scanned
         count.pgsteal_proactive += reclaimed
+        scan, steal = PGSCAN_PROACTIVE, PGSTEAL_PROACTIVE
     else:
         count.pgscan_direct += scanned
         count.pgsteal_direct += reclaimed
+    mod_state(m, memcg, scan, scanned)
+    mod_state(m, memcg, steal, reclaimed)
     if lru < 2:
         count.pgscan_anon += scanned
         count.pgsteal_anon += reclaimed
@@ -278,10 +292,8 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
     node.pgscan += scanned
     node.pgsteal += reclaimed
     if not lru_settings(m).double_lru:
-        group = memcgs(m)[lruvecs(m)[lv].memcg]
-        group.pgscan += scanned
-        group.pgsteal += reclaimed
-    stat_updated(m, lruvecs(m)[lv].memcg, 2 * scanned + 2 * reclaimed)
+        memcgs(m)[memcg].pgscan += scanned
+        memcgs(m)[memcg].pgsteal += reclaimed
 
 
 @kernel
@@ -361,7 +373,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     hold_lru_lock(m, lv, costs(m).lru_lock * 2 * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
     lru_count(m).pgrefill += scanned
-    stat_updated(m, vec.memcg, scanned + 3 * sc.nr_taken)
+    mod_state(m, vec.memcg, PGREFILL, scanned)
     young_pages = rotated = 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
@@ -375,6 +387,7 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
     put_back(m, s, lv)
     lru_count(m).pgdeactivate += sc.nr_taken - rotated
+    mod_state(m, vec.memcg, PGDEACTIVATE, sc.nr_taken - rotated)
     if lru < 2:
         lru_count(m).pgrefill_anon += scanned
         lru_count(m).rotated_anon += young_pages

@@ -109,8 +109,6 @@ DATED: Dated = (
         since("4.12", False, "mm: fix 100% CPU kswapd busyloop on unreclaimable nodes; mm: vmscan: only retry reclaim "
               "when memcg low skipped; mm: remove unnecessary back-off function when retrying page reclaim, 4.12"),
     ),
-    gap("3.12", "4.7", "a zone counts as given up once six times what it holds was scanned since a page came free; "
-        "here, as before, once kswapd has been through it"),
     gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
         "that as a failure, here it counts at once"),
     gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),

@@ -7,7 +7,7 @@ tenth of a second on a wait queue; disks, flushers and everybody else go on mean
 from mmrun.model.block.state import disks
 from mmrun.model.core.accounting import CONGESTION, OVER_WRITEBACK, begins, ends
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.sleep import wait
+from mmrun.model.core.sleep import io_wait, wait
 from mmrun.model.machine.state import nodes
 from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.page.state import zones
@@ -29,7 +29,10 @@ def sleep(m, queue, stall, ns):
     """
     unplug(m)
     begins(m, stall)
-    wait(m, queue, timeout_ns(m, ns))
+    if stall == CONGESTION:  # congestion_wait sleeps in io_schedule, reclaim_throttle does not
+        io_wait(m, queue, timeout_ns(m, ns))
+    else:
+        wait(m, queue, timeout_ns(m, ns))
     ends(m, stall)
 
 

@@ -14,7 +14,7 @@ from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, node_count
 from mmrun.model.mm.limits.limits import charge
-from mmrun.model.mm.memcg.memcontrol import NO_GROUP, uncharge, uncharge_pages
+from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, mod_slab_bytes, uncharge_pages
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.state import frames
@@ -53,8 +53,9 @@ def charge_object(m, t, c, group):
         if not charge(m, t, group):
             return 0
         row.slab_pages += 1
-        row.kmem += 1
+        charge_kmem(m, group, 1)
     row.slab_bytes += slab_caches(m)[c].bytes
+    mod_slab_bytes(m, group, slab_caches(m)[c].bytes)
     return 1
 
 
@@ -67,8 +68,9 @@ def uncharge_object(m, c, group):
     if spare > PAGE:
         pages = spare // PAGE
         row.slab_pages -= pages
-        row.kmem -= pages
+        charge_kmem(m, group, -pages)
         uncharge_pages(m, group, pages)
+    mod_slab_bytes(m, group, -slab_caches(m)[c].bytes)
 
 
 @kernel
@@ -90,8 +92,8 @@ def free_slab(m, c, pfn):
     """Give a page without objects back."""
     page = frames(m)[pfn]
     if not slab_settings(m).slab_by_bytes:
-        memcgs(m)[page.memcg].kmem -= 1
-        uncharge(m, page.memcg)
+        charge_kmem(m, page.memcg, -1)
+        uncharge_pages(m, page.memcg, 1)
     slab_caches(m)[c].nr_pages -= 1
     slab_caches(m)[c].freed_pages += 1
     node_count(m)[page.node].nr_slab_pages -= 1

@@ -74,7 +74,7 @@ def found_in_cache(m, region, at, pfn):
     In the kernel: lookup_swap_cache of 4.14, swap_update_readahead.
     """
     page, r, hit = frames(m)[pfn], regions(m)[region], 0
-    if page.state & READAHEAD:
+    if page.state & READAHEAD and swap_settings(m).swapin_marked:
         page.state &= ~READAHEAD
         swap_count(m).swap_ra_hit += 1
         hit = 1

@@ -22,6 +22,8 @@ DATED: Dated = (
     number("swap_cluster", "slots of a swap cluster (SWAPFILE_CLUSTER)",
            always(256, "mm/swapfile.c, 3.1"),
            since("4.13", 512, "38d8b4e6bdc8 mm, THP, swap: delay splitting THP during swap out; CONFIG_THP_SWAP")),
+    flag("swapin_marked", "pages read around in swap bear the readahead mark, which whoever finds one takes away",
+         "swap: add a simple detector for inappropriate swapin readahead, 3.14", since="3.14"),
     flag("swapin_plugged", "adjacent pages read around in swap become one request",
          "3fb5c298b04e swap: allow swap readahead to be merged, 3.6", since="3.6"),
     flag("swap_rw", "swap files without blocks of their own (NFS) are read and written 32 pages at a time, without "

@@ -12,11 +12,30 @@ from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, geometry
-from mmrun.model.mm.memcg.memcontrol import charge_swap, room_for_swap, stat_updated
+from mmrun.model.mm.memcg.memcontrol import (
+    EVENT_SWAP_FAIL,
+    EVENT_SWAP_MAX,
+    NO_GROUP,
+    charge_swap,
+    event,
+    mod_state,
+    over_swap_max,
+    stat_updated,
+)
+from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.stats import NR_SWAPCACHE, PSWPIN
 from mmrun.model.mm.page.buddy import alloc_reserve, free_frame
 from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
 from mmrun.model.mm.page.state import alloc_count, frames
-from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_settings, swapcache, swapmap, swaps, zram_stored
+from mmrun.model.mm.swap.state import (
+    SWAP_ZRAM,
+    swap_count,
+    swap_settings,
+    swapcache,
+    swapmap,
+    swaps,
+    zram_stored,
+)
 from mmrun.model.units import PAGE
 
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
@@ -75,7 +94,10 @@ def alloc_slot(m, memcg):
     In the kernel: get_swap_page, today folio_alloc_swap.
     """
     best = NONE
-    if not room_for_swap(m, memcg):
+    over = over_swap_max(m, memcg)
+    if over != NO_GROUP:
+        event(m, over, EVENT_SWAP_MAX)
+        event(m, memcg, EVENT_SWAP_FAIL)
         return NONE
     for area in range(len(swaps(m))):
         a = swaps(m)[area]
@@ -86,6 +108,7 @@ def alloc_slot(m, memcg):
         ):  # fmt: skip
             best = area
     if best == NONE:
+        event(m, memcg, EVENT_SWAP_FAIL)
         return NONE
     if swaps(m)[best].kind == SWAP_ZRAM and not _zram_store(m, best):
         return NONE
@@ -177,9 +200,28 @@ def _zram_forget(m, area):
 
 
 @kernel
+def leave_swapcache(m, pfn):
+    """Count that the frame leaves the swap cache (delete_from_swap_cache)."""
+    if memcg_settings(m).counts_swapcache:
+        mod_state(m, frames(m)[pfn].memcg, NR_SWAPCACHE, -1)
+
+
+@kernel
+def join_swapcache(m, pfn, slot):
+    """Put the frame into the swap cache as the contents of `slot` (add_to_swap_cache)."""
+    page = frames(m)[pfn]
+    page.slot = slot + 1
+    page.state |= SWAPCACHE
+    swapcache(m)[slot] = pfn + 1
+    if memcg_settings(m).counts_swapcache:
+        mod_state(m, page.memcg, NR_SWAPCACHE, 1)
+
+
+@kernel
 def free_swapcache(m, pfn):
     """Take the frame out of the swap cache and free its slot; its contents are now only in memory (folio_free_swap)."""
     page = frames(m)[pfn]
+    leave_swapcache(m, pfn)
     free_slot(m, page.slot - 1)
     page.slot = 0
     page.state = (page.state & ~SWAPCACHE) | DIRTY
@@ -197,6 +239,14 @@ def read_in(m, slot, count):
         m.now += a.in_ns * count
         return m.now
     return read_pages(m, a.disk, m.now + costs(m).io_path, count, block)
+
+
+@kernel
+def count_swap_in(m, memcg):
+    """Book a page of the group that is read from swap (swap_readpage)."""
+    swap_count(m).pswpin += 1
+    if memcg_settings(m).counts_swap_io:
+        mod_state(m, memcg, PSWPIN, 1)
 
 
 @kernel

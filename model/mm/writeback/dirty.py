@@ -12,7 +12,9 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.lru.rmap import drop_entry, pte_frame, region_word
+from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.memcg.stats import NR_FILE_DIRTY, NR_WRITEBACK
 from mmrun.model.mm.page.flags import DIRTY, WRITEBACK
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, cache, files, pte, regions, tasks
@@ -64,6 +66,7 @@ def count_writeback(m, pfn, pages):
     """A page of a file or of the swap cache is being written (1), or no longer (-1) (account_page_writeback)."""
     writeback_count(m).nr_writeback += pages
     zones(m)[frames(m)[pfn].zone].nr_writeback += pages
+    mod_state(m, frames(m)[pfn].memcg, NR_WRITEBACK, pages)
     if writeback_settings(m).cgroup_writeback:
         _count_for_groups(m, frames(m)[pfn].memcg, 0, pages)
 
@@ -80,6 +83,7 @@ def _count_file_writeback(m, pfn, file, pages):
 def _count(m, pfn, file, pages):
     writeback_count(m).nr_dirty += pages
     zones(m)[frames(m)[pfn].zone].nr_file_dirty += pages
+    mod_state(m, frames(m)[pfn].memcg, NR_FILE_DIRTY, pages)
     wbs(m)[files(m)[file].wb].nr_reclaimable += pages
     files(m)[file].nr_dirty += pages
     dirty_tags(m)[frames(m)[pfn].owner >> 6] += pages

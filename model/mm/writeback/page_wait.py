@@ -1,9 +1,9 @@
 """Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
 
-from mmrun.model.core.accounting import OVER_WRITEBACK, begins, ends
+from mmrun.model.core.accounting import IN_MEMSTALL, OVER_WRITEBACK, begins, ends
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
-from mmrun.model.mm.page.flags import LOCKED, WRITEBACK
+from mmrun.model.core.sleep import ALL, FOREVER, io_wait, wake
+from mmrun.model.mm.page.flags import LOCKED, WORKINGSET, WRITEBACK
 from mmrun.model.mm.page.state import frames, page_waits
 from mmrun.model.mm.writeback.plug import unplug
 
@@ -15,16 +15,17 @@ def wait_on_page_bit(m, pfn, bit):
     """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile."""
     frames(m)[pfn].pins += 1
     while frames(m)[pfn].state & bit:
-        wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
+        io_wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
     frames(m)[pfn].pins -= 1
 
 
 @kernel
 def wait_on_page_locked(m, pfn, stall):
-    """Sleep until the page has been read, which is a stall of the given kind."""
-    begins(m, stall)
+    """Sleep until the page has been read, which is a stall of the given kind; over memory if it was evicted lately."""
+    what = stall | IN_MEMSTALL if frames(m)[pfn].state & (LOCKED | WORKINGSET) == LOCKED | WORKINGSET else stall
+    begins(m, what)
     wait_on_page_bit(m, pfn, LOCKED)
-    ends(m, stall)
+    ends(m, what)
 
 
 @kernel

@@ -31,7 +31,10 @@ def wb_groups(plan: Plan) -> list[int]:
     """
     if not cgroup_writeback(plan):
         return [0]
-    writers = {task.cgroup for task in plan.tasks.values() if any(region.disk is not None for region in task.memory)}
+    writers = {
+        task.cgroup for task in plan.tasks.values()
+        if any(region.kind == "file" and region.disk is not None for region in task.memory)
+    }  # fmt: skip
     return [0, *(g for g, name in enumerate(plan.groups) if g and name in writers)]
 
 

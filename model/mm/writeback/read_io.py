@@ -5,7 +5,7 @@ from mmrun.model.block.request import free_request, new_request
 from mmrun.model.block.state import requests
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.page.flags import LOCKED, UNSENT
+from mmrun.model.mm.page.flags import LOCKED, UNSENT, WORKINGSET
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache
@@ -20,31 +20,37 @@ def await_read(m, pfn):
 
 @kernel
 def read_sent(m, file, first, end, done):
-    """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`."""
+    """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`.
+
+    Answers whether one of them was evicted lately.
+    """
     held, f, rows, head, last = swapcache(m) if file == NONE else cache(m), frames(m), requests(m), NONE, NONE
+    refaulted = 0
     for slot in range(first, end):
         pfn = held[slot] - 1
         if pfn < 0 or not f[pfn].state & UNSENT:
             continue
         f[pfn].state &= ~UNSENT
+        refaulted |= f[pfn].state & WORKINGSET
         if last != NONE and rows[last].first + rows[last].count == slot:
             rows[last].count += 1
             continue
         number = new_request(m, NONE, file, slot, 1, 0)
         if number == NONE:
-            return
+            return 0
         if head == NONE:
             head = number
         else:
             rows[last].chain = number
         last = number
     if head == NONE:
-        return
+        return 0
     rows[head].read = 1
     if done > m.now:
         announce(m, head, done)
     else:
         end_read(m, head, m.now)
+    return refaulted
 
 
 @kernel

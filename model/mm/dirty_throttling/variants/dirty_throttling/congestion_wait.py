@@ -5,7 +5,7 @@ It leaves when it has written half as much again as it dirtied, or when little e
 
 from mmrun.model.core.accounting import DIRTY, begins, ends
 from mmrun.model.core.jit import hook, kernel
-from mmrun.model.core.sleep import wait
+from mmrun.model.core.sleep import io_wait
 from mmrun.model.machine.state import geometry, task_count
 from mmrun.model.machine.timers import timeout_ends
 from mmrun.model.mm.dirty_throttling.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
@@ -24,7 +24,7 @@ def congestion_wait(m, t, w):
     task_count(m)[t].dirty_pauses += 1
     wbs(m)[w].dirty_sleep = m.now
     begins(m, DIRTY)
-    wait(m, congestion(m), timeout_ends(m, geometry(m).hz // 10) - m.now)
+    io_wait(m, congestion(m), timeout_ends(m, geometry(m).hz // 10) - m.now)
     ends(m, DIRTY)
 
 

@@ -11,7 +11,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.lru.inactive_ratio import isqrt
 from mmrun.model.mm.lru.references import look_twice
-from mmrun.model.mm.lru.scan_balance import ANON_ONLY, FILE_ONLY, FRACT, rotation_pressure, share_out
+from mmrun.model.mm.lru.scan_balance import ANON_ONLY, FILE_ONLY, FRACT, rotation_pressure, share_out, zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings, lruvecs
 from mmrun.model.mm.page.flags import ANON
 from mmrun.model.mm.page.state import frames, zones
@@ -92,7 +92,8 @@ def scan_count(m, s):
     """
     sc, how = scans(m)[s], balance(m, s)
     vec = lruvecs(m)[sc.lruvec]
-    rounds_up = lru_settings(m).double_lru or geometry(m).nr_memcgs == 1 or zones(m)[vec.zone].all_unreclaimable
+    few = lru_settings(m).double_lru or geometry(m).nr_memcgs == 1
+    rounds_up = few or zone_given_up(m, vec.zone, sc.swap_available)
     ap = fp = denominator = 1
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness + 1, 200 - sc.swappiness + 1)

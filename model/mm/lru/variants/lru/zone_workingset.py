@@ -26,6 +26,7 @@ from mmrun.model.mm.lru.scan_balance import (
     rotation_pressure,
     share_lists,
     stop_or_cut,
+    zone_given_up,
 )
 from mmrun.model.mm.lru.shadow import memcg_of, node_of, pack
 from mmrun.model.mm.lru.state import lruvecs
@@ -118,7 +119,7 @@ def scan_count(m, s):
     ap = fp = 0
     if how == FRACT:
         ap, fp = rotation_pressure(m, sc.lruvec, sc.swappiness, 200 - sc.swappiness)
-    forced = sc.memcg or (sc.kswapd and zones(m)[vec.zone].all_unreclaimable)
+    forced = sc.memcg or (sc.kswapd and zone_given_up(m, vec.zone, sc.swap_available))
     share_lists(m, s, how, ap, fp, forced and not params(m).forced_last, forced)
     return 0
 

@@ -1,7 +1,7 @@
 """Direct and limit reclaim of 3.1: zone by zone at each priority, 12 down to 0, until 32 pages are reclaimed.
 
 A zone marked unreclaimable is skipped except at the first priority. Once more than 48 pages were scanned the flushers
-are woken. An allocation is out of memory once reclaim freed nothing and kswapd has given up every zone; in 4.7
+are woken. An allocation is out of memory once reclaim freed nothing and every zone is given up; in 4.7
 (`sixteen_rounds`) as later, whatever kswapd does. Since 4.0 (`again_below_low`) a call that freed nothing goes through
 all priorities a second time and ignores memory.low.
 """
@@ -9,6 +9,7 @@ all priorities a second time and ignores memory.low.
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import nodes
+from mmrun.model.mm.lru.scan_balance import zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY
 from mmrun.model.mm.memcg.victims import next_node
 from mmrun.model.mm.page.state import zones
@@ -22,6 +23,7 @@ from mmrun.model.mm.reclaim.variants.direct_reclaim.per_node import (
     worth_a_retry,
 )
 from mmrun.model.mm.reclaim.vmscan import shrink_node, soft_limits_first
+from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.writeback.writeback import wakeup_flushers
 
 SOURCE = "mm/vmscan.c: do_try_to_free_pages, shrink_zones, all_unreclaimable; mm/page_alloc.c: should_alloc_retry, 3.1"
@@ -46,7 +48,7 @@ def shrink_zones(m, s, nid):
         z = home.zonelist[i]
         if not allowed(m, s, z):
             continue
-        if sc.memcg == 0 and zones(m)[z].all_unreclaimable and sc.priority != DEF_PRIORITY:
+        if sc.memcg == 0 and sc.priority != DEF_PRIORITY and zone_given_up(m, z, nr_swap_pages(m)):
             continue
         sc.node, sc.zone = zones(m)[z].node, z
         soft_limits_first(m, s)
@@ -86,10 +88,10 @@ def do_try_to_free_pages(m, s, nid):
 
 @kernel
 def all_unreclaimable(m, s, nid):
-    """Whether kswapd has given up every zone the caller may use."""
+    """Whether every zone the caller may use is given up."""
     home = nodes(m)[nid]
     for i in range(home.nr_zonelist):
-        if allowed(m, s, home.zonelist[i]) and not zones(m)[home.zonelist[i]].all_unreclaimable:
+        if allowed(m, s, home.zonelist[i]) and not zone_given_up(m, home.zonelist[i], nr_swap_pages(m)):
             return False
     return True
 

@@ -14,6 +14,7 @@ from mmrun.model.core.sleep import FOREVER, cond_resched, wait
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, geometry, nodes, run_settings
 from mmrun.model.machine.timers import timeout_ns
+from mmrun.model.mm.lru.scan_balance import zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings
 from mmrun.model.mm.page.flags import ACTIVE_ANON
 from mmrun.model.mm.page.state import zones
@@ -30,6 +31,7 @@ from mmrun.model.mm.reclaim.vmscan import (
     soft_limits_first,
 )
 from mmrun.model.mm.swap.state import swap_settings
+from mmrun.model.mm.swap.swap import nr_swap_pages
 
 SOURCE = "mm/vmscan.c: balance_pgdat, sleeping_prematurely, 3.1"
 SCOPE = "zone"
@@ -59,7 +61,7 @@ def zone_low(m, z, extra, highest_zoneidx):
 def may_sleep(m, nid, last):
     """Whether every zone up to `last` is above high or given up (sleeping_prematurely; pgdat_balanced, 3.8)."""
     for z in range(nodes(m)[nid].first_zone, last + 1):
-        if not zones(m)[z].all_unreclaimable and zone_low(m, z, 0, 0):
+        if not zone_given_up(m, z, nr_swap_pages(m)) and zone_low(m, z, 0, 0):
             return False
     return True
 
@@ -90,7 +92,7 @@ def end_zone(m, s, nid, priority):
     """
     node = nodes(m)[nid]
     for z in range(node.first_zone + node.nr_zones - 1, node.first_zone - 1, -1):
-        if zones(m)[z].managed == 0 or (zones(m)[z].all_unreclaimable and priority != DEF_PRIORITY):
+        if zones(m)[z].managed == 0 or (priority != DEF_PRIORITY and zone_given_up(m, z, nr_swap_pages(m))):
             continue
         age_active_anon(m, s, nid, z)
         if zone_low(m, z, 0, 0):
@@ -101,7 +103,7 @@ def end_zone(m, s, nid, priority):
 
 @kernel
 def give_up(m, s, z, nr_slab):
-    """Give a zone up when six times its reclaimable pages were scanned for nothing (zone_reclaimable)."""
+    """Give a zone up when six times its reclaimable pages were scanned for nothing (to 3.11)."""
     sc, zone = scans(m)[s], zones(m)[z]
     if sc.nr_reclaimed:
         zone.pages_scanned = zone.all_unreclaimable = 0
@@ -132,7 +134,7 @@ def shrink_low_zone(m, s, nid, z, highest_kind, priority):
 def state_of(m, z, highest_kind):
     """How a zone is when its turn in a pass is over: OK, also when it was given up, LOW or BELOW_MIN."""
     zone = zones(m)[z]
-    if zone.all_unreclaimable or zone.managed == 0:
+    if zone.managed == 0 or zone_given_up(m, z, nr_swap_pages(m)):
         return OK
     if watermark_ok(m, z, zone.wmark_high, highest_kind):
         zone.reclaim_flags = 0
@@ -148,7 +150,7 @@ def shrink_zones(m, s, nid, last, priority):
     """
     reclaimed, scanned, met, worst, kind = 0, 0, 0, OK, zones(m)[last].kind
     for z in range(nodes(m)[nid].first_zone, last + 1):
-        if zones(m)[z].all_unreclaimable and priority != DEF_PRIORITY:
+        if priority != DEF_PRIORITY and zone_given_up(m, z, nr_swap_pages(m)):
             continue
         met += shrink_low_zone(m, s, nid, z, kind, priority)
         reclaimed += scans(m)[s].nr_reclaimed
