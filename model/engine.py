@@ -167,7 +167,7 @@ def serve_access(m, t, region, argument, op):
         return False
     if run_settings(m).tlb_flush and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
         tlb(m)[task.pte_start + argument] = 1  # the access is tried again
-    if lru_settings(m).lru_gen and op <= WRITE:
+    if lru_settings(m).lru_gen and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
         leaf_young(m)[task.pte_start + argument >> TABLE_SHIFT] = 1
     if watch(m).idle_tracking:
         note_access(m, region, argument)

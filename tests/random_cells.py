@@ -79,7 +79,8 @@ class Dice(random.Random):
         if self.random() < 0.2:
             costs = ("swap_path", "scan_page", "io_path", "minor_fault_anon", "lru_lock", "context_switch")
             made["costs"] = {self.choice(costs): self.choice(("0ns", "1us", "1ms"))}
-        return made | self.some(0.15, hz=(100, 250, 1000), tlb_flush=("1us", "10ms"), pci_hole=("4KiB", "1GiB"))
+        rare = {"hz": (100, 250, 1000), "tlb_flush": ("1us", "10ms"), "pci_hole": ("4KiB", "1GiB")}
+        return made | self.some(0.15, **rare, background_switch=("0ns", "1us", "10ms"))
 
     def node(self, number: int) -> dict[str, Any]:
         """A node; the first has CPUs."""
@@ -130,6 +131,8 @@ class Dice(random.Random):
         if self.random() < 0.3:
             slab = {"kind": "slab", "cache": self.choice(("den", "ino")), "objects": self.choice((1, 200))}
             return [self.choice(({"kind": "anon", "size": "4KiB"}, slab)), self.file()]
+        if self.random() < 0.2:
+            return [self.file(), {"size": "12KiB", "touched_every": self.choice((1, 100))}]
         return None
 
     def file(self) -> dict[str, Any]:

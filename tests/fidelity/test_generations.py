@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from mmrun.model.api import simulate
-from tests.fidelity.generations import BANDS, Replay, cell, counts, replay, replays
+from tests.fidelity.generations import BANDS, QUANTITIES, Replay, cell, counts, replay, replays
 
 LARGE = ("anon-loop-22118", "filemmap-shift-21503", "fileread-shift-21503", "fileread-phz-16384", "mixread-mix-12288")
-CHANCE = "6.14+mglru-anon-loop-22118"  # to a page like the kernel for 90,000 accesses; a page of limit more is 3 % less
+CHANCE = (
+    "6.14+mglru-anon-loop-22118"  # like the kernel to the page for 138,000 accesses of 221,184; then a page decides
+)
 
 
 def named(name: str) -> Replay:
@@ -25,10 +27,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_larger_cases_count_as_the_kernel_did(kernel: str, name: str, folder: Path) -> None:
     result = replay(named(f"{kernel}-{name}"), folder)
     off = {q: e for q in BANDS if (e := result.error(q)) is not None and abs(e) > BANDS[q]}
-    if result.case.name != CHANCE:
-        assert not off
-    else:
-        assert all(result.within(quantity) for quantity in off)
+    if result.case.name == CHANCE:
+        assert all(result.within(quantity) for quantity in (*off, "agings"))
+        return
+    assert not off
     if "mglru" in kernel:
         assert result.found["agings"] in result.case.values("agings")
 
@@ -64,8 +66,16 @@ def test_walks_look_at_what_the_kernels_looked_at(folder: Path) -> None:
     case = named("6.14+mglru-anon-loop-22118")
     series = simulate(cell(case, folder)).series["lru_gen_leaf_young"]
     recorded = [int(n) for n in case.repeats[0]["young"].split()]
-    assert series[:3].tolist() == recorded[1:4]
-    assert series[-1] == pytest.approx(recorded[7], rel=0.05)
+    assert series[:5].tolist() == recorded[1:6]
+
+
+def test_a_loop_on_6_17_counts_to_the_page(folder: Path) -> None:
+    """Twenty agings, 150,000 evictions: what is isolated while it waits to be activated is unmapped in vain, too."""
+    case = named("6.17+mglru-anon-loop-22118")
+    outcome = simulate(cell(case, folder))
+    found = counts(case, outcome)
+    assert all(found[quantity] in case.values(quantity) for quantity in QUANTITIES)
+    assert outcome.metrics["minor_faults"] == pytest.approx(int(case.repeats[0]["minflt"]), abs=2)
 
 
 def test_every_replay_is_read() -> None:

@@ -52,6 +52,7 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "lru/zone-workingset.forced_last", "lru/zone-workingset.by_group", "lru/zone-workingset.sqrt_rule",
     "lru/workingset.forced", "lru/workingset.opened_by_refaults", "lru/workingset.anon_in_plenty",
     "lru/mglru.go_by_priority", "lru/mglru.walk_small",
+    "lru/mglru.queued_off_lru",
     "swap_readahead/aligned.over_holes",
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ from mmrun.model.mm.page.flags import (
     ANON,
     DIRTY,
     ISOLATED,
+    QUEUED,
     RECLAIM,
     REFERENCED,
     REFS_MASK,
@@ -90,8 +91,13 @@ def sort(m, s, lv, pfn, kind, limit):
 
 @kernel
 def _may_isolate(m, s, pfn):
-    """Until 6.14 a pass that may not unmap or write passed over the pages that would need it."""
+    """Until 6.14 a pass that may not unmap or write passed over the pages that would need it.
+
+    From 6.11 to 6.16 a page on its way to be activated is off the lists for reclaim (folio_test_clear_lru).
+    """
     page, sc = frames(m)[pfn], scans(m)[s]
+    if page.state & QUEUED and generation_settings(m).queued_off_lru:
+        return False
     if lru_settings(m).lru_gen == TWO_TOUCH:
         return True
     if page.mapcount and not sc.may_unmap:

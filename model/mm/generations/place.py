@@ -23,6 +23,7 @@ def place(built: Built) -> None:
     generations["max_seq"] = MIN_GENS + 1
     if generational(built.plan):
         params, own = built.cell.policy["lru"].params, generation_settings(built.memory.m)
-        own.walk_small, own.go_by_priority = int(params["walk_small"]), int(params["go_by_priority"])
+        for name in ("walk_small", "go_by_priority", "queued_off_lru"):
+            setattr(own, name, int(params[name]))
     if memcg_settings(built.memory.m).memcg_lru:
         online_all(built.memory.m)

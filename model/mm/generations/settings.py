@@ -30,7 +30,7 @@ SUBJECTS = (
     Subject(
         "mglru",
         'The multi-generational LRU: write the kernel as "6.18+mglru", or `policy: {lru: mglru}`.',
-        ("lru/mglru", "lru_gen_aged"),
+        ("lru/mglru", "lru_gen_aged", "machine.background_switch"),
         ("lru_gen", "multi-generational lru", "multigenerational lru", "min_ttl_ms"),
     ),
 )

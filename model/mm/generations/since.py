@@ -22,5 +22,12 @@ DATED: Dated = (
         always(False, "mm/vmscan.c of 6.1: should_skip_mm"),
         since("6.8", True, "mm/mglru: add CONFIG_LRU_GEN_WALKS_MMU: get_next_mm, December 2023"),
     ),
+    param(
+        "lru/mglru", "queued_off_lru",
+        always(False, "mm/swap.c of 6.1: folio_activate"),
+        since("6.11", True, "33dfe9204f29 mm/gup: clear the LRU flag of a page before adding to LRU batch",
+              "July 2024: 6.10 or 6.11"),
+        since("6.17", False, "mm: revert \"mm/gup: clear the LRU flag of a page before adding to LRU batch\", 6.17"),
+    ),
     gap("6.2", "6.13", "changes to generations between 6.1 with its stable fixes and the rework of 6.14 are left out"),
 )  # fmt: skip

@@ -22,6 +22,6 @@ lrugens = table(40, "lrugens", LRUGEN)
 bloom = table(41, "bloom", "u1")
 leaf_young = table(44, "leaf_young", "u1")  # whether the entry for a leaf table is young: a page below was looked up
 generation_settings = one(  # `walk_pte`: ns a page-table word; the others 0 or 1, as the variant's parameters
-    42, "generation_settings", row(walk_pte="i8", walk_small="i8", go_by_priority="i8"),
+    42, "generation_settings", row(walk_pte="i8", walk_small="i8", go_by_priority="i8", queued_off_lru="i8"),
 )  # fmt: skip
 generation_count = counts(43, "generation_count", *GENERATION_COUNTERS)

@@ -53,6 +53,12 @@ PARAMS = {
         "walks also take address spaces with fewer than 64 pages mapped",
         "mm/mglru: add CONFIG_LRU_GEN_WALKS_MMU, December 2023, which left the size out of get_next_mm",
     ),
+    "queued_off_lru": (
+        False,
+        "",
+        "a page in a CPU's batch of pages to be activated is off the lists: eviction and walks pass over it",
+        "mm/gup: clear the LRU flag of a page before adding to LRU batch, July 2024; reverted in September 2025",
+    ),
     "mm_walk": (
         True,
         "",
