@@ -21,17 +21,19 @@ def verify(built: Built, seen: np.ndarray) -> None:
 def _counts(built: Built) -> None:
     """On each CPU a group has the tasks that are in it or below and say that they are there."""
     flags, rows = built.memory.table("psi_tasks")["state"], built.memory.table("psi_cpus")
-    held = np.zeros((len(rows), len(COUNTED)), np.int64)
-    for who in np.flatnonzero(flags):
-        for row in _rows_of(built, int(who)):
-            held[row] += [flags[who] & flag > 0 for flag in COUNTED.values()]
-    for i, name in enumerate(COUNTED):
-        require((held[:, i] == rows[name]).all(), lambda name=name: f"pressure miscounts who is {name}")
+    shared = psi_settings(built.memory.m).mode == PSI_SHARED
+    places = [(who, row) for who in np.flatnonzero(flags) for row in _rows_of(built, int(who))] if shared else []
+    for name, flag in COUNTED.items():
+        held = np.zeros(len(rows), np.int64)
+        if not shared:
+            held[:] = flags & flag > 0
+        for who, row in places:
+            held[row] += flags[who] & flag > 0
+        require((held == rows[name]).all(), lambda name=name: f"pressure miscounts who is {name}")
 
 
 def _rows_of(built: Built, who: int) -> list[int]:
-    if psi_settings(built.memory.m).mode != PSI_SHARED:
-        return [who]
+    """Those of the actor's group and all above it, on its CPU."""
     task, cpu = int(built.memory.table("actors")[who].task), int(built.memory.table("psi_tasks")[who].cpu)
     group = int(built.memory.table("tasks")[task].memcg) if who < len(built.tasks) else 0
     cpus, found = len(built.memory.table("rqs")), [group]

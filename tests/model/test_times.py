@@ -27,7 +27,7 @@ def test_a_writer_at_its_limit_reclaims_for_the_rest_of_its_time(kernel: str):
     stream = Stream(kind="writer", params={"size": 10_000 * PAGE, "accesses": 10_000})
     file = Region(kind="file", access="read", disk="sda")
     cell = Cell(
-        kernel=kernel, machine=host, cgroups={"g": Cgroup(max=5 * MiB)},
+        kernel=kernel, machine=host, cgroups={"g": Cgroup(max=5 * MiB)}, cgroup_version="v1",
         tasks={"dd": Task(stream=stream, memory=(file,), cgroup="g")},
     )  # fmt: skip
     found = run(cell).metrics
