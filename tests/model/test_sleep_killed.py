@@ -136,7 +136,7 @@ SLEEPS = {
     ),
     "a group's pages all dirty": lambda: Sleep(
         over_reclaim,
-        cell("6.18", host(), BIG, FILE, cgroups={"g": Cgroup(max=(MUCH + 300) * PAGE)}),
+        cell("6.18", host(), BIG, FILE, cgroups={"g": Cgroup(max=(MUCH + 300) * PAGE)}, cgroup_version="v1"),
         after(FILE_WRITES),
     ),
     "memory.high": lambda: Sleep(
