@@ -75,7 +75,9 @@ READ = {
 MEASURED = {
     "3.0": "published tables of reclaim (Gorman 2011)",
     "3.1": "published throughput of dd against dirty limits (Wu 2011)",
-    "5.15": "published tables of reclaim_throttle as posted (Gorman 2021)",
+    "4.19": "published throughput of swap on flash with either readahead (Huang 2017)",
+    "5.8": "published swapping and throughput before refaults of anonymous pages were detected (Kim 2020)",
+    "5.15": "the same with it; published tables of reclaim_throttle as posted (Gorman 2021)",
     "6.1": "counters recorded on Linux 6.1 replaying known traces; recorded pauses of dirtiers",
     "6.1+mglru": "counters recorded on Linux 6.1 with generations replaying known traces",
     "6.12": "counters recorded on Linux 6.12 replaying known traces",

@@ -102,7 +102,7 @@ def _swap(cell: Cell, told: Metrics) -> Iterator[str]:
             f"swap: {_n(told, 'pswpout'):,} pages out, {_n(told, 'pswpin'):,} in{ahead}; "
             f"{_n(told, 'nr_swap_used'):,} of {slots:,} slots in use at the end"
         )
-    else:
+    elif "pswpout" in told:
         yield "swap: not used"
 
 

@@ -22,7 +22,7 @@ def page(cell: Cell, settings: list[str], told: Mapping[str, Any], kills: list[l
     lines += section("What happened", facts(cell, told))
     lines += section("Where the time of tasks went", where_time_went(told))
     for number, kill in enumerate(kills, 1):
-        lines += section(f"Kill {number} of {len(kills)}", kill)
+        lines += section(f"Kill {number}" if len(kill) > 1 else "Kills beyond these", kill)
     for kind, title in KINDS.items():
         lines += section(f"Counters of {title}", things(kind, shown))
     for home, names in by_mechanism(shown).items():

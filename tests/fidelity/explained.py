@@ -15,10 +15,14 @@ UNEXPLAINED = "not known"
 
 @dataclass(frozen=True)
 class Gap:
-    """A mechanism that the model lacks, or a flaw of a recording, and the cases it shows in (a pattern for names)."""
+    """A mechanism that the model lacks, or a flaw of a recording, and the cases it shows in (a pattern for names).
+
+    `only`: the single count that it can put off.
+    """
 
     cases: str
     text: str
+    only: str = ""
 
 
 # Suspected, not tested: these do not explain a case, they say where to look.
@@ -50,7 +54,8 @@ GAPS = (
     ),
     Gap(
         r"filemmap-.*",
-        "refault activations were recorded for the whole machine: if no other count is off, other processes read files",
+        "refault activations were recorded for the whole machine; no other count is off: other processes read files",
+        only="refault activations",
     ),
 )
 
@@ -80,9 +85,9 @@ class Verdict:
     @property
     def suspected(self) -> str:
         """Where to look, as far as known."""
-        only_refaults = {each.quantity for each in self.off} == {"refault activations"}
-        name = self.result.case.name
-        found = (gap for gap in GAPS if re.fullmatch(gap.cases, name) and (gap is not GAPS[-1] or only_refaults))
+        name, quantities = self.result.case.name, {each.quantity for each in self.off}
+        fitting = (gap for gap in GAPS if re.fullmatch(gap.cases, name))
+        found = (gap for gap in fitting if not gap.only or quantities == {gap.only})
         return next((gap.text for gap in found), UNEXPLAINED)
 
     def hits(self, trial: Trial) -> int:

@@ -8,9 +8,9 @@ from mmrun.model.description import Cell, Cgroup, Disk, Machine, Node, Stream, S
 from mmrun.model.units import GiB, MiB
 from tests.fidelity.published import Metrics, Published, compare, side_by_side
 
-WORKINGSET = "Anonymous working set, v4 of March 2020 (5.8 → 5.9)"
+WORKINGSET = "Anonymous working set, v4 of March 2020 (merged in 5.9; 5.8 → 5.15)"
 HEAP = "a heap of twice the memory, zipf {}"
-READAHEAD = "Readahead by mappings, v5 of August 2017 (4.13 → 4.14; 1/128 of the 32 GB)"
+READAHEAD = "Readahead by mappings, v5 of August 2017 (merged in 4.14; 1/128 of the 32 GB)"
 EBIZZY = {"0.1": 18, "0.3": 19, "0.5": 21, "0.7": 16, "0.9": 16, "1.1": 12, "1.3": 11}  # percent, one thread
 TRACE = Path(__file__).parent / "data" / "traces" / "hot2.mmt"
 FAST = Disk(kind="generic", read_latency=94_000, write_latency=20_000, parallel=16, read_bandwidth=2_700_000_000,
@@ -22,7 +22,7 @@ def rate(metrics: Metrics) -> float:
     return float(metrics["accesses"]) / float(metrics["elapsed_ns"]) * 1e9
 
 
-def heap(kernel: str, exponent: str) -> Cell:
+def heap(exponent: str, kernel: str) -> Cell:
     """A program that touches a heap of twice the memory, some pages more often than others; swap in memory."""
     machine = Machine(nodes=(Node(cpus=8, memory=128 * MiB),), swap={"z": SwapTarget(kind="zram", size=512 * MiB)})
     params = {"size": 256 * MiB, "exponent": float(exponent), "write_fraction": 0.5}
@@ -34,7 +34,7 @@ def heap(kernel: str, exponent: str) -> Cell:
 
 def two_hot_sets(kernel: str) -> Cell:
     """A quarter of 280 MB: a cold set once, a hot one a while, then another and a quarter of the cold one, by turns."""
-    cell = heap(kernel, "0.1")
+    cell = heap("0.1", kernel)
     task = Task(stream=Stream(kind="trace", params={"path": str(TRACE)}), cgroup="g")
     return replace(cell, tasks={"t": task}, cgroups={"g": Cgroup(max=70 * MiB, stat_read_every=1000)})
 
@@ -51,7 +51,7 @@ def mapped_readahead(variant: str) -> Cell:
         "random": Task(count=8, stream=Stream(kind="uniform", params=shared | {"size": 30 * MiB})),
     }
     policy = {"swap_readahead": Variant(variant=variant)}
-    return Cell(kernel="4.14", machine=machine, tasks=tasks, duration=2_300_000_000, policy=policy)
+    return Cell(kernel="4.19", machine=machine, tasks=tasks, duration=2_300_000_000, policy=policy)
 
 
 def throughput(metrics: Metrics) -> float:
@@ -69,12 +69,12 @@ def figures() -> Iterator[Published]:
     for exponent, percent in EBIZZY.items():
         yield Published(
             case=f"{WORKINGSET}: {HEAP.format(exponent)}", quantity="records a second", before=100, after=100 + percent,
-            cells=(heap("5.8", exponent), heap("5.9", exponent)), value=rate,
+            cells=(heap(exponent, kernel="5.8"), heap(exponent, kernel="5.15")), value=rate,
         )  # fmt: skip
     for name, before, after in (("pswpin", 863_240, 681_565), ("pswpout", 989_945, 809_273)):
         yield Published(
             case=f"{WORKINGSET}: two hot sets", quantity=name, before=before, after=after,
-            cells=(two_hot_sets("5.8"), two_hot_sets("5.9")), value=lambda metrics, name=name: float(metrics[name]),
+            cells=(two_hot_sets("5.8"), two_hot_sets("5.15")), value=lambda metrics, name=name: float(metrics[name]),
         )  # fmt: skip
     pair = (mapped_readahead("adaptive-cluster"), mapped_readahead("adaptive"))
     yield Published(

@@ -19,6 +19,7 @@ from tests.fidelity.generations_report import section as generations_section
 from tests.fidelity.headline import summary
 from tests.fidelity.markdown import table
 from tests.fidelity.published_reclaim import section as reclaim_section
+from tests.fidelity.published_swap import section as swap_section
 from tests.fidelity.published_throttling import section as throttling_section
 from tests.fidelity.recorded import HOST, QUANTITIES, Case, cases
 from tests.fidelity.spread import BATCH, countable
@@ -284,6 +285,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "generations": generations_section(),
         "dirty": section(),
         "published_reclaim": reclaim_section(),
+        "published_swap": swap_section(),
         "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": "; ".join(DISKS),

@@ -192,7 +192,7 @@ def test_who_writes_dirty_pages_under_reclaim():
 
     Since 6.2 a limited group waits for the flusher before it meets a dirty page a second time.
     """
-    group = {"cgroups": {"g": Cgroup(max=MiB)}}
+    group = {"cgroups": {"g": Cgroup(max=MiB)}, "cgroup_version": "v1"}
     # A write of its own for every page: a flusher that reclaim has woken waits for the full queue, reclaim does not.
     host, pieces = machine(16, disks={"d": Disk(write_latency=MS)}), replace(READ, fragment=PAGE)
     found = {era: run(one(era, host, pieces, **group), writes(range(1500))).metrics for era in ("3.1", "6.1", "6.18")}

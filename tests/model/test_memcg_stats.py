@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmrun.model.description import Cgroup, Disk, Region, SwapTarget
-from mmrun.model.machine.state import cpus
+from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.mm.memcg.memcontrol import mod_slab_bytes, read_stat, stat_updated
 from mmrun.model.mm.memcg.report import memory_stat
 from mmrun.model.mm.memcg.state import memcg_settings
@@ -150,6 +150,18 @@ def test_when_a_reader_folds(era, batch, by_group):
     read_stat(m, 1)
     assert vec.seen_size[0] == 7
     vec.lists[0].n = 0
+
+
+@pytest.mark.parametrize("era", ("5.8", "5.14", "6.18"))
+def test_until_5_14_reclaim_sees_sizes_a_batch_late(era):
+    """Up to 32 pages of a list a CPU keeps to itself; in 6.18 nothing is seen until somebody folds."""
+    cell = one(era, machine(64), READ, cgroups={"top": Cgroup(), "g": Cgroup(parent="top", max=400 * PAGE)})
+    done = run(cell, reads(range(2000)))
+    vecs, zones_of = done.built.memory.table("lruvecs"), int(geometry(done.m).nr_zones)
+    late = [int(vecs[g * zones_of].seen_size[2]) for g in (1, 2)]
+    kept = vecs[2 * zones_of].lists[2].n - late[1]
+    assert late[0] == late[1]
+    assert abs(kept) <= 32 < late[1] if era != "6.18" else late[1] == 0
 
 
 @pytest.mark.parametrize("era", ("3.1", "3.15", "4.19", "6.18", "6.18+mglru"))

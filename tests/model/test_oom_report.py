@@ -191,7 +191,7 @@ def test_the_first_kills_in_full_and_the_rest_counted():
     groups = {name: Cgroup(max=64 * 4096) for name in names}
     done = run(Cell(kernel="6.18", machine=machine(32, cpus=4), tasks=tasks, cgroups=groups),
                {name: writes(np.arange(100)) for name in names})  # fmt: skip
-    assert len(done.outcome.kills) == MOST_REPORTS + 1 and done.outcome.kills[-1] == ["2 more kills"]
+    assert len(done.outcome.kills) == MOST_REPORTS + 1 and done.outcome.kills[-1] == ["2 more reports"]
     assert {report[0].split()[0] for report in done.outcome.kills[:-1]} < set(names)
 
 

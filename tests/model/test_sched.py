@@ -117,6 +117,10 @@ def test_cfs_lets_a_daemon_that_has_slept_for_long_run_at_once_eevdf_at_the_end_
     assert 0 < first_wait(EEVDF) <= 2 * MS
 
 
+def without_pressure(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if "_pressure_" not in name}
+
+
 @settings(FEW, max_examples=12)
 @given(cells())
 def test_where_nobody_waits_the_numbers_are_those_of_own_cpus(drawn: tuple[Cell, dict[str, np.ndarray]]):
@@ -127,8 +131,9 @@ def test_where_nobody_waits_the_numbers_are_those_of_own_cpus(drawn: tuple[Cell,
     for name in SWITCHES:
         assert own.metrics.pop(name) == 0
     assert fair.metrics.pop("nr_involuntary_switches") == 0 < fair.metrics.pop("nr_voluntary_switches")
-    assert own.metrics == fair.metrics
-    for name, column in own.outcome.series.items():
+    # Pressure is a mean over CPUs by the time each was not idle: who shares one weighs otherwise.
+    assert without_pressure(own.metrics) == without_pressure(fair.metrics)
+    for name, column in without_pressure(own.outcome.series).items():
         assert name in SWITCHES or (column == fair.outcome.series[name]).all(), name
 
 

@@ -1,5 +1,7 @@
 """What is read around a page that comes back from swap: by which rule, from which areas, in which version."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ LINK = {"lan": Link()}
 SSD, HDD, USB = Disk(kind="sata-ssd"), Disk(kind="hdd", size=16 * GiB), Disk(kind="usb", size=16 * GiB)
 
 
-def partition(size: int = 48 * MiB) -> dict:
+def partition(size: int = 48 * MiB) -> dict[str, Any]:
     return {"disks": {"d": SSD}, "swap": {"s": SwapTarget(kind="partition", disk="d", size=size)}}
 
 
@@ -150,3 +152,22 @@ def test_a_window_by_address_ends_with_the_page_table_and_has_32_pages_at_most()
     built = machine_of(cell, pages=6144)
     built.memory.table("regions")[0].swap_hits = 63
     assert window_of(built, 2000, 0)[1] == 32
+
+
+def clean_again(kernel: str) -> dict[str, Any]:
+    """Pages go to zram, come back by reads, and leave once more."""
+    pages = np.arange(5000)
+    cell = one(kernel, machine(16, swap=ZRAM), Region(size=20 * MiB), vm=Sysctl(page_cluster=3))
+    return run(cell, np.concatenate([writes(pages), reads(pages), reads(pages)])).metrics
+
+
+def test_zram_frees_what_it_has_given_back_from_3_11_to_4_14():
+    """So it has to be compressed anew; before, and on a disk, a clean page in the swap cache need not be written."""
+    kept, freed = clean_again("3.10"), clean_again("3.11")
+    assert kept["pswpout"] < 0.8 * kept["pgsteal_anon"]
+    assert freed["pswpout"] >= freed["pgsteal_anon"]
+
+
+@pytest.mark.parametrize(("kernel", "slots"), [("3.1", 256), ("4.12", 256), ("4.13", 512), ("6.18", 512)])
+def test_a_cluster_has_as_many_slots_as_a_huge_page_has_pages_since_4_13(kernel, slots):
+    assert machine_of(one(kernel, machine(16, **partition()))).memory.table("swaps")[0].cluster == slots

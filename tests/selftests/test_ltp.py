@@ -18,9 +18,10 @@ PLACED = {
 @pytest.mark.parametrize("backing", ["anon", "file"])
 @pytest.mark.parametrize("case", PLACED)
 def test_pages_are_where_the_policy_says(kernel, case, backing):
-    """set_mempolicy01 to 04, numa01."""
+    """set_mempolicy01 to 04, numa01; page tables and page-cache nodes lie on the same nodes, a few of them."""
     found = mmrun.run(PLAN, {"kernel": kernel, "case": case, "backing": backing})
-    assert [found[f"node{i}.numa_hit"] + found[f"node{i}.numa_miss"] for i in range(4)] == PLACED[case]
+    more = [found[f"node{i}.numa_hit"] + found[f"node{i}.numa_miss"] - pages for i, pages in enumerate(PLACED[case])]
+    assert all(0 <= n <= (6 if pages else 0) for n, pages in zip(more, PLACED[case], strict=True)) and sum(more) <= 8
 
 
 @every_kernel

@@ -12,6 +12,7 @@ from mmrun.model.mm.idle.far_memory import note_swap_in
 from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
+    DIRTY,
     READAHEAD,
     WORKINGSET,
     WRITEBACK,
@@ -29,6 +30,7 @@ from mmrun.model.mm.swap.swap import (
     swap_full,
     window_first,
     window_pages,
+    zram_free,
 )
 from mmrun.model.mm.task.state import (
     PTE_PRESENT,
@@ -99,6 +101,17 @@ def read_slot(m, t, slot, at):
 
 
 @kernel
+def _forget(m, first, end):
+    """Zram frees what was read into the swap cache, whose pages have to be written again (swap_slot_free_notify)."""
+    area = area_of(m, first)
+    if swaps(m)[area].kind == SWAP_ZRAM:
+        for slot in range(first, end):
+            if swapcache(m)[slot] > 0:
+                zram_free(m, area, slot)
+                frames(m)[swapcache(m)[slot] - 1].state |= DIRTY
+
+
+@kernel
 def _send_run(m, first, count):
     """Send the read of `count` slots from `first` on, as one request; who reads from zram is busy with it."""
     if count:
@@ -106,6 +119,8 @@ def _send_run(m, first, count):
         done = read_in(m, first, count)
         has_stalled(m, SWAP, m.now - entered)
         read_sent(m, NONE, first, first + count, done)
+        if swap_settings(m).zram_forgets:
+            _forget(m, first, first + count)
 
 
 @kernel

@@ -14,4 +14,4 @@ def kills(built: Built) -> list[list[str]]:
     total = int(oom_state(built.memory.m).reports)
     told = [Kill(built, number) for number in range(min(total, MOST_REPORTS))]
     found = [[*report(kill), IN_WORDS, *why(kill)] for kill in told]
-    return found + [[f"{total - MOST_REPORTS} more kills"]] * (total > MOST_REPORTS)
+    return found + [[f"{total - MOST_REPORTS:,} more reports"]] * (total > MOST_REPORTS)

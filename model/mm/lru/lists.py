@@ -12,6 +12,7 @@ from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.lru.gens import gen_add, gen_delete
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
+from mmrun.model.mm.memcg.memcontrol import note_size
 from mmrun.model.mm.memcg.state import page_cgroup
 from mmrun.model.mm.page.flags import ACTIVE, ANON, LRU
 from mmrun.model.mm.page.state import frames, zones
@@ -34,10 +35,17 @@ def _group_lruvec(m, pfn):
 
 @kernel
 def push_head(m, lv, lru, pfn):
-    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's.
+    """Put frame `pfn` at the head of list `lru` of lruvec `lv`, and count it there.
 
     In the kernel: add_page_to_lru_list, today lruvec_add_folio.
     """
+    link(m, lv, lru, pfn)
+    note_size(m, lv, lru, 1)
+
+
+@kernel
+def link(m, lv, lru, pfn):
+    """Put frame `pfn` at the head of list `lru` of lruvec `lv`; under the double LRU, of its zone's and its group's."""
     if lru_settings(m).lru_gen:
         gen_add(m, lv, pfn, False)
         return
@@ -65,14 +73,22 @@ def push_tail(m, lv, lru, pfn):
     link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
     zones(m)[f[pfn].zone].nr_lru[lru] += 1
     f[pfn].state |= LRU
+    note_size(m, lv, lru, 1)
 
 
 @kernel
 def unlink(m, lv, lru, pfn):
-    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU.
+    """Take frame `pfn` off list `lru` of lruvec `lv`, and count that.
 
     In the kernel: del_page_from_lru_list, today lruvec_del_folio.
     """
+    detach(m, lv, lru, pfn)
+    note_size(m, lv, lru, -1)
+
+
+@kernel
+def detach(m, lv, lru, pfn):
+    """Take frame `pfn` off list `lru` of lruvec `lv`, and off its group's under the double LRU."""
     f = frames(m)
     if not f[pfn].state & LRU:
         panic(m, BAD_STATE, pfn)

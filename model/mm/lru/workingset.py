@@ -3,7 +3,7 @@
 from mmrun.model.core.jit import kernel
 from mmrun.model.mm.lru.shadow import age_of
 from mmrun.model.mm.lru.state import lruvecs, workingset_count
-from mmrun.model.mm.memcg.memcontrol import mod_state
+from mmrun.model.mm.memcg.memcontrol import mod_state, note_size
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import WORKINGSET_ACTIVATE_ANON, WORKINGSET_REFAULT_ANON, WORKINGSET_RESTORE_ANON
 from mmrun.model.mm.page.flags import ACTIVE, ANON, WORKINGSET
@@ -65,6 +65,7 @@ def activate_refault(m, pfn, lv):
         lruvecs(m)[lv].activated[1] += 1
         workingset_count(m).workingset_activate_file += 1
     mod_state(m, page.memcg, of_kind(WORKINGSET_ACTIVATE_ANON, page.state), 1)
+    note_size(m, lv, 4 if page.state & ANON else 5, 1)
 
 
 @kernel

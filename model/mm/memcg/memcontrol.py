@@ -1,8 +1,9 @@
 """Memory cgroups: usage counted up the tree, charges in per-CPU stocks, statistics that lag, events.
 
 What a group counts is in `memcg.stat` (model/mm/memcg/stats.py), without what its descendants count. Reclaim does not
-read a group's exact list sizes but statistics of its subtree, `lruvec.seen_*`. Since 5.15 they are summed from per-CPU
-deltas now and then (`fold`): by a worker every two seconds, or by a reader of memory.stat once enough updates are
+read a group's exact list sizes but statistics of its subtree, `lruvec.seen_*`. Until 5.14 a CPU adds what it has of one
+of them once that is more than a batch (`note_size`). Since 5.15 they are summed from per-CPU deltas now and then
+(`fold`): by a worker every two seconds, or by a reader of memory.stat once enough updates are
 pending, of the whole machine until 6.7, of the group since.
 Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_dwork of 5.15, 6.1, 6.18.
 """
@@ -13,7 +14,7 @@ from mmrun.model.core.panic import panic
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, nodes, progress
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
-from mmrun.model.mm.memcg.state import memcg_settings, memcgs, stat_pending
+from mmrun.model.mm.memcg.state import SIZES, memcg_settings, memcgs, size_pending, stat_pending
 from mmrun.model.mm.memcg.stats import PGPGOUT
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.task.state import tasks
@@ -71,18 +72,42 @@ def fold(m, memcg):
 
 
 @kernel
+def note_size(m, lv, which, delta):
+    """List `which` of a group's lruvec changed by `delta` pages, or (4, 5) its activated refaults of a kind.
+
+    Until 5.14 the running CPU keeps that to itself up to a batch (__mod_lruvec_state, 5.8).
+    """
+    vecs, batch = lruvecs(m), memcg_settings(m).charge_batch
+    if memcg_settings(m).folds or vecs[lv].memcg == 0:
+        return
+    pending, at = size_pending(m), (turn(m).cpu * len(vecs) + lv) * SIZES + which
+    pending[at] += delta
+    kept = pending[at]
+    if abs(kept) <= batch:
+        return
+    pending[at] = 0
+    while vecs[lv].memcg:
+        if which < 4:
+            vecs[lv].seen_size[which] += kept
+        else:
+            vecs[lv].seen_activated[which - 4] += kept
+        lv += (memcgs(m)[vecs[lv].memcg].parent - vecs[lv].memcg) * geometry(m).nr_zones
+
+
+@kernel
 def fold_periodically(m):
     """The two-second worker: every group's statistics become exact."""
     if m.now >= progress(m).next_flush:
         progress(m).next_flush += ((m.now - progress(m).next_flush) // FLUSH_NS + 1) * FLUSH_NS
-        fold(m, 0)
+        if memcg_settings(m).folds:
+            fold(m, 0)
 
 
 @kernel
 def read_stat(m, memcg):
     """Somebody reads memory.stat: it folds when more than a batch a CPU is pending (mem_cgroup_flush_stats)."""
     who = memcg if memcg_settings(m).folds_by_group else 0
-    if memcgs(m)[who].stat_updates > memcg_settings(m).fold_beyond:
+    if memcg_settings(m).folds and memcgs(m)[who].stat_updates > memcg_settings(m).fold_beyond:
         fold(m, who)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from mmrun.model.core.lehmer import first_of
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Cgroup, Task
+from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.state import costs, geometry
 from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.memcg.state import PRIORITIES, memcg_settings, memcg_state
+from mmrun.model.mm.memcg.state import PRIORITIES, SIZES, memcg_settings, memcg_state
 from mmrun.model.units import PAGE
 
 UNLIMITED = 1 << 62
@@ -77,7 +78,9 @@ def rows(plan: Plan) -> dict[str, int]:
     soft, zones = has_soft_limit(cell), plan.modules["lru"].SCOPE == "zone"
     events = soft or (zones and len(cell.cgroups) and plan.nodes > 1)
     return {
-        "memcgs": groups, "stat_pending": groups * plan.cpus, "iters": plan.lruvecs * PRIORITIES,
+        "memcgs": groups, "stat_pending": groups * plan.cpus,
+        "size_pending": plan.cpus * plan.lruvecs * SIZES * (not era(cell.kernel).flags["folds"]),
+        "iters": plan.lruvecs * PRIORITIES,
         "page_cgroup": plan.frames * double_lru(plan), "soft_nodes": plan.lruvecs * (soft and not memcg_lru(plan)),
         "page_events": groups * plan.cpus * bool(events),
     }  # fmt: skip

@@ -88,7 +88,11 @@ SUBJECTS = (
         "memory.max", "The key `max` of a group.", ("cgroups.max", "events_max", "failcnt"), ("memory.limit_in_bytes",)
     ),
     Subject(
-        "memory.swap.max", "The key `swap_max` of a group.", ("cgroups.swap_max",), ("memory.memsw.limit_in_bytes",)
+        "memory.swap.max",
+        "The key `swap_max` of a group, version 2 of cgroups. The limit of version 1 for memory and swap together, "
+        "memory.memsw.limit_in_bytes, is not modelled.",
+        ("cgroups.swap_max",),
+        ("memory.memsw.limit_in_bytes",),
     ),
     Subject("memory.soft_limit_in_bytes", "The key `soft_limit` of a group.", ("cgroups.soft_limit",), ("soft limit",)),
     Subject("memory.swappiness", "The key `swappiness` of a group, version 1 of cgroups.", ("cgroups.swappiness",)),

@@ -54,6 +54,9 @@ DATED: Dated = (
         always(32, "mm/memcontrol.c, 3.1"),
         since("6.1", 64, "1813e51eece0 memcg: increase MEMCG_CHARGE_BATCH to 64, posted 22 August 2022"),
     ),
+    flag("folds", "statistics of groups are summed over CPUs and groups now and then, not counter by counter once a "
+         "CPU has more than a batch of one", "7e1c0d6f5820 memcg: switch lruvec stats to rstat, 5.15", since="5.15"),
+    gap("4.16", "5.7", "a group's activated refaults are seen by reclaim up to a batch of 32 a CPU late; here at once"),
     flag("folds_by_group", "a reader folds the statistics of its group when that has many pending updates, not those "
          "of all groups when all together have",
          "8d59d2214c23 mm: memcg: make stats flushing threshold per-memcg, posted 29 November 2023", since="6.8"),

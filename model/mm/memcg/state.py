@@ -5,6 +5,7 @@ from mmrun.model.mm.memcg.settings import MEMCG_COUNTERS, OOM_COUNTERS, STATS
 
 MAX_MEMCGS = 1 << 14  # what a shadow entry can name; an arbitrary bound
 PRIORITIES = 13
+SIZES = 6  # of a lruvec: its four lists, activated refaults of both kinds
 
 MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
     parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
@@ -27,13 +28,14 @@ soft_nodes = table(52, "soft_nodes", SOFT_NODE)
 page_events = table(53, "page_events", PAGE_EVENTS)
 iters = table(54, "iters", ITER)
 stat_pending = table(55, "stat_pending", "i4")
+size_pending = table(219, "size_pending", "i4")  # by CPU, lruvec and which of its `SIZES` statistics
 memcg_settings = one(  # `charge_batch`: pages; `stocks`: groups a CPU holds pages of; `fold_beyond`: updates
     56, "memcg_settings", row(
         charge_batch="i8", stocks="i8", protection="i8", kmem_accounting="i8", soft_limits="i8",
         charge_retries="i8", shares_overcommitted="i8", low_in_shares="i8", low_of_root="i8",
         memcg_lru="i8", lruvec_visit="i8",
         folds_by_group="i8", updates_in_pages="i8", counts_swapcache="i8", counts_swap_io="i8", counts_retries="i8",
-        fold_beyond="i8",
+        fold_beyond="i8", folds="i8",
     ),
 )  # fmt: skip
 memcg_state = one(57, "memcg_state", row(memcg_rng="i8", soft_order="i8"))

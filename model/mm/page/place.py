@@ -79,9 +79,12 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
     managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
     ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
-    floor = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling)
+    floor, scale = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling), vm.watermark_scale_factor or 10
+    if vm.min_free_kbytes is None and vm.transparent_hugepage in ("always", "madvise"):
+        high = [marks[2] for marks in watermarks.levels(managed, kinds, floor, scale, variant)]
+        floor = max(floor, watermarks.for_huge_pages(managed, kinds, high))
     reserved = _page_cgroups(built, zones)
-    marks = watermarks.levels(managed, kinds, floor, vm.watermark_scale_factor or 10, variant)
+    marks = watermarks.levels(managed, kinds, floor, scale, variant)
     for z, zone in enumerate(zones):
         row = zones_of(m)[z]
         row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages

@@ -1,6 +1,7 @@
 """What is told of physical memory: free pages, and what the pages of a node and of a zone are."""
 
 from mmrun.model.machine.built import Built
+from mmrun.model.machine.numa import ZONE_NAMES
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.memcg.stats import NR_PAGETABLE
 from mmrun.model.mm.page.state import pcps, zones
@@ -8,7 +9,6 @@ from mmrun.model.mm.page.state import pcps, zones
 FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback", "nr_file_pages": "nr_file",
           "nr_mapped": "nr_mapped"}  # fmt: skip
 LISTS = ("inactive_anon", "active_anon", "inactive_file", "active_file")  # in the order of the lists
-ZONES = ("DMA", "DMA32", "Normal", "Movable")  # by kind
 
 
 def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
@@ -21,7 +21,7 @@ def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
     found: list[dict[str, int | str | list[int]]] = []
     for z in range(int(geometry(m).nr_zones)):
         zone = zones(m)[z]
-        row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONES[int(zone.kind)]}
+        row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONE_NAMES[int(zone.kind)]}
         row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["n"][:, z].sum())}
         row |= {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
         row |= {name: int(zone.nr_lru[lru]) for lru, name in enumerate(LISTS)}

@@ -35,6 +35,11 @@ DATED: Dated = (
          "fair zone allocation policy, 4.8", since="3.12", until="4.8"),
     gap("2.6.32", "2.6.39", "zone_reclaim_mode is on beyond a distance of 20, here of 30 as since 3.0"),
     sysctl("min_free_kbytes", always(None, "isqrt(16 * lowmem kB), init_per_zone_wmark_min")),
+    sysctl(
+        "transparent_hugepage",
+        since("2.6.38", "never", "TRANSPARENT_HUGEPAGE of mm/Kconfig is not in x86_64_defconfig; where it is built in, "
+              "its default is always"),
+    ),
     within("min_free_kbytes", always((1, 1 << 30), "zone watermarks need at least one page; an arbitrary most")),
     sysctl("watermark_scale_factor", since("4.6", 10, "mm: scale kswapd watermarks in proportion to memory")),
     within(

@@ -6,11 +6,23 @@ from types import ModuleType
 
 RESERVE_RATIO = (256, 256, 32, 0)  # sysctl_lowmem_reserve_ratio: DMA, DMA32, Normal, Movable (0: off)
 MOVABLE = 3
+PAGEBLOCK, PCPTYPES = 512, 3  # pageblock_nr_pages, MIGRATE_PCPTYPES
 
 
 def min_free_kbytes(managed: list[int], ceiling_kb: int) -> int:
     """The default of vm.min_free_kbytes for zones of `managed` pages: isqrt(16 * lowmem kB) within [128, ceiling]."""
     return max(128, min(isqrt(16 * sum(managed) * 4), ceiling_kb))
+
+
+def for_huge_pages(managed: list[int], kinds: list[int], high: list[int]) -> int:
+    """What khugepaged raises vm.min_free_kbytes to where it is less: so many pageblocks free in every zone, kB.
+
+    Two, and three for each of the three types of pageblock that allocations fall back to; no more than a twentieth of
+    what lies above the `high` watermarks. Movable zones do not count. In the kernel: set_recommended_min_free_kbytes.
+    """
+    zones = [z for z, kind in enumerate(kinds) if kind != MOVABLE]
+    wanted = PAGEBLOCK * len(zones) * (2 + PCPTYPES * PCPTYPES)
+    return min(wanted, sum(max(0, managed[z] - high[z]) for z in zones) // 20) * 4
 
 
 def levels(

@@ -11,7 +11,7 @@ from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
-from mmrun.model.mm.swap.swap import area_of
+from mmrun.model.mm.swap.swap import area_of, zram_write
 from mmrun.model.mm.writeback.dirty import count_writeback
 from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
 from mmrun.model.mm.writeback.plug import plug
@@ -37,17 +37,20 @@ def _written(m, pfn):
 @kernel
 def write_out(m, pfn):
     """Write a page of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
-    page = frames(m)[pfn]
-    a = swaps(m)[area_of(m, page.slot - 1)]
+    page, area = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1)
+    a = swaps(m)[area]
     swap_count(m).pswpout += 1
     pageout_count(m).nr_vmscan_write += 1
-    page.state &= ~DIRTY
     if memcg_settings(m).counts_swap_io:
         mod_state(m, page.memcg, PSWPOUT, 1)
     if a.kind == SWAP_ZRAM:
         stat_updated(m, page.memcg, 2)  # NR_WRITEBACK, there and back
         m.now += a.out_ns
+        if not zram_write(m, area, page.slot - 1):
+            return 0  # it stays dirty
+        page.state &= ~DIRTY
         return 1
+    page.state &= ~DIRTY
     m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, 1)

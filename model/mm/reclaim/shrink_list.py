@@ -13,11 +13,11 @@ from mmrun.model.machine.state import costs, node_count
 from mmrun.model.mm.idle.far_memory import note_swap_out
 from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.ahead import ask_for_uses, look_ahead, note_tail
-from mmrun.model.mm.lru.lists import list_of, push_head, unlink
+from mmrun.model.mm.lru.lists import detach, link, list_of, push_head
 from mmrun.model.mm.lru.lru import hold_lru_lock, lru_add_drain
 from mmrun.model.mm.lru.rmap import unmap
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings, lruvecs
-from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated, uncharge
+from mmrun.model.mm.memcg.memcontrol import mod_state, note_size, stat_updated, uncharge
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import (
     NR_FILE_PAGES,
@@ -76,9 +76,9 @@ def isolate(m, s, lv, lru, nr_to_scan):
     scanned = skipped = 0
     while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
         pfn = vec.lists[lru].tail
-        unlink(m, lv, lru, pfn)
+        detach(m, lv, lru, pfn)
         if zones(m)[f[pfn].zone].kind > sc.highest_zoneidx:
-            push_head(m, lv, lru, pfn)
+            link(m, lv, lru, pfn)
             skipped += 1
             continue
         f[pfn].state |= ISOLATED
@@ -88,6 +88,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
         ask_for_uses(m, pfn)
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
     stat_updated(m, vec.memcg, sc.nr_taken)
+    note_size(m, lv, lru, -sc.nr_taken)
     return scanned
 
 

@@ -5,30 +5,35 @@ from mmrun.model.block.settings import Disk, NetworkSwap, Stripe, Zram, given
 from mmrun.model.block.state import disks
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Machine, SwapTarget
+from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.mm.swap.state import FIRST_HITS, swap_ra, swap_settings, swaps
 from mmrun.model.units import PAGE
 
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
-CLUSTER = {True: 512, False: 256}  # slots of a swap cluster, by whether LRU lists span a node
 
 
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
-    return {"swaps": len(plan.cell.machine.swap), "swapcache": plan.swap, "swapmap": plan.swap}
+    return {
+        "swaps": len(plan.cell.machine.swap),
+        "swapcache": plan.swap,
+        "swapmap": plan.swap,
+        "zram_stored": plan.swap,
+    }
 
 
 def place(built: Built) -> None:
     """Fill the rows of swap areas; times in ns."""
     machine, m = built.cell.machine, built.memory.m
-    by_zone = built.modules["lru"].SCOPE == "zone"
+    cluster = era(built.cell.kernel).flags["swap_cluster"]
     first, taken = 0, dict[str, int]()
     for n, (name, target) in enumerate(machine.swap.items()):
         row = swaps(m)[n]
         row.first, row.nslots = first, target.size // PAGE
         row.kind, row.priority = _KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
-        row.cluster = min(CLUSTER[not by_zone], max(1, int(row.nslots)))
+        row.cluster = min(cluster, max(1, int(row.nslots)))
         if disk := given(target, "disk"):  # areas fill their disk from its end
             row.disk = built.disks.index(disk)
             taken[disk] = taken.get(disk, 0) + int(row.nslots)

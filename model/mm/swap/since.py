@@ -1,6 +1,6 @@
 """Swap and its readahead: what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, axis, flag, gap, param, since, sysctl, within
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, number, param, since, sysctl, within
 
 DATED: Dated = (
     axis(
@@ -18,6 +18,12 @@ DATED: Dated = (
          "0bcac06f27d7 mm, swap: skip swapcache for swapin of synchronous device, 4.15", since="4.15"),
     flag("swapin_marked", "pages read around in swap bear the readahead mark, which whoever finds one takes away",
          "swap: add a simple detector for inappropriate swapin readahead, 3.14", since="3.14"),
+    flag("zram_forgets", "what is read from zram into the swap cache is stored there no more, and dirty",
+         "mm: remove compressed copy from zram in-memory (end_swap_bio_read), 3.11; idle since 4.15",
+         since="3.11", until="4.15"),
+    number("swap_cluster", "slots of a swap cluster (SWAPFILE_CLUSTER)",
+           always(256, "mm/swapfile.c, 3.1"),
+           since("4.13", 512, "38d8b4e6bdc8 mm, THP, swap: delay splitting THP during swap out; CONFIG_THP_SWAP")),
     flag("swapin_plugged", "adjacent pages read around in swap become one request",
          "3fb5c298b04e swap: allow swap readahead to be merged, 3.6", since="3.6"),
     flag("swap_rw", "swap files without blocks of their own (NFS) are read and written 32 pages at a time, without "

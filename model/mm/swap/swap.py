@@ -27,7 +27,7 @@ from mmrun.model.mm.memcg.stats import NR_SWAPCACHE, PSWPIN
 from mmrun.model.mm.page.buddy import alloc_reserve, free_frame
 from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
 from mmrun.model.mm.page.state import alloc_count, frames
-from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
+from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps, zram_stored
 from mmrun.model.units import PAGE
 
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
@@ -107,6 +107,7 @@ def alloc_slot(m, memcg):
     swaps(m)[best].turn += 1
     slot = _slot_in(m, best, memcg)
     if slot != NONE:
+        zram_stored(m)[slot] = swaps(m)[best].kind == SWAP_ZRAM
         charge_swap(m, memcg, 1)
         stat_updated(m, memcg, 1)
     return slot
@@ -137,8 +138,25 @@ def free_slot(m, slot):
         a.free_clusters_gone = 0
     charge_swap(m, memcg, -1)
     stat_updated(m, memcg, 1)
-    if a.kind == SWAP_ZRAM:
+    zram_free(m, area, slot)
+
+
+@kernel
+def zram_free(m, area, slot):
+    """What zram holds for a slot goes (zram_slot_free_notify)."""
+    if zram_stored(m)[slot]:
+        zram_stored(m)[slot] = 0
         _zram_forget(m, area)
+
+
+@kernel
+def zram_write(m, area, slot):
+    """Zram holds the slot's page from now on; 0 = no memory for it."""
+    if not zram_stored(m)[slot]:
+        if not _zram_store(m, area):
+            return 0
+        zram_stored(m)[slot] = 1
+    return 1
 
 
 @kernel
