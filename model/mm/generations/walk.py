@@ -112,8 +112,6 @@ def _counts(m, lv, pfn, swappiness):
     page, vec = frames(m)[pfn], lruvecs(m)[lv]
     if page.memcg != vec.memcg or page.node != vec.node or (page.state & ANON and not swappiness):
         return False
-    if page.state & QUEUED and generation_settings(m).queued_off_lru:
-        return False
     return lru_settings(m).lru_gen == ONE_TOUCH or page.state & LRU != 0
 
 

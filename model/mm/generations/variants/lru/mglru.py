@@ -56,7 +56,7 @@ PARAMS = {
     "queued_off_lru": (
         False,
         "",
-        "a page in a CPU's batch of pages to be activated is off the lists: eviction and walks pass over it",
+        "a page in a CPU's batch of pages to be activated is off the lists: eviction passes over it",
         "mm/gup: clear the LRU flag of a page before adding to LRU batch, July 2024; reverted in September 2025",
     ),
     "mm_walk": (
