@@ -14,7 +14,7 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
         ("memory.pressure", "stall_alloc_ns"),
         ("tcp", "not modelled"), ("oom", "is killed"), ("outcome", "How a run ended"), ("page tables", "512"),
         ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "not modelled"), ("kernels", "Versions of Linux"),
-        ("series", "sampling"), ("watermark_boost_factor", "Not modelled"),
+        ("cma", "not modelled"), ("series", "sampling"), ("watermark_boost_factor", "Not modelled"),
         ("vm.watermark_boost_factor", "Not modelled"),
         ("until", "Stein's two stages"), ("numa balancing", "not modelled"), ("zswap", "not modelled"),
         ("/sys/kernel/mm/transparent_hugepage", "not modelled"),
