@@ -131,7 +131,7 @@ def test_every_variant_that_has_a_hook_is_told():
     assert all(f"lru/{each}," in told for each in ("split", "workingset", "zone-workingset", "cost-balanced", "mglru"))
     assert "the default, model/mm/limits/limits.py" in " ".join(explain_hooks.definitions("limit_reclaim"))
     assert any(
-        "_verdict, model/mm/reclaim/shrink_list.py" in each for each in explain_hooks.callers("check_references")
+        "_verdict, model/mm/reclaim/shrink_page_list.py" in each for each in explain_hooks.callers("check_references")
     )
 
 

@@ -43,7 +43,8 @@ from mmrun.model.mm.page.flags import (
     WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.reclaim.shrink_list import count_scan, freed_meanwhile
+from mmrun.model.mm.reclaim.shrink_list import count_scan
+from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 
 shrink_batch = caller("shrink_batch")

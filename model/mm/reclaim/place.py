@@ -3,7 +3,8 @@
 from mmrun.model.core.jit import Hook
 from mmrun.model.machine.built import Plan
 from mmrun.model.mm.reclaim.kswapd import kswapd
-from mmrun.model.mm.reclaim.shrink_list import shrink_active, shrink_batch, shrink_inactive
+from mmrun.model.mm.reclaim.shrink_list import shrink_active, shrink_inactive
+from mmrun.model.mm.reclaim.shrink_page_list import shrink_batch
 
 
 def rows(plan: Plan) -> dict[str, int]:

@@ -1,27 +1,20 @@
-"""Shrinking one list by one batch: isolate from the tail, decide page by page, put the rest back (mm/vmscan.c).
+"""Shrinking one list by one batch: isolate from the tail, judge every page, put the rest back (mm/vmscan.c).
 
 `s` numbers a scan control (struct scan_control) in the table `scans`: two an actor (model/mm/reclaim/vmscan.py).
 """
 
-from mmrun.model.block.disk import write_congested
-from mmrun.model.core.codes import BAD_CHECK_REFERENCES, SWAP_CLUSTER_MAX
+from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
-from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, node_count
-from mmrun.model.mm.idle.far_memory import note_swap_out
-from mmrun.model.mm.idle.state import watch
-from mmrun.model.mm.lru.ahead import ask_for_uses, look_ahead, note_tail
+from mmrun.model.mm.lru.ahead import ask_for_uses, note_tail
 from mmrun.model.mm.lru.lists import detach, link, list_of, push_head
 from mmrun.model.mm.lru.lru import hold_lru_lock, lru_add_drain
-from mmrun.model.mm.lru.rmap import unmap
-from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings, lruvecs
-from mmrun.model.mm.memcg.memcontrol import mod_state, note_size, stat_updated, uncharge
+from mmrun.model.mm.lru.state import lru_count, lru_settings, lruvecs
+from mmrun.model.mm.memcg.memcontrol import mod_state, note_size, stat_updated
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import (
-    NR_FILE_PAGES,
-    PGACTIVATE,
     PGDEACTIVATE,
     PGREFILL,
     PGSCAN_DIRECT,
@@ -31,33 +24,18 @@ from mmrun.model.mm.memcg.stats import (
     PGSTEAL_KSWAPD,
     PGSTEAL_PROACTIVE,
 )
-from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
-    DIRTY,
     ISOLATED,
-    LOCKED,
-    QUEUED,
-    RECLAIM,
-    SWAPCACHE,
     WORKINGSET,
-    WRITEBACK,
 )
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.reclaim.pageout import write_out
-from mmrun.model.mm.reclaim.reclaim_stat import add_stat, clear_stat
+from mmrun.model.mm.reclaim.reclaim_stat import add_stat
+from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile, shrink_page_list
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
-from mmrun.model.mm.swap.state import swapcache
-from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, join_swapcache, leave_swapcache, swap_full
-from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files
 
 page_referenced = caller("page_referenced")
-check_references = caller("check_references")
-evict = caller("evict")
-pageout_file = caller("pageout_file")
-meet_writeback = caller("meet_writeback")
 all_dirty = caller("all_dirty")
 throttle_batch = caller("throttle_batch")
 note_inactive = caller("note_inactive")
@@ -100,18 +78,6 @@ def note_scanned(m, s, lv, scanned):
 
 
 @kernel
-def freed_meanwhile(m, pfn):
-    """Free a page whose task ended while it was isolated; whether it was one."""
-    page = frames(m)[pfn]
-    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE:
-        return False
-    uncharge(m, page.memcg)
-    page.state = 0
-    free_frame(m, turn(m).cpu, pfn)
-    return True
-
-
-@kernel
 def put_back(m, s, lv):
     """Return the pages of the batch that are still isolated to the lists their state names, oldest first.
 
@@ -127,147 +93,6 @@ def put_back(m, s, lv):
             push_head(m, lv, list_of(f[pfn].state), pfn)
             moved += 1
     stat_updated(m, lruvecs(m)[lv].memcg, moved)
-
-
-@kernel
-def _remove_mapping(m, s, pfn):
-    """Take an unmapped clean page out of the swap or page cache, leaving its shadow; the frame becomes free.
-
-    In the kernel: __remove_mapping, __delete_from_swap_cache.
-    """
-    page = frames(m)[pfn]
-    shadow = evict(m, pfn, s)
-    if page.state & ANON:
-        if watch(m).idle_tracking:
-            note_swap_out(m, pfn)
-        leave_swapcache(m, pfn)
-        swapcache(m)[page.slot - 1] = shadow
-        if page.owner == NOBODY:
-            free_slot(m, page.slot - 1)
-    else:
-        cache(m)[page.owner] = shadow
-        files(m)[page.slot].nr_cached -= 1
-        zones(m)[page.zone].nr_file -= 1
-        mod_state(m, page.memcg, NR_FILE_PAGES, -1)
-    uncharge(m, page.memcg)
-    page_event(m, page.memcg, page.zone)
-    page.state = 0
-    free_frame(m, turn(m).cpu, pfn)
-
-
-@kernel
-def _add_to_swap(m, pfn):
-    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full (add_to_swap)."""
-    page = frames(m)[pfn]
-    slot = alloc_slot(m, page.memcg)
-    if slot == NONE:
-        return 0
-    page.state |= DIRTY
-    join_swapcache(m, pfn, slot)
-    return 1
-
-
-@kernel
-def _activate(m, s, pfn):
-    """Send a page to the active list instead of reclaiming it (activate_locked in shrink_folio_list)."""
-    page = frames(m)[pfn]
-    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
-        free_swapcache(m, pfn)
-    page.state |= ACTIVE
-    scans(m)[s].nr_activate[0 if page.state & ANON else 1] += 1
-    lru_count(m).pgactivate += 1
-    mod_state(m, page.memcg, PGACTIVATE, 1)
-
-
-@kernel
-def _meet(m, s, pfn):
-    """Count whether a file page is dirty, waits to be written, is written (folio_check_dirty_writeback)."""
-    page, stat = frames(m)[pfn], scans(m)[s].batch_stat
-    if page.state & ANON:
-        return
-    if not page.state & (DIRTY | WRITEBACK):
-        return
-    stat.dirty += 1
-    if not page.state & WRITEBACK:
-        stat.unqueued_dirty += 1
-    disk = files(m)[page.slot].disk
-    if (page.state & WRITEBACK and page.state & RECLAIM) or (disk != NONE and write_congested(m, disk)):
-        stat.congested += 1
-
-
-@kernel
-def _past_writeback(m, s, pfn):
-    """A page is being written: 1 when reclaim has waited for that, else it is out of the way."""
-    verdict = meet_writeback(m, pfn, s)
-    if verdict == ACTIVATE:
-        _activate(m, s, pfn)
-    return verdict == RECLAIM_PAGE
-
-
-@kernel
-def _verdict(m, s, pfn):
-    """Reference check of one page: RECLAIM_PAGE, RECLAIM_CLEAN, KEEP or ACTIVATE.
-
-    In the kernel: page_check_references, folio_check_references.
-    """
-    if scans(m)[s].ignore_references:
-        return RECLAIM_PAGE
-    young = page_referenced(m, pfn, s)
-    verdict = check_references(m, pfn, young & 0xFFFF, young >> 16)
-    if verdict < RECLAIM_PAGE or verdict > ACTIVATE:
-        panic(m, BAD_CHECK_REFERENCES, pfn)
-        return KEEP
-    return verdict
-
-
-@kernel
-def _pageout_anon(m, s, pfn):
-    """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
-    result = write_out(m, pfn)
-    scans(m)[s].nr_pageout += 1
-    return result
-
-
-@kernel
-def _reclaim_one(m, s, pfn):
-    """Decide on one isolated page and act on it: 1 when its frame was freed.
-
-    In the kernel: the loop of shrink_page_list, shrink_folio_list.
-    """
-    sc, page = scans(m)[s], frames(m)[pfn]
-    if page.state & LOCKED or page.pins or (page.mapcount and not sc.may_unmap):
-        return 0
-    _meet(m, s, pfn)
-    if page.state & WRITEBACK and not _past_writeback(m, s, pfn):
-        return 0
-    verdict = _verdict(m, s, pfn)
-    if verdict == ACTIVATE:
-        _activate(m, s, pfn)
-    if verdict >= KEEP:
-        return 0
-    if page.state & ANON:
-        if not page.state & SWAPCACHE and not (sc.may_swap and _add_to_swap(m, pfn)):
-            _activate(m, s, pfn)
-            return 0
-        sc.nr_unmapped += 1 if page.mapcount else 0
-        unmap(m, pfn, page.slot << PTE_SHIFT)
-        if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about
-            return 0
-        if page.state & DIRTY and not (verdict == RECLAIM_PAGE and sc.may_writepage and _pageout_anon(m, s, pfn)):
-            return 0
-    else:
-        sc.nr_unmapped += 1 if page.mapcount else 0
-        unmap(m, pfn, 0)
-        if page.state & DIRTY:
-            sc.batch_stat.late_dirty += 1
-            if pageout_file(m, pfn, s, verdict) == ACTIVATE:
-                _activate(m, s, pfn)
-            return 0
-        if page.state & QUEUED:
-            return 0
-    _remove_mapping(m, s, pfn)
-    m.now += reclaim_settings(m).reclaim_page - reclaim_settings(m).scan_page
-    return 1
 
 
 @kernel
@@ -301,40 +126,6 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
         memcgs(m)[memcg].pgsteal += reclaimed
 
 
-@kernel
-def _shrink_batch(m, s):
-    sc, reclaimed = scans(m)[s], 0
-    own_lists = lru_settings(m).double_lru  # a list of everybody's pages says nothing about whose they were
-    sc.nr_pageout = sc.nr_unmapped = 0
-    clear_stat(sc.batch_stat)
-    sc.batch_stat.taken = sc.nr_taken
-    for i in range(sc.nr_taken):
-        if sc.batch[i] == NONE:
-            continue
-        sc.nr_scanned += 1
-        page = frames(m)[sc.batch[i]]
-        look_ahead(m, list_of(page.state & ~ACTIVE))
-        if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
-            sc.nr_scanned += 1
-        group = memcgs(m)[page.memcg]
-        if _reclaim_one(m, s, sc.batch[i]):
-            sc.batch[i] = NONE
-            reclaimed += 1
-            group.pgsteal += own_lists
-        group.pgscan += own_lists
-    # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
-    m.now += reclaim_settings(m).tlb_shootdown * (
-        min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped
-    )
-    return reclaimed
-
-
-@hook
-def shrink_batch(m, s):
-    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty (shrink_folio_list)."""
-    return _shrink_batch(m, s)
-
-
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed (shrink_inactive_list)."""
@@ -347,7 +138,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     hold_lru_lock(m, lv, costs(m).lru_lock * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
     activated = sc.nr_activate[0] + sc.nr_activate[1]
-    reclaimed = _shrink_batch(m, s)
+    reclaimed = shrink_page_list(m, s)
     put_back(m, s, lv)
     hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - reclaimed))
     count_scan(m, s, lv, lru, scanned, reclaimed)
