@@ -156,8 +156,8 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
     assert int(swaps(done.m)[0].pool_frames) == int(swaps(done.m)[0].stored) == 0
 
 
-# 3.15 writes half of a group without file pages at once, and 5.8 where its pages start active and sizes are seen a batch
-# late; when that fills swap, nothing scans what is being written to a disk.
+# 3.15 writes half of a group without file pages at once, and 5.8, where pages start active and sizes are seen a batch
+# late, much of it; when that fills swap, nothing scans what is being written to a disk.
 @pytest.mark.parametrize(
     ("era", "kind"),
     [
