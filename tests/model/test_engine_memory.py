@@ -156,9 +156,17 @@ def test_a_killed_task_leaves_no_swap_and_no_pool_behind():
     assert int(swaps(done.m)[0].pool_frames) == int(swaps(done.m)[0].stored) == 0
 
 
-# 3.15 writes half of a group without file pages at once; when that fills swap, nothing scans what was written.
-@pytest.mark.parametrize("era", [era for era in ERAS if era != "3.15"])
-@pytest.mark.parametrize("kind", ["zram", "partition"])
+# 3.15 writes half of a group without file pages at once, and 5.8, where pages start active and sizes are seen a batch
+# late, much of it; when that fills swap, nothing scans what is being written to a disk.
+@pytest.mark.parametrize(
+    ("era", "kind"),
+    [
+        (era, kind)
+        for era in ERAS
+        for kind in ("zram", "partition")
+        if era != "3.15" and (era, kind) != ("5.8", "partition")
+    ],
+)
 def test_a_group_may_fill_swap_to_the_last_slot(era, kind):
     cell = one(era, machine(16, **with_swap(kind, MiB)), cgroups={"g": Cgroup(max=MiB)}, sampling=sampled())
     done = run(cell, writes(range(900)), probe=lambda built: int(swaps(built.memory.m)[0].used))

@@ -7,14 +7,16 @@ from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, NR_FILE_PAGES, NR_PAGETABLE, STATS
 from mmrun.model.mm.page import flags as state
-from mmrun.model.mm.page.flags import USER
+from mmrun.model.mm.page.flags import ANON_PAGE, FILE_PAGE, PAGE_TABLE, USER
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
-    """Second lists under the double LRU; charges, protection, swap."""
+    """Second lists under the double LRU; charges, protection, swap; memory.stat."""
     _group_lists(built)
     _charges(built)
+    _stats(built)
 
 
 def _group_lists(built: Built) -> None:
@@ -69,6 +71,21 @@ def protection(rows: np.ndarray, shares_overcommitted: bool) -> None:
         covered = np.minimum(usage, most) if shares_overcommitted else np.where(usage <= most, usage, 0)
         expected = np.bincount(rows["parent"][1:], weights=covered, minlength=len(rows)).astype(np.int64)
         require((rows[total] == expected).all(), lambda total=total: f"{total} is not what the children use of theirs")
+
+
+def _stats(built: Built) -> None:
+    """Gauges of memory.stat are what the frames say."""
+    frames, stat = built.memory.table("frames"), built.memory.table("memcgs")["stat"]
+    anon, file, mapped = frames["kind"] == ANON_PAGE, frames["kind"] == FILE_PAGE, frames["mapcount"] > 0
+    for item, found in (
+        (NR_ANON_MAPPED, anon & mapped), (NR_FILE_PAGES, file), (NR_FILE_MAPPED, file & mapped),
+        (NR_PAGETABLE, frames["kind"] == PAGE_TABLE),
+    ):  # fmt: skip
+        counted = np.bincount(frames["memcg"][found], minlength=len(stat))
+        require(
+            (stat[:, item] == counted).all(),
+            lambda item=item, counted=counted: f"{[*STATS][item]} of groups is {stat[:, item]}, there are {counted}",
+        )
 
 
 def _swap_charges(built: Built, rows: np.ndarray) -> None:
