@@ -81,6 +81,10 @@ MEASURED = {
     "6.1": "counters recorded on Linux 6.1 replaying known traces; recorded pauses of dirtiers",
     "6.1+mglru": "counters recorded on Linux 6.1 with generations replaying known traces",
     "6.12": "counters recorded on Linux 6.12 replaying known traces",
+    "6.14": "counters recorded on Linux 6.14 replaying known traces",
+    "6.14+mglru": "counters and agings recorded on Linux 6.14 with generations replaying known traces",
+    "6.17": "counters recorded on Linux 6.17 replaying known traces",
+    "6.17+mglru": "counters and agings recorded on Linux 6.17 with generations replaying known traces",
     "6.18": "counters, curves and missed accesses recorded on Linux 6.18 replaying known traces",
 }
 """Versions of which figures of real kernels are compared with the model's: tests/fidelity, docs/validation.md."""

@@ -85,9 +85,10 @@ def test_fault_around_maps_what_is_cached(era):
     """Windows of 16 pages since 3.15; the page that carries the readahead mark (24) faults by itself."""
     done = run(one(era, HOST, MAPPED), reads(range(32)), footprint=32)
     assert done.metrics["pgmajfault"] == 1
-    assert done.metrics["pgfault"] == (32 if era == "3.1" else 3)
+    retried = 2 * (era in ("5.8", "5.15"))  # counted again: the read, and the one that reads on (5.1 to 6.3)
+    assert done.metrics["pgfault"] == (32 if era == "3.1" else 3 + retried)
     off = run(one(era, HOST, replace(MAPPED, fault_around=4 * KiB)), reads(range(32)), footprint=32)
-    assert off.metrics["pgfault"] == 32 and off.metrics["pgmajfault"] == 1
+    assert off.metrics["pgfault"] == 32 + retried and off.metrics["pgmajfault"] == 1
 
 
 def test_pages_mapped_around_a_fault_are_young():

@@ -100,7 +100,7 @@ def test_everything_that_can_be_named_is_explained(capsys: pytest.CaptureFixture
      ("4.4", "WARNING: 4.4 was never validated"), ("4.4", "read is 3.15; since then changed: lru"),
      ("4.4", "compared with real kernels (tests/fidelity, docs/validation.md): 3.1 (published"),
      ("4.4", "zone-workingset (since 3.15, before 4.8)"), ("4.4", "no min: memory.min came with 4.18"),
-     ("4.4", "xfs has no cgroup writeback yet"), ("4.19", "its source was read, nothing was compared"),
+     ("4.4", "xfs has no cgroup writeback yet"), ("3.15", "its source was read, nothing was compared"),
      ("6.18", "validated: counters, curves"), ("6.10+mglru", "next older version that was read is 6.1+mglru"),
      ("tlb_batched", "since 4.3: yes"), ("kswapd", "since 4.8: any-zone"), ("in_shares", "since 3.11: yes"),
      ("swappiness", "since 5.8: 0 to 200"), ("eras", "every release from 2.6.32 to 6.18"),

@@ -77,7 +77,7 @@ def test_versions_and_sentences_are_told():
     (place,) = [each for each in kernel_map.places("writeback_throttling_sane") if each.owner == "throttling_is_sane"]
     assert place.versions() == ["4.2"] and "dirty what is reclaimed" in place.says
     comments = kernel_map.places("try_to_unmap_flush")
-    assert [each.versions() for each in comments] == [["4.3"]] and comments[0].owner == "_shrink_batch"
+    assert [each.versions() for each in comments] == [["4.3"]] and comments[0].owner == "shrink_page_list"
     assert not kernel_map.places("nothing_is_called_so")
 
 
