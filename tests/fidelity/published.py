@@ -92,7 +92,7 @@ def side_by_side(found: Sequence[Compared]) -> str:
     head = ("case", "quantity", "published", "change", "simulated", "change", "sign right")
     right = sum(c.sign_is_right for c in found)
     others = [c.published for c in found if not c.sign_is_right]
-    wrong = [f"- {p.case}, {p.quantity}: {p.missing}" for p in others]
+    wrong = [f"- {p.case}, {p.quantity}: {p.missing or 'not known'}" for p in others]
     said = f"{right} of {len(found)} signs are right."
     if not wrong:
         return f"{table(head, rows)}\n\n{said}"

@@ -17,7 +17,7 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
         ("cma", "not modelled"), ("series", "sampling"), ("watermark_boost_factor", "Not modelled"),
         ("vm.watermark_boost_factor", "Not modelled"),
         ("until", "Stein's two stages"), ("numa balancing", "not modelled"), ("zswap", "not modelled"),
-        ("/sys/kernel/mm/transparent_hugepage", "not modelled"),
+        ("/sys/kernel/mm/transparent_hugepage", "No page is huge here"),
     ],
 )  # fmt: skip
 def test_subjects(asked, says):
