@@ -228,6 +228,7 @@ def crowd(count: int, pages: int, memory: int, **more) -> tuple[Cell, dict[str, 
     return cell, {name: reads(draw.integers(0, pages, 3 * pages)) for name in tasks}
 
 
+@pytest.mark.slow
 def test_global_pressure_falls_on_all_groups_alike():
     """Equal groups too small to be scanned at the first priorities: chance decides the turn, not the outcome."""
     cell, streams = crowd(100, 300, 64, sampling=sampled(20_000), policy=OWN_CPUS)

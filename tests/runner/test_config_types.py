@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -71,6 +71,7 @@ def agree(plain: Any, hint: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+@settings(deadline=None)
 @given(data=st.data())
 def test_records(kind: type, data: st.DataObject):
     known = hints(kind)
@@ -79,12 +80,14 @@ def test_records(kind: type, data: st.DataObject):
 
 
 @pytest.mark.parametrize("hint", sorted({hint for kind in KINDS for hint in hints(kind).values()}, key=str), ids=str)
+@settings(deadline=None)
 @given(value=VALUES)
 def test_fields(hint: Any, value: Any):
     agree(value, hint)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@settings(deadline=None)
 @given(data=st.data())
 def test_kinds(family: type, data: st.DataObject):
     """A kind is picked by its name, and has its own fields only."""
