@@ -37,6 +37,6 @@ def test_threads_of_fake_nodes():
 def test_kswapd_meets_dirty_pages_on_a_small_machine_and_writes_them_until_it_may_not():
     cells = [posted(fsmark(512 * MiB), policy=policy, kernel="3.1") for policy in (None, ONE_TO_SEVEN, ONE_TO_EIGHT)]
     vanilla, quiet, silent = (simulate(cell).metrics for cell in cells)
-    assert BY_KSWAPD(vanilla) > 500 and EFFICIENCY(vanilla) < 80, "a third of what it scans is not clean"
+    assert BY_KSWAPD(vanilla) > 100 and EFFICIENCY(vanilla) < 80, "a third of what it scans is not clean"
     for patched in (quiet, silent):
         assert WRITTEN(patched) <= 9 and MARKED(patched) > 500
