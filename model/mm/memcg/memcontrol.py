@@ -178,7 +178,7 @@ def lru_size(m, lv, lru):
     """Size of a list in the lruvec's group and its descendants, as reclaim sees it: statistics, exact for the root."""
     vec = lruvecs(m)[lv]
     if vec.memcg:
-        return vec.seen_size[lru]
+        return max(vec.seen_size[lru], 0)  # lruvec_page_state_local
     if lru_settings(m).zone_lruvecs:
         return zones(m)[vec.zone].nr_lru[lru]
     node, total = nodes(m)[vec.node], 0

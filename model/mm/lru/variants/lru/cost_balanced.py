@@ -89,7 +89,7 @@ def target_activated(m, s, kind):
     """Refaults activated so far in the subtree being reclaimed, as statistics have them (kind 0 anon, 1 file)."""
     sc = scans(m)[s]
     vec = lruvecs(m)[lruvec_of(m, sc.memcg, sc.node, sc.zone)]
-    return vec.seen_activated[kind] if sc.memcg else vec.activated[kind]
+    return max(vec.seen_activated[kind], 0) if sc.memcg else vec.activated[kind]
 
 
 @hook
