@@ -11,7 +11,7 @@ from mmrun.model.core.parameters import enter
 from mmrun.model.core.record import DECLARED, Accessor
 from mmrun.model.description import Cell, Variant
 from mmrun.model.eras import era
-from mmrun.model.hooks import HOOKS
+from mmrun.model.hooks import HOOKS, TABLE
 from mmrun.model.machine.actors import place_actors
 from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.mechanisms import module_of, parts, variant_files
@@ -87,7 +87,7 @@ def _hooks(built: Built) -> list[Hook]:
         of_version = kernel.params.get(axis, {}) if module_of(variant_files(axis)[kernel.policy[axis]]) in homes else {}
         enter(built.memory.m, readers, {**of_version, **built.cell.policy[axis].params})
         found |= own
-    optional = {"slab_frame", "slab_access"}
+    optional = {name for name, spec in TABLE.items() if spec.optional}
     if missing := sorted(HOOKS.keys() - found.keys() - optional):
         raise ValueError(f"no variant of this cell defines the hooks {', '.join(missing)}")
     for implementation in found.values():

@@ -10,9 +10,9 @@ from mmrun.model.block.completions import next_completion
 from mmrun.model.core.accounting import FAULT, begins, count_sleepers, ends
 from mmrun.model.core.actor import actor
 from mmrun.model.core.actors import NEVER, earliest, schedule
-from mmrun.model.core.codes import DONE, KILLED, NEED_EVENTS, OUT_OF_MEMORY, RUNNABLE, STUCK
-from mmrun.model.core.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, WRITE
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.codes import BAD_EVENT, DONE, KILLED, NEED_EVENTS, OUT_OF_MEMORY, RUNNABLE, STUCK
+from mmrun.model.core.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, REQUESTS, WRITE
+from mmrun.model.core.jit import caller, kernel, requests
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
@@ -57,6 +57,7 @@ from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
+request = requests()
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
@@ -195,6 +196,20 @@ def sync_file(m, t, region, page):
 
 
 @kernel
+def serve_request(m, t, op, argument):
+    """What a mechanism does for the task: its hook of that number; False when the task has died."""
+    if m.hooks[op] == 0:
+        panic(m, BAD_EVENT, op)
+        return True
+    begins(m, FAULT)
+    served = request(m, op, t, argument)
+    ends(m, FAULT)
+    if served == OUT_OF_MEMORY and not tasks(m)[t].killed:
+        send_sigkill(m, t)
+    return served != OUT_OF_MEMORY
+
+
+@kernel
 def region_at(m, t, page):
     """The region that holds page `page` of task `t`."""
     region = tasks(m)[t].first_region
@@ -233,6 +248,10 @@ def enter_kernel(m, t):
         leave_to_others(m, t)
     elif op == FSYNC:
         sync_file(m, t, region_at(m, t, argument), argument)
+    elif op >= REQUESTS:
+        if not serve_request(m, t, op, argument):
+            exits(m, t, True)
+            return
     elif not serve_access(m, t, region_at(m, t, argument), argument, op):
         exits(m, t, True)
         return

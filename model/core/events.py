@@ -3,6 +3,9 @@
 A stream is an iterator of one-dimensional int64 arrays of any length. Bits 0-39 are the argument, bits 40-47 the
 operation. Pages are numbered from 0 within the task's address space (its regions laid end to end); what a touch does
 depends on the region: a load or store through a mapping, or read()/write() of the page.
+
+Operations from `REQUESTS` on belong to mechanisms: each is the hook in the slot of that number, called with the task
+and the argument. A mechanism brings one by declaring the hook and an event-making function beside it.
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +23,7 @@ COMPUTE = 2  # argument: ns of computation
 EXIT = 5  # the process ends and a new one starts in its place: what it had mapped goes
 FREE = 3  # argument: object of a slab region, which ceases to exist (unlink, kfree)
 FSYNC = 6  # argument: page of a file region: fsync(2) of its file
+REQUESTS = 192  # operations from here on: the hook in that slot
 REGISTER = 4  # argument: ns for which a file system that comes or goes holds shrinker_rwsem for writing
 
 

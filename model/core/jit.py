@@ -128,6 +128,26 @@ class Caller:
         return intrinsics.type_of_caller(self.name, self.offset, self.arity)
 
 
+class Requests:
+    """The kernel-side function that calls the hook of an event's operation: `request(m, operation, t, argument)`."""
+
+    @property
+    def _numba_type_(self) -> Any:
+        from mmrun.model.library import intrinsics
+
+        return intrinsics.type_of_requests(offset_of("hooks", 0))
+
+
+def requests() -> Callable[..., Any]:
+    """The function `request(m, operation, t, argument)`: calls the hook in slot `operation`, with a task."""
+
+    def request_python(m, operation, t, argument):
+        return _python_hooks[int(m.hooks[operation])](m, t, argument)
+
+    found: Any = request_python if INTERPRETED else Requests()
+    return found
+
+
 def caller(name: str) -> Callable[..., Any]:
     """The kernel-side function `name(m, ...)` that calls the hook through the machine's table."""
 

@@ -27,6 +27,7 @@ class Spec(NamedTuple):
 
     `failed` is the answer that stands for one that raised an exception: it ends the loops that ask, until the engine
     sees that the run is over. `default`: there is one for variants that define none. `slot`: its place in the table.
+    `optional`: machines without its mechanism have none, and never ask.
     """
 
     axis: str
@@ -35,17 +36,24 @@ class Spec(NamedTuple):
     failed: int = 0
     default: bool = False
     slot: int = 0
+    optional: bool = False
 
 
 def hooks(
-    axis: str, first: int, *specs: tuple[str, str, str] | tuple[str, str, str, int], default: bool = False
+    axis: str,
+    first: int,
+    *specs: tuple[str, str, str] | tuple[str, str, str, int],
+    default: bool = False,
+    optional: bool = False,
 ) -> dict[str, Spec]:
     """Hooks of an axis, from slot `first` on: (name, arguments, meaning of the answer, failed).
 
     Slots are written out, so that a new hook moves none of another mechanism.
     """
     return {
-        spec[0]: Spec(axis, tuple(spec[1].split()), spec[2], spec[3] if len(spec) == 4 else 0, default, first + place)
+        spec[0]: Spec(
+            axis, tuple(spec[1].split()), spec[2], spec[3] if len(spec) == 4 else 0, default, first + place, optional
+        )
         for place, spec in enumerate(specs)
     }
 

@@ -56,6 +56,26 @@ def type_of_caller(name: str, offset: int, arity: int) -> Any:
     return type_of(intrinsic(definition))
 
 
+@cache
+def type_of_requests(offset: int) -> Any:
+    """Numba's type of `request(m, operation, t, argument)`; the table of hooks begins at `offset`."""
+
+    def codegen(context, builder, sig, args):
+        record, operation, *rest = args
+        place = builder.add(builder.mul(operation, I64(8)), I64(offset))
+        place = builder.gep(builder.bitcast(record, POINTER), [place])
+        address = builder.load(builder.bitcast(place, I64.as_pointer()))
+        kind = ir.FunctionType(I64, [POINTER, I64, I64])
+        return builder.call(builder.inttoptr(address, kind.as_pointer()), [builder.bitcast(record, POINTER), *rest])
+
+    signature = types.int64(M, types.int64, types.int64, types.int64)
+
+    def request(typingctx, m, operation, t, argument):
+        return signature, codegen
+
+    return type_of(intrinsic(request))
+
+
 def _constant(builder: Any, record: Any, field: str, number: int) -> Any:
     """The word `number` of the record's field, which stays while kernels run, so that one load is enough."""
     word = _load(builder, record, offset_of(field, number))

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mmrun.model.core.cache import stamp
-from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel
-from mmrun.model.core.record import MACHINE, Accessor
+from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel, Requests
+from mmrun.model.core.record import MACHINE, Accessor, offset_of
 from mmrun.model.hooks import HOOKS
 
 LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
@@ -181,6 +181,8 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
             return f"kernel {name(value)}"
         case Caller():
             return f"caller {value.name} {value.arity} at {value.offset}"
+        case Requests():
+            return f"requests at {offset_of('hooks', 0)}"
         case Accessor():
             return f"{dtype_digest(value.kind)} at {value.number}, {value.dimensions}"
         case tuple() | list():

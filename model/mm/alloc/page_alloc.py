@@ -16,7 +16,6 @@ from mmrun.model.mm.limits.oom import out_of_memory
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, kmem_group, mod_state
 from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.buddy import drain_all_pcps, free_frame, rmqueue
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, NEW, SLAB, SLAB_PAGE
 from mmrun.model.mm.page.gfp import (
     ATOMIC,
@@ -37,6 +36,7 @@ from mmrun.model.mm.page.mempolicy import (
     policy_node,
     policy_nodemask,
 )
+from mmrun.model.mm.page.pcp import drain_all_pcps, free_frame, rmqueue
 from mmrun.model.mm.page.state import alloc_count, alloc_settings, frames, zones
 from mmrun.model.mm.page.zones import wake_kswapd, watermark_ok
 from mmrun.model.mm.reclaim.state import reclaim_count

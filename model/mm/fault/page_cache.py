@@ -11,10 +11,10 @@ from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
-from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import FILE_PAGE
 from mmrun.model.mm.page.gfp import GFP_KERNEL, WRITE
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
+from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import cache, files, xanode
 from mmrun.model.mm.writeback.state import on_disk

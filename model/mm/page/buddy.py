@@ -1,25 +1,20 @@
-"""The buddy allocator of a zone and the per-CPU lists in front of it.
+"""The buddy allocator of a zone (mm/page_alloc.c).
 
 Free blocks of 2^order frames hang on `zone.areas[order][migratetype]`; a block is split on allocation and merged with
-its buddy (`pfn ^ 1 << order`) on free. Order-0 pages pass through per-CPU lists that refill and drain in batches; pages
-there are invisible to the watermarks. Nothing here reclaims.
+its buddy (`pfn ^ 1 << order`) on free. Nothing here reclaims.
 """
 
-from mmrun.model.core.codes import BAD_BUDDY, BAD_FREE
+from mmrun.model.core.codes import BAD_BUDDY
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.links import link_head, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
-from mmrun.model.machine.state import geometry, nodes
-from mmrun.model.mm.page.flags import FREE, FREE_BLOCK, KERNEL, KERNEL_PAGE, MOVABLE, NEW, PCP, PER_CPU, PLACES
+from mmrun.model.machine.state import nodes
+from mmrun.model.mm.page.flags import FREE, FREE_BLOCK, KERNEL, KERNEL_PAGE, MOVABLE
 from mmrun.model.mm.page.state import (
     MAX_ORDER,
     MIGRATETYPES,
-    alloc_count,
-    alloc_settings,
     frames,
     pageblocks,
-    pcps,
     zones,
 )
 
@@ -60,7 +55,7 @@ def alloc_block(m, z, order, mt):
 
     In the kernel: __rmqueue, __rmqueue_smallest.
     """
-    zone = zones(m)[z]
+    f, zone = frames(m), zones(m)[z]
     for attempt in range(MIGRATETYPES):
         kind = (mt + attempt) % MIGRATETYPES
         for larger in range(order, MAX_ORDER):
@@ -71,6 +66,7 @@ def alloc_block(m, z, order, mt):
             for half in range(larger - 1, order - 1, -1):
                 _push_block(m, z, half, kind, pfn + (1 << half))
             zone.nr_free -= 1 << order
+            f[pfn].order = order
             return pfn
     return NONE
 
@@ -94,79 +90,6 @@ def free_block(m, z, pfn, order):
         pfn = min(pfn, other)
         order += 1
     _push_block(m, z, order, mt, pfn)
-
-
-@kernel
-def _pcp_push(m, cpu, z, pfn):
-    link_head(frames(m), pcps(m)[cpu, z], pfn)
-    frames(m)[pfn].state, frames(m)[pfn].kind = PCP, PER_CPU
-
-
-@kernel
-def _pcp_take(m, cpu, z, pfn):
-    unlink_row(frames(m), pcps(m)[cpu, z], pfn)
-    frames(m)[pfn].state = frames(m)[pfn].kind = 0
-    return pfn
-
-
-@kernel
-def drain_pcp(m, cpu, z, count):
-    """Return up to `count` of the CPU's least recently freed pages of zone `z` to the buddy lists.
-
-    In the kernel: free_pcppages_bulk.
-    """
-    pcp = pcps(m)[cpu, z]
-    m.now += alloc_settings(m).buddy
-    # A page comes back after all: to 4.11 a zone, or of its node the one that lists are counted by, is not given up.
-    zones(m)[z].all_unreclaimable = zones(m)[z].pages_scanned = 0
-    zones(m)[nodes(m)[zones(m)[z].node].first_zone].pages_scanned = 0
-    for _ in range(min(count, pcp.n)):
-        free_block(m, z, _pcp_take(m, cpu, z, pcp.tail), 0)
-
-
-@kernel
-def drain_all_pcps(m, z):
-    """Return every CPU's pages of zone `z` to the buddy lists (drain_all_pages)."""
-    for cpu in range(geometry(m).nr_cpus):
-        if pcps(m)[cpu, z].n:
-            drain_pcp(m, cpu, z, pcps(m)[cpu, z].n)
-
-
-@kernel
-def rmqueue(m, cpu, z):
-    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none.
-
-    In the kernel: rmqueue_pcplist, rmqueue_bulk.
-    """
-    pcp = pcps(m)[cpu, z]
-    if pcp.n == 0:
-        m.now += alloc_settings(m).buddy
-        for _ in range(pcp.batch):
-            pfn = alloc_block(m, z, 0, MOVABLE)
-            if pfn == NONE:
-                break
-            _pcp_push(m, cpu, z, pfn)
-        if pcp.n == 0:
-            return NONE
-    return _pcp_take(m, cpu, z, pcp.head)
-
-
-@kernel
-def free_frame(m, cpu, pfn):
-    """Give one frame back through the CPU's list; a batch goes on to the buddy lists beyond its high mark.
-
-    In the kernel: free_hot_cold_page, free_unref_page, today free_frozen_pages.
-    """
-    f = frames(m)
-    if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount:
-        panic(m, BAD_FREE, pfn)
-        return
-    z = f[pfn].zone
-    alloc_count(m).pgfree += 1
-    _pcp_push(m, cpu, z, pfn)
-    pcp = pcps(m)[cpu, z]
-    if pcp.n >= pcp.high:
-        drain_pcp(m, cpu, z, pcp.batch)
 
 
 @kernel

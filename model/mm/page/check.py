@@ -15,6 +15,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
     _free_blocks(built, seen)
     _pcps(built, seen)
     _kernel(built, seen)
+    _tails(built)
     _kinds(built)
 
 
@@ -47,7 +48,24 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
 
 def _kernel(built: Built, seen: np.ndarray) -> None:
     """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
-    seen[(built.memory.table("frames")["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0] += 1
+    frames = built.memory.table("frames")
+    held = (frames["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0
+    seen[held] += 1
+    for first in np.flatnonzero(held & (frames["order"] > 0)):
+        seen[first + 1 : first + (1 << int(frames["order"][first]))] += 1
+
+
+def _tails(built: Built) -> None:
+    """Tails follow their heads, and nobody else's."""
+    frames = built.memory.table("frames")
+    used = (frames["state"] & (state.USER | state.KERNEL | state.NEW)) != 0
+    expected = np.full(len(frames), -1, dtype=np.int64)
+    for first in np.flatnonzero(used & (frames["order"] > 0)):
+        expected[first + 1 : first + (1 << int(frames["order"][first]))] = first
+    tails = frames["kind"] == state.TAIL_PAGE
+    wrong = np.flatnonzero(np.where(tails, frames["owner"], -1) != expected)
+    require(len(wrong) == 0, lambda: f"frame {wrong[0]} is a tail or not, wrongly")
+    require((frames["state"][tails] == 0).all(), lambda: "a tail has a state of its own")
 
 
 def _kinds(built: Built) -> None:

@@ -43,7 +43,12 @@ PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 
 # What a frame is used for (FRAME.kind), one thing at a time; inside a free block and on their way frames have none.
 NO_KIND, FREE_BLOCK, PER_CPU, ANON_PAGE, FILE_PAGE, SLAB_PAGE, PAGE_TABLE, KERNEL_PAGE, ZRAM_PAGE, BOOT_PAGE = range(10)
+TAIL_PAGE = 10
+# A block of 2^order frames in use has one state, its first frame's, whose FRAME.order says how many follow: TAIL_PAGEs
+# of no state, whose `owner` is the first.
 
 INACTIVE_ANON, ACTIVE_ANON, INACTIVE_FILE, ACTIVE_FILE = 0, 1, 2, 3
 
-MOVABLE = 1  # migratetype of everything the model allocates so far
+# What a pageblock is for (enum migratetype). To 4.3 the fourth is the reserve for urgent allocations.
+UNMOVABLE, MOVABLE, RECLAIMABLE, HIGHATOMIC, CMA, ISOLATE = range(6)
+RESERVE = HIGHATOMIC

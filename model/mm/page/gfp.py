@@ -1,6 +1,7 @@
 """What an allocation says it may do: GFP flags under the kernel's names and values (include/linux/gfp_types.h, 6.1)."""
 
 from mmrun.model.core.jit import kernel
+from mmrun.model.mm.page import flags
 from mmrun.model.mm.page.zones import HIGHEST
 
 DMA, HIGHMEM, DMA32, MOVABLE, RECLAIMABLE, HIGH, IO, FS = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40, 0x80
@@ -24,3 +25,11 @@ def gfp_zone(gfp):
     if gfp & DMA32:
         return ZONE_DMA32
     return HIGHEST if gfp & MOVABLE and gfp & HIGHMEM else ZONE_NORMAL
+
+
+@kernel
+def gfp_migratetype(gfp):
+    """What pageblocks the allocation should come from (gfp_migratetype)."""
+    if gfp & MOVABLE:
+        return flags.MOVABLE
+    return flags.RECLAIMABLE if gfp & RECLAIMABLE else flags.UNMOVABLE

@@ -22,7 +22,6 @@ from mmrun.model.mm.memcg.stats import (
     PGACTIVATE,
 )
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.buddy import free_frame
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -33,6 +32,7 @@ from mmrun.model.mm.page.flags import (
     SWAPCACHE,
     WRITEBACK,
 )
+from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.pageout import write_out
 from mmrun.model.mm.reclaim.reclaim_stat import clear_stat

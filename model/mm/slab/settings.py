@@ -26,6 +26,7 @@ HOOKS = {
         12,
         ("slab_frame", "task group", "a frame for slab objects, or NONE; group: whom to charge or NO_GROUP", NO_FRAME),
         ("slab_access", "task region object operation", "OK or OUT_OF_MEMORY"),
+        optional=True,
     ),
     **hooks(
         "shrinker",

@@ -16,7 +16,7 @@ from mmrun.model.machine.state import cpus, geometry, node_count
 from mmrun.model.mm.limits.limits import charge
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, mod_slab_bytes, uncharge_pages
 from mmrun.model.mm.memcg.state import memcgs
-from mmrun.model.mm.page.buddy import free_frame
+from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.slab.list_lru import BUSY, LISTED, PINNING, cache_of, list_of_object, put, remove
 from mmrun.model.mm.slab.state import objects, slab_caches, slab_partial, slab_settings, spaces

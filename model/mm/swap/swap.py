@@ -24,8 +24,9 @@ from mmrun.model.mm.memcg.memcontrol import (
 )
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import NR_SWAPCACHE, PSWPIN
-from mmrun.model.mm.page.buddy import alloc_reserve, free_frame
+from mmrun.model.mm.page.buddy import alloc_reserve
 from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
+from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import alloc_count, frames
 from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps, zram_stored
 from mmrun.model.units import PAGE
