@@ -2,19 +2,22 @@
 
 from typing import Annotated, Literal
 
-from mmrun.model.core.mechanism import Axis, Matters, Subject, Told, counters
+from mmrun.model.core.mechanism import NO_FRAME, Axis, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("watermarks", 4, "free-page levels at which reclaim starts and stops", ("MIN_FREE_CEILING_KB", "gap")),
     Axis("zonelist", 5, "order in which zones are tried when one is full", ("ZONE_ORDER", "charge", "weight")),
+    Axis("fallback", 16, "from which pageblocks memory comes when none of the wanted type is free"),
     Axis("pcp", 6, "sizes of the per-CPU free lists and page batches", ("LRU_BATCH", "sizes")),
 )
 
 ALLOC_COUNTERS = counters("""
 pgalloc | none | pages handed out by the allocator
 pgfree | none | pages given back to the allocator
+mm_page_alloc_extfrag | lower | blocks taken from pageblocks of another type | events
+extfrag_fragmenting | lower | of these, blocks smaller than a pageblock | events
 """)
 
 COUNTERS = ALLOC_COUNTERS  # of the machine
@@ -44,6 +47,14 @@ TOLD = (
 
 OWN_MINIMUM = Matters("a cell without vm.min_free_kbytes", lambda case, _: case.cell.vm.min_free_kbytes is None)
 
+HOOKS = {
+    **hooks(
+        "fallback",
+        17,
+        ("rmqueue_fallback", "zone order migratetype alloc_flags", "a block of another type, or NONE", NO_FRAME),
+    ),
+}
+
 
 @record
 class Sysctl(Record):
@@ -57,6 +68,11 @@ class Sysctl(Record):
     transparent_hugepage: Annotated[Literal["always", "madvise", "never"], OWN_MINIMUM] | None = None
     """/sys/kernel/mm/transparent_hugepage/enabled. No page is huge here, but always and madvise raise the default of
     min_free_kbytes as khugepaged does. Default never: not built into a default kernel."""
+    watermark_boost_factor: int | None = None
+    """How far fallbacks may raise the watermarks, in 1/10000 of high; default 15000, 0 switches it off. Not before
+    5.0."""
+    defrag_mode: int | None = None
+    """1: no allocation mixes types within pageblocks while there is another way. Default 0, not before 6.15."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
