@@ -14,8 +14,9 @@ FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i
             pins="i2", order="i1", kind="i1")  # fmt: skip
 FREE_AREA = row(head="i4", tail="i4", nr_free="i4")
 PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
-# In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it; `boost_seen`: as
-# its run began; `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim and its throttling.
+# In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it; `boost_seen`:
+# as its run began; `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim
+# and its throttling.
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
