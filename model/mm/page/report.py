@@ -22,7 +22,7 @@ def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
     for z in range(int(geometry(m).nr_zones)):
         zone = zones(m)[z]
         row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONE_NAMES[int(zone.kind)]}
-        row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["n"][:, z].sum())}
+        row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["count"][:, z].sum())}
         row |= {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
         row |= {name: int(zone.nr_lru[lru]) for lru, name in enumerate(LISTS)}
         row |= {"writepending": int(zone.nr_file_dirty + zone.nr_writeback), "mapped": int(zone.nr_mapped)}
@@ -36,7 +36,7 @@ def node_info(built: Built, nid: int) -> dict[str, int]:
     m = built.memory.m
     first, last = int(nodes(m)[nid].first_zone), int(nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones)
     own = zones(m)[first:last]
-    found = {"nr_free_pages": int(own["nr_free"].sum()) + int(pcps(m)["n"][:, first:last].sum())}
+    found = {"nr_free_pages": int(own["nr_free"].sum()) + int(pcps(m)["count"][:, first:last].sum())}
     return found | {name: int(own[field].sum()) for name, field in FIELDS.items()}
 
 
@@ -49,7 +49,7 @@ def metrics(built: Built) -> dict[str, int]:
 def sampled(built: Built) -> dict[str, int]:
     """Free pages, those on per-CPU lists included; page tables; `node<n>.<gauge>` of every node."""
     m, found = built.memory.m, dict[str, int]()
-    found["nr_free_pages"] = int(zones(m)["nr_free"].sum()) + int(pcps(m)["n"].sum())
+    found["nr_free_pages"] = int(zones(m)["nr_free"].sum()) + int(pcps(m)["count"].sum())
     found["nr_page_table_pages"] = int(built.memory.table("memcgs")["stat"][:, NR_PAGETABLE].sum())
     for nid in range(int(geometry(m).nr_nodes)):
         found |= {f"node{nid}.{name}": value for name, value in node_info(built, nid).items()}

@@ -1,6 +1,6 @@
 """Zones, watermarks, the page allocator, placement: what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, axis, flag, gap, gone, mode, param, since, sysctl, within
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, gone, mode, number, param, since, sysctl, within
 
 OLD = "mm/mempolicy.c, 3.1"
 
@@ -22,8 +22,39 @@ DATED: Dated = (
         since("4.16", "batch-31-vectors-15", "PAGEVEC_SIZE 15, include/linux/pagevec.h, 4.16 to 6.8"),
         since("4.19", "batch-63-high-6", "d8a759b57035 mm, page_alloc: double zone's batchsize, 4.19"),
         since("5.14", "batch-15", "mm/page_alloc.c: zone_highsize, 5.14"),
+        since("6.7", "batch-15-tuned", "mm: tune PCP high automatically, 6.7"),
         since("6.9", "batch-63", "PAGEVEC_SIZE 31, include/linux/pagevec.h, 6.9"),
     ),
+    param(
+        "pcp/batch-15", "list_by_list",
+        always(False, "mm/page_alloc.c: free_pcppages_bulk, 5.14"),
+        since("5.18", True, "mm/page_alloc: drain the requested list first during bulk free; limit number of high-order "
+              "pages on PCP during bulk free, 5.18"),
+    ),
+    param(
+        "pcp/batch-63", "half_of_high",
+        always(False, "mm, pcp: reduce detecting time of consecutive high order page freeing, 6.7"),
+        since("6.16", True, "mm: pcp: increase pcp->free_count threshold to trigger free_high",
+              unsure="6.16, after its posting of April 2025"),
+    ),
+    flag("reclaimable_first", "reclaimable pages come before movable ones in the order of migratetypes",
+         "mm, page_alloc: use masks and shifts when converting GFP flags to migrate types, 4.4", until="4.4"),
+    flag("pcp_keeps_types", "a block goes back from a per-CPU list as the type it came as, not as its pageblock's",
+         "mm: page_alloc: fix freelist movement during block conversion, 6.10", until="6.10"),
+    number(
+        "huge_lists", "per-CPU lists of order 9, by migratetype, whatever the type, or movable ones apart",
+        always(3, "mm/page_alloc: allow high-order pages to be stored on the per-cpu lists, 5.14"),
+        since("6.0", 1, "5d0a661d808f mm/page_alloc: use only one PCP list for THP-sized allocations, 6.0"),
+        since("6.10", 2, "bf14ed81f571 mm/page_alloc: Separate THP PCP into movable and non-movable categories, 6.10"),
+    ),
+    sysctl("percpu_pagelist_fraction", always(None, "percpu_pagelist_fraction_sysctl_handler, mm/page_alloc.c, 3.1"),
+           gone("5.14", "mm/page_alloc: delete vm.percpu_pagelist_fraction, 5.14")),
+    within("percpu_pagelist_fraction", always((8, 1 << 30), "MIN_PERCPU_PAGELIST_FRACTION; an arbitrary most"),
+           gone("5.14", "mm/page_alloc: delete vm.percpu_pagelist_fraction, 5.14")),
+    sysctl("percpu_pagelist_high_fraction",
+           since("5.14", None, "mm/page_alloc: introduce vm.percpu_pagelist_high_fraction, 5.14")),
+    within("percpu_pagelist_high_fraction",
+           since("5.14", (8, 1 << 30), "MIN_PERCPU_PAGELIST_HIGH_FRACTION; an arbitrary most")),
     gap("5.0", "6.18", "watermarks are boosted after fallbacks to pageblocks of another type, here never"),
     param(
         "watermarks/scale-factor", "ceiling_kb",
