@@ -45,7 +45,7 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
             count = 0
             for index, own in enumerate(pcps(m)[cpu, z].lists):
                 order = order_of(index)
-                linked = chain(frames, int(own.head), int(own.n))
+                linked = np.array(chain(frames, int(own.head), int(own.n)), dtype=np.int64)
                 require(
                     len(linked) == own.n and (frames["order"][linked] == order).all(),
                     lambda cpu=cpu, z=z, index=index: f"per-CPU list {index} of {cpu}/{z} miscounts",

@@ -12,7 +12,7 @@ from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.page.alloc_flags import REFILL
-from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER, alloc_block, free_one_page
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER, alloc_block, free_block, free_one_page, rmqueue_buddy
 from mmrun.model.mm.page.flags import CMA, ISOLATE, KERNEL, MOVABLE, NEW, PCP, PER_CPU, PLACES
 from mmrun.model.mm.page.state import (
     PCP_LISTS,
@@ -106,9 +106,11 @@ def rmqueue(m, cpu, z, order, mt, flags):
     `flags`: what the request may take (`alloc_flags`).
     """
     if on_pcp(m, order):
-        return rmqueue_pcplist(m, cpu, z, order, mt, flags)
+        pfn = rmqueue_pcplist(m, cpu, z, order, mt, flags)
+        if pfn != NONE or not pcp_settings(m).high_orders:
+            return pfn
     m.now += alloc_settings(m).buddy
-    return alloc_block(m, z, order, mt, flags)
+    return rmqueue_buddy(m, z, order, mt, flags)
 
 
 @kernel
@@ -142,7 +144,7 @@ def drain_pcp(m, cpu, z, count, index):
 
 
 @kernel
-def drain_zone(m, z):
+def drain_all_pcps(m, z):
     """Return every CPU's pages of zone `z` to the buddy lists (drain_all_pages of one zone)."""
     for cpu in range(geometry(m).nr_cpus):
         if pcps(m)[cpu, z].count:
@@ -153,7 +155,7 @@ def drain_zone(m, z):
 def drain_all_pages(m):
     """Return every CPU's pages of every zone to the buddy lists."""
     for z in range(geometry(m).nr_zones):
-        drain_zone(m, z)
+        drain_all_pcps(m, z)
 
 
 @kernel
@@ -162,7 +164,7 @@ def zone_pcp_disable(m, z):
     for cpu in range(geometry(m).nr_cpus):
         pcp = pcps(m)[cpu, z]
         pcp.batch, pcp.high, pcp.high_min, pcp.high_max, pcp.free_limit = 1, 0, 0, 0, 0
-    drain_zone(m, z)
+    drain_all_pcps(m, z)
 
 
 @kernel
@@ -203,6 +205,29 @@ def free_unref_page(m, cpu, pfn, order):
         excess = pcp_excess(m, cpu, z, order)
         if excess:
             drain_pcp(m, cpu, z, excess, index)
+
+
+@kernel
+def free_pages(m, cpu, pfn, order):
+    """Give 2^order adjacent frames back, through the CPU's list where it has such blocks, else to the buddy lists.
+
+    The first frame's state must be cleared but for the kernel's own use. In the kernel: __free_pages.
+    """
+    if order == 0:
+        free_frame(m, cpu, pfn)
+        return
+    f = frames(m)
+    if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount or f[pfn].order != order:
+        panic(m, BAD_FREE, pfn)
+        return
+    alloc_count(m).pgfree += 1 << order
+    if on_pcp(m, order):
+        for tail in range(pfn + 1, pfn + (1 << order)):
+            f[tail].kind = 0
+        free_unref_page(m, cpu, pfn, order)
+        return
+    m.now += alloc_settings(m).buddy
+    free_block(m, f[pfn].zone, pfn, order)
 
 
 @kernel

@@ -121,7 +121,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
         row.pcp_batch, row.pcp_high_min, row.pcp_high_max = per_cpu_sizes(built, zone, marks[z][1])
         pcps(m)["lists"]["head"][:, z] = pcps(m)["lists"]["tail"][:, z] = NONE
         pcp.zone_pcp_enable(m, z)
-        row.areas["head"] = NONE
+        row.areas["head"] = row.areas["tail"] = NONE
         _fill(built, z, reserved[z])
 
 

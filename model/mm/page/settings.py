@@ -70,7 +70,7 @@ class Sysctl(Record):
     percpu_pagelist_fraction: int | None = None
     """Part of a zone that each CPU's lists may hold, one in so many pages; batches are a quarter. Up to 5.13."""
     percpu_pagelist_high_fraction: int | None = None
-    """Part of a zone that the lists of its CPUs together may hold, one in so many pages; fixes their high mark. 5.14."""
+    """Part of a zone that the lists of its CPUs together may hold, one page in so many: their high mark. Since 5.14."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 

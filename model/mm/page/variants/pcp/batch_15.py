@@ -5,7 +5,7 @@ a block of order 1 to 3 freed after others drains everything. Page vectors of 15
 """
 
 from mmrun.model.core.parameters import parameters
-from mmrun.model.mm.page.pcp import COSTLY_ORDER, drain_from, free_pcp_tail, order_of
+from mmrun.model.mm.page.pcp import COSTLY_ORDER, drain_from, free_pcp_tail
 from mmrun.model.mm.page.state import PCP_LISTS, pcps, zones
 from mmrun.model.mm.page.variants.pcp.batch_63 import blocks_of, sizes
 from mmrun.policy import hook
