@@ -48,7 +48,7 @@ def pcp_refill(m, cpu, z, order):
     if high < pcp.batch:
         return 1
     wanted = pcp.batch if order else pcp.batch << pcp.alloc_factor
-    if pcp.high_min != pcp.high_max and not zones(m)[z].reclaim_active:
+    if pcp.high_min != pcp.high_max and not zones(m)[z].below_high:
         high = pcp.high = min(high + wanted, pcp.high_max)
     if order == 0:
         most = max(high - pcp.count - pcp.batch, pcp.batch)
