@@ -23,7 +23,9 @@ from tests.model.cells import machine, machine_of, one
 DATA = Path(__file__).parent / "data" / "per_cpu.npz"
 LISTS = ("c_pcp_mov", "g_pattern", "e_o0_mix")
 FAILED = 65535
-GFP = np.array([0, gfp.RECLAIMABLE, gfp.MOVABLE], dtype=np.int64)  # by what a list says: unmovable, reclaimable, movable
+GFP = np.array(
+    [0, gfp.RECLAIMABLE, gfp.MOVABLE], dtype=np.int64
+)  # by what a list says: unmovable, reclaimable, movable
 
 
 @kernel

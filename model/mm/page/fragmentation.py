@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmrun.model.machine.built import Built
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.state import MAX_ORDER, zones
 
 HUGE_ORDER = 9
+TYPES = ("unmovable", "movable", "reclaimable", "highatomic", "cma", "isolate")  # in their order
 
 
 def free_blocks(built: Built, z: int) -> list[int]:
@@ -51,6 +53,17 @@ def extfrag(free: Sequence[int], order: int) -> int:
     return (pages - (suitable << order)) * 100 // pages if pages else 0
 
 
-def of_node(built: Built, zone_numbers: Sequence[int]) -> list[int]:
+def blocks_of(built: Built, which: Sequence[int]) -> list[int]:
     """Free blocks by order of several zones together."""
-    return np.sum([free_blocks(built, z) for z in zone_numbers], axis=0).tolist()
+    return np.sum([free_blocks(built, z) for z in which], axis=0).tolist()
+
+
+def pagetypeinfo(built: Built, z: int) -> dict[str, dict[str, list[int] | int]]:
+    """By migratetype: free blocks by order (`free`), and pageblocks of the zone (`pageblocks`); /proc/pagetypeinfo."""
+    zone = zones(built.memory.m)[z]
+    first, last = int(zone.start) >> PAGEBLOCK_ORDER, -(-int(zone.start + zone.span) >> PAGEBLOCK_ORDER)
+    types = np.bincount(built.memory.table("pageblocks")[first:last], minlength=len(TYPES))
+    return {
+        name: {"free": zone.areas["nr_free"][:, mt].tolist(), "pageblocks": int(types[mt])}
+        for mt, name in enumerate(TYPES)
+    }

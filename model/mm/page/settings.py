@@ -32,6 +32,7 @@ COUNTERS = ALLOC_COUNTERS  # of the machine
 ZONE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
 nr_page_table_pages | none | page-table pages when the run ends
+nr_free_cma | higher | free pages in contiguous memory areas, those on per-CPU lists not included, when the run ends
 """)
 NODE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
@@ -39,6 +40,8 @@ nr_file_pages | none | page-cache pages on the node when the run ends
 nr_mapped | none | page-cache pages of the node that are mapped when the run ends
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
+nr_free_pages_blocks | higher | free pages of the node that make up whole pageblocks when the run ends
+unusable_index_order9 | lower | thousandths of the node's free pages that are in no free block of 2 MiB or more | 1
 """)
 WATERMARKS = counters("""
 watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
