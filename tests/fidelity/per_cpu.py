@@ -122,7 +122,7 @@ def zone_like(what: Recorded) -> tuple[Built, int, int]:
     assert told["count"] == int(pcp.count)
     for name in ("high", "high_min", "high_max", "batch", "alloc_factor", "free_count"):
         pcp[name] = told[name]
-    pcp.free_limit = told["batch"] << 5
+    pcp.free_limit, pcp.quiet = told["batch"] << 5, min(told["batch"] << 2, told["high_min"])
     zone.managed = state["managed"]
     zone.boost = 0
     zone.wmark_min, zone.wmark_low, zone.wmark_high = (state[mark] - state["boost"] for mark in ("min", "low", "high"))

@@ -48,8 +48,21 @@ watermark_min | none | free pages that only urgent allocations may take, over al
 watermark_low | none | free pages below which kswapd is woken, over all zones | pages
 watermark_high | none | free pages at which kswapd rests, over all zones | pages
 """)
+MAP_GAUGES = counters("""
+state | none | what a part of memory is: migratetype and pages by use, packed (model/mm/page/memory_map.py) | 1
+""")
+MAP_PARTS, PAGEBLOCK = 512, 2 << 20  # as many parts at most; bytes
+
+
+def map_parts(memory: int) -> int:
+    """How many parts the map of so much memory (bytes) has: each a pageblock, or as many as keep them within 512."""
+    blocks = -(-memory // PAGEBLOCK)
+    return -(-blocks // -(-blocks // MAP_PARTS))
+
+
 TOLD = (
     Told("machine", WATERMARKS),
+    Told("map", MAP_GAUGES, along=True, when=lambda case: case.cell.sampling.memory_map),
     Told("machine", ZONE_GAUGES, sampled=True),
     Told("node", NODE_GAUGES, sampled=True),
 )

@@ -15,9 +15,10 @@ FREE_AREA = row(head="i4", tail="i4", nr_free="i4")
 PCP_LISTS = 15  # of blocks: 3 types by orders 0 to 3, and order 9
 PCP_LIST = row(head="i4", tail="i4", n="i4")
 # In pages. `free_count`: freed since something was allocated (to 6.6 free_factor: how often a batch has doubled), up to
-# `free_limit`; `freed_high`: the last free was of order 1 to 3; `expire`: seconds until an unused list is drained.
+# `free_limit`; `freed_high`: the last free was of order 1 to 3; `expire`: seconds until an unused list is drained;
+# `quiet`: with fewer, and high at its least, a free of a page has no consequences.
 PCP = row(count="i4", high="i4", free_count="i4", free_limit="i4", alloc_factor="i4", freed_high="i4", expire="i4",
-          batch="i4", high_min="i4", high_max="i4", lists=(PCP_LIST, (PCP_LISTS,)))  # fmt: skip
+          quiet="i4", high_min="i4", high_max="i4", batch="i4", lists=(PCP_LIST, (PCP_LISTS,)))  # fmt: skip
 # In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it;
 # `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim and its throttling;
 # `pcp_*`: what per-CPU lists were set up with; `reclaim_active`: kswapd works for it; `below_high`: it was found so.
