@@ -15,7 +15,6 @@ from mmrun.model.mm.page.state import (
 
 PAGEBLOCK_PAGES = 1 << PAGEBLOCK_ORDER
 HALF = PAGEBLOCK_PAGES // 2
-DRIVER_MOVABLE = 1 << 16  # a frame's state: whoever holds the page can move it (PageMovable)
 
 
 @kernel
@@ -32,11 +31,11 @@ def set_pageblock_migratetype(m, pfn, mt):
 
 @kernel
 def _movable(m, pfn):
-    """Whether a frame in use can be moved: it is on an LRU list, or its driver says so."""
+    """Whether a frame in use can be moved: it is on an LRU list, or its driver can do it (__PageMovable)."""
     page = frames(m)[pfn]
     if page.kind == TAIL_PAGE:
         page = frames(m)[page.owner]
-    return page.state & (LRU | DRIVER_MOVABLE) or (page.kind == ZRAM_PAGE and alloc_settings(m).zram_movable)
+    return page.state & LRU or (page.kind == ZRAM_PAGE and alloc_settings(m).zram_movable)
 
 
 @kernel

@@ -137,16 +137,16 @@ SUBJECTS = (
             "folios",
             "compaction",
             "compact_memory",
-            "fragmentation",
             "extfrag_threshold",
             "nr_hugepages",
         ),
     ),
     Subject(
-        "watermark_boost_factor",
-        "Not modelled: boosts follow from fragmentation, and all pages are of order 0 here.",
-        ("watermark_scale_factor", "min_free_kbytes", "watermarks"),
-        ("vm.watermark_boost_factor", "watermark boost"),
+        "fragmentation",
+        "Memory is kept apart by what can be moved, in pageblocks of 2 MiB. Where a block of another type is taken after "
+        "all, the axis fallback says how much goes with it; since 5.0 the zone's watermarks rise for a while.",
+        ("fallback", "watermark_boost_factor", "mm_page_alloc_extfrag"),
+        ("migratetype", "pageblock", "watermark boost", "external fragmentation", "mobility"),
     ),
     Subject(
         "memory hotplug",
