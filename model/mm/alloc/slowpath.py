@@ -14,6 +14,7 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.alloc.freelist import get_page_from_freelist, slowpath_flags
 from mmrun.model.mm.page.alloc_flags import NOFRAGMENT
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_migratetype, gfp_zone
 from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
@@ -30,8 +31,10 @@ COSTLY_ORDER = 3
 
 @kernel
 def wake_all_kswapds(m, gfp, order, nid, nodemask):
-    """Wake the daemons of the allowed nodes."""
+    """Wake the daemons of the allowed nodes, for whole pageblocks where types shall never mix (defrag_mode)."""
     home, seen = nodes(m)[nid], 0
+    if alloc_settings(m).defrag_mode:
+        order = max(order, PAGEBLOCK_ORDER)
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         node = zones(m)[z].node
