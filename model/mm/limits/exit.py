@@ -73,6 +73,9 @@ def exit_mm(m, t):
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:
                     last_mapping_gone(m, pfn)
+            elif word & PTE_YOUNG:  # on its way: its mover finds that nobody has it
+                if r.kind == REGION_ANON:
+                    f[pfn].owner = NOBODY
             else:
                 _free_swapped(m, (word >> PTE_SHIFT) - 1)
 

@@ -9,7 +9,7 @@ from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, PTE_YOUNG
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -57,7 +57,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words != 0) & (words & (PTE_PRESENT | PTE_YOUNG | PTE_DIRTY) == 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0
