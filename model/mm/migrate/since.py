@@ -17,7 +17,7 @@ DATED: Dated = (
     flag("light_waits_for_reads", "MIGRATE_SYNC_LIGHT waits for a page that is being read",
          "4bb6dc79d987 migrate_pages: avoid blocking for IO in MIGRATE_SYNC_LIGHT, 6.4", until="6.4"),
     flag("pins_leave_cma", "pages pinned for long leave contiguous memory areas first",
-         "9a4e9f3b2d73 mm: update get_user_pages_longterm to migrate pages allocated from CMA region, 5.1", since="5.1"),
+         "9a4e9f3b2d73 mm: update get_user_pages_longterm to migrate pages from CMA, 5.1", since="5.1"),
     flag("pins_leave_movable", "and ZONE_MOVABLE and blocks that are being isolated",
          "d1e153fea2a8 mm/gup: migrate pinned pages out of movable zone, 5.13", since="5.13"),
 )  # fmt: skip
