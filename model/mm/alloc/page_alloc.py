@@ -273,7 +273,7 @@ def charged_frame(m, t, gfp, index):
         return NONE
     frames(m)[pfn].memcg = memcg
     mod_state(m, memcg, PGPGIN, 1)
-    page_event(m, memcg, frames(m)[pfn].zone)
+    page_event(m, memcg, frames(m)[pfn].zone, 1)
     throttle_over_high(m, t)
     return pfn
 
