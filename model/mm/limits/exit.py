@@ -14,9 +14,7 @@ from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
 from mmrun.model.mm.task.state import (
     NOBODY,
-    PTE_DIRTY,
     PTE_FRAME,
-    PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
@@ -25,6 +23,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import maps, stored_through
 
 
 @kernel
@@ -61,12 +60,12 @@ def exit_mm(m, t):
                 continue
             table[at] = 0
             pfn = (word >> PTE_SHIFT) & PTE_FRAME
-            if word & PTE_PRESENT and r.kind == REGION_ANON:
+            if maps(word) and r.kind == REGION_ANON:
                 _free_anon(m, pfn)
-            elif word & PTE_PRESENT:
+            elif maps(word):
                 if word & PTE_YOUNG:
                     mark_accessed(m, pfn)
-                if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
+                if stored_through(word) and files(m)[r.file].disk != NONE:
                     mark_dirty(m, pfn)
                 f[pfn].mapcount -= 1
                 if f[pfn].mapcount == 0:

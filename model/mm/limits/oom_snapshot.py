@@ -46,7 +46,6 @@ from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.task.state import (
     NOBODY,
-    PTE_PRESENT,
     REGION_ANON,
     pte,
     ptpage,
@@ -54,6 +53,7 @@ from mmrun.model.mm.task.state import (
     stream,
     tasks,
 )
+from mmrun.model.mm.task.words import maps
 
 TABLE_SHIFT = 9  # page-table words a table page holds
 
@@ -66,9 +66,9 @@ def _note_task(m, noted, t):
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
-            if words[at] & PTE_PRESENT and r.kind == REGION_ANON:
+            if maps(words[at]) and r.kind == REGION_ANON:
                 noted.anon += 1
-            elif words[at] & PTE_PRESENT:
+            elif maps(words[at]):
                 noted.file += 1
             elif words[at]:
                 noted.swapents += 1
