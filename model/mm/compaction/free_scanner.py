@@ -17,16 +17,27 @@ from mmrun.model.mm.compaction.skip import (
     zone_end,
 )
 from mmrun.model.mm.compaction.state import compact_controls, compaction_count, compaction_settings
+from mmrun.model.mm.memcg.memcontrol import NO_GROUP
 from mmrun.model.mm.migrate.state import ASYNC
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
-from mmrun.model.mm.page.buddy import mergeable, set_pageblocks, take_free_block
-from mmrun.model.mm.page.fallback import move_freepages_block
+from mmrun.model.mm.page.buddy import mergeable, move_to_free_list, set_pageblocks, take_free_block
 from mmrun.model.mm.page.flags import CMA, FREE, ISOLATE, MOVABLE, NEW, NO_KIND, RESERVE, TAIL_PAGE
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import MAX_ORDER, frames, pageblocks, zones
 from mmrun.model.mm.page.zones import watermark_ok
 
 isolate_freepages = caller("isolate_freepages")
+
+
+@kernel
+def _move_free_pages(m, z, block, mt):
+    at, end = block << PAGEBLOCK_ORDER, block + 1 << PAGEBLOCK_ORDER
+    while at < end:
+        page = frames(m)[at]
+        size = 1 << page.order if page.state & FREE else 1
+        if page.state & FREE:
+            move_to_free_list(m, z, at, page.order, mt, True)
+        at += size
 
 
 @kernel
@@ -36,7 +47,7 @@ def _turns_movable(m, z, pfn, order):
         if not mergeable(pageblocks(m)[block]) or pageblocks(m)[block] == MOVABLE:
             continue
         if compaction_settings(m).compact_moves_free:
-            move_freepages_block(m, z, block, MOVABLE)
+            _move_free_pages(m, z, block, MOVABLE)
         set_pageblocks(m, block << PAGEBLOCK_ORDER, PAGEBLOCK_ORDER, MOVABLE)
 
 
@@ -85,19 +96,21 @@ def release_free_list(m, c):
             pfn = cc.free[order].head
             highest = max(highest, pfn)
             unlink_row(frames(m), cc.free[order], pfn)
-            make_block(m, pfn, order)
-            free_frame(m, turn(m).cpu, pfn)
+            make_block(m, cc.zone, pfn, order)
+            free_pages(m, turn(m).cpu, pfn, order)
     cc.nr_freepages = 0
     return highest
 
 
 @kernel
-def make_block(m, pfn, order):
-    """Make a block in use of a free one that was held."""
+def make_block(m, z, pfn, order):
+    """Make a block in use, on no list yet, of a free one that was held."""
     f = frames(m)
-    f[pfn].order, f[pfn].slot = order, 0
+    f[pfn].order, f[pfn].slot, f[pfn].mapcount, f[pfn].memcg = order, 0, 0, NO_GROUP
+    f[pfn].zone, f[pfn].node = z, zones(m)[z].node
     for tail in range(pfn + 1, pfn + (1 << order)):
-        f[tail].kind, f[tail].state, f[tail].owner = TAIL_PAGE, 0, pfn
+        f[tail].state = f[tail].mapcount = f[tail].slot = f[tail].order = 0
+        f[tail].kind, f[tail].owner, f[tail].zone, f[tail].node = TAIL_PAGE, pfn, z, zones(m)[z].node
 
 
 @hook
@@ -120,7 +133,7 @@ def compaction_alloc(m, cc, order):
     while held > order:
         held -= 1
         _keep(m, c, pfn + (1 << held), held, True)
-    make_block(m, pfn, order)
+    make_block(m, control.zone, pfn, order)
     control.nr_freepages -= 1 << order
     control.nr_migratepages -= 1 << order
     return pfn
@@ -213,3 +226,22 @@ def scan_freepages(m, c):
         block -= PAGEBLOCK
         at = block
     cc.free_pfn = at
+
+
+@kernel
+def scan_whole_blocks(m, c):
+    """The same to 3.17: a pageblock is taken with all that is free in it, and looked at first again the next time."""
+    cc, at = compact_controls(m)[c], compact_controls(m)[c].free_pfn
+    low = cc.migrate_pfn + PAGEBLOCK
+    highest = min(low, at)
+    while at > low and cc.nr_migratepages > cc.nr_freepages:
+        if at < zone_end(m, cc.zone) and suitable_migration_target(m, cc, at) and isolation_suitable(m, cc, at):
+            end = min(block_end(at), zone_end(m, cc.zone))
+            stopped, taken = isolate_freepages_block(m, c, at, end, 1)
+            if taken:
+                highest = max(highest, at)
+            elif stopped == end and compaction_settings(m).caches:
+                set_skip(m, at)
+                update_cached_free(m, cc, at)
+        at -= PAGEBLOCK
+    cc.free_pfn = highest

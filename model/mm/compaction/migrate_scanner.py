@@ -2,6 +2,7 @@
 
 from mmrun.model.core.accounting import OVER_ISOLATED, begins, ends
 from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.links import link_head
 from mmrun.model.core.sleep import ALL, cond_resched, wait, wake
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import nodes
@@ -21,16 +22,14 @@ from mmrun.model.mm.compaction.state import (
     compaction_settings,
     zone_compaction,
 )
-from mmrun.model.mm.migrate.isolate import add_isolated, isolate_folio, putback_movable_pages
-from mmrun.model.mm.migrate.state import ASYNC, SYNC
+from mmrun.model.mm.migrate.isolate import isolate_folio, putback_movable_pages
+from mmrun.model.mm.migrate.state import ASYNC, SYNC, isolated
 from mmrun.model.mm.page.flags import (
     ANON,
     CMA,
     FREE,
-    ISOLATED,
     LRU,
     MOVABLE,
-    MOVABLE_PAGE,
     SWAPCACHE,
     TAIL_PAGE,
     WRITEBACK,
@@ -106,8 +105,6 @@ def look_at(m, cc, pfn):
         return CANNOT, 1
     if page.order and _too_large(m, cc, page.order):
         return CANNOT, size
-    if state & MOVABLE_PAGE:
-        return (CANNOT if state & ISOLATED else CANDIDATE), size
     if not state & LRU:
         return CANNOT, 1
     in_mapping = not state & ANON or state & SWAPCACHE
@@ -125,7 +122,7 @@ def _take(m, cc, pfn):
     """Isolate a folio or movable page; its size."""
     size = 1 << frames(m)[pfn].order
     isolate_folio(m, pfn)
-    add_isolated(m, cc.pages, pfn)
+    link_head(frames(m), isolated(m)[cc.pages], pfn)
     cc.nr_migratepages += size
     zone_compaction(m)[cc.zone].isolated += size
     return size

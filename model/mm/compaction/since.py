@@ -27,6 +27,11 @@ DATED: Dated = (
          unsure="3.14 or 3.15"),
     flag("compact_async_position", "asynchronous passes go on from a place of their own",
          "35979ef33931 mm, compaction: add per-zone migration pfn cache for async compaction, 3.15", since="3.15"),
+    flag("kswapd_compacts", "a kswapd that was asked for a block compacts its node before it sleeps",
+         "7be62de99adc vmscan: kswapd carefully call compaction, 3.4; accf62422b3a mm, kswapd: replace kswapd "
+         "compaction with waking up kcompactd, 4.6", since="3.4", until="4.6"),
+    flag("kcompactd_runs", "a daemon of each node compacts for kswapd",
+         "698b1b30642f mm, compaction: introduce kcompactd, 4.6", since="4.6"),
     flag("compact_zones_defer", "each zone is deferred by itself, before only the one an allocation prefers",
          "53853e2d2bfb mm, compaction: defer each zone individually instead of preferred zone, 3.18", since="3.18"),
     flag("compact_free_position", "the free scanner stops within a pageblock once it has enough",
@@ -71,8 +76,12 @@ DATED: Dated = (
     ),
     flag("compact_sixteenth", "for who may enter file systems a sixteenth of the lists is too many isolated, else half",
          "mm/compaction.c: too_many_isolated, 6.12", since="6.2", unsure="between 6.1 and 6.12"),
-    flag("compact_counts_passed", "free blocks and compound pages that a scanner jumps over count with all their pages",
-         "mm/compaction.c: isolate_migratepages_block, 6.12", since="6.4", unsure="between 6.1 and 6.12"),
+    number(
+        "compact_counts_passed", "free blocks and compound pages that a scanner jumps over count with all their pages",
+        always(1, "mm/compaction.c: isolate_migratepages_range, 3.10: nothing is jumped over"),
+        since("3.18", 0, "99c0fd5e51c4 mm, compaction: skip buddy pages by their order in the migrate scanner, 3.18"),
+        since("6.4", 1, "mm/compaction.c: isolate_migratepages_block, 6.12", "between 6.1 and 6.12"),
+    ),
     flag("compact_finishes_blocks", "after a failure the rest of the pageblock is taken as well; before, left alone",
          "mm, compaction: finish pageblocks on complete migration failure, 6.3", since="6.3"),
     flag("compact_skips_huge", "only folios as large as the wanted order are left where they are; before, all large "

@@ -4,6 +4,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.sleep import cond_resched
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.compaction.state import (
+    compact_controls,
     compaction_settings,
     pageblock_skip,
     zone_compaction,
@@ -157,3 +158,20 @@ def reset_isolation_suitable(m, node):
             reset_zone(m, z)
     return 0
 
+
+@kernel
+def begin_at_cached_positions(m, c):
+    """The scanners begin where the last pass ended, or at the zone's ends if it is to be whole; 1 if it is."""
+    cc, start, end = compact_controls(m)[c], zones(m)[compact_controls(m)[c].zone].start, 0
+    zone, end = zone_compaction(m)[cc.zone], zone_end(m, cc.zone)
+    if cc.whole_zone:
+        cc.migrate_pfn, cc.free_pfn = start, block_start(end - 1)
+        return 1
+    if not start <= zone.free < end:
+        zone.free = block_start(end - 1)
+    own = 0 if cc.mode == ASYNC and compaction_settings(m).compact_async_position else 1
+    if not start <= zone.migrate[own] < end:
+        zone.migrate[0] = zone.migrate[1] = start
+    cc.migrate_pfn, cc.free_pfn = zone.migrate[own], zone.free
+    first = zone.init_migrate if compaction_settings(m).captures else start
+    return 1 if cc.migrate_pfn <= first else 0
