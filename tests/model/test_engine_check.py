@@ -86,8 +86,8 @@ def block_mark(built: Built) -> None:
 
 
 def pcp_count(built: Built) -> None:
-    cpu, z = np.argwhere(pcps(built.memory.m)["n"] > 0)[0]
-    pcps(built.memory.m)[cpu, z].n += 1
+    cpu, z = np.argwhere(pcps(built.memory.m)["count"] > 0)[0]
+    pcps(built.memory.m)[cpu, z].count += 1
 
 
 def list_count(built: Built) -> None:
