@@ -12,7 +12,7 @@ from mmrun.model.mm.page import gfp as bits
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, RECLAIMABLE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, GFP_KERNEL, GFP_NOWAIT, NORETRY, NOWARN, RETRY_MAYFAIL
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX, policy_node, policy_nodemask
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import frames
 
 MOVABLE_PAGE = 1 << 16  # of FRAME.state: a page of the kernel's whose driver can move it (movable_operations)
@@ -86,7 +86,7 @@ def free_buffer(m, t, argument):
     """Task `t`'s driver gives a buffer back, if it has one of that number."""
     b = buffers(m)[buffer_row(m, t, argument)]
     if b.pfn:
-        free_frame(m, turn(m).cpu, b.pfn - 1)
+        free_pages(m, turn(m).cpu, b.pfn - 1, b.order)
         driver_count(m).driver_pages -= 1 << b.order
         driver_count(m).driver_free += 1
         b.pfn = b.pages = 0
