@@ -40,6 +40,14 @@ DATED: Dated = (
          "fdaf7f5c40f3 mm, compaction: more focused lru and pcplists draining, 4.0", since="4.0"),
     flag("compact_may_claim", "a pass is over when a block of another type can be claimed",
          "2149cdaef6c0 mm/compaction: enhance compaction finish condition, 4.1", since="4.1"),
+    flag("compact_priorities", "large blocks are compacted for before anything is reclaimed, and ever harder; before, "
+         "each round compacts, then reclaims",
+         "33c2d21438da mm, oom: protect !costly allocations some more; a8161d1ed609 mm, page_alloc: restructure direct "
+         "compaction handling in slowpath, 4.7 and 4.8", since="4.7"),
+    flag("compact_gives_up", "a large block to be tried for once is given up if compaction lacked memory, or for one "
+         "node's sake", "b39d0ee2632d mm, page_alloc: avoid expensive reclaim when compaction may not succeed; "
+         "cc638f329ef6 mm, thp: tweak reclaim/compaction effort of local-only and all-node allocations, 5.4 and 5.5",
+         since="5.4"),
     flag("compact_skips_failures", "an asynchronous pass leaves a block at the first page that cannot move",
          "fdd048e12c9a mm, compaction: skip blocks where isolation fails in async direct compaction, 4.7", since="4.7"),
     flag("compact_huge_free", "pageblocks that are free as a whole are no place to move pages to",

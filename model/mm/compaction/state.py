@@ -41,5 +41,6 @@ compaction_settings = one(128, "compaction_settings", row(
     compact_free_position="i8", compact_counts_passed="i8", compact_moves_free="i8", compact_nofs="i8",
     compact_sixteenth="i8", compact_isolated_ns="i8", compact_stall_deferred="i8", compact_leeway="i8",
     compact_skips_huge="i8", compact_resets_at_once="i8", compact_trigger="i8", compact_huge_free="i8", kswapd_compacts="i8", kcompactd_runs="i8",
+    compact_priorities="i8", compact_gives_up="i8",
 ))  # fmt: skip
 compaction_count = counts(129, "compaction_count", *COMPACTION_COUNTERS)
