@@ -174,7 +174,7 @@ def _drain(m, cc):
         return
     if cc.last_migrated < cc.migrate_pfn >> cc.order << cc.order:
         lru_add_drain(m, turn(m).cpu)
-        drain_pcp(m, turn(m).cpu, cc.zone, pcps(m)[turn(m).cpu, cc.zone].n)
+        drain_pcp(m, turn(m).cpu, cc.zone, pcps(m)[turn(m).cpu, cc.zone].count, 0)
         cc.last_migrated = 0
 
 

@@ -22,6 +22,7 @@ from mmrun.model.mm.migrate.state import ASYNC
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
 from mmrun.model.mm.page.buddy import mergeable, move_to_free_list, set_pageblocks, take_free_block
 from mmrun.model.mm.page.flags import CMA, FREE, ISOLATE, MOVABLE, NEW, NO_KIND, RESERVE, TAIL_PAGE
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import MAX_ORDER, frames, pageblocks, zones
 from mmrun.model.mm.page.zones import watermark_ok
@@ -34,9 +35,9 @@ def _move_free_pages(m, z, block, mt):
     at, end = block << PAGEBLOCK_ORDER, block + 1 << PAGEBLOCK_ORDER
     while at < end:
         page = frames(m)[at]
-        size = 1 << page.order if page.state & FREE else 1
+        size = nr_pages(m, at) if page.state & FREE else 1
         if page.state & FREE:
-            move_to_free_list(m, z, at, page.order, mt, True)
+            move_to_free_list(m, z, at, int(page.order), mt, True)
         at += size
 
 
@@ -58,7 +59,7 @@ def hold_block(m, c, pfn):
     Since 6.9 it is held whole, before as single pages, the last one first in line.
     """
     f, cc = frames(m), compact_controls(m)[c]
-    order, z, zone = f[pfn].order, cc.zone, zones(m)[cc.zone]
+    order, z, zone = int(f[pfn].order), cc.zone, zones(m)[cc.zone]
     mark = zone.wmark_min if compaction_settings(m).compact_min_mark else zone.wmark_low
     if pageblocks(m)[pfn >> PAGEBLOCK_ORDER] != ISOLATE:
         if not watermark_ok(m, z, 0, mark + (1 << order), 0, ALLOC_CMA):
@@ -142,7 +143,7 @@ def compaction_alloc(m, cc, order):
 @hook
 def compaction_free(m, cc, frame):
     """A block that was given is not needed after all: it is held again."""
-    control, order = compact_controls(m)[cc], frames(m)[frame].order
+    control, order = compact_controls(m)[cc], int(frames(m)[frame].order)
     for tail in range(frame + 1, frame + (1 << order)):
         frames(m)[tail].kind = NO_KIND
     _keep(m, cc, frame, order, True)
@@ -172,9 +173,9 @@ def isolate_freepages_block(m, c, start, end, stride):
                 at += size
                 break
             at += size - 1
-        elif page.order and page.kind != TAIL_PAGE and at + (1 << page.order) <= end and own.compact_free_position:
-            scanned += ((1 << page.order) - 1) * own.compact_counts_passed
-            at += (1 << page.order) - 1
+        elif page.order and page.kind != TAIL_PAGE and at + nr_pages(m, at) <= end and own.compact_free_position:
+            scanned += (nr_pages(m, at) - 1) * own.compact_counts_passed
+            at += nr_pages(m, at) - 1
         at += stride
     cc.free_scanned += scanned
     m.now += scanned * own.compact_free_scan

@@ -34,6 +34,7 @@ from mmrun.model.mm.page.flags import (
     TAIL_PAGE,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.gfp import FS
 from mmrun.model.mm.page.state import frames, pageblocks, zones
 from mmrun.model.mm.task.state import tasks
@@ -98,7 +99,7 @@ def _too_large(m, cc, order):
 def look_at(m, cc, pfn):
     """(what the scanner meets at a frame, how many frames it spans)."""
     page = frames(m)[pfn]
-    state, size = page.state, 1 << page.order
+    state, size = page.state, nr_pages(m, pfn)
     if state & FREE:
         return FREE_SPACE, size
     if page.kind == TAIL_PAGE:
@@ -120,7 +121,7 @@ def look_at(m, cc, pfn):
 @kernel
 def _take(m, cc, pfn):
     """Isolate a folio or movable page; its size."""
-    size = 1 << frames(m)[pfn].order
+    size = nr_pages(m, pfn)
     isolate_folio(m, pfn)
     link_head(frames(m), isolated(m)[cc.pages], pfn)
     cc.nr_migratepages += size

@@ -17,7 +17,7 @@ HOOKS = {
         ("find_migrateblock", "control", "the frame at which the migrate scanner goes on"),
         ("isolate_freepages", "control", "take free blocks until there are as many pages as are to be moved; 0"),
     ),
-    **hooks(CORE, 56, ("kcompactd", "node", "the daemon of a node, for ever"), optional=True),
+    **hooks(CORE, 56, ("kcompactd", "node", "the daemon of a node, for ever")),
     **hooks(
         CORE,
         160,
@@ -60,7 +60,7 @@ class Sysctl(Record):
     is short then, not in pieces. 0-1000, default 500."""
     compaction_proactiveness: int | None = None
     """How far kcompactd goes unasked: it begins where free memory is fragmented by more than 110 less this percent, and
-    ends 10 below. 0 (never) to 100, default 20. Not before 5.9."""
+    ends 10 below. 0 (never) to 100; default 20 where huge pages or drivers may want blocks, else 0. Not before 5.9."""
 
 
 @record

@@ -17,8 +17,10 @@ DATED: Dated = (
     within("extfrag_threshold", always((0, 1000), "kernel/sysctl.c")),
     sysctl(
         "compaction_proactiveness",
-        since("5.9", 20, "facdaa917c4d mm: proactive compaction, 5.9"),
+        since("5.9", None, "facdaa917c4d mm: proactive compaction, 5.9"),
     ),
+    flag("compact_unasked", "kcompactd looks after its node unasked", "facdaa917c4d mm: proactive compaction, 5.9",
+         since="5.9"),
     within("compaction_proactiveness", since("5.9", (0, 100), "kernel/sysctl.c, 5.9")),
     flag("compact_failed_order", "deferral holds for the order that failed and larger ones",
          "vmscan: only defer compaction for failed order and higher, 3.4", since="3.4"),
