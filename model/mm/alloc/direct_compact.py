@@ -49,7 +49,7 @@ def _preferred_zone(m, gfp, nid, nodemask):
 
 
 @kernel
-def _is_stall(m, result):
+def is_stall(m, result):
     """Whether an attempt that came to this counts as one, and is followed by a look at the free lists."""
     counted = compaction_settings(m).compact_stall_deferred
     if result == SKIPPED:
@@ -71,7 +71,7 @@ def direct_compact(m, gfp, order, nid, nodemask, prio, alloc_flags):
     begins(m, COMPACTION | IN_MEMSTALL)
     result = try_to_compact_pages(m, gfp, order, nid, nodemask, prio, alloc_flags)
     ends(m, COMPACTION | IN_MEMSTALL)
-    if not _is_stall(m, result):
+    if not is_stall(m, result):
         return NONE, result
     count.compact_stall += 1
     pfn = compact_controls(m)[turn(m).actor].captured

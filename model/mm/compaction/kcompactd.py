@@ -1,6 +1,6 @@
 """The daemon of a node that compacts: when kswapd has freed memory for a block, and since 5.9 unasked (kcompactd, 4.6)."""
 
-from mmrun.model.core.accounting import IN_MEMSTALL, begins, ends
+from mmrun.model.core.accounting import COMPACTION, IN_MEMSTALL, begins, ends
 from mmrun.model.core.actor import actor
 from mmrun.model.core.codes import OK
 from mmrun.model.core.jit import hook, kernel
@@ -150,10 +150,12 @@ def wakeup_kcompactd(m, node, order, highest_zoneidx):
 def compact_memory(m, task, node):
     if not compaction_settings(m).compacts:
         return OK
+    begins(m, COMPACTION)
     lru_add_drain_all(m)
     for nid in range(geometry(m).nr_nodes):
         if node in (0, nid + 1):
             compact_node(m, nid, 0)
+    ends(m, COMPACTION)
     return OK
 
 
