@@ -183,7 +183,7 @@ LAWS = [
     (zone_free, "zone 0 counts"),
     (area_count, "a list that counts"),
     (block_mark, "is not marked as one"),
-    (pcp_count, "per-CPU list .* miscounts"),
+    (pcp_count, "per-CPU lists of .* miscount pages"),
     (list_count, "a list of lruvec .* miscounts"),
     (list_cycle, "a list that counts"),
     (forgotten_list, "does not know it"),

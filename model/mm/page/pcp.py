@@ -163,7 +163,7 @@ def zone_pcp_disable(m, z):
     """Empty the zone's per-CPU lists and let every block through them at once, until `zone_pcp_enable`."""
     for cpu in range(geometry(m).nr_cpus):
         pcp = pcps(m)[cpu, z]
-        pcp.batch, pcp.high, pcp.high_min, pcp.high_max, pcp.free_limit = 1, 0, 0, 0, 0
+        pcp.batch, pcp.high, pcp.high_min, pcp.high_max, pcp.free_limit, pcp.quiet = 1, 0, 0, 0, 0, 0
     drain_all_pcps(m, z)
 
 
@@ -174,7 +174,7 @@ def zone_pcp_enable(m, z):
     for cpu in range(geometry(m).nr_cpus):
         pcp = pcps(m)[cpu, z]
         pcp.batch, pcp.high, pcp.high_min = zone.pcp_batch, zone.pcp_high_min, zone.pcp_high_min
-        pcp.high_max = zone.pcp_high_max
+        pcp.high_max, pcp.quiet = zone.pcp_high_max, min(zone.pcp_batch << 2, zone.pcp_high_min)
         pcp.free_limit = zone.pcp_batch << BATCH_SCALE_MAX if pcp_settings(m).tuned else 0
 
 
@@ -201,6 +201,8 @@ def free_unref_page(m, cpu, pfn, order):
         pcp.freed_high = 0
         if pcp.free_count < pcp.free_limit:
             pcp.free_count += 1
+    if order == 0 and pcp.count < pcp.quiet and pcp.high == pcp.high_min:
+        return  # no version would give anything back, or move a mark
     if order or pcp.count >= pcp.high or zone.reclaim_active or zone.below_high:
         excess = pcp_excess(m, cpu, z, order)
         if excess:

@@ -12,9 +12,10 @@ from mmrun.model.machine.state import cpus
 from mmrun.model.machine.state import nodes as nodes_of
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
-from mmrun.model.mm.page import buddy, pcp, vmstat, watermarks
+from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
+from mmrun.model.mm.page.ageing import age
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
-from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
+from mmrun.model.mm.page.state import EXTFRAG_EVENTS, MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
 from mmrun.model.units import PAGE, PAGE_SHIFT
 
@@ -25,7 +26,7 @@ def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
     """How many rows each table has."""
     return {
         "frames": plan.frames, "pageblocks": (plan.frames >> buddy.PAGEBLOCK_ORDER) + 1, "zones": plan.zones,
-        "pcps": (plan.cpus, plan.zones),
+        "pcps": (plan.cpus, plan.zones), "extfrag": EXTFRAG_EVENTS,
     }  # fmt: skip
 
 
@@ -62,6 +63,11 @@ def place(built: Built) -> None:
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
     _per_cpu_lists(built)
     _zones(built, modules, zones)
+
+
+def start(built: Built) -> None:
+    """Age the memory of nodes that begin so."""
+    age(built)
 
 
 def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
@@ -126,7 +132,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
 
 
 def _fill(built: Built, z: int, reserved: int) -> None:
-    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line.
+    """Give the zone's frames to the buddy lists in the largest aligned blocks, in the order of addresses.
 
     The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
     """
@@ -141,4 +147,6 @@ def _fill(built: Built, z: int, reserved: int) -> None:
             order -= 1
         blocks.append((start, order))
         start += 1 << order
-    buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))
+    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
+    if alloc_settings(m).reserve_cap == 0:
+        highatomic.setup_zone_migrate_reserve(m, z)

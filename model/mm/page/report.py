@@ -5,6 +5,7 @@ from mmrun.model.machine.numa import ZONE_NAMES
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.memcg.stats import NR_PAGETABLE
 from mmrun.model.mm.page.fragmentation import HUGE_ORDER, blocks_of, free_blocks, unusable_index
+from mmrun.model.mm.page.memory_map import memory_map
 from mmrun.model.mm.page.state import pcps, zones
 
 FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback", "nr_file_pages": "nr_file",
@@ -44,6 +45,13 @@ def node_info(built: Built, nid: int) -> dict[str, int]:
     found["nr_free_pages_blocks"] = sum(count << order for order, count in enumerate(blocks) if order >= HUGE_ORDER)
     found["unusable_index_order9"] = unusable_index(blocks, HUGE_ORDER)
     return found | {name: int(own[field].sum()) for name, field in FIELDS.items()}
+
+
+def along(built: Built) -> dict[str, int]:
+    """The map of memory, where the cell asks for one: `map.<part>.state`, packed."""
+    if not built.cell.sampling.memory_map:
+        return {}
+    return {f"map.{part}.state": state for part, state in enumerate(memory_map(built).tolist())}
 
 
 def metrics(built: Built) -> dict[str, int]:
