@@ -25,6 +25,7 @@ CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
 ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
+MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH
@@ -51,6 +52,8 @@ def _count_stalls(stat, why, ns):
         stat.stall_dirty_ns += ns
     if why & OOM:
         stat.stall_oom_ns += ns
+    if why & MIGRATION:
+        stat.stall_migration_ns += ns
     if why & ASIDE:
         stat.think_ns += ns
     if why & REQUEST:

@@ -33,8 +33,10 @@ from mmrun.model.mm.swap.swap import (
     zram_free,
 )
 from mmrun.model.mm.task.state import (
+    PTE_DIRTY,
     PTE_PRESENT,
     PTE_SHIFT,
+    PTE_YOUNG,
     fault_settings,
     pte,
     regions,
@@ -148,7 +150,7 @@ def _by_address(m, t, slot, first, end):
     """Read what is swapped out of page-table words `first` to `end` - 1, in their order (swap_vma_readahead)."""
     table, entries, run, count = pte(m), swapcache(m), NONE, 0
     for i in range(first, end):
-        if table[i] == 0 or table[i] & PTE_PRESENT:
+        if table[i] == 0 or table[i] & (PTE_PRESENT | PTE_YOUNG | PTE_DIRTY):  # or on its way, or a hint
             continue
         neighbour = (table[i] >> PTE_SHIFT) - 1
         if entries[neighbour] > 0:

@@ -2,14 +2,13 @@
 
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.state import turn
 from mmrun.model.mm.lru.lists import list_of, unlink
 from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.page.flags import ANON, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
@@ -42,14 +41,13 @@ def _free_anon(m, pfn):
         return
     if page.state & LRU:
         unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
-        stat_updated(m, page.memcg, 1)
+        stat_updated(m, page.memcg, nr_pages(m, pfn))
     if page.state & SWAPCACHE:
         leave_swapcache(m, pfn)
         free_slot(m, page.slot - 1)
-    uncharge(m, page.memcg)
-    page_event(m, page.memcg, page.zone)
-    page.state = 0
-    free_frame(m, turn(m).cpu, pfn)
+    uncharge(m, page.memcg, nr_pages(m, pfn))
+    page_event(m, page.memcg, page.zone, nr_pages(m, pfn))
+    free_folio(m, pfn)
 
 
 @kernel
@@ -82,6 +80,9 @@ def zap_pte_range(m, region, start, end):
             f[pfn].mapcount -= 1
             if f[pfn].mapcount == 0:
                 last_mapping_gone(m, pfn)
+        elif word & PTE_YOUNG:  # on its way: its mover finds that nobody has it
+            if r.kind == REGION_ANON and f[pfn].kind == ANON_PAGE and f[pfn].order == 0:
+                f[pfn].owner = NOBODY
         else:
             _free_swapped(m, (word >> PTE_SHIFT) - 1)
 
