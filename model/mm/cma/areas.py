@@ -48,7 +48,9 @@ def areas_of(cell: Cell, modules: Mapping[str, ModuleType]) -> list[Area]:
 
 def kept(cell: Cell, modules: Mapping[str, ModuleType], z: int) -> int:
     """Pages of zone `z` that are set aside for good, so that its watermarks do not know them."""
-    return sum(area.pages for area in areas_of(cell, modules) if area.zone == z and modules["contiguous"].AREA != "lent")
+    return sum(
+        area.pages for area in areas_of(cell, modules) if area.zone == z and modules["contiguous"].AREA != "lent"
+    )
 
 
 def between(start: int, end: int, areas: list[Area]) -> Iterator[tuple[int, int]]:

@@ -25,11 +25,14 @@ def verify(built: Built, seen: np.ndarray) -> None:
             continue
         kernel = (own["state"] & state.KERNEL) != 0
         can_move = (own["kind"] == state.ZRAM_PAGE) | ((own["state"] & MOVABLE_PAGE) != 0)
-        require((bits[kernel & ~can_move] == 1).all(), lambda a=a: f"a page of area {a} is the kernel's, and can never go")
+        require(
+            (bits[kernel & ~can_move] == 1).all(), lambda a=a: f"a page of area {a} is the kernel's, and can never go"
+        )
         first = int(area.first) >> buddy.PAGEBLOCK_ORDER
         types = built.memory.table("pageblocks")[first : first + len(bits) // (1 << buddy.PAGEBLOCK_ORDER)]
         require(
-            np.isin(types, (state.CMA, state.ISOLATE)).all(), lambda a=a: f"a pageblock of area {a} has changed its type"
+            np.isin(types, (state.CMA, state.ISOLATE)).all(),
+            lambda a=a: f"a pageblock of area {a} has changed its type",
         )
     blocks = built.memory.table("pageblocks")
     areas = [(int(area.first), int(area.pages)) for area in cma_areas(m)] if lent else []

@@ -31,7 +31,7 @@ def contig_alloc(m, t, argument):
         count.contig_alloc_success += 1
         count.pages += pages
     count.contig_alloc_ns += m.now - began
-    note_result(m, t, number, pfn, pages, began)
+    note_result(m, t, number, pfn, pages, 1, began)
     return OK
 
 

@@ -7,7 +7,16 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.driver.events import EFFORT_SHIFT, MARK_SHIFT, NUMBER_BITS, ORDER_SHIFT, TYPE_SHIFT
-from mmrun.model.mm.driver.state import FAILED, LOGGED, MOVABLE_PAGE, buffer_results, buffers, driver_count, driver_log, drivers
+from mmrun.model.mm.driver.state import (
+    FAILED,
+    LOGGED,
+    MOVABLE_PAGE,
+    buffer_results,
+    buffers,
+    driver_count,
+    driver_log,
+    drivers,
+)
 from mmrun.model.mm.page import gfp as bits
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, RECLAIMABLE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, GFP_KERNEL, GFP_NOWAIT, NORETRY, NOWARN, RETRY_MAYFAIL
@@ -26,12 +35,13 @@ def buffer_row(m, t, number):
 
 
 @kernel
-def note_result(m, t, number, pfn, pages, began):
+def note_result(m, t, number, pfn, pages, contig, began):
     """What became of a request for a buffer, which was made at time `began`."""
     log = driver_log(m)
     if log.results < LOGGED:
         r = buffer_results(m)[log.results]
-        r.task, r.number, r.pfn, r.pages, r.ns = t, number, FAILED if pfn == NONE else pfn, pages, m.now - began
+        r.task, r.number, r.pfn, r.pages = t, number, FAILED if pfn == NONE else pfn, pages
+        r.contig, r.ns = contig, m.now - began
     log.results += 1
 
 
@@ -64,7 +74,7 @@ def alloc_buffer(m, t, argument):
         panic(m, BAD_EVENT, number)
         return OK
     pfn = alloc_pages(m, _gfp(effort, mt), order, policy_node(m, t, NO_INTERLEAVE_INDEX), policy_nodemask(m, t))
-    note_result(m, t, number, pfn, 1 << order, began)
+    note_result(m, t, number, pfn, 1 << order, 0, began)
     if pfn == NONE:
         driver_count(m).driver_alloc_fail += 1
     else:
