@@ -7,16 +7,14 @@ from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_acce
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.flags import ANON, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, ANON_PAGE, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
 from mmrun.model.mm.task.state import (
     NOBODY,
-    PTE_DIRTY,
     PTE_FRAME,
-    PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
@@ -25,6 +23,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import is_migration_entry, maps, stored_through
 
 release_pins = caller("release_pins")
 
@@ -70,17 +69,17 @@ def zap_pte_range(m, region, start, end):
             continue
         table[at] = 0
         pfn = (word >> PTE_SHIFT) & PTE_FRAME
-        if word & PTE_PRESENT and r.kind == REGION_ANON:
+        if maps(word) and r.kind == REGION_ANON:
             _free_anon(m, pfn)
-        elif word & PTE_PRESENT:
+        elif maps(word):
             if word & PTE_YOUNG:
                 mark_accessed(m, pfn)
-            if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
+            if stored_through(word) and files(m)[r.file].disk != NONE:
                 mark_dirty(m, pfn)
             f[pfn].mapcount -= 1
             if f[pfn].mapcount == 0:
                 last_mapping_gone(m, pfn)
-        elif word & PTE_YOUNG:  # on its way: its mover finds that nobody has it
+        elif is_migration_entry(word):  # on its way: its mover finds that nobody has it
             if r.kind == REGION_ANON and f[pfn].kind == ANON_PAGE and f[pfn].order == 0:
                 f[pfn].owner = NOBODY
         else:

@@ -30,7 +30,7 @@ def _entries(built: Built) -> None:
         (frames["owner"][heads[anon]] + pfns[anon] - heads[anon] == at[anon]).all(),
         lambda: "a migration entry stands for another word's page",
     )
-    moving = (frames["state"] & state.MOVING) != 0
+    moving = (frames["state"] & (state.MOVING | state.KERNEL)) == state.MOVING  # of a driver's page: it can be moved
     require(((frames["state"][moving] & state.ISOLATED) != 0).all(), lambda: "a page is moved that nobody has isolated")
     require((frames["mapcount"][moving] == 0).all(), lambda: "a page is moved while it is mapped")
 

@@ -9,7 +9,7 @@ from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, PTE_YOUNG
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -45,7 +45,7 @@ def _sums(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
-    present = (words & PTE_PRESENT) != 0
+    present = ((words & PTE_PRESENT) != 0) | (words & PTE_FLAGS == PTE_DIRTY)  # or a hint entry
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
     folios = np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
     counted = np.bincount(folios, minlength=len(frames))
@@ -58,7 +58,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][folios[anon]] + pfns[anon] - folios[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[(words != 0) & (words & (PTE_PRESENT | PTE_YOUNG | PTE_DIRTY) == 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words & PTE_FLAGS == 0) & (words != 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0
