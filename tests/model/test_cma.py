@@ -59,7 +59,8 @@ def test_every_rival_serves_what_an_idle_machine_can(rival: str):
 @pytest.mark.parametrize("rival", RIVALS)
 def test_what_is_given_back_is_there_again(rival: str):
     events = np.concatenate([ask.contig_alloc(range(2), 1000), ask.contig_release(range(2))])
-    before, after = (run(cell(contiguous=rival), stream) for stream in (writes([0]), np.concatenate([writes([0]), events])))
+    streams = writes([0]), np.concatenate([writes([0]), events])
+    before, after = (run(cell(contiguous=rival), stream) for stream in streams)
     assert before.metrics["nr_free_pages"] == after.metrics["nr_free_pages"] and after.metrics["contig_pages"] == 0
 
 

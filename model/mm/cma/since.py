@@ -6,7 +6,7 @@ DATED: Dated = (
     axis(
         "contiguous",
         always("carve-out", "memory kept from the kernel at boot, as drivers of vendors' trees did"),
-        since("3.5", "cma", "drivers: add Contiguous Memory Allocator; mm: mmzone: MIGRATE_CMA migration type added, 3.5"),
+        since("3.5", "cma", "drivers: add Contiguous Memory Allocator; mm/page_alloc.c: MIGRATE_CMA, 3.5"),
     ),
     number(
         "contig_grain", "order of the blocks that are isolated to empty a contiguous range",

@@ -8,8 +8,8 @@ FAILED = -1  # of a result's `pfn`
 NO_ORDER = -1
 MOVABLE_PAGE = 1 << 16  # of FRAME.state: a page of the kernel's whose driver can move it (movable_operations)
 
-# A buffer. `pfn`: its first frame + 1, 0: there is none; `order` of a block, else NO_ORDER; `pages` asked for; `contig`:
-# contiguous memory for a device, from area `area`, or chained through FRAME.next.
+# A buffer. `pfn`: its first frame + 1, 0: there is none; `order` of a block, else NO_ORDER; `pages` asked for;
+# `contig`: contiguous memory for a device, from area `area`, or chained through FRAME.next.
 BUFFER = row(pfn="i4", order="i4", area="i4", contig="i4", pages="i8")
 RESULT = row(task="i4", number="i4", contig="i8", pfn="i8", pages="i8", ns="i8")  # of a request; `ns`: what it took
 DRIVER = row(  # a task's rows of `buffers`; pages that it has pinned; when it starts (ns)

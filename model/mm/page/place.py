@@ -1,6 +1,6 @@
 """Nodes, CPUs and zones of a machine record: watermarks, zonelists, free memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -107,23 +107,24 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
 def _fill(built: Built, z: int, reserved: int) -> None:
     """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line.
 
-    Contiguous memory areas are set aside. The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
+    The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
+    Contiguous memory areas are set aside.
     """
     m, zone = built.memory.m, zones_of(built.memory.m)[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
-    own = built.memory.table("frames")[int(zone.start) : start]
-    own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
     areas = [area for area in areas_of(built.cell, built.modules) if area.zone == z]
-    for area in areas:
-        set_aside = built.memory.table("frames")[area.first : area.first + area.pages]
-        set_aside["state"], set_aside["zone"], set_aside["node"], set_aside["kind"] = KERNEL, z, zone.node, BOOT_PAGE
-    blocks = []
-    for piece, end in between(start, end, areas):
-        start = piece
-        while start < end:
-            order = MAX_ORDER - 1
-            while start & ((1 << order) - 1) or start + (1 << order) > end:
-                order -= 1
-            blocks.append((start, order))
-            start += 1 << order
+    for first, last in ((int(zone.start), start), *((area.first, area.first + area.pages) for area in areas)):
+        own = built.memory.table("frames")[first:last]
+        own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
+    blocks = [block for piece in between(start, end, areas) for block in _blocks(*piece)]
     buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The largest aligned blocks that make up frames [start, end): first frame and order of each."""
+    while start < end:
+        order = MAX_ORDER - 1
+        while start & ((1 << order) - 1) or start + (1 << order) > end:
+            order -= 1
+        yield start, order
+        start += 1 << order

@@ -1,4 +1,4 @@
-"""No area, and no contiguity: an IOMMU maps single pages, wherever they are, to addresses that the device sees in a row.
+"""No area, no contiguity: an IOMMU maps single pages, wherever they are, to addresses that the device sees in a row.
 
 Every page costs an entry of the device's page table; larger blocks, which the kernel tries first, are not asked for.
 """
