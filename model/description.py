@@ -352,8 +352,15 @@ class Sampling(Record):
     """Simulated time between samples."""
     accesses: Annotated[int, Range(ge=1)] | None = None
     """Accesses of all tasks between samples."""
+    memory_map: bool = False
+    """Samples tell what memory is used for by address, too: `map.<part>.state`, which figures of kind `map` draw."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A map that is never drawn."""
+        if self.memory_map and self.every is None and self.accesses is None:
+            yield Fault(("memory_map",), "a map is told along the run, and there are no samples", "add every: 10ms")
 
 
 @record

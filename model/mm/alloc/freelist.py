@@ -33,7 +33,7 @@ from mmrun.model.mm.page.gfp import (
     gfp_zone,
 )
 from mmrun.model.mm.page.pcp import rmqueue
-from mmrun.model.mm.page.state import alloc_settings, frames, zones
+from mmrun.model.mm.page.state import alloc_settings, frames, pcp_settings, zones
 from mmrun.model.mm.page.zones import HARDER_ALONE, RESERVE_RIGHTS, watermark_ok
 from mmrun.model.psi.state import psi_settings
 
@@ -96,6 +96,10 @@ def _reclaim_node(m, z):
 def _zone_ok(m, z, gfp, order, home, alloc_flags):
     """Whether zone `z` may serve the request, if need be after reclaim on its node (zone_reclaim_mode)."""
     zone, highest = zones(m)[z], gfp_zone(gfp)
+    if pcp_settings(m).tuned and not zone.below_high:  # until it is, the zone is tested against the higher mark alone
+        if watermark_ok(m, z, order, zone.wmark_high, highest, alloc_flags):
+            return True
+        zone.below_high = 1
     if alloc_flags & NO_WATERMARKS or watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags):
         return True
     if not alloc_settings(m).zone_reclaim_mode or home.distance[zone.node] > RECLAIM_DISTANCE:

@@ -8,16 +8,16 @@ import numpy as np
 from mmrun.model.core.record import NONE
 from mmrun.model.machine import numa
 from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
-from mmrun.model.machine.state import cpus, geometry
+from mmrun.model.machine.state import cpus
 from mmrun.model.machine.state import nodes as nodes_of
 from mmrun.model.mm.cma.areas import areas_of, between, kept
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
-from mmrun.model.mm.page import buddy, watermarks
+from mmrun.model.mm.page import buddy, pcp, vmstat, watermarks
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
-from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcps
+from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
-from mmrun.model.units import PAGE
+from mmrun.model.units import PAGE, PAGE_SHIFT
 
 RECLAIM_DISTANCE = 30
 
@@ -61,6 +61,7 @@ def place(built: Built) -> None:
             cpu += 1
         first = zones[own[0]].start
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
+    _per_cpu_lists(built)
     _zones(built, modules, zones)
 
 
@@ -74,6 +75,30 @@ def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
             rest -= taken[z]
     memcg_count(built.memory.m).page_cgroup_pages = sum(taken)
     return taken
+
+
+def _per_cpu_lists(built: Built) -> None:
+    """What per-CPU lists of this version and variant hold, and when CPUs look at them for the first time."""
+    own, variant = pcp_settings(built.memory.m), built.modules["pcp"]
+    own.high_orders, own.tuned = int(variant.HIGH_ORDERS), int(hasattr(variant, "high_max"))
+    pcp_state(built.memory.m).next_update = vmstat.INTERVAL
+
+
+def per_cpu_sizes(built: Built, zone: numa.Zone, low: int) -> tuple[int, int, int]:
+    """(batch, least high, most high) of a zone's per-CPU lists in pages; `low` is its watermark.
+
+    A node without CPUs shares its own among all. In the kernel: zone_set_pageset_high_and_batch, zone_highsize.
+    """
+    vm, variant = built.cell.vm, built.modules["pcp"]
+    sharers = built.cell.machine.nodes[zone.node].cpus or built.plan.cpus
+    batch, high = variant.sizes(zone.pages, low, sharers)
+    if fraction := vm.percpu_pagelist_fraction:  # pageset_set_high
+        high = zone.pages // fraction
+        return max(1, min(high // 4, 8 * PAGE_SHIFT)), high, high
+    if fraction := vm.percpu_pagelist_high_fraction:
+        high = max(zone.pages // fraction // sharers, 4 * batch)
+        return batch, high, high
+    return batch, high, variant.high_max(zone.pages, batch, sharers) if pcp_settings(built.memory.m).tuned else high
 
 
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
@@ -95,11 +120,9 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
         row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
         row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)
-        batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
-        for cpu in range(int(geometry(m).nr_cpus)):
-            pcp = pcps(m)[cpu, z]
-            pcp.head = pcp.tail = NONE
-            pcp.batch, pcp.high = batch, high
+        row.pcp_batch, row.pcp_high_min, row.pcp_high_max = per_cpu_sizes(built, zone, marks[z][1])
+        pcps(m)["lists"]["head"][:, z] = pcps(m)["lists"]["tail"][:, z] = NONE
+        pcp.zone_pcp_enable(m, z)
         row.areas["head"] = row.areas["tail"] = NONE
         _fill(built, z, reserved[z])
 

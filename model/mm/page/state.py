@@ -12,16 +12,24 @@ MAX_ORDER, MIGRATETYPES = 11, 6
 FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2",
             pins="i2", order="i1", kind="i1")  # fmt: skip
 FREE_AREA = row(head="i4", tail="i4", nr_free="i4")
-PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
+PCP_LISTS = 15  # of blocks: 3 types by orders 0 to 3, and order 9
+PCP_LIST = row(head="i4", tail="i4", n="i4")
+# In pages. `free_count`: freed since something was allocated (to 6.6 free_factor: how often a batch has doubled), up to
+# `free_limit`; `freed_high`: the last free was of order 1 to 3; `expire`: seconds until an unused list is drained;
+# `quiet`: with fewer, and high at its least, a free of a page has no consequences.
+PCP = row(count="i4", high="i4", free_count="i4", free_limit="i4", alloc_factor="i4", freed_high="i4", expire="i4",
+          quiet="i4", high_min="i4", high_max="i4", batch="i4", lists=(PCP_LIST, (PCP_LISTS,)))  # fmt: skip
 # In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it;
-# `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim and its throttling.
+# `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim and its throttling;
+# `pcp_*`: what per-CPU lists were set up with; `reclaim_active`: kswapd works for it; `below_high`: it was found so.
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
     nr_file_dirty="i8", nr_writeback="i8", totalreserve="i8", alloc_batch="i8",
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8",
     boost="i8", boosted="i8", nr_free_cma="i8", nr_free_highatomic="i8", nr_reserved_highatomic="i8",
-    rmqueue_mode="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
+    rmqueue_mode="i8", pcp_batch="i8", pcp_high_min="i8", pcp_high_max="i8", reclaim_active="i8", below_high="i8",
+    areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 
 frames = table(20, "frames", FRAME)
@@ -36,3 +44,8 @@ alloc_settings = one(23, "alloc_settings", row(
     zram_movable="i8",
 ))  # fmt: skip
 alloc_count = counts(24, "alloc_count", *ALLOC_COUNTERS)
+# `high_orders`: blocks of order 1 to 3 and 9, too; `huge_lists`: of order 9; `tuned`: high moves between its bounds.
+pcp_settings = one(34, "pcp_settings", row(
+    high_orders="i8", huge_lists="i8", tuned="i8", reclaimable_first="i8", pcp_keeps_types="i8",
+))  # fmt: skip
+pcp_state = one(37, "pcp_state", row(next_update="i8"))  # ns: when CPUs look at their lists again
