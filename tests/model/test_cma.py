@@ -77,7 +77,7 @@ def test_clean_pages_of_files_are_dropped():
     events = np.concatenate([touch(range(14000)), ask.contig_alloc(range(4), 1024)])
     done = run(cell("6.18", 64, 32, None, file), events)
     assert done.metrics["contig_dropped"] > 1000 and done.metrics["cma_alloc_success"] == 4
-    assert done.metrics["migrated_contig_range"] == 0
+    assert done.metrics.get("migrated_contig_range", 0) == 0
 
 
 def touch(numbers) -> np.ndarray:
