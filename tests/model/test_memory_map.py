@@ -21,8 +21,13 @@ def test_parts_are_a_pageblock_or_as_many_as_keep_them_few():
 
 def test_what_is_packed_comes_out():
     rng = np.random.default_rng(1)
-    part = Part(rng.integers(0, 6, 100), *(rng.integers(0, 1 << 20, 100) for _ in range(3)))
-    assert all((a == b).all() for a, b in zip(unpacked(packed(part)), part, strict=True))
+    part = Part(rng.integers(0, 6, 100), *(rng.integers(0, 21_000, 100) for _ in range(3)))
+    state = packed(part)
+    assert (state.astype(float).astype(np.int64) == state).all(), "as columns with gaps are read"
+    assert all((a == b).all() for a, b in zip(unpacked(state), part, strict=True))
+    large = Part(part.migratetype, *(pages * 8 + 65_536 for pages in part[1:]))
+    for a, b in zip(unpacked(packed(large)), large, strict=True):
+        assert (abs(a - b) <= 8).all()
 
 
 @pytest.mark.parametrize("mib", [(64,), (62, 34), (1028,)])

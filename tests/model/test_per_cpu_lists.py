@@ -25,7 +25,7 @@ from mmrun.model.mm.page.pcp import (
 )
 from mmrun.model.mm.page.state import frames, pageblocks, pcps, zones
 from mmrun.model.mm.page.variants.pcp import batch_63
-from mmrun.model.mm.page.vmstat import refresh_vm_stats
+from mmrun.model.mm.page.vmstat import vmstat_update
 from tests.model.cells import machine, machine_of, one
 
 ERAS = ("3.1", "4.4", "4.19", "5.14", "5.18", "6.0", "6.7", "6.12", "6.18")
@@ -232,7 +232,7 @@ def test_an_unused_list_of_another_node_gives_a_batch_after_three_seconds():
     seen = []
     for second in range(1, 5):
         m.now = second * 1_000_000_000
-        refresh_vm_stats(m)
+        vmstat_update(m)
         seen.append(int(pcps(m)[0, z].count))
     batch = int(pcps(m)[0, z].batch)
     assert batch > 1 and seen == [batch, batch, 0, 0]
@@ -246,7 +246,7 @@ def test_high_decays_by_an_eighth_a_second():
     seen = []
     for second in range(1, 6):
         m.now = second * 1_000_000_000
-        refresh_vm_stats(m)
+        vmstat_update(m)
         seen.append(int(pcp.high))
     high = int(pcp.high_max)
     for each in seen:
@@ -286,7 +286,7 @@ def test_nothing_is_lost(version):
                 own.append(pfn)
         if step % 500 == 0:
             m.now += 1_000_000_000
-            refresh_vm_stats(m)
+            vmstat_update(m)
             check.verify(built)
     for pfn in own:
         give(m, pfn)

@@ -14,7 +14,7 @@ from mmrun.model.mm.page.flags import ANON_PAGE, FILE_PAGE, FREE_BLOCK, PER_CPU,
 from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.units import PAGE_SHIFT
 
-FIELD = 20  # bits of a number of pages
+FIELD, COARSE = 16, 16  # bits of a number of pages; pages that it counts by where a part has too many
 BLOCK = 1 << PAGEBLOCK_ORDER
 
 
@@ -30,13 +30,16 @@ class Part(NamedTuple):
 def unpacked(state: np.ndarray) -> Part:
     """What the numbers of a series say."""
     state = np.asarray(state, dtype=np.int64)
-    mask = (1 << FIELD) - 1
-    return Part(state & 7, state >> 3 & mask, state >> 3 + FIELD & mask, state >> 3 + 2 * FIELD & mask)
+    unit, mask = np.where(state & 8, COARSE, 1), (1 << FIELD) - 1
+    return Part(state & 7, *((state >> 4 + FIELD * place & mask) * unit for place in range(3)))
 
 
 def packed(part: Part) -> np.ndarray:
-    """Each part as one number."""
-    return part.migratetype | part.free << 3 | part.movable << 3 + FIELD | part.unmovable << 3 + 2 * FIELD
+    """Each part as one number of 52 bits, so that it survives as a float; of large parts the uses are rounded."""
+    coarse = part.free + part.movable + part.unmovable >= 1 << FIELD
+    unit = np.where(coarse, COARSE, 1)
+    free, movable, unmovable = ((pages + unit // 2) // unit for pages in part[1:])
+    return part.migratetype | coarse << 3 | free << 4 | movable << 4 + FIELD | unmovable << 4 + 2 * FIELD
 
 
 def memory_map(built: Built) -> np.ndarray:

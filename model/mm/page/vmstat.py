@@ -31,8 +31,10 @@ def _drain_remote(m, cpu, z):
 
 
 @kernel
-def refresh_vm_stats(m):
-    """The second is over: every CPU looks at its lists of all zones."""
+def vmstat_update(m):
+    """Where a second is over, every CPU looks at its lists of all zones."""
+    if m.now < pcp_state(m).next_update:
+        return
     pcp_state(m).next_update += ((m.now - pcp_state(m).next_update) // INTERVAL + 1) * INTERVAL
     for cpu in range(geometry(m).nr_cpus):
         for z in range(geometry(m).nr_zones):
