@@ -81,8 +81,8 @@ def _wait_for(m, pfn, bit):
     """The mover sleeps until the isolated folio has lost a state bit; counted as a stall unless it is in another."""
     other = current(m).doing & ~(ASLEEP | FAULT | IN_MEMSTALL | IN_IOWAIT)
     what = 0 if other else MIGRATION
-    unplug(m)
     begins(m, what)
+    unplug(m)
     while frames(m)[pfn].state & bit:
         io_wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
     ends(m, what)
