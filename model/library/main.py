@@ -26,6 +26,7 @@ ENTRIES = {  # kernels that the model's Python calls, by module, and the types o
     "mmrun.model.mm.memcg.memcg_lru": {"online_all": "M"},
     "mmrun.model.mm.page.buddy": {"free_blocks": "MiAint64,2C;"},
     "mmrun.model.mm.page.pcp": {"zone_pcp_enable": "Mi"},
+    "mmrun.model.mm.page.highatomic": {"setup_zone_migrate_reserve": "Mi"},
     "mmrun.model.mm.writeback.page_writeback": {
         "dirtyable": "iiiii",
         "thresholds": "iiiiii",

@@ -12,7 +12,6 @@ from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.driver.events import alloc_buffers, pin
 from mmrun.model.mm.driver.state import FAILED, driver_log
 from mmrun.model.units import PAGE, MiB
-from tests.fidelity.markdown import table
 from tests.fidelity.recorded import DATA
 from tests.model.cells import OWN_CPUS, Run, run, writes
 

@@ -5,7 +5,6 @@ In the kernel: mm/page_isolation.c.
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.driver.state import MOVABLE_PAGE
 from mmrun.model.mm.page.buddy import (
     PAGEBLOCK_ORDER,
     account_freepages,
@@ -15,6 +14,7 @@ from mmrun.model.mm.page.buddy import (
     take_free_block,
 )
 from mmrun.model.mm.page.flags import CMA, FREE, ISOLATE, KERNEL, NEW
+from mmrun.model.mm.page.pageblock import DRIVER_MOVABLE
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, frames, pageblocks
 
 PAGEBLOCK = 1 << PAGEBLOCK_ORDER
@@ -27,7 +27,7 @@ def has_unmovable_pages(m, block):
     end = pfn + PAGEBLOCK
     while pfn < end:
         state = f[pfn].state
-        if state & (KERNEL | NEW) and not state & MOVABLE_PAGE:
+        if state & (KERNEL | NEW) and not state & DRIVER_MOVABLE:
             return True
         pfn += 1 << f[pfn].order if state & FREE else 1
     return False

@@ -13,7 +13,9 @@ from mmrun.model.core.sleep import cond_resched
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.alloc.freelist import get_page_from_freelist, slowpath_flags
-from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_zone
+from mmrun.model.mm.page.alloc_flags import NOFRAGMENT
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_migratetype, gfp_zone
+from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
 from mmrun.model.mm.page.state import alloc_settings, zones
 from mmrun.model.mm.page.zones import wake_kswapd
@@ -50,6 +52,7 @@ def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
     ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)
     if pfn == NONE and got:
+        unreserve_highatomic_pageblock(m, nid, nodemask, gfp_zone(gfp), gfp_migratetype(gfp), False)
         for z in range(geometry(m).nr_zones):
             drain_all_pcps(m, z)
         pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)
@@ -82,8 +85,17 @@ def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
         if gfp & KSWAPD_RECLAIM:
             wake_all_kswapds(m, gfp, order, nid, nodemask)
         again = retry_zone(m, nid, order, fruitless, nodemask, alloc_flags)
-        if pfn != NONE or not again:
+        if pfn != NONE:
             return pfn
+        if not again:
+            if alloc_flags & NOFRAGMENT:  # rather than have somebody killed
+                alloc_flags &= ~NOFRAGMENT
+                continue
+            if alloc_settings(m).reserve_force and unreserve_highatomic_pageblock(
+                m, nid, nodemask, gfp_zone(gfp), gfp_migratetype(gfp), True
+            ):
+                continue
+            return NONE
         begins(m, ALLOC)
         throttle_retry(m, again - 1, fruitless)
         ends(m, ALLOC)

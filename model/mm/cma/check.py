@@ -5,9 +5,9 @@ import numpy as np
 from mmrun.model.core.law import require
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.cma.state import cma_areas, contig_count
-from mmrun.model.mm.driver.state import MOVABLE_PAGE
 from mmrun.model.mm.page import buddy
 from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.pageblock import DRIVER_MOVABLE
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -24,7 +24,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
         if not lent:
             continue
         kernel = (own["state"] & state.KERNEL) != 0
-        can_move = (own["kind"] == state.ZRAM_PAGE) | ((own["state"] & MOVABLE_PAGE) != 0)
+        can_move = (own["kind"] == state.ZRAM_PAGE) | ((own["state"] & DRIVER_MOVABLE) != 0)
         require(
             (bits[kernel & ~can_move] == 1).all(), lambda a=a: f"a page of area {a} is the kernel's, and can never go"
         )

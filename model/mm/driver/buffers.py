@@ -8,9 +8,9 @@ from mmrun.model.core.state import turn
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.driver.events import EFFORT_SHIFT, MARK_SHIFT, NUMBER_BITS, ORDER_SHIFT, TYPE_SHIFT
 from mmrun.model.mm.driver.state import (
+    DRIVER_MOVABLE,
     FAILED,
     LOGGED,
-    MOVABLE_PAGE,
     buffer_results,
     buffers,
     driver_count,
@@ -21,6 +21,7 @@ from mmrun.model.mm.page import gfp as bits
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, RECLAIMABLE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, GFP_KERNEL, GFP_NOWAIT, NORETRY, NOWARN, RETRY_MAYFAIL
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX, policy_node, policy_nodemask
+from mmrun.model.mm.page.pageblock import DRIVER_MOVABLE
 from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import frames
 
@@ -83,7 +84,7 @@ def alloc_buffer(m, t, argument):
         page = frames(m)[pfn]
         page.state, page.kind, page.memcg = KERNEL, KERNEL_PAGE, 0
         if argument >> MARK_SHIFT & 1:
-            page.state |= MOVABLE_PAGE
+            page.state |= DRIVER_MOVABLE
         driver_count(m).driver_pages += 1 << order
     return OK
 

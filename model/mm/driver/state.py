@@ -6,7 +6,6 @@ from mmrun.model.mm.driver.settings import DRIVER_COUNTERS, GAUGES
 LOGGED = 1 << 16  # results that are kept, the first ones of a run
 FAILED = -1  # of a result's `pfn`
 NO_ORDER = -1
-MOVABLE_PAGE = 1 << 16  # of FRAME.state: a page of the kernel's whose driver can move it (movable_operations)
 
 # A buffer. `pfn`: its first frame + 1, 0: there is none; `order` of a block, else NO_ORDER; `pages` asked for;
 # `contig`: contiguous memory for a device, from area `area`, or chained through FRAME.next.

@@ -13,9 +13,9 @@ from mmrun.model.machine.state import nodes as nodes_of
 from mmrun.model.mm.cma.areas import areas_of, between, kept
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
-from mmrun.model.mm.page import buddy, pcp, vmstat, watermarks
+from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
-from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
+from mmrun.model.mm.page.state import EXTFRAG_EVENTS, MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
 from mmrun.model.units import PAGE, PAGE_SHIFT
 
@@ -26,7 +26,7 @@ def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
     """How many rows each table has."""
     return {
         "frames": plan.frames, "pageblocks": (plan.frames >> buddy.PAGEBLOCK_ORDER) + 1, "zones": plan.zones,
-        "pcps": (plan.cpus, plan.zones),
+        "pcps": (plan.cpus, plan.zones), "extfrag": EXTFRAG_EVENTS,
     }  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
 
 
 def _fill(built: Built, z: int, reserved: int) -> None:
-    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line.
+    """Give the zone's frames to the buddy lists in the largest aligned blocks, in the order of addresses.
 
     The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
     Contiguous memory areas are set aside.
@@ -140,7 +140,9 @@ def _fill(built: Built, z: int, reserved: int) -> None:
         own = built.memory.table("frames")[first:last]
         own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
     blocks = [block for piece in between(start, end, areas) for block in _blocks(*piece)]
-    buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))
+    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
+    if alloc_settings(m).reserve_cap == 0:
+        highatomic.setup_zone_migrate_reserve(m, z)
 
 
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:

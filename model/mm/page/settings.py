@@ -2,29 +2,22 @@
 
 from typing import Annotated, Literal
 
-from mmrun.model.core.mechanism import Axis, Matters, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import NO_FRAME, Axis, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("watermarks", 4, "free-page levels at which reclaim starts and stops", ("MIN_FREE_CEILING_KB", "gap")),
     Axis("zonelist", 5, "order in which zones are tried when one is full", ("ZONE_ORDER", "charge", "weight")),
+    Axis("fallback", 16, "from which pageblocks memory comes when none of the wanted type is free"),
     Axis("pcp", 6, "sizes of the per-CPU free lists and page batches", ("HIGH_ORDERS", "LRU_BATCH", "sizes")),
 )
-
-HOOKS = {
-    **hooks(
-        "pcp",
-        21,
-        ("pcp_refill", "cpu zone order", "blocks of 2^order pages that an empty per-CPU list takes at once"),
-        ("pcp_excess", "cpu zone order", "pages that per-CPU lists give back after a free of 2^order pages; 0: none"),
-        ("pcp_drain", "cpu zone count index", "0; `count` pages went back, `index`: the list freed to"),
-    ),
-}
 
 ALLOC_COUNTERS = counters("""
 pgalloc | none | pages handed out by the allocator
 pgfree | none | pages given back to the allocator
+mm_page_alloc_extfrag | lower | blocks taken from pageblocks of another type | events
+extfrag_fragmenting | lower | of these, blocks smaller than a pageblock | events
 """)
 
 COUNTERS = ALLOC_COUNTERS  # of the machine
@@ -70,6 +63,21 @@ TOLD = (
 
 OWN_MINIMUM = Matters("a cell without vm.min_free_kbytes", lambda case, _: case.cell.vm.min_free_kbytes is None)
 
+HOOKS = {
+    **hooks(
+        "fallback",
+        17,
+        ("rmqueue_fallback", "zone order migratetype alloc_flags", "a block of another type, or NONE", NO_FRAME),
+    ),
+    **hooks(
+        "pcp",
+        21,
+        ("pcp_refill", "cpu zone order", "blocks of 2^order pages that an empty per-CPU list takes at once"),
+        ("pcp_excess", "cpu zone order", "pages that per-CPU lists give back after a free of 2^order pages; 0: none"),
+        ("pcp_drain", "cpu zone count index", "0; `count` pages went back, `index`: the list freed to"),
+    ),
+}
+
 
 @record
 class Sysctl(Record):
@@ -87,6 +95,11 @@ class Sysctl(Record):
     """Part of a zone that each CPU's lists may hold, one in so many pages; batches are a quarter. Up to 5.13."""
     percpu_pagelist_high_fraction: int | None = None
     """Part of a zone that the lists of its CPUs together may hold, one page in so many: their high mark. Since 5.14."""
+    watermark_boost_factor: int | None = None
+    """How far fallbacks may raise the watermarks, in 1/10000 of high; default 15000, 0 switches it off. Not before
+    5.0."""
+    defrag_mode: int | None = None
+    """1: no allocation mixes types within pageblocks while there is another way. Default 0, not before 6.15."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
@@ -100,13 +113,6 @@ class Costs(Record):
 
 
 SUBJECTS = (
-    Subject(
-        "cma",
-        "Contiguous memory areas are not modelled: no area is set aside, no stream asks for adjacent pages, and as "
-        "pages never migrate, those pinned for a moment are in nobody's way.",
-        (),
-        ("contiguous memory", "contiguous memory allocator", "cma_alloc", "alloc_contig_range", "dma_alloc_contiguous"),
-    ),
     Subject(
         "thp",
         "Huge pages are not modelled: all memory is in 4 KiB pages, allocations of higher orders are refused, so there "

@@ -102,6 +102,16 @@ def watermark_ok(m, z, order, mark, highest_zoneidx, alloc_flags):
 
 
 @kernel
+def boost_of(m, nid, highest_zoneidx):
+    """Pages by which the watermarks of the node's zones are boosted, up to a kind (pgdat_watermark_boosted, 5.0)."""
+    node, boost = nodes(m)[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        if zones(m)[z].kind <= highest_zoneidx:
+            boost += zones(m)[z].boost
+    return boost
+
+
+@kernel
 def wake_kswapd(m, z, order, highest_zoneidx):
     """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd)."""
     nid = zones(m)[z].node
@@ -110,7 +120,9 @@ def wake_kswapd(m, z, order, highest_zoneidx):
         return
     node.highest_zoneidx = max(node.highest_zoneidx, highest_zoneidx)
     node.kswapd_order = max(node.kswapd_order, order)
-    if not node.kswapd_wait.first or not kswapd_needed(m, z, order, highest_zoneidx):
+    if not node.kswapd_wait.first:
+        return
+    if not kswapd_needed(m, z, order, highest_zoneidx) and not boost_of(m, nid, highest_zoneidx):
         return
     wake(m, node.kswapd_wait, 1, m.now + costs(m).kswapd_wake)
     node_count(m)[nid].kswapd_wake += 1
