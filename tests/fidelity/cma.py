@@ -9,7 +9,7 @@ import numpy as np
 from mmrun.model.description import Cell, Machine, Mempolicy, Node, Sampling, Stream, SwapTarget, Sysctl, Task
 from mmrun.model.mm.cma.events import contig_alloc
 from mmrun.model.mm.cma.settings import CmaArea
-from mmrun.model.mm.driver.events import alloc_buffers, pin
+from mmrun.model.mm.driver.events import alloc_buffers, free_buffers, pin
 from mmrun.model.mm.driver.state import FAILED, driver_log
 from mmrun.model.units import PAGE, MiB
 from tests.fidelity.recorded import DATA
@@ -18,7 +18,9 @@ from tests.model.cells import OWN_CPUS, Run, run, writes
 AREA, MANAGED, MIN = 64 * MiB, 119_476, 5_632  # bytes; pages of the guest's only zone, its min watermark
 FREE, FREE_CMA = 105_689, 16_288  # after boot
 STEP = 4 * MiB // PAGE
-LOW = 2048  # pages of the first node, which is there to have the second one in a single zone, as on arm64
+LOW = 4096  # pages of the first node, which takes zone DMA, so that the second has a single zone as on arm64
+HOLES, BOOT_ORDER = 0, 3
+REQUESTS = 3000  # numbers of the requests' buffers begin there
 LEFT = 100 * MiB // PAGE
 STATES = {
     "idle": "idle",
@@ -85,13 +87,14 @@ def cell(sampling: Sampling | None = None) -> Cell:
     )  # fmt: skip
 
 
-def boot() -> np.ndarray:
-    """What the kernel has of its own: a little of the area, and what else was not free."""
-    taken = MANAGED - WANTED - (FREE - FREE_CMA)
-    big, small = divmod(taken, 32)
-    return np.concatenate([
-        contig_alloc([0], WANTED - FREE_CMA), alloc_buffers(1 + np.arange(big), 5), alloc_buffers(1 + big + np.arange(small)),
-    ])  # fmt: skip
+def boot(holes: int = HOLES) -> np.ndarray:
+    """What the kernel has of its own: a little of the area, and what else was not free; blocks of its type have holes."""
+    taken, size = MANAGED - WANTED - (FREE - FREE_CMA), 1 << BOOT_ORDER
+    numbers = 1 + np.arange((taken + holes) // size)
+    gone = np.diff(np.arange(len(numbers) + 1) * holes // (taken + holes)) > 0
+    return np.concatenate(
+        [contig_alloc([0], WANTED - FREE_CMA), alloc_buffers(numbers, BOOT_ORDER), free_buffers(numbers[gone])]
+    )
 
 
 def simulate(events: np.ndarray, pages: int, sampling: Sampling | None = None) -> Run:
@@ -115,9 +118,9 @@ def served(state: str, pages: int, hog: int) -> tuple[str, int, int]:
     before = [writes(np.arange(memory))] if memory else []
     if state.startswith("pin"):
         before.append(pin(np.arange(0, memory, 4)))
-    asked = contig_alloc(2000 + np.arange(WANTED // pages), pages)
+    asked = contig_alloc(REQUESTS + np.arange(WANTED // pages), pages)
     done = simulate(np.concatenate([*before, asked]), max(memory, 1))
     rows = done.built.memory.table("buffer_results")[: int(driver_log(done.m).results)]
-    own = rows[(rows["contig"] > 0) & (rows["number"] >= 2000)]
+    own = rows[(rows["contig"] > 0) & (rows["number"] >= REQUESTS)]
     told = "".join("0" if pfn == FAILED else "1" for pfn in own["pfn"])
     return told, int(done.metrics.get("migrated_contig_range", 0)), int(done.metrics["cma_alloc_busy_retry"])

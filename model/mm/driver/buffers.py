@@ -8,7 +8,6 @@ from mmrun.model.core.state import turn
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.driver.events import EFFORT_SHIFT, MARK_SHIFT, NUMBER_BITS, ORDER_SHIFT, TYPE_SHIFT
 from mmrun.model.mm.driver.state import (
-    DRIVER_MOVABLE,
     FAILED,
     LOGGED,
     buffer_results,
