@@ -8,6 +8,13 @@ from mmrun.model.mm.cma.requests import contig_alloc, contig_release
 from mmrun.model.mm.cma.state import cma_areas
 from mmrun.model.mm.page import buddy
 from mmrun.model.mm.page.flags import CMA
+from mmrun.model.mm.page.state import zones
+from mmrun.model.units import PAGE_SHIFT
+
+
+def stat_threshold(managed: int, cpus: int) -> int:
+    """Pages by which a CPU's counts of a zone may be behind (calculate_normal_threshold)."""
+    return min(125, 2 * cpus.bit_length() * (1 + (managed >> 27 - PAGE_SHIFT).bit_length()))
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -32,6 +39,7 @@ def place(built: Built) -> None:
         blocks = range(area.first >> buddy.PAGEBLOCK_ORDER, area.first + area.pages >> buddy.PAGEBLOCK_ORDER)
         if not lent:
             continue
+        zones(m)[area.zone].stat_threshold = stat_threshold(int(zones(m)[area.zone].managed), built.plan.cpus)
         own = frames[area.first : area.first + area.pages]
         own["state"] = own["kind"] = 0
         own["next"] = own["prev"] = NONE

@@ -14,6 +14,7 @@ from mmrun.model.mm.cma.areas import areas_of, between, kept
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
 from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
+from mmrun.model.mm.page.ageing import age
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
 from mmrun.model.mm.page.state import EXTFRAG_EVENTS, MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
@@ -63,6 +64,11 @@ def place(built: Built) -> None:
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
     _per_cpu_lists(built)
     _zones(built, modules, zones)
+
+
+def start(built: Built) -> None:
+    """Age the memory of nodes that begin so."""
+    age(built)
 
 
 def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
