@@ -19,15 +19,21 @@ def decay_pcp_high(m, cpu, z):
 
 
 @kernel
+def drain_zone_pages(m, cpu, z):
+    """Return a batch, from the first list on."""
+    drain_pcp(m, cpu, z, pcps(m)[cpu, z].batch, 0)
+
+
+@kernel
 def _drain_remote(m, cpu, z):
-    """A batch of the zone of another node, once its lists have not been used for three seconds (drain_zone_pages)."""
+    """A batch of the zone of another node goes back once its lists have not been used for three seconds."""
     pcp = pcps(m)[cpu, z]
     if zones(m)[z].node == cpus(m)[cpu].node:
         pcp.expire = 0
         return
     pcp.expire -= 1
     if pcp.expire == 0:
-        drain_pcp(m, cpu, z, pcp.batch, 0)
+        drain_zone_pages(m, cpu, z)
 
 
 @kernel
