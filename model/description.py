@@ -17,6 +17,7 @@ from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
@@ -102,6 +103,8 @@ class Machine(Record):
     """Swap areas by name."""
     devices: dict[str, Device] = field(default_factory=dict)
     """DMA devices by name."""
+    cma: dict[str, CmaArea] = field(default_factory=dict)
+    """Contiguous memory areas by name, set aside at boot for drivers."""
     costs: Costs = field(default_factory=Costs)
     """CPU costs of kernel steps on this machine."""
     hz: Literal[100, 250, 1000] = 1000

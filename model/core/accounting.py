@@ -26,6 +26,8 @@ FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
 ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
 MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
+COMPACTION = 1 << 19  # compacts memory, for its own allocation or because it was told to
+OVER_ISOLATED = 1 << 22  # sleeps meanwhile, as too many pages are isolated
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH
@@ -56,6 +58,10 @@ def _count_stalls(stat, why, ns):
         stat.stall_migration_ns += ns
     if why & ASIDE:
         stat.think_ns += ns
+    if why & COMPACTION:
+        stat.stall_compaction_ns += ns
+    if why & OVER_ISOLATED:
+        stat.stall_isolated_ns += ns
     if why & REQUEST:
         stat.stall_request_ns += ns
     if why & DIRTIER_REQUEST:

@@ -29,7 +29,7 @@ def _free_blocks(built: Built, seen: np.ndarray) -> None:
                 area = zones(m)[z].areas[order, mt]
                 for pfn in chain(frames, int(area.head), int(area.nr_free)):
                     seen[pfn : pfn + (1 << order)] += 1
-                    free += 1 << order
+                    free += (1 << order) * (mt != state.ISOLATE)  # isolated ones count as in use
                     require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
         require(

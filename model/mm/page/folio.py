@@ -11,7 +11,7 @@ from mmrun.model.mm.page.state import alloc_count, frames
 @kernel
 def nr_pages(m, pfn):
     """Pages of the folio whose first frame is `pfn` (folio_nr_pages)."""
-    return 1 << frames(m)[pfn].order
+    return 1 << int(frames(m)[pfn].order)
 
 
 @kernel
@@ -34,7 +34,7 @@ def make_folio(m, pfn):
 def free_folio(m, pfn):
     """Give a folio that nobody uses any more back to the allocator (free_unref_folios)."""
     f = frames(m)
-    order = f[pfn].order
+    order = int(f[pfn].order)
     f[pfn].state = 0
     if order == 0:
         free_frame(m, turn(m).cpu, pfn)

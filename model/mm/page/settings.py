@@ -114,13 +114,6 @@ class Costs(Record):
 
 SUBJECTS = (
     Subject(
-        "cma",
-        "Contiguous memory areas are not modelled: no area is set aside, no stream asks for adjacent pages, and as "
-        "pages never migrate, those pinned for a moment are in nobody's way.",
-        (),
-        ("contiguous memory", "contiguous memory allocator", "cma_alloc", "alloc_contig_range", "dma_alloc_contiguous"),
-    ),
-    Subject(
         "thp",
         "Huge pages are not modelled: all memory is in 4 KiB pages, allocations of higher orders are refused, so there "
         "is no compaction either. One side effect is: with vm.transparent_hugepage always or madvise the default of "
