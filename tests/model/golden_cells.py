@@ -41,7 +41,8 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 
 
 LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
-    "sched", "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "sched", "cgroups.stat_read_phase", "vm.transparent_hugepage", "vm.transparent_hugepage_defrag", "vm.max_ptes_none",
+    *(f"vm.hugepages_{4 << order}kb" for order in range(2, 10)), "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
@@ -119,7 +120,7 @@ def observed(kernel: str) -> dict[str, Any]:
     return {
         "flags": {name: era.flags[name] for name in FLAGS},
         "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
-        "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
+        "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER}, "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
 
