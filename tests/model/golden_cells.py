@@ -120,7 +120,8 @@ def observed(kernel: str) -> dict[str, Any]:
     return {
         "flags": {name: era.flags[name] for name in FLAGS},
         "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
-        "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER}, "cgroup_missing": dict(era.cgroup_missing),
+        "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER},
+        "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
 
