@@ -21,6 +21,7 @@ from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.tlb.settings import Tlb
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
@@ -110,6 +111,8 @@ class Machine(Record):
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
     bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
     TLB, every access marks."""
+    tlb: Tlb | None = None
+    """What each CPU's TLB holds; accesses beyond it walk the page table. Default: translations cost nothing."""
     background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
     """How often something that is not described, a kernel thread mostly, has each CPU for a moment and hands it back.
     Generations walk the page tables of whoever was switched in since the last walk. 0: tasks are switched in when they

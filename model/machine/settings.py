@@ -116,13 +116,6 @@ SUBJECTS = (
         ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
     ),
     Subject(
-        "tlb",
-        "Staleness of accessed bits in a TLB is modelled where `machine.tlb_flush` is given, flushes by reclaim cost "
-        "`machine.costs.tlb_shootdown`. Its reach, misses and walks are not modelled.",
-        ("machine.tlb_flush", "tlb_shootdown"),
-        ("tlb shootdown",),
-    ),
-    Subject(
         "cpu cache",
         "CPU caches are not modelled: an access costs the load latency of its node.",
         ("machine.nodes.latency",),

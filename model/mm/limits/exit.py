@@ -26,6 +26,8 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import forget_tables
 
 
 @kernel
@@ -75,6 +77,8 @@ def exit_mm(m, t):
                     last_mapping_gone(m, pfn)
             else:
                 _free_swapped(m, (word >> PTE_SHIFT) - 1)
+    if tlb_settings(m).translates:
+        forget_tables(m, t)
 
 
 @kernel

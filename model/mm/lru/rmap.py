@@ -25,6 +25,8 @@ from mmrun.model.mm.task.state import (
     regions,
     tlb,
 )
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import invalidate
 
 
 @kernel
@@ -129,6 +131,8 @@ def drop_entry(m, at):
     """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
     if run_settings(m).tlb_flush:
         tlb(m)[at] = 0
+    if tlb_settings(m).translates:
+        invalidate(m, at)
 
 
 @kernel

@@ -1,6 +1,7 @@
 """Tasks and files: what can be read."""
 
 from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
+from mmrun.model.mm.tlb.settings import TASK_COUNTERS as TLB_COUNTERS
 from mmrun.model.sched.settings import TASK_COUNTERS as SCHED_COUNTERS
 
 FAULT_COUNTERS = counters("""
@@ -75,7 +76,7 @@ rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among th
 """, unit="1")  # fmt: skip
 # What a task does or waits for: one of these at a time, so that they make up all of its time from its start on.
 APART = (
-    "think_ns", "hit_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
+    "think_ns", "hit_ns", "walk_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
     "stall_oom_ns",
 )  # fmt: skip
@@ -87,7 +88,7 @@ OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
 BEFORE = counters("""
 not_started_ns | none | time before the task started
 """, unit="ns")  # fmt: skip
-SPENT = some(TASK_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
+SPENT = some(TASK_COUNTERS | TLB_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
 EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
 EACH_TASK = 256  # more tasks than this are reported in sum only
 EACH_NAME = 64  # of more tasks than this, copies together, it is not told where their time went
@@ -124,8 +125,8 @@ SUBJECTS = (
     Subject(
         "page tables",
         "Each task has page-table words in tables of 512; since kmem accounting they are charged to its group. Upper "
-        "levels are not modelled, nor what walks of the hardware cost.",
-        ("walk_pte", "lru_gen_leaf_total", "kmem_accounting"),
+        "levels are not modelled; `machine.tlb` says what walks of the hardware cost.",
+        ("walk_pte", "page_walk", "lru_gen_leaf_total", "kmem_accounting"),
         ("pte", "pagetables", "page table", "nr_page_table_pages"),
     ),
     Subject(
