@@ -181,7 +181,7 @@ def test_how_often_an_allocation_tries_again(version, at_most):
     zones(m)[z].nr_lru[2] = 1600
     zones(m)[z].wmark_min = 600 - zones(m)[z].reserve[HIGHEST]
     zones(m)["wmark_min"][np.arange(len(zones(m))) != z] = 1 << 40
-    answers = [Entered(built, 0, "retry_zone", 0, fruitless, 1).to_the_end() for fruitless in range(20)]
+    answers = [Entered(built, 0, "retry_zone", 0, 0, fruitless, 1, 0).to_the_end() for fruitless in range(20)]
     assert answers[0] == (answers[0] if before(version, "4.7") else z + 1)
     assert max(n for n, again in enumerate(answers) if again) == at_most
 

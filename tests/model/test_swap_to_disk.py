@@ -108,11 +108,11 @@ def test_an_allocation_tries_again_while_reclaim_could_lift_a_zone_above_min():
     built = host("4.19")
     zone = zones(built.memory.m)[0]
     zone.nr_free, zone.nr_lru[ACTIVE_ANON] = 0, int(zone.wmark_min) + int(zone.reserve[3]) + 1
-    assert [call(built, "retry_zone", 0, fruitless, 1) for fruitless in (0, 1, 16, 17)] == [1, 1, 1, 0]
+    assert [call(built, "retry_zone", 0, 0, fruitless, 1, 0) for fruitless in (0, 1, 16, 17)] == [1, 1, 1, 0]
     zone.nr_lru[ACTIVE_ANON] -= 1
-    assert call(built, "retry_zone", 0, 0, 1) == 0
+    assert call(built, "retry_zone", 0, 0, 0, 1, 0) == 0
     old = host("3.1")
-    assert [call(old, "retry_zone", 0, fruitless, 1) for fruitless in (0, 1)] == [1, 0]
+    assert [call(old, "retry_zone", 0, 0, fruitless, 1, 0) for fruitless in (0, 1)] == [1, 0]
 
 
 def test_what_is_scanned_counts_once_a_page_and_on_every_list():

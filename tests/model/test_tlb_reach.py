@@ -141,7 +141,11 @@ def test_without_pcids_a_cpu_forgets_whom_it_turns_from(kernel, kept):
     from tests.model.cells import given
 
     events = loop(16, 200)
-    cell = Cell(kernel=kernel, machine=machine_with(32, tlb=Tlb(core="a72")), tasks={"a": given(think=9000), "b": given(think=9000)})
+    cell = Cell(
+        kernel=kernel,
+        machine=machine_with(32, tlb=Tlb(core="a72")),
+        tasks={"a": given(think=9000), "b": given(think=9000)},
+    )
     done = run(cell, {"a": events, "b": events}).metrics
     assert (done["dtlb_load_misses"] == 0) == kept
 

@@ -12,7 +12,7 @@ from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_stat
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
 from mmrun.model.mm.page.flags import FILE_PAGE
-from mmrun.model.mm.page.gfp import GFP_KERNEL, WRITE
+from mmrun.model.mm.page.gfp import GFP_KERNEL, RECLAIMABLE, WRITE
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames, zones
@@ -31,7 +31,7 @@ def charge_bytes(m, t, nbytes):
     """Charge a small kernel object; a page is charged when the group's byte stock runs out. 0 = no memory."""
     group = memcgs(m)[kmem_group(m, t)]
     while group.kmem_stock < nbytes:
-        if kernel_frame(m, t, GFP_KERNEL) == NONE:
+        if kernel_frame(m, t, GFP_KERNEL | RECLAIMABLE) == NONE:
             return 0
         group.kmem_stock += 4096
     group.kmem_stock -= nbytes
@@ -42,7 +42,7 @@ def charge_bytes(m, t, nbytes):
 @kernel
 def discard(m, pfn):
     """Give back a charged page for which there is no use after all."""
-    uncharge(m, frames(m)[pfn].memcg)
+    uncharge(m, frames(m)[pfn].memcg, 1)
     frames(m)[pfn].state = 0
     free_frame(m, turn(m).cpu, pfn)
 

@@ -53,7 +53,7 @@ def all_zones_safe(m, s, margin):
         if lru_settings(m).lru_gen == ONE_TOUCH:
             if (zone.wmark_high if sc.kswapd else zone.wmark_low) > zone.nr_free:
                 return False
-        elif not watermark_ok(m, z, zone.wmark_high + margin, sc.highest_zoneidx):
+        elif not watermark_ok(m, z, 0, zone.wmark_high + margin, sc.highest_zoneidx, 0):
             return False
     return True
 

@@ -15,6 +15,7 @@ from mmrun.model.mm.lru.state import lru_settings, lruvecs
 from mmrun.model.mm.memcg.memcontrol import note_size
 from mmrun.model.mm.memcg.state import page_cgroup
 from mmrun.model.mm.page.flags import ACTIVE, ANON, LRU
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.page.zones import lruvec_of
 
@@ -34,13 +35,21 @@ def _group_lruvec(m, pfn):
 
 
 @kernel
+def _count(m, lv, lru, pfn, sign):
+    """A list counts pages, though its entries be larger (update_lru_size); the entry itself is counted already."""
+    pages = nr_pages(m, pfn)
+    lruvecs(m)[lv].lists[lru].n += sign * (pages - 1)
+    zones(m)[frames(m)[pfn].zone].nr_lru[lru] += sign * pages
+
+
+@kernel
 def push_head(m, lv, lru, pfn):
     """Put frame `pfn` at the head of list `lru` of lruvec `lv`, and count it there.
 
     In the kernel: add_page_to_lru_list, today lruvec_add_folio.
     """
     link(m, lv, lru, pfn)
-    note_size(m, lv, lru, 1)
+    note_size(m, lv, lru, nr_pages(m, pfn))
 
 
 @kernel
@@ -54,8 +63,9 @@ def link(m, lv, lru, pfn):
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             link_head(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+            lruvecs(m)[own].lists[lru].n += nr_pages(m, pfn) - 1
     link_head(f, lruvecs(m)[lv].lists[lru], pfn)
-    zones(m)[f[pfn].zone].nr_lru[lru] += 1
+    _count(m, lv, lru, pfn, 1)
     f[pfn].state |= LRU
 
 
@@ -70,10 +80,11 @@ def push_tail(m, lv, lru, pfn):
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             link_tail(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+            lruvecs(m)[own].lists[lru].n += nr_pages(m, pfn) - 1
     link_tail(f, lruvecs(m)[lv].lists[lru], pfn)
-    zones(m)[f[pfn].zone].nr_lru[lru] += 1
+    _count(m, lv, lru, pfn, 1)
     f[pfn].state |= LRU
-    note_size(m, lv, lru, 1)
+    note_size(m, lv, lru, nr_pages(m, pfn))
 
 
 @kernel
@@ -83,7 +94,7 @@ def unlink(m, lv, lru, pfn):
     In the kernel: del_page_from_lru_list, today lruvec_del_folio.
     """
     detach(m, lv, lru, pfn)
-    note_size(m, lv, lru, -1)
+    note_size(m, lv, lru, -nr_pages(m, pfn))
 
 
 @kernel
@@ -100,8 +111,9 @@ def detach(m, lv, lru, pfn):
         lv, own = f[pfn].zone, _group_lruvec(m, pfn)
         if own != NONE:
             unlink_row(page_cgroup(m), lruvecs(m)[own].lists[lru], pfn)
+            lruvecs(m)[own].lists[lru].n -= nr_pages(m, pfn) - 1
     unlink_row(f, lruvecs(m)[lv].lists[lru], pfn)
-    zones(m)[f[pfn].zone].nr_lru[lru] -= 1
+    _count(m, lv, lru, pfn, -1)
     if lruvecs(m)[lv].lists[lru].n < 0:
         panic(m, BAD_LIST, lv)
     f[pfn].state &= ~LRU

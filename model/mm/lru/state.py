@@ -20,7 +20,7 @@ lruvecs = table(30, "lruvecs", LRUVEC)
 lru_settings = one(
     31, "lru_settings", row(
         lru_batch="i8", activates_in_batch="i8", writes_activate="i8", zone_lruvecs="i8", double_lru="i8",
-        lru_gen="i8", given_up_by_count="i8",
+        lru_gen="i8", given_up_by_count="i8", activation_counts_pages="i8",
     ),
 )  # fmt: skip
 lru_count = counts(32, "lru_count", *LRU_COUNTERS)

@@ -351,10 +351,10 @@ def try_charge_batch(m, memcg):
 
 
 @kernel
-def uncharge(m, memcg):
-    """Return the charge of a page of a task or file (mem_cgroup_uncharge)."""
-    mod_state(m, memcg, PGPGOUT, 1)
-    uncharge_pages(m, memcg, 1)
+def uncharge(m, memcg, pages):
+    """Return the charge of `pages` pages of a task or file (mem_cgroup_uncharge)."""
+    mod_state(m, memcg, PGPGOUT, pages)
+    uncharge_pages(m, memcg, pages)
 
 
 @kernel

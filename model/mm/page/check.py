@@ -46,13 +46,18 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
             seen[linked] += 1
 
 
+def see(frames: np.ndarray, seen: np.ndarray, firsts: np.ndarray) -> None:
+    """Note where blocks in use are: their first frames, and the tails with them."""
+    seen[firsts] += 1
+    for first in firsts[frames["order"][firsts] > 0]:
+        seen[first + 1 : first + (1 << int(frames["order"][first]))] += 1
+
+
 def _kernel(built: Built, seen: np.ndarray) -> None:
     """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
     frames = built.memory.table("frames")
     held = (frames["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0
-    seen[held] += 1
-    for first in np.flatnonzero(held & (frames["order"] > 0)):
-        seen[first + 1 : first + (1 << int(frames["order"][first]))] += 1
+    see(frames, seen, np.flatnonzero(held))
 
 
 def _tails(built: Built) -> None:

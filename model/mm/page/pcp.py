@@ -9,8 +9,9 @@ from mmrun.model.core.links import link_head, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import geometry, nodes
-from mmrun.model.mm.page.buddy import alloc_block, free_block
-from mmrun.model.mm.page.flags import KERNEL, MOVABLE, NEW, PCP, PER_CPU, PLACES
+from mmrun.model.mm.page.alloc_flags import REFILL
+from mmrun.model.mm.page.buddy import alloc_block, free_block, rmqueue_buddy
+from mmrun.model.mm.page.flags import KERNEL, NEW, PCP, PER_CPU, PLACES
 from mmrun.model.mm.page.state import alloc_count, alloc_settings, frames, pcps, zones
 
 
@@ -51,22 +52,44 @@ def drain_all_pcps(m, z):
 
 
 @kernel
-def rmqueue(m, cpu, z):
-    """One frame of zone `z` through the CPU's list, refilling it by a batch when empty; NONE when the zone has none.
+def rmqueue(m, cpu, z, order, mt, flags):
+    """A block of zone `z` of migratetype `mt` if there is one: a single frame through the CPU's list, refilled by a
+    batch when empty; larger ones from the buddy lists. Its first frame, or NONE when the zone has none.
 
-    In the kernel: rmqueue_pcplist, rmqueue_bulk.
+    In the kernel: rmqueue, rmqueue_pcplist, rmqueue_bulk.
     """
+    if order:
+        m.now += alloc_settings(m).buddy
+        return rmqueue_buddy(m, z, order, mt, flags)
     pcp = pcps(m)[cpu, z]
     if pcp.n == 0:
         m.now += alloc_settings(m).buddy
-        for _ in range(pcp.batch):
-            pfn = alloc_block(m, z, 0, MOVABLE)
+        for i in range(pcp.batch):
+            pfn = alloc_block(m, z, 0, mt, flags | REFILL if i else flags)
             if pfn == NONE:
                 break
             _pcp_push(m, cpu, z, pfn)
         if pcp.n == 0:
             return NONE
     return _pcp_take(m, cpu, z, pcp.head)
+
+
+@kernel
+def free_pages(m, cpu, pfn, order):
+    """Give 2^order adjacent frames back, a single one through the CPU's list, larger blocks to the buddy lists.
+
+    The first frame's state must be cleared but for the kernel's own use. In the kernel: __free_pages.
+    """
+    if order == 0:
+        free_frame(m, cpu, pfn)
+        return
+    f = frames(m)
+    if f[pfn].state & PLACES & ~(KERNEL | NEW) or f[pfn].mapcount or f[pfn].order != order:
+        panic(m, BAD_FREE, pfn)
+        return
+    m.now += alloc_settings(m).buddy
+    alloc_count(m).pgfree += 1 << order
+    free_block(m, f[pfn].zone, pfn, order)
 
 
 @kernel

@@ -98,7 +98,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
             pcp = pcps(m)[cpu, z]
             pcp.head = pcp.tail = NONE
             pcp.batch, pcp.high = batch, high
-        row.areas["head"] = NONE
+        row.areas["head"] = row.areas["tail"] = NONE
         _fill(built, z, reserved[z])
 
 

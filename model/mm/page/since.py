@@ -1,6 +1,6 @@
 """Zones, watermarks, the page allocator, placement: what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, axis, flag, gap, gone, mode, param, since, sysctl, within
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, gone, mode, number, param, since, sysctl, within
 
 OLD = "mm/mempolicy.c, 3.1"
 
@@ -33,6 +33,40 @@ DATED: Dated = (
     flag("fair_zones", "pages are dealt out to the zones of a node in turn, each giving what lies between its low and "
          "high watermarks", "81c0a2bb515f mm: page_alloc: fair zone allocator policy, 3.12; mm, page_alloc: remove "
          "fair zone allocation policy, 4.8", since="3.12", until="4.8"),
+    flag("high_order_blocks", "an allocation of 2^order pages needs one free block of that size above the watermark, "
+         "and no more in the larger ones", "97a16fc82a7c mm, page_alloc: only enforce watermarks for "
+         "order-0 allocations, 4.4", since="4.4"),
+    number(
+        "watermark_slack", "pages more than it is for that a watermark test takes an allocation to be",
+        always(2, "mm/page_alloc.c: __zone_watermark_ok, free_pages -= (1 << order) + 1, 3.1"),
+        since("3.4", 0, "mm/page_alloc.c: __zone_watermark_ok, 4.0", "after 3.1, before 4.0"),
+    ),
+    number(
+        "urgent_rights", "who may go below min: to 4.3 all that cannot sleep, to 6.3 atomic requests, which have the "
+        "high-atomic reserve, since 6.4 __GFP_HIGH and the more if they cannot sleep",
+        always(0, "mm/page_alloc.c: gfp_to_alloc_flags, 4.0"),
+        since("4.4", 1, "d0164adc89f6, 0aaa29a56e4f mm, page_alloc: reserve pageblocks for high-order atomic "
+              "allocations on demand, 4.4"),
+        since("6.4", 2, "mm/page_alloc: explicitly define what alloc flags deplete min reserves, 6.4"),
+    ),
+    flag("free_reserve_counts", "of the high-atomic reserve only what is free of it is out of others' reach",
+         "mm/page_alloc.c: __zone_watermark_unusable_free, 6.12 stable; 6.13", since="6.13"),
+    number(
+        "mergeable", "which whole free pageblocks of different types merge: 0 all, 1 unless one is isolated, 2 "
+        "unmovable, movable and reclaimable ones",
+        always(0, "mm/page_alloc.c: __free_one_page, 3.17"),
+        since("3.18", 1, "mm/page_alloc: prevent MIGRATE_RESERVE pages from being misplaced, isolated pageblocks are "
+              "not merged, 3.18"),
+        since("5.18", 2, "mm: page_alloc: avoid merging non-fallbackable pageblocks with others, 5.18"),
+    ),
+    flag("merge_retypes", "a whole free pageblock takes the type of the one it merges with",
+         "mm: page_alloc: freelist migratetype hygiene, 6.10", since="6.10"),
+    flag("moved_to_tail", "free blocks that change their type go to the tail of their new list",
+         "293ffa5ebb9c mm/page_alloc: move pages to tail in move_to_free_list(), 5.10", since="5.10"),
+    flag("repeat_by_pages", "an allocation of more than 8 pages that is to be repeated stops once as many pages were "
+         "reclaimed as it wants", "mm/page_alloc.c: should_alloc_retry, __GFP_REPEAT, 4.4", until="4.7"),
+    flag("zram_movable", "pages of compressed memory can be moved",
+         "zsmalloc: page migration support; zram: use __GFP_MOVABLE for memory allocation, 4.8", since="4.8"),
     gap("2.6.32", "2.6.39", "zone_reclaim_mode is on beyond a distance of 20, here of 30 as since 3.0"),
     sysctl("min_free_kbytes", always(None, "isqrt(16 * lowmem kB), init_per_zone_wmark_min")),
     sysctl(

@@ -11,13 +11,17 @@ MAX_ORDER, MIGRATETYPES = 11, 6
 # here; `pins`: references held by code in the kernel.
 FRAME = row(next="i4", prev="i4", state="i4", owner="i4", slot="i4", mapcount="i2", memcg="i2", zone="i2", node="i2",
             pins="i2", order="i1", kind="i1")  # fmt: skip
-FREE_AREA = row(head="i4", nr_free="i4")
+FREE_AREA = row(head="i4", tail="i4", nr_free="i4")
 PCP = row(head="i4", tail="i4", n="i4", batch="i4", high="i4")
-ZONE = row(  # in pages; `reclaim_flags`: written by reclaim and its throttling
+# In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it;
+# `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written by reclaim and its throttling.
+ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
     nr_file_dirty="i8", nr_writeback="i8", totalreserve="i8", alloc_batch="i8",
-    reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
+    reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8",
+    boost="i8", boosted="i8", nr_free_cma="i8", nr_free_highatomic="i8", nr_reserved_highatomic="i8",
+    rmqueue_mode="i8", areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 
 frames = table(20, "frames", FRAME)
@@ -25,5 +29,10 @@ zones = table(21, "zones", ZONE)
 pcps = table(22, "pcps", PCP, dimensions=2)  # by CPU and zone
 pageblocks = table(25, "pageblocks", "i1")  # the migrate type of each
 page_waits = table(26, "page_waits", WAIT_QUEUE)  # hashed by frame
-alloc_settings = one(23, "alloc_settings", row(buddy="i8", zone_reclaim_mode="i8", fair_zones="i8"))  # buddy: ns
+alloc_settings = one(23, "alloc_settings", row(
+    buddy="i8",  # ns
+    zone_reclaim_mode="i8", fair_zones="i8", high_order_blocks="i8", urgent_rights="i8", free_reserve_counts="i8",
+    watermark_slack="i8", mergeable="i8", merge_retypes="i8", moved_to_tail="i8", repeat_by_pages="i8",
+    zram_movable="i8",
+))  # fmt: skip
 alloc_count = counts(24, "alloc_count", *ALLOC_COUNTERS)

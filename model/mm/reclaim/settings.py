@@ -31,13 +31,13 @@ HOOKS = {
         64,
         ("balance_pgdat", "node", "reclaim on it until it is balanced or this is in vain; 0"),
         ("kswapd_try_to_sleep", "node", "rest until somebody wakes its daemon, unless there is more to do; 0"),
-        ("kswapd_needed", "zone highest_zoneidx", "1 = an allocation that left the zone low should wake the daemon"),
+        ("kswapd_needed", "zone order highest_zoneidx", "1 = an allocation that found it low should wake the daemon"),
     ),
     **hooks(
         "direct_reclaim",
         72,
         ("direct_reclaim", "node gfp nodemask", "pages reclaimed"),
-        ("retry_zone", "node fruitless nodemask", "zone + 1 for whose sake to try again, 0: out of memory"),
+        ("retry_zone", "node order fruitless nodemask alloc_flags", "zone + 1 for whose sake to try again, or 0"),
         ("memcg_reclaim", "memcg nr_to_reclaim swappiness proactive", "pages reclaimed; swappiness -1: the group's"),
     ),
     **hooks(

@@ -6,9 +6,9 @@
 from mmrun.model.block.disk import write_congested
 from mmrun.model.core.codes import BAD_CHECK_REFERENCES
 from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
-from mmrun.model.core.state import turn
 from mmrun.model.mm.idle.far_memory import note_swap_out
 from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.ahead import look_ahead
@@ -32,7 +32,7 @@ from mmrun.model.mm.page.flags import (
     SWAPCACHE,
     WRITEBACK,
 )
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.pageout import write_out
 from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
@@ -51,14 +51,27 @@ meet_writeback = caller("meet_writeback")
 
 
 @kernel
+def counted(m, pfn):
+    """Pages that a folio counts for in reclaim: all of them since 5.4, one before (vmstat counters for THP swapout)."""
+    return nr_pages(m, pfn) if reclaim_settings(m).reclaim_counts_pages else 1
+
+
+@kernel
+def take_first(m, chained):
+    """Take the first page off a list of isolated pages."""
+    pfn = chained.head
+    unlink_row(frames(m), chained, pfn)
+    return pfn
+
+
+@kernel
 def freed_meanwhile(m, pfn):
     """Free a page whose task ended while it was isolated; whether it was one."""
     page = frames(m)[pfn]
     if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE:
         return False
-    uncharge(m, page.memcg)
-    page.state = 0
-    free_frame(m, turn(m).cpu, pfn)
+    uncharge(m, page.memcg, nr_pages(m, pfn))
+    free_folio(m, pfn)
     return True
 
 
@@ -74,18 +87,18 @@ def _remove_mapping(m, s, pfn):
         if watch(m).idle_tracking:
             note_swap_out(m, pfn)
         leave_swapcache(m, pfn)
-        swapcache(m)[page.slot - 1] = shadow
-        if page.owner == NOBODY:
-            free_slot(m, page.slot - 1)
+        for slot in range(page.slot - 1, page.slot - 1 + nr_pages(m, pfn)):
+            swapcache(m)[slot] = shadow
+            if page.owner == NOBODY:
+                free_slot(m, slot)
     else:
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
         zones(m)[page.zone].nr_file -= 1
         mod_state(m, page.memcg, NR_FILE_PAGES, -1)
-    uncharge(m, page.memcg)
-    page_event(m, page.memcg, page.zone)
-    page.state = 0
-    free_frame(m, turn(m).cpu, pfn)
+    uncharge(m, page.memcg, nr_pages(m, pfn))
+    page_event(m, page.memcg, page.zone, nr_pages(m, pfn))
+    free_folio(m, pfn)
 
 
 @kernel
@@ -107,9 +120,10 @@ def _activate(m, s, pfn):
     if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
         free_swapcache(m, pfn)
     page.state |= ACTIVE
-    scans(m)[s].nr_activate[0 if page.state & ANON else 1] += 1
-    lru_count(m).pgactivate += 1
-    mod_state(m, page.memcg, PGACTIVATE, 1)
+    pages = counted(m, pfn)
+    scans(m)[s].nr_activate[0 if page.state & ANON else 1] += pages
+    lru_count(m).pgactivate += pages
+    mod_state(m, page.memcg, PGACTIVATE, pages)
 
 
 @kernel
@@ -198,33 +212,65 @@ def _reclaim_one(m, s, pfn):
             return 0
         if page.state & QUEUED:
             return 0
+    pages = counted(m, pfn)
     _remove_mapping(m, s, pfn)
     m.now += reclaim_settings(m).reclaim_page - reclaim_settings(m).scan_page
-    return 1
+    return pages
+
+
+@kernel
+def _come_to(m, s, pfn):
+    """Count one isolated folio and act on it; pages freed."""
+    sc, page = scans(m)[s], frames(m)[pfn]
+    own_lists = lru_settings(m).double_lru  # a list of everybody's pages says nothing about whose they were
+    sc.nr_scanned += counted(m, pfn)
+    look_ahead(m, list_of(page.state & ~ACTIVE))
+    if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
+        sc.nr_scanned += 1
+    group = memcgs(m)[page.memcg]
+    freed = _reclaim_one(m, s, pfn)
+    group.pgsteal += own_lists * freed
+    group.pgscan += own_lists
+    return freed
+
+
+@kernel
+def _come_to_tails(m, s):
+    """The same for the pages of a folio that was split on the way, which stand behind it; pages freed."""
+    sc, reclaimed = scans(m)[s], 0
+    while sc.tails.n:
+        pfn = take_first(m, sc.tails)
+        freed = _come_to(m, s, pfn)
+        reclaimed += freed
+        if freed == 0:
+            link_tail(frames(m), sc.kept, pfn)
+    return reclaimed
 
 
 @kernel
 def shrink_page_list(m, s):
-    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty."""
+    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty.
+
+    What stays of a folio that was split, and all that comes after it, is in `sc.kept`.
+    """
     sc, reclaimed = scans(m)[s], 0
-    own_lists = lru_settings(m).double_lru  # a list of everybody's pages says nothing about whose they were
     sc.nr_pageout = sc.nr_unmapped = 0
     clear_stat(sc.batch_stat)
-    sc.batch_stat.taken = sc.nr_taken
+    sc.batch_stat.taken = sc.pages_taken
     for i in range(sc.nr_taken):
         if sc.batch[i] == NONE:
             continue
-        sc.nr_scanned += 1
-        page = frames(m)[sc.batch[i]]
-        look_ahead(m, list_of(page.state & ~ACTIVE))
-        if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
-            sc.nr_scanned += 1
-        group = memcgs(m)[page.memcg]
-        if _reclaim_one(m, s, sc.batch[i]):
+        freed = _come_to(m, s, sc.batch[i])
+        reclaimed += freed
+        if freed:
             sc.batch[i] = NONE
-            reclaimed += 1
-            group.pgsteal += own_lists
-        group.pgscan += own_lists
+        elif sc.kept.n or sc.tails.n:
+            link_tail(frames(m), sc.kept, sc.batch[i])
+            sc.batch[i] = NONE
+        if sc.tails.n:
+            reclaimed += _come_to_tails(m, s)
+    if sc.tails.n:
+        reclaimed += _come_to_tails(m, s)
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
     m.now += reclaim_settings(m).tlb_shootdown * (
         min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped

@@ -24,7 +24,7 @@ HOOKS = {
     **hooks(
         CORE,
         12,
-        ("slab_frame", "task group", "a frame for slab objects, or NONE; group: whom to charge or NO_GROUP", NO_FRAME),
+        ("slab_frame", "task gfp group", "a frame for slab objects, or NONE; group: to charge, or NO_GROUP", NO_FRAME),
         ("slab_access", "task region object operation", "OK or OUT_OF_MEMORY"),
         optional=True,
     ),

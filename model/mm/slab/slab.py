@@ -16,6 +16,7 @@ from mmrun.model.machine.state import cpus, geometry, node_count
 from mmrun.model.mm.limits.limits import charge
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, mod_slab_bytes, uncharge_pages
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.page.gfp import GFP_KERNEL, RECLAIMABLE
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.slab.list_lru import BUSY, LISTED, PINNING, cache_of, list_of_object, put, remove
@@ -76,7 +77,8 @@ def uncharge_object(m, c, group):
 @kernel
 def new_slab(m, t, c, group, lst):
     """A fresh page for cache `c` on partial list `lst`; NONE when there is no memory for it (allocate_slab)."""
-    pfn = slab_frame(m, t, NO_GROUP if slab_settings(m).slab_by_bytes else group)
+    gfp = GFP_KERNEL | RECLAIMABLE if slab_caches(m)[c].reclaimable else GFP_KERNEL
+    pfn = slab_frame(m, t, gfp, NO_GROUP if slab_settings(m).slab_by_bytes else group)
     if pfn == NONE:
         return NONE
     page = frames(m)[pfn]

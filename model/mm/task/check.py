@@ -47,14 +47,15 @@ def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
     present = (words & PTE_PRESENT) != 0
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
-    counted = np.bincount(pfns, minlength=len(frames))
+    folios = np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
+    counted = np.bincount(folios, minlength=len(frames))
     require(
         (counted == frames["mapcount"]).all(),
         lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount",
     )
-    anon = (frames["state"][pfns] & state.ANON) != 0
+    anon = (frames["state"][folios] & state.ANON) != 0
     require(
-        (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
+        (frames["owner"][folios[anon]] + pfns[anon] - folios[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
     slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
@@ -71,14 +72,16 @@ def _mappings(built: Built) -> None:
 def _caches(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     filed = frames[((frames["state"] & USER) != 0) & ((frames["state"] & state.ANON) == 0)]
-    swapped = int(((frames["state"] & state.SWAPCACHE) != 0).sum())
+    cached = frames[(frames["state"] & state.SWAPCACHE) != 0]
+    swapped = int((1 << cached["order"].astype(np.int64)).sum())
     for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
         entries = built.memory.table(name)
         cached = np.flatnonzero(entries > 0)
         pfns = entries[cached] - 1
+        folios = np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
         expected = cached if name == "cache" else cached + 1
         require(
-            (frames[field][pfns] == expected).all(),
+            (frames[field][folios] + pfns - folios == expected).all(),
             lambda name=name: f"a frame in the {name} table does not know its slot",
         )
         require(len(cached) == holding, lambda name=name: f"a frame with a slot is not in the {name} table")

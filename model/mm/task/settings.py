@@ -20,7 +20,7 @@ misses | lower | accesses that found the page neither mapped nor cached | access
 minor_faults | lower | faults served without reading | faults
 first_touches | none | first touches of anonymous pages: a frame is filled without reading | faults
 major_faults | lower | faults that read from swap or a file | faults
-think_ns | none | time of computation between accesses | ns
+think_ns | none | time of computation between accesses, and asleep until a time of the task's own choosing | ns
 hit_ns | lower | time of accesses that found the page | ns
 remote_touches | lower | touches of pages on another node | accesses
 stall_alloc_ns | lower | time in direct reclaim, that of a node (zone_reclaim_mode) included | ns

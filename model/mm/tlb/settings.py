@@ -15,7 +15,7 @@ TLB_COUNTERS = counters("""
 dtlb_load_misses | lower | loads whose translation neither TLB level had: page walks; 0 without machine.tlb | accesses
 dtlb_store_misses | lower | stores whose translation neither TLB level had: page walks | accesses
 dtlb_l2_hits | none | accesses whose translation the second TLB level had, the first not | accesses
-tlb_flushes | none | times all of a task's translations were dropped | events
+tlb_flushes | none | times that all translations of a task, or of a range of it, were dropped | events
 """)
 
 COUNTERS = TLB_COUNTERS  # of the machine

@@ -153,18 +153,22 @@ def invalidate(m, at):
 
 
 @kernel
-def flush_mm(m, t):
-    """Drop all translations of task `t`, on every CPU (flush_tlb_mm)."""
+def flush_words(m, first, end):
+    """Drop the translations of page-table words [first, end) on every CPU (flush_tlb_range)."""
     entries = tlb_entries(m)
-    first, end = tasks(m)[t].pte_start, tasks(m)[t].pte_start + tasks(m)[t].npages
     for cpu in range(entries.shape[0]):
         for place in range(entries.shape[1]):
             entry = entries[cpu, place] - 1
-            if entry >= 0:
-                shift = (entry & 3) * SIZE_SHIFT
-                if (entry >> 2) << shift < end and (entry >> 2) + 1 << shift > first:
-                    entries[cpu, place] = 0
+            shift = (entry & 3) * SIZE_SHIFT
+            if entry >= 0 and (entry >> 2) << shift < end and (entry >> 2) + 1 << shift > first:
+                entries[cpu, place] = 0
     tlb_count(m).tlb_flushes += 1
+
+
+@kernel
+def flush_mm(m, t):
+    """Drop all translations of task `t`, on every CPU (flush_tlb_mm)."""
+    flush_words(m, tasks(m)[t].pte_start, tasks(m)[t].pte_start + tasks(m)[t].npages)
     address_spaces(m)[t].stale = 0
 
 
@@ -184,5 +188,5 @@ def forget_tables(m, t):
     first = tasks(m)[t].pte_start >> SIZE_SHIFT
     for leaf in range(first, first + (tasks(m)[t].npages + 511 >> SIZE_SHIFT)):
         tables_seen(m)[leaf] = 0
-    address_spaces(m)[t].footprint = 0
+    address_spaces(m)[t].footprint = address_spaces(m)[t].stale = 0
     flush_mm(m, t)

@@ -18,7 +18,7 @@ from mmrun.model.mm.lru.scan_balance import given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
 from mmrun.model.mm.page.gfp import FS, gfp_zone
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, lruvec_of
+from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, enough, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.swap import nr_swap_pages
@@ -150,7 +150,7 @@ def direct_reclaim(m, nid, gfp, nodemask):
 
 
 @kernel
-def worth_a_retry(m, nid, fruitless, nodemask, backs_off):
+def worth_a_retry(m, nid, order, fruitless, nodemask, alloc_flags, backs_off):
     """The first allowed zone, plus 1, that is above min once all it holds is reclaimed; 0: none (should_reclaim_retry).
 
     `backs_off`: each fruitless round makes a sixteenth less of that count.
@@ -159,17 +159,19 @@ def worth_a_retry(m, nid, fruitless, nodemask, backs_off):
     for i in range(home.nr_zonelist if fruitless <= MAX_RECLAIM_RETRIES else 0):
         z = home.zonelist[i]
         zone, available = zones(m)[z], reclaimable_pages(m, z, nr_swap_pages(m))
+        if not nodemask >> zone.node & 1:
+            continue
         if backs_off:
             available -= (fruitless * available + MAX_RECLAIM_RETRIES - 1) // MAX_RECLAIM_RETRIES
-        if nodemask >> zone.node & 1 and available + zone.nr_free > zone.wmark_min + zone.reserve[HIGHEST]:
+        if enough(m, z, order, zone.wmark_min, HIGHEST, alloc_flags, available + zone.nr_free):
             return z + 1
     return 0
 
 
 # In the kernel: should_reclaim_retry.
 @hook
-def retry_zone(m, nid, fruitless, nodemask):
-    return worth_a_retry(m, nid, fruitless, nodemask, params(m).to_4_11)
+def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
+    return worth_a_retry(m, nid, order, fruitless, nodemask, alloc_flags, params(m).to_4_11)
 
 
 # In the kernel: try_to_free_mem_cgroup_pages.

@@ -108,9 +108,9 @@ def direct_reclaim(m, nid, gfp, nodemask):
 
 # In the kernel: should_alloc_retry.
 @hook
-def retry_zone(m, nid, fruitless, nodemask):
+def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
     if params(m).sixteen_rounds:
-        return worth_a_retry(m, nid, fruitless, nodemask, True)
+        return worth_a_retry(m, nid, order, fruitless, nodemask, alloc_flags, True)
     return 0 if fruitless else first_zone(m, nid, HIGHEST, nodemask) + 1
 
 

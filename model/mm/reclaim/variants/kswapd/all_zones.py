@@ -54,7 +54,7 @@ throttle_kswapd = caller("throttle_kswapd")
 def zone_low(m, z, extra, highest_zoneidx):
     """Whether a reclaimable zone is not above high plus `extra`."""
     zone = zones(m)[z]
-    return zone.managed > 0 and not watermark_ok(m, z, zone.wmark_high + extra, highest_zoneidx)
+    return zone.managed > 0 and not watermark_ok(m, z, 0, zone.wmark_high + extra, highest_zoneidx, 0)
 
 
 @kernel
@@ -67,8 +67,8 @@ def may_sleep(m, nid, last):
 
 
 @hook
-def kswapd_needed(m, z, highest_zoneidx):
-    return 0 if watermark_ok(m, z, zones(m)[z].wmark_low, 0) else 1
+def kswapd_needed(m, z, order, highest_zoneidx):
+    return 0 if watermark_ok(m, z, 0, zones(m)[z].wmark_low, 0, 0) else 1
 
 
 @kernel
@@ -136,10 +136,10 @@ def state_of(m, z, highest_kind):
     zone = zones(m)[z]
     if zone.managed == 0 or zone_given_up(m, z, nr_swap_pages(m)):
         return OK
-    if watermark_ok(m, z, zone.wmark_high, highest_kind):
+    if watermark_ok(m, z, 0, zone.wmark_high, highest_kind, 0):
         zone.reclaim_flags = 0
         return OK
-    return LOW if watermark_ok(m, z, zone.wmark_min, highest_kind) else BELOW_MIN
+    return LOW if watermark_ok(m, z, 0, zone.wmark_min, highest_kind, 0) else BELOW_MIN
 
 
 @kernel

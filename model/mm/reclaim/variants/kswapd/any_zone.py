@@ -51,13 +51,13 @@ def balanced(m, nid, highest_zoneidx):
         if zone.kind > highest_zoneidx or zone.managed == 0:
             continue
         populated = True
-        if watermark_ok(m, z, zone.wmark_high, highest_zoneidx):
+        if watermark_ok(m, z, 0, zone.wmark_high, highest_zoneidx, 0):
             return True
     return not populated
 
 
 @hook
-def kswapd_needed(m, z, highest_zoneidx):
+def kswapd_needed(m, z, order, highest_zoneidx):
     return 0 if balanced(m, zones(m)[z].node, highest_zoneidx) else 1
 
 
@@ -130,7 +130,7 @@ def all_balanced(m, nid, highest_zoneidx):
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         zone = zones(m)[z]
         usable = zone.kind <= highest_zoneidx and zone.managed > 0
-        if usable and not watermark_ok(m, z, zone.wmark_high, highest_zoneidx):
+        if usable and not watermark_ok(m, z, 0, zone.wmark_high, highest_zoneidx, 0):
             return False
     return True
 

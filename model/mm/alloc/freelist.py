@@ -1,0 +1,136 @@
+"""The zonelist walk: which zone a block comes from, and what is asked of the zone before (get_page_from_freelist)."""
+
+from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
+from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import current
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import nodes
+from mmrun.model.mm.alloc.node_reclaim import RECLAIM_DISTANCE, node_reclaim
+from mmrun.model.mm.page import flags
+from mmrun.model.mm.page.alloc_flags import (
+    ALLOC_CMA,
+    ALLOC_HIGHATOMIC,
+    ALLOC_KSWAPD,
+    FAIR,
+    MIN_RESERVE,
+    NO_WATERMARKS,
+    NON_BLOCK,
+    WMARK_HIGH,
+    WMARK_LOW,
+    WMARK_MASK,
+    WMARK_MIN,
+)
+from mmrun.model.mm.page.gfp import (
+    ATOMIC,
+    DIRECT_RECLAIM,
+    HIGH,
+    KSWAPD_RECLAIM,
+    MEMALLOC,
+    NOMEMALLOC,
+    WRITE,
+    gfp_migratetype,
+    gfp_zone,
+)
+from mmrun.model.mm.page.pcp import rmqueue
+from mmrun.model.mm.page.state import alloc_settings, frames, zones
+from mmrun.model.mm.page.zones import HARDER_ALONE, RESERVE_RIGHTS, watermark_ok
+from mmrun.model.psi.state import psi_settings
+
+dirty_ok = caller("dirty_ok")
+
+
+@kernel
+def slowpath_flags(m, gfp, order):
+    """What the slow path grants a request (gfp_to_alloc_flags): half of min for __GFP_HIGH, more for who cannot sleep.
+
+    To 4.3 everybody who may not sleep tries harder, to 6.3 only atomic requests, and since 6.4 again all, but only
+    those of __GFP_HIGH among them go further below min. Blocks of the reserve are for atomic ones (4.4).
+    """
+    rights = alloc_settings(m).urgent_rights
+    granted = WMARK_MIN | (MIN_RESERVE if gfp & HIGH else 0) | (ALLOC_KSWAPD if gfp & KSWAPD_RECLAIM else 0)
+    if gfp_migratetype(gfp) == flags.MOVABLE:
+        granted |= ALLOC_CMA
+    if gfp & NOMEMALLOC:
+        return granted
+    if gfp & MEMALLOC:
+        return granted | NO_WATERMARKS
+    if rights in (HARDER_ALONE, RESERVE_RIGHTS):
+        urgent = not gfp & DIRECT_RECLAIM
+    else:
+        urgent = gfp & ATOMIC
+    if urgent:
+        granted |= NON_BLOCK
+        if order and rights != HARDER_ALONE and (rights != RESERVE_RIGHTS or granted & MIN_RESERVE):
+            granted |= ALLOC_HIGHATOMIC
+    return granted
+
+
+@kernel
+def fast_flags(gfp):
+    """What a request has before anything is done for it: everything above the low watermarks."""
+    granted = WMARK_LOW | (ALLOC_KSWAPD if gfp & KSWAPD_RECLAIM else 0)
+    return granted | ALLOC_CMA if gfp_migratetype(gfp) == flags.MOVABLE else granted
+
+
+@kernel
+def mark_of(zone, alloc_flags):
+    """The watermark that a request must leave before its rights are counted."""
+    level = alloc_flags & WMARK_MASK
+    if level == WMARK_LOW:
+        return zone.wmark_low
+    return zone.wmark_high if level == WMARK_HIGH else zone.wmark_min
+
+
+@kernel
+def _reclaim_node(m, z):
+    """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
+    what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
+    begins(m, what)
+    freed = node_reclaim(m, z)
+    ends(m, what)
+    return freed
+
+
+@kernel
+def _zone_ok(m, z, gfp, order, home, alloc_flags):
+    """Whether zone `z` may serve the request, if need be after reclaim on its node (zone_reclaim_mode)."""
+    zone, highest = zones(m)[z], gfp_zone(gfp)
+    if alloc_flags & NO_WATERMARKS or watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags):
+        return True
+    if not alloc_settings(m).zone_reclaim_mode or home.distance[zone.node] > RECLAIM_DISTANCE:
+        return False
+    if not gfp & DIRECT_RECLAIM or not _reclaim_node(m, z):
+        return False
+    return watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags)
+
+
+@kernel
+def get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags):
+    """A block from the first allowed zone of node `nid`'s zonelist that stays above its mark; its first frame, or NONE.
+
+    At the low watermark a page for write() (__GFP_WRITE) to a disk comes from a zone within its dirty limit only.
+    `FAIR`: at the low watermark, from a zone of the preferred node that has not yet given its share (ALLOC_FAIR).
+    """
+    home, cpu, highest, preferred = nodes(m)[nid], turn(m).cpu, gfp_zone(gfp), NONE
+    for i in range(home.nr_zonelist):
+        z = home.zonelist[i]
+        zone = zones(m)[z]
+        if zone.kind > highest or not nodemask >> zone.node & 1:
+            continue
+        if alloc_flags & FAIR:
+            preferred = zone.node if preferred == NONE else preferred
+            if zone.node != preferred:
+                break
+            if zone.alloc_batch <= 0:
+                continue
+        low = alloc_flags & WMARK_LOW and not alloc_flags & NO_WATERMARKS
+        if low and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
+            continue
+        if _zone_ok(m, z, gfp, order, home, alloc_flags):
+            pfn = rmqueue(m, cpu, z, order, gfp_migratetype(gfp), alloc_flags)
+            if pfn != NONE:
+                frames(m)[pfn].zone, frames(m)[pfn].node = z, zone.node
+                zone.alloc_batch -= 1 << order
+                return pfn
+    return NONE

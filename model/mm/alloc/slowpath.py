@@ -1,0 +1,91 @@
+"""What is done for an allocation that finds no zone above its low watermark (__alloc_pages_slowpath).
+
+Wake the daemons, go down to min, reclaim directly, and again while it is of use. Up to 2^3 pages (COSTLY_ORDER) an
+allocation tries on for as long as memory can be had, and has somebody killed for it then; a larger one gives up after
+a round, unless it says that it may try hard (__GFP_RETRY_MAYFAIL; to 4.12 __GFP_REPEAT, until it has reclaimed as many
+pages as it wants).
+"""
+
+from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
+from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import cond_resched
+from mmrun.model.core.state import turn
+from mmrun.model.machine.state import geometry, nodes
+from mmrun.model.mm.alloc.freelist import get_page_from_freelist, slowpath_flags
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_zone
+from mmrun.model.mm.page.pcp import drain_all_pcps
+from mmrun.model.mm.page.state import alloc_settings, zones
+from mmrun.model.mm.page.zones import wake_kswapd
+from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.mm.task.state import tasks
+
+direct_reclaim = caller("direct_reclaim")
+retry_zone = caller("retry_zone")
+throttle_retry = caller("throttle_retry")
+COSTLY_ORDER = 3
+
+
+@kernel
+def wake_all_kswapds(m, gfp, order, nid, nodemask):
+    """Wake the daemons of the allowed nodes."""
+    home, seen = nodes(m)[nid], 0
+    for i in range(home.nr_zonelist):
+        z = home.zonelist[i]
+        node = zones(m)[z].node
+        if nodemask >> node & 1 and not seen >> node & 1 and zones(m)[z].kind <= gfp_zone(gfp):
+            seen |= 1 << node
+            wake_kswapd(m, z, order, gfp_zone(gfp))
+
+
+@kernel
+def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
+    """Reclaim in the allocating task and look again; (first frame or NONE, pages reclaimed).
+
+    In the kernel: __alloc_pages_direct_reclaim.
+    """
+    reclaim_count(m).allocstall += 1
+    begins(m, ALLOC | IN_MEMSTALL)
+    got = direct_reclaim(m, nid, gfp, nodemask)
+    ends(m, ALLOC | IN_MEMSTALL)
+    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)
+    if pfn == NONE and got:
+        for z in range(geometry(m).nr_zones):
+            drain_all_pcps(m, z)
+        pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)
+    return pfn, got
+
+
+@kernel
+def _tries_on(m, gfp, order, got):
+    """Whether an allocation that found nothing after reclaim may do it again; `got`: pages reclaimed so far."""
+    if gfp & NORETRY:
+        return False
+    if order <= COSTLY_ORDER:
+        return True
+    return gfp & RETRY_MAYFAIL and (not alloc_settings(m).repeat_by_pages or got < 1 << order)
+
+
+@kernel
+def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
+    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then (__alloc_pages_slowpath)."""
+    if gfp & KSWAPD_RECLAIM:
+        wake_all_kswapds(m, gfp, order, nid, nodemask)
+    alloc_flags = slowpath_flags(m, gfp, order)
+    pfn, fruitless, total = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags), 0, 0
+    while pfn == NONE and gfp & DIRECT_RECLAIM:
+        pfn, got = _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags)
+        total += got
+        if tasks(m)[turn(m).task].killed or (pfn == NONE and not _tries_on(m, gfp, order, total)):
+            return pfn
+        fruitless = 0 if got and order <= COSTLY_ORDER else fruitless + 1
+        if gfp & KSWAPD_RECLAIM:
+            wake_all_kswapds(m, gfp, order, nid, nodemask)
+        again = retry_zone(m, nid, order, fruitless, nodemask, alloc_flags)
+        if pfn != NONE or not again:
+            return pfn
+        begins(m, ALLOC)
+        throttle_retry(m, again - 1, fruitless)
+        ends(m, ALLOC)
+        cond_resched(m)
+    return pfn
