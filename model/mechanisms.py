@@ -17,7 +17,9 @@ PACKAGES = (
     "mm.page", "mm.task",
     "mm.tlb",
     "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim", "mm.generations",
-    "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc", "mm.driver", "mm.fault", "mm.slab",
+    "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc",
+    "mm.hugetlb",
+    "mm.driver", "mm.fault", "mm.slab",
 )  # fmt: skip
 MODEL = Path(__file__).parent
 

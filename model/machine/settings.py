@@ -24,6 +24,10 @@ class Node(Record):
     """Size of the node's memory."""
     latency: Nanoseconds = 90
     """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
+    hugepages: Annotated[int, Range(ge=0, le=1 << 19)] = 0
+    """Huge pages of 2 MiB that the pool takes from the node at boot (hugepages=<node>:<number>)."""
+    gigantic_pages: Annotated[int, Range(ge=0, le=1 << 10)] = 0
+    """Gigantic pages of 1 GiB that their pool takes from the node at boot (hugepagesz=1G)."""
     bandwidth: Rate = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
 

@@ -129,7 +129,7 @@ def test_what_reclaim_unmaps_is_flushed(kernel):
     """Under a limit, on zram, checked at every pass: no translation of what is not mapped stays."""
     rng = np.random.default_rng(3)
     events = np.concatenate([writes(np.arange(600)), writes(rng.integers(0, 600, 1500))])
-    cell = dict(cgroups={"g": Cgroup(max=400 * 4096)}, host={"swap": ZRAM})
+    cell = {"cgroups": {"g": Cgroup(max=400 * 4096)}, "host": {"swap": ZRAM}}
     done = ran(Tlb(core="zen4"), events, kernel, **cell).metrics
     assert done["pgmajfault"] > 100
     assert bool(done["tlb_flushes"]) == (kernel != "3.1")  # one page at a time to 4.2

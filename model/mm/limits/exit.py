@@ -20,6 +20,8 @@ from mmrun.model.mm.task.state import (
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
+    fault_settings,
     files,
     pte,
     regions,
@@ -28,6 +30,7 @@ from mmrun.model.mm.task.state import (
 from mmrun.model.mm.tlb.state import tlb_settings
 from mmrun.model.mm.tlb.translate import flush_words, forget_tables
 
+hugetlb_unmap = caller("hugetlb_unmap")
 release_pins = caller("release_pins")
 
 
@@ -66,12 +69,16 @@ def _free_swapped(m, slot):
 def zap_pte_range(m, region, start, end):
     """Unmap what page-table words [start, end) of a region map, and free what is anonymous (zap_pte_range)."""
     r, table, f = regions(m)[region], pte(m), frames(m)
+    if r.kind == REGION_HUGETLB:  # its end takes it; MADV_DONTNEED is refused, as to 5.17
+        return
     for at in range(start, end):
         word = table[at]
         if word == 0:
             continue
         table[at] = 0
         pfn = (word >> PTE_SHIFT) & PTE_FRAME
+        if word & PTE_PRESENT and pfn == fault_settings(m).zero_pfn:
+            continue
         if word & PTE_PRESENT and r.kind == REGION_ANON:
             _free_anon(m, pfn)
         elif word & PTE_PRESENT:
@@ -95,6 +102,8 @@ def exit_mm(m, t):
     task = tasks(m)[t]
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
+        if r.kind == REGION_HUGETLB:
+            hugetlb_unmap(m, t, region)
         zap_pte_range(m, region, r.start, r.start + r.npages)
     release_pins(m, t)
     if tlb_settings(m).translates:

@@ -132,7 +132,7 @@ def rmqueue_smallest(m, z, order, mt):
 @kernel
 def take_free_block(m, z, pfn):
     """Take a free block off its list, whole; its order."""
-    order, mt = frames(m)[pfn].order, frames(m)[pfn].owner
+    order, mt = int(frames(m)[pfn].order), frames(m)[pfn].owner
     del_from_free_list(m, z, pfn, order)
     account_freepages(m, z, -(1 << order), mt)
     frames(m)[pfn].order = order

@@ -87,7 +87,6 @@ SUBJECTS = (
             "huge pages",
             "hugepages",
             "transparent huge pages",
-            "hugetlb",
             "khugepaged",
             "mthp",
             "large folios",
@@ -96,7 +95,6 @@ SUBJECTS = (
             "compact_memory",
             "fragmentation",
             "extfrag_threshold",
-            "nr_hugepages",
         ),
     ),
     Subject(

@@ -9,7 +9,7 @@ from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT, fault_settings
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -48,6 +48,11 @@ def _mappings(built: Built) -> None:
     present = (words & PTE_PRESENT) != 0
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
     folios = np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
+    # Pages of pools and the page of zeros count no mappings.
+    present[present] = mapped = (frames["kind"][folios] != state.HUGETLB_PAGE) & (
+        pfns != fault_settings(built.memory.m).zero_pfn
+    )
+    pfns, folios = pfns[mapped], folios[mapped]
     counted = np.bincount(folios, minlength=len(frames))
     require(
         (counted == frames["mapcount"]).all(),
@@ -58,7 +63,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][folios[anon]] + pfns[anon] - folios[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words != 0) & ((words & PTE_PRESENT) == 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0

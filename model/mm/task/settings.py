@@ -130,12 +130,6 @@ SUBJECTS = (
         ("pte", "pagetables", "page table", "nr_page_table_pages"),
     ),
     Subject(
-        "zero page",
-        "The shared zero page is not modelled: a first read of anonymous memory allocates, as a write does.",
-        (),
-        ("zeropage", "shared zero page"),
-    ),
-    Subject(
         "shared memory",
         "Tasks that name the same `file` share its page cache. tmpfs, shmem and System V memory are not modelled, nor "
         "fork and copy on write, nor pages merged by ksm.",
