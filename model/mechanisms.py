@@ -17,7 +17,7 @@ PACKAGES = (
     "mm.page", "mm.task",
     "mm.tlb",
     "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim", "mm.generations",
-    "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc",
+    "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc", "mm.huge",
     "mm.hugetlb",
     "mm.driver", "mm.fault", "mm.slab",
 )  # fmt: skip

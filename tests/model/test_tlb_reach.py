@@ -9,7 +9,7 @@ from mmrun.model.description import Cgroup
 from mmrun.model.mm.task.state import PTE_YOUNG
 from mmrun.model.mm.tlb.cores import CORES
 from mmrun.model.mm.tlb.settings import Tlb, TlbArray
-from mmrun.model.units import KiB, MiB
+from mmrun.model.units import KiB
 from tests.model.cells import ZRAM, Run, one, reads, run, writes
 from tests.model.cells import machine as machine_with
 
@@ -185,4 +185,3 @@ def test_what_is_no_tlb_is_refused():
     ):
         with pytest.raises(ValueError, match=words):
             resolve(one("6.18", machine_with(16, tlb=tlb)))
-    assert MiB

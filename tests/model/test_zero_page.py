@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mmrun.model.description import Cgroup, Sysctl
-from mmrun.model.units import MiB
 from tests.model.cells import ZRAM, Run, one, reads, run, writes
 from tests.model.cells import machine as machine_with
 
@@ -19,7 +18,6 @@ def test_loads_take_no_memory_and_stores_after_them_do():
     with_zeros = ran([reads(np.arange(500)), reads(np.arange(500)), writes(np.arange(200))]).metrics
     assert (with_zeros["zero_page_maps"], with_zeros["zero_page_copies"]) == (500, 200)
     assert (with_zeros["first_touches"], with_zeros["pgfault"]) == (200, 700)
-    assert with_zeros["fault_ns"] == 500 * 600 + 200 * 1000 + (with_zeros["fault_ns"] - 500 * 600 - 200 * 1000)
     without = ran([reads(np.arange(500)), writes(np.arange(200))], vm=Sysctl()).metrics
     assert (without["zero_page_maps"], without["first_touches"], without["pgfault"]) == (0, 500, 500)
     assert without["nr_free_pages"] == with_zeros["nr_free_pages"] - 300 + 1  # the page of zeros itself
@@ -39,7 +37,6 @@ def test_zeros_are_nobodys_and_are_neither_charged_nor_reclaimed(kernel):
     events = [reads(np.arange(600)), writes(np.arange(400)), reads(rng.integers(0, 600, 2000))]
     done = ran(events, kernel=kernel, host=machine_with(32, swap=ZRAM), cgroups={"g": Cgroup(max=300 * 4096)}).metrics
     assert done["pswpout"] > 100 and done["zero_page_maps"] == 600 and done["first_touches"] == 400
-    assert MiB
 
 
 def test_a_process_that_ends_leaves_the_page_of_zeros():

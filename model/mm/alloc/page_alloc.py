@@ -94,7 +94,7 @@ def alloc_pages(m, gfp, order, nid, nodemask):
 
 
 @kernel
-def _numa_statistics(m, t, nid, nodemask, pfn):
+def numa_statistics(m, t, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node.
 
     In the kernel: zone_statistics.
@@ -134,7 +134,7 @@ def alloc_by_policy(m, t, gfp, index):
         pfn = alloc_pages(m, gfp, 0, nid, nodemask)
         if pfn == NONE and (tasks(m)[t].killed or not out_of_memory(m, t, 0)):
             return NONE
-    _numa_statistics(m, t, nid, nodemask, pfn)
+    numa_statistics(m, t, nid, nodemask, pfn)
     return pfn
 
 

@@ -16,12 +16,13 @@ LOCKED = 1 << 27  # being read: whoever needs the page waits for it, reclaim pas
 UNSENT = 1 << 28  # a LOCKED page whose read request has not been made yet
 NEW = 1 << 29  # allocated, on its way to a list or its use in the kernel
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
+PARTIALLY_MAPPED = 1 << 12  # a large folio of which some pages were unmapped (PG_partially_mapped)
 FRAME_FLAGS = {
     "LRU": LRU, "ACTIVE": ACTIVE, "REFERENCED": REFERENCED, "WORKINGSET": WORKINGSET, "DIRTY": DIRTY,
     "WRITEBACK": WRITEBACK, "RECLAIM": RECLAIM, "ANON": ANON, "SWAPCACHE": SWAPCACHE, "ISOLATED": ISOLATED,
     "FREE": FREE, "PCP": PCP, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
     "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
-    "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW,
+    "PARTIALLY_MAPPED": PARTIALLY_MAPPED, "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW,
 }  # fmt: skip
 FRAME_BITS = 31  # of FRAME.state in model/mm/page/state.py, without its sign
 

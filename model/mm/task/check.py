@@ -49,9 +49,9 @@ def _mappings(built: Built) -> None:
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
     folios = np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
     # Pages of pools and the page of zeros count no mappings.
-    present[present] = mapped = (frames["kind"][folios] != state.HUGETLB_PAGE) & (
-        pfns != fault_settings(built.memory.m).zero_pfn
-    )
+    zeros = fault_settings(built.memory.m).zero_pfn
+    mapped = (frames["kind"][folios] != state.HUGETLB_PAGE) & (pfns != zeros)
+    present[present] = mapped
     pfns, folios = pfns[mapped], folios[mapped]
     counted = np.bincount(folios, minlength=len(frames))
     require(

@@ -7,6 +7,7 @@ room. Addresses that are no longer mapped leave when the kernel flushes them.
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry
+from mmrun.model.mm.huge.state import huge_marks, thp_settings
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.tlb.state import (
     HUGE,
@@ -31,8 +32,9 @@ GUEST_LOADS, LOADS = (24, 15), (4, 3)  # of a walk in a guest and of one that is
 
 @kernel
 def page_size(m, at):
-    """Size of the page that page-table word `at` is in."""
-    return page_sizes(m)[at >> SIZE_SHIFT]
+    """Size of the page that page-table word `at` is in: of a pool's, a transparent one's."""
+    size = page_sizes(m)[at >> SIZE_SHIFT]
+    return size if size or not thp_settings(m).enabled else huge_marks(m)[at >> SIZE_SHIFT]
 
 
 @kernel
