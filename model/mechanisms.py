@@ -19,7 +19,9 @@ PACKAGES = (
     "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim", "mm.generations",
     "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.alloc", "mm.huge",
     "mm.hugetlb",
-    "mm.driver", "mm.fault", "mm.slab",
+    "mm.driver", "mm.fault",
+    "mm.khugepaged",
+    "mm.slab",
 )  # fmt: skip
 MODEL = Path(__file__).parent
 

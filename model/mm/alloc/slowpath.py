@@ -76,7 +76,8 @@ def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
     while pfn == NONE and gfp & DIRECT_RECLAIM:
         pfn, got = _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags)
         total += got
-        if tasks(m)[turn(m).task].killed or (pfn == NONE and not _tries_on(m, gfp, order, total)):
+        killed = turn(m).task != NONE and tasks(m)[turn(m).task].killed
+        if killed or (pfn == NONE and not _tries_on(m, gfp, order, total)):
             return pfn
         fruitless = 0 if got and order <= COSTLY_ORDER else fruitless + 1
         if gfp & KSWAPD_RECLAIM:

@@ -24,6 +24,7 @@ from mmrun.model.mm.fault.swap_fault import swap_in
 from mmrun.model.mm.fault.zero_page import is_zero_word, map_zero_page
 from mmrun.model.mm.huge.fault import FALLBACK, folio_fault, huge_fault
 from mmrun.model.mm.huge.map import ensure_table
+from mmrun.model.mm.huge.mmap_lock import mmap_read_lock
 from mmrun.model.mm.huge.state import thp_settings
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings
@@ -215,6 +216,7 @@ def handle_mm_fault(m, t, region, at, index, write):
     count_fault(m, t)
     folios = kind == REGION_ANON and thp_settings(m).enabled
     if folios:
+        mmap_read_lock(m, t)
         served = huge_fault(m, t, region, at, write)
         if served != FALLBACK:
             return served
