@@ -79,26 +79,26 @@ def split_pmd(m, pfn, at):
     for word in range(first, first + (1 << TABLE_SHIFT)):
         bits |= table[word] & (PTE_YOUNG | PTE_DIRTY)
     for word in range(first, first + (1 << TABLE_SHIFT)):
-        table[word] |= bits
+        table[word] |= bits if table[word] & PTE_PRESENT else 0
 
 
 @kernel
 def words_referenced(m, pfn):
-    """Young words that map the folio, or one for all of a huge page's; they are young no more (folio_referenced_one).
+    """Whether a word that maps the folio is young, which then is none any more; a bit that a scanner took is as good.
 
-    A bit that a scanner took counts as one.
+    However many are: they belong to one mapping, and mappings are what reclaim counts (folio_referenced_one).
     """
     table, page, found = pte(m), frames(m)[pfn], 0
     for at in range(page.owner, page.owner + nr_pages(m, pfn)):
         if table[at] & PTE_YOUNG and maps(m, pfn, at):
             table[at] &= ~PTE_YOUNG
-            found += 1
+            found = 1
     if found:
         page.state &= ~IDLE
     if page.state & YOUNG:
         page.state &= ~YOUNG
-        found = max(found, 1)
-    return min(found, 1) if is_huge_mapped(m, page.owner) else found
+        found = 1
+    return found
 
 
 @kernel

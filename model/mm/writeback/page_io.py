@@ -8,7 +8,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.lru.lru import rotate_reclaimable
 from mmrun.model.mm.page.flags import DIRTY, RECLAIM, WRITEBACK
-from mmrun.model.mm.page.folio import folio_of
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache
@@ -37,10 +37,10 @@ def end_run(m, number, failed, at):
         pfn = held[slot] - 1
         if r.file == NONE:
             pfn = folio_of(m, pfn)
-            count_writeback(m, pfn, -1)
             f[pfn].state |= DIRTY if failed else 0
             if not _all_written(m, pfn):
                 continue
+            count_writeback(m, pfn, -nr_pages(m, pfn))
             f[pfn].state &= ~WRITEBACK
         else:
             end_write(m, pfn, failed)
