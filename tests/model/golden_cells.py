@@ -41,7 +41,8 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 
 
 LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
-    "sched", "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "sched", "migration",
+    "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
