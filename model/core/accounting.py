@@ -23,7 +23,9 @@ REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 # Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
+ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
+MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH
@@ -50,6 +52,10 @@ def _count_stalls(stat, why, ns):
         stat.stall_dirty_ns += ns
     if why & OOM:
         stat.stall_oom_ns += ns
+    if why & MIGRATION:
+        stat.stall_migration_ns += ns
+    if why & ASIDE:
+        stat.think_ns += ns
     if why & REQUEST:
         stat.stall_request_ns += ns
     if why & DIRTIER_REQUEST:

@@ -94,10 +94,10 @@ def alloc_pages(m, gfp, order, nid, nodemask):
 
 
 @kernel
-def _numa_statistics(m, t, nid, nodemask, pfn):
+def numa_statistics(m, here, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node.
 
-    In the kernel: zone_statistics.
+    `here`: the node of the CPU that allocates. In the kernel: zone_statistics.
     """
     got, wanted = frames(m)[pfn].node, nid
     home = nodes(m)[nid]
@@ -107,15 +107,14 @@ def _numa_statistics(m, t, nid, nodemask, pfn):
             break
     if got == wanted:
         node_count(m)[got].numa_hit += 1
-        if interleaves(m, t):
-            node_count(m)[got].interleave_hit += 1
     else:
         node_count(m)[got].numa_miss += 1
         node_count(m)[wanted].numa_foreign += 1
-    if got == tasks(m)[t].node:
+    if got == here:
         node_count(m)[got].local_node += 1
     else:
         node_count(m)[got].other_node += 1
+    return got == wanted
 
 
 @kernel
@@ -134,7 +133,8 @@ def alloc_by_policy(m, t, gfp, index):
         pfn = alloc_pages(m, gfp, 0, nid, nodemask)
         if pfn == NONE and (tasks(m)[t].killed or not out_of_memory(m, t, 0)):
             return NONE
-    _numa_statistics(m, t, nid, nodemask, pfn)
+    if numa_statistics(m, tasks(m)[t].node, nid, nodemask, pfn) and interleaves(m, t):
+        node_count(m)[frames(m)[pfn].node].interleave_hit += 1
     return pfn
 
 

@@ -1,13 +1,13 @@
 """A task ends: its anonymous memory, swap slots and mappings go (exit_mmap)."""
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.lru.lists import list_of, unlink
 from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.flags import ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
@@ -25,15 +25,17 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.task.words import maps, stored_through
 
+release_pins = caller("release_pins")
+
 
 @kernel
 def _free_anon(m, pfn):
-    """Free an anonymous frame; one that is being read, written or reclaimed stays until reclaim is done with it."""
+    """Free an anonymous frame; one that is read, written, reclaimed or pinned stays until that is over."""
     page = frames(m)[pfn]
     if page.mapcount:
         page.mapcount = 0
         last_mapping_gone(m, pfn)
-    if page.state & (WRITEBACK | LOCKED | ISOLATED):
+    if page.state & (WRITEBACK | LOCKED | ISOLATED) or page.pins:
         page.owner = NOBODY
         return
     if page.state & LRU:
@@ -48,33 +50,6 @@ def _free_anon(m, pfn):
 
 
 @kernel
-def exit_mm(m, t):
-    """Unmap and free everything task `t` maps (unmap_vmas, zap_pte_range)."""
-    lru_add_drain_all(m)
-    task, table, f = tasks(m)[t], pte(m), frames(m)
-    for region in range(task.first_region, task.first_region + task.nr_regions):
-        r = regions(m)[region]
-        for at in range(r.start, r.start + r.npages):
-            word = table[at]
-            if word == 0:
-                continue
-            table[at] = 0
-            pfn = (word >> PTE_SHIFT) & PTE_FRAME
-            if maps(word) and r.kind == REGION_ANON:
-                _free_anon(m, pfn)
-            elif maps(word):
-                if word & PTE_YOUNG:
-                    mark_accessed(m, pfn)
-                if stored_through(word) and files(m)[r.file].disk != NONE:
-                    mark_dirty(m, pfn)
-                f[pfn].mapcount -= 1
-                if f[pfn].mapcount == 0:
-                    last_mapping_gone(m, pfn)
-            else:
-                _free_swapped(m, (word >> PTE_SHIFT) - 1)
-
-
-@kernel
 def _free_swapped(m, slot):
     """Free a slot no page-table word points to any more, and the clean frame that caches it (free_swap_and_cache)."""
     cached = swapcache(m)[slot]
@@ -82,3 +57,50 @@ def _free_swapped(m, slot):
         free_slot(m, slot)
         return
     _free_anon(m, cached - 1)
+
+
+@kernel
+def zap_pte_range(m, region, start, end):
+    """Unmap what page-table words [start, end) of a region map, and free what is anonymous (zap_pte_range)."""
+    r, table, f = regions(m)[region], pte(m), frames(m)
+    for at in range(start, end):
+        word = table[at]
+        if word == 0:
+            continue
+        table[at] = 0
+        pfn = (word >> PTE_SHIFT) & PTE_FRAME
+        if maps(word) and r.kind == REGION_ANON:
+            _free_anon(m, pfn)
+        elif maps(word):
+            if word & PTE_YOUNG:
+                mark_accessed(m, pfn)
+            if stored_through(word) and files(m)[r.file].disk != NONE:
+                mark_dirty(m, pfn)
+            f[pfn].mapcount -= 1
+            if f[pfn].mapcount == 0:
+                last_mapping_gone(m, pfn)
+        elif word & PTE_YOUNG:  # on its way: its mover finds that nobody has it
+            if r.kind == REGION_ANON and f[pfn].kind == ANON_PAGE and f[pfn].order == 0:
+                f[pfn].owner = NOBODY
+        else:
+            _free_swapped(m, (word >> PTE_SHIFT) - 1)
+
+
+@kernel
+def exit_mm(m, t):
+    """Unmap and free everything task `t` maps (unmap_vmas)."""
+    lru_add_drain_all(m)
+    task = tasks(m)[t]
+    for region in range(task.first_region, task.first_region + task.nr_regions):
+        r = regions(m)[region]
+        zap_pte_range(m, region, r.start, r.start + r.npages)
+    release_pins(m, t)
+
+
+@kernel
+def free_orphan(m, pfn):
+    """Free an anonymous frame that nobody maps or pins any more and that has only waited for that (put_page)."""
+    page = frames(m)[pfn]
+    if page.state & ANON and page.owner == NOBODY and page.pins == 0:
+        lru_add_drain_all(m)
+        _free_anon(m, pfn)

@@ -46,6 +46,9 @@ from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.task.state import (
     NOBODY,
+    PTE_DIRTY,
+    PTE_PRESENT,
+    PTE_YOUNG,
     REGION_ANON,
     pte,
     ptpage,
@@ -53,7 +56,6 @@ from mmrun.model.mm.task.state import (
     stream,
     tasks,
 )
-from mmrun.model.mm.task.words import maps
 
 TABLE_SHIFT = 9  # page-table words a table page holds
 
@@ -66,9 +68,10 @@ def _note_task(m, noted, t):
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
-            if maps(words[at]) and r.kind == REGION_ANON:
+            there = words[at] & (PTE_PRESENT | PTE_YOUNG | PTE_DIRTY)  # also on its way, or behind a hint
+            if there and r.kind == REGION_ANON:
                 noted.anon += 1
-            elif maps(words[at]):
+            elif there:
                 noted.file += 1
             elif words[at]:
                 noted.swapents += 1

@@ -19,7 +19,7 @@ misses | lower | accesses that found the page neither mapped nor cached | access
 minor_faults | lower | faults served without reading | faults
 first_touches | none | first touches of anonymous pages: a frame is filled without reading | faults
 major_faults | lower | faults that read from swap or a file | faults
-think_ns | none | time of computation between accesses | ns
+think_ns | none | time of computation between accesses, and asleep until a time of the task's own choosing | ns
 hit_ns | lower | time of accesses that found the page | ns
 remote_touches | lower | touches of pages on another node | accesses
 stall_alloc_ns | lower | time in direct reclaim, that of a node (zone_reclaim_mode) included | ns
@@ -28,6 +28,7 @@ stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
 stall_oom_ns | lower | time asleep until a task killed for want of memory has given it back | ns
+stall_migration_ns | lower | time waiting for pages that are being migrated, or over which their mover waits | ns
 stall_queue_ns | lower | time in dirty throttling waiting for room in a disk's queue | ns
 stall_fsync_ns | lower | time in fsync | ns
 fsyncs | none | calls of fsync | events
@@ -77,7 +78,7 @@ rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among th
 APART = (
     "think_ns", "hit_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
-    "stall_oom_ns",
+    "stall_oom_ns", "stall_migration_ns",
 )  # fmt: skip
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
