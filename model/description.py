@@ -21,6 +21,7 @@ from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
@@ -351,6 +352,8 @@ class Sampling(Record):
     """Accesses of all tasks between samples."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
+    ping_pong: Annotated[Nanoseconds, MOVED_BETWEEN_TIERS] = 10 * S
+    """A page that is moved between tiers so soon after it was moved the other way counts as going to and fro."""
 
 
 @record

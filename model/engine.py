@@ -30,6 +30,8 @@ from mmrun.model.mm.lru.ahead import look_ahead_of
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.numa_balancing.numa_work import new_mm
+from mmrun.model.mm.numa_balancing.state import numa_settings, numa_tasks
 from mmrun.model.mm.slab.state import slab_state
 from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
 from mmrun.model.mm.task.state import (
@@ -57,6 +59,7 @@ from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
+numa_tick = caller("numa_tick")
 request = requests()
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
@@ -227,6 +230,8 @@ def exits(m, t, killed):
         die(m, t)
     else:
         exit_mm(m, t)
+        if numa_settings(m).numa_balancing:
+            new_mm(m, t)
     ends(m, FAULT)
 
 
@@ -280,6 +285,8 @@ def run_events(m, t):
     while m.now < turn(m).turn_ends and task.pos < task.filled and m.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
+        if numa_settings(m).numa_balancing and m.now >= numa_tasks(m)[t].next_tick:
+            numa_tick(m, t)
         limit, before = event_limit(m, t), task_count(m)[t].accesses
         if run_settings(m).tlb_flush:
             hits_cached(m, t, turn(m).turn_ends, limit)

@@ -7,7 +7,7 @@ from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_acce
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.flags import ANON, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, ANON_PAGE, ISOLATED, LOCKED, LRU, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache

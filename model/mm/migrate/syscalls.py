@@ -35,7 +35,8 @@ from mmrun.model.mm.migrate.state import (
 from mmrun.model.mm.page.flags import TAIL_PAGE
 from mmrun.model.mm.page.mempolicy import popcount
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import PTE_PRESENT, REGION_ANON, REGION_MMAP, pte, regions, tasks
+from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, pte, regions, tasks
+from mmrun.model.mm.task.words import maps
 
 QUEUED_UP, THERE = 1, 0  # the page is on the list, or where it should be
 
@@ -50,7 +51,7 @@ def mapped_at(m, t, page):
     if region == task.first_region + task.nr_regions or regions(m)[region].kind not in (REGION_ANON, REGION_MMAP):
         return -EFAULT
     word = pte(m)[task.pte_start + page]
-    if not word & PTE_PRESENT:
+    if not maps(word):
         return -ENOENT
     pfn = pte_frame(word)
     return frames(m)[pfn].owner if frames(m)[pfn].kind == TAIL_PAGE else pfn
