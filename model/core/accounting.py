@@ -208,7 +208,8 @@ def falls_asleep(m, who):
 def count_sleeper(m, who, now):
     """Count what actor `who` sleeps over up to time `now`; what that is too much is taken back when it wakes before."""
     row = actors(m)[who]
-    if row.doing & ASLEEP and row.doing != ASLEEP and row.counted < now:
+    over = row.doing & ~(ASLEEP | FAULT)  # nothing: its turn is over, or it lets others catch up
+    if row.doing & ASLEEP and over and row.counted < now:
         count_time(m, who, now)
 
 

@@ -25,7 +25,7 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import PGFAULT
-from mmrun.model.mm.migrate.entries import is_migration_entry, wait_on_entry
+from mmrun.model.mm.migrate.entries import wait_on_entry
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -62,7 +62,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_hint
+from mmrun.model.mm.task.words import is_hint, is_migration_entry
 
 slab_access = caller("slab_access")
 hint_fault = caller("hint_fault")

@@ -23,7 +23,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import maps, stored_through
+from mmrun.model.mm.task.words import is_migration_entry, maps, stored_through
 
 release_pins = caller("release_pins")
 
@@ -79,7 +79,7 @@ def zap_pte_range(m, region, start, end):
             f[pfn].mapcount -= 1
             if f[pfn].mapcount == 0:
                 last_mapping_gone(m, pfn)
-        elif word & PTE_YOUNG:  # on its way: its mover finds that nobody has it
+        elif is_migration_entry(word):  # on its way: its mover finds that nobody has it
             if r.kind == REGION_ANON and f[pfn].kind == ANON_PAGE and f[pfn].order == 0:
                 f[pfn].owner = NOBODY
         else:

@@ -46,9 +46,7 @@ from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.task.state import (
     NOBODY,
-    PTE_DIRTY,
-    PTE_PRESENT,
-    PTE_YOUNG,
+    PTE_FLAGS,
     REGION_ANON,
     pte,
     ptpage,
@@ -68,7 +66,7 @@ def _note_task(m, noted, t):
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
-            there = words[at] & (PTE_PRESENT | PTE_YOUNG | PTE_DIRTY)  # also on its way, or behind a hint
+            there = words[at] & PTE_FLAGS  # also on its way to another frame
             if there and r.kind == REGION_ANON:
                 noted.anon += 1
             elif there:

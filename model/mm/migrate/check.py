@@ -30,9 +30,8 @@ def _entries(built: Built) -> None:
         (frames["owner"][heads[anon]] + pfns[anon] - heads[anon] == at[anon]).all(),
         lambda: "a migration entry stands for another word's page",
     )
-    moving = (frames["state"] & state.MOVING) != 0
+    moving = (frames["state"] & (state.MOVING | state.KERNEL)) == state.MOVING  # of a driver's page: it can be moved
     require(((frames["state"][moving] & state.ISOLATED) != 0).all(), lambda: "a page is moved that nobody has isolated")
-    require((frames["mapcount"][moving] == 0).all(), lambda: "a page is moved while it is mapped")
 
 
 def _lists(built: Built) -> None:
@@ -44,6 +43,8 @@ def _lists(built: Built) -> None:
         for i in range(int(movers["calls"][who])):
             call = calls[who * CALLS + i]
             rows += [call.work, call.source, call.stuck, call.singles, call.left]
+            unmapped = chain(frames, int(call.source.head), int(call.source.n))
+            require((frames["mapcount"][unmapped] == 0).all(), lambda: "a page is moved while it is mapped")
         for row in rows:
             held += chain(frames, int(row.head), int(row.n))
     require(len(set(held)) == len(held), lambda: "a folio is on two lists of isolated ones")

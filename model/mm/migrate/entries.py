@@ -15,6 +15,7 @@ from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
 from mmrun.model.mm.migrate.state import migration_count, migration_settings, migrations
 from mmrun.model.mm.page.flags import ANON, MOVING
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, page_waits, zones
 from mmrun.model.mm.task.state import (
     PTE_DIRTY,
@@ -27,19 +28,13 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_hint, maps, stored_through
+from mmrun.model.mm.task.words import is_hint, is_migration_entry, maps, stored_through
 from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE
 
 
 @kernel
-def is_migration_entry(word):
-    """Whether a page-table word stands for a page that is being migrated."""
-    return word & (PTE_PRESENT | PTE_YOUNG) == PTE_YOUNG
-
-
-@kernel
 def migration_entry(word):
-    """The entry for a word that maps a page (make_writable_migration_entry and its like); no hint is writable."""
+    """The entry for a word that maps a frame (make_writable_migration_entry and its like); a hint is never writable."""
     read_only = PTE_WRPROTECT if is_hint(word) else word & PTE_WRPROTECT
     return read_only | pte_frame(word) << PTE_SHIFT | PTE_YOUNG | (PTE_DIRTY if word & PTE_YOUNG else 0)
 
@@ -102,7 +97,7 @@ def _entry_instead(m, c, pfn, at):
 def _unmap_anon(m, c, pfn):
     """The words of an anonymous folio: one for each of its pages that is still mapped."""
     table, first, gone = pte(m), frames(m)[pfn].owner, 0
-    for i in range(1 << frames(m)[pfn].order):
+    for i in range(nr_pages(m, pfn)):
         if maps(table[first + i]) and pte_frame(table[first + i]) == pfn + i:
             _entry_instead(m, c, pfn, first + i)
             gone += 1
@@ -115,7 +110,7 @@ def _unmap_file(m, c, pfn):
     table, page, gone = pte(m), frames(m)[pfn], 0
     region = files(m)[page.slot].first_region
     while region != NONE:
-        for i in range(1 << page.order):
+        for i in range(nr_pages(m, pfn)):
             at = region_word(m, region, page.owner + i)
             if at != NONE and maps(table[at]) and pte_frame(table[at]) == pfn + i:
                 _entry_instead(m, c, pfn, at)
@@ -130,8 +125,12 @@ def try_to_migrate(m, c, pfn):
     page = frames(m)[pfn]
     if page.mapcount == 0:
         return
-    gone = _unmap_anon(m, c, pfn) if page.state & ANON else _unmap_file(m, c, pfn)
-    page.mapcount -= gone
+    if page.state & ANON:
+        gone = _unmap_anon(m, c, pfn)
+        mod_state(m, page.memcg, NR_ANON_MAPPED, -gone)
+        page.mapcount -= gone
+        return
+    page.mapcount -= _unmap_file(m, c, pfn)
     if page.mapcount == 0:
         last_mapping_gone(m, pfn)
 
@@ -160,33 +159,25 @@ def remove_migration_ptes(m, old, new):
     page, found = frames(m)[new], 0
     if page.state & ANON:
         if 0 <= page.owner < len(pte(m)):
-            for i in range(1 << page.order):
+            for i in range(nr_pages(m, new)):
                 if _is_entry_of(m, page.owner + i, old + i):
                     _map_again(m, page.owner + i, new + i)
                     found += 1
     else:
         region = files(m)[page.slot].first_region
         while region != NONE:
-            for i in range(1 << page.order):
+            for i in range(nr_pages(m, new)):
                 at = region_word(m, region, page.owner + i)
                 if at != NONE and _is_entry_of(m, at, old + i):
                     _map_again(m, at, new + i)
                     found += 1
             region = regions(m)[region].next_of_file
-    if found and page.mapcount == 0:
-        _mapped(m, new)
-    page.mapcount += found
-
-
-@kernel
-def _mapped(m, pfn):
-    """A folio that no word mapped is mapped again (folio_add_anon_rmap_ptes, folio_add_file_rmap_ptes)."""
-    page = frames(m)[pfn]
     if page.state & ANON:
-        mod_state(m, page.memcg, NR_ANON_MAPPED, 1 << page.order)
-        return
-    zones(m)[page.zone].nr_mapped += 1 << page.order
-    mod_state(m, page.memcg, NR_FILE_MAPPED, 1 << page.order)
+        mod_state(m, page.memcg, NR_ANON_MAPPED, found)
+    elif found and page.mapcount == 0:
+        zones(m)[page.zone].nr_mapped += nr_pages(m, new)
+        mod_state(m, page.memcg, NR_FILE_MAPPED, nr_pages(m, new))
+    page.mapcount += found
 
 
 @kernel

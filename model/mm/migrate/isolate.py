@@ -17,6 +17,7 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import stat_updated
 from mmrun.model.mm.migrate.state import LISTS, isolated, migration_settings, movers
 from mmrun.model.mm.page.flags import ISOLATED, LRU
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile
 
@@ -54,7 +55,7 @@ def isolate_folio(m, pfn):
     if not page.state & LRU:
         return 0
     unlink(m, lruvec_of_frame(m, pfn), list_of(page.state), pfn)
-    stat_updated(m, page.memcg, 1)
+    stat_updated(m, page.memcg, nr_pages(m, pfn))
     page.state |= ISOLATED
     return 1
 

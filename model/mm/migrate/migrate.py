@@ -25,7 +25,7 @@ from mmrun.model.mm.memcg.memcontrol import NO_GROUP, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.migrate.entries import remove_migration_ptes, try_to_migrate
 from mmrun.model.mm.migrate.isolate import clear_list
-from mmrun.model.mm.migrate.move import migrate_folio_to, release_source
+from mmrun.model.mm.migrate.move import migrate_folio_to
 from mmrun.model.mm.migrate.state import (
     AGAIN,
     ASYNC,
@@ -45,7 +45,7 @@ from mmrun.model.mm.migrate.state import (
 )
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
 from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, SWAPCACHE, WRITEBACK
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames, page_waits
 from mmrun.model.mm.task.state import NOBODY
 from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE, wake_page
@@ -73,8 +73,7 @@ def put_new_folio(m, c, new):
     if call.target == TO_COMPACTION:
         compaction_free(m, call.private, new)
         return
-    frames(m)[new].state = 0
-    free_frame(m, turn(m).cpu, new)
+    free_folio(m, new)
 
 
 @kernel
@@ -82,8 +81,8 @@ def _wait_for(m, pfn, bit):
     """The mover sleeps until the isolated folio has lost a state bit; counted as a stall unless it is in another."""
     other = current(m).doing & ~(ASLEEP | FAULT | IN_MEMSTALL | IN_IOWAIT)
     what = 0 if other else MIGRATION
-    unplug(m)
     begins(m, what)
+    unplug(m)
     while frames(m)[pfn].state & bit:
         io_wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
     ends(m, what)
@@ -93,7 +92,9 @@ def _wait_for(m, pfn, bit):
 def is_freed(m, pfn):
     """Whether the task of an isolated folio has ended, and nothing else holds what is in it."""
     page = frames(m)[pfn]
-    return page.state & (ANON | SWAPCACHE) == ANON and page.owner == NOBODY and page.mapcount == 0
+    if page.state & (ANON | SWAPCACHE) != ANON or page.owner != NOBODY:
+        return False
+    return page.mapcount == 0 and page.pins == 0
 
 
 @kernel
@@ -157,18 +158,18 @@ def undo_unmap(m, pfn):
 def _leave(m, pages, pfn):
     """Folio `pfn` leaves the list `pages`, and its frame is free."""
     unlink_row(frames(m), pages, pfn)
-    release_source(m, pfn)
+    free_folio(m, pfn)
 
 
 @kernel
 def give_up_freed(m, c, pages, pfn):
     """The folio was freed by everybody else while it was isolated: that counts as moved."""
     page = frames(m)[pfn]
-    uncharge(m, page.memcg)
-    page_event(m, page.memcg, page.zone)
+    uncharge(m, page.memcg, nr_pages(m, pfn))
+    page_event(m, page.memcg, page.zone, nr_pages(m, pfn))
     page.state, page.memcg = 0, NO_GROUP
     wake_page(m, pfn, m.now)
-    migrations(m)[c].succeeded += 1 << page.order
+    migrations(m)[c].succeeded += nr_pages(m, pfn)
     _leave(m, pages, pfn)
 
 

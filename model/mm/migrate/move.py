@@ -2,7 +2,6 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.state import turn
 from mmrun.model.mm.idle.state import idle_age, last_touch, tried, watch
 from mmrun.model.mm.lru.state import TWO_TOUCH, lru_settings
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, stat_updated
@@ -26,7 +25,7 @@ from mmrun.model.mm.page.flags import (
     WRITEBACK,
     YOUNG,
 )
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache, files
@@ -47,7 +46,7 @@ def extra_references(m, pfn):
 def _move_caches(m, pfn, new):
     """The new folio is what page cache or swap cache hold; zones count it (folio_migrate_mapping)."""
     page = frames(m)[pfn]
-    pages, old_zone, new_zone = 1 << page.order, zones(m)[page.zone], zones(m)[frames(m)[new].zone]
+    pages, old_zone, new_zone = nr_pages(m, pfn), zones(m)[page.zone], zones(m)[frames(m)[new].zone]
     if page.state & ANON:
         if page.state & SWAPCACHE:
             for i in range(pages):
@@ -80,7 +79,7 @@ def _move_flags(m, pfn, new):
         lost = numa_settings(m).numa_balancing & MEMORY_TIERING and tiers(m)[page.node].top != tiers(m)[other.node].top
         last_cpupid(m)[new] = UNSET if lost else last_cpupid(m)[pfn]
     if watch(m).idle_tracking:
-        for i in range(1 << page.order):
+        for i in range(nr_pages(m, pfn)):
             idle_age(m)[new + i], last_touch(m)[new + i] = idle_age(m)[pfn + i], last_touch(m)[pfn + i]
             tried(m)[new + i] = tried(m)[pfn + i]
 
@@ -110,9 +109,3 @@ def migrate_folio_to(m, pfn, new):
     page.state = 0
     wake_page(m, pfn, m.now)
     return 1
-
-
-@kernel
-def release_source(m, pfn):
-    """The frames of a folio that has moved, or of one that nobody has any more, are free."""
-    free_frame(m, turn(m).cpu, pfn)

@@ -18,7 +18,11 @@ HOOKS = {
         CORE,
         75,
         ("numa_tick", "task", "a timer tick finds the task on its CPU: it may be time to mark page-table words; 0"),
-        ("hint_fault", "task region at write", "a use of a page whose word was marked: it is mapped again, maybe moved; 0"),
+        (
+            "hint_fault",
+            "task region at write",
+            "a page is used whose word was marked: it is mapped again, maybe moved; 0",
+        ),
         optional=True,
     ),
     **hooks(

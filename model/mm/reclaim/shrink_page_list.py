@@ -69,7 +69,7 @@ def take_first(m, chained):
 def freed_meanwhile(m, pfn):
     """Free a page whose task ended while it was isolated; whether it was one."""
     page = frames(m)[pfn]
-    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE:
+    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE or page.pins:
         return False
     uncharge(m, page.memcg, nr_pages(m, pfn))
     free_folio(m, pfn)

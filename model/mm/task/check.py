@@ -58,7 +58,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][folios[anon]] + pfns[anon] - folios[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[(words != 0) & (words & PTE_FLAGS == 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words & PTE_FLAGS == 0) & (words != 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0
