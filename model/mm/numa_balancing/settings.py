@@ -21,7 +21,7 @@ HOOKS = {
         (
             "hint_fault",
             "task region at write",
-            "a page is used whose word was marked: it is mapped again, maybe moved; 0",
+            "a use of a page whose word was marked: the page is mapped, maybe moved; 0",
         ),
         optional=True,
     ),
