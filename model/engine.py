@@ -30,10 +30,9 @@ from mmrun.model.mm.lru.ahead import look_ahead_of
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
-from mmrun.model.mm.numa_balancing.numa_work import new_mm
-from mmrun.model.mm.numa_balancing.state import numa_settings, numa_tasks
+from mmrun.model.mm.numa_balancing.address_space import new_mm, numa_tick_if_due
 from mmrun.model.mm.slab.state import slab_state
-from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
+from mmrun.model.mm.task.calls import CALL_FSYNC, call_kind, count_call
 from mmrun.model.mm.task.state import (
     EVERY_NODE,
     PTE_DIRTY,
@@ -41,8 +40,6 @@ from mmrun.model.mm.task.state import (
     PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
-    REGION_READ,
-    REGION_SLAB,
     files,
     pte,
     regions,
@@ -59,7 +56,6 @@ from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
-numa_tick = caller("numa_tick")
 request = requests()
 FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
@@ -147,17 +143,6 @@ def book_channels(m, t):
 
 
 @kernel
-def call_kind(m, region, op):
-    """What a latency counts as, -1: as nothing (slab objects)."""
-    kind = regions(m)[region].kind
-    if kind == REGION_SLAB:
-        return -1
-    if kind == REGION_READ:
-        return CALL_WRITE if op else CALL_READ
-    return CALL_FAULT
-
-
-@kernel
 def serve_access(m, t, region, argument, op):
     """An access that the task's page table could not serve, throttling included; False when the task has died."""
     task, entered = tasks(m)[t], m.now
@@ -230,8 +215,7 @@ def exits(m, t, killed):
         die(m, t)
     else:
         exit_mm(m, t)
-        if numa_settings(m).numa_balancing:
-            new_mm(m, t)
+        new_mm(m, t)
     ends(m, FAULT)
 
 
@@ -285,8 +269,7 @@ def run_events(m, t):
     while m.now < turn(m).turn_ends and task.pos < task.filled and m.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
-        if numa_settings(m).numa_balancing and m.now >= numa_tasks(m)[t].next_tick:
-            numa_tick(m, t)
+        numa_tick_if_due(m, t)
         limit, before = event_limit(m, t), task_count(m)[t].accesses
         if run_settings(m).tlb_flush:
             hits_cached(m, t, turn(m).turn_ends, limit)

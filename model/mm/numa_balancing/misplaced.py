@@ -5,6 +5,7 @@ from mmrun.model.machine.state import node_count, nodes
 from mmrun.model.mm.migrate.isolate import add_isolated, give_list, isolate_folio, putback_movable_pages, take_list
 from mmrun.model.mm.migrate.migrate import migrate_pages
 from mmrun.model.mm.migrate.state import ASYNC, MR_NUMA_MISPLACED, TO_NODE
+from mmrun.model.mm.numa_balancing.ping_pong import note_promotion, row_of
 from mmrun.model.mm.numa_balancing.settings import MEMORY_TIERING
 from mmrun.model.mm.numa_balancing.state import numa_count, numa_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
@@ -12,7 +13,6 @@ from mmrun.model.mm.page.flags import ANON, DIRTY
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.page.zones import HIGHEST, wake_kswapd, watermark_ok
-from mmrun.model.mm.tiering.ping_pong import note_promotion, row_of
 from mmrun.model.mm.tiering.state import tier_settings, tiers
 
 

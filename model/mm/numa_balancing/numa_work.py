@@ -8,7 +8,7 @@ from mmrun.model.machine.state import geometry
 from mmrun.model.machine.timers import SECOND, jiffies
 from mmrun.model.mm.numa_balancing.prot_none import change_prot_numa
 from mmrun.model.mm.numa_balancing.scan_period import ms_to_jiffies, task_scan_max, task_scan_min
-from mmrun.model.mm.numa_balancing.state import NO_NODE, numa_settings, numa_tasks, numab
+from mmrun.model.mm.numa_balancing.state import numa_settings, numa_tasks, numab
 from mmrun.model.mm.page.mempolicy import MODE_LOCAL
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, regions, tasks
 
@@ -16,21 +16,6 @@ VIRTUAL = 8  # times what a scan marks: how much address space it looks at
 HUGE = 512  # a scan ends at the border of a page table
 RESET_PERIODS = 4  # scan delays that make a window in which a mapping counts as used
 MS = 1_000_000
-
-
-@kernel
-def new_mm(m, t):
-    """Task `t` is a process that has just begun (init_numa_balancing)."""
-    own, task = numa_tasks(m)[t], tasks(m)[t]
-    own.node_stamp, own.scan_period = 0, numa_settings(m).numa_balancing_scan_delay_ms
-    own.next_scan = own.offset = own.seq = own.seen_seq = own.retry_at = 0
-    own.preferred = NO_NODE
-    own.locality[0] = own.locality[1] = own.locality[2] = 0
-    for nid in range(geometry(m).nr_nodes):
-        for private in range(2):
-            own.faults[nid, private] = own.fresh[nid, private] = 0
-    for region in range(task.first_region, task.first_region + task.nr_regions):
-        numab(m)[region].known = 0
 
 
 @kernel

@@ -2,8 +2,9 @@
 
 from mmrun.model.core.jit import Hook
 from mmrun.model.machine.built import Built, Plan
+from mmrun.model.mm.numa_balancing.address_space import new_mm
 from mmrun.model.mm.numa_balancing.numa_fault import hint_fault
-from mmrun.model.mm.numa_balancing.numa_work import new_mm, numa_tick
+from mmrun.model.mm.numa_balancing.numa_work import numa_tick
 from mmrun.model.mm.numa_balancing.policy import set_mempolicy
 from mmrun.model.mm.numa_balancing.state import UNSET
 

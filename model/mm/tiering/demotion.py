@@ -9,11 +9,11 @@ from mmrun.model.machine.state import MAX_NODES, node_count
 from mmrun.model.mm.migrate.isolate import add_isolated, give_list, take_list
 from mmrun.model.mm.migrate.migrate import migrate_pages
 from mmrun.model.mm.migrate.state import ASYNC, MR_DEMOTION, TO_NODE, isolated
+from mmrun.model.mm.numa_balancing.ping_pong import note_demotion, row_of
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.mempolicy import popcount
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import scans
-from mmrun.model.mm.tiering.ping_pong import note_demotion, row_of
 from mmrun.model.mm.tiering.state import tiers
 
 
