@@ -54,6 +54,9 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "lru/mglru.go_by_priority", "lru/mglru.walk_small",
     "lru/mglru.queued_off_lru",
     "swap_readahead/aligned.over_holes",
+    "migration", "numa_balancing", "tiering", "tiering/latency.adjusts", "tiering/latency.limits_rate", "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
+    "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",
+    "vm.demotion_enabled", "vm.numa_balancing_promote_rate_limit_MBps", "vm.numa_balancing_hot_threshold_ms",
 )  # fmt: skip
 
 
@@ -119,7 +122,8 @@ def observed(kernel: str) -> dict[str, Any]:
     return {
         "flags": {name: era.flags[name] for name in FLAGS},
         "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
-        "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
+        "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER},
+        "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
 
