@@ -54,7 +54,8 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "lru/mglru.go_by_priority", "lru/mglru.walk_small",
     "lru/mglru.queued_off_lru",
     "swap_readahead/aligned.over_holes",
-    "migration", "numa_balancing", "tiering", "tiering/latency.adjusts", "tiering/latency.limits_rate", "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
+    "migration", "numa_balancing", "tiering", "tiering/latency.adjusts", "tiering/latency.limits_rate",
+    "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
     "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",
     "vm.demotion_enabled", "vm.numa_balancing_promote_rate_limit_MBps", "vm.numa_balancing_hot_threshold_ms",
 )  # fmt: skip
