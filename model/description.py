@@ -25,6 +25,7 @@ from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.mm.tlb.settings import Tlb
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -350,6 +351,8 @@ class Sampling(Record):
     """Samples tell what memory is used for by address, too: `map.<part>.state`, which figures of kind `map` draw."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
+    ping_pong: Annotated[Nanoseconds, MOVED_BETWEEN_TIERS] = 10 * S
+    """A page that is moved between tiers so soon after it was moved the other way counts as going to and fro."""
 
     def faults(self) -> Iterator[Fault]:
         """A map that is never drawn."""

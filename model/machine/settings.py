@@ -59,6 +59,8 @@ class Node(Record):
     """Gigantic pages of 1 GiB that their pool takes from the node at boot (hugepagesz=1G)."""
     bandwidth: Rate = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
+    tier: Annotated[int, Range(ge=0, le=15)] | None = None
+    """Memory tier, 0 the fastest. Default: nodes with CPUs are of tier 0, others of one by latency and bandwidth."""
     start: Start | None = None
     """What its memory is like at the start. Default: all of it is free and in one piece, as after booting."""
 
@@ -130,17 +132,10 @@ SUBJECTS = (
     Subject(
         "numa",
         "Nodes with memory and CPUs of their own, distances between them, and where pages come from: `machine.nodes`, "
-        "`machine.distance`, `tasks.<name>.mempolicy`. Pages stay on the node where they were allocated: NUMA "
-        "balancing and migration are not modelled.",
-        ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches"),
-        ("numa balancing", "numa_balancing", "autonuma", "migration", "migrate_pages", "move_pages"),
-    ),
-    Subject(
-        "tiering",
-        "A slow tier is a node without CPUs (`cpus: 0`) with a latency and bandwidth of its own. Pages stay where they "
-        "were allocated: demotion and promotion between tiers are not modelled.",
-        ("machine.nodes",),
-        ("cxl", "demotion", "promotion", "memory tiers", "memory_tiers", "pmem", "demotion_enabled"),
+        "`machine.distance`, `tasks.<name>.mempolicy`. Pages move with `vm.numa_balancing`, and between fast and slow "
+        "nodes with `vm.demotion_enabled`.",
+        ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches", "numa_balancing", "demotion_enabled"),
+        (),
     ),
     Subject(
         "iommu",

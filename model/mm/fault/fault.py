@@ -70,10 +70,11 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_migration_entry
+from mmrun.model.mm.task.words import is_hint, is_migration_entry
 
 hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
+hint_fault = caller("hint_fault")
 new_anon_active = caller("new_anon_active")
 PTES_PER_TABLE_SHIFT = 9
 
@@ -242,6 +243,12 @@ def handle_mm_fault(m, t, region, at, index, write):
             return OK
         count_fault(m, t)
     word = pte(m)[at]
+    if is_hint(word):
+        hint_fault(m, t, region, at, write)
+        if page_is_there(m, at, write):
+            return OK
+        count_fault(m, t)
+        word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)
     if kind == REGION_MMAP:
