@@ -143,7 +143,7 @@ def test_nodes_of_a_group_take_turns_and_the_mask_is_refreshed_after_1024_pages(
     assert victims.next_node(m, 1) == 1, "nobody looks before enough has happened"
     moved[3].lists[2].n = 1
     for _ in range(2 * 1024):
-        victims.page_event(m, 1, 0)
+        victims.page_event(m, 1, 0, 1)
     assert [victims.next_node(m, 1) for _ in range(3)] == [0, 1, 0]
 
 
@@ -158,7 +158,7 @@ def test_a_groups_place_on_the_tree_is_renewed_every_1024_pages_when_the_128_pag
     renewed = []
     for event in range(1, 2100):
         before = int(memcg_state(m).soft_order)
-        victims.page_event(m, 1, 0)
+        victims.page_event(m, 1, 0, 1)
         if int(memcg_state(m).soft_order) != before:
             renewed.append(event)
     # The fast check is due at 1, 130, 259, ...: the first one past 1 + 1024 is 1033, the first past 1033 + 1024 2065.

@@ -43,7 +43,7 @@ def charge_bytes(m, t, nbytes):
 @kernel
 def discard(m, pfn):
     """Give back a charged page for which there is no use after all."""
-    uncharge(m, frames(m)[pfn].memcg)
+    uncharge(m, frames(m)[pfn].memcg, 1)
     frames(m)[pfn].state = 0
     free_frame(m, turn(m).cpu, pfn)
 

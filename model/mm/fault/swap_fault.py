@@ -17,6 +17,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.readahead import found_in_cache
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
@@ -33,12 +34,12 @@ from mmrun.model.mm.swap.swap import (
     zram_free,
 )
 from mmrun.model.mm.task.state import (
-    PTE_PRESENT,
     PTE_SHIFT,
     fault_settings,
     pte,
     regions,
 )
+from mmrun.model.mm.task.words import is_slot
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
 from mmrun.model.psi.state import psi_settings
@@ -148,7 +149,7 @@ def _by_address(m, t, slot, first, end):
     """Read what is swapped out of page-table words `first` to `end` - 1, in their order (swap_vma_readahead)."""
     table, entries, run, count = pte(m), swapcache(m), NONE, 0
     for i in range(first, end):
-        if table[i] == 0 or table[i] & PTE_PRESENT:
+        if not is_slot(table[i]):
             continue
         neighbour = (table[i] >> PTE_SHIFT) - 1
         if entries[neighbour] > 0:
@@ -223,8 +224,9 @@ def swap_in(m, t, region, at, slot, write):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1
     wait_on_page_locked(m, pfn, SWAP)
-    f[pfn].owner = at
-    if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
-        free_swapcache(m, pfn)
+    if folio_of(m, pfn) == pfn and f[pfn].order == 0:  # of a larger one other words name slots yet
+        f[pfn].owner = at
+        if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
+            free_swapcache(m, pfn)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK

@@ -9,6 +9,7 @@ from mmrun.model.mm.generations.state import MAX_GENS
 from mmrun.model.mm.lru.check import generation_of, lruvec_numbers
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.check import see
 from mmrun.model.mm.page.state import zones
 
 
@@ -33,7 +34,7 @@ def _generations(built: Built, seen: np.ndarray) -> None:
             rows = g.lists[gen, kind, zone]
             linked = np.array(chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
             pages = frames[linked]
-            seen[linked] += 1
+            see(frames, seen, linked)
             mine = (
                 (len(linked) == rows.n)
                 & (lruvec_numbers(built, pages) == lv)
@@ -43,7 +44,7 @@ def _generations(built: Built, seen: np.ndarray) -> None:
                 & ((pages["state"] & state.LRU) != 0)
             )
             require(mine.all(), lambda lv=lv: f"a list of a generation of lruvec {lv} is wrong")
-            np.add.at(said[:, kind, zone], generation_of(pages["state"]), 1)
+            np.add.at(said[:, kind, zone], generation_of(pages["state"]), 1 << pages["order"].astype(np.int64))
         require((said == g.pages).all(), lambda lv=lv: f"the generations of lruvec {lv} miscount their pages")
 
 

@@ -4,6 +4,7 @@ Source: sort_folio, scan_folios, isolate_folios, evict_folios of mm/vmscan.c, 6.
 """
 
 from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.links import link_tail
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import ZONES_PER_NODE, costs
 from mmrun.model.mm.generations.aging import evictable_min_seq, nr_gens, try_to_inc_min_seq
@@ -42,9 +43,10 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.shrink_list import count_scan
-from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile
+from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile, take_first
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 
 shrink_batch = caller("shrink_batch")
@@ -57,13 +59,13 @@ def _protect(m, lv, pfn, kind, tier):
     counted = one_touch or not saturated(m, page.state)
     move(m, lv, pfn, inc_gen(m, lv, pfn, False), one_touch)
     if counted:
-        lrugens(m)[lv].protected[kind, tier] += 1
+        lrugens(m)[lv].protected[kind, tier] += nr_pages(m, pfn)
     if one_touch and kind:  # counted at the refault since 6.5
-        workingset_count(m).workingset_activate_file += 1
+        workingset_count(m).workingset_activate_file += nr_pages(m, pfn)
     elif one_touch:
-        workingset_count(m).workingset_activate_anon += 1
+        workingset_count(m).workingset_activate_anon += nr_pages(m, pfn)
     if one_touch:
-        mod_state(m, page.memcg, WORKINGSET_ACTIVATE_ANON + kind, 1)
+        mod_state(m, page.memcg, WORKINGSET_ACTIVATE_ANON + kind, nr_pages(m, pfn))
 
 
 @kernel
@@ -120,6 +122,7 @@ def _isolate(m, s, lv, pfn):
     page.state |= ISOLATED
     sc.batch[sc.nr_taken] = pfn
     sc.nr_taken += 1
+    sc.pages_taken += nr_pages(m, pfn)
 
 
 @kernel
@@ -134,26 +137,27 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
         lst, skipped = g.lists[gen, kind, (sc.highest_zoneidx + i) % ZONES_PER_NODE], 0
         for _ in range(lst.n):
             pfn = lst.tail
-            scanned += 1
+            pages = nr_pages(m, pfn)
+            scanned += pages
             if sort(m, s, lv, pfn, kind, limit):
-                done += 1
+                done += pages
             elif _may_isolate(m, s, pfn):
                 _isolate(m, s, lv, pfn)
             else:
                 move(m, lv, pfn, gen, False)
-                skipped += 1
+                skipped += pages
             remaining -= 1
-            if remaining == 0 or max(sc.nr_taken, skipped) >= MIN_LRU_BATCH:
+            if remaining == 0 or max(sc.pages_taken, skipped) >= MIN_LRU_BATCH:
                 break
         note_tail(m, lv, 2 * kind, lst.tail, scanned)
-        if remaining == 0 or sc.nr_taken >= MIN_LRU_BATCH:
+        if remaining == 0 or sc.pages_taken >= MIN_LRU_BATCH:
             break
     lru_count(m).pgrefill += done
     mod_state(m, lruvecs(m)[lv].memcg, PGREFILL, done)
-    sc.file_taken += sc.nr_taken if kind else 0
+    sc.file_taken += sc.pages_taken if kind else 0
     hold_lru_lock(m, lv, costs(m).lru_lock * scanned)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
-    stat_updated(m, lruvecs(m)[lv].memcg, sc.nr_taken)
+    stat_updated(m, lruvecs(m)[lv].memcg, sc.pages_taken)
     return scanned if sc.nr_taken or remaining == 0 else 0
 
 
@@ -171,7 +175,7 @@ def _first_kind(m, lv, swappiness):
 @kernel
 def isolate(m, s, lv, swappiness, nr_to_scan):
     """Fill the batch from the kind to evict, else from the other one: (kind, pages looked at)."""
-    scans(m)[s].nr_taken = 0
+    scans(m)[s].nr_taken = scans(m)[s].pages_taken = 0
     first, limit = _first_kind(m, lv, swappiness), -1
     kind = first & 1
     if first >= 2 and lru_settings(m).lru_gen == ONE_TOUCH:  # then the other kind's first tier is the measure
@@ -205,14 +209,23 @@ def _rejected(m, s, lv, pfn, kind, retried):
     if retried or state & (ACTIVE | REFERENCED | DIRTY | WRITEBACK) or page.mapcount:
         page.state = (state & ~(REFS_MASK | REFERENCED | WORKINGSET)) | ACTIVE
         return 0
-    scans(m)[s].nr_scanned -= 1
+    scans(m)[s].nr_scanned -= nr_pages(m, pfn)
     return 1
+
+
+@kernel
+def _put_one_back(m, lv, pfn):
+    page = frames(m)[pfn]
+    page.state &= ~ISOLATED
+    if not freed_meanwhile(m, pfn):
+        gen_add(m, lv, pfn, False)
+        stat_updated(m, page.memcg, nr_pages(m, pfn))
 
 
 @kernel
 def _put_back(m, s, lv, kind, retried):
     """Return rejected pages to the generations they belong in, oldest first; pages left in the batch for a retry."""
-    sc, f, left = scans(m)[s], frames(m), 0
+    sc, left = scans(m)[s], 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
         if pfn == NONE:
@@ -220,12 +233,16 @@ def _put_back(m, s, lv, kind, retried):
         if _rejected(m, s, lv, pfn, kind, retried):
             left += 1
             continue
-        f[pfn].state &= ~ISOLATED
-        if not freed_meanwhile(m, pfn):
-            gen_add(m, lv, pfn, False)
-            stat_updated(m, f[pfn].memcg, 1)
+        _put_one_back(m, lv, pfn)
         sc.batch[i] = NONE
-    hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - left))
+    while sc.kept.n:
+        pfn = take_first(m, sc.kept)
+        if _rejected(m, s, lv, pfn, kind, retried):
+            left += 1
+            link_tail(frames(m), sc.tails, pfn)
+        else:
+            _put_one_back(m, lv, pfn)
+    hold_lru_lock(m, lv, costs(m).lru_lock * max(sc.nr_taken - left, 0))
     return left
 
 
@@ -246,5 +263,5 @@ def evict(m, s, swappiness, nr_to_scan):
         _put_back(m, s, lv, kind, True)
     sc.round_reclaimed += reclaimed
     sc.swapping |= 1 - kind
-    count_scan(m, s, lv, 2 * kind, sc.nr_taken, reclaimed)
+    count_scan(m, s, lv, 2 * kind, sc.pages_taken, reclaimed)
     return scanned

@@ -12,6 +12,7 @@ from mmrun.model.mm.lru.state import ONE_TOUCH, lru_settings, workingset_count
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import WORKINGSET_ACTIVATE_ANON, WORKINGSET_REFAULT_ANON, WORKINGSET_RESTORE_ANON
 from mmrun.model.mm.page.flags import REFS_MASK, REFS_SHIFT, WORKINGSET
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 
@@ -23,7 +24,7 @@ def evict(m, pfn, s):
     g, state = lrugens(m)[lruvec_of(m, page.memcg, page.node, page.zone)], page.state
     kind, refs = kind_of(state), file_refs(m, state)
     workingset = 1 if (refs if lru_settings(m).lru_gen == ONE_TOUCH else state & WORKINGSET) else 0
-    g.evicted[kind, tier_from(m, refs, workingset)] += 1
+    g.evicted[kind, tier_from(m, refs, workingset)] += nr_pages(m, pfn)
     return pack(g.min_seq[kind] << 2 | max(refs - 1, 0), page.memcg, page.node, workingset)
 
 

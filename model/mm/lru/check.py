@@ -8,6 +8,7 @@ from mmrun.model.machine.state import cpus, geometry, nodes
 from mmrun.model.mm.generations.state import MAX_GENS
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.check import see
 from mmrun.model.mm.page.state import zones
 
 
@@ -25,8 +26,11 @@ def _lists(built: Built, seen: np.ndarray) -> None:
         for lru in range(4):
             rows = built.memory.table("lruvecs")[lv].lists[lru]
             linked = np.array(chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
-            require(len(linked) == rows.n, lambda lv=lv: f"a list of lruvec {lv} miscounts")
-            seen[linked] += 1
+            require(
+                (1 << frames["order"][linked].astype(np.int64)).sum() == rows.n,
+                lambda lv=lv: f"a list of lruvec {lv} miscounts",
+            )
+            see(frames, seen, linked)
             where = frames["state"][linked]
             require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
             active, file = (where & state.ACTIVE) != 0, (where & state.ANON) == 0
@@ -51,7 +55,8 @@ def _list_sizes(built: Built) -> None:
         active = np.isin((newest - generation_of(listed["state"])) % MAX_GENS, (0, 1))
     lru = np.where(listed["state"] & state.ANON, 0, 2) + active
     for z in range(int(geometry(m).nr_zones)):
-        found = np.bincount(lru[listed["zone"] == z], minlength=4)
+        own = listed["zone"] == z
+        found = np.bincount(lru[own], weights=1 << listed["order"][own].astype(np.int64), minlength=4)
         require(
             (found == zones(m)[z].nr_lru).all(),
             lambda z=z, found=found: f"zone {z} counts {zones(m)[z].nr_lru} pages on its lists, has {found}",
@@ -59,9 +64,9 @@ def _list_sizes(built: Built) -> None:
 
 
 def _batches(built: Built, seen: np.ndarray) -> None:
-    m = built.memory.m
+    m, frames = built.memory.m, built.memory.table("frames")
     for cpu in range(int(geometry(m).nr_cpus)):
-        seen[cpus(m)[cpu].pfn[: int(cpus(m)[cpu].n)]] += 1
+        see(frames, seen, cpus(m)[cpu].pfn[: int(cpus(m)[cpu].n)])
 
 
 def generation_of(states: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 
 MIN_GENS = 2
@@ -67,8 +68,8 @@ def is_active(m, lv, gen):
 
 @kernel
 def count(m, lv, pfn, gen, delta):
-    """Add `delta` pages like this one to the sizes of generation `gen`."""
-    page = frames(m)[pfn]
+    """Add `delta` times the folio's pages to the sizes of generation `gen`."""
+    page, delta = frames(m)[pfn], delta * nr_pages(m, pfn)
     zone, kind = zones(m)[page.zone], kind_of(page.state)
     lrugens(m)[lv].pages[gen, kind, zone.kind] += delta
     zone.nr_lru[2 * kind + (1 if is_active(m, lv, gen) else 0)] += delta
@@ -87,12 +88,17 @@ def _link(m, lv, pfn, gen, at_tail):
 
 
 @kernel
+def home_of(m, lv, pfn):
+    """The list a page stands in."""
+    page = frames(m)[pfn]
+    home = (page.state & HOME_MASK) >> HOME_SHIFT
+    return lrugens(m)[lv].lists[home, kind_of(page.state), zones(m)[page.zone].kind]
+
+
+@kernel
 def _unlink(m, lv, pfn):
     """Take the page out of the list it stands in."""
-    f = frames(m)
-    home = (f[pfn].state & HOME_MASK) >> HOME_SHIFT
-    lst = lrugens(m)[lv].lists[home, kind_of(f[pfn].state), zones(m)[f[pfn].zone].kind]
-    unlink_row(f, lst, pfn)
+    unlink_row(frames(m), home_of(m, lv, pfn), pfn)
 
 
 @kernel
@@ -158,7 +164,7 @@ def set_gen(m, lv, pfn, gen):
     page.state = (page.state & ~GEN_MASK) | (gen + 1) << GEN_SHIFT
     count(m, lv, pfn, gen, 1)
     if is_active(m, lv, before) != is_active(m, lv, gen):  # counted as two lists (lru_gen_update_size)
-        stat_updated(m, page.memcg, 2)
+        stat_updated(m, page.memcg, 2 * nr_pages(m, pfn))
 
 
 @kernel

@@ -17,6 +17,7 @@ from mmrun.model.mm.lru.state import lru_count, lru_settings, lruvecs
 from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
 from mmrun.model.mm.memcg.stats import PGACTIVATE
 from mmrun.model.mm.page.flags import ACTIVE, ANON, BATCHED, IDLE, LRU, NEW, QUEUED, RECLAIM, REFERENCED
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 
@@ -49,7 +50,7 @@ def drain_lru_add(m, c):
         lv = lruvec_of_frame(m, pfn)
         push_head(m, lv, list_of(f[pfn].state), pfn)
         _note_added(m, lv, f[pfn].state)
-        stat_updated(m, f[pfn].memcg, 1)
+        stat_updated(m, f[pfn].memcg, nr_pages(m, pfn))
     cpu.n = 0
 
 
@@ -67,9 +68,10 @@ def drain_lru_activate(m, c):
             f[pfn].state |= ACTIVE
             push_head(m, lv, list_of(f[pfn].state), pfn)
             _note_added(m, lv, f[pfn].state)
-            lru_count(m).pgactivate += 1
-            stat_updated(m, f[pfn].memcg, 2)
-            mod_state(m, f[pfn].memcg, PGACTIVATE, 1)
+            pages = nr_pages(m, pfn)
+            lru_count(m).pgactivate += pages if lru_settings(m).activation_counts_pages else 1
+            stat_updated(m, f[pfn].memcg, 2 * pages)
+            mod_state(m, f[pfn].memcg, PGACTIVATE, pages if lru_settings(m).activation_counts_pages else 1)
     cpu.n_activate = 0
 
 
@@ -91,14 +93,14 @@ def lru_add_drain_all(m):
 
 @kernel
 def lru_add(m, pfn):
-    """Queue a new page for its list; the batch drains when it is full (lru_cache_add)."""
+    """Queue a new page for its list; the batch drains when it is full, or the page large (lru_cache_add)."""
     cpu = cpus(m)[turn(m).cpu]
     # A page that a fault brings in starts active under the multi-generational LRU (folio_add_lru).
     page = frames(m)[pfn]
     page.state = (page.state & ~NEW) | BATCHED | (ACTIVE if current(m).in_lru_fault else 0)
     cpu.pfn[cpu.n] = pfn
     cpu.n += 1
-    if cpu.n >= lru_settings(m).lru_batch:
+    if cpu.n >= lru_settings(m).lru_batch or page.order:
         drain_lru_add(m, turn(m).cpu)
 
 
@@ -162,8 +164,8 @@ def rotate_reclaimable(m, pfn):
         unlink(m, lv, list_of(state), pfn)
         f[pfn].state &= ~ACTIVE
         push_tail(m, lv, 0 if state & ANON else 2, pfn)
-        lru_count(m).pgrotated += 1
-        stat_updated(m, f[pfn].memcg, 2)
+        lru_count(m).pgrotated += nr_pages(m, pfn) if lru_settings(m).activation_counts_pages else 1
+        stat_updated(m, f[pfn].memcg, 2 * nr_pages(m, pfn))
 
 
 @kernel

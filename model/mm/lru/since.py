@@ -3,6 +3,8 @@
 from mmrun.model.core.timeline import Dated, always, axis, flag, gap, param, since
 
 DATED: Dated = (
+    flag("activation_counts_pages", "activating or rotating a large folio counts its pages, not one",
+         "21e330fc632d mm: swap: fix vmstats for huge pages, 5.8", since="5.8"),
     axis(
         "lru",
         always("split", "mm/vmscan.c: get_scan_count, shrink_zone, 3.1; split lists came with 2.6.28"),

@@ -7,6 +7,7 @@ from mmrun.model.mm.memcg.memcontrol import mod_state, note_size
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import WORKINGSET_ACTIVATE_ANON, WORKINGSET_REFAULT_ANON, WORKINGSET_RESTORE_ANON
 from mmrun.model.mm.page.flags import ACTIVE, ANON, WORKINGSET
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 
@@ -44,10 +45,10 @@ def count_refault(m, pfn):
     """A page came back that had left a shadow."""
     page = frames(m)[pfn]
     if page.state & ANON:
-        workingset_count(m).workingset_refault_anon += 1
+        workingset_count(m).workingset_refault_anon += nr_pages(m, pfn)
     else:
-        workingset_count(m).workingset_refault_file += 1
-    mod_state(m, page.memcg, of_kind(WORKINGSET_REFAULT_ANON, page.state), 1)
+        workingset_count(m).workingset_refault_file += nr_pages(m, pfn)
+    mod_state(m, page.memcg, of_kind(WORKINGSET_REFAULT_ANON, page.state), nr_pages(m, pfn))
 
 
 @kernel
@@ -56,25 +57,25 @@ def activate_refault(m, pfn, lv):
 
     In the kernel: workingset_refault.
     """
-    page = frames(m)[pfn]
+    page, pages = frames(m)[pfn], nr_pages(m, pfn)
     page.state |= ACTIVE
     if page.state & ANON:
-        lruvecs(m)[lv].activated[0] += 1
-        workingset_count(m).workingset_activate_anon += 1
+        lruvecs(m)[lv].activated[0] += pages
+        workingset_count(m).workingset_activate_anon += pages
     else:
-        lruvecs(m)[lv].activated[1] += 1
-        workingset_count(m).workingset_activate_file += 1
-    mod_state(m, page.memcg, of_kind(WORKINGSET_ACTIVATE_ANON, page.state), 1)
-    note_size(m, lv, 4 if page.state & ANON else 5, 1)
+        lruvecs(m)[lv].activated[1] += pages
+        workingset_count(m).workingset_activate_file += pages
+    mod_state(m, page.memcg, of_kind(WORKINGSET_ACTIVATE_ANON, page.state), pages)
+    note_size(m, lv, 4 if page.state & ANON else 5, pages)
 
 
 @kernel
 def restore_workingset(m, pfn):
     """The page had been active before it was evicted (workingset_restore, 4.20)."""
-    page = frames(m)[pfn]
+    page, pages = frames(m)[pfn], nr_pages(m, pfn)
     page.state |= WORKINGSET
     if page.state & ANON:
-        workingset_count(m).workingset_restore_anon += 1
+        workingset_count(m).workingset_restore_anon += pages
     else:
-        workingset_count(m).workingset_restore_file += 1
-    mod_state(m, page.memcg, of_kind(WORKINGSET_RESTORE_ANON, page.state), 1)
+        workingset_count(m).workingset_restore_file += pages
+    mod_state(m, page.memcg, of_kind(WORKINGSET_RESTORE_ANON, page.state), pages)

@@ -29,7 +29,10 @@ def _group_lists(built: Built) -> None:
         vec = built.memory.table("lruvecs")[lv]
         for lru in range(4):
             linked = np.array(chain(links, int(vec.lists[lru].head), int(vec.lists[lru].n)), dtype=np.int64)
-            require(len(linked) == vec.lists[lru].n, lambda lv=lv: f"a group's list of lruvec {lv} miscounts")
+            require(
+                (1 << frames["order"][linked].astype(np.int64)).sum() == vec.lists[lru].n,
+                lambda lv=lv: f"a group's list of lruvec {lv} miscounts",
+            )
             seen[linked] += 1
             pages = frames[linked]
             kind = np.where(pages["state"] & state.ANON, 0, 2) + ((pages["state"] & state.ACTIVE) != 0)
@@ -43,8 +46,12 @@ def _group_lists(built: Built) -> None:
 
 def _charges(built: Built) -> None:
     m, frames, rows = built.memory.m, built.memory.table("frames"), built.memory.table("memcgs")
-    live = frames[((frames["state"] & USER) != 0) | (((frames["state"] & state.NEW) != 0) & (frames["memcg"] >= 0))]
-    own = np.bincount(live["memcg"], minlength=len(rows)) + rows["kmem"]
+    live = frames[
+        ((frames["state"] & USER) != 0)
+        | ((((frames["state"] & state.NEW) != 0) | (frames["kind"] == state.HUGETLB_PAGE)) & (frames["memcg"] >= 0))
+    ]
+    pages = 1 << live["order"].astype(np.int64)
+    own = np.bincount(live["memcg"], weights=pages, minlength=len(rows)).astype(np.int64) + rows["kmem"]
     for cpu in cpus(m)[: int(geometry(m).nr_cpus)]:
         np.add.at(own, cpu.stock_memcg, cpu.stock)
     before = np.concatenate([[0], np.cumsum(own)])
@@ -77,14 +84,17 @@ def _stats(built: Built) -> None:
     """Gauges of memory.stat are what the frames say."""
     frames, stat = built.memory.table("frames"), built.memory.table("memcgs")["stat"]
     anon, file, mapped = frames["kind"] == ANON_PAGE, frames["kind"] == FILE_PAGE, frames["mapcount"] > 0
-    for item, found in (
-        (NR_ANON_MAPPED, anon & mapped), (NR_FILE_PAGES, file), (NR_FILE_MAPPED, file & mapped),
-        (NR_PAGETABLE, frames["kind"] == PAGE_TABLE),
+    pages = 1 << np.where(anon | file, frames["order"], 0).astype(np.int64)
+    for item, found, each in (
+        (NR_ANON_MAPPED, anon & mapped, frames["mapcount"]), (NR_FILE_PAGES, file, pages),
+        (NR_FILE_MAPPED, file & mapped, pages), (NR_PAGETABLE, frames["kind"] == PAGE_TABLE, pages),
     ):  # fmt: skip
-        counted = np.bincount(frames["memcg"][found], minlength=len(stat))
+        counted = np.bincount(frames["memcg"][found], weights=each[found], minlength=len(stat))
         require(
             (stat[:, item] == counted).all(),
-            lambda item=item, counted=counted: f"{[*STATS][item]} of groups is {stat[:, item]}, there are {counted}",
+            lambda item=item, counted=counted: (
+                f"{[*STATS][item]} of groups is {stat[:, item]}, there are {counted.astype(int)}"
+            ),
         )
 
 

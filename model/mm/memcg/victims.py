@@ -70,15 +70,15 @@ def next_node(m, memcg):
 
 
 @kernel
-def page_event(m, memcg, z):
-    """Note that a page of zone `z` came into or left the group; now and then its standing is looked up again.
+def page_event(m, memcg, z, pages):
+    """Note that `pages` pages of zone `z` came into or left the group; now and then its standing is looked up again.
 
     Source: memcg_check_events. The two slow counts are looked at only when the fast one is due.
     """
     if memcg == 0 or not len(page_events(m)):
         return
     events = page_events(m)[turn(m).cpu * geometry(m).nr_memcgs + memcg]
-    events.seen += 1
+    events.seen += pages
     if events.seen <= events.thresh:
         return
     events.thresh = events.seen + THRESHOLDS_TARGET

@@ -10,7 +10,9 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import nodes
+from mmrun.model.mm.compaction.state import compaction_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, NON_BLOCK, OOM, REFILL
+from mmrun.model.mm.page.capture import capture
 from mmrun.model.mm.page.flags import (
     CMA,
     FREE,
@@ -32,12 +34,31 @@ NORMAL, FROM_CMA, CLAIM, STEAL = 0, 1, 2, 3  # zone.rmqueue_mode: how far a refi
 
 
 @kernel
+def fold_differences(zone, pages, of_areas):
+    """Changes collect with the CPU until they are more than the threshold (__mod_zone_page_state)."""
+    zone.unfolded += pages
+    zone.unfolded_cma += of_areas
+    if abs(zone.unfolded) > zone.stat_threshold:
+        zone.unfolded = 0
+    if abs(zone.unfolded_cma) > zone.stat_threshold:
+        zone.unfolded_cma = 0
+
+
+@kernel
+def areas_hold_half(zone):
+    """Whether more than half of what is free lies in areas, as far as all CPUs can see (zone_page_state)."""
+    return zone.nr_free_cma - zone.unfolded_cma > (zone.nr_free - zone.unfolded) // 2
+
+
+@kernel
 def account_freepages(m, z, pages, mt):
     """Count that `pages` of type `mt` have become free, or less than none; isolated ones count as in use."""
     zone = zones(m)[z]
     if mt == ISOLATE:
         return
     zone.nr_free += pages
+    if zone.stat_threshold:
+        fold_differences(zone, pages, pages if mt == CMA else 0)
     if mt == CMA:
         zone.nr_free_cma += pages
     elif mt == HIGHATOMIC:
@@ -161,7 +182,7 @@ def alloc_block(m, z, order, mt, flags):
     zone, areas, pfn = zones(m)[z], alloc_settings(m).cma_rule if flags & ALLOC_CMA else 0, NONE
     if not flags & REFILL:
         zone.rmqueue_mode = NORMAL
-    if areas == CMA_BALANCED and zone.nr_free_cma > zone.nr_free // 2:
+    if areas == CMA_BALANCED and areas_hold_half(zone):
         pfn = rmqueue_smallest(m, z, order, CMA)
     if pfn == NONE and zone.rmqueue_mode == NORMAL:
         pfn = rmqueue_smallest(m, z, order, mt)
@@ -227,9 +248,12 @@ def _merge_likely(m, z, pfn, order):
 def free_one_page(m, z, pfn, order, mt, at_tail):
     """Give back a block to the list of type `mt`, merged with its free buddies (__free_one_page)."""
     f, zone = frames(m), zones(m)[z]
-    end = zone.start + zone.span
+    end, capturing = zone.start + zone.span, compaction_settings(m).capturing
     account_freepages(m, z, 1 << order, mt)
     while order < MAX_ORDER - 1:
+        if capturing and capture(m, z, pfn, order, mt):
+            account_freepages(m, z, -(1 << order), mt)
+            return
         other = pfn ^ (1 << order)
         if other < zone.start or other + (1 << order) > end:
             break

@@ -29,7 +29,7 @@ def _free_blocks(built: Built, seen: np.ndarray) -> None:
                 area = zones(m)[z].areas[order, mt]
                 for pfn in chain(frames, int(area.head), int(area.nr_free)):
                     seen[pfn : pfn + (1 << order)] += 1
-                    free += 1 << order
+                    free += (1 << order) * (mt != state.ISOLATE)  # isolated ones count as in use
                     require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
         require(
@@ -58,13 +58,23 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
             )
 
 
+def folios(frames: np.ndarray, pfns: np.ndarray) -> np.ndarray:
+    """First frames of the folios that frames are part of."""
+    return np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
+
+
+def see(frames: np.ndarray, seen: np.ndarray, firsts: np.ndarray) -> None:
+    """Note where blocks in use are: their first frames, and the tails with them."""
+    seen[firsts] += 1
+    for first in firsts[frames["order"][firsts] > 0]:
+        seen[first + 1 : first + (1 << int(frames["order"][first]))] += 1
+
+
 def _kernel(built: Built, seen: np.ndarray) -> None:
     """Frames in the kernel's use, and those that somebody in the kernel has in hand while he sleeps."""
     frames = built.memory.table("frames")
     held = (frames["state"] & (state.KERNEL | state.ISOLATED | state.NEW)) != 0
-    seen[held] += 1
-    for first in np.flatnonzero(held & (frames["order"] > 0)):
-        seen[first + 1 : first + (1 << int(frames["order"][first]))] += 1
+    see(frames, seen, np.flatnonzero(held))
 
 
 def _tails(built: Built) -> None:
@@ -96,6 +106,7 @@ def _kinds(built: Built) -> None:
         wrong = wrong[(states[wrong] & state.NEW) == 0]
         require(len(wrong) == 0, lambda kind=kind, wrong=wrong: f"frame {wrong[0]} is of kind {kind} or not, wrongly")
     used = np.isin(
-        frames["kind"], (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE)
+        frames["kind"],
+        (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE, state.HUGETLB_PAGE),
     )
     require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")

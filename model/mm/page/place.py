@@ -1,6 +1,6 @@
 """Nodes, CPUs and zones of a machine record: watermarks, zonelists, free memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -10,6 +10,7 @@ from mmrun.model.machine import numa
 from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
 from mmrun.model.machine.state import cpus
 from mmrun.model.machine.state import nodes as nodes_of
+from mmrun.model.mm.cma.areas import areas_of, between, kept
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
 from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
@@ -108,7 +109,8 @@ def per_cpu_sizes(built: Built, zone: numa.Zone, low: int) -> tuple[int, int, in
 
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
-    managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
+    managed = [zone.pages - kept(built.cell, modules, z) for z, zone in enumerate(zones)]
+    kinds = [zone.kind for zone in zones]
     ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
     floor, scale = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling), vm.watermark_scale_factor or 10
     if vm.min_free_kbytes is None and vm.transparent_hugepage in ("always", "madvise"):
@@ -118,7 +120,7 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
     marks = watermarks.levels(managed, kinds, floor, scale, variant)
     for z, zone in enumerate(zones):
         row = zones_of(m)[z]
-        row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
+        row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, managed[z]
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
         row.alloc_batch = row.wmark_high - row.wmark_low
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
@@ -135,18 +137,25 @@ def _fill(built: Built, z: int, reserved: int) -> None:
     """Give the zone's frames to the buddy lists in the largest aligned blocks, in the order of addresses.
 
     The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
+    Contiguous memory areas are set aside.
     """
     m, zone = built.memory.m, zones_of(built.memory.m)[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
-    own = built.memory.table("frames")[int(zone.start) : start]
-    own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
-    blocks = []
+    areas = [area for area in areas_of(built.cell, built.modules) if area.zone == z]
+    for first, last in ((int(zone.start), start), *((area.first, area.first + area.pages) for area in areas)):
+        own = built.memory.table("frames")[first:last]
+        own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
+    blocks = [block for piece in between(start, end, areas) for block in _blocks(*piece)]
+    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
+    if alloc_settings(m).reserve_cap == 0:
+        highatomic.setup_zone_migrate_reserve(m, z)
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The largest aligned blocks that make up frames [start, end): first frame and order of each."""
     while start < end:
         order = MAX_ORDER - 1
         while start & ((1 << order) - 1) or start + (1 << order) > end:
             order -= 1
-        blocks.append((start, order))
+        yield start, order
         start += 1 << order
-    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
-    if alloc_settings(m).reserve_cap == 0:
-        highatomic.setup_zone_migrate_reserve(m, z)

@@ -23,7 +23,8 @@ PCP = row(count="i4", high="i4", free_count="i4", free_limit="i4", alloc_factor=
 # In pages. `wmark_*`: what holds at present, `boost` included; `boosted`: kswapd is to be woken for it;
 # `boost_seen`: as its run began; `rmqueue_mode`: where the present refill found its last page; `reclaim_flags`: written
 # by reclaim and its throttling; `pcp_*`: what per-CPU lists were set up with; `reclaim_active`: kswapd works for it;
-# `below_high`: it was found so.
+# `below_high`: it was found so; `unfolded`, `unfolded_cma`: what CPUs keep to themselves of changes of `nr_free` and
+# `nr_free_cma`, up to `stat_threshold`; 0: nothing, as nobody would see it.
 ZONE = row(
     node="i8", kind="i8", start="i8", span="i8", managed="i8", nr_free="i8", wmark_min="i8", wmark_low="i8",
     wmark_high="i8", all_unreclaimable="i8", pages_scanned="i8", nr_file="i8", nr_mapped="i8", nr_lru=("i8", (4,)),
@@ -31,6 +32,7 @@ ZONE = row(
     reserve=("i8", (ZONES_PER_NODE,)), reclaim_flags="i8",
     boost="i8", boosted="i8", boost_seen="i8", nr_free_cma="i8", nr_free_highatomic="i8", nr_reserved_highatomic="i8",
     rmqueue_mode="i8", pcp_batch="i8", pcp_high_min="i8", pcp_high_max="i8", reclaim_active="i8", below_high="i8",
+    stat_threshold="i8", unfolded="i8", unfolded_cma="i8",
     areas=(FREE_AREA, (MAX_ORDER, MIGRATETYPES)),
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Reclaimers of a machine record: scan controls and plugs, a kswapd a node."""
 
 from mmrun.model.core.jit import Hook
-from mmrun.model.machine.built import Plan
+from mmrun.model.core.record import NONE
+from mmrun.model.machine.built import Built, Plan
 from mmrun.model.mm.reclaim.kswapd import kswapd
 from mmrun.model.mm.reclaim.shrink_list import shrink_active, shrink_inactive
 from mmrun.model.mm.reclaim.shrink_page_list import shrink_batch
@@ -16,6 +17,12 @@ def rows(plan: Plan) -> dict[str, int]:
 def actors(plan: Plan) -> dict[str, int]:
     """Kswapds."""
     return {"node": plan.nodes}
+
+
+def place(built: Built) -> None:
+    """Nothing is on its way through a scan control."""
+    for chained in ("tails", "kept"):
+        built.memory.table("scans")[chained]["head"] = built.memory.table("scans")[chained]["tail"] = NONE
 
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:

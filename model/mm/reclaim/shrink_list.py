@@ -30,9 +30,10 @@ from mmrun.model.mm.page.flags import (
     ISOLATED,
     WORKINGSET,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.reclaim_stat import add_stat
-from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile, shrink_page_list
+from mmrun.model.mm.reclaim.shrink_page_list import counted, freed_meanwhile, shrink_page_list, take_first
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
 
 page_referenced = caller("page_referenced")
@@ -50,8 +51,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
     In the kernel: isolate_lru_pages, today isolate_lru_folios.
     """
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
-    sc.nr_taken = 0
-    scanned = skipped = 0
+    sc.nr_taken = sc.pages_taken = scanned = skipped = 0
     while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
         pfn = vec.lists[lru].tail
         detach(m, lv, lru, pfn)
@@ -62,11 +62,12 @@ def isolate(m, s, lv, lru, nr_to_scan):
         f[pfn].state |= ISOLATED
         sc.batch[sc.nr_taken] = pfn
         sc.nr_taken += 1
-        scanned += 1
+        sc.pages_taken += nr_pages(m, pfn)
+        scanned += counted(m, pfn)
         ask_for_uses(m, pfn)
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
-    stat_updated(m, vec.memcg, sc.nr_taken)
-    note_size(m, lv, lru, -sc.nr_taken)
+    stat_updated(m, vec.memcg, sc.pages_taken)
+    note_size(m, lv, lru, -sc.pages_taken)
     return scanned
 
 
@@ -78,20 +79,27 @@ def note_scanned(m, s, lv, scanned):
 
 
 @kernel
+def _put_one_back(m, lv, pfn):
+    f = frames(m)
+    f[pfn].state &= ~ISOLATED
+    if freed_meanwhile(m, pfn):
+        return 0
+    push_head(m, lv, list_of(f[pfn].state), pfn)
+    return nr_pages(m, pfn)
+
+
+@kernel
 def put_back(m, s, lv):
     """Return the pages of the batch that are still isolated to the lists their state names, oldest first.
 
     In the kernel: putback_inactive_pages, today move_folios_to_lru.
     """
-    f, sc, moved = frames(m), scans(m)[s], 0
+    sc, moved = scans(m)[s], 0
     for i in range(sc.nr_taken):
-        pfn = sc.batch[i]
-        if pfn == NONE:
-            continue
-        f[pfn].state &= ~ISOLATED
-        if not freed_meanwhile(m, pfn):
-            push_head(m, lv, list_of(f[pfn].state), pfn)
-            moved += 1
+        if sc.batch[i] != NONE:
+            moved += _put_one_back(m, lv, sc.batch[i])
+    while sc.kept.n:
+        moved += _put_one_back(m, lv, take_first(m, sc.kept))
     stat_updated(m, lruvecs(m)[lv].memcg, moved)
 
 
@@ -140,7 +148,7 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     reclaimed = shrink_page_list(m, s)
     put_back(m, s, lv)
-    hold_lru_lock(m, lv, costs(m).lru_lock * (sc.nr_taken - reclaimed))
+    hold_lru_lock(m, lv, costs(m).lru_lock * max(sc.nr_taken - reclaimed, 0))
     count_scan(m, s, lv, lru, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     if lru < 2:
@@ -148,9 +156,9 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     else:
         lru_count(m).rotated_file += vec.batch_activated
     note_inactive(m, lv, 1 if lru >= 2 else 0, scanned, reclaimed, sc.nr_pageout)
-    if sc.batch_stat.unqueued_dirty == sc.nr_taken:
+    if sc.batch_stat.unqueued_dirty == sc.pages_taken:
         all_dirty(m, s)
-    sc.batch_stat.file = sc.nr_taken if lru >= 2 else 0
+    sc.batch_stat.file = sc.pages_taken if lru >= 2 else 0
     add_stat(sc.node_stat, sc.batch_stat)
     throttle_batch(m, s)
     return reclaimed
@@ -175,15 +183,16 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
         pfn = sc.batch[i]
         young = page_referenced(m, pfn, s)
         if young & 0xFFFF:
-            young_pages += 1
+            young_pages += counted(m, pfn)
         if young & 0xFFFF and young >> 16 and not f[pfn].state & ANON:
-            rotated += 1
+            rotated += counted(m, pfn)
             continue
         f[pfn].state = (f[pfn].state & ~ACTIVE) | WORKINGSET
+    moved = sc.pages_taken if reclaim_settings(m).reclaim_counts_pages else sc.nr_taken
     # Rotated pages first, then the deactivated ones: two lists in the kernel, so their order never mixes.
     put_back(m, s, lv)
-    lru_count(m).pgdeactivate += sc.nr_taken - rotated
-    mod_state(m, vec.memcg, PGDEACTIVATE, sc.nr_taken - rotated)
+    lru_count(m).pgdeactivate += moved - rotated
+    mod_state(m, vec.memcg, PGDEACTIVATE, moved - rotated)
     if lru < 2:
         lru_count(m).pgrefill_anon += scanned
         lru_count(m).rotated_anon += young_pages

@@ -6,6 +6,8 @@ BY_NODE = "mm, vmscan: make kswapd reclaim in terms of nodes, 4.8"
 DISRUPTION = "Gorman, Reduce system disruption due to kswapd: mm/vmscan.c, 3.11"
 
 DATED: Dated = (
+    flag("reclaim_counts_pages", "reclaim scans, takes and frees a large folio as its pages, not as one",
+         "98879b3b9edc mm: vmscan: correct some vmstat counters for THP swapout, 5.4", since="5.4"),
     axis("kswapd", always("all-zones", "mm/vmscan.c: balance_pgdat, 3.1"), since("4.8", "any-zone", BY_NODE)),
     param(
         "kswapd/all-zones", "in_shares",

@@ -1,6 +1,6 @@
 """Reclaim: scan controls, its sleeps, what it writes itself."""
 
-from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
+from mmrun.model.core.record import LIST, WAIT_QUEUE, counts, one, row, table
 from mmrun.model.mm.reclaim.settings import PAGEOUT_COUNTERS, RECLAIM_COUNTERS
 
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
@@ -23,12 +23,13 @@ SC = row(
     generation="i8",
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
-    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8", scan_adjusted="i8",
+    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
+    pages_taken="i8", tails=LIST, kept=LIST, scan_adjusted="i8",  # folios, pages; of folios split: to come, passed
     scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
-    ignore_references="i8",
+    ignore_references="i8", demoting="i8", candidates="i8", rows=("i4", (SCAN_BATCH,)),  # bits of `batch` to demote
     batch=("i4", (SCAN_BATCH,)),
 )  # fmt: skip
 # An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest. `waits`: frame + 1 for
@@ -45,7 +46,7 @@ ahead = table(76, "ahead", AHEAD)  # by kind of list
 reclaim_settings = one(
     73, "reclaim_settings", row(
         swappiness="i8", min_unmapped_ratio="i8", scan_page="i8", reclaim_page="i8", mapped_counts_twice="i8",
-        tlb_shootdown="i8", tlb_batched="i8", plug_requests="i8",
+        tlb_shootdown="i8", tlb_batched="i8", plug_requests="i8", reclaim_counts_pages="i8",
     ),
 )  # fmt: skip
 reclaim_count = counts(74, "reclaim_count", *RECLAIM_COUNTERS)

@@ -5,11 +5,12 @@ import numpy as np
 from mmrun.model.core.law import require
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.check import folios
 from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, fault_settings
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -45,19 +46,24 @@ def _sums(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
-    present = (words & PTE_PRESENT) != 0
+    present = ((words & PTE_PRESENT) != 0) | (words & PTE_FLAGS == PTE_DIRTY)  # or a hint entry
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
-    counted = np.bincount(pfns, minlength=len(frames))
+    # Pages of pools and the page of zeros count no mappings.
+    zeros, firsts = fault_settings(built.memory.m).zero_pfn, folios(frames, pfns)
+    mapped = (frames["kind"][firsts] != state.HUGETLB_PAGE) & (pfns != zeros)
+    present[present] = mapped
+    pfns, firsts = pfns[mapped], firsts[mapped]
+    counted = np.bincount(firsts, minlength=len(frames))
     require(
         (counted == frames["mapcount"]).all(),
         lambda: f"frame {int(np.argmax(counted != frames['mapcount']))}: wrong mapcount",
     )
-    anon = (frames["state"][pfns] & state.ANON) != 0
+    anon = (frames["state"][firsts] & state.ANON) != 0
     require(
-        (frames["owner"][pfns[anon]] == np.flatnonzero(present)[anon]).all(),
+        (frames["owner"][firsts[anon]] + pfns[anon] - firsts[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[~present & (words != 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words & PTE_FLAGS == 0) & (words != 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0
@@ -71,14 +77,16 @@ def _mappings(built: Built) -> None:
 def _caches(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     filed = frames[((frames["state"] & USER) != 0) & ((frames["state"] & state.ANON) == 0)]
-    swapped = int(((frames["state"] & state.SWAPCACHE) != 0).sum())
+    cached = frames[(frames["state"] & state.SWAPCACHE) != 0]
+    swapped = int((1 << cached["order"].astype(np.int64)).sum())
     for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
         entries = built.memory.table(name)
         cached = np.flatnonzero(entries > 0)
         pfns = entries[cached] - 1
+        firsts = folios(frames, pfns)
         expected = cached if name == "cache" else cached + 1
         require(
-            (frames[field][pfns] == expected).all(),
+            (frames[field][firsts] + pfns - firsts == expected).all(),
             lambda name=name: f"a frame in the {name} table does not know its slot",
         )
         require(len(cached) == holding, lambda name=name: f"a frame with a slot is not in the {name} table")

@@ -18,6 +18,7 @@ from mmrun.model.mm.lru.scan_balance import (
     EQUAL,
     FILE_ONLY,
     FRACT,
+    can_demote,
     cannot_swap,
     cost_pressure,
     in_full_at_first,
@@ -38,6 +39,7 @@ from mmrun.model.mm.memcg.memcontrol import lru_size, read_stat
 from mmrun.model.mm.memcg.protection import unprotected
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page.flags import ANON, WORKINGSET
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
@@ -170,7 +172,7 @@ def after_round(m, s):
 @hook
 def age_anon(m, s):
     sc = scans(m)[s]
-    if swap_settings(m).total_swap == 0:
+    if swap_settings(m).total_swap == 0 and not can_demote(m, s):
         return 0
     inactive, active = lru_size(m, sc.lruvec, 0), lru_size(m, sc.lruvec, 1)
     return 1 if inactive_is_low(inactive, active) else 0
@@ -236,17 +238,17 @@ def evict(m, pfn, s):
         return 0
     lv = lruvec_of(m, sc.memcg, page.node, page.zone)
     shadow = pack(lruvecs(m)[lv].nonresident_age, sc.memcg, page.node, 1 if page.state & WORKINGSET else 0)
-    age_with_ancestors(m, lv, 1)
+    age_with_ancestors(m, lv, nr_pages(m, pfn))
     return shadow
 
 
 @kernel
-def count_in_ancestors(m, lv, file):
+def count_in_ancestors(m, lv, file, pages):
     """A refault was activated: the ancestors of the lruvec count it too, so a subtree's count is read at its root."""
     table, at = lruvecs(m), lv
     while table[at].memcg:
         at = lruvec_of(m, memcgs(m)[table[at].memcg].parent, table[at].node, table[at].zone)
-        table[at].activated[file] += 1
+        table[at].activated[file] += pages
 
 
 @kernel
@@ -271,8 +273,8 @@ def refault(m, pfn, shadow):
     if distance(m, lv, shadow) > workingset_size(m, lv, file):
         return 0
     activate_refault(m, pfn, own)
-    count_in_ancestors(m, own, file)
-    age_with_ancestors(m, own, 1)
+    count_in_ancestors(m, own, file, nr_pages(m, pfn))
+    age_with_ancestors(m, own, nr_pages(m, pfn))
     if was_workingset(shadow):
         restore_workingset(m, pfn)
         note_cost(m, own, file, 1 if params(m).io_cost_only else SWAP_CLUSTER_MAX)

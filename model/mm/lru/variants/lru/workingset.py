@@ -30,6 +30,7 @@ from mmrun.model.mm.lru.variants.lru.split import new_anon_active, note_active, 
 from mmrun.model.mm.lru.workingset import activate_refault, count_refault, distance
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
@@ -138,7 +139,7 @@ def evict(m, pfn, s):
     if page.state & ANON:
         return 0
     vec = lruvecs(m)[lruvec_of_frame(m, pfn)]
-    vec.nonresident_age += 1
+    vec.nonresident_age += nr_pages(m, pfn)
     return pack(vec.nonresident_age, page.memcg, page.node, 0)
 
 

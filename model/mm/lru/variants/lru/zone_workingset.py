@@ -40,6 +40,7 @@ from mmrun.model.mm.lru.variants.lru.split import (
 )
 from mmrun.model.mm.lru.workingset import activate_refault, count_refault, distance
 from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
@@ -166,7 +167,7 @@ def evict(m, pfn, s):
     if page.state & ANON:
         return 0
     clock = lruvecs(m)[clock_of(m, lruvec_of_frame(m, pfn))]
-    clock.nonresident_age += 1
+    clock.nonresident_age += nr_pages(m, pfn)
     shadow = pack(clock.nonresident_age, clock.memcg, page.node, 0)
     return shadow - ((clock.zone - nodes(m)[page.node].first_zone) << ZONE_SHIFT)
 

@@ -28,6 +28,7 @@ from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import clear_flags
 from mmrun.model.mm.reclaim.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.state import swap_settings
+from mmrun.model.mm.tiering.state import tiers
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
@@ -59,14 +60,18 @@ def free_for(m, z, order):
 
 @kernel
 def balanced(m, nid, order, highest_zoneidx):
-    """Whether some zone the caller may use is above high, with a block of 2^order pages; so is a node without one."""
+    """Whether some zone the caller may use has a block of 2^order pages above high, or promo; so is one without zones.
+
+    `promo`: what it keeps free for pages that are promoted to it.
+    """
     node, populated = nodes(m)[nid], False
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         zone = zones(m)[z]
         if zone.kind > highest_zoneidx or zone.managed == 0:
             continue
         populated = True
-        if enough(m, z, order, zone.wmark_high, highest_zoneidx, 0, free_for(m, z, order)):
+        mark = zone.wmark_high + tiers(m)[nid].promo[z - node.first_zone]
+        if enough(m, z, order, mark, highest_zoneidx, 0, free_for(m, z, order)):
             return True
     return not populated
 
@@ -81,7 +86,7 @@ def age_group(m, s, memcg, asks):
     """Shrink one batch of the active anonymous pages of a group on the node; `asks`: if its inactive list runs low."""
     sc = scans(m)[s]
     sc.lruvec = lruvec_of(m, memcg, sc.node, nodes(m)[sc.node].first_zone)
-    if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
+    if (swap_settings(m).total_swap or tiers(m)[sc.node].targets) and not lru_settings(m).lru_gen:
         come_to(m)
     if not asks or age_anon(m, s):
         shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
