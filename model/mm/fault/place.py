@@ -1,4 +1,4 @@
-"""Faults in a machine record: what no variant defines, the page of zeros, the page cache an aged machine starts with."""
+"""Faults in a machine record: what no variant defines, the page of zeros, an aged machine's page cache."""
 
 import numpy as np
 
