@@ -18,6 +18,7 @@ from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.generations.settings import AGED
+from mmrun.model.mm.huge.settings import wanted_by
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
@@ -28,8 +29,12 @@ from mmrun.model.units import MS, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
 OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
 ADVISED = Matters(
-    "a region of a file, since 6.3 of any memory that is mapped",
-    lambda case, region: region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"]),
+    "a region of a file, since 6.3 of any memory that is mapped; advice about huge pages in a cell with them",
+    lambda case, region: (
+        region.kind == "anon" and wanted_by(case.cell.vm)
+        if region.advice in ("hugepage", "nohugepage")
+        else region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"])
+    ),
 )
 AROUND = Matters(
     "a mapped file, since 3.15",
@@ -262,8 +267,8 @@ class Region(Record):
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
-    advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
-    """madvise/posix_fadvise on the region."""
+    advice: Annotated[Literal["normal", "random", "sequential", "hugepage", "nohugepage"], ADVISED] = "normal"
+    """madvise/posix_fadvise on the region. `hugepage`, `nohugepage` (anonymous): whether faults take huge pages."""
     touched_every: Annotated[int, Range(ge=1)] | None = None
     """The program's own anonymous pages, its stack and buffers, behind those that the stream goes over: all of them are
     written before the stream's first event and again after every so many. None: the stream goes over the region."""

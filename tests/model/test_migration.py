@@ -1,9 +1,11 @@
 """Pages that move: what a system call returns, what moves with a page, who waits for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mmrun.model.description import Cell, Region
+from mmrun.model.description import Cell, Region, Sysctl
 from mmrun.model.mm.driver.events import pin
 from mmrun.model.mm.migrate.events import moves
 from mmrun.model.mm.migrate.state import movers
@@ -67,3 +69,27 @@ def test_pages_that_several_map_move_only_if_asked_for(everybodys: bool):
         assert (mover.returned, mover.moved, mover.refused) == (0, PAGES, 0) and nodes == {1}
     else:
         assert (mover.returned, mover.moved, mover.refused) == (0, 0, PAGES) and nodes == {0}
+
+
+HUGE = Sysctl(transparent_hugepage="always")
+
+
+def huge(kernel: str, room: int, events: np.ndarray) -> Run:
+    """A task with two huge pages on node 0, and `room` MiB on node 1."""
+    cell = replace(one(kernel, machine(64, room), ANON), vm=HUGE)
+    return run(cell, np.concatenate([writes(range(1024)), events]), footprint=1024)
+
+
+@pytest.mark.parametrize("kernel", ["5.15", "6.12"])
+def test_huge_pages_move_whole_and_stay_mapped_as_such(kernel: str):
+    done = huge(kernel, 64, moves(0, 1024, 1))
+    assert {done.node_of(page) for page in range(1024)} == {1}
+    assert (done.metrics["thp_migration_success"], done.metrics["pgmigrate_success"]) == (2, 1024)
+    assert done.metrics["nr_anon_transparent_hugepages"] == 2 and done.metrics["thp_split_pmd"] == 0
+    assert done.metrics["migrate_flushes"] <= 2
+
+
+def test_to_4_13_they_are_split():
+    done = huge("4.13", 64, moves(0, 1024, 1))
+    assert {done.node_of(page) for page in range(1024)} == {1}
+    assert done.metrics["thp_migration_success"] == 0 and done.metrics["thp_split_page"] == 2

@@ -46,6 +46,11 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
             seen[linked] += 1
 
 
+def folios(frames: np.ndarray, pfns: np.ndarray) -> np.ndarray:
+    """First frames of the folios that frames are part of."""
+    return np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
+
+
 def see(frames: np.ndarray, seen: np.ndarray, firsts: np.ndarray) -> None:
     """Note where blocks in use are: their first frames, and the tails with them."""
     seen[firsts] += 1

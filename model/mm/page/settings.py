@@ -1,8 +1,8 @@
 """Physical memory: what can be set and read."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from mmrun.model.core.mechanism import Axis, Matters, Subject, Told, counters
+from mmrun.model.core.mechanism import Axis, Subject, Told, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -42,9 +42,6 @@ TOLD = (
 )
 
 
-OWN_MINIMUM = Matters("a cell without vm.min_free_kbytes", lambda case, _: case.cell.vm.min_free_kbytes is None)
-
-
 @record
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""
@@ -54,9 +51,10 @@ class Sysctl(Record):
     transparent_hugepage may raise the default, not what is set here."""
     watermark_scale_factor: int | None = None
     """Distance between watermarks in 1/10000 of the zone; default 10. Not before 4.6."""
-    transparent_hugepage: Annotated[Literal["always", "madvise", "never"], OWN_MINIMUM] | None = None
-    """/sys/kernel/mm/transparent_hugepage/enabled. No page is huge here, but always and madvise raise the default of
-    min_free_kbytes as khugepaged does. Default never: not built into a default kernel."""
+    transparent_hugepage: Literal["always", "madvise", "never"] | None = None
+    """/sys/kernel/mm/transparent_hugepage/enabled: anonymous memory is in huge pages everywhere, where a region has
+    `advice: hugepage`, or nowhere. Both also raise the default of min_free_kbytes as khugepaged does. Default never:
+    not built into a default kernel."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
@@ -76,28 +74,6 @@ SUBJECTS = (
         "pages never migrate, those pinned for a moment are in nobody's way.",
         (),
         ("contiguous memory", "contiguous memory allocator", "cma_alloc", "alloc_contig_range", "dma_alloc_contiguous"),
-    ),
-    Subject(
-        "thp",
-        "Huge pages are not modelled: all memory is in 4 KiB pages, allocations of higher orders are refused, so there "
-        "is no compaction either. One side effect is: with vm.transparent_hugepage always or madvise the default of "
-        "min_free_kbytes is what khugepaged raises it to.",
-        ("transparent_hugepage", "min_free_kbytes"),
-        (
-            "huge pages",
-            "hugepages",
-            "transparent huge pages",
-            "hugetlb",
-            "khugepaged",
-            "mthp",
-            "large folios",
-            "folios",
-            "compaction",
-            "compact_memory",
-            "fragmentation",
-            "extfrag_threshold",
-            "nr_hugepages",
-        ),
     ),
     Subject(
         "watermark_boost_factor",

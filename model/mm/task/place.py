@@ -23,6 +23,7 @@ from mmrun.model.units import PAGE
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 ALLOCATION_GROUPS = 4
 _ADVICE = ("normal", "random", "sequential")
+_OF_SIZE = ("hugepage", "nohugepage")  # MADV_HUGEPAGE, MADV_NOHUGEPAGE: they say nothing of the order of accesses
 
 
 def expand(cell: Cell) -> dict[str, Task]:
@@ -188,7 +189,8 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     if region.kind == "anon":
         row.kind = REGION_ANON
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
-    row.advice = _ADVICE.index(region.advice)
+    row.advice = 0 if region.advice in _OF_SIZE else _ADVICE.index(region.advice)
+    row.huge = 1 + _OF_SIZE.index(region.advice) if region.advice in _OF_SIZE else 0
     row.prev_page = row.swap_prev = NONE
     row.swap_hits = FIRST_HITS
     row.next_of_file = NONE
