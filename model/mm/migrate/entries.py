@@ -60,7 +60,7 @@ def _to_be_flushed(m, c, at):
     cpu = tasks(m)[task_of_word(m, at)].cpu
     migrations(m)[c].unflushed = 1
     if cpu != turn(m).cpu:
-        migrations(m)[c].cpus[cpu >> 6] |= 1 << (cpu & 63)
+        migrations(m)[c].cpus[cpu >> 5] |= 1 << (cpu & 31)
 
 
 @kernel
@@ -71,7 +71,7 @@ def flush_tlb(m, c):
         return
     for word in range(len(call.cpus)):
         left = call.cpus[word]
-        for bit in range(64):
+        for bit in range(32):
             others += left >> bit & 1
         call.cpus[word] = 0
     call.unflushed = 0

@@ -198,9 +198,8 @@ def finish_move(m, c, pages, pfn, new):
         return MOVED
     if not migrate_folio_to(m, pfn, new):
         return AGAIN
-    order = frames(m)[new].order
-    migrations(m)[c].succeeded += 1 << order
-    migrations(m)[c].thp_succeeded += order == PMD_ORDER
+    migrations(m)[c].succeeded += nr_pages(m, new)
+    migrations(m)[c].thp_succeeded += frames(m)[new].order == PMD_ORDER
     _leave(m, pages, pfn)
     return MOVED
 
@@ -240,9 +239,8 @@ def split(m, c, pages, pfn):
 @kernel
 def note_failed(m, c, pfn):
     """The folio could not be migrated."""
-    order = frames(m)[pfn].order
-    migrations(m)[c].failed += 1 << order
-    migrations(m)[c].thp_failed += order == PMD_ORDER
+    migrations(m)[c].failed += nr_pages(m, pfn)
+    migrations(m)[c].thp_failed += frames(m)[pfn].order == PMD_ORDER
 
 
 @kernel

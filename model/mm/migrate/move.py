@@ -84,7 +84,7 @@ def copy_cost(m, pfn, new):
     """Time of copying a folio (folio_copy)."""
     own = migration_settings(m)
     each = own.migrate_copy if frames(m)[pfn].node == frames(m)[new].node else own.migrate_copy_remote
-    return each << frames(m)[pfn].order
+    return each * nr_pages(m, pfn)
 
 
 @kernel

@@ -10,7 +10,7 @@ TO_NODE, TO_COMPACTION, TO_POLICY = 0, 1, 2  # where new frames come from: what 
     MR_CONTIG_RANGE, MR_LONGTERM_PIN, MR_DEMOTION, MR_DAMON,
 ) = range(len(REASONS))  # fmt: skip
 CALLS, LISTS = 4, 8  # an actor: calls within calls (a target's allocation may reclaim, compact), lists held
-CPU_WORDS = 4  # of 64 bits each: the CPUs of a machine
+CPU_WORDS = 8  # of 32 bits each: the CPUs of a machine
 
 MOVED, UNMAPPED, AGAIN, BUSY, NO_MEMORY, SPLIT = range(6)  # what became of one folio in one try
 ENOENT, EIO, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV = 2, 5, 12, 13, 14, 16, 19

@@ -33,6 +33,7 @@ from mmrun.model.mm.migrate.state import (
     movers,
 )
 from mmrun.model.mm.page.flags import TAIL_PAGE
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.mempolicy import popcount
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, pte, regions, tasks
@@ -66,7 +67,7 @@ def _queue(m, pages, pfn, node, everybodys):
     page = frames(m)[pfn]
     if page.node == node:
         return THERE
-    if page.mapcount > 1 << page.order and not everybodys:
+    if page.mapcount > nr_pages(m, pfn) and not everybodys:
         return -EACCES
     if not isolate_folio(m, pfn):
         return -EBUSY

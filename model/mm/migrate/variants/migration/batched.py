@@ -33,6 +33,7 @@ from mmrun.model.mm.migrate.state import (
     isolated,
     migrations,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 
 SOURCE = "mm/migrate.c: migrate_pages_batch, migrate_pages_sync, 6.3 and 6.12"
@@ -198,7 +199,7 @@ def migrate_list(m, migration, pages):
         taken = 0
         while lst.n and taken < BATCH:
             pfn = lst.head
-            taken += 1 << frames(m)[pfn].order
+            taken += nr_pages(m, pfn)
             unlink_row(frames(m), lst, pfn)
             link_tail(frames(m), call.work, pfn)
         result = _batch(m, migration, ROUNDS) if call.mode == ASYNC else _sync(m, migration)
