@@ -21,6 +21,7 @@ from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, current, io_wait
 from mmrun.model.core.state import turn
+from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.migrate.entries import has_entries, remove_migration_ptes, try_to_migrate
@@ -37,6 +38,7 @@ from mmrun.model.mm.migrate.state import (
     SYNC,
     SYNC_LIGHT,
     TO_COMPACTION,
+    TO_POLICY,
     UNMAPPED,
     isolated,
     migration_count,
@@ -47,7 +49,8 @@ from mmrun.model.mm.migrate.state import (
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
 from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, PARTIALLY_MAPPED, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
-from mmrun.model.mm.page.state import frames, page_waits
+from mmrun.model.mm.page.mempolicy import interleave_nid
+from mmrun.model.mm.page.state import frames, page_waits, zones
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import own_scan
 from mmrun.model.mm.task.state import NOBODY
@@ -63,11 +66,32 @@ leave_deferred = caller("leave_deferred")
 
 
 @kernel
+def _by_policy(m, c, pfn):
+    """A frame on the nodes of the mbind that task `private` makes: the page's own of them, or from the nearest on.
+
+    In the kernel: alloc_migration_target_by_mpol, before new_page.
+    """
+    call, order = migrations(m)[c], frames(m)[pfn].order
+    mover, home, new = movers(m)[call.private], nodes(m)[cpus(m)[turn(m).cpu].node], NONE
+    if mover.interleaved:
+        return alloc_migration_target(m, interleave_nid(mover.mask, frames(m)[pfn].owner >> order), order, call.reason)
+    tried = 0
+    for i in range(home.nr_zonelist):
+        node = zones(m)[home.zonelist[i]].node
+        if new == NONE and mover.mask >> node & 1 and not tried >> node & 1:
+            tried |= 1 << node
+            new = alloc_migration_target(m, node, order, call.reason)
+    return new
+
+
+@kernel
 def get_new_folio(m, c, pfn):
     """A frame for folio `pfn` to move to, on no list (NEW); NONE when there is none."""
     call, order = migrations(m)[c], frames(m)[pfn].order
     if call.target == TO_COMPACTION:
         return compaction_alloc(m, call.private, order)
+    if call.target == TO_POLICY:
+        return _by_policy(m, c, pfn)
     return alloc_migration_target(m, call.private, order, call.reason)
 
 

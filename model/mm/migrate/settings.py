@@ -29,6 +29,8 @@ HOOKS = {
         ("migration_range", "task argument", "OK: pages and whose, of which the task's next calls are"),
         ("move_pages", "task argument", "OK; what it returned and the statuses are in its row of movers"),
         ("migrate_task", "task argument", "OK: the task's migrate_pages(2) is done"),
+        ("mbind_policy", "task argument", "OK: nodes and mode of the task's next mbind"),
+        ("mbind", "task argument", "OK; what it returned is in its row of movers"),
     ),
     **hooks(
         "migration",

@@ -13,7 +13,7 @@ CALLS, LISTS = 4, 8  # an actor: calls within calls (a target's allocation may r
 CPU_WORDS = 8  # of 32 bits each: the CPUs of a machine
 
 MOVED, UNMAPPED, AGAIN, BUSY, NO_MEMORY, SPLIT = range(6)  # what became of one folio in one try
-ENOENT, EIO, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV = 2, 5, 12, 13, 14, 16, 19
+ENOENT, EIO, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV, EINVAL = 2, 5, 12, 13, 14, 16, 19, 22
 
 # A call of migrate_pages. `work`: the folios at hand; `source`, `target_frames`: what is unmapped and where each of it
 # goes, in the same order; `stuck`: what failed of those at hand; `singles`: what has its turn alone yet; `split`: pages
@@ -26,7 +26,8 @@ MIGRATION = row(
 )  # fmt: skip
 # An actor's use of both tables below, and of a task the request it makes: which pages, whose, what it was told last.
 MOVER = row(
-    calls="i8", lists="i8", count="i8", node="i8", whose="i8", returned="i8", moved="i8", absent="i8", refused="i8",
+    calls="i8", lists="i8", count="i8", node="i8", whose="i8", mask="i8", interleaved="i8",
+    returned="i8", moved="i8", absent="i8", refused="i8",
     busy="i8", unmapped="i8", unset="i8", last_mode="i8", last_reason="i8",
 )  # fmt: skip
 
