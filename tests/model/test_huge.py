@@ -132,3 +132,9 @@ def test_whatever_happens_heads_and_tails_maps_and_charges_agree(kernel: str, ki
     done = run(mixed, {name: _mixture(rng, pages) for name in tasks}, footprint=pages)
     assert done.metrics["outcome"] == "ok" and done.metrics["thp_fault_alloc"] > 0
     assert done.metrics["pswpout"] > 0 and done.metrics["thp_split_pmd"] > 0
+
+
+@pytest.mark.parametrize(("kernel", "mode"), [("4.4", "defer"), ("4.9", "defer+madvise")])
+def test_modes_have_their_dates(kernel: str, mode: str):
+    with pytest.raises(ValueError, match="no mode"):
+        run(cell(kernel, vm=replace(ALWAYS, transparent_hugepage_defrag=mode)), writes([1]))

@@ -26,6 +26,7 @@ from mmrun.model.mm.page.gfp import (
     THISNODE,
 )
 from mmrun.model.mm.page.mempolicy import ALL_NODES
+from mmrun.model.mm.tiering.state import tier_settings, tiers
 
 
 @kernel
@@ -52,6 +53,8 @@ def alloc_migration_target(m, nid, order, reason):
     if order:
         gfp = (gfp & ~RECLAIM) | DIRECT_RECLAIM | COMP | NOMEMALLOC  # GFP_TRANSHUGE
     pfn = alloc_pages(m, gfp, order, wanted, ALL_NODES)
+    if pfn == NONE and reason == MR_DEMOTION and tier_settings(m).falls_back:  # any slower node will do
+        pfn = alloc_pages(m, gfp & ~THISNODE, order, wanted, tiers(m)[wanted].rest)
     if pfn != NONE:
         zone_statistics(m, here, wanted, ALL_NODES & 1 << wanted if gfp & THISNODE else ALL_NODES, pfn)
     return pfn

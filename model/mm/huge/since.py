@@ -16,6 +16,9 @@ DATED: Dated = (
     *(sysctl(f"hugepages_{kb}kb", since("6.8", "never", DEFAULT)) for kb in (16, 32, 64, 128, 256, 512, 1024)),
     sysctl("hugepages_2048kb", since("6.8", "inherit", DEFAULT)),
     sysctl("max_ptes_none", since("2.6.38", 511, "mm/huge_memory.c: khugepaged_max_ptes_none, 2.6.38")),
+    flag("thp_defers", "transparent_hugepage_defrag has `defer`", DEFRAG, since="4.6"),
+    flag("thp_defers_unless_advised", "transparent_hugepage_defrag has `defer+madvise`",
+         "21440d7eb904 mm, thp: add new defer+madvise defrag option, 4.11", since="4.11"),
     flag("thp_pmd_alone", "the entry of a huge page is split without its folio, which waits on a queue when a part of "
          "it is unmapped; before, both were split at once", "eef1b3ba053a thp: implement split_huge_pmd(), 4.5",
          since="4.5"),

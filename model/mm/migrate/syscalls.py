@@ -40,7 +40,7 @@ from mmrun.model.mm.page.flags import TAIL_PAGE
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.mempolicy import interleave_nid, popcount
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, pte, regions, tasks
+from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, fault_settings, pte, regions, tasks
 from mmrun.model.mm.task.words import maps
 
 QUEUED_UP, THERE = 1, 0  # the page is on the list, or where it should be
@@ -48,7 +48,7 @@ QUEUED_UP, THERE = 1, 0  # the page is on the list, or where it should be
 
 @kernel
 def mapped_at(m, t, page):
-    """The frame that page `page` of task `t` is mapped to: a folio's first; -ENOENT: to none, -EFAULT: no mapping."""
+    """The frame that page `page` of task `t` is mapped to: a folio's first; -ENOENT: to none, -EFAULT: to zeros."""
     task = tasks(m)[t]
     region = task.first_region
     while region < task.first_region + task.nr_regions and page >= regions(m)[region].first + regions(m)[region].npages:
@@ -59,6 +59,8 @@ def mapped_at(m, t, page):
     if not maps(word):
         return -ENOENT
     pfn = pte_frame(word)
+    if pfn == fault_settings(m).zero_pfn:
+        return -EFAULT
     return frames(m)[pfn].owner if frames(m)[pfn].kind == TAIL_PAGE else pfn
 
 
