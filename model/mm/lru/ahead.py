@@ -20,6 +20,7 @@ from mmrun.model.mm.task.state import (
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_READ,
     REGION_SLAB,
     cache,
@@ -29,6 +30,7 @@ from mmrun.model.mm.task.state import (
     stream,
     tasks,
 )
+from mmrun.model.mm.task.words import is_slot
 
 SOME, MOST = 32, 64  # pages beyond a tail
 FAR, WINDOW = 4, 4  # events: from where on words are asked for, those before are there; how many at a time
@@ -115,7 +117,7 @@ def _ask_for_page(m, t, region, page):
     r = regions(m)[region]
     if r.kind == REGION_ANON:
         word = pte(m)[tasks(m)[t].pte_start + page]
-        if word and not word & PTE_PRESENT:
+        if is_slot(word):
             prefetch(swapcache(m), (word >> PTE_SHIFT) - 1)
             prefetch(swapmap(m), (word >> PTE_SHIFT) - 1)
     elif r.kind == REGION_READ:
@@ -138,7 +140,7 @@ def _ask_for_words(m, t, region, page):
 def _ask_for_events(m, t, region, first):
     """Ask for the pages of the region that are used in the events from buffer entry `first` on."""
     r, events = regions(m)[region], stream(m)
-    if r.kind == REGION_SLAB:
+    if r.kind in (REGION_SLAB, REGION_HUGETLB):
         return
     window = 1 if r.kind == REGION_READ else WINDOW  # every read() enters the kernel, and asks for one more
     for i in range(first, first + window):

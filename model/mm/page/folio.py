@@ -10,7 +10,7 @@ from mmrun.model.mm.page.state import frames
 @kernel
 def nr_pages(m, pfn):
     """Pages of the folio whose first frame is `pfn` (folio_nr_pages)."""
-    return 1 << frames(m)[pfn].order
+    return 1 << int(frames(m)[pfn].order)
 
 
 @kernel

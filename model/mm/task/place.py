@@ -15,7 +15,7 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.swap.state import FIRST_HITS
-from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_HUGETLB, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -69,9 +69,12 @@ class File:
         return -(-self.pages // self.each) if self.each else 1
 
 
-def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
-    """The files that tasks map or read, by name."""
-    files: dict[str, File] = {}
+LEFT = "(read before)"  # no file of a cell has spaces and brackets: what an aged machine's page cache holds
+
+
+def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]], left: int = 0) -> dict[str, File]:
+    """The files that tasks map or read, by name; `left`: pages in the cache, at the start, of what nobody reads."""
+    files: dict[str, File] = {LEFT: File(0, left, None)} if left else {}
     for name, task in tasks.items():
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind == "file":
@@ -187,7 +190,7 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.start, row.first, row.npages = start, first, size
     row.kind = REGION_MMAP if region.access == "mmap" else REGION_READ
     if region.kind == "anon":
-        row.kind = REGION_ANON
+        row.kind = REGION_HUGETLB if region.hugetlb else REGION_ANON
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
     row.advice = 0 if region.advice in _OF_SIZE else _ADVICE.index(region.advice)
     row.huge = 1 + _OF_SIZE.index(region.advice) if region.advice in _OF_SIZE else 0
