@@ -46,11 +46,11 @@ def count_folio_out(m, order):
 @kernel
 def _store(m, area, pfn):
     """Zram holds the pages of a folio from now on; False when it has no memory for them all."""
-    first = frames(m)[pfn].slot - 1
-    for slot in range(first, first + nr_pages(m, pfn)):
-        if not zram_write(m, area, slot):
-            return False
-    return True
+    slot = frames(m)[pfn].slot - 1
+    end = slot + nr_pages(m, pfn)
+    while slot < end and zram_write(m, area, slot):
+        slot += 1
+    return slot == end
 
 
 @kernel
