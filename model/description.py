@@ -17,7 +17,9 @@ from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.generations.settings import AGED
+from mmrun.model.mm.huge.settings import wanted_by
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.swap.settings import HAS_SWAP
@@ -29,8 +31,12 @@ from mmrun.model.units import MS, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
 OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
 ADVISED = Matters(
-    "a region of a file, since 6.3 of any memory that is mapped",
-    lambda case, region: region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"]),
+    "a region of a file, since 6.3 of any memory that is mapped; advice about huge pages in a cell with them",
+    lambda case, region: (
+        region.kind == "anon" and wanted_by(case.cell.vm)
+        if region.advice in ("hugepage", "nohugepage")
+        else region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"])
+    ),
 )
 AROUND = Matters(
     "a mapped file, since 3.15",
@@ -103,6 +109,8 @@ class Machine(Record):
     """Swap areas by name."""
     devices: dict[str, Device] = field(default_factory=dict)
     """DMA devices by name."""
+    cma: dict[str, CmaArea] = field(default_factory=dict)
+    """Contiguous memory areas by name, set aside at boot for drivers."""
     costs: Costs = field(default_factory=Costs)
     """CPU costs of kernel steps on this machine."""
     hz: Literal[100, 250, 1000] = 1000
@@ -263,8 +271,8 @@ class Region(Record):
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
-    advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
-    """madvise/posix_fadvise on the region."""
+    advice: Annotated[Literal["normal", "random", "sequential", "hugepage", "nohugepage"], ADVISED] = "normal"
+    """madvise/posix_fadvise on the region. `hugepage`, `nohugepage` (anonymous): whether faults take huge pages."""
     touched_every: Annotated[int, Range(ge=1)] | None = None
     """The program's own anonymous pages, its stack and buffers, behind those that the stream goes over: all of them are
     written before the stream's first event and again after every so many. None: the stream goes over the region."""
@@ -350,10 +358,17 @@ class Sampling(Record):
     """Simulated time between samples."""
     accesses: Annotated[int, Range(ge=1)] | None = None
     """Accesses of all tasks between samples."""
+    memory_map: bool = False
+    """Samples tell what memory is used for by address, too: `map.<part>.state`, which figures of kind `map` draw."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
     ping_pong: Annotated[Nanoseconds, MOVED_BETWEEN_TIERS] = 10 * S
     """A page that is moved between tiers so soon after it was moved the other way counts as going to and fro."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A map that is never drawn."""
+        if self.memory_map and self.every is None and self.accesses is None:
+            yield Fault(("memory_map",), "a map is told along the run, and there are no samples", "add every: 10ms")
 
 
 @record

@@ -31,6 +31,7 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.numa_balancing.address_space import new_mm, numa_tick_if_due
+from mmrun.model.mm.page.vmstat import vmstat_update
 from mmrun.model.mm.slab.state import slab_state
 from mmrun.model.mm.task.calls import CALL_FSYNC, call_kind, count_call
 from mmrun.model.mm.task.state import (
@@ -339,11 +340,8 @@ def run(m):
         if soon >= NEVER and run_settings(m).duration >= NEVER:
             panic(m, STUCK, who)  # everybody waits for something that nobody will do
             continue
-        if (
-            run_settings(m).sample_ns
-            and progress(m).next_sample <= soon
-            and progress(m).next_sample < run_settings(m).duration
-        ):
+        due = run_settings(m).sample_ns and progress(m).next_sample < run_settings(m).duration
+        if due and progress(m).next_sample <= soon:
             count_sleepers(m, progress(m).next_sample)
             psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
@@ -370,6 +368,7 @@ def run(m):
         turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
+        vmstat_update(m)
         if m.now >= psi(m).next_update:
             psi_update(m, m.now)
         t = actors(m)[who].task

@@ -41,7 +41,12 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 
 
 LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
-    "sched", "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "sched", "migration", "compaction", "vm.extfrag_threshold", "vm.compaction_proactiveness",
+    "cgroups.stat_read_phase", "vm.transparent_hugepage", "vm.transparent_hugepage_defrag", "vm.max_ptes_none",
+    *(f"vm.hugepages_{4 << order}kb" for order in range(2, 10)), "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "pcp: batch-15-tuned", "pcp/batch-15.list_by_list", "pcp/batch-63.half_of_high", "vm.percpu_pagelist_fraction",
+    "vm.percpu_pagelist_high_fraction", "fallback", "fallback/cma-in-table.rest_if_claimed",
+    "fallback/compatible-pages.smallest_for_movable", "vm.watermark_boost_factor", "vm.defrag_mode",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",

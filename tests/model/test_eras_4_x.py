@@ -304,3 +304,11 @@ def test_zones_scanned_six_times_are_given_up_without_kswapd_since_3_12(version,
 
 def test_swap_without_a_disk_skips_readahead_since_4_15():
     assert [era(version).flags["swapin_synchronous"] for version in ("4.14", "4.15", "6.18")] == [False, True, True]
+
+
+@pytest.mark.parametrize(("version", "tested"), [("3.15", True), ("4.6", True), ("4.7", False), ("6.18", False)])
+def test_what_write_brings_back_is_no_refault_since_4_7(version, tested):
+    """A file of 600 pages is written through a group of 400, each page three times: what comes back was evicted."""
+    cell = one(version, machine(64, disks={"d": Disk()}), READ, cgroups={"g": Cgroup(max=400 * 4096)})
+    run_twice = run(cell, writes(list(range(600)) * 3))
+    assert (run_twice.metrics["workingset_refault_file"] > 300) == tested

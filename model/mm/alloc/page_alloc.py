@@ -55,7 +55,7 @@ def reset_alloc_batches(m, gfp, nid, nodemask):
 @kernel
 def fair_page(m, gfp, order, nid, nodemask):
     """A block from the zones of the preferred node in turn, as they have shares (3.12 to 4.7); NONE: as it comes."""
-    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, fast_flags(gfp) | FAIR)
+    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, fast_flags(m, gfp, nid, nodemask) | FAIR)
     if pfn == NONE:
         reset_alloc_batches(m, gfp, nid, nodemask)
     return pfn
@@ -84,7 +84,7 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     allowed = nodemask & 1 << nid if gfp & THISNODE else nodemask
     pfn = fair_page(m, gfp, order, nid, allowed) if alloc_settings(m).fair_zones else NONE
     if pfn == NONE:
-        pfn = get_page_from_freelist(m, gfp, order, nid, allowed, fast_flags(gfp))
+        pfn = get_page_from_freelist(m, gfp, order, nid, allowed, fast_flags(m, gfp, nid, allowed))
     if pfn == NONE:
         pfn = alloc_pages_slowpath(m, gfp, order, nid, allowed)
     if pfn == NONE:

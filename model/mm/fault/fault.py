@@ -17,9 +17,12 @@ from mmrun.model.mm.fault.filemap import (
     read_page,
     wait_for_data,
 )
-from mmrun.model.mm.fault.page_table import ensure_table, major, map_page, new_anon_frame
+from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
 from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
 from mmrun.model.mm.fault.swap_fault import swap_in
+from mmrun.model.mm.huge.fault import FALLBACK, folio_fault, huge_fault
+from mmrun.model.mm.huge.map import ensure_table
+from mmrun.model.mm.huge.state import thp_settings
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
@@ -37,6 +40,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.swap import (
     free_swapcache,
@@ -107,11 +111,16 @@ def write_protected(m, t, region, at):
     """
     word = pte(m)[at]
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
-    page = frames(m)[pfn]
+    page = frames(m)[folio_of(m, pfn)]
     m.now += fault_settings(m).minor_fault_file
     task_count(m)[t].minor_faults += 1
     if page.state & ANON:
-        if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
+        if (
+            page.state & SWAPCACHE
+            and not page.state & WRITEBACK
+            and not page.order
+            and not fault_settings(m).anon_exclusive
+        ):
             free_swapcache(m, pfn)
     else:
         page_mkwrite(m, pfn, regions(m)[region].file)
@@ -205,6 +214,11 @@ def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
     count_fault(m, t)
+    folios = kind == REGION_ANON and thp_settings(m).enabled
+    if folios:
+        served = huge_fault(m, t, region, at, write)
+        if served != FALLBACK:
+            return served
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
     if is_migration_entry(pte(m)[at]):
@@ -226,6 +240,10 @@ def handle_mm_fault(m, t, region, at, index, write):
         return map_file(m, t, region, at, index, write)
     if word:
         return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
+    if folios:
+        served = folio_fault(m, t, region, at, write)
+        if served != FALLBACK:
+            return served
     return first_touch(m, t, at, write)
 
 

@@ -8,6 +8,7 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.lru.lru import lru_add
+from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import NR_FILE_PAGES
@@ -52,7 +53,7 @@ def add_to_cache(m, t, file, index, gfp):
     """A new page-cache page at slot `index` of `file`, on its way to the lists; NONE when out of memory.
 
     EXISTS when somebody else has added one while this task slept for memory. A page that comes back is tested for
-    refault, unless it is about to be overwritten (filemap_add_folio).
+    refault, since 4.7 unless it is about to be overwritten (filemap_add_folio).
     """
     entries = cache(m)
     pfn = charged_frame(m, t, gfp, NO_INTERLEAVE_INDEX)
@@ -72,7 +73,7 @@ def add_to_cache(m, t, file, index, gfp):
     files(m)[file].nr_cached += 1
     zones(m)[page.zone].nr_file += 1
     mod_state(m, page.memcg, NR_FILE_PAGES, 1)
-    if shadow < 0 and not gfp & WRITE:
+    if shadow < 0 and (lru_settings(m).writes_refault or not gfp & WRITE):
         refault(m, pfn, shadow)
     lru_add(m, pfn)
     return pfn

@@ -175,7 +175,7 @@ def _note_zones(m, i):
         for lru in range(4):
             noted.lists[lru] = zone.nr_lru[lru]
         for cpu in range(geometry(m).nr_cpus):
-            noted.pcp += pcps(m)[cpu, z].n
+            noted.pcp += pcps(m)[cpu, z].count
         for order in range(ORDERS):
             for kind in range(MIGRATETYPES):
                 noted.areas[order] += zone.areas[order, kind].nr_free

@@ -77,6 +77,8 @@ DATED: Dated = (
          "mm: activate !PageLRU pages on mark_page_accessed if page is on local pagevec, 3.11", since="3.11"),
     flag("writes_activate", "write() counts as a use of a page as read() does",
          "bbddabe2e436 mm: filemap: only do access activations on reads, 4.7", until="4.7"),
+    flag("writes_refault", "a page that write() brings back is tested for refault as one that is read",
+         "f0281a00fe80 mm: workingset: only do workingset activations on reads, 4.7", until="4.7"),
     flag("given_up_by_count", "a zone is given up for as long as six times what it holds was scanned since a page of "
          "it came free, whether or not kswapd has noted so",
          "6e543d5780e3 mm: vmscan: fix do_try_to_free_pages() livelock, 3.12", since="3.12"),

@@ -19,8 +19,8 @@ lruvecs = table(30, "lruvecs", LRUVEC)
 # `lru_gen`: 0, ONE_TOUCH or TWO_TOUCH; the others 0 or 1, `lru_batch` in pages.
 lru_settings = one(
     31, "lru_settings", row(
-        lru_batch="i8", activates_in_batch="i8", writes_activate="i8", zone_lruvecs="i8", double_lru="i8",
-        lru_gen="i8", given_up_by_count="i8", activation_counts_pages="i8",
+        lru_batch="i8", activates_in_batch="i8", writes_activate="i8", writes_refault="i8", zone_lruvecs="i8",
+        double_lru="i8", lru_gen="i8", given_up_by_count="i8", activation_counts_pages="i8",
     ),
 )  # fmt: skip
 lru_count = counts(32, "lru_count", *LRU_COUNTERS)

@@ -6,6 +6,7 @@ from mmrun.model.units import Nanoseconds
 
 AXES = (Axis("migration", 20, "how a list of pages is migrated: page by page, or unmapped and flushed in batches"),)
 
+COUNT_BITS = PAGE_BITS = 28  # of a request's argument
 HOOKS = {
     **hooks(
         CORE,

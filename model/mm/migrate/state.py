@@ -10,11 +10,10 @@ TO_NODE, TO_COMPACTION, TO_POLICY = 0, 1, 2  # where new frames come from: what 
     MR_CONTIG_RANGE, MR_LONGTERM_PIN, MR_DEMOTION, MR_DAMON,
 ) = range(len(REASONS))  # fmt: skip
 CALLS, LISTS = 4, 8  # an actor: calls within calls (a target's allocation may reclaim, compact), lists held
-COUNT_BITS = PAGE_BITS = 28  # of a request's argument
 CPU_WORDS = 4  # of 64 bits each: the CPUs of a machine
 
 MOVED, UNMAPPED, AGAIN, BUSY, NO_MEMORY = range(5)  # what became of one folio in one try
-ENOENT, ENOMEM, EACCES, EFAULT, EBUSY, EIO = 2, 12, 13, 14, 16, 5
+ENOENT, EIO, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV = 2, 5, 12, 13, 14, 16, 19
 
 # A call of migrate_pages. `work`: the folios at hand; `source`, `target_frames`: what is unmapped and where each of it
 # goes, in the same order; `stuck`: what failed of those at hand; `singles`: what has its turn alone yet; `left`: what

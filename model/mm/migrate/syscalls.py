@@ -19,14 +19,14 @@ from mmrun.model.mm.migrate.isolate import (
     take_list,
 )
 from mmrun.model.mm.migrate.migrate import migrate_pages
+from mmrun.model.mm.migrate.settings import COUNT_BITS, PAGE_BITS
 from mmrun.model.mm.migrate.state import (
-    COUNT_BITS,
     EACCES,
     EBUSY,
     EFAULT,
+    ENODEV,
     ENOENT,
     MR_SYSCALL,
-    PAGE_BITS,
     SYNC,
     TO_NODE,
     isolated,
@@ -159,6 +159,8 @@ def move_pages(m, t, argument):
     """move_pages(2): the pages from the argument's page on go to its node."""
     first, node = argument & (1 << PAGE_BITS) - 1, argument >> PAGE_BITS & 0xFF
     pages = _begin(m, t)
+    if node >= geometry(m).nr_nodes:
+        return _end(m, t, -ENODEV)
     return _end(m, t, do_pages_move(m, movers(m)[t], first, node, argument >> PAGE_BITS + 8, pages))
 
 
@@ -229,6 +231,9 @@ def do_migrate_pages(m, t, sources, targets, everybodys, pages):
 @hook
 def migrate_task(m, t, argument):
     """migrate_pages(2) of the task of `migration_range`."""
-    sources, targets = argument & 0xFFFF, argument >> 16 & 0xFFFF
+    there = (1 << geometry(m).nr_nodes) - 1
+    sources, targets = argument & there, argument >> 16 & there
     pages = _begin(m, t)
+    if not targets:
+        return _end(m, t, -ENODEV)
     return _end(m, t, do_migrate_pages(m, movers(m)[t].whose, sources, targets, argument >> 32, pages))

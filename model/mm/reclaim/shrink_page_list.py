@@ -40,15 +40,17 @@ from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, join_swapcache, leave_swapcache, swap_full
-from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files
+from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files, pte
 
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")
 pageout_file = caller("pageout_file")
+add_folio_to_swap = caller("add_folio_to_swap")
 meet_writeback = caller("meet_writeback")
 demote = caller("demote")
 EVERY, DEMOTE = -1, -1  # bits of a batch; a verdict
+SPLIT = 2  # add_folio_to_swap: the folio is many pages now
 
 
 @kernel
@@ -88,10 +90,10 @@ def _remove_mapping(m, s, pfn):
         if watch(m).idle_tracking:
             note_swap_out(m, pfn)
         leave_swapcache(m, pfn)
-        for slot in range(page.slot - 1, page.slot - 1 + nr_pages(m, pfn)):
-            swapcache(m)[slot] = shadow
-            if page.owner == NOBODY:
-                free_slot(m, slot)
+        for i in range(nr_pages(m, pfn)):
+            swapcache(m)[page.slot - 1 + i] = shadow
+            if page.owner == NOBODY or (page.order and pte(m)[page.owner + i] != page.slot + i << PTE_SHIFT):
+                free_slot(m, page.slot - 1 + i)
     else:
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
@@ -103,9 +105,16 @@ def _remove_mapping(m, s, pfn):
 
 
 @kernel
-def _add_to_swap(m, pfn):
-    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full (add_to_swap)."""
+def _add_to_swap(m, s, pfn):
+    """Give an anonymous page a swap slot and put it into the swap cache (add_to_swap).
+
+    0: swap is full, or the folio is in use; -1: the page, of a folio that had to be split, is nobody's.
+    """
     page = frames(m)[pfn]
+    if page.order:
+        done = add_folio_to_swap(m, s, pfn)
+        if done != SPLIT:
+            return done
     slot = alloc_slot(m, page.memcg)
     if slot == NONE:
         return 0
@@ -118,7 +127,7 @@ def _add_to_swap(m, pfn):
 def _activate(m, s, pfn):
     """Send a page to the active list instead of reclaiming it (activate_locked in shrink_folio_list)."""
     page = frames(m)[pfn]
-    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
+    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and not page.order and swap_full(m):
         free_swapcache(m, pfn)
     page.state |= ACTIVE
     pages = counted(m, pfn)
@@ -172,7 +181,7 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
     result = write_out(m, pfn)
-    scans(m)[s].nr_pageout += 1
+    scans(m)[s].nr_pageout += counted(m, pfn)
     return result
 
 
@@ -196,9 +205,12 @@ def _reclaim_one(m, s, pfn):
     if sc.demoting:
         return DEMOTE
     if page.state & ANON:
-        if not page.state & SWAPCACHE and not (sc.may_swap and _add_to_swap(m, pfn)):
-            _activate(m, s, pfn)
-            return 0
+        if not page.state & SWAPCACHE:
+            added = _add_to_swap(m, s, pfn) if sc.may_swap else 0
+            if added == 0:
+                _activate(m, s, pfn)
+            if added <= 0:
+                return 0
         sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
         if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about

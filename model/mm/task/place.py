@@ -23,6 +23,7 @@ from mmrun.model.units import PAGE
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 ALLOCATION_GROUPS = 4
 _ADVICE = ("normal", "random", "sequential")
+_OF_SIZE = ("hugepage", "nohugepage")  # MADV_HUGEPAGE, MADV_NOHUGEPAGE: they say nothing of the order of accesses
 
 
 def expand(cell: Cell) -> dict[str, Task]:
@@ -68,9 +69,12 @@ class File:
         return -(-self.pages // self.each) if self.each else 1
 
 
-def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
-    """The files that tasks map or read, by name."""
-    files: dict[str, File] = {}
+LEFT = "(read before)"  # no file of a cell has spaces and brackets: what an aged machine's page cache holds
+
+
+def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]], left: int = 0) -> dict[str, File]:
+    """The files that tasks map or read, by name; `left`: pages in the cache, at the start, of what nobody reads."""
+    files: dict[str, File] = {LEFT: File(0, left, None)} if left else {}
     for name, task in tasks.items():
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind == "file":
@@ -188,7 +192,8 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     if region.kind == "anon":
         row.kind = REGION_ANON
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
-    row.advice = _ADVICE.index(region.advice)
+    row.advice = 0 if region.advice in _OF_SIZE else _ADVICE.index(region.advice)
+    row.huge = 1 + _OF_SIZE.index(region.advice) if region.advice in _OF_SIZE else 0
     row.prev_page = row.swap_prev = NONE
     row.swap_hits = FIRST_HITS
     row.next_of_file = NONE

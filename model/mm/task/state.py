@@ -19,7 +19,7 @@ LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
-    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
+    fault_around="i8", advice="i8", huge="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
     prev_page="i8", mmap_miss="i8",
     swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8", file_pages="i8",
 )  # fmt: skip
