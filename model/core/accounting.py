@@ -23,6 +23,7 @@ REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 # Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
+MMAP = 1 << 19  # a fault waits for the mmap lock
 ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
 MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
@@ -54,6 +55,8 @@ def _count_stalls(stat, why, ns):
         stat.stall_fsync_ns += ns
     if why & DIRTY:
         stat.stall_dirty_ns += ns
+    if why & MMAP:
+        stat.stall_mmap_ns += ns
     if why & OOM:
         stat.stall_oom_ns += ns
     if why & MIGRATION:
@@ -180,7 +183,8 @@ def has_stalled(m, why, ns):
     """The running task has stalled for `ns` until now, without a sleep: cheaper than to begin and end."""
     row = actors(m)[turn(m).actor]
     row.counted += ns
-    _count_stalls(task_count(m)[row.task], why, ns)
+    if row.kind == TASK:
+        _count_stalls(task_count(m)[row.task], why, ns)
 
 
 @kernel

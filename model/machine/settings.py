@@ -53,6 +53,10 @@ class Node(Record):
     """Size of the node's memory."""
     latency: Nanoseconds = 90
     """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
+    hugepages: Annotated[int, Range(ge=0, le=1 << 19)] = 0
+    """Huge pages of 2 MiB that the pool takes from the node at boot (hugepages=<node>:<number>)."""
+    gigantic_pages: Annotated[int, Range(ge=0, le=1 << 10)] = 0
+    """Gigantic pages of 1 GiB that their pool takes from the node at boot (hugepagesz=1G)."""
     bandwidth: Rate = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
     tier: Annotated[int, Range(ge=0, le=15)] | None = None
@@ -140,13 +144,6 @@ SUBJECTS = (
         "in `use` is refused.",
         ("machine.devices", "machine.use"),
         ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
-    ),
-    Subject(
-        "tlb",
-        "Staleness of accessed bits in a TLB is modelled where `machine.tlb_flush` is given, flushes by reclaim cost "
-        "`machine.costs.tlb_shootdown`. Its reach, misses and walks are not modelled.",
-        ("machine.tlb_flush", "tlb_shootdown"),
-        ("tlb shootdown",),
     ),
     Subject(
         "cpu cache",

@@ -126,7 +126,7 @@ def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
     while pfn == NONE and gfp & DIRECT_RECLAIM:
         pfn, got, result = _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio)
         total += got
-        if tasks(m)[turn(m).task].killed:
+        if turn(m).task != NONE and tasks(m)[turn(m).task].killed:
             return pfn
         if not compaction_settings(m).compact_priorities and not is_thp(gfp):
             prio = PRIO_SYNC_LIGHT

@@ -19,9 +19,12 @@ from mmrun.model.mm.fault.filemap import (
 )
 from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
 from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
+from mmrun.model.mm.fault.state import zero_count
 from mmrun.model.mm.fault.swap_fault import swap_in
+from mmrun.model.mm.fault.zero_page import is_zero_word, map_zero_page
 from mmrun.model.mm.huge.fault import FALLBACK, folio_fault, huge_fault
 from mmrun.model.mm.huge.map import ensure_table
+from mmrun.model.mm.huge.mmap_lock import mmap_read_lock
 from mmrun.model.mm.huge.state import thp_settings
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings
@@ -54,6 +57,7 @@ from mmrun.model.mm.task.state import (
     PTE_WRPROTECT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_MMAP,
     REGION_READ,
     REGION_SLAB,
@@ -68,6 +72,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.task.words import is_hint, is_migration_entry
 
+hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
 hint_fault = caller("hint_fault")
 new_anon_active = caller("new_anon_active")
@@ -83,7 +88,7 @@ def count_fault(m, t):
 
 @kernel
 def first_touch(m, t, at, write):
-    """An anonymous page's first touch: a zeroed page, as the shared one is not modelled (do_anonymous_page)."""
+    """An anonymous page's first touch: a zeroed page of its own (do_anonymous_page)."""
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
@@ -94,6 +99,13 @@ def first_touch(m, t, at, write):
     lru_add(m, pfn)
     map_page(m, at, pfn, write, False)
     return OK
+
+
+@kernel
+def leave_zero_page(m, t, at):
+    """The first store to memory that maps the page of zeros takes a page of its own (wp_page_copy)."""
+    zero_count(m).zero_page_copies += 1
+    return first_touch(m, t, at, True)
 
 
 @kernel
@@ -110,6 +122,8 @@ def write_protected(m, t, region, at):
     In the kernel: do_wp_page.
     """
     word = pte(m)[at]
+    if is_zero_word(m, word):
+        return leave_zero_page(m, t, at)
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
     page = frames(m)[folio_of(m, pfn)]
     m.now += fault_settings(m).minor_fault_file
@@ -216,6 +230,7 @@ def handle_mm_fault(m, t, region, at, index, write):
     count_fault(m, t)
     folios = kind == REGION_ANON and thp_settings(m).enabled
     if folios:
+        mmap_read_lock(m, t)
         served = huge_fault(m, t, region, at, write)
         if served != FALLBACK:
             return served
@@ -244,6 +259,8 @@ def handle_mm_fault(m, t, region, at, index, write):
         served = folio_fault(m, t, region, at, write)
         if served != FALLBACK:
             return served
+    if fault_settings(m).zero_page and not write:
+        return map_zero_page(m, t, at)
     return first_touch(m, t, at, write)
 
 
@@ -253,6 +270,9 @@ def access(m, t, region, page, write):
     r = regions(m)[region]
     if r.kind == REGION_SLAB:
         return slab_access(m, t, region, page, write)
+    if r.kind == REGION_HUGETLB:
+        count_fault(m, t)
+        return hugetlb_fault(m, t, region, page, write)
     if write > WRITE:
         panic(m, BAD_EVENT, page)
         return OK

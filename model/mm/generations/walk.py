@@ -40,6 +40,7 @@ from mmrun.model.mm.task.state import (
     PTE_PRESENT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_MMAP,
     REGION_READ,
     pte,
@@ -106,7 +107,7 @@ def _skipped(m, region, swappiness):
     r = regions(m)[region]
     if (r.kind == REGION_ANON and not swappiness) or (r.kind == REGION_MMAP and swappiness == SWAPPINESS_ANON_ONLY):
         return True
-    return r.kind == REGION_READ or r.advice != ADVICE_NORMAL
+    return r.kind in (REGION_READ, REGION_HUGETLB) or r.advice != ADVICE_NORMAL
 
 
 @kernel

@@ -9,6 +9,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import task_count
 from mmrun.model.mm.alloc.page_alloc import alloc_pages, numa_statistics
 from mmrun.model.mm.huge.map import ensure_table, map_folio, map_huge
+from mmrun.model.mm.huge.mmap_lock import khugepaged_enter
 from mmrun.model.mm.huge.queue import defer_split
 from mmrun.model.mm.huge.state import (
     ADVISED,
@@ -152,6 +153,7 @@ def huge_fault(m, t, region, at, write):
     if ptpage(m)[at // HUGE_PAGES] or not size_enabled(m, region, HUGE_ORDER) or not suits(m, region, at, HUGE_ORDER):
         return FALLBACK
     first = at - at % HUGE_PAGES
+    khugepaged_enter(m, t)
     pfn = alloc_folio(m, t, thp_gfp(m, region), HUGE_ORDER, first)
     if pfn in (NONE, NO_ROOM):
         fallback(m, HUGE_ORDER, pfn)

@@ -18,13 +18,18 @@ from mmrun.model.mm.task.state import (
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
+    fault_settings,
     files,
     pte,
     regions,
     tasks,
 )
 from mmrun.model.mm.task.words import is_migration_entry, maps, stored_through
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import flush_words, forget_tables
 
+hugetlb_unmap = caller("hugetlb_unmap")
 release_pins = caller("release_pins")
 zap_folio = caller("zap_folio")
 put_folio = caller("put_folio")
@@ -70,12 +75,15 @@ def _free_swapped(m, slot):
 def zap_pte_range(m, region, start, end):
     """Unmap what page-table words [start, end) of a region map, and free what is anonymous (zap_pte_range)."""
     r, table, f, at = regions(m)[region], pte(m), frames(m), start
-    while at < end:
+    while at < end and r.kind != REGION_HUGETLB:  # its end takes those; MADV_DONTNEED is refused, as to 5.17
         word = table[at]
         at += 1
         if word == 0:
             continue
         pfn = (word >> PTE_SHIFT) & PTE_FRAME
+        if maps(word) and pfn == fault_settings(m).zero_pfn:
+            table[at - 1] = 0
+            continue
         if maps(word) and r.kind == REGION_ANON and (f[pfn].kind == TAIL_PAGE or f[pfn].order):
             at += zap_folio(m, folio_of(m, pfn), at - 1, end) - 1
             continue
@@ -95,6 +103,8 @@ def zap_pte_range(m, region, start, end):
                 f[pfn].owner = NOBODY
         else:
             _free_swapped(m, (word >> PTE_SHIFT) - 1)
+    if tlb_settings(m).translates:
+        flush_words(m, start, end)
 
 
 @kernel
@@ -104,8 +114,12 @@ def exit_mm(m, t):
     task = tasks(m)[t]
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
+        if r.kind == REGION_HUGETLB:
+            hugetlb_unmap(m, t, region)
         zap_pte_range(m, region, r.start, r.start + r.npages)
     release_pins(m, t)
+    if tlb_settings(m).translates:
+        forget_tables(m, t)
 
 
 @kernel

@@ -13,6 +13,8 @@ from mmrun.model.mm.page.flags import DIRTY, IDLE, RECLAIM, YOUNG
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, PTE_YOUNG, pte, tlb
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import flush_words, invalidate
 
 TABLE_SHIFT = 9
 
@@ -28,6 +30,8 @@ def drop_entry(m, at):
     """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
     if run_settings(m).tlb_flush:
         tlb(m)[at] = 0
+    if tlb_settings(m).translates:
+        invalidate(m, at)
 
 
 @kernel
@@ -69,6 +73,8 @@ def split_pmd(m, pfn, at):
     thp_count(m).thp_split_pmd += 1
     m.now += thp_settings(m).split_pmd
     table, first = pte(m), at >> TABLE_SHIFT << TABLE_SHIFT
+    if tlb_settings(m).translates:
+        flush_words(m, first, first + (1 << TABLE_SHIFT))
     bits = 0
     for word in range(first, first + (1 << TABLE_SHIFT)):
         bits |= table[word] & (PTE_YOUNG | PTE_DIRTY)

@@ -41,6 +41,8 @@ from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, join_swapcache, leave_swapcache, swap_full
 from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files, pte
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import flush_stale
 
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
@@ -308,6 +310,8 @@ def shrink_page_list(m, s):
     m.now += reclaim_settings(m).tlb_shootdown * (
         min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped
     )
+    if sc.nr_unmapped and tlb_settings(m).translates:
+        flush_stale(m)
     return reclaimed
 
 

@@ -10,7 +10,7 @@ from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, fault_settings
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -48,7 +48,11 @@ def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
     present = ((words & PTE_PRESENT) != 0) | (words & PTE_FLAGS == PTE_DIRTY)  # or a hint entry
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
-    firsts = folios(frames, pfns)
+    # Pages of pools and the page of zeros count no mappings.
+    zeros, firsts = fault_settings(built.memory.m).zero_pfn, folios(frames, pfns)
+    mapped = (frames["kind"][firsts] != state.HUGETLB_PAGE) & (pfns != zeros)
+    present[present] = mapped
+    pfns, firsts = pfns[mapped], firsts[mapped]
     counted = np.bincount(firsts, minlength=len(frames))
     require(
         (counted == frames["mapcount"]).all(),

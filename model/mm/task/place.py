@@ -15,7 +15,7 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.swap.state import FIRST_HITS
-from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_HUGETLB, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -190,7 +190,7 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.start, row.first, row.npages = start, first, size
     row.kind = REGION_MMAP if region.access == "mmap" else REGION_READ
     if region.kind == "anon":
-        row.kind = REGION_ANON
+        row.kind = REGION_HUGETLB if region.hugetlb else REGION_ANON
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
     row.advice = 0 if region.advice in _OF_SIZE else _ADVICE.index(region.advice)
     row.huge = 1 + _OF_SIZE.index(region.advice) if region.advice in _OF_SIZE else 0

@@ -11,7 +11,7 @@ PTE_WRPROTECT = -(1 << 31)
 PTE_FRAME = (1 << 28) - 1
 NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written
 
-REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
+REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB, REGION_HUGETLB = 0, 1, 2, 3, 4
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 
 EVERY_NODE = -1  # of `switched_in`: bits of nodes where no walk has taken note of it yet (mm->lru_gen.bitmap)
@@ -54,10 +54,10 @@ missed = table(168, "missed", "i1")
 tlb = table(169, "tlb", "u1")
 latencies = table(170, "latencies", LATENCY)
 stalled_before = table(171, "stalled_before", "i8")
-fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1
+fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1; a frame
     173, "fault_settings", row(
         minor_fault_anon="i8", minor_fault_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
-        readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8",
+        readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8", zero_page="i8", zero_pfn="i8",
     ),
 )  # fmt: skip
 fault_count = counts(174, "fault_count", *FAULT_COUNTERS)
