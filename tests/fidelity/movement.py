@@ -11,6 +11,7 @@ from mmrun.model.description import Cell, Costs, Machine, Node, Region, Sysctl
 from mmrun.model.mm.driver.events import alloc_buffers
 from mmrun.model.mm.numa_balancing.policy import policies
 from mmrun.model.units import MS, PAGE, MiB, S
+from tests.fidelity.markdown import table
 from tests.fidelity.recorded import DATA
 from tests.model.cells import given, run, writes
 
@@ -93,3 +94,40 @@ def promotion() -> Counts:
 def full() -> Counts:
     """322 MiB fill the fast node and some of the slow one; 48 MiB there are used."""
     return tiered(322, 48, 274, 12, slow=False, speed=SLOWER["a"])
+
+
+@cache
+def balanced(mode: int) -> Counts:
+    """64 MiB bound to node 1 when first touched, used from node 0 for 25 s: what the guest of 6.1 called `balance`."""
+    pages = 64 * PAGES_A_MIB
+    first = [policies("bind", (1,)), writes(range(pages)), policies("local")]
+    cell = Cell(
+        kernel="6.1", machine=Machine(nodes=(Node(cpus=1, memory=256 * MiB), Node(cpus=1, memory=256 * MiB))),
+        tasks={"t": given(Region(size=pages * PAGE))}, vm=Sysctl(numa_balancing=mode),
+    )  # fmt: skip
+    done = run(cell, {"t": [np.concatenate(first), _rounds(range(pages), 25, range(0))]}, check=False)
+    return {name: int(value) for name, value in done.metrics.items() if isinstance(value, int)}
+
+
+TOLD = (
+    ("promotion, room above", "b", promotion), ("fast node full, demotion and promotion", "a", full),
+    ("balancing off", "balance0", lambda: balanced(0)), ("balancing on", "balance1", lambda: balanced(1)),
+)  # fmt: skip
+
+
+def section() -> list[str]:
+    """Every counter that the guests counted, or the model does."""
+    rows = []
+    for what, case, simulated in TOLD:
+        known, model = recorded(case), simulated()
+        for name in known[0]:
+            if name.startswith("fill") or name not in model:
+                continue
+            values = [repeat[name] for repeat in known]
+            if not any(values) and not model[name]:
+                continue
+            ends = f"{min(values):,}" if min(values) == max(values) else f"{min(values):,}–{max(values):,}"
+            middle = sorted(values)[len(values) // 2]
+            error = f"{100 * (model[name] / middle - 1):+.2f}" if middle >= 100 else ""
+            rows.append([what, name, ends, f"{model[name]:,}", error])
+    return [table(("set-up", "counter", "recorded", "model", "error %"), rows)]

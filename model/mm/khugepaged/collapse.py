@@ -44,6 +44,7 @@ from mmrun.model.mm.page.folio import folio_of, free_folio
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, THISNODE
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, missed, pte, tasks, tlb
+from mmrun.model.mm.task.words import is_hint
 from mmrun.model.mm.tlb.state import tlb_settings
 from mmrun.model.mm.tlb.translate import flush_words
 
@@ -82,7 +83,7 @@ def _read_back(m, t, region, first):
     served = OK
     while at < first + HUGE_PAGES and served == OK:
         word = pte(m)[at]
-        if word and not word & PTE_PRESENT:
+        if word and not word & PTE_PRESENT and not is_hint(word):
             served = swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, 0)
         at += 1
     count.major_faults, count.minor_faults, count.misses = major, minor, misses

@@ -8,7 +8,9 @@ from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, task_count
 from mmrun.model.machine.timers import jiffies
+from mmrun.model.mm.huge.state import HUGE_PAGES
 from mmrun.model.mm.lru.rmap import pte_frame
+from mmrun.model.mm.lru.rmap_folio import is_huge_mapped
 from mmrun.model.mm.numa_balancing.misplaced import migrate_misplaced
 from mmrun.model.mm.numa_balancing.prot_none import uses_access_time
 from mmrun.model.mm.numa_balancing.scan_period import ms_to_jiffies, task_scan_max, update_task_scan_period
@@ -64,9 +66,13 @@ def _misplaced(m, t, pfn, here):
 @kernel
 def restore(m, at, write):
     """The word maps its page again, for the use that has faulted."""
-    word = pte(m)[at]
+    word, table = pte(m)[at], pte(m)
     stored = PTE_DIRTY if write and word >= 0 else 0
-    pte(m)[at] = (word & ~PTE_FLAGS) | PTE_PRESENT | PTE_YOUNG | stored
+    if frames(m)[folio_of(m, pte_frame(word))].order and is_huge_mapped(m, at):  # the entry of a huge page is one
+        first = at // HUGE_PAGES * HUGE_PAGES
+        for other in range(first, first + HUGE_PAGES):
+            table[other] = (table[other] & ~PTE_FLAGS) | PTE_PRESENT
+    table[at] = (word & ~PTE_FLAGS) | PTE_PRESENT | PTE_YOUNG | stored
 
 
 @kernel
