@@ -27,10 +27,10 @@ MMAP = 1 << 19  # a fault waits for the mmap lock
 ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
 MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
-COMPACTION = 1 << 19  # compacts memory, for its own allocation or because it was told to
-OVER_ISOLATED = 1 << 22  # sleeps meanwhile, as too many pages are isolated
-NUMA_SCAN, HINT = 1 << 23, 1 << 24  # marks page-table words for NUMA balancing; handles a fault on one of them
-DEMOTION = 1 << 25  # part of reclaim: moves pages to a slower node
+COMPACTION = 1 << 25  # compacts memory, for its own allocation or because it was told to
+OVER_ISOLATED = 1 << 26  # sleeps meanwhile, as too many pages are isolated
+NUMA_SCAN, HINT = 1 << 22, 1 << 23  # marks page-table words for NUMA balancing; handles a fault on one of them
+DEMOTION = 1 << 24  # part of reclaim: moves pages to a slower node
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH

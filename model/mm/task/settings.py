@@ -85,8 +85,7 @@ rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among th
 APART = (
     "think_ns", "hit_ns", "walk_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
-    "stall_oom_ns", "stall_migration_ns", "stall_compaction_ns", "stall_mmap_ns", "hint_fault_ns",
-    "numa_scan_ns",
+    "stall_oom_ns", "stall_migration_ns", "stall_compaction_ns", "stall_mmap_ns", "hint_fault_ns", "numa_scan_ns",
 )  # fmt: skip
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
