@@ -20,9 +20,9 @@ FAST, SLOW = (3840 + 66_620) * PAGE, 160_681 * PAGE  # managed pages of the reco
 IN_USE = 15_085  # by the kernel on node 0: what was not free when the program had filled it
 ROUND = 50 * MS
 SAMPLED = 245  # pages of the recording program's own, which it uses once a second to ask where pages are
-# How much slower the emulated CPU was than what the costs stand for: a first touch took 17.0 us in one case, 8.6 us in
-# the other (fill time over pages), 1 us by default. How far kswapd gets while the task faults hangs on that.
-SLOWER = {"a": 17, "b": 9}
+# How much slower the emulated CPU was than what the costs stand for: a first touch took 8.6 us (fill time over pages of
+# the smaller case), 1 us by default. Which faults find room that kswapd has made, and when, hangs on that.
+SLOWER = 9
 Counts = dict[str, int]
 
 
@@ -60,7 +60,7 @@ def _kernels_own(pages: int) -> np.ndarray:
     return np.concatenate([alloc_buffers(np.arange(large), 4), alloc_buffers(large + np.arange(small), 0)])
 
 
-def tiered(size: int, hot: int, hot_at: int, seconds: int, slow: bool, speed: int) -> Counts:
+def tiered(size: int, hot: int, hot_at: int, seconds: int, slow: bool, speed: int = SLOWER) -> Counts:
     """The recorded program on its two nodes: it fills `size` MiB, then uses `hot` MiB of them again and again."""
     pages, own = size * PAGES_A_MIB, 0 if slow else SAMPLED
     first = hot_at * PAGES_A_MIB
@@ -87,13 +87,13 @@ def tiered(size: int, hot: int, hot_at: int, seconds: int, slow: bool, speed: in
 @cache
 def promotion() -> Counts:
     """32 of 96 MiB on the slow node are used; the fast one has room."""
-    return tiered(96, 32, 0, 8, slow=True, speed=SLOWER["b"])
+    return tiered(96, 32, 0, 8, slow=True)
 
 
 @cache
 def full() -> Counts:
     """322 MiB fill the fast node and some of the slow one; 48 MiB there are used."""
-    return tiered(322, 48, 274, 12, slow=False, speed=SLOWER["a"])
+    return tiered(322, 48, 274, 12, slow=False)
 
 
 @cache
