@@ -130,4 +130,4 @@ def section() -> list[str]:
             middle = sorted(values)[len(values) // 2]
             error = f"{100 * (model[name] / middle - 1):+.2f}" if middle >= 100 else ""
             rows.append([what, name, ends, f"{model[name]:,}", error])
-    return [table(("set-up", "counter", "recorded", "model", "error %"), rows)]
+    return table(("set-up", "counter", "recorded", "model", "error %"), rows).splitlines()

@@ -66,4 +66,4 @@ def section() -> list[str]:
         rows.append([name, f"{rate / base[0]:.3f}", f"{own_rate / own_base[0]:.3f}", f"{moved / base[1]:.3f}",
                      f"{own_moved / own_base[1]:.3f}"])  # fmt: skip
     head = ("promoted", "accesses/s, published", "model", "MB/s promoted, published", "model")
-    return [table(head, rows)]
+    return table(head, rows).splitlines()
