@@ -142,7 +142,7 @@ def target_node(m, first):
     scan, best = khugepaged_scan(m), 0
     if not khugepaged_settings(m).collapse_by_load:
         at = first
-        while not pte(m)[at] & PTE_PRESENT:
+        while not maps(pte(m)[at]):
             at += 1
         return frames(m)[(pte(m)[at] >> PTE_SHIFT) & ((1 << 28) - 1)].node
     for nid in range(geometry(m).nr_nodes):
