@@ -22,6 +22,7 @@ from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settin
 from mmrun.model.machine.state import progress as progress_of
 from mmrun.model.mm.lru.state import LRUVEC
 from mmrun.model.mm.memcg.state import PAGE_CGROUP
+from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
 from mmrun.model.rules.cells import region_sizes, stream_regions
@@ -191,7 +192,8 @@ def _series_bytes(cell: Cell) -> int:
     accesses = sum(t.count * workloads.accesses_of(t.stream.kind, t.stream.params) for t in cell.tasks.values())
     steps = ((accesses, cell.sampling.accesses), (cell.duration or 0, cell.sampling.every))
     samples = max(whole // step if step else 0 for whole, step in steps)
-    return 2 * 8 * 300 * min(samples, MAX_SAMPLES)
+    columns = 300 + (map_parts(sum(node.memory for node in cell.machine.nodes)) if cell.sampling.memory_map else 0)
+    return 2 * 8 * columns * min(samples, MAX_SAMPLES)
 
 
 @cache

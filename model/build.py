@@ -15,6 +15,8 @@ from mmrun.model.hooks import HOOKS, TABLE
 from mmrun.model.machine.actors import place_actors
 from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.mechanisms import module_of, parts, variant_files
+from mmrun.model.mm.cma.areas import wanted
+from mmrun.model.mm.fault.place import pages_left
 from mmrun.model.mm.memcg.place import group_names
 from mmrun.model.mm.slab.place import space_table
 from mmrun.model.mm.task.place import expand, file_table, region_pages
@@ -55,7 +57,9 @@ def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
     if not cell.slab:
         modules["shrinker"] = registry.load("shrinker", Variant(variant="none"))
-    files, spaces = file_table(tasks, pages), space_table(cell, tasks, pages)
+    if not wanted(cell):
+        modules["contiguous"] = registry.load("contiguous", Variant(variant="none"))
+    files, spaces = file_table(tasks, pages, pages_left(cell.machine)), space_table(cell, tasks, pages)
     return Plan(cell, modules, tasks, pages, group_names(cell), files, spaces, record_misses)
 
 

@@ -11,6 +11,7 @@ from mmrun.model.core.mechanism import Case, Told
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from mmrun.model.description import Cell
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.yardstick import TOLD as YARDSTICK_TOLD
 
 TOLD: tuple[Told, ...] = (
@@ -30,7 +31,7 @@ def metrics(cell: Cell) -> dict[str, bool]:
         return dict.fromkeys((OUTCOME, *YARDSTICK_TOLD), True)
     found = {OUTCOME: True}
     for told in _told(case):
-        for prefix in prefixes(cell, told.scope):
+        for prefix in () if told.along else prefixes(cell, told.scope):
             found |= dict.fromkeys((prefix + name for name in told.table), not told.counted)
     return found
 
@@ -43,7 +44,7 @@ def series(cell: Cell) -> list[str]:
     names = (
         prefix + name
         for told in _told(case)
-        if told.sampled
+        if told.sampled or told.along
         for prefix in prefixes(cell, told.scope)
         for name in told.table
     )
@@ -70,6 +71,8 @@ def _prefixes(cell: Cell, scope: str) -> Iterator[str]:
         yield from (f"node{nid}." for nid in range(len(cell.machine.nodes)))
     elif scope == "disk":
         yield from (f"disk.{name}." for name in cell.machine.disks)
+    elif scope == "map":
+        yield from (f"map.{part}." for part in range(map_parts(sum(node.memory for node in cell.machine.nodes))))
     elif scope in ("cgroup", "slab"):
         yield from (f"{scope}.{name}." for name in (cell.cgroups if scope == "cgroup" else cell.slab))
     for name, task in cell.tasks.items():

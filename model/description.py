@@ -17,6 +17,7 @@ from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
+from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.huge.settings import wanted_by
 from mmrun.model.mm.hugetlb.settings import HAS_POOLS, aligned, pool_mapping
@@ -24,6 +25,7 @@ from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
 from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.mm.tlb.settings import Tlb
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -110,6 +112,8 @@ class Machine(Record):
     """Swap areas by name."""
     devices: dict[str, Device] = field(default_factory=dict)
     """DMA devices by name."""
+    cma: dict[str, CmaArea] = field(default_factory=dict)
+    """Contiguous memory areas by name, set aside at boot for drivers."""
     costs: Costs = field(default_factory=Costs)
     """CPU costs of kernel steps on this machine."""
     hz: Literal[100, 250, 1000] = 1000
@@ -343,8 +347,17 @@ class Sampling(Record):
     """Simulated time between samples."""
     accesses: Annotated[int, Range(ge=1)] | None = None
     """Accesses of all tasks between samples."""
+    memory_map: bool = False
+    """Samples tell what memory is used for by address, too: `map.<part>.state`, which figures of kind `map` draw."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
+    ping_pong: Annotated[Nanoseconds, MOVED_BETWEEN_TIERS] = 10 * S
+    """A page that is moved between tiers so soon after it was moved the other way counts as going to and fro."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A map that is never drawn."""
+        if self.memory_map and self.every is None and self.accesses is None:
+            yield Fault(("memory_map",), "a map is told along the run, and there are no samples", "add every: 10ms")
 
 
 @record

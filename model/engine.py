@@ -31,13 +31,13 @@ from mmrun.model.mm.lru.ahead import look_ahead_of
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.numa_balancing.address_space import new_mm, numa_tick_if_due
+from mmrun.model.mm.page.vmstat import vmstat_update
 from mmrun.model.mm.slab.state import slab_state
-from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
+from mmrun.model.mm.task.calls import CALL_FSYNC, call_kind, count_call
 from mmrun.model.mm.task.state import (
     EVERY_NODE,
     PTE_PRESENT,
-    REGION_READ,
-    REGION_SLAB,
     files,
     pte,
     regions,
@@ -89,17 +89,6 @@ def book_channels(m, t):
             done = max(done, end - fresh * nodes(m)[nid].line_ps // 1000)
     task_count(m)[t].stall_channel_ns += done - start
     m.now = done
-
-
-@kernel
-def call_kind(m, region, op):
-    """What a latency counts as, -1: as nothing (slab objects)."""
-    kind = regions(m)[region].kind
-    if kind == REGION_SLAB:
-        return -1
-    if kind == REGION_READ:
-        return CALL_WRITE if op else CALL_READ
-    return CALL_FAULT
 
 
 @kernel
@@ -179,6 +168,7 @@ def exits(m, t, killed):
         die(m, t)
     else:
         exit_mm(m, t)
+        new_mm(m, t)
     ends(m, FAULT)
 
 
@@ -232,6 +222,7 @@ def run_events(m, t):
     while m.now < turn(m).turn_ends and task.pos < task.filled and m.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
+        numa_tick_if_due(m, t)
         limit, before = event_limit(m, t), task_count(m)[t].accesses
         if tlb_settings(m).translates:
             hits_translated(m, t, turn(m).turn_ends, limit)
@@ -303,11 +294,8 @@ def run(m):
         if soon >= NEVER and run_settings(m).duration >= NEVER:
             panic(m, STUCK, who)  # everybody waits for something that nobody will do
             continue
-        if (
-            run_settings(m).sample_ns
-            and progress(m).next_sample <= soon
-            and progress(m).next_sample < run_settings(m).duration
-        ):
+        due = run_settings(m).sample_ns and progress(m).next_sample < run_settings(m).duration
+        if due and progress(m).next_sample <= soon:
             count_sleepers(m, progress(m).next_sample)
             psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
@@ -334,6 +322,7 @@ def run(m):
         turn(m).actor, turn(m).wake = who, 0
         finish_writes(m)
         fold_periodically(m)
+        vmstat_update(m)
         if m.now >= psi(m).next_update:
             psi_update(m, m.now)
         t = actors(m)[who].task

@@ -46,6 +46,13 @@ def _sampled(built: Built) -> dict[str, int]:
     }
 
 
+def _along(built: Built) -> dict[str, int]:
+    """Gauges that are told along the run only."""
+    return {
+        name: value for part in parts("report") if hasattr(part, "along") for name, value in part.along(built).items()
+    }
+
+
 class Samples:
     """The series of a run: one row a sample, counters cumulative, gauges as they are."""
 
@@ -59,6 +66,7 @@ class Samples:
             *TASK_COUNTERS,
             *NODE_COUNTERS,
             *_sampled(built),
+            *_along(built),
         ]
         self.rows = np.empty((16, len(self.columns)), np.int64)
 
@@ -76,7 +84,7 @@ class Samples:
         now = int(running.max()) if running.size else int(m.now)
         if run_settings(m).sample_ns:
             now = int(progress(m).next_sample)
-        gauges = _sampled(self.built).values()
+        gauges = [*_sampled(self.built).values(), *_along(self.built).values()]
         self.rows[self.taken] = [int(progress(m).accesses), now, *counters, *gauges]
         self.taken += 1
         progress(m).next_sample += run_settings(m).sample_accesses or run_settings(m).sample_ns

@@ -13,6 +13,8 @@ from mmrun.model.eras import names
 ERAS = list(registry.eras())
 AXES = {axis: list(registry.variants(axis).items()) for axis in registry.axes()}
 PAIRS = [(axis, name) for axis, found in AXES.items() for name, _ in found]
+REQUESTS = ("hog", "pinner", "driver", "camera")  # streams of more than accesses
+KEPT = ("all", "none", "e4", "r30", "h100")
 UNITS = {"bytes": "B", "ns": "ns", "bytes/s": "B/s"}
 
 
@@ -76,6 +78,8 @@ class Dice(random.Random):
         chosen = self.sample(list(areas), self.choice((0, 0, 1, 1, 2, 3)))
         if chosen:
             made["swap"] = {name: areas[name] | self.some(0.3, priority=range(-2, 9)) for name in chosen}
+        if self.random() < 0.3:
+            made["cma"] = {"video": {"size": self.choice(("4MiB", "8MiB"))} | self.some(0.2, node=(0, 1))}
         if self.random() < 0.2:
             costs = ("swap_path", "scan_page", "io_path", "minor_fault_anon", "lru_lock", "context_switch")
             made["costs"] = {self.choice(costs): self.choice(("0ns", "1us", "1ms"))}
@@ -96,7 +100,7 @@ class Dice(random.Random):
         size = self.choice(("4KiB", "1MiB", "16MiB", "30MiB", "60%", "100%", "10%"))
         plain = {"accesses": accesses} | self.some(0.6, write_fraction=(0.0, 0.3, 1.0))
         kind = self.choice(
-            ("loop", "zipf", "uniform", "walk", "scan", "phases", "writer", "build", "metadata", "trace")
+            ("loop", "zipf", "uniform", "walk", "scan", "phases", "writer", "build", "metadata", "trace", *REQUESTS)
         )
         own: dict[str, dict[str, Any]] = {
             "loop": {"size": size} | plain, "uniform": {"size": size} | plain, "walk": {"size": size} | plain,
@@ -113,6 +117,14 @@ class Dice(random.Random):
             | self.some(0.4, pattern=("walk", "zipf"), transaction_fraction=(0.0, 0.5), unlink_fraction=(0.0, 0.1),
                         mount_every=(0, 1, 100), mount_hold=("1ns", "5ms")),
             "trace": {"path": self.trace},
+            "hog": {"size": self.choice(("1MiB", "12MiB", "40MiB")), "keep": self.choice(KEPT)},
+            "pinner": {"size": self.choice(("1MiB", "6MiB")), "pin": self.choice(KEPT)}
+            | self.some(0.5, longterm=(True,), hold=("1us", "10ms")),
+            "driver": {"count": self.choice((1, 100, 2000)), "order": self.choice((0, 0, 1, 3, 5, 9, 10))}
+            | self.some(0.5, type=("movable", "reclaimable"), period=("1us", "1ms"), marked=(True,),
+                        effort=("noretry", "retry-mayfail", "nowait", "atomic", "none")),
+            "camera": {"frame": self.choice(("4KiB", "100KiB", "1MiB", "6MiB"))}
+            | self.some(0.5, buffers=(1, 9), sessions=(3, 20), runs=("0ns", "20ms"), pause=("0ns", "10ms")),
         }  # fmt: skip
         return {"kind": kind} | own[kind]
 
@@ -126,6 +138,8 @@ class Dice(random.Random):
             sources = f"{40 * stream['jobs']}KiB"
             return [{"size": "2MiB"}, {"kind": "file", "file": "tools", "size": "1MiB", "disk": "g"},
                     read | {"file": "hdr", "size": "1MiB"}, read | {"size": sources}, read]  # fmt: skip
+        if kind in REQUESTS:
+            return None
         if kind == "writer" or self.random() < 0.5:
             return [self.file()]
         if self.random() < 0.3:

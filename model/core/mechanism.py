@@ -92,7 +92,7 @@ class Told(NamedTuple):
     """What a mechanism tells of a finished run, of each thing of a kind: `task.<name>.<metric>`.
 
     `scope`: one of `SCOPES`. `sampled`: it is a gauge, told along the run, too. `when`: in which cells it is told.
-    `counted`: only where there was something to count.
+    `counted`: only where there was something to count. `along`: a gauge told along the run, and not at its end.
     """
 
     scope: str
@@ -100,6 +100,7 @@ class Told(NamedTuple):
     sampled: bool = False
     when: Callable[[Case], bool] | None = None
     counted: bool = False
+    along: bool = False
 
 
 SCOPES = {
@@ -107,6 +108,7 @@ SCOPES = {
     "tasks": "of each task, copies together (task.<name>.)",
     "copies": "of each task with copies (task.<name>.)", "cgroup": "of each group (cgroup.<name>.)",
     "disk": "of each disk (disk.<name>.)", "slab": "of each slab cache (slab.<name>.)",
+    "map": "of each part of memory by address, along a run with `sampling.memory_map` (map.<n>.)",
 }  # fmt: skip
 
 

@@ -24,7 +24,11 @@ ENTRIES = {  # kernels that the model's Python calls, by module, and the types o
     "mmrun.model.engine": {"run": "M"},
     "mmrun.model.core.actors": {"schedule": "Mii"},
     "mmrun.model.mm.memcg.memcg_lru": {"online_all": "M"},
+    "mmrun.model.mm.fault.old_cache": {"left_in_cache": "MiAint64,1C;i"},
+    "mmrun.model.mm.page.ageing": {"age_zone": "MiAint64,1C;iiAint64,1C;Aint64,1C;"},
     "mmrun.model.mm.page.buddy": {"free_blocks": "MiAint64,2C;"},
+    "mmrun.model.mm.page.pcp": {"zone_pcp_enable": "Mi"},
+    "mmrun.model.mm.page.highatomic": {"setup_zone_migrate_reserve": "Mi"},
     "mmrun.model.mm.writeback.page_writeback": {
         "dirtyable": "iiiii",
         "thresholds": "iiiiii",

@@ -14,6 +14,7 @@ def faults(machine: Machine) -> Iterator[Fault]:
     yield from _nodes(machine)
     yield from _distance(machine)
     yield from _devices(machine)
+    yield from _cma(machine)
     for name, disk in machine.disks.items():
         if isinstance(disk, Stripe):
             yield from (fault.below("disks", name) for fault in _members(disk, machine))
@@ -66,6 +67,18 @@ def _devices(machine: Machine) -> Iterator[Fault]:
             yield Fault(("use", index), f"device `{name}`: DMA devices are not modelled yet", fix)
         else:
             yield from known(name, machine.devices, "device", "use", index)
+
+
+def _cma(machine: Machine) -> Iterator[Fault]:
+    """Areas on nodes that there are, in all at most half of each."""
+    for nid, node in enumerate(machine.nodes):
+        own = {name: area.size for name, area in machine.cma.items() if area.node == nid}
+        if sum(own.values()) > node.memory // 2:
+            what = f"areas of {shown(sum(own.values()))} on node {nid}, which has {shown(node.memory)}"
+            yield Fault(("cma", max(own, key=own.__getitem__), "size"), what, "at most half of it")
+    for name, area in machine.cma.items():
+        if area.node >= len(machine.nodes):
+            yield Fault(("cma", name, "node"), f"the machine has no node {area.node}", f"0 to {len(machine.nodes) - 1}")
 
 
 def _members(disk: Stripe, machine: Machine) -> Iterator[Fault]:

@@ -50,6 +50,9 @@ def _yardstick(cell: Cell, name: str) -> Iterator[Fault]:
         if workloads.ends_processes(task.stream.kind):
             what = f"the yardstick `{name}` knows no process that ends, as those of a `{task.stream.kind}` do"
             yield Fault((*here, "stream"), what, "another stream, or lists of a kernel")
+        if workloads.makes_requests(task.stream.kind):
+            what = f"the yardstick `{name}` knows accesses, and a `{task.stream.kind}` asks for more"
+            yield Fault((*here, "stream"), what, "another stream, or lists of a kernel")
         for index, region in enumerate(task.memory):
             if region.kind == "slab":
                 what = f"the yardstick `{name}` knows pages, no objects of a slab cache"

@@ -3,7 +3,8 @@
 A generator `model/workloads/<kind>.py` defines a dataclass `Params`, `events(params, rng)`, `footprint(params)` and
 `draws(params)`, whether it takes random numbers at all. It defines `length(params)` where its events are not
 `params.accesses`, `regions(params)` if they ask for what not every region can do, `ENDS_PROCESSES` if processes end
-in it, and `buffers(params)`, how many buffers of drivers it numbers.
+in it, `MAKES_REQUESTS` if it asks for more than pages (model/core/events.py), and `buffers(params)`, how many buffers
+of drivers it numbers.
 A new file is a new kind; nothing else registers it. The stream depends on the parameters and the generator's seed
 only, and a shorter stream is a prefix of a longer one.
 """
@@ -95,6 +96,11 @@ def _regions(generator: ModuleType, params: Any) -> tuple[str, ...]:
 def ends_processes(kind: str) -> bool:
     """Whether streams of this kind have processes end, whose memory then is gone."""
     return getattr(module(kind), "ENDS_PROCESSES", False)
+
+
+def makes_requests(kind: str) -> bool:
+    """Whether streams of this kind ask for what a list of accesses does not say."""
+    return getattr(module(kind), "MAKES_REQUESTS", False)
 
 
 def buffers_of(kind: str, values: Mapping[str, Any]) -> int:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST = 1 << NUMBER_BITS
 Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 
+MAKES_REQUESTS = True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Params(Record):

@@ -18,6 +18,8 @@ from mmrun.model.workloads._kept import Kept, kept
 if TYPE_CHECKING:
     import numpy as np
 
+MAKES_REQUESTS = True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Params(Record):

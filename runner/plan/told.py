@@ -79,6 +79,14 @@ def _report(block: ReportBlock, names: Names) -> Iterator[tuple[tuple[str | int,
                 yield ("report", "tables", i, "metrics", j), *absent(name, names)
     for i, figure in enumerate(block.figures):
         here = ("report", "figures", i)
+        if figure.kind == "map":
+            if not any(cell.sampling.memory_map for cell in names.within(figure.where)):
+                yield (
+                    (*here, "kind"),
+                    "no cell of this figure writes a map",
+                    "add sampling: {every: 10ms, memory_map: true}",
+                )
+            continue
         if figure.kind != "series":
             if _wanting(figure.y, figure, names, catalogue.metrics):
                 yield (*here, "y"), *absent(figure.y, names)

@@ -25,6 +25,7 @@ from mmrun.runner.report.captions import caption
 from mmrun.runner.report.direct_labels import direct_labels, names_width
 from mmrun.runner.report.figure_style import MAX_LINES, STYLE, WIDTHS, grid_shape
 from mmrun.runner.report.lost_strip import ROW, lost_column, lost_strip, reasons
+from mmrun.runner.report.map_figure import draw_map
 from mmrun.runner.report.observations import Runs
 from mmrun.runner.report.panels import Panels, make_panels
 from mmrun.runner.report.plots import Panel
@@ -39,6 +40,10 @@ def draw(figure: Figure, block: ReportBlock, runs: Runs, series: Runs | None, ou
         if series is None:
             raise ValueError(f"figure {figure.name}: no cell has a series; set `sampling` in the experiment")
         return draw_series(figure, block, runs, series, out)
+    if figure.kind == "map":
+        if series is None:
+            raise ValueError(f"figure {figure.name}: no cell has a series; set `sampling` in the experiment")
+        return draw_map(figure, block, runs, series, out)
     model = build(_as_table(figure), block, runs)
     panels, kind = make_panels(figure, block, model, runs), kind_of(figure)
     import matplotlib

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mmrun.runner import metrics
 from mmrun.runner.report.figure_style import MAX_LINES
+from mmrun.runner.report.map_figure import COLUMNS
 from mmrun.runner.report.observations import Runs, load_runs, load_series
 from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
@@ -167,8 +168,9 @@ def _figure_section(figure: Figure, block: ReportBlock, runs: Runs, out: Path, f
     from mmrun.runner.report.figures import draw
 
     series = None
-    if figure.kind == "series":
+    if figure.kind in ("series", "map"):
         wanted = {figure.x or "time_ns", figure.y, *metrics.columns_of(figure.y), "time_ns"}
+        wanted = {"time_ns", *COLUMNS} if figure.kind == "map" else wanted
         try:
             series = load_series(out / "series.parquet", wanted)
         except ValueError as error:

@@ -18,6 +18,7 @@ Label = str | int | float | bool
 Where = dict[str, Label | tuple[Label, ...]]
 BlockPath = tuple[str | int, ...]
 Problem = tuple[BlockPath, str]
+MAP = "memory_map"  # what figures of kind `map` draw
 Axes = Mapping[str, Sequence[Label]] | Collection[str]
 
 
@@ -72,15 +73,17 @@ class Figure(Record):
     """File name of the figure without its suffix; letters, digits, `-` and `_`."""
     title: str = ""
     """Caption; default: the metric and the axes in words."""
-    kind: Literal["bars", "lines", "dots", "series", "heatmap"] = "bars"
-    """`series` draws series.parquet over time; every other kind draws runs.parquet.
+    kind: Literal["bars", "lines", "dots", "series", "heatmap", "map"] = "bars"
+    """`series` draws series.parquet over time, `map` how memory is used by address over time (`sampling.memory_map`);
+    every other kind draws runs.parquet.
 
     On a logarithmic y a bar's length would mean nothing: `bars` become points with error bars there.
     """
     x: str = ""
     """Axis along x; for `series` a column of the series, `time_ns` by default."""
     y: str
-    """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric."""
+    """Metric along y; the shade of a heat map; for `series` a column of the series, or a derived metric; for `map`
+    `memory_map`."""
     line: str = ""
     """Axis told apart by colour together with hatch, marker or dash; for a heat map the axis along y.
 
@@ -222,6 +225,9 @@ def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Itera
 
 
 def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:
+    if figure.kind == "map":
+        yield from _map_problems(figure, axes)
+        return
     series = figure.kind == "series"
     places = {"line": as_tuple(figure.line), "facets": as_tuple(figure.facets), "pool": as_tuple(figure.pool)}
     if not series:
@@ -242,6 +248,19 @@ def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> It
     if series and (figure.baseline or figure.pool):
         field = "baseline" if figure.baseline else "pool"
         yield (field,), f"a series is drawn as it is; {field} belongs to the other kinds"
+
+
+def _map_problems(figure: Figure, axes: Axes) -> Iterator[Problem]:
+    if figure.y != MAP:
+        yield ("y",), f"a map draws `{MAP}`"
+    for name in ("x", "line", "pool", "baseline", "rate", "log"):
+        if getattr(figure, name):
+            yield (name,), f"a map is of one run a panel; {name} belongs to the other kinds"
+    facets = as_tuple(figure.facets)
+    if len(facets) > 2:
+        yield ("facets",), "at most two axes can split a figure: one across, one down"
+    yield from _axis_list_problems({"facets": facets}, axes)
+    yield from _left_out(figure.where, set(facets), axes, "facets")
 
 
 def _axis_list_problems(places: Mapping[str, tuple[str, ...]], axes: Collection[str]) -> Iterator[Problem]:

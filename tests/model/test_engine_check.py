@@ -86,8 +86,8 @@ def block_mark(built: Built) -> None:
 
 
 def pcp_count(built: Built) -> None:
-    cpu, z = np.argwhere(pcps(built.memory.m)["n"] > 0)[0]
-    pcps(built.memory.m)[cpu, z].n += 1
+    cpu, z = np.argwhere(pcps(built.memory.m)["count"] > 0)[0]
+    pcps(built.memory.m)[cpu, z].count += 1
 
 
 def list_count(built: Built) -> None:
@@ -183,7 +183,7 @@ LAWS = [
     (zone_free, "zone 0 counts"),
     (area_count, "a list that counts"),
     (block_mark, "is not marked as one"),
-    (pcp_count, "per-CPU list .* miscounts"),
+    (pcp_count, "per-CPU lists of .* miscount pages"),
     (list_count, "a list of lruvec .* miscounts"),
     (list_cycle, "a list that counts"),
     (forgotten_list, "does not know it"),

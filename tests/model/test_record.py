@@ -16,7 +16,7 @@ from mmrun.model.mm.page.state import frames, pcps
 
 @kernel
 def write_everywhere(m, cpu, zone, pfn):
-    pcps(m)[cpu, zone].n = 7
+    pcps(m)[cpu, zone].count = 7
     frames(m)[pfn].owner = 5
     damon(m).nr += 2
     return len(frames(m)) * 1000 + damon(m).nr
@@ -28,8 +28,8 @@ def test_kernels_and_plain_python_see_the_same_state():
     damon(m).nr = 1
     assert write_everywhere(m, 1, 2, 4) == 6003
     assert damon(m).nr == 3 and frames(m)[4].owner == 5 and frames(m)["owner"].sum() == 5
-    assert pcps(m).shape == (2, 3) and pcps(m)["n"].tolist() == [[0, 0, 0], [0, 0, 7]]
-    assert memory.table("pcps")[1, 2].n == 7 and np.shares_memory(memory.table("frames"), frames(m))
+    assert pcps(m).shape == (2, 3) and pcps(m)["count"].tolist() == [[0, 0, 0], [0, 0, 7]]
+    assert memory.table("pcps")[1, 2].count == 7 and np.shares_memory(memory.table("frames"), frames(m))
     assert len(damon_regions(m)) == 4
 
 

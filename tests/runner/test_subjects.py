@@ -16,7 +16,7 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
         ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "not modelled"), ("kernels", "Versions of Linux"),
         ("cma", "not modelled"), ("series", "sampling"), ("watermark_boost_factor", "Not modelled"),
         ("vm.watermark_boost_factor", "Not modelled"),
-        ("until", "Stein's two stages"), ("numa balancing", "not modelled"), ("zswap", "not modelled"),
+        ("until", "Stein's two stages"), ("numa balancing", "hint faults"), ("zswap", "not modelled"),
         ("/sys/kernel/mm/transparent_hugepage", "huge pages everywhere"),
     ],
 )  # fmt: skip

@@ -15,9 +15,10 @@ from mmrun.model.mm.limits.oom import out_of_memory
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, kmem_group, mod_state
 from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
+from mmrun.model.mm.numa_balancing.state import UNSET, last_cpupid, numa_settings
 from mmrun.model.mm.page.alloc_flags import FAIR
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, NEW, SLAB, SLAB_PAGE, TAIL_PAGE
-from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, THISNODE, gfp_zone
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, THISNODE, gfp_zone
 from mmrun.model.mm.page.mempolicy import (
     MODE_PREFERRED_MANY,
     NO_INTERLEAVE_INDEX,
@@ -27,7 +28,9 @@ from mmrun.model.mm.page.mempolicy import (
 )
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_count, alloc_settings, frames, zones
+from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.mm.tiering.state import tier_settings
 
 
 @kernel
@@ -52,7 +55,7 @@ def reset_alloc_batches(m, gfp, nid, nodemask):
 @kernel
 def fair_page(m, gfp, order, nid, nodemask):
     """A block from the zones of the preferred node in turn, as they have shares (3.12 to 4.7); NONE: as it comes."""
-    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, fast_flags(gfp) | FAIR)
+    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, fast_flags(m, gfp, nid, nodemask) | FAIR)
     if pfn == NONE:
         reset_alloc_batches(m, gfp, nid, nodemask)
     return pfn
@@ -81,7 +84,7 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     allowed = nodemask & 1 << nid if gfp & THISNODE else nodemask
     pfn = fair_page(m, gfp, order, nid, allowed) if alloc_settings(m).fair_zones else NONE
     if pfn == NONE:
-        pfn = get_page_from_freelist(m, gfp, order, nid, allowed, fast_flags(gfp))
+        pfn = get_page_from_freelist(m, gfp, order, nid, allowed, fast_flags(m, gfp, nid, allowed))
     if pfn == NONE:
         pfn = alloc_pages_slowpath(m, gfp, order, nid, allowed)
     if pfn == NONE:
@@ -90,14 +93,19 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     prep_new_page(m, pfn, order)
     if watch(m).idle_tracking:
         forget(m, pfn)
+    if numa_settings(m).numa_balancing:
+        for i in range(pfn, pfn + (1 << order)):
+            last_cpupid(m)[i] = UNSET
+    if tier_settings(m).demotes_ahead and gfp & KSWAPD_RECLAIM:
+        wake_kswapd(m, frames(m)[pfn].zone, 0, gfp_zone(gfp))
     return pfn
 
 
 @kernel
-def numa_statistics(m, t, nid, nodemask, pfn):
+def numa_statistics(m, here, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node.
 
-    In the kernel: zone_statistics.
+    `here`: the node of the CPU that allocates. In the kernel: zone_statistics.
     """
     got, wanted = frames(m)[pfn].node, nid
     home = nodes(m)[nid]
@@ -107,15 +115,14 @@ def numa_statistics(m, t, nid, nodemask, pfn):
             break
     if got == wanted:
         node_count(m)[got].numa_hit += 1
-        if interleaves(m, t):
-            node_count(m)[got].interleave_hit += 1
     else:
         node_count(m)[got].numa_miss += 1
         node_count(m)[wanted].numa_foreign += 1
-    if got == tasks(m)[t].node:
+    if got == here:
         node_count(m)[got].local_node += 1
     else:
         node_count(m)[got].other_node += 1
+    return got == wanted
 
 
 @kernel
@@ -134,7 +141,8 @@ def alloc_by_policy(m, t, gfp, index):
         pfn = alloc_pages(m, gfp, 0, nid, nodemask)
         if pfn == NONE and (tasks(m)[t].killed or not out_of_memory(m, t, 0)):
             return NONE
-    numa_statistics(m, t, nid, nodemask, pfn)
+    if numa_statistics(m, tasks(m)[t].node, nid, nodemask, pfn) and interleaves(m, t):
+        node_count(m)[frames(m)[pfn].node].interleave_hit += 1
     return pfn
 
 

@@ -7,15 +7,22 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.driver.events import EFFORT_SHIFT, MARK_SHIFT, NUMBER_BITS, ORDER_SHIFT, TYPE_SHIFT
-from mmrun.model.mm.driver.state import FAILED, LOGGED, buffer_results, buffers, driver_count, driver_log, drivers
+from mmrun.model.mm.driver.state import (
+    FAILED,
+    LOGGED,
+    buffer_results,
+    buffers,
+    driver_count,
+    driver_log,
+    drivers,
+)
 from mmrun.model.mm.page import gfp as bits
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, RECLAIMABLE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, GFP_KERNEL, GFP_NOWAIT, NORETRY, NOWARN, RETRY_MAYFAIL
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX, policy_node, policy_nodemask
-from mmrun.model.mm.page.pcp import free_frame
+from mmrun.model.mm.page.pageblock import DRIVER_MOVABLE
+from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import frames
-
-MOVABLE_PAGE = 1 << 16  # of FRAME.state: a page of the kernel's whose driver can move it (movable_operations)
 
 
 @kernel
@@ -28,17 +35,14 @@ def buffer_row(m, t, number):
 
 
 @kernel
-def note_result(m, t, number, pfn, order, began):
+def note_result(m, t, number, pfn, pages, contig, began):
     """What became of a request for a buffer, which was made at time `began`."""
     log = driver_log(m)
     if log.results < LOGGED:
         r = buffer_results(m)[log.results]
-        r.task, r.number, r.pfn, r.order, r.ns = t, number, FAILED if pfn == NONE else pfn, order, m.now - began
+        r.task, r.number, r.pfn, r.pages = t, number, FAILED if pfn == NONE else pfn, pages
+        r.contig, r.ns = contig, m.now - began
     log.results += 1
-    if pfn == NONE:
-        driver_count(m).driver_alloc_fail += 1
-    else:
-        driver_count(m).driver_alloc_success += 1
 
 
 @kernel
@@ -70,13 +74,16 @@ def alloc_buffer(m, t, argument):
         panic(m, BAD_EVENT, number)
         return OK
     pfn = alloc_pages(m, _gfp(effort, mt), order, policy_node(m, t, NO_INTERLEAVE_INDEX), policy_nodemask(m, t))
-    note_result(m, t, number, pfn, order, began)
-    if pfn != NONE:
-        b.pfn, b.order, b.pages = pfn + 1, order, 1 << order
+    note_result(m, t, number, pfn, 1 << order, 0, began)
+    if pfn == NONE:
+        driver_count(m).driver_alloc_fail += 1
+    else:
+        driver_count(m).driver_alloc_success += 1
+        b.pfn, b.order, b.pages, b.contig = pfn + 1, order, 1 << order, 0
         page = frames(m)[pfn]
         page.state, page.kind, page.memcg = KERNEL, KERNEL_PAGE, 0
         if argument >> MARK_SHIFT & 1:
-            page.state |= MOVABLE_PAGE
+            page.state |= DRIVER_MOVABLE
         driver_count(m).driver_pages += 1 << order
     return OK
 
@@ -86,7 +93,7 @@ def free_buffer(m, t, argument):
     """Task `t`'s driver gives a buffer back, if it has one of that number."""
     b = buffers(m)[buffer_row(m, t, argument)]
     if b.pfn:
-        free_frame(m, turn(m).cpu, b.pfn - 1)
+        free_pages(m, turn(m).cpu, b.pfn - 1, b.order)
         driver_count(m).driver_pages -= 1 << b.order
         driver_count(m).driver_free += 1
         b.pfn = b.pages = 0

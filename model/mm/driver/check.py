@@ -13,7 +13,10 @@ def verify(built: Built, seen: np.ndarray) -> None:
     count, frames = driver_count(built.memory.m), built.memory.table("frames")
     rows = built.memory.table("buffers")
     held = rows[rows["pfn"] > 0]
-    require(held["pages"].sum() == count.driver_pages, lambda: "pages of drivers' buffers are miscounted")
+    require(
+        held["pages"][held["contig"] == 0].sum() == count.driver_pages,
+        lambda: "pages of drivers' buffers are miscounted",
+    )
     first = held["pfn"].astype(np.int64) - 1
     require(
         ((frames["state"][first] & state.KERNEL) != 0).all() and (frames["kind"][first] == state.KERNEL_PAGE).all(),

@@ -8,14 +8,14 @@ from mmrun.model.core.codes import BAD_EVENT, OK, OUT_OF_MEMORY
 from mmrun.model.core.events import WRITE
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.panic import panic
-from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import sleep_until
 from mmrun.model.mm.driver.events import COUNT_SHIFT
 from mmrun.model.mm.driver.state import driver_count, drivers, pinned
 from mmrun.model.mm.limits.exit import free_orphan, zap_pte_range
 from mmrun.model.mm.lru.lru import lru_add_drain_all
-from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT, REGION_ANON, REGION_MMAP, pte, regions, tasks
+from mmrun.model.mm.migrate.gup import pin_pages, unpin_page
+from mmrun.model.mm.migrate.state import EFAULT, ENOENT
+from mmrun.model.mm.task.state import PTE_PRESENT, REGION_ANON, REGION_MMAP, pte, regions, tasks
 
 access = caller("access")
 
@@ -54,31 +54,35 @@ def dontneed(m, t, argument):
 
 
 @kernel
-def frame_at(m, t, page):
-    """The frame that page `page` of task `t` is mapped to, brought in for writing; NONE when out of memory."""
-    at, region = tasks(m)[t].pte_start + page, region_of(m, t, page)
+def fault_in(m, t, page):
+    """Bring page `page` of task `t` in, for writing; False when out of memory (faultin_page)."""
+    region = region_of(m, t, page)
     if regions(m)[region].kind not in (REGION_ANON, REGION_MMAP):
         panic(m, BAD_EVENT, page)
-        return NONE
-    while not pte(m)[at] & PTE_PRESENT or pte(m)[at] < 0:
-        if access(m, t, region, page, WRITE) == OUT_OF_MEMORY or m.broken:
-            return NONE
-    return (pte(m)[at] >> PTE_SHIFT) & PTE_FRAME
+    return m.broken == 0 and access(m, t, region, page, WRITE) != OUT_OF_MEMORY
 
 
 @kernel
-def pin_pages(m, t, page, end):
-    """Pin pages [page, end) of task `t`, those that are not yet; False when out of memory (pin_user_pages)."""
+def pin_range(m, t, page, end, longterm):
+    """Pin pages [page, end) of task `t`, those that are not yet; False when out of memory.
+
+    A page that could not be moved to where it may be pinned for long stays unpinned, and is counted.
+    """
     while page < end:
         at = tasks(m)[t].pte_start + page
         if not pinned(m)[at]:
-            pfn = frame_at(m, t, page)
-            if pfn == NONE:
+            word = pte(m)[at]
+            if (not word & PTE_PRESENT or word < 0) and not fault_in(m, t, page):
                 return False
-            frames(m)[pfn].pins += 1
-            pinned(m)[at] = pfn + 1
-            drivers(m)[t].pinned += 1
-            driver_count(m).nr_foll_pin_acquired += 1
+            pfn = pin_pages(m, t, page, longterm)
+            if pfn == -ENOENT or pfn == -EFAULT:
+                continue  # it has gone again meanwhile
+            if pfn >= 0:
+                pinned(m)[at] = pfn + 1
+                drivers(m)[t].pinned += 1
+                driver_count(m).nr_foll_pin_acquired += 1
+            else:
+                driver_count(m).pin_failed += 1
         page += 1
     return True
 
@@ -87,14 +91,14 @@ def pin_pages(m, t, page, end):
 def pin(m, t, argument):
     """Pin a range for a moment, wherever its pages are: as vmsplice and O_DIRECT do."""
     page, end = _first_and_last(argument)
-    return OK if pin_pages(m, t, page, end) else OUT_OF_MEMORY
+    return OK if pin_range(m, t, page, end, False) else OUT_OF_MEMORY
 
 
 @hook
 def pin_longterm(m, t, argument):
-    """Pin a range for long (FOLL_LONGTERM): pages that must stay movable are to be moved out of the way first."""
+    """Pin a range for long (FOLL_LONGTERM): pages that must stay movable are moved out of the way first."""
     page, end = _first_and_last(argument)
-    return OK if pin_pages(m, t, page, end) else OUT_OF_MEMORY
+    return OK if pin_range(m, t, page, end, True) else OUT_OF_MEMORY
 
 
 @kernel
@@ -104,7 +108,7 @@ def unpin_pages(m, t, at, end):
         pfn = pinned(m)[at] - 1
         if pfn >= 0:
             pinned(m)[at] = 0
-            frames(m)[pfn].pins -= 1
+            unpin_page(m, pfn)
             drivers(m)[t].pinned -= 1
             driver_count(m).nr_foll_pin_released += 1
             free_orphan(m, pfn)

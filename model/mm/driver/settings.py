@@ -23,6 +23,7 @@ driver_alloc_fail | lower | buffers that drivers asked for and were not given | 
 driver_free | none | buffers that drivers gave back | events
 nr_foll_pin_acquired | none | pages pinned for devices or pipes
 nr_foll_pin_released | none | pages let go again
+pin_failed | lower | pages that could not be moved to where they may be pinned for long
 driver_late_ns | lower | time by which tasks woke later than they had asked for | ns
 """)
 

@@ -5,10 +5,12 @@ from mmrun.model.mm.driver.settings import DRIVER_COUNTERS, GAUGES
 
 LOGGED = 1 << 16  # results that are kept, the first ones of a run
 FAILED = -1  # of a result's `pfn`
+NO_ORDER = -1
 
-# A buffer. `pfn`: its first frame + 1, 0: there is none; `order` of its frames, or `pages` of an area's.
-BUFFER = row(pfn="i4", order="i4", pages="i8")
-RESULT = row(task="i4", number="i4", pfn="i4", order="i4", ns="i8")  # of a request for a buffer; `ns`: what it took
+# A buffer. `pfn`: its first frame + 1, 0: there is none; `order` of a block, else NO_ORDER; `pages` asked for;
+# `contig`: contiguous memory for a device, from area `area`, or chained through FRAME.next.
+BUFFER = row(pfn="i4", order="i4", area="i4", contig="i4", pages="i8")
+RESULT = row(task="i4", number="i4", contig="i8", pfn="i8", pages="i8", ns="i8")  # of a request; `ns`: what it took
 DRIVER = row(  # a task's rows of `buffers`; pages that it has pinned; when it starts (ns)
     first="i8", buffers="i8", pinned="i8", began="i8",
 )  # fmt: skip

@@ -31,10 +31,12 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import PGFAULT
+from mmrun.model.mm.migrate.entries import wait_on_entry
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
     LOCKED,
+    MOVING,
     READAHEAD,
     RECLAIM,
     SWAPCACHE,
@@ -68,9 +70,11 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import is_hint, is_migration_entry
 
 hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
+hint_fault = caller("hint_fault")
 new_anon_active = caller("new_anon_active")
 PTES_PER_TABLE_SHIFT = 9
 
@@ -150,7 +154,7 @@ def fault_around(m, region, at, index):
     found = 0
     for i in range(first, end):
         pfn = entries[index + i - at] - 1
-        if pfn < 0 or f[pfn].state & (READAHEAD | LOCKED):
+        if pfn < 0 or f[pfn].state & (READAHEAD | LOCKED | MOVING):
             continue
         found += 1 if not f[pfn].state & WORKINGSET else 0
         if table[i]:
@@ -210,6 +214,16 @@ def map_file(m, t, region, at, index, write):
 
 
 @kernel
+def page_is_there(m, at, write):
+    """Whether the page that was waited for can be used now, which sets the bits that this does."""
+    word = pte(m)[at]
+    if not word & PTE_PRESENT or (write and word < 0):
+        return False
+    pte(m)[at] = word | PTE_YOUNG | (PTE_DIRTY if write else 0)
+    return True
+
+
+@kernel
 def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
@@ -222,7 +236,19 @@ def handle_mm_fault(m, t, region, at, index, write):
             return served
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
+    if is_migration_entry(pte(m)[at]):
+        task_count(m)[t].minor_faults += 1
+        wait_on_entry(m, at)
+        if page_is_there(m, at, write):
+            return OK
+        count_fault(m, t)
     word = pte(m)[at]
+    if is_hint(word):
+        hint_fault(m, t, region, at, write)
+        if page_is_there(m, at, write):
+            return OK
+        count_fault(m, t)
+        word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)
     if kind == REGION_MMAP:

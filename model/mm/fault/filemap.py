@@ -10,7 +10,7 @@ from mmrun.model.mm.fault.page_cache import add_to_cache
 from mmrun.model.mm.fault.readahead import read_one, sync_readahead, use_marked
 from mmrun.model.mm.lru.lru import mark_accessed
 from mmrun.model.mm.lru.state import lru_settings
-from mmrun.model.mm.page.flags import DIRTY, LOCKED
+from mmrun.model.mm.page.flags import DIRTY, LOCKED, MOVING
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, WRITE
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files, regions, tasks
@@ -20,9 +20,12 @@ from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 
 @kernel
 def wait_for_data(m, t, index):
-    """Task `t` sleeps until the cached page at slot `index` has been read; 1 when it had to (folio_wait_locked)."""
+    """Task `t` sleeps until the cached page at slot `index` is read, and not being moved; 1 when it had to.
+
+    In the kernel: folio_wait_locked.
+    """
     pfn = cache(m)[index] - 1
-    if not frames(m)[pfn].state & LOCKED:
+    if not frames(m)[pfn].state & (LOCKED | MOVING):
         return 0
     wait_on_page_locked(m, pfn, FILE)
     return 1
@@ -97,7 +100,8 @@ def read_or_write(m, t, region, index, write):
             return -1
     elif not write:
         use_marked(m, t, region, file, index, entries[index] - 1, 1)
-    wait_for_data(m, t, index)
+    if write or frames(m)[entries[index] - 1].state & LOCKED:  # only reading needs no lock
+        wait_for_data(m, t, index)
     pfn = entries[index] - 1
     if write:
         dirty(m, pfn, file)

@@ -34,12 +34,12 @@ from mmrun.model.mm.swap.swap import (
     zram_free,
 )
 from mmrun.model.mm.task.state import (
-    PTE_PRESENT,
     PTE_SHIFT,
     fault_settings,
     pte,
     regions,
 )
+from mmrun.model.mm.task.words import is_slot
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent
 from mmrun.model.psi.state import psi_settings
@@ -149,7 +149,7 @@ def _by_address(m, t, slot, first, end):
     """Read what is swapped out of page-table words `first` to `end` - 1, in their order (swap_vma_readahead)."""
     table, entries, run, count = pte(m), swapcache(m), NONE, 0
     for i in range(first, end):
-        if table[i] == 0 or table[i] & PTE_PRESENT:
+        if not is_slot(table[i]):
             continue
         neighbour = (table[i] >> PTE_SHIFT) - 1
         if entries[neighbour] > 0:

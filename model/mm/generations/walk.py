@@ -48,6 +48,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import maps
 
 WORDS_A_LINE = 8
 WORDS_AHEAD = 32  # of a walk: whose frames are asked for at once
@@ -206,7 +207,7 @@ def _large_enough(m, t, swappiness):
         r = regions(m)[region]
         if r.kind == REGION_MMAP or (r.kind == REGION_ANON and swappiness):
             for at in range(r.start, r.start + r.npages):
-                mapped += words[at] & PTE_PRESENT
+                mapped += 1 if maps(words[at]) else 0
                 if mapped >= MIN_LRU_BATCH:
                     return True
     return False

@@ -10,7 +10,8 @@ from mmrun.model.mm.idle.state import idle_age, idle_count, idle_settings, last_
 from mmrun.model.mm.lru.rmap import pte_frame
 from mmrun.model.mm.page.flags import LRU
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import PTE_PRESENT, REGION_READ, cache, files, pte, regions
+from mmrun.model.mm.task.state import REGION_READ, cache, files, pte, regions
+from mmrun.model.mm.task.words import maps
 
 STAMP_SHIFT = 20
 
@@ -31,7 +32,7 @@ def note_access(m, region, page):
             last_touch(m)[pfn] = stamp(m.now)
         return
     word = pte(m)[r.start + page - r.first]
-    if word & PTE_PRESENT:
+    if maps(word):
         last_touch(m)[pte_frame(word)] = stamp(m.now)
 
 

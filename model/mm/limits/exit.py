@@ -7,16 +7,14 @@ from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_acce
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.flags import ANON, ISOLATED, LOCKED, LRU, SWAPCACHE, TAIL_PAGE, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, ANON_PAGE, ISOLATED, LOCKED, LRU, SWAPCACHE, TAIL_PAGE, WRITEBACK
 from mmrun.model.mm.page.folio import folio_of, free_folio, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import free_slot, leave_swapcache
 from mmrun.model.mm.task.state import (
     NOBODY,
-    PTE_DIRTY,
     PTE_FRAME,
-    PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
@@ -27,6 +25,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import is_migration_entry, maps, stored_through
 from mmrun.model.mm.tlb.state import tlb_settings
 from mmrun.model.mm.tlb.translate import flush_words, forget_tables
 
@@ -82,23 +81,26 @@ def zap_pte_range(m, region, start, end):
         if word == 0:
             continue
         pfn = (word >> PTE_SHIFT) & PTE_FRAME
-        if word & PTE_PRESENT and pfn == fault_settings(m).zero_pfn:
+        if maps(word) and pfn == fault_settings(m).zero_pfn:
             table[at - 1] = 0
             continue
-        if word & PTE_PRESENT and r.kind == REGION_ANON and (f[pfn].kind == TAIL_PAGE or f[pfn].order):
+        if maps(word) and r.kind == REGION_ANON and (f[pfn].kind == TAIL_PAGE or f[pfn].order):
             at += zap_folio(m, folio_of(m, pfn), at - 1, end) - 1
             continue
         table[at - 1] = 0
-        if word & PTE_PRESENT and r.kind == REGION_ANON:
+        if maps(word) and r.kind == REGION_ANON:
             free_anon(m, pfn)
-        elif word & PTE_PRESENT:
+        elif maps(word):
             if word & PTE_YOUNG:
                 mark_accessed(m, pfn)
-            if word & PTE_DIRTY and files(m)[r.file].disk != NONE:
+            if stored_through(word) and files(m)[r.file].disk != NONE:
                 mark_dirty(m, pfn)
             f[pfn].mapcount -= 1
             if f[pfn].mapcount == 0:
                 last_mapping_gone(m, pfn)
+        elif is_migration_entry(word):  # on its way: its mover finds that nobody has it
+            if r.kind == REGION_ANON and f[pfn].kind == ANON_PAGE and f[pfn].order == 0:
+                f[pfn].owner = NOBODY
         else:
             _free_swapped(m, (word >> PTE_SHIFT) - 1)
     if tlb_settings(m).translates:

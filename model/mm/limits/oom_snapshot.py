@@ -46,6 +46,7 @@ from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.task.state import (
     NOBODY,
+    PTE_FLAGS,
     PTE_FRAME,
     PTE_PRESENT,
     PTE_SHIFT,
@@ -69,11 +70,12 @@ def _note_task(m, noted, t):
     for region in range(task.first_region, task.first_region + task.nr_regions):
         r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
+            there = words[at] & PTE_FLAGS  # also on its way to another frame
             if words[at] & PTE_PRESENT and (words[at] >> PTE_SHIFT) & PTE_FRAME == fault_settings(m).zero_pfn:
                 continue
-            if words[at] & PTE_PRESENT and r.kind == REGION_ANON:
+            if there and r.kind == REGION_ANON:
                 noted.anon += 1
-            elif words[at] & PTE_PRESENT:
+            elif there:
                 noted.file += 1
             elif words[at]:
                 noted.swapents += 1
@@ -179,7 +181,7 @@ def _note_zones(m, i):
         for lru in range(4):
             noted.lists[lru] = zone.nr_lru[lru]
         for cpu in range(geometry(m).nr_cpus):
-            noted.pcp += pcps(m)[cpu, z].n
+            noted.pcp += pcps(m)[cpu, z].count
         for order in range(ORDERS):
             for kind in range(MIGRATETYPES):
                 noted.areas[order] += zone.areas[order, kind].nr_free

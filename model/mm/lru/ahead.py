@@ -30,6 +30,7 @@ from mmrun.model.mm.task.state import (
     stream,
     tasks,
 )
+from mmrun.model.mm.task.words import is_slot
 
 SOME, MOST = 32, 64  # pages beyond a tail
 FAR, WINDOW = 4, 4  # events: from where on words are asked for, those before are there; how many at a time
@@ -116,7 +117,7 @@ def _ask_for_page(m, t, region, page):
     r = regions(m)[region]
     if r.kind == REGION_ANON:
         word = pte(m)[tasks(m)[t].pte_start + page]
-        if word and not word & PTE_PRESENT:
+        if is_slot(word):
             prefetch(swapcache(m), (word >> PTE_SHIFT) - 1)
             prefetch(swapmap(m), (word >> PTE_SHIFT) - 1)
     elif r.kind == REGION_READ:

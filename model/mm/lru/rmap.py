@@ -20,8 +20,6 @@ from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
 from mmrun.model.mm.page.flags import ANON, IDLE, YOUNG
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
-    PTE_DIRTY,
-    PTE_PRESENT,
     PTE_YOUNG,
     REGION_MMAP,
     fault_settings,
@@ -29,6 +27,7 @@ from mmrun.model.mm.task.state import (
     pte,
     regions,
 )
+from mmrun.model.mm.task.words import keep_bits, maps, stored_through
 
 
 @kernel
@@ -76,7 +75,7 @@ def referenced(m, pfn):
     region = files(m)[page.slot].first_region
     while region != NONE:
         at = region_word(m, region, page.owner)
-        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
+        if at != NONE and maps(table[at]) and pte_frame(table[at]) == pfn:
             r = regions(m)[region]
             if _used_through(m, pfn, at, not (fault_settings(m).recency_by_advice and r.advice)):
                 found = (found + 1) | (1 << 16 if r.exec else 0)
@@ -93,14 +92,14 @@ def look_at_words(m, pfn, keep):
         if page.order:
             return look_at_folio(m, pfn, keep)
         word = table[page.owner]
-        table[page.owner] = word & keep
-        return (1 if word & PTE_YOUNG else 0) | (2 if word & PTE_DIRTY else 0)
+        table[page.owner] = keep_bits(word, keep)
+        return (1 if word & PTE_YOUNG else 0) | (2 if stored_through(word) else 0)
     region = files(m)[page.slot].first_region if left else NONE
     while left and region != NONE:
         at = region_word(m, region, page.owner)
-        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if table[at] & PTE_DIRTY else 0)
-            table[at] &= keep
+        if at != NONE and maps(table[at]) and pte_frame(table[at]) == pfn:
+            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if stored_through(table[at]) else 0)
+            table[at] = keep_bits(table[at], keep)
             left -= 1
         region = regions(m)[region].next_of_file
     return found
@@ -150,7 +149,7 @@ def unmap(m, pfn, swap_word):
             return
         if pte_frame(table[page.owner]) != pfn:
             panic(m, BAD_PTE, pfn)
-        if table[page.owner] & PTE_DIRTY:
+        if stored_through(table[page.owner]):
             mark_dirty(m, pfn)
         table[page.owner] = swap_word
         drop_entry(m, page.owner)
@@ -160,8 +159,8 @@ def unmap(m, pfn, swap_word):
     region = files(m)[page.slot].first_region
     while region != NONE:
         at = region_word(m, region, page.owner)
-        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            if table[at] & PTE_DIRTY and files(m)[page.slot].disk != NONE:
+        if at != NONE and maps(table[at]) and pte_frame(table[at]) == pfn:
+            if stored_through(table[at]) and files(m)[page.slot].disk != NONE:
                 mark_dirty(m, pfn)
             table[at] = 0
             drop_entry(m, at)

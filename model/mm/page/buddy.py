@@ -6,11 +6,13 @@ its buddy (`pfn ^ 1 << order`) on free. Where a block of another type than the w
 """
 
 from mmrun.model.core.codes import BAD_BUDDY
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import nodes
-from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, REFILL
+from mmrun.model.mm.compaction.state import compaction_settings
+from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, NON_BLOCK, OOM, REFILL
+from mmrun.model.mm.page.capture import capture
 from mmrun.model.mm.page.flags import (
     CMA,
     FREE,
@@ -22,11 +24,30 @@ from mmrun.model.mm.page.flags import (
     MOVABLE,
     UNMOVABLE,
 )
-from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, alloc_settings, frames, pageblocks, zones
+from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, frames, pageblocks, zones
 
 PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
+rmqueue_fallback = caller("rmqueue_fallback")
 MERGE_ALL, MERGE_UNLESS_ISOLATED, MERGE_MERGEABLE = 0, 1, 2
+CMA_IN_TABLE, CMA_AFTER_OWN, CMA_BALANCED = 1, 2, 3  # alloc_settings.cma_rule
 NORMAL, FROM_CMA, CLAIM, STEAL = 0, 1, 2, 3  # zone.rmqueue_mode: how far a refill's search has come
+
+
+@kernel
+def fold_differences(zone, pages, of_areas):
+    """Changes collect with the CPU until they are more than the threshold (__mod_zone_page_state)."""
+    zone.unfolded += pages
+    zone.unfolded_cma += of_areas
+    if abs(zone.unfolded) > zone.stat_threshold:
+        zone.unfolded = 0
+    if abs(zone.unfolded_cma) > zone.stat_threshold:
+        zone.unfolded_cma = 0
+
+
+@kernel
+def areas_hold_half(zone):
+    """Whether more than half of what is free lies in areas, as far as all CPUs can see (zone_page_state)."""
+    return zone.nr_free_cma - zone.unfolded_cma > (zone.nr_free - zone.unfolded) // 2
 
 
 @kernel
@@ -36,6 +57,8 @@ def account_freepages(m, z, pages, mt):
     if mt == ISOLATE:
         return
     zone.nr_free += pages
+    if zone.stat_threshold:
+        fold_differences(zone, pages, pages if mt == CMA else 0)
     if mt == CMA:
         zone.nr_free_cma += pages
     elif mt == HIGHATOMIC:
@@ -140,41 +163,49 @@ def take_free_block(m, z, pfn):
 
 
 @kernel
-def _any_type(m, z, order, mt):
-    zone = zones(m)[z]
-    for other in range(MIGRATETYPES):
-        for larger in range(order, MAX_ORDER):
-            pfn = zone.areas[larger, other].head
-            if pfn != NONE:
-                return page_del_and_expand(m, z, pfn, order, larger, other)
-    return NONE
+def _from_cma(m, z, order):
+    """A block out of a contiguous memory area, or NONE; the refill goes on there (__rmqueue_cma_fallback)."""
+    pfn = rmqueue_smallest(m, z, order, CMA)
+    if pfn != NONE and alloc_settings(m).refill_remembers:
+        zones(m)[z].rmqueue_mode = FROM_CMA
+    return pfn
 
 
 @kernel
 def alloc_block(m, z, order, mt, flags):
     """A free block of 2^order frames of zone `z`, of migratetype `mt` if there is one; its first frame, or NONE.
 
-    `flags`: what the request may take (`alloc_flags`). In the kernel: __rmqueue.
+    `flags`: what the request may take (`alloc_flags`). Areas of contiguous memory are for movable requests that find no
+    block of their own, since 5.8 also before that while the areas hold more than half of what is free. In the kernel:
+    __rmqueue.
     """
-    zone = zones(m)[z]
+    zone, areas, pfn = zones(m)[z], alloc_settings(m).cma_rule if flags & ALLOC_CMA else 0, NONE
     if not flags & REFILL:
         zone.rmqueue_mode = NORMAL
-    pfn = rmqueue_smallest(m, z, order, mt)
-    if pfn == NONE and flags & ALLOC_CMA:
+    if areas == CMA_BALANCED and areas_hold_half(zone):
         pfn = rmqueue_smallest(m, z, order, CMA)
-    return pfn if pfn != NONE else _any_type(m, z, order, mt)
+    if pfn == NONE and zone.rmqueue_mode == NORMAL:
+        pfn = rmqueue_smallest(m, z, order, mt)
+    if pfn == NONE and areas >= CMA_AFTER_OWN and zone.rmqueue_mode <= FROM_CMA:
+        pfn = _from_cma(m, z, order)
+    return pfn if pfn != NONE else rmqueue_fallback(m, z, order, mt, flags)
 
 
 @kernel
 def rmqueue_buddy(m, z, order, mt, flags):
     """A block straight from the buddy lists: from the high-atomic reserve first where that is open to the request.
 
+    Since 6.13 (a fix of 6.11) the reserve is also the last resort of who cannot sleep and of the OOM killer's victims.
     Its first frame, or NONE. In the kernel: rmqueue_buddy, to 5.x the second half of buffered_rmqueue and rmqueue.
     """
     pfn = NONE
     if order and flags & ALLOC_HIGHATOMIC:
         pfn = rmqueue_smallest(m, z, order, HIGHATOMIC)
-    return pfn if pfn != NONE else alloc_block(m, z, order, mt, flags)
+    if pfn == NONE:
+        pfn = alloc_block(m, z, order, mt, flags)
+    if pfn == NONE and alloc_settings(m).free_reserve_counts and flags & (OOM | NON_BLOCK):
+        pfn = rmqueue_smallest(m, z, order, HIGHATOMIC)
+    return pfn
 
 
 @kernel
@@ -217,9 +248,12 @@ def _merge_likely(m, z, pfn, order):
 def free_one_page(m, z, pfn, order, mt, at_tail):
     """Give back a block to the list of type `mt`, merged with its free buddies (__free_one_page)."""
     f, zone = frames(m), zones(m)[z]
-    end = zone.start + zone.span
+    end, capturing = zone.start + zone.span, compaction_settings(m).capturing
     account_freepages(m, z, 1 << order, mt)
     while order < MAX_ORDER - 1:
+        if capturing and capture(m, z, pfn, order, mt):
+            account_freepages(m, z, -(1 << order), mt)
+            return
         other = pfn ^ (1 << order)
         if other < zone.start or other + (1 << order) > end:
             break
@@ -278,6 +312,10 @@ def alloc_reserve(m, node):
 
 @kernel
 def free_blocks(m, z, blocks):
-    """Give blocks, rows of (first frame, order), to the zone at boot; the last one is handed out first."""
+    """Give blocks, rows of (first frame, order), to the zone at boot.
+
+    To 5.9 the last one is handed out first (__free_pages_core: to the tail since 5.10).
+    """
     for i in range(len(blocks)):
-        free_block(m, z, blocks[i, 0], blocks[i, 1])
+        mt = pageblocks(m)[blocks[i, 0] >> PAGEBLOCK_ORDER]
+        free_one_page(m, z, blocks[i, 0], blocks[i, 1], mt, alloc_settings(m).boot_to_tail)

@@ -7,6 +7,7 @@ from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.flags import USER
+from mmrun.model.mm.page.pcp import order_of
 from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, pcps, zones
 
 
@@ -28,7 +29,7 @@ def _free_blocks(built: Built, seen: np.ndarray) -> None:
                 area = zones(m)[z].areas[order, mt]
                 for pfn in chain(frames, int(area.head), int(area.nr_free)):
                     seen[pfn : pfn + (1 << order)] += 1
-                    free += 1 << order
+                    free += (1 << order) * (mt != state.ISOLATE)  # isolated ones count as in use
                     require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
                              lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
         require(
@@ -41,9 +42,20 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     for cpu in range(int(geometry(m).nr_cpus)):
         for z in range(int(geometry(m).nr_zones)):
-            linked = chain(frames, int(pcps(m)[cpu, z].head), int(pcps(m)[cpu, z].n))
-            require(len(linked) == pcps(m)[cpu, z].n, lambda cpu=cpu, z=z: f"per-CPU list {cpu}/{z} miscounts")
-            seen[linked] += 1
+            count = 0
+            for index, own in enumerate(pcps(m)[cpu, z].lists):
+                order = order_of(index)
+                linked = np.array(chain(frames, int(own.head), int(own.n)), dtype=np.int64)
+                require(
+                    len(linked) == own.n and (frames["order"][linked] == order).all(),
+                    lambda cpu=cpu, z=z, index=index: f"per-CPU list {index} of {cpu}/{z} miscounts",
+                )
+                for page in range(1 << order):
+                    seen[linked + page] += 1
+                count += len(linked) << order
+            require(
+                count == pcps(m)[cpu, z].count, lambda cpu=cpu, z=z: f"the per-CPU lists of {cpu}/{z} miscount pages"
+            )
 
 
 def folios(frames: np.ndarray, pfns: np.ndarray) -> np.ndarray:

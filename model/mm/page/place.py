@@ -1,6 +1,6 @@
 """Nodes, CPUs and zones of a machine record: watermarks, zonelists, free memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -8,15 +8,17 @@ import numpy as np
 from mmrun.model.core.record import NONE
 from mmrun.model.machine import numa
 from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
-from mmrun.model.machine.state import cpus, geometry
+from mmrun.model.machine.state import cpus
 from mmrun.model.machine.state import nodes as nodes_of
+from mmrun.model.mm.cma.areas import areas_of, between, kept
 from mmrun.model.mm.memcg.place import page_cgroup_pages
 from mmrun.model.mm.memcg.state import memcg_count
-from mmrun.model.mm.page import buddy, watermarks
+from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
+from mmrun.model.mm.page.ageing import age
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
-from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, pcps
+from mmrun.model.mm.page.state import EXTFRAG_EVENTS, MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
-from mmrun.model.units import PAGE
+from mmrun.model.units import PAGE, PAGE_SHIFT
 
 RECLAIM_DISTANCE = 30
 
@@ -25,7 +27,7 @@ def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
     """How many rows each table has."""
     return {
         "frames": plan.frames, "pageblocks": (plan.frames >> buddy.PAGEBLOCK_ORDER) + 1, "zones": plan.zones,
-        "pcps": (plan.cpus, plan.zones),
+        "pcps": (plan.cpus, plan.zones), "extfrag": EXTFRAG_EVENTS,
     }  # fmt: skip
 
 
@@ -60,7 +62,13 @@ def place(built: Built) -> None:
             cpu += 1
         first = zones[own[0]].start
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
+    _per_cpu_lists(built)
     _zones(built, modules, zones)
+
+
+def start(built: Built) -> None:
+    """Age the memory of nodes that begin so."""
+    age(built)
 
 
 def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
@@ -75,9 +83,34 @@ def _page_cgroups(built: Built, zones: list[numa.Zone]) -> list[int]:
     return taken
 
 
+def _per_cpu_lists(built: Built) -> None:
+    """What per-CPU lists of this version and variant hold, and when CPUs look at them for the first time."""
+    own, variant = pcp_settings(built.memory.m), built.modules["pcp"]
+    own.high_orders, own.tuned = int(variant.HIGH_ORDERS), int(hasattr(variant, "high_max"))
+    pcp_state(built.memory.m).next_update = vmstat.INTERVAL
+
+
+def per_cpu_sizes(built: Built, zone: numa.Zone, low: int) -> tuple[int, int, int]:
+    """(batch, least high, most high) of a zone's per-CPU lists in pages; `low` is its watermark.
+
+    A node without CPUs shares its own among all. In the kernel: zone_set_pageset_high_and_batch, zone_highsize.
+    """
+    vm, variant = built.cell.vm, built.modules["pcp"]
+    sharers = built.cell.machine.nodes[zone.node].cpus or built.plan.cpus
+    batch, high = variant.sizes(zone.pages, low, sharers)
+    if fraction := vm.percpu_pagelist_fraction:  # pageset_set_high
+        high = zone.pages // fraction
+        return max(1, min(high // 4, 8 * PAGE_SHIFT)), high, high
+    if fraction := vm.percpu_pagelist_high_fraction:
+        high = max(zone.pages // fraction // sharers, 4 * batch)
+        return batch, high, high
+    return batch, high, variant.high_max(zone.pages, batch, sharers) if pcp_settings(built.memory.m).tuned else high
+
+
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
-    managed, kinds = [zone.pages for zone in zones], [zone.kind for zone in zones]
+    managed = [zone.pages - kept(built.cell, modules, z) for z, zone in enumerate(zones)]
+    kinds = [zone.kind for zone in zones]
     ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
     floor, scale = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling), vm.watermark_scale_factor or 10
     if vm.min_free_kbytes is None and vm.transparent_hugepage in ("always", "madvise"):
@@ -87,35 +120,42 @@ def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zon
     marks = watermarks.levels(managed, kinds, floor, scale, variant)
     for z, zone in enumerate(zones):
         row = zones_of(m)[z]
-        row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, zone.pages
+        row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, managed[z]
         row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
         row.alloc_batch = row.wmark_high - row.wmark_low
         siblings = {other.kind: other.pages for other in zones if other.node == zone.node}
         row.reserve[:] = watermarks.lowmem_reserves(siblings)[zone.kind]
         row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)
-        batch, high = modules["pcp"].sizes(zone.pages, marks[z][1], built.cell.machine.nodes[zone.node].cpus)
-        for cpu in range(int(geometry(m).nr_cpus)):
-            pcp = pcps(m)[cpu, z]
-            pcp.head = pcp.tail = NONE
-            pcp.batch, pcp.high = batch, high
+        row.pcp_batch, row.pcp_high_min, row.pcp_high_max = per_cpu_sizes(built, zone, marks[z][1])
+        pcps(m)["lists"]["head"][:, z] = pcps(m)["lists"]["tail"][:, z] = NONE
+        pcp.zone_pcp_enable(m, z)
         row.areas["head"] = row.areas["tail"] = NONE
         _fill(built, z, reserved[z])
 
 
 def _fill(built: Built, z: int, reserved: int) -> None:
-    """Give the zone's frames to the buddy lists in the largest aligned blocks, lowest addresses first in line.
+    """Give the zone's frames to the buddy lists in the largest aligned blocks, in the order of addresses.
 
     The first `reserved` are the kernel's: allocated after the zone was sized, so that its watermarks include them.
+    Contiguous memory areas are set aside.
     """
     m, zone = built.memory.m, zones_of(built.memory.m)[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
-    own = built.memory.table("frames")[int(zone.start) : start]
-    own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
-    blocks = []
+    areas = [area for area in areas_of(built.cell, built.modules) if area.zone == z]
+    for first, last in ((int(zone.start), start), *((area.first, area.first + area.pages) for area in areas)):
+        own = built.memory.table("frames")[first:last]
+        own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
+    blocks = [block for piece in between(start, end, areas) for block in _blocks(*piece)]
+    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
+    if alloc_settings(m).reserve_cap == 0:
+        highatomic.setup_zone_migrate_reserve(m, z)
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The largest aligned blocks that make up frames [start, end): first frame and order of each."""
     while start < end:
         order = MAX_ORDER - 1
         while start & ((1 << order) - 1) or start + (1 << order) > end:
             order -= 1
-        blocks.append((start, order))
+        yield start, order
         start += 1 << order
-    buddy.free_blocks(m, z, np.array(blocks[::-1], dtype=np.int64))

@@ -2,19 +2,22 @@
 
 from typing import Literal
 
-from mmrun.model.core.mechanism import Axis, Subject, Told, counters
+from mmrun.model.core.mechanism import NO_FRAME, Axis, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 AXES = (
     Axis("watermarks", 4, "free-page levels at which reclaim starts and stops", ("MIN_FREE_CEILING_KB", "gap")),
     Axis("zonelist", 5, "order in which zones are tried when one is full", ("ZONE_ORDER", "charge", "weight")),
-    Axis("pcp", 6, "sizes of the per-CPU free lists and page batches", ("LRU_BATCH", "sizes")),
+    Axis("fallback", 16, "from which pageblocks memory comes when none of the wanted type is free"),
+    Axis("pcp", 6, "sizes of the per-CPU free lists and page batches", ("HIGH_ORDERS", "LRU_BATCH", "sizes")),
 )
 
 ALLOC_COUNTERS = counters("""
 pgalloc | none | pages handed out by the allocator
 pgfree | none | pages given back to the allocator
+mm_page_alloc_extfrag | lower | blocks taken from pageblocks of another type | events
+extfrag_fragmenting | lower | of these, blocks smaller than a pageblock | events
 """)
 
 COUNTERS = ALLOC_COUNTERS  # of the machine
@@ -22,6 +25,7 @@ COUNTERS = ALLOC_COUNTERS  # of the machine
 ZONE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
 nr_page_table_pages | none | page-table pages when the run ends
+nr_free_cma | higher | free pages in contiguous memory areas, those on per-CPU lists not included, when the run ends
 """)
 NODE_GAUGES = counters("""
 nr_free_pages | higher | free pages, those on per-CPU lists included, when the run ends
@@ -29,17 +33,49 @@ nr_file_pages | none | page-cache pages on the node when the run ends
 nr_mapped | none | page-cache pages of the node that are mapped when the run ends
 nr_dirty | none | dirty file pages on the node when the run ends
 nr_writeback | none | pages of the node being written when the run ends
+nr_free_pages_blocks | higher | free pages of the node that make up whole pageblocks when the run ends
+unusable_index_order9 | lower | thousandths of the node's free pages that are in no free block of 2 MiB or more | 1
 """)
 WATERMARKS = counters("""
 watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
 watermark_low | none | free pages below which kswapd is woken, over all zones | pages
 watermark_high | none | free pages at which kswapd rests, over all zones | pages
+watermark_boost | none | pages by which fallbacks have raised all three when the run ends, over all zones | pages
 """)
+MAP_GAUGES = counters("""
+state | none | what a part of memory is: migratetype and pages by use, packed (model/mm/page/memory_map.py) | 1
+""")
+MAP_PARTS, PAGEBLOCK = 512, 2 << 20  # as many parts at most; bytes
+
+
+def map_parts(memory: int) -> int:
+    """How many parts the map of so much memory (bytes) has: each a pageblock, or as many as keep them within 512."""
+    blocks = -(-memory // PAGEBLOCK)
+    return -(-blocks // -(-blocks // MAP_PARTS))
+
+
 TOLD = (
     Told("machine", WATERMARKS),
+    Told("map", MAP_GAUGES, along=True, when=lambda case: case.cell.sampling.memory_map),
     Told("machine", ZONE_GAUGES, sampled=True),
     Told("node", NODE_GAUGES, sampled=True),
 )
+
+
+HOOKS = {
+    **hooks(
+        "fallback",
+        17,
+        ("rmqueue_fallback", "zone order migratetype alloc_flags", "a block of another type, or NONE", NO_FRAME),
+    ),
+    **hooks(
+        "pcp",
+        21,
+        ("pcp_refill", "cpu zone order", "blocks of 2^order pages that an empty per-CPU list takes at once"),
+        ("pcp_excess", "cpu zone order", "pages that per-CPU lists give back after a free of 2^order pages; 0: none"),
+        ("pcp_drain", "cpu zone count index", "0; `count` pages went back, `index`: the list freed to"),
+    ),
+}
 
 
 @record
@@ -55,6 +91,15 @@ class Sysctl(Record):
     """/sys/kernel/mm/transparent_hugepage/enabled: anonymous memory is in huge pages everywhere, where a region has
     `advice: hugepage`, or nowhere. Both also raise the default of min_free_kbytes as khugepaged does. Default never:
     not built into a default kernel."""
+    percpu_pagelist_fraction: int | None = None
+    """Part of a zone that each CPU's lists may hold, one in so many pages; batches are a quarter. Up to 5.13."""
+    percpu_pagelist_high_fraction: int | None = None
+    """Part of a zone that the lists of its CPUs together may hold, one page in so many: their high mark. Since 5.14."""
+    watermark_boost_factor: int | None = None
+    """How far fallbacks may raise the watermarks, in 1/10000 of high; default 15000, 0 switches it off. Not before
+    5.0."""
+    defrag_mode: int | None = None
+    """1: no allocation mixes types within pageblocks while there is another way. Default 0, not before 6.15."""
     numa_zonelist_order: Literal["default", "node", "zone"] | None = None
     """Order of fallback zones; `zone` exists before 4.14 only."""
 
@@ -69,17 +114,11 @@ class Costs(Record):
 
 SUBJECTS = (
     Subject(
-        "cma",
-        "Contiguous memory areas are not modelled: no area is set aside, no stream asks for adjacent pages, and as "
-        "pages never migrate, those pinned for a moment are in nobody's way.",
-        (),
-        ("contiguous memory", "contiguous memory allocator", "cma_alloc", "alloc_contig_range", "dma_alloc_contiguous"),
-    ),
-    Subject(
-        "watermark_boost_factor",
-        "Not modelled: boosts follow from fragmentation, and all pages are of order 0 here.",
-        ("watermark_scale_factor", "min_free_kbytes", "watermarks"),
-        ("vm.watermark_boost_factor", "watermark boost"),
+        "pageblocks",
+        "Memory is kept apart by what can be moved, in pageblocks of 2 MiB. Where a block of another type is taken "
+        "after all, the axis fallback says how much goes with it; since 5.0 the zone's watermarks rise for a while.",
+        ("fallback", "watermark_boost_factor", "mm_page_alloc_extfrag"),
+        ("migratetype", "watermark boost", "mobility"),
     ),
     Subject(
         "memory hotplug",

@@ -22,9 +22,93 @@ DATED: Dated = (
         since("4.16", "batch-31-vectors-15", "PAGEVEC_SIZE 15, include/linux/pagevec.h, 4.16 to 6.8"),
         since("4.19", "batch-63-high-6", "d8a759b57035 mm, page_alloc: double zone's batchsize, 4.19"),
         since("5.14", "batch-15", "mm/page_alloc.c: zone_highsize, 5.14"),
+        since("6.7", "batch-15-tuned", "mm: tune PCP high automatically, 6.7"),
         since("6.9", "batch-63", "PAGEVEC_SIZE 31, include/linux/pagevec.h, 6.9"),
     ),
-    gap("5.0", "6.18", "watermarks are boosted after fallbacks to pageblocks of another type, here never"),
+    param(
+        "pcp/batch-15", "list_by_list",
+        always(False, "mm/page_alloc.c: free_pcppages_bulk, 5.14"),
+        since("5.18", True, "mm/page_alloc: drain the requested list first during bulk free; limit number of "
+              "high-order pages on PCP during bulk free, 5.18"),
+    ),
+    param(
+        "pcp/batch-63", "half_of_high",
+        always(False, "mm, pcp: reduce detecting time of consecutive high order page freeing, 6.7"),
+        since("6.16", True, "mm: pcp: increase pcp->free_count threshold to trigger free_high",
+              unsure="6.16, after its posting of April 2025"),
+    ),
+    flag("reclaimable_first", "reclaimable pages come before movable ones in the order of migratetypes",
+         "mm, page_alloc: use masks and shifts when converting GFP flags to migrate types, 4.4", until="4.4"),
+    flag("pcp_keeps_types", "a block goes back from a per-CPU list as the type it came as, not as its pageblock's",
+         "mm: page_alloc: fix freelist movement during block conversion, 6.10", until="6.10"),
+    number(
+        "huge_lists", "per-CPU lists of order 9, by migratetype, whatever the type, or movable ones apart",
+        always(3, "mm/page_alloc: allow high-order pages to be stored on the per-cpu lists, 5.14"),
+        since("6.0", 1, "5d0a661d808f mm/page_alloc: use only one PCP list for THP-sized allocations, 6.0"),
+        since("6.10", 2, "bf14ed81f571 mm/page_alloc: Separate THP PCP into movable and non-movable categories, 6.10"),
+    ),
+    sysctl("percpu_pagelist_fraction", always(None, "percpu_pagelist_fraction_sysctl_handler, mm/page_alloc.c, 3.1"),
+           gone("5.14", "mm/page_alloc: delete vm.percpu_pagelist_fraction, 5.14")),
+    within("percpu_pagelist_fraction", always((8, 1 << 30), "MIN_PERCPU_PAGELIST_FRACTION; an arbitrary most")),
+    sysctl("percpu_pagelist_high_fraction",
+           since("5.14", None, "mm/page_alloc: introduce vm.percpu_pagelist_high_fraction, 5.14")),
+    within("percpu_pagelist_high_fraction",
+           since("5.14", (8, 1 << 30), "MIN_PERCPU_PAGELIST_HIGH_FRACTION; an arbitrary most")),
+    axis(
+        "fallback",
+        always("moves-half-free", "mm/page_alloc.c: __rmqueue_fallback, 3.1"),
+        since("3.5", "cma-in-table", "47118af076f6 mm: mmzone: MIGRATE_CMA migration type added, 3.5"),
+        since("4.1", "steals-for-unmovable", "9c0415ebf8cb mm: more aggressive page stealing for UNMOVABLE; "
+              "dc67647b78b9 mm/cma: change fallback behaviour for CMA freepage, 4.1"),
+        since("4.12", "compatible-pages", "02aa0cdd72483 mm, page_alloc: count movable pages when stealing from "
+              "pageblock; 3bc48f96cf11 mm, page_alloc: split smallest stolen page in fallback, 4.12"),
+        since("5.0", "boosting", "1c30844d2dfe mm: reclaim small amounts of memory when an external fragmentation "
+              "event occurs, 5.0"),
+        since("6.10", "list-hygiene", "e0932b6c1f94 mm: page_alloc: consolidate free page accounting, 6.10"),
+        since("6.15", "claim-then-steal", "c2f6ea38fc1b mm: page_alloc: don't steal single pages from biggest buddy, "
+              "6.15"),
+    ),
+    param(
+        "fallback/cma-in-table", "rest_if_claimed",
+        always(False, "47118af076f6, 3.5"),
+        since("3.13", True, "fef903efcf0c mm/page_alloc.c: restructure free-page stealing code, 3.13", "after 3.5"),
+        since("4.0", False, "3a1086fba92b mm: always steal split buddies in fallback allocations, 4.0"),
+    ),
+    param(
+        "fallback/compatible-pages", "smallest_for_movable",
+        always(False, "mm/page_alloc.c: __rmqueue_fallback, 4.12 (3bc48f96)"),
+        since("4.13", True, "mm/page_alloc.c: __rmqueue_fallback, find_smallest, 5.0", "after 4.12, before 5.0"),
+    ),
+    number(
+        "cma_rule", "when movable requests are given contiguous memory areas: 1 with other types, 2 before them, 3 "
+        "also before their own while more than half of what is free is areas",
+        always(0, "no contiguous memory areas before 3.5"),
+        since("3.5", 1, "47118af076f6 mm: mmzone: MIGRATE_CMA migration type added, 3.5"),
+        since("4.1", 2, "dc67647b78b9 mm/cma: change fallback behaviour for CMA freepage, 4.1"),
+        since("5.8", 3, "16867664936e mm,page_alloc,cma: conditionally prefer cma pageblocks for movable allocations, "
+              "5.8"),
+    ),
+    flag("refill_remembers", "a refill of a per-CPU list goes on where it found its last block",
+         "90abee6d7895 mm: page_alloc: speed up fallbacks in rmqueue_bulk(), 6.15", since="6.15"),
+    number(
+        "reserve_cap", "how much the high-atomic reserve may hold: 1 a hundredth of the zone and a pageblock, 2 a "
+        "hundredth, rounded up to pageblocks, if that is one",
+        always(0, "a fixed reserve of two pageblocks instead, mm/page_alloc.c: setup_zone_migrate_reserve, 3.1"),
+        since("4.4", 1, "0aaa29a56e4f mm, page_alloc: reserve pageblocks for high-order atomic allocations on demand, "
+              "4.4"),
+        since("6.8", 2, "mm/page_alloc.c: reserve_highatomic_pageblock, 6.10", "after 6.1, before 6.10"),
+    ),
+    flag("nofragment", "requests that could use a lower zone do not mix types within the pageblocks of Normal zones",
+         "6bb154504f8b mm, page_alloc: spread allocations across zones before introducing fragmentation, 5.0",
+         since="5.0"),
+    flag("reserve_force", "before somebody is killed the last pageblock of the high-atomic reserve is given back, too",
+         "mm: try to exhaust highatomic reserve before the OOM, 4.10", since="4.10"),
+    sysctl("watermark_boost_factor", since("5.0", 15000, "1c30844d2dfe, 5.0")),
+    within("watermark_boost_factor", since("5.0", (0, 1 << 30), "kernel/sysctl.c: no upper bound; an arbitrary most")),
+    sysctl("defrag_mode", since("6.15", 0, "e3aa7df331bc mm: page_alloc: defrag_mode, 6.15")),
+    within("defrag_mode", since("6.15", (0, 1), "mm/page_alloc.c: page_alloc_sysctl_table, 6.15")),
+    flag("boot_to_tail", "memory of the boot goes to the tails of the free lists, so the lowest addresses are used "
+         "first", "7fef431be9c9 mm/page_alloc: place pages to tail in __free_pages_core(), 5.10", since="5.10"),
     param(
         "watermarks/scale-factor", "ceiling_kb",
         always(65536, "mm/page_alloc.c: init_per_zone_wmark_min, 4.6"),

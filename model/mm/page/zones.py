@@ -6,7 +6,7 @@ from mmrun.model.machine.state import costs, geometry, node_count, nodes
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, MIN_RESERVE, NON_BLOCK, OOM
 from mmrun.model.mm.page.flags import CMA, HIGHATOMIC
-from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, alloc_settings, zones
+from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, alloc_settings, pcp_settings, zones
 
 kswapd_needed = caller("kswapd_needed")
 MAX_RECLAIM_RETRIES = 16
@@ -102,6 +102,16 @@ def watermark_ok(m, z, order, mark, highest_zoneidx, alloc_flags):
 
 
 @kernel
+def boost_of(m, nid, highest_zoneidx):
+    """Pages by which the watermarks of the node's zones are boosted, up to a kind (pgdat_watermark_boosted, 5.0)."""
+    node, boost = nodes(m)[nid], 0
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        if zones(m)[z].kind <= highest_zoneidx:
+            boost += zones(m)[z].boost
+    return boost
+
+
+@kernel
 def wake_kswapd(m, z, order, highest_zoneidx):
     """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd)."""
     nid = zones(m)[z].node
@@ -110,10 +120,27 @@ def wake_kswapd(m, z, order, highest_zoneidx):
         return
     node.highest_zoneidx = max(node.highest_zoneidx, highest_zoneidx)
     node.kswapd_order = max(node.kswapd_order, order)
-    if not node.kswapd_wait.first or not kswapd_needed(m, z, order, highest_zoneidx):
+    if not node.kswapd_wait.first:
+        return
+    if not kswapd_needed(m, z, order, highest_zoneidx) and not boost_of(m, nid, highest_zoneidx):
         return
     wake(m, node.kswapd_wait, 1, m.now + costs(m).kswapd_wake)
     node_count(m)[nid].kswapd_wake += 1
+
+
+@kernel
+def set_reclaim_active(m, nid):
+    """From 5.14 on, per-CPU lists of the zones that kswapd is to balance hold little (set_reclaim_active)."""
+    node = nodes(m)[nid]
+    for z in range(node.first_zone, node.first_zone + node.nr_zones):
+        zones(m)[z].reclaim_active = int(pcp_settings(m).high_orders and zones(m)[z].kind <= node.highest_zoneidx)
+
+
+@kernel
+def clear_reclaim_active(m, nid):
+    """kswapd is done with the node."""
+    for z in range(nodes(m)[nid].first_zone, nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones):
+        zones(m)[z].reclaim_active = 0
 
 
 @kernel

@@ -8,6 +8,7 @@ from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import caller
 from mmrun.model.core.sleep import FOREVER, wait
 from mmrun.model.machine.state import nodes
+from mmrun.model.mm.page.zones import clear_reclaim_active, set_reclaim_active
 
 NAP_NS = 100_000_000  # HZ/10: a daemon naps so long before it sleeps
 
@@ -21,7 +22,9 @@ def kswapd(m, nid):
     wait(m, nodes(m)[nid].kswapd_wait, FOREVER)
     while m.broken == 0:
         begins(m, IN_MEMSTALL)
+        set_reclaim_active(m, nid)
         balance_pgdat(m, nid)
+        clear_reclaim_active(m, nid)
         ends(m, IN_MEMSTALL)
         kswapd_try_to_sleep(m, nid)
     return 0

@@ -14,6 +14,7 @@ from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.ahead import look_ahead
 from mmrun.model.mm.lru.lists import list_of
 from mmrun.model.mm.lru.rmap import unmap
+from mmrun.model.mm.lru.scan_balance import can_demote
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
@@ -49,6 +50,8 @@ evict = caller("evict")
 pageout_file = caller("pageout_file")
 add_folio_to_swap = caller("add_folio_to_swap")
 meet_writeback = caller("meet_writeback")
+demote = caller("demote")
+EVERY, DEMOTE = -1, -1  # bits of a batch; a verdict
 SPLIT = 2  # add_folio_to_swap: the folio is many pages now
 
 
@@ -70,7 +73,7 @@ def take_first(m, chained):
 def freed_meanwhile(m, pfn):
     """Free a page whose task ended while it was isolated; whether it was one."""
     page = frames(m)[pfn]
-    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE:
+    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE or page.pins:
         return False
     uncharge(m, page.memcg, nr_pages(m, pfn))
     free_folio(m, pfn)
@@ -186,7 +189,7 @@ def _pageout_anon(m, s, pfn):
 
 @kernel
 def _reclaim_one(m, s, pfn):
-    """Decide on one isolated page and act on it: 1 when its frame was freed.
+    """Decide on one isolated page and act on it: 1 when its frame was freed, DEMOTE when a slower node may have it.
 
     In the kernel: the loop of shrink_page_list, shrink_folio_list.
     """
@@ -201,6 +204,8 @@ def _reclaim_one(m, s, pfn):
         _activate(m, s, pfn)
     if verdict >= KEEP:
         return 0
+    if sc.demoting:
+        return DEMOTE
     if page.state & ANON:
         if not page.state & SWAPCACHE:
             added = _add_to_swap(m, s, pfn) if sc.may_swap else 0
@@ -241,7 +246,7 @@ def _come_to(m, s, pfn):
         sc.nr_scanned += 1
     group = memcgs(m)[page.memcg]
     freed = _reclaim_one(m, s, pfn)
-    group.pgsteal += own_lists * freed
+    group.pgsteal += own_lists * max(freed, 0)
     group.pgscan += own_lists
     return freed
 
@@ -260,19 +265,16 @@ def _come_to_tails(m, s):
 
 
 @kernel
-def shrink_page_list(m, s):
-    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty.
-
-    What stays of a folio that was split, and all that comes after it, is in `sc.kept`.
-    """
+def _pass_over(m, s, which):
+    """Decide on the isolated pages of `sc.batch` whose bits are set in `which`; pages freed."""
     sc, reclaimed = scans(m)[s], 0
-    sc.nr_pageout = sc.nr_unmapped = 0
-    clear_stat(sc.batch_stat)
-    sc.batch_stat.taken = sc.pages_taken
     for i in range(sc.nr_taken):
-        if sc.batch[i] == NONE:
+        if sc.batch[i] == NONE or not which >> i & 1:
             continue
         freed = _come_to(m, s, sc.batch[i])
+        if freed == DEMOTE:
+            sc.candidates |= 1 << i
+            continue
         reclaimed += freed
         if freed:
             sc.batch[i] = NONE
@@ -283,6 +285,27 @@ def shrink_page_list(m, s):
             reclaimed += _come_to_tails(m, s)
     if sc.tails.n:
         reclaimed += _come_to_tails(m, s)
+    return reclaimed
+
+
+@kernel
+def shrink_page_list(m, s):
+    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty.
+
+    Where a slower node may have pages (5.15), they go there first; those that cannot are reclaimed after all, unless
+    user space asked. What stays of a folio that was split, and all that comes after it, is in `sc.kept`.
+    """
+    sc = scans(m)[s]
+    sc.nr_pageout = sc.nr_unmapped = sc.candidates = 0
+    clear_stat(sc.batch_stat)
+    sc.batch_stat.taken = sc.pages_taken
+    sc.demoting = can_demote(m, s)
+    reclaimed = _pass_over(m, s, EVERY)
+    if sc.candidates:
+        reclaimed += demote(m, s)
+        if sc.candidates and not sc.proactive:
+            sc.demoting = 0
+            reclaimed += _pass_over(m, s, sc.candidates)
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
     m.now += reclaim_settings(m).tlb_shootdown * (
         min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped

@@ -18,6 +18,7 @@ from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.swap import nr_swap_pages
+from mmrun.model.mm.tiering.state import tiers
 from mmrun.model.mm.writeback.plug import unplug
 from mmrun.model.mm.writeback.state import writeback_settings
 
@@ -187,4 +188,4 @@ def shrink_node(m, s):
 def reclaimable_pages(m, zone, may_swap):
     """Pages of the zone on lists that reclaim could free (zone_reclaimable_pages)."""
     nr = zones(m)[zone].nr_lru
-    return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap else 0)
+    return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap or tiers(m)[zones(m)[zone].node].targets else 0)

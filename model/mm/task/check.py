@@ -10,7 +10,7 @@ from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT, fault_settings
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, fault_settings
 from mmrun.model.mm.task.times import clocks, starts
 
 
@@ -46,7 +46,7 @@ def _sums(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def _mappings(built: Built) -> None:
     frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
-    present = (words & PTE_PRESENT) != 0
+    present = ((words & PTE_PRESENT) != 0) | (words & PTE_FLAGS == PTE_DIRTY)  # or a hint entry
     pfns = (words[present] >> PTE_SHIFT) & PTE_FRAME
     # Pages of pools and the page of zeros count no mappings.
     zeros, firsts = fault_settings(built.memory.m).zero_pfn, folios(frames, pfns)
@@ -63,7 +63,7 @@ def _mappings(built: Built) -> None:
         (frames["owner"][firsts[anon]] + pfns[anon] - firsts[anon] == np.flatnonzero(present)[anon]).all(),
         lambda: "an anonymous page has another owner",
     )
-    slots = (words[(words != 0) & ((words & PTE_PRESENT) == 0)] >> PTE_SHIFT) - 1
+    slots = (words[(words & PTE_FLAGS == 0) & (words != 0)] >> PTE_SHIFT) - 1
     require((built.memory.table("swapmap")[slots] > 0).all(), lambda: "a page-table word names a free swap slot")
     require(len(np.unique(slots)) == len(slots), lambda: "two page-table words name one swap slot")
     unnamed = built.memory.table("swapmap") > 0

@@ -69,9 +69,12 @@ class File:
         return -(-self.pages // self.each) if self.each else 1
 
 
-def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]]) -> dict[str, File]:
-    """The files that tasks map or read, by name."""
-    files: dict[str, File] = {}
+LEFT = "(read before)"  # no file of a cell has spaces and brackets: what an aged machine's page cache holds
+
+
+def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]], left: int = 0) -> dict[str, File]:
+    """The files that tasks map or read, by name; `left`: pages in the cache, at the start, of what nobody reads."""
+    files: dict[str, File] = {LEFT: File(0, left, None)} if left else {}
     for name, task in tasks.items():
         for i, (region, size) in enumerate(zip(task.memory, pages[name], strict=True)):
             if region.kind == "file":

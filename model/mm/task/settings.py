@@ -30,6 +30,9 @@ stall_high_ns | lower | time reclaiming and asleep over memory.high | ns
 stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
 stall_oom_ns | lower | time asleep until a task killed for want of memory has given it back | ns
+stall_migration_ns | lower | time waiting for pages that are being migrated, or over which their mover waits | ns
+stall_compaction_ns | lower | time compacting memory, for an allocation of its own or on demand | ns
+stall_isolated_ns | lower | part of that: asleep while too many pages are isolated | ns
 stall_queue_ns | lower | time in dirty throttling waiting for room in a disk's queue | ns
 stall_fsync_ns | lower | time in fsync | ns
 fsyncs | none | calls of fsync | events
@@ -45,6 +48,9 @@ stall_request_ns | lower | part of the time in reclaim: waiting for a free reque
 stall_lock_ns | lower | part of the time in reclaim: waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
+hint_fault_ns | lower | time of NUMA hint faults, what they move included | ns
+numa_scan_ns | lower | time of marking page-table words for NUMA balancing | ns
+stall_demotion_ns | lower | part of the time in reclaim: moving pages to slower nodes, waiting for locks included | ns
 """, unit="ns")  # fmt: skip
 
 LATENCIES = counters("""
@@ -79,7 +85,7 @@ rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among th
 APART = (
     "think_ns", "hit_ns", "walk_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
-    "stall_oom_ns", "stall_mmap_ns",
+    "stall_oom_ns", "stall_migration_ns", "stall_compaction_ns", "stall_mmap_ns", "hint_fault_ns", "numa_scan_ns",
 )  # fmt: skip
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work

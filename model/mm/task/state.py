@@ -6,6 +6,7 @@ from mmrun.model.mm.task.settings import FAULT_COUNTERS, FILEMAP_COUNTERS
 
 # Page-table word: PRESENT | YOUNG | DIRTY | frame << 3, and the sign bit for write-protected; absent: slot + 1 << 3.
 PTE_PRESENT, PTE_YOUNG, PTE_DIRTY, PTE_SHIFT = 1, 2, 4, 3
+PTE_FLAGS = PTE_PRESENT | PTE_YOUNG | PTE_DIRTY  # which tell the kinds of words apart (model/mm/task/words.py)
 PTE_WRPROTECT = -(1 << 31)
 PTE_FRAME = (1 << 28) - 1
 NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written

@@ -17,7 +17,8 @@ from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import NR_FILE_DIRTY, NR_WRITEBACK
 from mmrun.model.mm.page.flags import DIRTY, WRITEBACK
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.task.state import PTE_DIRTY, PTE_PRESENT, PTE_WRPROTECT, cache, files, pte, regions, tasks
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_WRPROTECT, cache, files, pte, regions, tasks
+from mmrun.model.mm.task.words import keep_bits, maps
 from mmrun.model.mm.writeback.extents import grow
 from mmrun.model.mm.writeback.foreign_dirty import track_foreign_dirty
 from mmrun.model.mm.writeback.inodes import B_DIRTY, add_inode, has_dirty_io
@@ -129,8 +130,8 @@ def write_protect(m, pfn):
     region = files(m)[page.slot].first_region
     while region != NONE and page.mapcount:
         at = region_word(m, region, page.owner)
-        if at != NONE and table[at] & PTE_PRESENT and pte_frame(table[at]) == pfn:
-            table[at] = (table[at] & ~PTE_DIRTY) | PTE_WRPROTECT
+        if at != NONE and maps(table[at]) and pte_frame(table[at]) == pfn:
+            table[at] = keep_bits(table[at], ~PTE_DIRTY) | PTE_WRPROTECT
             drop_entry(m, at)
         region = regions(m)[region].next_of_file
 

@@ -3,7 +3,7 @@
 from mmrun.model.core.accounting import IN_MEMSTALL, OVER_WRITEBACK, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import ALL, FOREVER, io_wait, wake
-from mmrun.model.mm.page.flags import LOCKED, WORKINGSET, WRITEBACK
+from mmrun.model.mm.page.flags import LOCKED, MOVING, WORKINGSET, WRITEBACK
 from mmrun.model.mm.page.state import frames, page_waits
 from mmrun.model.mm.writeback.plug import unplug
 
@@ -12,7 +12,7 @@ PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wai
 
 @kernel
 def wait_on_page_bit(m, pfn, bit):
-    """Sleep until the page has lost a state bit, and keep reclaim from it meanwhile."""
+    """Sleep until the page has lost one or more state bits, and keep reclaim from it meanwhile."""
     frames(m)[pfn].pins += 1
     while frames(m)[pfn].state & bit:
         io_wait(m, page_waits(m)[pfn % PAGE_WAIT_TABLE_SIZE], FOREVER)
@@ -21,10 +21,13 @@ def wait_on_page_bit(m, pfn, bit):
 
 @kernel
 def wait_on_page_locked(m, pfn, stall):
-    """Sleep until the page has been read, which is a stall of the given kind; over memory if it was evicted lately."""
+    """Sleep until the page has been read and is not being moved: a stall of the given kind.
+
+    It is one over memory, too, if the page is being read and was evicted lately.
+    """
     what = stall | IN_MEMSTALL if frames(m)[pfn].state & (LOCKED | WORKINGSET) == LOCKED | WORKINGSET else stall
     begins(m, what)
-    wait_on_page_bit(m, pfn, LOCKED)
+    wait_on_page_bit(m, pfn, LOCKED | MOVING)
     ends(m, what)
 
 

@@ -32,7 +32,8 @@ from mmrun.model.mm.page.flags import IDLE, LRU, REFERENCED, YOUNG
 from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.reclaim_pages import begin_pick, pick, reclaim_picked
-from mmrun.model.mm.task.state import PTE_PRESENT, PTE_YOUNG, pte
+from mmrun.model.mm.task.state import PTE_YOUNG, pte
+from mmrun.model.mm.task.words import maps
 from mmrun.model.units import PAGE
 
 SOURCE = "mm/damon/core.c, paddr.c, vaddr.c, reclaim.c, 7.0"
@@ -153,7 +154,7 @@ def frame_at(m, page):
     pfn = page
     if damon(m).by_task:
         word = pte(m)[page]
-        pfn = folio_of(m, pte_frame(word)) if word & PTE_PRESENT else -1
+        pfn = folio_of(m, pte_frame(word)) if maps(word) else -1
     return pfn if pfn >= 0 and frames(m)[pfn].state & LRU else -1
 
 
