@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmrun.model.core.sleep import FOREVER
+from mmrun.model.core.timeline import before
 from mmrun.model.description import Cell, Mempolicy, Node, Region, Sysctl
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.state import nodes as nodes_of
@@ -121,8 +122,13 @@ def test_a_page_far_away_costs_its_distance(era):
     assert far["remote_touches"] >= 6400 and near["remote_touches"] == 0
 
 
+def unboosted(era: str) -> Sysctl:
+    """Marks that fallbacks do not raise, which wakes kswapd long before memory is short (5.0)."""
+    return Sysctl() if before(era, "5.0") else Sysctl(watermark_boost_factor=0)
+
+
 def cached(era: str, mode: int, region: Region = READ, **more):
-    vm = Sysctl(zone_reclaim_mode=mode)
+    vm = replace(unboosted(era), zone_reclaim_mode=mode)
     return run(one(era, machine(16, 16, **more), region, vm=vm), reads(range(6000))).metrics
 
 
@@ -167,7 +173,10 @@ def watch(built) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("era", ERAS)
 def test_kswapd_wakes_below_low_and_stops_above_high(era):
     """Free pages as the buddy lists know them; a refill of a per-CPU list takes a batch at once."""
-    cell = Cell(kernel=era, machine=machine(16), tasks={"t": given(PAGEWISE, think=2_000)}, sampling=sampled(2))
+    cell = Cell(
+        kernel=era, machine=machine(16), tasks={"t": given(PAGEWISE, think=2_000)}, sampling=sampled(2),
+        vm=unboosted(era),
+    )  # fmt: skip
     done = run(cell, reads(range(8_000)), probe=watch, check=False)
     _, _, low, high = done.seen[0]
     batch = int(pcps(done.m)[0, int(geometry(done.m).nr_zones) - 1].batch)
@@ -208,7 +217,9 @@ def test_kswapd_leaves_a_zone_that_is_above_high_and_its_gap_alone(era):
 def test_a_task_faster_than_kswapd_reclaims_itself(era):
     slow = Cell(kernel=era, machine=machine(64), tasks={"t": given(READ, think=unhurried(era, 50_000))})
     fast = Cell(kernel=era, machine=machine(64), tasks={f"t{i}": given(READ) for i in range(4)})
-    assert run(slow, {"t": reads(range(20_000))}).metrics["allocstall"] == 0
+    # A refill of 6.7 takes 32 batches at once if nothing is freed: three times what lies between the marks here.
+    most = 0 if before(era, "6.7") else 20
+    assert run(slow, {"t": reads(range(20_000))}).metrics["allocstall"] <= most
     crowd = run(fast, {f"t{i}": reads(range(10_000)) for i in range(4)}).metrics
     assert crowd["pgscan_direct"] + crowd["pgscan_kswapd"] > 0
 

@@ -273,7 +273,8 @@ def test_disabled_lists_hold_nothing(version):
 def test_nothing_is_lost(version):
     """Random blocks taken and given for long, drains and seconds between; the laws hold, and all comes back whole."""
     built, z = host(version)
-    m, rng, own = built.memory.m, random.Random(version), []
+    m, rng = built.memory.m, random.Random(version)
+    own: list[int] = []
     free = int(zones(m)[z].nr_free)
     for step in range(3000):
         if own and rng.random() < 0.49:
