@@ -114,6 +114,14 @@ class Costs(Record):
 
 SUBJECTS = (
     Subject(
+        "buddyinfo",
+        "Free blocks by order and how fragmented memory is: `unusable_index_order9` and `nr_free_pages_blocks` of each "
+        "node, a map of memory along the run, and in Python what /proc/buddyinfo, pagetypeinfo and zoneinfo have "
+        "(docs/fragmentation.md). A machine can begin aged: `machine.nodes.start`.",
+        ("unusable_index_order9", "nr_free_pages_blocks", "sampling.memory_map", "machine.nodes.start", "pcp"),
+        ("pagetypeinfo", "unusable_index", "extfrag_index", "memory map", "pagesets"),
+    ),
+    Subject(
         "pageblocks",
         "Memory is kept apart by what can be moved, in pageblocks of 2 MiB. Where a block of another type is taken "
         "after all, the axis fallback says how much goes with it; since 5.0 the zone's watermarks rise for a while.",
