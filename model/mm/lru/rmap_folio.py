@@ -58,6 +58,13 @@ def maps(m, pfn, at):
 
 
 @kernel
+def mark(m, pfn, at):
+    """The words of a huge page are one entry."""
+    huge_marks(m)[at >> TABLE_SHIFT] = 1
+    nr_anon_thps(m)[frames(m)[pfn].node] += 1
+
+
+@kernel
 def unmark(m, pfn, at):
     """The words of a huge page are no longer one entry."""
     huge_marks(m)[at >> TABLE_SHIFT] = 0
