@@ -48,7 +48,7 @@ def stream(rng: np.random.Generator, rounds: int, nodes: int) -> np.ndarray:
 def movement(draw: Any, version: str) -> tuple[Sysctl, dict[str, Variant]]:
     """What moves pages, as far as the version has it."""
     modes = (0, 1) if before(version, "5.18") else (0, 1, 2, 3)
-    given: dict[str, int] = {
+    given: dict[str, Any] = {
         "numa_balancing": draw(st.sampled_from(modes)), "numa_balancing_scan_delay_ms": draw(st.sampled_from([1, 8])),
         "numa_balancing_scan_period_min_ms": 2, "numa_balancing_scan_size_mb": draw(st.sampled_from([1, 4])),
     }  # fmt: skip

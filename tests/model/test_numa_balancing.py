@@ -1,6 +1,7 @@
 """NUMA balancing: periods, what is scanned and marked, hint faults, what moves; vectors of the kernel's arithmetic."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,11 @@ from mmrun.model.units import MS, MiB
 from tests.model.cells import ANON, Run, given, machine, one, reads, run, with_swap, writes
 
 PAGES = 400
-QUICK = {"numa_balancing_scan_delay_ms": 2, "numa_balancing_scan_period_min_ms": 2, "numa_balancing_scan_size_mb": 4}
+QUICK: dict[str, Any] = {
+    "numa_balancing_scan_delay_ms": 2,
+    "numa_balancing_scan_period_min_ms": 2,
+    "numa_balancing_scan_size_mb": 4,
+}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_a_moved_page_is_read_only_at_first_since_5_13() -> None:
 
 def test_the_clock_is_the_cpu_time_of_the_task() -> None:
     """Two scan delays: one until the first tick that counts, one from there; what it waits does not count."""
-    delay = {"numa_balancing_scan_delay_ms": 20}
+    delay: dict[str, Any] = {"numa_balancing_scan_delay_ms": 20}
     assert numa_count(two_nodes("6.12", 1, spin(36), writes([0]), **delay).m).numa_pte_updates == 0
     assert numa_count(two_nodes("6.12", 1, spin(56), writes([0]), **delay).m).numa_pte_updates == PAGES
     asleep = two_nodes("6.12", 1, sleep_until(1000 * MS), writes([0]), **delay)
