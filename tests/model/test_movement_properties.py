@@ -20,7 +20,7 @@ ERAS = ("3.13", "4.4", "4.19", "5.15", "5.18", "6.1", "6.1+mglru", "6.12", "6.18
 ANON, MAPPED = 900, 300
 PAGES = ANON + MAPPED
 FEW = settings(
-    max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 
