@@ -6,6 +6,7 @@ What limit on promotion the last two rows had was not told: here it is a third o
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ PUBLISHED = {  # million accesses a second, MB/s promoted
 }  # fmt: skip
 FAST, SLOW, USED = 64 * MiB, 256 * MiB, 192 * MiB
 ACCESSES, CHUNK = 8_000_000, 500_000
-PERIODS = {"numa_balancing_scan_delay_ms": 10, "numa_balancing_scan_period_min_ms": 10,
+PERIODS: dict[str, Any] = {"numa_balancing_scan_delay_ms": 10, "numa_balancing_scan_period_min_ms": 10,
            "numa_balancing_scan_period_max_ms": 100, "numa_balancing_scan_size_mb": 16}  # fmt: skip
 
 

@@ -20,7 +20,7 @@ ERAS = ("3.13", "4.4", "4.19", "5.15", "5.18", "6.1", "6.1+mglru", "6.12", "6.18
 ANON, MAPPED = 900, 300
 PAGES = ANON + MAPPED
 FEW = settings(
-    max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 
@@ -48,7 +48,7 @@ def stream(rng: np.random.Generator, rounds: int, nodes: int) -> np.ndarray:
 def movement(draw: Any, version: str) -> tuple[Sysctl, dict[str, Variant]]:
     """What moves pages, as far as the version has it."""
     modes = (0, 1) if before(version, "5.18") else (0, 1, 2, 3)
-    given: dict[str, int] = {
+    given: dict[str, Any] = {
         "numa_balancing": draw(st.sampled_from(modes)), "numa_balancing_scan_delay_ms": draw(st.sampled_from([1, 8])),
         "numa_balancing_scan_period_min_ms": 2, "numa_balancing_scan_size_mb": draw(st.sampled_from([1, 4])),
     }  # fmt: skip

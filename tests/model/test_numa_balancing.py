@@ -1,6 +1,7 @@
 """NUMA balancing: periods, what is scanned and marked, hint faults, what moves; vectors of the kernel's arithmetic."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,14 @@ from mmrun.model.mm.numa_balancing.scan_period import (
 from mmrun.model.mm.numa_balancing.state import NO_NODE, numa_count, numa_tasks
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS
 from mmrun.model.units import MS, MiB
-from tests.model.cells import ANON, Run, given, machine, one, reads, run, writes
+from tests.model.cells import ANON, Run, given, machine, one, reads, run, with_swap, writes
 
 PAGES = 400
-QUICK = {"numa_balancing_scan_delay_ms": 2, "numa_balancing_scan_period_min_ms": 2, "numa_balancing_scan_size_mb": 4}
+QUICK: dict[str, Any] = {
+    "numa_balancing_scan_delay_ms": 2,
+    "numa_balancing_scan_period_min_ms": 2,
+    "numa_balancing_scan_size_mb": 4,
+}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_a_moved_page_is_read_only_at_first_since_5_13() -> None:
 
 def test_the_clock_is_the_cpu_time_of_the_task() -> None:
     """Two scan delays: one until the first tick that counts, one from there; what it waits does not count."""
-    delay = {"numa_balancing_scan_delay_ms": 20}
+    delay: dict[str, Any] = {"numa_balancing_scan_delay_ms": 20}
     assert numa_count(two_nodes("6.12", 1, spin(36), writes([0]), **delay).m).numa_pte_updates == 0
     assert numa_count(two_nodes("6.12", 1, spin(56), writes([0]), **delay).m).numa_pte_updates == PAGES
     asleep = two_nodes("6.12", 1, sleep_until(1000 * MS), writes([0]), **delay)
@@ -171,3 +176,24 @@ def test_skipped_mappings_come_back() -> None:
     done = run(cell, np.concatenate([*first, rounds(range(256), 60)]), footprint=512)
     assert numa_tasks(done.m)[0].seq > 2
     assert numa_count(done.m).numa_pte_updates == 512
+
+
+@pytest.mark.parametrize("used", [1, 512])
+def test_a_huge_page_is_marked_faults_and_moves_as_one(used: int) -> None:
+    vm = Sysctl(numa_balancing=1, transparent_hugepage="always", **QUICK)
+    cell = one("6.12", machine(64, 64), Region(size=4 * MiB), vm=vm)
+    first = [policies("bind", (1,)), writes(range(1024)), policies("local"), spin(12)]
+    done = run(cell, np.concatenate([*first, writes(range(used)), spin(4)]), footprint=1024)
+    count = numa_count(done.m)
+    assert (count.numa_pte_updates, count.numa_huge_pte_updates) == (1024, 2)
+    assert (count.numa_hint_faults, count.numa_pages_migrated) == (1, 512)
+    assert done.node_of(0) == done.node_of(511) == 0
+    assert done.metrics["thp_migration_success"] == 1
+
+
+def test_huge_pages_that_are_not_used_can_be_split_and_swapped_behind_their_hints() -> None:
+    host = machine(16, 16, **with_swap("zram", 64 * MiB))
+    vm = Sysctl(numa_balancing=1, transparent_hugepage="always", **QUICK)
+    first = [policies("bind", (1,)), writes(range(1024)), policies("local"), spin(12)]
+    done = run(one("6.12", host, Region(size=40 * MiB), vm=vm), np.concatenate([*first, writes(range(1024, 9000))]))
+    assert done.metrics["pswpout"] > 0 and numa_count(done.m).numa_pte_updates >= 1024

@@ -1,5 +1,7 @@
 """Memory tiers: which nodes demote where, what is promoted how fast, what each costs whom; the law that holds it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,12 @@ from mmrun.model.units import GB_S, MS, MiB
 from tests.model.cells import Run, machine_of, one, reads, run, with_swap, writes
 
 FAST_MIB, SLOW_MIB = 16, 48
-QUICK = {"numa_balancing_scan_delay_ms": 2, "numa_balancing_scan_period_min_ms": 2, "numa_balancing_scan_size_mb": 4}
-PROMOTES = {"numa_balancing": 2, **QUICK}
+QUICK: dict[str, Any] = {
+    "numa_balancing_scan_delay_ms": 2,
+    "numa_balancing_scan_period_min_ms": 2,
+    "numa_balancing_scan_size_mb": 4,
+}
+PROMOTES: dict[str, Any] = {"numa_balancing": 2, **QUICK}
 
 
 def tiered(*more: Node, **parts) -> Machine:
