@@ -7,7 +7,7 @@ from mmrun.model.block.settings import Rate
 from mmrun.model.core.mechanism import Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GB_S, PAGE, MiB, Nanoseconds, Pages, Quantity, TiB
+from mmrun.model.units import GB_S, PAGE, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
 
 MAX_NODES, MAX_CPUS = 16, 256
 # A page-table word has 28 bits for a frame, or for a swap slot plus one; an index of such a word has 31.
@@ -32,6 +32,9 @@ class Start(Record):
     """Part that the kernel keeps for itself, in blocks of up to eight pages, a third of them reclaimable ones."""
     movable_pinned: Share = 0.0
     """Part in movable pageblocks that cannot be moved, as it is pinned for good."""
+    freed_together: Annotated[Pages, Range(ge=PAGE, le=64 * MiB), Why("4KiB frees every page apart")] = 256 * KiB
+    """How much movable memory in a row was given back at a time, as files and processes do: the more, the less are the
+    holes that it left. An estimate."""
     seed: Annotated[int, Range(ge=0, le=1 << 30)] = 1
     """Names the random stream."""
 

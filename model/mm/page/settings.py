@@ -40,6 +40,7 @@ WATERMARKS = counters("""
 watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
 watermark_low | none | free pages below which kswapd is woken, over all zones | pages
 watermark_high | none | free pages at which kswapd rests, over all zones | pages
+watermark_boost | none | pages by which fallbacks have raised all three when the run ends, over all zones | pages
 """)
 MAP_GAUGES = counters("""
 state | none | what a part of memory is: migratetype and pages by use, packed (model/mm/page/memory_map.py) | 1
@@ -112,6 +113,13 @@ class Costs(Record):
 
 
 SUBJECTS = (
+    Subject(
+        "pageblocks",
+        "Memory is kept apart by what can be moved, in pageblocks of 2 MiB. Where a block of another type is taken "
+        "after all, the axis fallback says how much goes with it; since 5.0 the zone's watermarks rise for a while.",
+        ("fallback", "watermark_boost_factor", "mm_page_alloc_extfrag"),
+        ("migratetype", "watermark boost", "mobility"),
+    ),
     Subject(
         "memory hotplug",
         "Not modelled: nodes have the memory they start with, and pages of it never go bad.",
