@@ -7,13 +7,14 @@ engine is timed alone; the note has the rate with numpy's making of the stream.
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 from unittest.mock import patch
 
 from benchmarks.limits import dependent_rounds, random_updates
 from benchmarks.measure import Row, python, run_child, say
 from mmrun.model import api, engine
-from mmrun.model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Task
+from mmrun.model.description import Cell, Machine, Node, Region, Stream, SwapTarget, Sysctl, Task
 from mmrun.model.machine.state import progress
 from mmrun.model.results import counted
 from mmrun.model.units import PAGE, GiB, MiB
@@ -83,6 +84,18 @@ def hits(quick: bool) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def huge_hits(quick: bool) -> Iterator[Row]:
+    """Touches of resident huge pages, beside those of small ones in the same run."""
+    accesses, size = 10_000_000 if quick else 40_000_000, GiB
+    small = cell(2 * size, "uniform", accesses, size)
+    huge = replace(small, vm=Sysctl(transparent_hugepage="always"))
+    rates = {label: median_rates(what, "accesses")[0] for label, what in (("huge", huge), ("small", small))}
+    yield Row(
+        "machine", "touches that hit huge pages, uniform, 1 GiB", rates["huge"] / 1e6, "M touches/s",
+        rates["huge"] / rates["small"], "x", rates["small"] / 1e6, "touches of small pages", 1.0, 1.05,
+    )  # fmt: skip
+
+
 def faults(quick: bool) -> Iterator[Row]:
     """Faults that evict a page and bring one in: more is touched than there is memory."""
     accesses = 1_000_000 if quick else 4_000_000
@@ -133,6 +146,7 @@ def rows(quick: bool) -> Iterator[Row]:
     """Everything about the speed and size of the model."""
     say(f"compiling kernels if needed: {api.warm(cell(16 * MiB, 'loop', 100, MiB)):.0f} s")
     yield from hits(quick)
+    yield from huge_hits(quick)
     yield from faults(quick)
     if os.path.exists("/proc/self/status"):
         yield from state(quick)
