@@ -183,9 +183,9 @@ def section() -> list[str]:
         late = f"{int(np.abs(done.free - found[f'{name}_cnt'].astype(np.int64)).max())}" if blocks else ""
         rows.append([title, f"{int(asked.sum()):,}", f"{failed:,}", f"{alike:,}", blocks, late])
     return [
-        "A driver asked for blocks and gave them back on a node that nobody else used, without per-CPU lists. `alike`: the "
-        "model gives the same frame, or fails where the kernel failed. `late`: pages by which the kernel's free counter, "
-        "which the last two replays' watermark tests see, is off what is free at most.",
+        "A driver asked for blocks and gave them back on a node that nobody else used, without per-CPU lists. `alike`: "
+        "the model gives the same frame, or fails where the kernel failed. `late`: pages by which the kernel's free "
+        "counter, which the last two replays' watermark tests see, is off what is free at most.",
         "",
         table(["requests", "allocations", "failed", "alike", "type of the pageblock alike", "late"], rows),
     ]
