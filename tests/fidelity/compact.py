@@ -91,24 +91,25 @@ def _asked(phase: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return [compaction.set_proactiveness(60)], [compaction.set_proactiveness(0)]
 
 
-def _events() -> Iterator[np.ndarray]:
+def _events(offset: int) -> Iterator[np.ndarray]:
     """All phases; each is followed by reads of a page elsewhere, which change nothing, until the next look."""
     resident, at = MOST - 1, 1.0
     tables = np.arange(0, MOST, 512)
     yield writes([*tables, resident])
     yield ask.dontneed(tables)
     yield reads(np.full(STEP - len(tables) - 1, resident))
-    mapped = np.empty(0, dtype=np.int64)
+    yield writes(range(resident - offset, resident))
+    mapped, others = np.empty(0, dtype=np.int64), offset
     with DATA.open() as lines:
         for row in csv.DictReader(lines):
-            touched, after = 0, []
+            touched, after, others = others, [], 0
             if row["phase"] == "hog":
                 pages = int(row["hog_mb"]) * 256
                 yield ask.dontneed(mapped)
                 keep = kept_pages(row["case"].partition(",")[2], pages)
                 yield writes(range(pages))
                 yield ask.dontneed(np.flatnonzero(~keep))
-                mapped, touched = np.flatnonzero(keep), pages
+                mapped, touched = np.flatnonzero(keep), touched + pages
             else:
                 before, after = _asked(row["phase"])
                 yield from before
@@ -143,8 +144,8 @@ def _begin(built: Built) -> None:
 
 
 @cache
-def modelled() -> tuple[Phase, ...]:
-    """The phases of the model in the same order."""
+def modelled(offset: int) -> tuple[Phase, ...]:
+    """The phases of the model in the same order, if the program's first page is so many frames into four of them."""
     found: list[Phase] = []
     made, before = cells.build, dict.fromkeys((*COUNTERS, "ok"), 0)
 
@@ -173,7 +174,7 @@ def modelled() -> tuple[Phase, ...]:
         tasks={"t": given()}, vm=Sysctl(compaction_proactiveness=0, watermark_boost_factor=0, min_free_kbytes=23496),
     )  # fmt: skip
     with patch.object(cells, "build", build):
-        run(cell, {"t": list(_events())}, probe=look, check=True)
+        run(cell, {"t": list(_events(offset))}, probe=look, check=True)
     named = found[1:]
     return tuple(
         Phase(own.rep, own.case, own.name, seen.counts, seen.ok, seen.free)
