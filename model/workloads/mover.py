@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Node = Annotated[int, Range(ge=0, le=15)]
 
 
+MAKES_REQUESTS = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Params(Record):
     """Parameters of `mover`."""

@@ -100,6 +100,8 @@ def test_everything_given_back_is_free_and_in_the_largest_blocks(era):
         assert sum(counted) == zone.managed and counted[10] >= zone.managed - 2 * 1024 * MIGRATETYPES
         reserved = int((pageblocks(m)[int(zone.start) >> 9 : int(zone.start + zone.span) >> 9] == HIGHATOMIC).sum())
         if era not in ("3.1", "3.5", "3.14", "4.0"):
-            assert zone.nr_reserved_highatomic == 512 * reserved and zone.nr_free_highatomic == 512 * reserved
+            assert zone.nr_reserved_highatomic == 512 * reserved
+        if era in ("6.10", "6.15", "6.18"):  # before, half of a merged block may be of another type
+            assert zone.nr_free_highatomic == 512 * reserved
         assert zone.boost % 512 == 0 or zone.boost == max(512, int(zone.wmark_high - zone.boost) * 3 // 2)
     assert MOVABLE in pageblocks(m)

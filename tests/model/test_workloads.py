@@ -13,9 +13,8 @@ from mmrun.model.trace import write_trace
 from mmrun.model.units import KiB, MiB
 from mmrun.model.workloads import _common, kinds, make_params, open_stream, params_type
 
-SYNTHETIC = [
-    kind for kind in kinds() if kind not in ("build", "camera", "driver", "hog", "mover", "pinner", "trace")
-]
+REQUESTS = ("camera", "driver", "hog", "mover", "pinner")
+SYNTHETIC = [kind for kind in kinds() if kind not in ("build", "trace", *REQUESTS)]
 EXTRA = {
     "scan": {"hot": 100 * KiB, "scan_fraction": 0.3, "burst": 7},
     "phases": {"working_set": 100 * KiB, "phase": 900, "overlap": 0.5, "exponent": 0.7},

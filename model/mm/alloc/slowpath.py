@@ -25,6 +25,7 @@ from mmrun.model.mm.compaction.direct import PRIO_ASYNC, PRIO_SYNC_LIGHT
 from mmrun.model.mm.compaction.state import compaction_settings
 from mmrun.model.mm.compaction.suitable import DEFERRED, SKIPPED
 from mmrun.model.mm.page.alloc_flags import NOFRAGMENT
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_migratetype, gfp_zone
 from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
@@ -41,8 +42,10 @@ COSTLY_ORDER = 3
 
 @kernel
 def wake_all_kswapds(m, gfp, order, nid, nodemask):
-    """Wake the daemons of the allowed nodes."""
+    """Wake the daemons of the allowed nodes, for whole pageblocks where types shall never mix (defrag_mode)."""
     home, seen = nodes(m)[nid], 0
+    if alloc_settings(m).defrag_mode:
+        order = max(order, PAGEBLOCK_ORDER)
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         node = zones(m)[z].node
@@ -126,7 +129,7 @@ def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
     while pfn == NONE and gfp & DIRECT_RECLAIM:
         pfn, got, result = _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio)
         total += got
-        if tasks(m)[turn(m).task].killed:
+        if turn(m).task != NONE and tasks(m)[turn(m).task].killed:
             return pfn
         if not compaction_settings(m).compact_priorities and not is_thp(gfp):
             prio = PRIO_SYNC_LIGHT

@@ -5,7 +5,6 @@ from mmrun.model.core.actor import actor
 from mmrun.model.core.codes import OK
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.sleep import FOREVER, wait, wake
-from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, geometry, nodes
 from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.compaction.compact_zone import (

@@ -8,12 +8,10 @@ from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.compaction.free_scanner import compaction_alloc, compaction_free
 from mmrun.model.mm.compaction.kcompactd import compact_memory, kcompactd, set_proactiveness, wakeup_kcompactd
-from mmrun.model.mm.compaction.skip import reset_cached_positions, reset_isolation_suitable, zone_end
+from mmrun.model.mm.compaction.skip import reset_isolation_suitable
 from mmrun.model.mm.compaction.state import compact_controls, compaction_settings
 from mmrun.model.mm.compaction.suitable import compaction_suitable
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
-from mmrun.model.mm.page.state import zones
-
 
 PROACTIVENESS = 20  # sysctl_compaction_proactiveness
 

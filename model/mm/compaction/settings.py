@@ -1,7 +1,5 @@
 """What can be set, varied and read: the axis, hooks, requests, counters, sysctls, costs."""
 
-from typing import Annotated
-
 from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
