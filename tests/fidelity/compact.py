@@ -15,7 +15,6 @@ from unittest.mock import patch
 import numpy as np
 
 from mmrun.model.build import Built
-from mmrun.model.core.events import compute
 from mmrun.model.description import Cell, Machine, Node, Sampling, Sysctl
 from mmrun.model.mm.compaction import events as compaction
 from mmrun.model.mm.compaction.state import compaction_count
@@ -85,7 +84,9 @@ def _asked(phase: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     }  # fmt: skip
     if phase in asks:
         count, order, kind = asks[phase]
-        return [ask.alloc_buffers(range(count), order=order, kind=kind, effort="local")], [ask.free_buffers(range(count))]
+        return [ask.alloc_buffers(range(count), order=order, kind=kind, effort="local")], [
+            ask.free_buffers(range(count))
+        ]
     if phase == "compact_node":
         return [compaction.compact_memory(1)], []
     return [compaction.set_proactiveness(60)], [compaction.set_proactiveness(0)]
@@ -180,3 +181,33 @@ def modelled(offset: int) -> tuple[Phase, ...]:
         Phase(own.rep, own.case, own.name, seen.counts, seen.ok, seen.free)
         for own, seen in zip(kernel(), named, strict=True)
     )
+
+
+def by_phase(name: str, case: str, counter: str) -> tuple[list[int], list[int]]:
+    """What the kernel's and the model's repeats of a phase counted."""
+    both = [(a, b) for a, b in zip(kernel(), modelled(1), strict=True) if (a.name, a.case) == (name, case)]
+    if counter == "ok":
+        return [a.ok for a, _ in both], [b.ok for _, b in both]
+    return [a.counts[counter] for a, _ in both], [b.counts[counter] for _, b in both]
+
+
+TOLD = (
+    ("alloc9_unmovable", ("ok", "compact_stall")),
+    ("alloc9", ("ok", "compact_success", "compact_migrate_scanned", "compact_free_scanned", "pgmigrate_success")),
+    ("alloc5", ("ok", "compact_migrate_scanned")),
+    ("compact_node", ("compact_migrate_scanned", "compact_free_scanned", "compact_isolated", "pgmigrate_success")),
+    ("alloc9_after", ("ok",)),
+)
+UNASKED = ("compact_migrate_scanned", "compact_free_scanned", "compact_isolated", "pgmigrate_success")
+
+
+def section() -> list[str]:
+    """The phases as lines of a table: each repeat of the kernel beside each of the model."""
+    lines = ["| case | phase | counter | kernel | model |", "| --- | --- | --- | --- | --- |"]
+    cases = [(case, phase, names) for case in ("u0,e4", "u0,r25") for phase, names in TOLD]
+    cases += [(case, "proactive", UNASKED) for case in ("proactive60,e4", "proactive60,r25")]
+    for case, phase, names in cases:
+        for name in names:
+            own, ours = by_phase(phase, case, name)
+            lines.append(f"| {case} | {phase} | {name} | {' '.join(map(str, own))} | {' '.join(map(str, ours))} |")
+    return lines
