@@ -171,7 +171,8 @@ def modelled(offset: int) -> tuple[Phase, ...]:
         before.update(told)
 
     cell = Cell(
-        kernel="6.12", machine=Machine(nodes=(Node(memory=256 * MiB), Node(memory=256 * MiB, cpus=0))), sampling=Sampling(accesses=STEP),
+        kernel="6.12", machine=Machine(nodes=(Node(memory=256 * MiB), Node(memory=256 * MiB, cpus=0))),
+        sampling=Sampling(accesses=STEP),
         tasks={"t": given()}, vm=Sysctl(compaction_proactiveness=0, watermark_boost_factor=0, min_free_kbytes=23496),
     )  # fmt: skip
     with patch.object(cells, "build", build):
