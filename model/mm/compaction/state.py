@@ -2,7 +2,8 @@
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, counts, one, row, table
 from mmrun.model.mm.compaction.settings import COMPACTION_COUNTERS
-from mmrun.model.mm.page.state import MAX_ORDER
+
+ORDERS = 11  # of blocks (MAX_ORDER)
 
 # Of a zone. `migrate`: where the next asynchronous and synchronous pass begin, `free`: where the scanner for free pages
 # does; `init_*`: where both stood when skip bits were last cleared; `considered`, `shift`, `order_failed`: deferral;
@@ -21,7 +22,7 @@ COMPACT_CONTROL = row(
     whole_zone="i8", ignore_skip="i8", ignore_suitable="i8", proactive="i8", migrate_pfn="i8", free_pfn="i8",
     fast_start="i8", search_order="i8", fast_fail="i8", finish_block="i8", contended="i8", migrate_scanned="i8",
     free_scanned="i8", nr_migratepages="i8", nr_freepages="i8", last_migrated="i8", no_target="i8",
-    finishing="i8", capturing="i8", captured="i8", pages="i8", free=(LIST, (MAX_ORDER,)),
+    finishing="i8", capturing="i8", captured="i8", pages="i8", free=(LIST, (ORDERS,)),
 )  # fmt: skip
 # A daemon. `order`, `highest`: wanted; `trigger`: the sysctl was written; `defer`: passes without effect put the next
 # look off.
