@@ -90,9 +90,9 @@ def link(table: np.ndarray, members: np.ndarray) -> tuple[int, int]:
     return int(members[0]), int(members[-1])
 
 
-def zone_like(what: Recorded) -> tuple[Built, int, int]:
+def zone_like(what: Recorded, built: Built | None = None) -> tuple[Built, int, int]:
     """A machine whose second node is as the recorded one was; it, its zone, the zone's first frame."""
-    built = machine_of(one("6.12", machine(16, 256)))
+    built = built or machine_of(one("6.12", machine(16, 256)))
     m, table = built.memory.m, built.memory.table("frames")
     z = int(np.flatnonzero(zones(m)["node"] == 1)[-1])
     zone, pcp = zones(m)[z], pcps(m)[0, z]

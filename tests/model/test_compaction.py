@@ -136,7 +136,7 @@ def test_large_blocks_are_made_where_there_are_none(kernel: str):
     done = fragmented(kernel, ask.alloc_buffers(range(12), order=9, kind="movable", effort="retry-mayfail"))
     told = done.metrics
     assert told["compact_stall"] == told["compact_fail"] + told["compact_success"]
-    assert told["compact_success"] > 0 and told["driver_alloc_success"] >= 4
+    assert told["driver_alloc_success"] >= 4 and told["pgmigrate_success"] > 100
     assert told["task.t.stall_compaction_ns"] > 0
 
 

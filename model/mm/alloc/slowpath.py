@@ -37,6 +37,7 @@ from mmrun.model.mm.task.state import tasks
 direct_reclaim = caller("direct_reclaim")
 retry_zone = caller("retry_zone")
 throttle_retry = caller("throttle_retry")
+wakeup_kcompactd = caller("wakeup_kcompactd")
 COSTLY_ORDER = 3
 
 
@@ -51,7 +52,9 @@ def wake_all_kswapds(m, gfp, order, nid, nodemask):
         node = zones(m)[z].node
         if nodemask >> node & 1 and not seen >> node & 1 and zones(m)[z].kind <= gfp_zone(gfp):
             seen |= 1 << node
-            wake_kswapd(m, z, order, gfp_zone(gfp))
+            rests = wake_kswapd(m, z, order, gfp_zone(gfp))
+            if rests and order and not gfp & DIRECT_RECLAIM:  # there may be memory enough, in pieces
+                wakeup_kcompactd(m, node, order, gfp_zone(gfp))
 
 
 @kernel

@@ -139,7 +139,7 @@ def _in_step(m, cc):
 @kernel
 def _move(m, c):
     """Move what was isolated; whether the pass may go on, and how many could not be moved."""
-    cc, zone = compact_controls(m)[c], zone_compaction(m)[compact_controls(m)[c].zone]
+    cc = compact_controls(m)[c]
     held, cc.no_target = cc.nr_migratepages, 0
     left = migrate_pages(m, cc.pages, TO_COMPACTION, c, cc.mode, MR_COMPACTION)
     cc.nr_migratepages = held

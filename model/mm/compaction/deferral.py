@@ -1,6 +1,6 @@
-"""A zone where compaction was in vain is left alone for the next 2^shift requests of that order (4.9: defer_compaction).
+"""A zone where compaction was in vain is left alone for the next 2^shift requests (defer_compaction).
 
-To 3.3 for requests of any order.
+Since 3.4 for those of that order or larger.
 """
 
 from mmrun.model.core.jit import kernel

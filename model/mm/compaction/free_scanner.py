@@ -61,9 +61,9 @@ def hold_block(m, c, pfn):
     f, cc = frames(m), compact_controls(m)[c]
     order, z, zone = int(f[pfn].order), cc.zone, zones(m)[cc.zone]
     mark = zone.wmark_min if compaction_settings(m).compact_min_mark else zone.wmark_low
-    if pageblocks(m)[pfn >> PAGEBLOCK_ORDER] != ISOLATE:
-        if not watermark_ok(m, z, 0, mark + (1 << order), 0, ALLOC_CMA):
-            return 0
+    isolates = pageblocks(m)[pfn >> PAGEBLOCK_ORDER] == ISOLATE
+    if not isolates and not watermark_ok(m, z, 0, mark + (1 << order), 0, ALLOC_CMA):
+        return 0
     take_free_block(m, z, pfn)
     if order >= PAGEBLOCK_ORDER - 1:
         _turns_movable(m, z, pfn, order)

@@ -1,4 +1,4 @@
-"""The daemon of a node that compacts: when kswapd has freed memory for a block, and since 5.9 unasked (kcompactd, 4.6)."""
+"""The daemon of a node that compacts: for a block that kswapd has freed memory for, since 5.9 unasked (kcompactd)."""
 
 from mmrun.model.core.accounting import COMPACTION, IN_MEMSTALL, begins, ends
 from mmrun.model.core.actor import actor

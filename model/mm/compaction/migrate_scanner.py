@@ -1,4 +1,4 @@
-"""The scanner that takes pages to be moved, from the low end of the zone (mm/compaction.c: isolate_migratepages_block)."""
+"""The scanner that takes pages to be moved, from the low end of the zone (isolate_migratepages_block)."""
 
 from mmrun.model.core.accounting import OVER_ISOLATED, begins, ends
 from mmrun.model.core.jit import caller, kernel
@@ -54,9 +54,9 @@ def killed(m):
 
 @kernel
 def too_many_isolated(m, cc):
-    """Whether the node's isolated pages are more than half of those on lists, a sixteenth for who may enter file systems.
+    """Whether the node's isolated pages are more than half of those on lists.
 
-    The node's sleepers wake when they are not.
+    For who may enter file systems a sixteenth is too many. The node's sleepers wake when they are not.
     """
     node, listed, held = nodes(m)[zones(m)[cc.zone].node], 0, 0
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
@@ -203,14 +203,14 @@ def isolate_migratepages_block(m, c, low, end):
 
 @kernel
 def suitable_migration_source(m, cc, pfn):
-    """Whether pages of the pageblock may be moved: who compacts for himself without waiting keeps to blocks of his type.
+    """Whether pages of the pageblock may be moved: an asynchronous pass for a request keeps to blocks of its type.
 
     To 4.11 such a one takes pages from movable blocks, whatever it wants.
     """
     page = frames(m)[pfn]
-    if compaction_settings(m).captures and page.kind != TAIL_PAGE and not page.state & FREE:
-        if page.order >= PAGEBLOCK_ORDER:
-            return False
+    in_use = page.kind != TAIL_PAGE and not page.state & FREE
+    if compaction_settings(m).captures and in_use and page.order >= PAGEBLOCK_ORDER:
+        return False
     if cc.mode != ASYNC or (not cc.direct and compaction_settings(m).compact_same_type):
         return True
     mt = pageblocks(m)[pfn >> PAGEBLOCK_ORDER]

@@ -8,9 +8,10 @@ from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.zones import enough, watermark_ok
 
 # What a pass comes to (enum compact_result); over several zones the largest counts.
-NOT_SUITABLE_ZONE, SKIPPED, DEFERRED, NO_SUITABLE_PAGE, CONTINUE, COMPLETE, PARTIAL_SKIPPED, CONTENDED, COMPACT_SUCCESS = (
-    range(9)
-)  # fmt: skip
+(
+    NOT_SUITABLE_ZONE, SKIPPED, DEFERRED, NO_SUITABLE_PAGE, CONTINUE, COMPLETE, PARTIAL_SKIPPED, CONTENDED,
+    COMPACT_SUCCESS,
+) = range(9)  # fmt: skip
 COSTLY_ORDER = 3
 EVERYTHING = -1  # the order of a pass that nobody needs a block from
 

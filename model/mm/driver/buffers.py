@@ -57,6 +57,8 @@ def _gfp(effort, mt):
         gfp |= GFP_NOWAIT
     elif effort == 4:
         gfp |= GFP_ATOMIC
+    elif effort == 6:
+        gfp |= GFP_KERNEL & ~bits.KSWAPD_RECLAIM | NORETRY | bits.THISNODE
     if mt == MOVABLE:
         gfp |= bits.MOVABLE
     elif mt == RECLAIMABLE:

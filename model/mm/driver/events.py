@@ -16,9 +16,9 @@ NUMBER_BITS = 16  # of an ALLOC_BUFFER's argument: number, then order, migratety
 ORDER_SHIFT, TYPE_SHIFT, EFFORT_SHIFT, MARK_SHIFT = 16, 20, 22, 25
 COUNT_SHIFT, MOST_PAGES = 30, 1024  # of a range: first page, then pages - 1
 
-EFFORTS = ("kernel", "noretry", "retry-mayfail", "nowait", "atomic", "none")
+EFFORTS = ("kernel", "noretry", "retry-mayfail", "nowait", "atomic", "none", "local")
 """What is done for a buffer: reclaim and compact, once, as long as there is progress; wake the daemons; that and go
-below the watermark; nothing at all."""
+below the watermark; nothing at all; compact once on the preferred node, waking nobody."""
 TYPES = {"unmovable": UNMOVABLE, "movable": MOVABLE, "reclaimable": RECLAIMABLE}
 
 

@@ -16,6 +16,7 @@ from mmrun.model.mm.memcg.state import memcg_count
 from mmrun.model.mm.page import buddy, highatomic, pcp, vmstat, watermarks
 from mmrun.model.mm.page.ageing import age
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
+from mmrun.model.mm.page.gfp import ZONE_NORMAL
 from mmrun.model.mm.page.state import EXTFRAG_EVENTS, MAX_ORDER, alloc_settings, pcp_settings, pcp_state, pcps
 from mmrun.model.mm.page.state import zones as zones_of
 from mmrun.model.units import PAGE, PAGE_SHIFT
@@ -63,6 +64,8 @@ def place(built: Built) -> None:
         first = zones[own[0]].start
         built.memory.table("section")[first >> SECTION_SHIFT : (first + row.present - 1 >> SECTION_SHIFT) + 1] = nid
     _per_cpu_lists(built)
+    if all(zone.kind != ZONE_NORMAL for zone in zones):
+        alloc_settings(m).nofragment = 0  # it is about Normal zones only
     _zones(built, modules, zones)
 
 

@@ -113,19 +113,23 @@ def boost_of(m, nid, highest_zoneidx):
 
 @kernel
 def wake_kswapd(m, z, order, highest_zoneidx):
-    """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd)."""
+    """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd).
+
+    1: it sleeps on, as there is memory enough, or none to be had.
+    """
     nid = zones(m)[z].node
     node = nodes(m)[nid]
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
-        return
+        return 1
     node.highest_zoneidx = max(node.highest_zoneidx, highest_zoneidx)
     node.kswapd_order = max(node.kswapd_order, order)
     if not node.kswapd_wait.first:
-        return
+        return 0
     if not kswapd_needed(m, z, order, highest_zoneidx) and not boost_of(m, nid, highest_zoneidx):
-        return
+        return 1
     wake(m, node.kswapd_wait, 1, m.now + costs(m).kswapd_wake)
     node_count(m)[nid].kswapd_wake += 1
+    return 0
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Free lists say where to look: pageblocks with free pages for what is to be moved away, free pages to move it to (5.1).
+"""Free lists say where to look: pageblocks with free pages to be emptied, free pages to move theirs to (5.1).
 
 A search looks at few entries, fewer each time it was in vain, and turns the list so that the next one sees others; the
 scanners go on pageblock by pageblock where it found nothing. A compacting task keeps the block that it frees (capture).

@@ -47,6 +47,8 @@ age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
+reset_isolation_suitable = caller("reset_isolation_suitable")
+wakeup_kcompactd = caller("wakeup_kcompactd")
 throttle_kswapd = caller("throttle_kswapd")
 
 
@@ -224,6 +226,9 @@ def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the zones reclaimed in are still balanced after it; else work on at once."""
     node, undisturbed = nodes(m)[nid], True
     if may_sleep(m, nid, node.kswapd_last):
+        reset_isolation_suitable(m, nid)
+        wakeup_kcompactd(m, nid, node.kswapd_order, HIGHEST)
+        node.kswapd_order = 0
         nap = timeout_ns(m, NAP_NS)
         undisturbed = wait(m, node.kswapd_wait, nap) >= nap
     if not undisturbed:

@@ -45,6 +45,8 @@ age_anon = caller("age_anon")
 shrink_active = caller("shrink_active")
 end_reclaim = caller("end_reclaim")
 shrink_slab_pass = caller("shrink_slab_pass")
+reset_isolation_suitable = caller("reset_isolation_suitable")
+wakeup_kcompactd = caller("wakeup_kcompactd")
 
 
 @kernel
@@ -190,6 +192,7 @@ def balance_pgdat(m, nid):
         m.now += 0 if params(m).gives_up else costs(m).kswapd_wake  # passes in vain take time, too
     if boost:
         end_of_boost(m, nid)
+        wakeup_kcompactd(m, nid, PAGEBLOCK_ORDER, node.kswapd_last)
     if node.kswapd_reclaim_order == node.kswapd_alloc_order:  # it rests for what it was woken for meanwhile
         node.kswapd_alloc_order = node.kswapd_reclaim_order = node.kswapd_order
     return 0
@@ -226,6 +229,8 @@ def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the node is still balanced after it; else work on at once."""
     node, undisturbed = nodes(m)[nid], True
     if prepare_kswapd_sleep(m, nid):
+        reset_isolation_suitable(m, nid)
+        wakeup_kcompactd(m, nid, node.kswapd_alloc_order, node.highest_zoneidx)
         nap = timeout_ns(m, NAP_NS)
         undisturbed = wait(m, node.kswapd_wait, nap) >= nap
         if not undisturbed:
