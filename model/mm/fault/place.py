@@ -1,4 +1,4 @@
-"""Faults in a machine record: what no variant defines, the page of zeros, an aged machine's page cache."""
+"""Faults in a machine record: hooks, the page of zeros, the page cache that an aged machine starts with."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from mmrun.model.mm.fault.fault import access
 from mmrun.model.mm.fault.old_cache import left_in_cache
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP
 from mmrun.model.mm.page.ageing import LOOSE, MOVES, pages_of
-from mmrun.model.mm.page.buddy import alloc_block
-from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, UNMOVABLE
+from mmrun.model.mm.page.buddy import rmqueue_smallest
+from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE
 from mmrun.model.mm.task.place import LEFT
 from mmrun.model.mm.task.state import fault_settings
 
@@ -30,7 +30,7 @@ def place(built: Built) -> None:
     if not fault_settings(m).zero_page:
         return
     z = int(nodes(m)[0].first_zone + nodes(m)[0].nr_zones) - 1
-    pfn = int(alloc_block(m, z, 0, UNMOVABLE, 0))
+    pfn = int(rmqueue_smallest(m, z, 0, MOVABLE))  # as all pageblocks are yet
     own = built.memory.table("frames")[pfn]
     own["state"], own["kind"], own["zone"], own["node"], own["memcg"] = KERNEL, BOOT_PAGE, z, 0, NO_GROUP
     own["order"] = own["mapcount"] = 0

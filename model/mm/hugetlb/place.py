@@ -9,7 +9,7 @@ from mmrun.model.mm.hugetlb.pool import boot_page
 from mmrun.model.mm.hugetlb.requests import set_nr_hugepages, set_nr_overcommit
 from mmrun.model.mm.hugetlb.settings import SMALL_PAGES, has_pools
 from mmrun.model.mm.hugetlb.state import GIB1, MIB2, ORDERS, POOLS, hugetlb_settings, pools
-from mmrun.model.mm.page.buddy import alloc_block, take_free_block
+from mmrun.model.mm.page.buddy import rmqueue_smallest, take_free_block
 from mmrun.model.mm.page.flags import FREE, KERNEL, MOVABLE, TAIL_PAGE
 from mmrun.model.mm.page.state import zones
 from mmrun.model.rules.record import Fault, Unsound
@@ -85,7 +85,7 @@ def _block(built: Built, size: int, nid: int) -> int:
     """The first frame of a block for a page on the node, from its highest zone that has one; NONE: none has."""
     m, node = built.memory.m, nodes(built.memory.m)[nid]
     for z in range(int(node.first_zone + node.nr_zones) - 1, int(node.first_zone) - 1, -1):
-        pfn = int(alloc_block(m, z, ORDERS[MIB2], MOVABLE, 0)) if size == MIB2 else _adjacent(built, z)
+        pfn = int(rmqueue_smallest(m, z, ORDERS[MIB2], MOVABLE)) if size == MIB2 else _adjacent(built, z)
         if pfn != NONE:
             return _compound(built, pfn, ORDERS[size], z, nid)
     return NONE
