@@ -19,9 +19,14 @@ from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.generations.settings import AGED
+from mmrun.model.mm.huge.settings import wanted_by
+from mmrun.model.mm.hugetlb.settings import HAS_POOLS, aligned, pool_mapping
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
+from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
+from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
+from mmrun.model.mm.tlb.settings import Tlb
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
@@ -29,8 +34,12 @@ from mmrun.model.units import MS, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, S
 
 OF_FILES = Matters("a region of a file", lambda _, region: region.kind == "file")
 ADVISED = Matters(
-    "a region of a file, since 6.3 of any memory that is mapped",
-    lambda case, region: region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"]),
+    "a region of a file, since 6.3 of any memory that is mapped; advice about huge pages in a cell with them",
+    lambda case, region: (
+        region.kind == "anon" and wanted_by(case.cell.vm)
+        if region.advice in ("hugepage", "nohugepage")
+        else region.kind == "file" or (region.kind == "anon" and case.flags["recency_by_advice"])
+    ),
 )
 AROUND = Matters(
     "a mapped file, since 3.15",
@@ -113,6 +122,8 @@ class Machine(Record):
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
     bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
     TLB, every access marks."""
+    tlb: Tlb | None = None
+    """What each CPU's TLB holds; accesses beyond it walk the page table. Default: translations cost nothing."""
     background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
     """How often something that is not described, a kernel thread mostly, has each CPU for a moment and hands it back.
     Generations walk the page tables of whoever was switched in since the last walk. 0: tasks are switched in when they
@@ -207,30 +218,6 @@ class Mempolicy(Record):
 
 
 @record
-class SlabCache(Record):
-    """A slab cache with its shrinker: objects of one size in slab pages of order 0, unused ones on a list_lru."""
-
-    object: Annotated[Bytes, Range(ge=8, le=PAGE), Why("slab pages are of order 0")]
-    """Size of an object; 4KiB divided by it, rounded down, share a slab page."""
-    seeks: Annotated[int, Range(ge=0, le=1000), Why("the default is 2")] = 2
-    """Cost of making an object again, in disk seeks (DEFAULT_SEEKS 2); 0 since 4.20: free to make again."""
-    batch: Annotated[int, Range(ge=1), Why("128 is the kernel's default")] | None = None
-    """Objects a shrinker call asks for at a time. None: 128 (SHRINK_BATCH), 1024 for a superblock."""
-    reclaimable: bool = True
-    """False: nothing shrinks the cache, its pages count as nr_slab_unreclaimable."""
-    filesystem: bool = False
-    """The shrinker belongs to a file system: it refuses requests without __GFP_FS and obeys vfs_cache_pressure."""
-    numa_aware: bool = True
-    """Objects are listed per node (since 3.12)."""
-    memcg_aware: bool = True
-    """Objects are charged to the allocating group (since 4.5) and listed per group."""
-    superblock: str | None = None
-    """Caches that name the same one share a shrinker, which splits a request between them (since 3.1)."""
-    pins: str | None = None
-    """Cache whose object of the same number each object holds in use while it lives, as a dentry does its inode."""
-
-
-@record
 class Region(Record):
     """A part of a task's address space, in the order of the list; page 0 of the first region is page 0 of the task."""
 
@@ -265,8 +252,14 @@ class Region(Record):
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB
     """Mapped files: cached pages mapped around a fault (fault_around_bytes, 3.15); 4KiB turns it off."""
-    advice: Annotated[Literal["normal", "random", "sequential"], ADVISED] = "normal"
-    """madvise/posix_fadvise on the region."""
+    advice: Annotated[Literal["normal", "random", "sequential", "hugepage", "nohugepage"], ADVISED] = "normal"
+    """madvise/posix_fadvise on the region. `hugepage`, `nohugepage` (anonymous): whether faults take huge pages."""
+    hugetlb: Literal["2MiB", "1GiB"] | None = None
+    """Anonymous: a private mapping of a pool's huge pages of this size (MAP_HUGETLB), which is reserved whole with its
+    first touch. It begins and ends at a multiple of the size, or takes what the stream's footprint leaves. None: small
+    pages."""
+    noreserve: bool = False
+    """Of a mapping of huge pages: nothing is promised, each fault takes what there is (MAP_NORESERVE)."""
     touched_every: Annotated[int, Range(ge=1)] | None = None
     """The program's own anonymous pages, its stack and buffers, behind those that the stream goes over: all of them are
     written before the stream's first event and again after every so many. None: the stream goes over the region."""
@@ -286,6 +279,7 @@ class Region(Record):
                 yield Fault((name,), f"anonymous memory has no `{name}`", "write kind: file")
         if self.file_size is not None and (self.kind != "file" or self.access != "read"):
             yield Fault(("file_size",), "only files that are read and written are many", "write access: read")
+        yield from pool_mapping(self)
         if self.fragment is not None and self.disk is None:
             yield Fault(("fragment",), "fragments lie on a disk", "write disk: <name>")
         if self.sparse and self.disk is None:
@@ -339,6 +333,7 @@ class Task(Record):
         """Several regions that want the rest of the footprint."""
         if sum(region.size is None and region.objects is None for region in self.memory) > 1:
             yield Fault(("memory",), "two regions without a size", "one may take the rest of the footprint")
+        yield from aligned(self.memory)
         own = [region.touched_every is not None for region in self.memory]
         if own != sorted(own) or all(own):
             yield Fault(("memory",), "the program's own pages stand before the stream's", "put `touched_every` last")
@@ -356,6 +351,8 @@ class Sampling(Record):
     """Samples tell what memory is used for by address, too: `map.<part>.state`, which figures of kind `map` draw."""
     cold_after: Annotated[Nanoseconds, SCANNED] = 120 * S
     """A page untouched for this long is cold, else it belongs to the working set: what idle scanners are judged by."""
+    ping_pong: Annotated[Nanoseconds, MOVED_BETWEEN_TIERS] = 10 * S
+    """A page that is moved between tiers so soon after it was moved the other way counts as going to and fro."""
 
     def faults(self) -> Iterator[Fault]:
         """A map that is never drawn."""
@@ -393,5 +390,7 @@ class Cell(Record):
     Nothing begins after it. What has begun by then, as a read from a disk, is counted to its end."""
     seed: str = "mmrun"
     """Names the random streams, together with task name and replicate, never with the variant."""
+    memory_hugetlb_accounting: Annotated[bool, HAS_POOLS] = False
+    """Mount option of cgroup2 (6.7): pages that tasks map from pools of huge pages are charged to their groups."""
     replicate: Annotated[int, Range(ge=0)] = 0
     """Number of the replicate."""

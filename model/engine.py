@@ -18,30 +18,26 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
 from mmrun.model.core.sleep import resume, sleeps
 from mmrun.model.core.state import actors, turn
-from mmrun.model.machine.state import geometry, nodes, progress, run_settings, section, task_count
+from mmrun.model.hits import hits, hits_cached, hits_marked, hits_watched
+from mmrun.model.machine.state import geometry, nodes, progress, run_settings, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
 from mmrun.model.mm.fault.filemap import file_at
 from mmrun.model.mm.generations.state import TABLE_SHIFT, leaf_young
-from mmrun.model.mm.idle.state import last_touch, watch
-from mmrun.model.mm.idle.truth import note_access, stamp
+from mmrun.model.mm.idle.state import watch
+from mmrun.model.mm.idle.truth import note_access
 from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom import die, send_sigkill
 from mmrun.model.mm.lru.ahead import look_ahead_of
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import fold_periodically, read_stat
 from mmrun.model.mm.memcg.state import memcgs
+from mmrun.model.mm.numa_balancing.address_space import new_mm, numa_tick_if_due
 from mmrun.model.mm.page.vmstat import vmstat_update
 from mmrun.model.mm.slab.state import slab_state
-from mmrun.model.mm.task.calls import CALL_FAULT, CALL_FSYNC, CALL_READ, CALL_WRITE, count_call
+from mmrun.model.mm.task.calls import CALL_FSYNC, call_kind, count_call
 from mmrun.model.mm.task.state import (
     EVERY_NODE,
-    PTE_DIRTY,
-    PTE_FRAME,
     PTE_PRESENT,
-    PTE_SHIFT,
-    PTE_YOUNG,
-    REGION_READ,
-    REGION_SLAB,
     files,
     pte,
     regions,
@@ -49,11 +45,14 @@ from mmrun.model.mm.task.state import (
     tasks,
     tlb,
 )
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import empty_tlb, try_again
 from mmrun.model.mm.writeback.fsync import fsync
 from mmrun.model.psi.averages import psi_show, psi_update
 from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
+from mmrun.model.translated import hits_translated
 
 access = caller("access")
 over_high = caller("over_high")
@@ -63,60 +62,6 @@ FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2,
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
-def _hit_path(watched: bool, cached: bool, marked: bool):
-    """The kernel below, four times: `watched` also notes when each frame was touched, for the truth about idle pages.
-
-    `cached`: through a TLB, whose entries let accesses go by without marking the page-table word. `marked`: the entry
-    for its leaf table becomes young too, of which only generations take note.
-    """
-
-    @kernel
-    def hits(m, t, until, limit):
-        """Run task `t`'s events up to buffer position `limit` while its page table serves them, until time `until`."""
-        task, table, events, where, entries = tasks(m)[t], pte(m), stream(m), section(m), tlb(m)
-        node, now, pos, base, think = nodes(m)[task.node], m.now, task.pos, t * run_settings(m).chunk, task.think
-        upper, marks = leaf_young(m), marked or ((watched or cached) and lru_settings(m).lru_gen != 0)
-        while pos < limit and now < until:
-            event = events[base + pos]
-            op = event >> OP_SHIFT
-            if op > WRITE:
-                break
-            # Shifts, not ARG_MASK: as compiled for x86, the mask makes every look-up wait for the one before.
-            at = task.pte_start + ((event << 64 - OP_SHIFT) >> 64 - OP_SHIFT)
-            word = table[at]
-            if not word & PTE_PRESENT or (op and word < 0):
-                break
-            wanted = word | PTE_YOUNG | (PTE_DIRTY if op else 0)
-            if marks and not (cached and entries[at]):
-                upper[at >> TABLE_SHIFT] = 1
-            if cached:
-                if entries[at] and not (op and not word & PTE_DIRTY):
-                    wanted = word
-                entries[at] = 1
-            if wanted != word:
-                table[at] = wanted
-            pfn = (word >> PTE_SHIFT) & PTE_FRAME
-            if watched or (cached and watch(m).idle_tracking):
-                last_touch(m)[pfn] = stamp(now)
-            nid = where[pfn >> geometry(m).section_shift]
-            task.touched[nid] += 1
-            now += node.cost[nid] + think
-            pos += 1
-        done = pos - task.pos
-        task.pos = pos
-        task_count(m)[t].accesses += done
-        task_count(m)[t].hit_ns += now - m.now - done * think
-        task_count(m)[t].think_ns += done * think
-        progress(m).accesses += done
-        m.now = now
-
-    return hits
-
-
-hits, hits_marked = _hit_path(False, False, False), _hit_path(False, False, True)
-hits_watched, hits_cached = _hit_path(True, False, False), _hit_path(False, True, False)
-
-
 @kernel
 def flush_tlb(m, t):
     """Task `t`'s CPU has turned to another address space and back."""
@@ -124,6 +69,8 @@ def flush_tlb(m, t):
     task.tlb_until = m.now + run_settings(m).tlb_flush
     for at in range(task.pte_start, task.pte_start + task.npages):
         entries[at] = 0
+    if tlb_settings(m).translates:
+        empty_tlb(m, turn(m).cpu)
 
 
 @kernel
@@ -142,17 +89,6 @@ def book_channels(m, t):
             done = max(done, end - fresh * nodes(m)[nid].line_ps // 1000)
     task_count(m)[t].stall_channel_ns += done - start
     m.now = done
-
-
-@kernel
-def call_kind(m, region, op):
-    """What a latency counts as, -1: as nothing (slab objects)."""
-    kind = regions(m)[region].kind
-    if kind == REGION_SLAB:
-        return -1
-    if kind == REGION_READ:
-        return CALL_WRITE if op else CALL_READ
-    return CALL_FAULT
 
 
 @kernel
@@ -182,6 +118,10 @@ def serve_access(m, t, region, argument, op):
         count_call(m, t, kind, entered)
     m.now += task.think
     task_count(m)[t].think_ns += task.think
+    if tlb_settings(m).translates and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
+        walked = try_again(m, t, task.pte_start + argument, op)
+        m.now += walked
+        task_count(m)[t].walk_ns += walked
     task_count(m)[t].accesses += 1
     progress(m).accesses += 1
     return True
@@ -228,6 +168,7 @@ def exits(m, t, killed):
         die(m, t)
     else:
         exit_mm(m, t)
+        new_mm(m, t)
     ends(m, FAULT)
 
 
@@ -281,8 +222,11 @@ def run_events(m, t):
     while m.now < turn(m).turn_ends and task.pos < task.filled and m.broken == 0:
         if group.stat_every and group.accesses % group.stat_every == 0:
             read_stat(m, task.memcg)
+        numa_tick_if_due(m, t)
         limit, before = event_limit(m, t), task_count(m)[t].accesses
-        if run_settings(m).tlb_flush:
+        if tlb_settings(m).translates:
+            hits_translated(m, t, turn(m).turn_ends, limit)
+        elif run_settings(m).tlb_flush:
             hits_cached(m, t, turn(m).turn_ends, limit)
         elif watch(m).idle_tracking:
             hits_watched(m, t, turn(m).turn_ends, limit)

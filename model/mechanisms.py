@@ -14,8 +14,9 @@ from types import ModuleType
 
 PACKAGES = (
     "core", "machine", "psi", "sched", "block",
-    "mm.page", "mm.task", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim", "mm.generations",
-    "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.alloc", "mm.driver", "mm.cma", "mm.fault",
+    "mm.page", "mm.task", "mm.tlb", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim",
+    "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.compaction", "mm.alloc",
+    "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault", "mm.khugepaged",
     "mm.slab",
 )  # fmt: skip
 MODEL = Path(__file__).parent

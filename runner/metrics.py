@@ -56,6 +56,7 @@ LABELS = {
     "stall_alloc_ns": "stall: direct reclaim", "stall_memcg_ns": "stall: cgroup limit",
     "stall_high_ns": "stall: memory.high", "stall_cpu_ns": "stall: CPU", "stall_fsync_ns": "stall: fsync",
     "stall_oom_ns": "stall: death of a victim", "think_ns": "computation", "not_started_ns": "not started yet",
+    "stall_compaction_ns": "stall: compaction", "stall_isolated_ns": "stall: isolated",
     "stall_congestion_ns": "stall: congestion", "stall_writeback_ns": "stall: writeback",
     "stall_congested_ns": "stall: congested", "stall_noprogress_ns": "stall: no progress",
     "stall_swap_ns": "stall: swap", "stall_request_ns": "stall: full queue, in reclaim",

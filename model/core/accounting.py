@@ -23,9 +23,14 @@ REQUEST, DIRTIER_REQUEST = 1 << 9, 1 << 10
 # Sleeps of reclaimers: until a queue has room, and in reclaim_throttle by reason, in the order of mm/wait_queue.py.
 CONGESTION, OVER_WRITEBACK, OVER_CONGESTED, OVER_NOPROGRESS = 1 << 11, 1 << 12, 1 << 13, 1 << 14
 FOR_CPU = 1 << 15  # waits for a CPU, whatever it was doing
+MMAP = 1 << 19  # a fault waits for the mmap lock
 ASIDE = 1 << 17  # a task sleeps until a time of its own choosing
 OOM = 1 << 16  # asleep until a task that was killed has given back what it has
 MIGRATION = 1 << 18  # waits for a page that is being migrated, or a mover for a page that it cannot have yet
+COMPACTION = 1 << 25  # compacts memory, for its own allocation or because it was told to
+OVER_ISOLATED = 1 << 26  # sleeps meanwhile, as too many pages are isolated
+NUMA_SCAN, HINT = 1 << 22, 1 << 23  # marks page-table words for NUMA balancing; handles a fault on one of them
+DEMOTION = 1 << 24  # part of reclaim: moves pages to a slower node
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
 IN_RECLAIM = ALLOC | MEMCG | HIGH
@@ -50,12 +55,24 @@ def _count_stalls(stat, why, ns):
         stat.stall_fsync_ns += ns
     if why & DIRTY:
         stat.stall_dirty_ns += ns
+    if why & MMAP:
+        stat.stall_mmap_ns += ns
     if why & OOM:
         stat.stall_oom_ns += ns
     if why & MIGRATION:
         stat.stall_migration_ns += ns
     if why & ASIDE:
         stat.think_ns += ns
+    if why & COMPACTION:
+        stat.stall_compaction_ns += ns
+    if why & OVER_ISOLATED:
+        stat.stall_isolated_ns += ns
+    if why & NUMA_SCAN:
+        stat.numa_scan_ns += ns
+    if why & HINT:
+        stat.hint_fault_ns += ns
+    if why & DEMOTION:
+        stat.stall_demotion_ns += ns
     if why & REQUEST:
         stat.stall_request_ns += ns
     if why & DIRTIER_REQUEST:
@@ -114,6 +131,8 @@ def _count(m, who, doing, ns):
             _count_stalls(task_count(m)[row.task], why, ns)
     elif not doing & ASLEEP:
         _count_work(m, who, ns)
+        if row.kind == KSWAPD and why & DEMOTION:
+            _counts_of_node(m, who).demotion_ns += ns
     elif row.kind == KSWAPD and why & THROTTLED:
         _counts_of_node(m, who).kswapd_asleep_ns += ns
 
@@ -164,7 +183,8 @@ def has_stalled(m, why, ns):
     """The running task has stalled for `ns` until now, without a sleep: cheaper than to begin and end."""
     row = actors(m)[turn(m).actor]
     row.counted += ns
-    _count_stalls(task_count(m)[row.task], why, ns)
+    if row.kind == TASK:
+        _count_stalls(task_count(m)[row.task], why, ns)
 
 
 @kernel

@@ -41,6 +41,18 @@ def link_after(links, lst, before, at):
 
 
 @kernel
+def link_before(links, lst, after, at):
+    """Put row `at` of a table of links before row `after` of list `lst`: on its newer side."""
+    before = links[after].prev
+    links[at].prev, links[at].next, links[after].prev = before, after, at
+    if before == NONE:
+        lst.head = at
+    else:
+        links[before].next = at
+    lst.n += 1
+
+
+@kernel
 def unlink_row(links, lst, at):
     """Take row `at` of a table of links off list `lst`."""
     before, after = links[at].prev, links[at].next

@@ -44,7 +44,9 @@ def resume(m, who):
         fresh_stack(m, who, row.stack - 1)
     stacks(m).running = 1
     wakes_up(m, who)
+    row.ran -= m.now
     switch_to(m, who)
+    row.ran += m.now
     falls_asleep(m, who)
     stacks(m).running = 0
     if row.done:

@@ -7,7 +7,7 @@ from mmrun.model.block.settings import Rate
 from mmrun.model.core.mechanism import Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GB_S, PAGE, MiB, Nanoseconds, Pages, Quantity, TiB
+from mmrun.model.units import GB_S, PAGE, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
 
 MAX_NODES, MAX_CPUS = 16, 256
 # A page-table word has 28 bits for a frame, or for a swap slot plus one; an index of such a word has 31.
@@ -32,6 +32,9 @@ class Start(Record):
     """Part that the kernel keeps for itself, in blocks of up to eight pages, a third of them reclaimable ones."""
     movable_pinned: Share = 0.0
     """Part in movable pageblocks that cannot be moved, as it is pinned for good."""
+    freed_together: Annotated[Pages, Range(ge=PAGE, le=64 * MiB), Why("4KiB frees every page apart")] = 256 * KiB
+    """How much movable memory in a row was given back at a time, as files and processes do: the more, the less are the
+    holes that it left. An estimate."""
     seed: Annotated[int, Range(ge=0, le=1 << 30)] = 1
     """Names the random stream."""
 
@@ -53,8 +56,14 @@ class Node(Record):
     """Size of the node's memory."""
     latency: Nanoseconds = 90
     """Load latency from the node's own CPUs, or a memory-only node's nearest: 80-110; Memtis (SOSP 2023) uses 80."""
+    hugepages: Annotated[int, Range(ge=0, le=1 << 19)] = 0
+    """Huge pages of 2 MiB that the pool takes from the node at boot (hugepages=<node>:<number>)."""
+    gigantic_pages: Annotated[int, Range(ge=0, le=1 << 10)] = 0
+    """Gigantic pages of 1 GiB that their pool takes from the node at boot (hugepagesz=1G)."""
     bandwidth: Rate = 80 * GB_S
     """Bandwidth of the node's memory channels together; an estimate for six DDR4-2666 channels at 60 % efficiency."""
+    tier: Annotated[int, Range(ge=0, le=15)] | None = None
+    """Memory tier, 0 the fastest. Default: nodes with CPUs are of tier 0, others of one by latency and bandwidth."""
     start: Start | None = None
     """What its memory is like at the start. Default: all of it is free and in one piece, as after booting."""
 
@@ -126,17 +135,10 @@ SUBJECTS = (
     Subject(
         "numa",
         "Nodes with memory and CPUs of their own, distances between them, and where pages come from: `machine.nodes`, "
-        "`machine.distance`, `tasks.<name>.mempolicy`. Pages stay on the node where they were allocated: NUMA "
-        "balancing and migration are not modelled.",
-        ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches"),
-        ("numa balancing", "numa_balancing", "autonuma", "migration", "migrate_pages", "move_pages"),
-    ),
-    Subject(
-        "tiering",
-        "A slow tier is a node without CPUs (`cpus: 0`) with a latency and bandwidth of its own. Pages stay where they "
-        "were allocated: demotion and promotion between tiers are not modelled.",
-        ("machine.nodes",),
-        ("cxl", "demotion", "promotion", "memory tiers", "memory_tiers", "pmem", "demotion_enabled"),
+        "`machine.distance`, `tasks.<name>.mempolicy`. Pages move with `vm.numa_balancing`, and between fast and slow "
+        "nodes with `vm.demotion_enabled`.",
+        ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches", "numa_balancing", "demotion_enabled"),
+        (),
     ),
     Subject(
         "iommu",
@@ -145,13 +147,6 @@ SUBJECTS = (
         "in `use` is refused.",
         ("machine.devices", "machine.use"),
         ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
-    ),
-    Subject(
-        "tlb",
-        "Staleness of accessed bits in a TLB is modelled where `machine.tlb_flush` is given, flushes by reclaim cost "
-        "`machine.costs.tlb_shootdown`. Its reach, misses and walks are not modelled.",
-        ("machine.tlb_flush", "tlb_shootdown"),
-        ("tlb shootdown",),
     ),
     Subject(
         "cpu cache",

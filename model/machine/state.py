@@ -36,6 +36,7 @@ NODE = row(  # `memcg_*`: groups by generation (sequence number modulo 3) and bi
     present="i8", nr_throttled="i8", throttled_written="i8", reclaim_start="i8",
     reclaim_wait=(WAIT_QUEUE, (3,)), kswapd_wait=WAIT_QUEUE,
     kswapd_failures="i8", kswapd_last="i8", highest_zoneidx="i8", kswapd_order="i8",
+    kswapd_alloc_order="i8", kswapd_reclaim_order="i8",
     nr_zonelist="i8", zonelist=("i4", (MAX_ZONES,)),
     distance=("i8", (MAX_NODES,)), cost=("i8", (MAX_NODES,)),
     memcg_seq="i8", memcg_nr=("i8", (MEMCG_GENS,)), memcg_lists=(LIST, (MEMCG_GENS, MEMCG_BINS)),

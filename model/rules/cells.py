@@ -79,6 +79,10 @@ def sysctls(vm: Sysctl, era: Era) -> Iterator[Fault]:
             yield Fault(("vm", name), f"kernel {era.name} has no vm.{name}: {era.missing[name]}", "leave it out")
         elif name in era.ranges:
             yield from dated(name, value, era, "vm", name)
+    for mode, known_since in (("defer", "thp_defers"), ("defer+madvise", "thp_defers_unless_advised")):
+        if vm.transparent_hugepage_defrag == mode and not era.flags[known_since]:
+            what = f"kernel {era.name} has no mode {mode}"
+            yield Fault(("vm", "transparent_hugepage_defrag"), what, "write always, madvise or never")
 
 
 def dated(name: str, value: int, era: Era, *path: str | int) -> Iterator[Fault]:

@@ -19,10 +19,10 @@ from mmrun.model.mm.alloc.freelist import slowpath_flags
 from mmrun.model.mm.alloc.page_alloc import prep_new_page
 from mmrun.model.mm.page.alloc_flags import WMARK_LOW, WMARK_MIN
 from mmrun.model.mm.page.buddy import account_freepages, add_to_free_list, alloc_block, free_block
-from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE
+from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, ZRAM_PAGE
 from mmrun.model.mm.page.gfp import GFP_NOWAIT
 from mmrun.model.mm.page.gfp import MOVABLE as GFP_MOVABLE
-from mmrun.model.mm.page.pageblock import DRIVER_MOVABLE, block_type
+from mmrun.model.mm.page.pageblock import block_type
 from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, frames, pageblocks, zones
 from mmrun.model.mm.page.zones import HIGHEST, enough
 from mmrun.model.units import MiB
@@ -88,8 +88,8 @@ def replay_operations(m, z, operations, held, answers):
             if pfn == NONE:
                 continue
             prep_new_page(m, pfn, order)
-            frames(m)[pfn].state = KERNEL | (DRIVER_MOVABLE if marked else 0)
-            frames(m)[pfn].kind = KERNEL_PAGE
+            frames(m)[pfn].state = KERNEL
+            frames(m)[pfn].kind = ZRAM_PAGE if marked else KERNEL_PAGE  # whose driver can move it, or not
             held[number] = pfn
             answers[i, 0], answers[i, 1] = pfn - base, block_type(m, pfn)
         elif letter == 102 and held[number] >= 0:

@@ -41,8 +41,12 @@ PARAMS = {  # one that differs from the default, where the axis' variant of the 
 
 
 LATER = (  # axes, variants, parameters and settings that there were none of when the file was made
-    "sched", "migration",
-    "cgroups.stat_read_phase", "vm.transparent_hugepage", "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "sched", "migration", "compaction", "vm.extfrag_threshold", "vm.compaction_proactiveness",
+    "cgroups.stat_read_phase", "vm.transparent_hugepage", "vm.transparent_hugepage_defrag", "vm.max_ptes_none",
+    *(f"vm.hugepages_{4 << order}kb" for order in range(2, 10)), "pcp: batch-31-vectors-15", "pcp: batch-63-high-6",
+    "pcp: batch-15-tuned", "pcp/batch-15.list_by_list", "pcp/batch-63.half_of_high", "vm.percpu_pagelist_fraction",
+    "vm.percpu_pagelist_high_fraction", "fallback", "fallback/cma-in-table.rest_if_claimed",
+    "fallback/compatible-pages.smallest_for_movable", "vm.watermark_boost_factor", "vm.defrag_mode",
     "kswapd/any-zone.age_by_root", "kswapd/any-zone.gives_up", "kswapd/any-zone.one_will_do",
     "reclaim_throttle/node-flags.own_mark", "reclaim_throttle/node-flags.waits_to_retry",
     "dirty_throttling/position-control.exceeded_in_loop",
@@ -55,6 +59,12 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "lru/mglru.go_by_priority", "lru/mglru.walk_small",
     "lru/mglru.queued_off_lru",
     "swap_readahead/aligned.over_holes",
+    "vm.nr_hugepages", "vm.nr_overcommit_hugepages", "vm.zero_page", "vm.max_ptes_swap", "vm.khugepaged_pages_to_scan",
+    "vm.khugepaged_scan_sleep_millisecs", "vm.khugepaged_alloc_sleep_millisecs", "vm.khugepaged_defrag",
+    "contiguous", "compaction/fast-search.searches", "numa_balancing", "tiering", "tiering/latency.adjusts", "tiering/latency.limits_rate",
+    "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
+    "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",
+    "vm.demotion_enabled", "vm.numa_balancing_promote_rate_limit_MBps", "vm.numa_balancing_hot_threshold_ms",
 )  # fmt: skip
 
 
@@ -120,7 +130,8 @@ def observed(kernel: str) -> dict[str, Any]:
     return {
         "flags": {name: era.flags[name] for name in FLAGS},
         "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
-        "missing": dict(era.missing), "cgroup_missing": dict(era.cgroup_missing),
+        "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER},
+        "cgroup_missing": dict(era.cgroup_missing),
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
 

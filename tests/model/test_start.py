@@ -60,6 +60,8 @@ def test_the_default_is_a_blank_machine():
 def test_more_of_the_kernel_s_makes_more_of_memory_unusable():
     found = [unusable(aged("6.12", Start(free=0.6, unmovable=share))) for share in (0.01, 0.1, 0.35)]
     assert found[0] > 100, "holes of what was page cache"
+    apart, together = (unusable(aged("6.12", Start(free=0.6, freed_together=size * 4096))) for size in (1, 2048))
+    assert together < 800 < apart
     types = [
         sum(built.memory.table("pageblocks")[:64] != MOVABLE)
         for built in (aged("6.12", Start(free=0.6, unmovable=share)) for share in (0.01, 0.35))

@@ -10,14 +10,14 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
 @pytest.mark.parametrize(
     "asked, says",
     [
-        ("thp", "not modelled"), ("THP", "not modelled"), ("psi", "stall_alloc_ns"),
+        ("thp", "transparent_hugepage_defrag"), ("THP", "huge pages"), ("psi", "stall_alloc_ns"),
         ("memory.pressure", "stall_alloc_ns"),
         ("tcp", "not modelled"), ("oom", "is killed"), ("outcome", "How a run ended"), ("page tables", "512"),
         ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "not modelled"), ("kernels", "Versions of Linux"),
         ("cma", "not modelled"), ("series", "sampling"), ("watermark_boost_factor", "Not modelled"),
         ("vm.watermark_boost_factor", "Not modelled"),
-        ("until", "Stein's two stages"), ("numa balancing", "not modelled"), ("zswap", "not modelled"),
-        ("/sys/kernel/mm/transparent_hugepage", "No page is huge here"),
+        ("until", "Stein's two stages"), ("numa balancing", "hint faults"), ("zswap", "not modelled"),
+        ("/sys/kernel/mm/transparent_hugepage", "huge pages everywhere"),
     ],
 )  # fmt: skip
 def test_subjects(asked, says):

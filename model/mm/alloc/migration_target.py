@@ -25,6 +25,7 @@ from mmrun.model.mm.page.gfp import (
     THISNODE,
 )
 from mmrun.model.mm.page.mempolicy import ALL_NODES
+from mmrun.model.mm.tiering.state import tier_settings, tiers
 
 
 @kernel
@@ -51,6 +52,8 @@ def alloc_migration_target(m, nid, order, reason):
     if order:
         gfp = (gfp & ~DIRECT_RECLAIM) | NORETRY  # a huge page is split rather than paid for (GFP_TRANSHUGE_LIGHT)
     pfn = alloc_pages(m, gfp, order, wanted, ALL_NODES)
+    if pfn == NONE and reason == MR_DEMOTION and tier_settings(m).falls_back:  # any slower node will do
+        pfn = alloc_pages(m, gfp & ~THISNODE, order, wanted, tiers(m)[wanted].rest)
     if pfn != NONE:
         numa_statistics(m, here, wanted, ALL_NODES & 1 << wanted if gfp & THISNODE else ALL_NODES, pfn)
     return pfn

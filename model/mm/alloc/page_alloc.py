@@ -15,9 +15,10 @@ from mmrun.model.mm.limits.oom import out_of_memory
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, charge_kmem, kmem_group, mod_state
 from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
+from mmrun.model.mm.numa_balancing.state import UNSET, last_cpupid, numa_settings
 from mmrun.model.mm.page.alloc_flags import FAIR
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, NEW, SLAB, SLAB_PAGE, TAIL_PAGE
-from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, THISNODE, gfp_zone
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, THISNODE, gfp_zone
 from mmrun.model.mm.page.mempolicy import (
     MODE_PREFERRED_MANY,
     NO_INTERLEAVE_INDEX,
@@ -27,7 +28,9 @@ from mmrun.model.mm.page.mempolicy import (
 )
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_count, alloc_settings, frames, zones
+from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.mm.tiering.state import tier_settings
 
 
 @kernel
@@ -90,6 +93,11 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     prep_new_page(m, pfn, order)
     if watch(m).idle_tracking:
         forget(m, pfn)
+    if numa_settings(m).numa_balancing:
+        for i in range(pfn, pfn + (1 << order)):
+            last_cpupid(m)[i] = UNSET
+    if tier_settings(m).demotes_ahead and gfp & KSWAPD_RECLAIM:
+        wake_kswapd(m, frames(m)[pfn].zone, 0, gfp_zone(gfp))
     return pfn
 
 

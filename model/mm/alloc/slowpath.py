@@ -12,8 +12,20 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import cond_resched
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes
+from mmrun.model.mm.alloc.direct_compact import (
+    compacts_first,
+    direct_compact,
+    first_priority,
+    gives_up,
+    is_thp,
+    should_compact_retry,
+)
 from mmrun.model.mm.alloc.freelist import get_page_from_freelist, slowpath_flags
+from mmrun.model.mm.compaction.direct import PRIO_ASYNC, PRIO_SYNC_LIGHT
+from mmrun.model.mm.compaction.state import compaction_settings
+from mmrun.model.mm.compaction.suitable import DEFERRED, SKIPPED
 from mmrun.model.mm.page.alloc_flags import NOFRAGMENT
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_migratetype, gfp_zone
 from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
@@ -30,8 +42,10 @@ COSTLY_ORDER = 3
 
 @kernel
 def wake_all_kswapds(m, gfp, order, nid, nodemask):
-    """Wake the daemons of the allowed nodes."""
+    """Wake the daemons of the allowed nodes, for whole pageblocks where types shall never mix (defrag_mode)."""
     home, seen = nodes(m)[nid], 0
+    if alloc_settings(m).defrag_mode:
+        order = max(order, PAGEBLOCK_ORDER)
     for i in range(home.nr_zonelist):
         z = home.zonelist[i]
         node = zones(m)[z].node
@@ -70,16 +84,58 @@ def _tries_on(m, gfp, order, got):
 
 
 @kernel
+def _compact_first(m, gfp, order, nid, nodemask, alloc_flags):
+    """Compact without waiting before anything is reclaimed; (first frame or NONE, whether it ends there)."""
+    if not compacts_first(m, gfp, order):
+        return NONE, False
+    pfn, result = direct_compact(m, gfp, order, nid, nodemask, PRIO_ASYNC, alloc_flags)
+    return pfn, pfn == NONE and gives_up(m, gfp, order, result)
+
+
+@kernel
+def _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio):
+    """One round: reclaim and compact, to 4.6 the other way round.
+
+    (first frame or NONE, pages reclaimed, what compaction came to)
+    """
+    if compaction_settings(m).compact_priorities:
+        pfn, got = _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags)
+        if pfn != NONE or order == 0:
+            return pfn, got, SKIPPED
+        pfn, result = direct_compact(m, gfp, order, nid, nodemask, prio, alloc_flags)
+        return pfn, got, result
+    pfn, result = direct_compact(m, gfp, order, nid, nodemask, prio, alloc_flags)
+    if pfn != NONE or (result == DEFERRED and is_thp(gfp)):
+        return pfn, 0, result
+    pfn, got = _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags)
+    return pfn, got, result
+
+
+@kernel
 def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
-    """Wake the daemons, go down to min, reclaim directly until it is of no use; NONE then (__alloc_pages_slowpath)."""
+    """Wake the daemons, go down to min, compact and reclaim until it is of no use; NONE then (__alloc_pages_slowpath).
+
+    To 4.6 who tries no more compacts a last time.
+    """
     if gfp & KSWAPD_RECLAIM:
         wake_all_kswapds(m, gfp, order, nid, nodemask)
     alloc_flags = slowpath_flags(m, gfp, order)
     pfn, fruitless, total = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags), 0, 0
+    if pfn == NONE and order:
+        pfn, hopeless = _compact_first(m, gfp, order, nid, nodemask, alloc_flags)
+        if hopeless:
+            return NONE
+    prio, retries = first_priority(m, gfp, order), 0
     while pfn == NONE and gfp & DIRECT_RECLAIM:
-        pfn, got = _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags)
+        pfn, got, result = _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio)
         total += got
-        if tasks(m)[turn(m).task].killed or (pfn == NONE and not _tries_on(m, gfp, order, total)):
+        if turn(m).task != NONE and tasks(m)[turn(m).task].killed:
+            return pfn
+        if not compaction_settings(m).compact_priorities and not is_thp(gfp):
+            prio = PRIO_SYNC_LIGHT
+        if pfn == NONE and not _tries_on(m, gfp, order, total):
+            if order and not compaction_settings(m).compact_priorities and not (result == DEFERRED and is_thp(gfp)):
+                pfn, result = direct_compact(m, gfp, order, nid, nodemask, prio, alloc_flags)
             return pfn
         fruitless = 0 if got and order <= COSTLY_ORDER else fruitless + 1
         if gfp & KSWAPD_RECLAIM:
@@ -88,14 +144,19 @@ def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
         if pfn != NONE:
             return pfn
         if not again:
-            if alloc_flags & NOFRAGMENT:  # rather than have somebody killed
-                alloc_flags &= ~NOFRAGMENT
-                continue
             if alloc_settings(m).reserve_force and unreserve_highatomic_pageblock(
                 m, nid, nodemask, gfp_zone(gfp), gfp_migratetype(gfp), True
             ):
                 continue
-            return NONE
+            compacts = 0
+            if got:
+                compacts, prio, retries = should_compact_retry(m, gfp, order, nid, nodemask, result, prio, retries)
+            if not compacts:
+                if not alloc_flags & NOFRAGMENT:
+                    return NONE
+                alloc_flags &= ~NOFRAGMENT  # rather than have somebody killed
+            cond_resched(m)
+            continue
         begins(m, ALLOC)
         throttle_retry(m, again - 1, fruitless)
         ends(m, ALLOC)

@@ -17,9 +17,15 @@ from mmrun.model.mm.fault.filemap import (
     read_page,
     wait_for_data,
 )
-from mmrun.model.mm.fault.page_table import ensure_table, major, map_page, new_anon_frame
+from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
 from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
+from mmrun.model.mm.fault.state import zero_count
 from mmrun.model.mm.fault.swap_fault import swap_in
+from mmrun.model.mm.fault.zero_page import is_zero_word, map_zero_page
+from mmrun.model.mm.huge.fault import FALLBACK, folio_fault, huge_fault
+from mmrun.model.mm.huge.map import ensure_table
+from mmrun.model.mm.huge.mmap_lock import mmap_read_lock
+from mmrun.model.mm.huge.state import thp_settings
 from mmrun.model.mm.lru.lru import lru_add
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
@@ -37,6 +43,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.swap import (
     free_swapcache,
@@ -50,6 +57,7 @@ from mmrun.model.mm.task.state import (
     PTE_WRPROTECT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_MMAP,
     REGION_READ,
     REGION_SLAB,
@@ -62,9 +70,11 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_migration_entry
+from mmrun.model.mm.task.words import is_hint, is_migration_entry
 
+hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
+hint_fault = caller("hint_fault")
 new_anon_active = caller("new_anon_active")
 PTES_PER_TABLE_SHIFT = 9
 
@@ -78,7 +88,7 @@ def count_fault(m, t):
 
 @kernel
 def first_touch(m, t, at, write):
-    """An anonymous page's first touch: a zeroed page, as the shared one is not modelled (do_anonymous_page)."""
+    """An anonymous page's first touch: a zeroed page of its own (do_anonymous_page)."""
     pfn = new_anon_frame(m, t, at)
     if pfn == NONE:
         return OUT_OF_MEMORY
@@ -89,6 +99,13 @@ def first_touch(m, t, at, write):
     lru_add(m, pfn)
     map_page(m, at, pfn, write, False)
     return OK
+
+
+@kernel
+def leave_zero_page(m, t, at):
+    """The first store to memory that maps the page of zeros takes a page of its own (wp_page_copy)."""
+    zero_count(m).zero_page_copies += 1
+    return first_touch(m, t, at, True)
 
 
 @kernel
@@ -105,12 +122,19 @@ def write_protected(m, t, region, at):
     In the kernel: do_wp_page.
     """
     word = pte(m)[at]
+    if is_zero_word(m, word):
+        return leave_zero_page(m, t, at)
     pfn = (word >> PTE_SHIFT) & ((1 << 28) - 1)
-    page = frames(m)[pfn]
+    page = frames(m)[folio_of(m, pfn)]
     m.now += fault_settings(m).minor_fault_file
     task_count(m)[t].minor_faults += 1
     if page.state & ANON:
-        if page.state & SWAPCACHE and not page.state & WRITEBACK and not fault_settings(m).anon_exclusive:
+        if (
+            page.state & SWAPCACHE
+            and not page.state & WRITEBACK
+            and not page.order
+            and not fault_settings(m).anon_exclusive
+        ):
             free_swapcache(m, pfn)
     else:
         page_mkwrite(m, pfn, regions(m)[region].file)
@@ -204,6 +228,12 @@ def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
     count_fault(m, t)
+    folios = kind == REGION_ANON and thp_settings(m).enabled
+    if folios:
+        mmap_read_lock(m, t)
+        served = huge_fault(m, t, region, at, write)
+        if served != FALLBACK:
+            return served
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
     if is_migration_entry(pte(m)[at]):
@@ -213,12 +243,24 @@ def handle_mm_fault(m, t, region, at, index, write):
             return OK
         count_fault(m, t)
     word = pte(m)[at]
+    if is_hint(word):
+        hint_fault(m, t, region, at, write)
+        if page_is_there(m, at, write):
+            return OK
+        count_fault(m, t)
+        word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)
     if kind == REGION_MMAP:
         return map_file(m, t, region, at, index, write)
     if word:
         return swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, write)
+    if folios:
+        served = folio_fault(m, t, region, at, write)
+        if served != FALLBACK:
+            return served
+    if fault_settings(m).zero_page and not write:
+        return map_zero_page(m, t, at)
     return first_touch(m, t, at, write)
 
 
@@ -228,6 +270,9 @@ def access(m, t, region, page, write):
     r = regions(m)[region]
     if r.kind == REGION_SLAB:
         return slab_access(m, t, region, page, write)
+    if r.kind == REGION_HUGETLB:
+        count_fault(m, t)
+        return hugetlb_fault(m, t, region, page, write)
     if write > WRITE:
         panic(m, BAD_EVENT, page)
         return OK

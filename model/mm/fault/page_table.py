@@ -4,14 +4,14 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import progress, run_settings, task_count
 from mmrun.model.mm.memcg.memcontrol import mod_state
-from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, NR_PAGETABLE, PGMAJFAULT
+from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, PGMAJFAULT
 from mmrun.model.mm.page.flags import (
     ANON,
     ANON_PAGE,
     NEW,
-    PAGE_TABLE,
 )
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_KERNEL
+from mmrun.model.mm.page.folio import folio_of
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
 from mmrun.model.mm.page.mempolicy import NO_INTERLEAVE_INDEX
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
@@ -23,12 +23,10 @@ from mmrun.model.mm.task.state import (
     fault_count,
     missed,
     pte,
-    ptpage,
     tasks,
 )
 
 charged_frame = caller("charged_frame")
-kernel_frame = caller("kernel_frame")
 PTES_PER_TABLE_SHIFT = 9
 
 
@@ -37,28 +35,13 @@ def map_page(m, at, pfn, write, protect):
     """Point page-table word `at` at the frame: young, dirty if written, write-protected if `protect`."""
     word = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_DIRTY if write else 0)
     pte(m)[at] = word | PTE_WRPROTECT if protect else word
-    page = frames(m)[pfn]
+    page = frames(m)[folio_of(m, pfn)]
     page.mapcount += 1
     if page.state & ANON:
         mod_state(m, page.memcg, NR_ANON_MAPPED, 1)
     elif page.mapcount == 1:
         zones(m)[page.zone].nr_mapped += 1
         mod_state(m, page.memcg, NR_FILE_MAPPED, 1)
-
-
-@kernel
-def ensure_table(m, t, at):
-    """The page-table page for word `at` exists; 0 when there is no memory for it (__pte_alloc)."""
-    table = ptpage(m)
-    if table[at >> PTES_PER_TABLE_SHIFT]:
-        return 1
-    pfn = kernel_frame(m, t, GFP_KERNEL)
-    if pfn == NONE:
-        return 0
-    table[at >> PTES_PER_TABLE_SHIFT] = pfn + 1
-    frames(m)[pfn].kind = PAGE_TABLE
-    mod_state(m, frames(m)[pfn].memcg, NR_PAGETABLE, 1)
-    return 1
 
 
 @kernel

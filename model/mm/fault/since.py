@@ -1,8 +1,10 @@
 """Faults and file readahead: what changed when."""
 
-from mmrun.model.core.timeline import Dated, flag
+from mmrun.model.core.timeline import Dated, always, flag, sysctl
 
 DATED: Dated = (
+    sysctl("zero_page", always(False, "a13ea5b75964 mm: reinstate ZERO_PAGE, 2.6.32: all versions here have it; off as "
+                               "the studies were made without")),
     flag("fault_around", "cached pages around a file fault are mapped with it",
          "mm: introduce vm_ops->map_pages(), 3.15", since="3.15"),
     flag("recency_by_advice", "touches through a mapping advised random or sequential do not count as references",

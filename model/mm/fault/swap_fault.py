@@ -17,6 +17,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.readahead import found_in_cache
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
@@ -223,8 +224,9 @@ def swap_in(m, t, region, at, slot, write):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1
     wait_on_page_locked(m, pfn, SWAP)
-    f[pfn].owner = at
-    if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
-        free_swapcache(m, pfn)
+    if folio_of(m, pfn) == pfn and f[pfn].order == 0:  # of a larger one other words name slots yet
+        f[pfn].owner = at
+        if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:
+            free_swapcache(m, pfn)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK

@@ -8,8 +8,10 @@ from mmrun.model.core.record import NONE
 from mmrun.model.mm.generations.walk import look_around
 from mmrun.model.mm.lru.gens import kind_of
 from mmrun.model.mm.lru.rmap import pte_frame, referenced, region_word
+from mmrun.model.mm.lru.rmap_folio import is_huge_mapped, maps
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, ONE_TOUCH, RECLAIM_CLEAN, RECLAIM_PAGE, TWO_TOUCH, lru_settings
 from mmrun.model.mm.page.flags import ANON, REFERENCED, REFS_MASK, WORKINGSET
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import ADVICE_NORMAL, PTE_PRESENT, PTE_YOUNG, files, pte, regions
 
@@ -24,6 +26,8 @@ def page_referenced(m, pfn, s):
         return 0
     if lru_settings(m).lru_gen == ONE_TOUCH and page.state & REFERENCED:
         return PROMOTED << 16
+    if page.state & ANON and page.order:
+        return _folio_referenced(m, pfn, s)
     if page.state & ANON:
         if words[page.owner] & PTE_YOUNG:
             _look(m, s, _region_of(m, page.owner), page.owner)
@@ -34,6 +38,18 @@ def page_referenced(m, pfn, s):
         if at != NONE and words[at] & PTE_PRESENT and words[at] & PTE_YOUNG and pte_frame(words[at]) == pfn:
             _look(m, s, region, at)
         region = regions(m)[region].next_of_file
+    return referenced(m, pfn)
+
+
+@kernel
+def _folio_referenced(m, pfn, s):
+    """The same for a large folio: the words of a huge page mapped as such are one, and have no neighbours."""
+    page = frames(m)[pfn]
+    at, end = page.owner, page.owner + nr_pages(m, pfn)
+    while at < end and not (pte(m)[at] & PTE_YOUNG and maps(m, pfn, at)):
+        at += 1
+    if at < end and not is_huge_mapped(m, at):
+        _look(m, s, _region_of(m, at), at)
     return referenced(m, pfn)
 
 

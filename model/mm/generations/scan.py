@@ -4,6 +4,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.machine.state import ZONES_PER_NODE, nodes
 from mmrun.model.mm.generations.state import MAX_GENS, lrugens
 from mmrun.model.mm.lru.gens import MIN_LRU_BATCH, kinds
+from mmrun.model.mm.lru.scan_balance import can_demote
 from mmrun.model.mm.lru.state import DEF_PRIORITY, ONE_TOUCH, TWO_TOUCH, lru_settings, lruvecs
 from mmrun.model.mm.memcg.memcontrol import room_for_swap
 from mmrun.model.mm.memcg.state import memcgs
@@ -15,9 +16,10 @@ from mmrun.model.mm.swap.swap import nr_swap_pages
 
 @kernel
 def swappiness_of(m, s, lv):
-    """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left (get_swappiness)."""
+    """Swappiness for the lruvec's group, 0 when fewer than 64 swap slots are left and no slower node
+    may have pages (get_swappiness)."""
     memcg, given = lruvecs(m)[lv].memcg, scans(m)[s].given_swappiness
-    if nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg):
+    if (nr_swap_pages(m) < MIN_LRU_BATCH or not room_for_swap(m, memcg)) and not can_demote(m, s):
         return 0
     own = memcgs(m)[memcg].swappiness if given < 0 else given
     return reclaim_settings(m).swappiness if own < 0 else own

@@ -27,9 +27,11 @@ from mmrun.model.mm.lru.ahead import ask_for_mapped
 from mmrun.model.mm.lru.gens import MIN_LRU_BATCH, SWAPPINESS_ANON_ONLY, gen_of, set_gen, update_gen
 from mmrun.model.mm.lru.lru import queue_activation
 from mmrun.model.mm.lru.rmap import pte_frame
+from mmrun.model.mm.lru.rmap_folio import is_huge_mapped, look_at_folio
 from mmrun.model.mm.lru.state import ONE_TOUCH, TWO_TOUCH, lru_settings, lruvecs
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page.flags import ANON, LRU, QUEUED, REFERENCED, REFS_MASK, WORKINGSET
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
@@ -38,6 +40,7 @@ from mmrun.model.mm.task.state import (
     PTE_PRESENT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_MMAP,
     REGION_READ,
     pte,
@@ -104,7 +107,7 @@ def _skipped(m, region, swappiness):
     r = regions(m)[region]
     if (r.kind == REGION_ANON and not swappiness) or (r.kind == REGION_MMAP and swappiness == SWAPPINESS_ANON_ONLY):
         return True
-    return r.kind == REGION_READ or r.advice != ADVICE_NORMAL
+    return r.kind in (REGION_READ, REGION_HUGETLB) or r.advice != ADVICE_NORMAL
 
 
 @kernel
@@ -123,7 +126,7 @@ def walk_table(m, lv, t, table, swappiness):
     In the kernel: walk_pte_range.
     """
     words, task, gen = pte(m), tasks(m)[t], lrugens(m)[lv].max_seq % MAX_GENS
-    total = young = 0
+    total, young, last = 0, 0, NONE
     for region in range(task.first_region, task.first_region + task.nr_regions):
         if _skipped(m, region, swappiness):
             continue
@@ -137,15 +140,31 @@ def walk_table(m, lv, t, table, swappiness):
             if at >= asked:
                 asked = min(at + WORDS_AHEAD, end)
                 ask_for_mapped(m, at, asked)
-            if not _counts(m, lv, pte_frame(word), swappiness):
+            pfn = folio_of(m, pte_frame(word))
+            if not _counts(m, lv, pfn, swappiness):
                 continue
             words[at] = word & ~PTE_YOUNG
             young += 1
-            update_gen(m, lv, pte_frame(word), gen)
+            if pfn != last:
+                update_gen(m, lv, pfn, gen)
+            last = pfn
     m.now += generation_settings(m).walk_pte * total
     generation_count(m).lru_gen_leaf_total += total
     generation_count(m).lru_gen_leaf_young += young
     return 1 if total and young * WORDS_A_LINE >= total else 0
+
+
+@kernel
+def _walk_huge(m, lv, at, swappiness):
+    """Age a huge page that is mapped by one entry, if it is young (walk_pmd_range_locked)."""
+    words = pte(m)
+    pfn = folio_of(m, pte_frame(words[at]))
+    if not _counts(m, lv, pfn, swappiness):
+        return
+    generation_count(m).lru_gen_leaf_total += 1
+    if look_at_folio(m, pfn, ~PTE_YOUNG) & 1:
+        generation_count(m).lru_gen_leaf_young += 1
+        update_gen(m, lv, pfn, lrugens(m)[lv].max_seq % MAX_GENS)
 
 
 @kernel
@@ -171,6 +190,9 @@ def walk_mm(m, lv, t, swappiness, whole, nonleaf_young):
         if not ptpage(m)[table]:
             continue
         m.now += generation_settings(m).walk_pte
+        if is_huge_mapped(m, table << TABLE_SHIFT):
+            _walk_huge(m, lv, table << TABLE_SHIFT, swappiness)
+            continue
         if nonleaf_young and not _entry_young(m, table, whole and lru_settings(m).lru_gen == TWO_TOUCH):
             continue
         if (whole or in_filter(m, lv, seq, table)) and walk_table(m, lv, t, table, swappiness):
@@ -255,7 +277,7 @@ def _promote(m, lv, first, hot, walking):
     for i in range(MIN_LRU_BATCH):
         if not hot >> i & 1:
             continue
-        pfn = pte_frame(words[first + i])
+        pfn = folio_of(m, pte_frame(words[first + i]))
         if not walking and (lru_settings(m).lru_gen == TWO_TOUCH or few < FEW):
             if f[pfn].state & LRU and not f[pfn].state & QUEUED:
                 queue_activation(m, pfn)
@@ -271,17 +293,19 @@ def look_around(m, s, region, at):
     The word itself keeps its bit for the caller to count.
     """
     words, f = pte(m), frames(m)
-    page = f[pte_frame(words[at])]
+    page = f[folio_of(m, pte_frame(words[at]))]
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
     seq, walking, young, hot = lrugens(m)[lv].max_seq, scans(m)[s].mm_walk, 0, 0
     first, last = _window(m, region, at)
     ask_for_mapped(m, first, last)
     for i in range(first, last):
         word = words[i]
-        if not word & PTE_PRESENT or not word & PTE_YOUNG or not (i == at or _counts(m, lv, pte_frame(word), 1)):
+        if not word & PTE_PRESENT or not word & PTE_YOUNG:
+            continue
+        pfn = folio_of(m, pte_frame(word))
+        if i != at and not _counts(m, lv, pfn, 1):
             continue
         young += 1
-        pfn = pte_frame(word)
         if i != at:
             words[i] = word & ~PTE_YOUNG
         if lru_settings(m).lru_gen == ONE_TOUCH:

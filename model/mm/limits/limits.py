@@ -17,9 +17,11 @@ from mmrun.model.mm.memcg.memcontrol import (
     drain_all_stocks,
     event,
     over_high_group,
+    refill_stock,
     try_charge_batch,
 )
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, NORETRY
 from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.psi.state import psi_settings
@@ -30,6 +32,7 @@ over_high = caller("over_high")
 PRECISION_SHIFT, SCALING_SHIFT = 20, 14  # MEMCG_DELAY_PRECISION_SHIFT, MEMCG_DELAY_SCALING_SHIFT
 MAX_DELAY_S = 2
 SECOND_NS = 1_000_000_000
+COSTLY_PAGES = 8  # PAGE_ALLOC_COSTLY_ORDER
 ITS_OWN = -1  # swappiness: the group's or the machine's
 
 
@@ -100,7 +103,7 @@ def charge(m, t, memcg):
     if memcg == 0:
         memcgs(m)[0].usage += 1
         return 1
-    if consume_stock(m, memcg):
+    if consume_stock(m, memcg, 1):
         return 1
     pages = try_charge_batch(m, memcg)
     if pages == 0:
@@ -108,6 +111,64 @@ def charge(m, t, memcg):
         pages = _charge_at_limit(m, t, memcg)
         ends(m, MEMCG)
         if pages == 0:
+            return 0
+    _note_over_high(m, t, memcg, pages)
+    return 1
+
+
+@kernel
+def _room(m, memcg):
+    """Pages that the group and its ancestors have room for (mem_cgroup_margin)."""
+    return memcgs(m)[memcg].limit - memcgs(m)[memcg].usage
+
+
+@kernel
+def _charge_folio_at_limit(m, memcg, pages, gfp):
+    """Reclaim and drain stocks for a folio's charge, as far as `gfp` lets it; nobody is killed for one. 1: charged."""
+    retries, drained = memcg_settings(m).charge_retries, False
+    while True:
+        over = charge_pages(m, memcg, pages)
+        if over == NO_GROUP:
+            return 1
+        if not gfp & DIRECT_RECLAIM:
+            return 0
+        memcgs(m)[over].failcnt += 1
+        event(m, over, EVENT_MAX)
+        begins(m, IN_MEMSTALL)
+        got = at_limit(m, over, pages)
+        ends(m, IN_MEMSTALL)
+        if _room(m, over) >= pages:
+            continue
+        if not drained:
+            drain_all_stocks(m, over)
+            drained = True
+        elif gfp & NORETRY or (retries == 0 and not (got and pages <= COSTLY_PAGES)):
+            return 0
+        elif not got or pages > COSTLY_PAGES:
+            retries -= 1
+
+
+@kernel
+def charge_folio(m, t, memcg, pages, gfp):
+    """Charge a folio of task `t` to a group, with a batch for the CPU's stock if it is small enough; 0: no room.
+
+    In the kernel: try_charge_memcg, with the gfp mask of the folio's allocation.
+    """
+    if memcg == 0:
+        memcgs(m)[0].usage += pages
+        return 1
+    batch = memcg_settings(m).charge_batch
+    if pages <= batch and consume_stock(m, memcg, pages):
+        return 1
+    if batch > pages and charge_pages(m, memcg, batch) == NO_GROUP:
+        refill_stock(m, memcg, batch - pages)
+        _note_over_high(m, t, memcg, batch)
+        return 1
+    if charge_pages(m, memcg, pages) != NO_GROUP:
+        begins(m, MEMCG)
+        charged = _charge_folio_at_limit(m, memcg, pages, gfp)
+        ends(m, MEMCG)
+        if not charged:
             return 0
     _note_over_high(m, t, memcg, pages)
     return 1

@@ -47,7 +47,11 @@ from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.task.state import (
     NOBODY,
     PTE_FLAGS,
+    PTE_FRAME,
+    PTE_PRESENT,
+    PTE_SHIFT,
     REGION_ANON,
+    fault_settings,
     pte,
     ptpage,
     regions,
@@ -67,6 +71,8 @@ def _note_task(m, noted, t):
         r = regions(m)[region]
         for at in range(r.start, r.start + r.npages):
             there = words[at] & PTE_FLAGS  # also on its way to another frame
+            if words[at] & PTE_PRESENT and (words[at] >> PTE_SHIFT) & PTE_FRAME == fault_settings(m).zero_pfn:
+                continue
             if there and r.kind == REGION_ANON:
                 noted.anon += 1
             elif there:

@@ -20,6 +20,7 @@ from mmrun.model.mm.task.state import (
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
+    REGION_HUGETLB,
     REGION_READ,
     REGION_SLAB,
     cache,
@@ -139,7 +140,7 @@ def _ask_for_words(m, t, region, page):
 def _ask_for_events(m, t, region, first):
     """Ask for the pages of the region that are used in the events from buffer entry `first` on."""
     r, events = regions(m)[region], stream(m)
-    if r.kind == REGION_SLAB:
+    if r.kind in (REGION_SLAB, REGION_HUGETLB):
         return
     window = 1 if r.kind == REGION_READ else WINDOW  # every read() enters the kernel, and asks for one more
     for i in range(first, first + window):

@@ -88,12 +88,17 @@ def _link(m, lv, pfn, gen, at_tail):
 
 
 @kernel
+def home_of(m, lv, pfn):
+    """The list a page stands in."""
+    page = frames(m)[pfn]
+    home = (page.state & HOME_MASK) >> HOME_SHIFT
+    return lrugens(m)[lv].lists[home, kind_of(page.state), zones(m)[page.zone].kind]
+
+
+@kernel
 def _unlink(m, lv, pfn):
     """Take the page out of the list it stands in."""
-    f = frames(m)
-    home = (f[pfn].state & HOME_MASK) >> HOME_SHIFT
-    lst = lrugens(m)[lv].lists[home, kind_of(f[pfn].state), zones(m)[f[pfn].zone].kind]
-    unlink_row(f, lst, pfn)
+    unlink_row(frames(m), home_of(m, lv, pfn), pfn)
 
 
 @kernel

@@ -7,10 +7,10 @@ Under the multi-generational LRU the same calls put pages into generations, whic
 
 from mmrun.model.core.codes import BAD_LIST, BAD_STATE
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.links import link_head, link_tail, unlink_row
+from mmrun.model.core.links import link_before, link_head, link_tail, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.lru.gens import gen_add, gen_delete
+from mmrun.model.mm.lru.gens import gen_add, gen_delete, home_of
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
 from mmrun.model.mm.memcg.memcontrol import note_size
 from mmrun.model.mm.memcg.state import page_cgroup
@@ -67,6 +67,29 @@ def link(m, lv, lru, pfn):
     link_head(f, lruvecs(m)[lv].lists[lru], pfn)
     _count(m, lv, lru, pfn, 1)
     f[pfn].state |= LRU
+
+
+@kernel
+def link_tails(m, lv, pfn, pages):
+    """The tails of a folio on a list, which has been split, join it there on the newer side, each on that of the last.
+
+    Nothing is counted: its pages were. In the kernel: lru_add_split_folio.
+    """
+    f = frames(m)
+    if lru_settings(m).lru_gen:
+        lst = home_of(m, lv, pfn)
+        for tail in range(pfn + 1, pfn + pages):
+            link_before(f, lst, tail - 1, tail)
+        return
+    lru = list_of(f[pfn].state)
+    if lru_settings(m).double_lru:
+        lv, own = f[pfn].zone, _group_lruvec(m, pfn)
+        for tail in range(pfn + 1, pfn + pages if own != NONE else 0):
+            link_before(page_cgroup(m), lruvecs(m)[own].lists[lru], tail - 1, tail)
+            lruvecs(m)[own].lists[lru].n -= 1
+    for tail in range(pfn + 1, pfn + pages):
+        link_before(f, lruvecs(m)[lv].lists[lru], tail - 1, tail)
+        lruvecs(m)[lv].lists[lru].n -= 1
 
 
 @kernel

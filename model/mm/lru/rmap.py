@@ -7,29 +7,27 @@ from mmrun.model.core.codes import BAD_PTE
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
-from mmrun.model.machine.state import run_settings
+from mmrun.model.mm.lru.rmap_folio import (
+    drop_entry,
+    look_at_folio,
+    mark_dirty,
+    pte_frame,
+    unmap_folio,
+    words_referenced,
+)
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
-from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, RECLAIM, YOUNG
+from mmrun.model.mm.page.flags import ANON, IDLE, YOUNG
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
-    PTE_FRAME,
-    PTE_SHIFT,
     PTE_YOUNG,
     REGION_MMAP,
     fault_settings,
     files,
     pte,
     regions,
-    tlb,
 )
 from mmrun.model.mm.task.words import keep_bits, maps, stored_through
-
-
-@kernel
-def pte_frame(word):
-    """The frame a present page-table word points to."""
-    return (word >> PTE_SHIFT) & PTE_FRAME
 
 
 @kernel
@@ -72,7 +70,7 @@ def referenced(m, pfn):
     if page.mapcount == 0:
         return 0
     if page.state & ANON:
-        return _used_through(m, pfn, page.owner, True)
+        return words_referenced(m, pfn) if page.order else _used_through(m, pfn, page.owner, True)
     found = 0
     region = files(m)[page.slot].first_region
     while region != NONE:
@@ -91,6 +89,8 @@ def look_at_words(m, pfn, keep):
     table, page = pte(m), frames(m)[pfn]
     found, left = 0, page.mapcount
     if page.state & ANON and left:
+        if page.order:
+            return look_at_folio(m, pfn, keep)
         word = table[page.owner]
         table[page.owner] = keep_bits(word, keep)
         return (1 if word & PTE_YOUNG else 0) | (2 if stored_through(word) else 0)
@@ -124,22 +124,6 @@ def any_young(m, pfn):
 
 
 @kernel
-def drop_entry(m, at):
-    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
-    if run_settings(m).tlb_flush:
-        tlb(m)[at] = 0
-
-
-@kernel
-def mark_dirty(m, pfn):
-    """Stores through a mapping made the page dirty: nobody needs it to leave any more (folio_mark_dirty).
-
-    What write() makes dirty keeps its mark: file systems do that through their buffers.
-    """
-    frames(m)[pfn].state = (frames(m)[pfn].state & ~RECLAIM) | DIRTY
-
-
-@kernel
 def last_mapping_gone(m, pfn):
     """No word maps the frame any more (folio_remove_rmap_ptes)."""
     page = frames(m)[pfn]
@@ -160,6 +144,9 @@ def unmap(m, pfn, swap_word):
     if page.mapcount == 0:
         return
     if page.state & ANON:
+        if page.order:
+            unmap_folio(m, pfn, swap_word)
+            return
         if pte_frame(table[page.owner]) != pfn:
             panic(m, BAD_PTE, pfn)
         if stored_through(table[page.owner]):

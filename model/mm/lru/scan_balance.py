@@ -6,6 +6,7 @@ from mmrun.model.machine.state import nodes
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings, lruvecs
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.tiering.state import tier_settings, tiers
 
 EQUAL, FRACT, ANON_ONLY, FILE_ONLY = 0, 1, 2, 3
 
@@ -24,10 +25,17 @@ def node_pages(m, nid):
 
 
 @kernel
-def cannot_swap(m, s):
-    """Whether anonymous pages are out of reach: no swap, or a group whose swappiness is 0."""
+def can_demote(m, s):
+    """1: reclaim may move pages to a slower node rather than free them, in groups' limits since 5.19 (can_demote)."""
     sc = scans(m)[s]
-    return not sc.may_swap or (sc.memcg and sc.swappiness == 0)
+    return 1 if tiers(m)[sc.node].targets and (sc.memcg == 0 or tier_settings(m).limits_demote) else 0
+
+
+@kernel
+def cannot_swap(m, s):
+    """Whether anonymous pages are out of reach: no swap nor slower node, or a group whose swappiness is 0."""
+    sc = scans(m)[s]
+    return not (sc.may_swap or can_demote(m, s)) or (sc.memcg and sc.swappiness == 0)
 
 
 @kernel

@@ -46,7 +46,10 @@ def _group_lists(built: Built) -> None:
 
 def _charges(built: Built) -> None:
     m, frames, rows = built.memory.m, built.memory.table("frames"), built.memory.table("memcgs")
-    live = frames[((frames["state"] & USER) != 0) | (((frames["state"] & state.NEW) != 0) & (frames["memcg"] >= 0))]
+    live = frames[
+        ((frames["state"] & USER) != 0)
+        | ((((frames["state"] & state.NEW) != 0) | (frames["kind"] == state.HUGETLB_PAGE)) & (frames["memcg"] >= 0))
+    ]
     pages = 1 << live["order"].astype(np.int64)
     own = np.bincount(live["memcg"], weights=pages, minlength=len(rows)).astype(np.int64) + rows["kmem"]
     for cpu in cpus(m)[: int(geometry(m).nr_cpus)]:

@@ -288,12 +288,12 @@ def over_high_group(m, memcg):
 
 
 @kernel
-def consume_stock(m, memcg):
-    """Take one page from the CPU's stock; 1 when it held one for this group."""
+def consume_stock(m, memcg, pages):
+    """Take pages from the CPU's stock; 1 when it held so many for this group."""
     cpu = cpus(m)[turn(m).cpu]
     for i in range(memcg_settings(m).stocks):
-        if cpu.stock_memcg[i] == memcg and cpu.stock[i]:
-            cpu.stock[i] -= 1
+        if cpu.stock_memcg[i] == memcg and cpu.stock[i] >= pages:
+            cpu.stock[i] -= pages
             return 1
     return 0
 

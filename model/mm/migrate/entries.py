@@ -28,14 +28,15 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_migration_entry, maps, stored_through
+from mmrun.model.mm.task.words import is_hint, is_migration_entry, maps, stored_through
 from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE
 
 
 @kernel
 def migration_entry(word):
-    """The entry for a word that maps a frame (make_writable_migration_entry and its like)."""
-    return word & PTE_WRPROTECT | pte_frame(word) << PTE_SHIFT | PTE_YOUNG | (PTE_DIRTY if word & PTE_YOUNG else 0)
+    """The entry for a word that maps a frame (make_writable_migration_entry and its like); a hint is never writable."""
+    read_only = PTE_WRPROTECT if is_hint(word) else word & PTE_WRPROTECT
+    return read_only | pte_frame(word) << PTE_SHIFT | PTE_YOUNG | (PTE_DIRTY if word & PTE_YOUNG else 0)
 
 
 @kernel

@@ -8,6 +8,8 @@ from mmrun.model.mm.memcg.memcontrol import NO_GROUP, stat_updated
 from mmrun.model.mm.migrate.entries import remove_migration_ptes
 from mmrun.model.mm.migrate.isolate import join_list
 from mmrun.model.mm.migrate.state import migration_settings
+from mmrun.model.mm.numa_balancing.settings import MEMORY_TIERING
+from mmrun.model.mm.numa_balancing.state import UNSET, last_cpupid, numa_settings
 from mmrun.model.mm.page.flags import (
     ACTIVE,
     ANON,
@@ -27,6 +29,7 @@ from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache, files
+from mmrun.model.mm.tiering.state import tiers
 from mmrun.model.mm.writeback.page_wait import wake_page
 
 KEPT = ACTIVE | REFERENCED | WORKINGSET | DIRTY | RECLAIM | ANON | SWAPCACHE | IDLE | YOUNG  # RECLAIM: readahead
@@ -72,6 +75,9 @@ def _move_flags(m, pfn, new):
     other.owner, other.slot, other.memcg = page.owner, page.slot, page.memcg
     other.mapcount = other.pins = 0
     page.memcg, page.slot = NO_GROUP, 0
+    if numa_settings(m).numa_balancing:  # not between tiers: a slow page's last user is the time of its mark
+        lost = numa_settings(m).numa_balancing & MEMORY_TIERING and tiers(m)[page.node].top != tiers(m)[other.node].top
+        last_cpupid(m)[new] = UNSET if lost else last_cpupid(m)[pfn]
     if watch(m).idle_tracking:
         for i in range(nr_pages(m, pfn)):
             idle_age(m)[new + i], last_touch(m)[new + i] = idle_age(m)[pfn + i], last_touch(m)[pfn + i]

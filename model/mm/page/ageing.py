@@ -1,9 +1,10 @@
 """A zone as an aged machine has it: a random stream of allocations and frees that has been through its buddy lists.
 
 Again and again everything is taken, in the shares in which it is to be in use at the end, until a fiftieth of the zone
-is left, and given back in no order until as much is free as there is to be. So unmovable allocations come when little
-is free and fall back into movable pageblocks, and frees leave holes; free lists and pageblock types are what became of
-them under the version's own rules. Watermarks that fallbacks have raised are what they were.
+is left, and given back in no order, movable pages with some of their neighbours, until as much is free as there is to
+be. So unmovable allocations come when little is free and fall back into movable pageblocks, and frees leave holes; free
+lists and pageblock types are what became of them under the version's own rules. Watermarks that fallbacks have raised
+are what they were.
 """
 
 import numpy as np
@@ -18,6 +19,7 @@ from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
 from mmrun.model.mm.page.buddy import alloc_block, free_block
 from mmrun.model.mm.page.flags import BOOT_PAGE, KERNEL, MOVABLE, RECLAIMABLE, TAIL_PAGE, UNMOVABLE
 from mmrun.model.mm.page.state import frames, zones
+from mmrun.model.units import PAGE
 
 FIXED, PINNED, LOOSE = 0, 1, 2  # what is in use: the kernel's, movable but pinned, movable
 CLASSES, ROUNDS = 3, 6
@@ -42,25 +44,42 @@ def _take(m, z, kind, order, draw):
 @kernel
 def _give(m, z, held, kinds, have, n, at):
     """Free the block at place `at` of those that are held; the last one takes its place. How many are left."""
-    order = frames(m)[held[at]].order
+    f, last = frames(m), held[n - 1]
+    order = f[held[at]].order
     have[kinds[at]] -= 1 << order
     free_block(m, z, held[at], order)
-    held[at], kinds[at] = held[n - 1], kinds[n - 1]
+    held[at], kinds[at], f[last].slot = last, kinds[n - 1], at
     return n - 1
 
 
 @kernel
-def age_zone(m, z, goal, rounds, seed, held, kinds):
+def _give_run(m, z, held, kinds, have, n, at, pages):
+    """Free the block at place `at` and, if it is movable, what is movable behind it, up to `pages` pages in a row."""
+    f, first, kind = frames(m), held[at], kinds[at]
+    n = _give(m, z, held, kinds, have, n, at)
+    if kind != LOOSE:
+        return n
+    end = min(first + pages, zones(m)[z].start + zones(m)[z].span)
+    for pfn in range(first + 1, end):
+        place = f[pfn].slot
+        if f[pfn].state != KERNEL | MOVES or place >= n or held[place] != pfn or kinds[place] != LOOSE:
+            break
+        n = _give(m, z, held, kinds, have, n, place)
+    return n
+
+
+@kernel
+def age_zone(m, z, goal, together, seed, held, kinds):
     """Age zone `z` until `goal[kind]` pages are in use; how many blocks, which are in `held` with their `kinds`.
 
-    `have` is at the end of `goal`: pages in use by kind.
+    `together`: movable pages in a row that are freed at a time. `have` is at the end of `goal`: pages in use by kind.
     """
     zone, n, draw = zones(m)[z], 0, seed
     have = goal[CLASSES:]
     wanted = goal[FIXED] + goal[PINNED] + goal[LOOSE]
     start = zone.nr_free
     left = max(start // 50, 64)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         while zone.nr_free > left:
             draw = following(draw)
             what = draw % start
@@ -70,12 +89,12 @@ def age_zone(m, z, goal, rounds, seed, held, kinds):
             pfn = _take(m, z, kind, order, draw >> 8)
             if pfn == NONE:
                 break
-            held[n], kinds[n] = pfn, kind
+            held[n], kinds[n], frames(m)[pfn].slot = pfn, kind, n
             have[kind] += 1 << order
             n += 1
         while n and start - zone.nr_free > wanted:
             draw = following(draw)
-            n = _give(m, z, held, kinds, have, n, draw % n)
+            n = _give_run(m, z, held, kinds, have, n, draw % n, together)
     for kind in range(CLASSES):
         at = 0
         while have[kind] > goal[kind] and n:
@@ -90,10 +109,11 @@ def age_zone(m, z, goal, rounds, seed, held, kinds):
             pfn = _take(m, z, kind, 0, draw)
             if pfn == NONE:
                 break
-            held[n], kinds[n] = pfn, kind
+            held[n], kinds[n], frames(m)[pfn].slot = pfn, kind, n
             have[kind] += 1
             n += 1
     for at in range(n):
+        frames(m)[held[at]].slot = 0
         if kinds[at] == PINNED:
             frames(m)[held[at]].state &= ~MOVES
     return n
@@ -117,7 +137,9 @@ def age(built: Built) -> None:
         goal = np.array([*pages_of(start, zone.pages), 0, 0, 0], dtype=np.int64)
         goal[LOOSE] = min(goal[LOOSE], max(0, int(row.nr_free) - int(goal[FIXED] + goal[PINNED])))
         held, kinds = np.zeros(zone.pages, dtype=np.int64), np.zeros(zone.pages, dtype=np.int64)
-        age_zone(m, z, goal, ROUNDS, 1 + (start.seed * 2_654_435_761 + z) % 2_147_483_645, held, kinds)
+        age_zone(
+            m, z, goal, start.freed_together // PAGE, 1 + (start.seed * 2_654_435_761 + z) % 2_147_483_645, held, kinds
+        )
         for name, value in marks.items():
             row[name] = value
         row.boost = row.boosted = 0

@@ -10,7 +10,9 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import nodes
+from mmrun.model.mm.compaction.state import compaction_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, NON_BLOCK, OOM, REFILL
+from mmrun.model.mm.page.capture import capture
 from mmrun.model.mm.page.flags import (
     CMA,
     FREE,
@@ -246,9 +248,12 @@ def _merge_likely(m, z, pfn, order):
 def free_one_page(m, z, pfn, order, mt, at_tail):
     """Give back a block to the list of type `mt`, merged with its free buddies (__free_one_page)."""
     f, zone = frames(m), zones(m)[z]
-    end = zone.start + zone.span
+    end, capturing = zone.start + zone.span, compaction_settings(m).capturing
     account_freepages(m, z, 1 << order, mt)
     while order < MAX_ORDER - 1:
+        if capturing and capture(m, z, pfn, order, mt):
+            account_freepages(m, z, -(1 << order), mt)
+            return
         other = pfn ^ (1 << order)
         if other < zone.start or other + (1 << order) > end:
             break

@@ -58,6 +58,11 @@ def _pcps(built: Built, seen: np.ndarray) -> None:
             )
 
 
+def folios(frames: np.ndarray, pfns: np.ndarray) -> np.ndarray:
+    """First frames of the folios that frames are part of."""
+    return np.where(frames["kind"][pfns] == state.TAIL_PAGE, frames["owner"][pfns], pfns)
+
+
 def see(frames: np.ndarray, seen: np.ndarray, firsts: np.ndarray) -> None:
     """Note where blocks in use are: their first frames, and the tails with them."""
     seen[firsts] += 1
@@ -101,6 +106,7 @@ def _kinds(built: Built) -> None:
         wrong = wrong[(states[wrong] & state.NEW) == 0]
         require(len(wrong) == 0, lambda kind=kind, wrong=wrong: f"frame {wrong[0]} is of kind {kind} or not, wrongly")
     used = np.isin(
-        frames["kind"], (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE)
+        frames["kind"],
+        (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE, state.HUGETLB_PAGE),
     )
     require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")

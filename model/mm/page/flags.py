@@ -17,12 +17,13 @@ UNSENT = 1 << 28  # a LOCKED page whose read request has not been made yet
 MOVING = 1 << 16  # its mover has locked it: whoever needs the page waits. Of a KERNEL page: its driver can move it
 NEW = 1 << 29  # allocated, on its way to a list or its use in the kernel
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
+PARTIALLY_MAPPED = 1 << 12  # a large folio of which some pages were unmapped (PG_partially_mapped)
 FRAME_FLAGS = {
     "LRU": LRU, "ACTIVE": ACTIVE, "REFERENCED": REFERENCED, "WORKINGSET": WORKINGSET, "DIRTY": DIRTY,
     "WRITEBACK": WRITEBACK, "RECLAIM": RECLAIM, "ANON": ANON, "SWAPCACHE": SWAPCACHE, "ISOLATED": ISOLATED,
     "FREE": FREE, "PCP": PCP, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
     "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
-    "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW, "MOVING": MOVING,
+    "PARTIALLY_MAPPED": PARTIALLY_MAPPED, "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW, "MOVING": MOVING,
 }  # fmt: skip
 FRAME_BITS = 31  # of FRAME.state in model/mm/page/state.py, without its sign
 
@@ -45,6 +46,7 @@ PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 # What a frame is used for (FRAME.kind), one thing at a time; inside a free block and on their way frames have none.
 NO_KIND, FREE_BLOCK, PER_CPU, ANON_PAGE, FILE_PAGE, SLAB_PAGE, PAGE_TABLE, KERNEL_PAGE, ZRAM_PAGE, BOOT_PAGE = range(10)
 TAIL_PAGE = 10
+HUGETLB_PAGE = 15
 # A block of 2^order frames in use has one state, its first frame's, whose FRAME.order says how many follow: TAIL_PAGEs
 # of no state, whose `owner` is the first.
 

@@ -2,7 +2,7 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER, move_to_free_list, set_pageblocks
-from mmrun.model.mm.page.flags import FREE, LRU, MOVABLE, RECLAIMABLE, TAIL_PAGE, UNMOVABLE, ZRAM_PAGE
+from mmrun.model.mm.page.flags import FREE, KERNEL, LRU, MOVABLE, MOVING, RECLAIMABLE, TAIL_PAGE, UNMOVABLE, ZRAM_PAGE
 from mmrun.model.mm.page.state import (
     EXTFRAG_EVENTS,
     alloc_count,
@@ -15,7 +15,7 @@ from mmrun.model.mm.page.state import (
 
 PAGEBLOCK_PAGES = 1 << PAGEBLOCK_ORDER
 HALF = PAGEBLOCK_PAGES // 2
-DRIVER_MOVABLE = 1 << 16  # a frame's state: whoever holds the page can move it (PageMovable)
+DRIVER_MOVABLE = MOVING  # of a KERNEL page: whoever holds it can move it
 
 
 @kernel
@@ -32,11 +32,15 @@ def set_pageblock_migratetype(m, pfn, mt):
 
 @kernel
 def _movable(m, pfn):
-    """Whether a frame in use can be moved: it is on an LRU list, or its driver says so."""
+    """Whether a frame in use can be moved: it is on an LRU list, or its driver can do it (__PageMovable)."""
     page = frames(m)[pfn]
     if page.kind == TAIL_PAGE:
         page = frames(m)[page.owner]
-    return page.state & (LRU | DRIVER_MOVABLE) or (page.kind == ZRAM_PAGE and alloc_settings(m).zram_movable)
+    return (
+        page.state & LRU
+        or page.state & (KERNEL | DRIVER_MOVABLE) == KERNEL | DRIVER_MOVABLE
+        or (page.kind == ZRAM_PAGE and alloc_settings(m).zram_movable)
+    )
 
 
 @kernel

@@ -25,7 +25,7 @@ def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
         zone = zones(m)[z]
         row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONE_NAMES[int(zone.kind)]}
         row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["count"][:, z].sum())}
-        row |= {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
+        row |= {"boost": int(zone.boost)} | {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
         row |= {name: int(zone.nr_lru[lru]) for lru, name in enumerate(LISTS)}
         row |= {"writepending": int(zone.nr_file_dirty + zone.nr_writeback), "mapped": int(zone.nr_mapped)}
         row |= {"file": int(zone.nr_file), "present": int(zone.span), "managed": int(zone.managed)}
@@ -55,9 +55,11 @@ def along(built: Built) -> dict[str, int]:
 
 
 def metrics(built: Built) -> dict[str, int]:
-    """Watermarks, as sums over zones."""
+    """Watermarks without what they are boosted by, and that; as sums over zones."""
     rows = zones(built.memory.m)
-    return {f"watermark_{mark}": int(rows[f"wmark_{mark}"].sum()) for mark in ("min", "low", "high")}
+    boost = int(rows["boost"].sum())
+    marks = {f"watermark_{mark}": int(rows[f"wmark_{mark}"].sum()) - boost for mark in ("min", "low", "high")}
+    return marks | {"watermark_boost": boost}
 
 
 def sampled(built: Built) -> dict[str, int]:

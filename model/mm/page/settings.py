@@ -1,8 +1,8 @@
 """Physical memory: what can be set and read."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from mmrun.model.core.mechanism import NO_FRAME, Axis, Matters, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import NO_FRAME, Axis, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -40,6 +40,7 @@ WATERMARKS = counters("""
 watermark_min | none | free pages that only urgent allocations may take, over all zones | pages
 watermark_low | none | free pages below which kswapd is woken, over all zones | pages
 watermark_high | none | free pages at which kswapd rests, over all zones | pages
+watermark_boost | none | pages by which fallbacks have raised all three when the run ends, over all zones | pages
 """)
 MAP_GAUGES = counters("""
 state | none | what a part of memory is: migratetype and pages by use, packed (model/mm/page/memory_map.py) | 1
@@ -60,8 +61,6 @@ TOLD = (
     Told("node", NODE_GAUGES, sampled=True),
 )
 
-
-OWN_MINIMUM = Matters("a cell without vm.min_free_kbytes", lambda case, _: case.cell.vm.min_free_kbytes is None)
 
 HOOKS = {
     **hooks(
@@ -88,9 +87,10 @@ class Sysctl(Record):
     transparent_hugepage may raise the default, not what is set here."""
     watermark_scale_factor: int | None = None
     """Distance between watermarks in 1/10000 of the zone; default 10. Not before 4.6."""
-    transparent_hugepage: Annotated[Literal["always", "madvise", "never"], OWN_MINIMUM] | None = None
-    """/sys/kernel/mm/transparent_hugepage/enabled. No page is huge here, but always and madvise raise the default of
-    min_free_kbytes as khugepaged does. Default never: not built into a default kernel."""
+    transparent_hugepage: Literal["always", "madvise", "never"] | None = None
+    """/sys/kernel/mm/transparent_hugepage/enabled: anonymous memory is in huge pages everywhere, where a region has
+    `advice: hugepage`, or nowhere. Both also raise the default of min_free_kbytes as khugepaged does. Default never:
+    not built into a default kernel."""
     percpu_pagelist_fraction: int | None = None
     """Part of a zone that each CPU's lists may hold, one in so many pages; batches are a quarter. Up to 5.13."""
     percpu_pagelist_high_fraction: int | None = None
@@ -114,32 +114,11 @@ class Costs(Record):
 
 SUBJECTS = (
     Subject(
-        "thp",
-        "Huge pages are not modelled: all memory is in 4 KiB pages, allocations of higher orders are refused, so there "
-        "is no compaction either. One side effect is: with vm.transparent_hugepage always or madvise the default of "
-        "min_free_kbytes is what khugepaged raises it to.",
-        ("transparent_hugepage", "min_free_kbytes"),
-        (
-            "huge pages",
-            "hugepages",
-            "transparent huge pages",
-            "hugetlb",
-            "khugepaged",
-            "mthp",
-            "large folios",
-            "folios",
-            "compaction",
-            "compact_memory",
-            "fragmentation",
-            "extfrag_threshold",
-            "nr_hugepages",
-        ),
-    ),
-    Subject(
-        "watermark_boost_factor",
-        "Not modelled: boosts follow from fragmentation, and all pages are of order 0 here.",
-        ("watermark_scale_factor", "min_free_kbytes", "watermarks"),
-        ("vm.watermark_boost_factor", "watermark boost"),
+        "pageblocks",
+        "Memory is kept apart by what can be moved, in pageblocks of 2 MiB. Where a block of another type is taken "
+        "after all, the axis fallback says how much goes with it; since 5.0 the zone's watermarks rise for a while.",
+        ("fallback", "watermark_boost_factor", "mm_page_alloc_extfrag"),
+        ("migratetype", "watermark boost", "mobility"),
     ),
     Subject(
         "memory hotplug",

@@ -4,10 +4,12 @@ from mmrun.model.block.disk import write_congested
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
+from mmrun.model.mm.huge.state import HUGE_ORDER, folio_sizes, thp_count
 from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import PSWPOUT
 from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
@@ -35,26 +37,39 @@ def _written(m, pfn):
 
 
 @kernel
+def count_folio_out(m, order):
+    """A folio goes to swap in one piece (count_swpout_vm_event)."""
+    folio_sizes(m)[order].swpout += 1
+    thp_count(m).thp_swpout += 1 if order == HUGE_ORDER else 0
+
+
+@kernel
 def write_out(m, pfn):
     """Write a page of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
-    page, area = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1)
+    page, area, pages = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1), nr_pages(m, pfn)
     a = swaps(m)[area]
-    swap_count(m).pswpout += 1
-    pageout_count(m).nr_vmscan_write += 1
+    swap_count(m).pswpout += pages
+    pageout_count(m).nr_vmscan_write += pages
     if memcg_settings(m).counts_swap_io:
-        mod_state(m, page.memcg, PSWPOUT, 1)
+        mod_state(m, page.memcg, PSWPOUT, pages)
+    if page.order:
+        count_folio_out(m, page.order)
     if a.kind == SWAP_ZRAM:
-        stat_updated(m, page.memcg, 2)  # NR_WRITEBACK, there and back
-        m.now += a.out_ns
-        if not zram_write(m, area, page.slot - 1):
-            return 0  # it stays dirty
+        stat_updated(m, page.memcg, 2 * pages)  # NR_WRITEBACK, there and back
+        m.now += a.out_ns * pages
+        for slot in range(page.slot - 1, page.slot - 1 + pages):
+            if not zram_write(m, area, slot):
+                return 0  # it stays dirty
         page.state &= ~DIRTY
         return 1
     page.state &= ~DIRTY
     m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
-    count_writeback(m, pfn, 1)
-    plug(m, pfn)
+    count_writeback(m, pfn, pages)
+    if page.order:
+        frames(m)[pfn + 1].slot = pages  # yet to be written
+    for i in range(pages):
+        plug(m, pfn + i)
     if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
         return 1 if _written(m, pfn) else 0
     return 0

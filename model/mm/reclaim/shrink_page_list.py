@@ -14,6 +14,7 @@ from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.ahead import look_ahead
 from mmrun.model.mm.lru.lists import list_of
 from mmrun.model.mm.lru.rmap import unmap
+from mmrun.model.mm.lru.scan_balance import can_demote
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge
 from mmrun.model.mm.memcg.state import memcgs
@@ -39,13 +40,19 @@ from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.swap.swap import alloc_slot, free_slot, free_swapcache, join_swapcache, leave_swapcache, swap_full
-from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files
+from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, cache, files, pte
+from mmrun.model.mm.tlb.state import tlb_settings
+from mmrun.model.mm.tlb.translate import flush_stale
 
 page_referenced = caller("page_referenced")
 check_references = caller("check_references")
 evict = caller("evict")
 pageout_file = caller("pageout_file")
+add_folio_to_swap = caller("add_folio_to_swap")
 meet_writeback = caller("meet_writeback")
+demote = caller("demote")
+EVERY, DEMOTE = -1, -1  # bits of a batch; a verdict
+SPLIT = 2  # add_folio_to_swap: the folio is many pages now
 
 
 @kernel
@@ -85,10 +92,10 @@ def _remove_mapping(m, s, pfn):
         if watch(m).idle_tracking:
             note_swap_out(m, pfn)
         leave_swapcache(m, pfn)
-        for slot in range(page.slot - 1, page.slot - 1 + nr_pages(m, pfn)):
-            swapcache(m)[slot] = shadow
-            if page.owner == NOBODY:
-                free_slot(m, slot)
+        for i in range(nr_pages(m, pfn)):
+            swapcache(m)[page.slot - 1 + i] = shadow
+            if page.owner == NOBODY or (page.order and pte(m)[page.owner + i] != page.slot + i << PTE_SHIFT):
+                free_slot(m, page.slot - 1 + i)
     else:
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
@@ -100,9 +107,16 @@ def _remove_mapping(m, s, pfn):
 
 
 @kernel
-def _add_to_swap(m, pfn):
-    """Give an anonymous page a swap slot and put it into the swap cache; 0 when swap is full (add_to_swap)."""
+def _add_to_swap(m, s, pfn):
+    """Give an anonymous page a swap slot and put it into the swap cache (add_to_swap).
+
+    0: swap is full, or the folio is in use; -1: the page, of a folio that had to be split, is nobody's.
+    """
     page = frames(m)[pfn]
+    if page.order:
+        done = add_folio_to_swap(m, s, pfn)
+        if done != SPLIT:
+            return done
     slot = alloc_slot(m, page.memcg)
     if slot == NONE:
         return 0
@@ -115,7 +129,7 @@ def _add_to_swap(m, pfn):
 def _activate(m, s, pfn):
     """Send a page to the active list instead of reclaiming it (activate_locked in shrink_folio_list)."""
     page = frames(m)[pfn]
-    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and swap_full(m):
+    if page.state & SWAPCACHE and not page.state & WRITEBACK and page.mapcount and not page.order and swap_full(m):
         free_swapcache(m, pfn)
     page.state |= ACTIVE
     pages = counted(m, pfn)
@@ -169,13 +183,13 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
     result = write_out(m, pfn)
-    scans(m)[s].nr_pageout += 1
+    scans(m)[s].nr_pageout += counted(m, pfn)
     return result
 
 
 @kernel
 def _reclaim_one(m, s, pfn):
-    """Decide on one isolated page and act on it: 1 when its frame was freed.
+    """Decide on one isolated page and act on it: 1 when its frame was freed, DEMOTE when a slower node may have it.
 
     In the kernel: the loop of shrink_page_list, shrink_folio_list.
     """
@@ -190,10 +204,15 @@ def _reclaim_one(m, s, pfn):
         _activate(m, s, pfn)
     if verdict >= KEEP:
         return 0
+    if sc.demoting:
+        return DEMOTE
     if page.state & ANON:
-        if not page.state & SWAPCACHE and not (sc.may_swap and _add_to_swap(m, pfn)):
-            _activate(m, s, pfn)
-            return 0
+        if not page.state & SWAPCACHE:
+            added = _add_to_swap(m, s, pfn) if sc.may_swap else 0
+            if added == 0:
+                _activate(m, s, pfn)
+            if added <= 0:
+                return 0
         sc.nr_unmapped += 1 if page.mapcount else 0
         unmap(m, pfn, page.slot << PTE_SHIFT)
         if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about
@@ -227,7 +246,7 @@ def _come_to(m, s, pfn):
         sc.nr_scanned += 1
     group = memcgs(m)[page.memcg]
     freed = _reclaim_one(m, s, pfn)
-    group.pgsteal += own_lists * freed
+    group.pgsteal += own_lists * max(freed, 0)
     group.pgscan += own_lists
     return freed
 
@@ -246,19 +265,16 @@ def _come_to_tails(m, s):
 
 
 @kernel
-def shrink_page_list(m, s):
-    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty.
-
-    What stays of a folio that was split, and all that comes after it, is in `sc.kept`.
-    """
+def _pass_over(m, s, which):
+    """Decide on the isolated pages of `sc.batch` whose bits are set in `which`; pages freed."""
     sc, reclaimed = scans(m)[s], 0
-    sc.nr_pageout = sc.nr_unmapped = 0
-    clear_stat(sc.batch_stat)
-    sc.batch_stat.taken = sc.pages_taken
     for i in range(sc.nr_taken):
-        if sc.batch[i] == NONE:
+        if sc.batch[i] == NONE or not which >> i & 1:
             continue
         freed = _come_to(m, s, sc.batch[i])
+        if freed == DEMOTE:
+            sc.candidates |= 1 << i
+            continue
         reclaimed += freed
         if freed:
             sc.batch[i] = NONE
@@ -269,10 +285,33 @@ def shrink_page_list(m, s):
             reclaimed += _come_to_tails(m, s)
     if sc.tails.n:
         reclaimed += _come_to_tails(m, s)
+    return reclaimed
+
+
+@kernel
+def shrink_page_list(m, s):
+    """Decide on every isolated page of `sc.batch`; pages freed, their places in the batch empty.
+
+    Where a slower node may have pages (5.15), they go there first; those that cannot are reclaimed after all, unless
+    user space asked. What stays of a folio that was split, and all that comes after it, is in `sc.kept`.
+    """
+    sc = scans(m)[s]
+    sc.nr_pageout = sc.nr_unmapped = sc.candidates = 0
+    clear_stat(sc.batch_stat)
+    sc.batch_stat.taken = sc.pages_taken
+    sc.demoting = can_demote(m, s)
+    reclaimed = _pass_over(m, s, EVERY)
+    if sc.candidates:
+        reclaimed += demote(m, s)
+        if sc.candidates and not sc.proactive:
+            sc.demoting = 0
+            reclaimed += _pass_over(m, s, sc.candidates)
     # One flush for all that a batch unmapped (try_to_unmap_flush, 4.3); one a page before.
     m.now += reclaim_settings(m).tlb_shootdown * (
         min(sc.nr_unmapped, 1) if reclaim_settings(m).tlb_batched else sc.nr_unmapped
     )
+    if sc.nr_unmapped and tlb_settings(m).translates:
+        flush_stale(m)
     return reclaimed
 
 

@@ -29,7 +29,7 @@ SC = row(
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
-    ignore_references="i8",
+    ignore_references="i8", demoting="i8", candidates="i8", rows=("i4", (SCAN_BATCH,)),  # bits of `batch` to demote
     batch=("i4", (SCAN_BATCH,)),
 )  # fmt: skip
 # An actor's pages on their way to disks (struct blk_plug): requests in it, pages of the newest. `waits`: frame + 1 for

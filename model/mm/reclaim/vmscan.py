@@ -8,6 +8,7 @@ from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.sleep import cond_resched, current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import nodes
+from mmrun.model.mm.huge.state import thp_settings
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
 from mmrun.model.mm.memcg.memcontrol import room_for_swap
 from mmrun.model.mm.memcg.state import memcg_count, memcg_settings, memcgs
@@ -17,6 +18,7 @@ from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.swap import nr_swap_pages
+from mmrun.model.mm.tiering.state import tiers
 from mmrun.model.mm.writeback.plug import unplug
 from mmrun.model.mm.writeback.state import writeback_settings
 
@@ -25,6 +27,7 @@ first_group = caller("first_group")
 next_group = caller("next_group")
 may_shrink = caller("may_shrink")
 shrink_slab = caller("shrink_slab")
+shrink_deferred = caller("shrink_deferred")
 lruvec_begin = caller("lruvec_begin")
 lruvec_round = caller("lruvec_round")
 lruvec_end = caller("lruvec_end")
@@ -172,6 +175,8 @@ def shrink_node(m, s):
     while group >= 0:
         shrink_lruvec(m, s, lruvec_at(m, s, group))
         shrink_slab(m, s, group)
+        if thp_settings(m).enabled:
+            shrink_deferred(m, s, group)
         group = to_shrink(m, s, next_group(m, s, group))
     if not lru_settings(m).lru_gen:
         throttle_node(m, s)
@@ -183,4 +188,4 @@ def shrink_node(m, s):
 def reclaimable_pages(m, zone, may_swap):
     """Pages of the zone on lists that reclaim could free (zone_reclaimable_pages)."""
     nr = zones(m)[zone].nr_lru
-    return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap else 0)
+    return nr[2] + nr[3] + (nr[0] + nr[1] if may_swap or tiers(m)[zones(m)[zone].node].targets else 0)

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Matters, Subject, Told, counters, hooks, some
+from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record, record
-from mmrun.model.units import Nanoseconds
+from mmrun.model.units import PAGE, Bytes, Nanoseconds
 
 HAS_CACHES = Matters("a cell with slab caches", lambda case, _: bool(case.cell.slab))
 OF_FILESYSTEMS = Matters(
@@ -72,6 +73,30 @@ TOLD = (
     Told("slab", SLAB_COUNTERS),
     Told("slab", some(SLAB_COUNTERS, SAMPLED), sampled=True),
 )
+
+
+@record
+class SlabCache(Record):
+    """A slab cache with its shrinker: objects of one size in slab pages of order 0, unused ones on a list_lru."""
+
+    object: Annotated[Bytes, Range(ge=8, le=PAGE), Why("slab pages are of order 0")]
+    """Size of an object; 4KiB divided by it, rounded down, share a slab page."""
+    seeks: Annotated[int, Range(ge=0, le=1000), Why("the default is 2")] = 2
+    """Cost of making an object again, in disk seeks (DEFAULT_SEEKS 2); 0 since 4.20: free to make again."""
+    batch: Annotated[int, Range(ge=1), Why("128 is the kernel's default")] | None = None
+    """Objects a shrinker call asks for at a time. None: 128 (SHRINK_BATCH), 1024 for a superblock."""
+    reclaimable: bool = True
+    """False: nothing shrinks the cache, its pages count as nr_slab_unreclaimable."""
+    filesystem: bool = False
+    """The shrinker belongs to a file system: it refuses requests without __GFP_FS and obeys vfs_cache_pressure."""
+    numa_aware: bool = True
+    """Objects are listed per node (since 3.12)."""
+    memcg_aware: bool = True
+    """Objects are charged to the allocating group (since 4.5) and listed per group."""
+    superblock: str | None = None
+    """Caches that name the same one share a shrinker, which splits a request between them (since 3.1)."""
+    pins: str | None = None
+    """Cache whose object of the same number each object holds in use while it lives, as a dentry does its inode."""
 
 
 @record

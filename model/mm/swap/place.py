@@ -7,7 +7,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.description import Machine, SwapTarget
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.mm.swap.state import FIRST_HITS, swap_ra, swap_settings, swaps
+from mmrun.model.mm.swap.state import FIRST_HITS, ORDERS, swap_ra, swap_settings, swaps
 from mmrun.model.units import PAGE
 
 _KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
@@ -20,6 +20,7 @@ def rows(plan: Plan) -> dict[str, int]:
         "swapcache": plan.swap,
         "swapmap": plan.swap,
         "zram_stored": plan.swap,
+        "row_clusters": len(plan.cell.machine.swap) * ORDERS,
     }
 
 

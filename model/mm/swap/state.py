@@ -4,6 +4,7 @@ from mmrun.model.core.record import counts, one, row, table
 from mmrun.model.mm.swap.settings import SWAP_COUNTERS
 
 SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
+ORDERS = 10  # of folios that swap has rows of slots for
 FIRST_HITS = 4  # that readahead begins with: swapin_readahead_hits at boot, GET_SWAP_RA_VAL of a new VMA (4.14)
 
 # `disk`: where the area lies, for one on a server the client's row; `out_ns`, `in_ns`: of zram's (de)compression.
@@ -16,6 +17,7 @@ SWAP = row(
 swaps = table(130, "swaps", SWAP)
 swapcache = table(131, "swapcache", "i8")
 swapmap = table(132, "swapmap", "i2")
+row_clusters = table(137, "row_clusters", "i8")  # by area and order: the next slot of the cluster that has such rows
 zram_stored = table(136, "zram_stored", "i1")  # whether zram holds something for the slot
 swap_settings = one(  # `page_cluster`: pages read around, as a power of two; `total_swap`: slots; `swap_path`: ns
     133, "swap_settings", row(

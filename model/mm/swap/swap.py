@@ -22,13 +22,24 @@ from mmrun.model.mm.memcg.memcontrol import (
     over_swap_max,
     stat_updated,
 )
-from mmrun.model.mm.memcg.state import memcg_settings
+from mmrun.model.mm.memcg.state import memcg_settings, memcgs
 from mmrun.model.mm.memcg.stats import NR_SWAPCACHE, PSWPIN
 from mmrun.model.mm.page.buddy import alloc_reserve
 from mmrun.model.mm.page.flags import DIRTY, KERNEL, SWAPCACHE, ZRAM_PAGE
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import alloc_count, frames
-from mmrun.model.mm.swap.state import SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps, zram_stored
+from mmrun.model.mm.swap.state import (
+    ORDERS,
+    SWAP_ZRAM,
+    row_clusters,
+    swap_count,
+    swap_settings,
+    swapcache,
+    swapmap,
+    swaps,
+    zram_stored,
+)
 from mmrun.model.units import PAGE
 
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
@@ -115,6 +126,82 @@ def alloc_slot(m, memcg):
 
 
 @kernel
+def _best_area(m, pages):
+    """The area of highest priority with room for `pages`, equal ones in turn, or NONE."""
+    best = NONE
+    for area in range(len(swaps(m))):
+        a = swaps(m)[area]
+        if a.used + pages > a.nslots:
+            continue
+        if best == NONE or a.priority > swaps(m)[best].priority or (
+            a.priority == swaps(m)[best].priority and a.turn < swaps(m)[best].turn
+        ):  # fmt: skip
+            best = area
+    return best
+
+
+@kernel
+def _row_in(m, area, order):
+    """The first of 2^order free slots in a row, aligned, from the cluster of that order or a free one, or NONE.
+
+    In the kernel: swap_alloc_cluster, cluster_alloc_swap_entry.
+    """
+    a, at, used, pages = swaps(m)[area], area * ORDERS + order, swapmap(m), 1 << order
+    if pages > a.cluster:
+        return NONE
+    nexts = row_clusters(m)
+    while nexts[at] % a.cluster:
+        slot, free = a.first + nexts[at], True
+        nexts[at] += pages
+        for i in range(slot, slot + pages):
+            free = free and not used[i]
+        if free:
+            return slot
+    slot = _free_cluster(m, area)
+    if slot != NONE:
+        nexts[at] = slot - a.first + pages
+    return slot
+
+
+@kernel
+def _room_in_swap(m, memcg, pages):
+    """Whether the group and its ancestors may have so many more slots; the one that may not counts it."""
+    at = memcg
+    while at:
+        if memcgs(m)[at].swap_pages + pages > memcgs(m)[at].swap_limit:
+            event(m, at, EVENT_SWAP_MAX)
+            event(m, memcg, EVENT_SWAP_FAIL)
+            return False
+        at = memcgs(m)[at].parent
+    return True
+
+
+@kernel
+def alloc_slots(m, memcg, order):
+    """The first of 2^order slots in a row, or NONE (get_swap_pages with an entry's size, folio_alloc_swap)."""
+    pages = 1 << order
+    area = _best_area(m, pages)
+    if area == NONE or not _room_in_swap(m, memcg, pages):
+        return NONE
+    slot, a = _row_in(m, area, order), swaps(m)[area]
+    if slot == NONE:
+        return NONE
+    a.turn += 1
+    for i in range(slot, slot + pages):
+        swapmap(m)[i] = memcg + 1
+    a.used += pages
+    charge_swap(m, memcg, pages)
+    stat_updated(m, memcg, pages)
+    for i in range(slot, slot + pages if a.kind == SWAP_ZRAM else slot):
+        if not _zram_store(m, area):
+            for taken in range(slot, slot + pages):
+                free_slot(m, taken)
+            return NONE
+        zram_stored(m)[i] = 1
+    return slot
+
+
+@kernel
 def area_of(m, slot):
     """Number of the swap area that holds the slot."""
     for area in range(len(swaps(m)) - 1):
@@ -196,18 +283,19 @@ def _zram_forget(m, area):
 def leave_swapcache(m, pfn):
     """Count that the frame leaves the swap cache (delete_from_swap_cache)."""
     if memcg_settings(m).counts_swapcache:
-        mod_state(m, frames(m)[pfn].memcg, NR_SWAPCACHE, -1)
+        mod_state(m, frames(m)[pfn].memcg, NR_SWAPCACHE, -nr_pages(m, pfn))
 
 
 @kernel
 def join_swapcache(m, pfn, slot):
-    """Put the frame into the swap cache as the contents of `slot` (add_to_swap_cache)."""
+    """Put the folio into the swap cache as the contents of `slot` and those that follow (add_to_swap_cache)."""
     page = frames(m)[pfn]
     page.slot = slot + 1
     page.state |= SWAPCACHE
-    swapcache(m)[slot] = pfn + 1
+    for i in range(nr_pages(m, pfn)):
+        swapcache(m)[slot + i] = pfn + i + 1
     if memcg_settings(m).counts_swapcache:
-        mod_state(m, page.memcg, NR_SWAPCACHE, 1)
+        mod_state(m, page.memcg, NR_SWAPCACHE, nr_pages(m, pfn))
 
 
 @kernel

@@ -15,7 +15,7 @@ from mmrun.model.machine.state import MAX_NODES
 from mmrun.model.mm.memcg.place import GroupOfTask
 from mmrun.model.mm.slab.place import region_key
 from mmrun.model.mm.swap.state import FIRST_HITS
-from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB
+from mmrun.model.mm.task.state import EVERY_NODE, REGION_ANON, REGION_HUGETLB, REGION_MMAP, REGION_READ, REGION_SLAB
 from mmrun.model.rules.cells import region_sizes, room
 from mmrun.model.rules.record import Unsound
 from mmrun.model.units import PAGE
@@ -23,6 +23,7 @@ from mmrun.model.units import PAGE
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 ALLOCATION_GROUPS = 4
 _ADVICE = ("normal", "random", "sequential")
+_OF_SIZE = ("hugepage", "nohugepage")  # MADV_HUGEPAGE, MADV_NOHUGEPAGE: they say nothing of the order of accesses
 
 
 def expand(cell: Cell) -> dict[str, Task]:
@@ -189,9 +190,10 @@ def _region(built: Built, number: int, region: Region, start: int, first: int, s
     row.start, row.first, row.npages = start, first, size
     row.kind = REGION_MMAP if region.access == "mmap" else REGION_READ
     if region.kind == "anon":
-        row.kind = REGION_ANON
+        row.kind = REGION_HUGETLB if region.hugetlb else REGION_ANON
     row.readahead, row.fault_around = region.readahead // PAGE, region.fault_around // PAGE
-    row.advice = _ADVICE.index(region.advice)
+    row.advice = 0 if region.advice in _OF_SIZE else _ADVICE.index(region.advice)
+    row.huge = 1 + _OF_SIZE.index(region.advice) if region.advice in _OF_SIZE else 0
     row.prev_page = row.swap_prev = NONE
     row.swap_hits = FIRST_HITS
     row.next_of_file = NONE

@@ -1,6 +1,8 @@
 """Tasks and files: what can be read."""
 
 from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
+from mmrun.model.mm.khugepaged.settings import TASK_COUNTERS as MMAP_COUNTERS
+from mmrun.model.mm.tlb.settings import TASK_COUNTERS as TLB_COUNTERS
 from mmrun.model.sched.settings import TASK_COUNTERS as SCHED_COUNTERS
 
 FAULT_COUNTERS = counters("""
@@ -29,6 +31,8 @@ stall_swap_ns | lower | time waiting for swap reads and writes | ns
 stall_file_ns | lower | time waiting for file reads | ns
 stall_oom_ns | lower | time asleep until a task killed for want of memory has given it back | ns
 stall_migration_ns | lower | time waiting for pages that are being migrated, or over which their mover waits | ns
+stall_compaction_ns | lower | time compacting memory, for an allocation of its own or on demand | ns
+stall_isolated_ns | lower | part of that: asleep while too many pages are isolated | ns
 stall_queue_ns | lower | time in dirty throttling waiting for room in a disk's queue | ns
 stall_fsync_ns | lower | time in fsync | ns
 fsyncs | none | calls of fsync | events
@@ -44,6 +48,9 @@ stall_request_ns | lower | part of the time in reclaim: waiting for a free reque
 stall_lock_ns | lower | part of the time in reclaim: waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
 fault_ns | lower | CPU time of fault handling, reclaim excluded | ns
+hint_fault_ns | lower | time of NUMA hint faults, what they move included | ns
+numa_scan_ns | lower | time of marking page-table words for NUMA balancing | ns
+stall_demotion_ns | lower | part of the time in reclaim: moving pages to slower nodes, waiting for locks included | ns
 """, unit="ns")  # fmt: skip
 
 LATENCIES = counters("""
@@ -76,9 +83,9 @@ rate_spread_ratio | lower | (fastest - slowest) / mean rate of accesses among th
 """, unit="1")  # fmt: skip
 # What a task does or waits for: one of these at a time, so that they make up all of its time from its start on.
 APART = (
-    "think_ns", "hit_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
+    "think_ns", "hit_ns", "walk_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
-    "stall_oom_ns", "stall_migration_ns",
+    "stall_oom_ns", "stall_migration_ns", "stall_compaction_ns", "stall_mmap_ns", "hint_fault_ns", "numa_scan_ns",
 )  # fmt: skip
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
@@ -88,7 +95,7 @@ OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
 BEFORE = counters("""
 not_started_ns | none | time before the task started
 """, unit="ns")  # fmt: skip
-SPENT = some(TASK_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
+SPENT = some(TASK_COUNTERS | TLB_COUNTERS | MMAP_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
 EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
 EACH_TASK = 256  # more tasks than this are reported in sum only
 EACH_NAME = 64  # of more tasks than this, copies together, it is not told where their time went
@@ -125,15 +132,9 @@ SUBJECTS = (
     Subject(
         "page tables",
         "Each task has page-table words in tables of 512; since kmem accounting they are charged to its group. Upper "
-        "levels are not modelled, nor what walks of the hardware cost.",
-        ("walk_pte", "lru_gen_leaf_total", "kmem_accounting"),
+        "levels are not modelled; `machine.tlb` says what walks of the hardware cost.",
+        ("walk_pte", "page_walk", "lru_gen_leaf_total", "kmem_accounting"),
         ("pte", "pagetables", "page table", "nr_page_table_pages"),
-    ),
-    Subject(
-        "zero page",
-        "The shared zero page is not modelled: a first read of anonymous memory allocates, as a write does.",
-        (),
-        ("zeropage", "shared zero page"),
     ),
     Subject(
         "shared memory",

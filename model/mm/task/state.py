@@ -11,7 +11,7 @@ PTE_WRPROTECT = -(1 << 31)
 PTE_FRAME = (1 << 28) - 1
 NOBODY = -1  # owner of an anonymous page that outlived its task, because it was being written
 
-REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB = 0, 1, 2, 3
+REGION_ANON, REGION_MMAP, REGION_READ, REGION_SLAB, REGION_HUGETLB = 0, 1, 2, 3, 4
 ADVICE_NORMAL, ADVICE_RANDOM, ADVICE_SEQUENTIAL = 0, 1, 2
 
 EVERY_NODE = -1  # of `switched_in`: bits of nodes where no walk has taken note of it yet (mm->lru_gen.bitmap)
@@ -19,7 +19,7 @@ LATENCY_BUCKETS = 160  # four to an octave, from 1 ns to 36 minutes
 
 REGION = row(  # `start`: first page-table word; `first`: first page of the task
     start="i8", npages="i8", first="i8", kind="i8", file="i8", file_offset="i8", mm="i8", readahead="i8",
-    fault_around="i8", advice="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
+    fault_around="i8", advice="i8", huge="i8", ra_start="i8", ra_count="i8", ra_async="i8", ra_order="i8",
     prev_page="i8", mmap_miss="i8",
     swap_prev="i8", swap_hits="i8", swap_win="i8", exec="i8", next_of_file="i8", file_pages="i8",
 )  # fmt: skip
@@ -54,10 +54,10 @@ missed = table(168, "missed", "i1")
 tlb = table(169, "tlb", "u1")
 latencies = table(170, "latencies", LATENCY)
 stalled_before = table(171, "stalled_before", "i8")
-fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1
+fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1; a frame
     173, "fault_settings", row(
         minor_fault_anon="i8", minor_fault_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
-        readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8",
+        readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8", zero_page="i8", zero_pfn="i8",
     ),
 )  # fmt: skip
 fault_count = counts(174, "fault_count", *FAULT_COUNTERS)

@@ -8,6 +8,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.lru.lru import rotate_reclaimable
 from mmrun.model.mm.page.flags import DIRTY, RECLAIM, WRITEBACK
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache
@@ -19,6 +20,15 @@ from mmrun.model.mm.writeback.wait_queue import count_written
 
 
 @kernel
+def _all_written(m, pfn):
+    """One page more of a folio in the swap cache is written; whether it was the last. A large one counts in a tail."""
+    if frames(m)[pfn].order == 0:
+        return True
+    frames(m)[pfn + 1].slot -= 1
+    return frames(m)[pfn + 1].slot == 0
+
+
+@kernel
 def end_run(m, number, failed, at):
     """The pages of one row of a request are written; those that reclaim wants go to the tail of their list."""
     r, f = requests(m)[number], frames(m)
@@ -26,8 +36,12 @@ def end_run(m, number, failed, at):
     for slot in range(r.first, r.first + r.count):
         pfn = held[slot] - 1
         if r.file == NONE:
-            count_writeback(m, pfn, -1)
-            f[pfn].state = (f[pfn].state & ~WRITEBACK) | (DIRTY if failed else 0)
+            pfn = folio_of(m, pfn)
+            f[pfn].state |= DIRTY if failed else 0
+            if not _all_written(m, pfn):
+                continue
+            count_writeback(m, pfn, -nr_pages(m, pfn))
+            f[pfn].state &= ~WRITEBACK
         else:
             end_write(m, pfn, failed)
         wake_page(m, pfn, at)

@@ -15,6 +15,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
 from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import PLUG_PAGES, plugs, reclaim_settings
 from mmrun.model.mm.swap.state import swaps
@@ -28,26 +29,35 @@ REQUEST_PAGES = 128  # BLK_MAX_SEGMENTS: every page is a segment
 
 
 @kernel
+def slot_of(m, pfn):
+    """The swap slot of a page in the swap cache, which may be one of a large folio."""
+    first = folio_of(m, pfn)
+    return frames(m)[first].slot - 1 + pfn - first
+
+
+@kernel
 def adjacent(m, before, pfn):
     """Whether the page's place on its disk follows that of the page before."""
-    a, b = frames(m)[before], frames(m)[pfn]
+    a, b = frames(m)[folio_of(m, before)], frames(m)[folio_of(m, pfn)]
     if (a.state ^ b.state) & ANON:
         return False
     if b.state & ANON:
-        return b.slot == a.slot + 1 and area_of(m, a.slot - 1) == area_of(m, b.slot - 1)
+        first, second = slot_of(m, before), slot_of(m, pfn)
+        return second == first + 1 and area_of(m, first) == area_of(m, second)
     return b.slot == a.slot and b.owner == a.owner + 1 and pages_in_place(m, a.slot, a.owner) > 1
 
 
 @kernel
 def _place_of(m, pfn):
     """(disk whose queue takes the page, block there); of a swap area on a server the client's end."""
-    page = frames(m)[pfn]
+    page = frames(m)[folio_of(m, pfn)]
     if not page.state & ANON:
         allocate(m, page.slot, page.owner)
         disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
         return member_at(m, disk, block), block
-    a = swaps(m)[area_of(m, page.slot - 1)]
-    block = a.first_block + page.slot - 1 - a.first
+    slot = slot_of(m, pfn)
+    a = swaps(m)[area_of(m, slot)]
+    block = a.first_block + slot - a.first
     return member_at(m, a.disk, block), block
 
 
@@ -61,12 +71,12 @@ def _most_pages(m, pfn):
 @kernel
 def send(m, pfn, count):
     """Submit one request for `count` pages from the frame's place on; room for it was asked for."""
-    page = frames(m)[pfn]
+    page = frames(m)[folio_of(m, pfn)]
     disks(m)[_place_of(m, pfn)[0]].nr_plugged -= 1
     if not page.state & ANON:
         submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
         return
-    slot = page.slot - 1
+    slot = slot_of(m, pfn)
     a = swaps(m)[area_of(m, slot)]
     submit_write(m, a.disk, NONE, slot, count, a.first_block + slot - a.first)
 

@@ -29,6 +29,7 @@ from mmrun.model.mm.idle.state import damon, damon_regions, idle_age, idle_costs
 from mmrun.model.mm.idle.truth import judge, judgement_due
 from mmrun.model.mm.lru.rmap import any_young, clear_young, pte_frame
 from mmrun.model.mm.page.flags import IDLE, LRU, REFERENCED, YOUNG
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.reclaim_pages import begin_pick, pick, reclaim_picked
 from mmrun.model.mm.task.state import PTE_YOUNG, pte
@@ -153,7 +154,7 @@ def frame_at(m, page):
     pfn = page
     if damon(m).by_task:
         word = pte(m)[page]
-        pfn = pte_frame(word) if maps(word) else -1
+        pfn = folio_of(m, pte_frame(word)) if maps(word) else -1
     return pfn if pfn >= 0 and frames(m)[pfn].state & LRU else -1
 
 

@@ -19,6 +19,7 @@ from mmrun.model.mm.generations.state import MAX_GENS, generation_settings, lrug
 from mmrun.model.mm.limits.oom import kill_largest
 from mmrun.model.mm.lru.gens import MIN_GENS, MIN_LRU_BATCH
 from mmrun.model.mm.lru.lru import lru_add_drain
+from mmrun.model.mm.lru.scan_balance import can_demote
 from mmrun.model.mm.lru.state import DEF_PRIORITY, ONE_TOUCH, TWO_TOUCH, lru_settings, lruvecs
 from mmrun.model.mm.memcg.protection import unprotected
 from mmrun.model.mm.memcg.state import memcgs
@@ -166,9 +167,9 @@ def set_initial_priority(m, s):
     sc = scans(m)[s]
     if lru_settings(m).lru_gen == ONE_TOUCH or sc.priority != DEF_PRIORITY or sc.nr_to_reclaim < MIN_LRU_BATCH:
         return
-    node, reclaimable = nodes(m)[sc.node], 0
+    node, reclaimable, anon = nodes(m)[sc.node], 0, nr_swap_pages(m) or can_demote(m, s)
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
-        reclaimable += zones(m)[z].nr_lru[2] + (zones(m)[z].nr_lru[0] if nr_swap_pages(m) else 0)
+        reclaimable += zones(m)[z].nr_lru[2] + (zones(m)[z].nr_lru[0] if anon else 0)
     priority = bits(reclaimable) - 1 - bits(sc.nr_to_reclaim - 1)
     sc.priority = max(DEF_PRIORITY // 2, min(priority, DEF_PRIORITY))
 

@@ -18,6 +18,7 @@ from mmrun.model.mm.lru.scan_balance import (
     EQUAL,
     FILE_ONLY,
     FRACT,
+    can_demote,
     cannot_swap,
     cost_pressure,
     in_full_at_first,
@@ -171,7 +172,7 @@ def after_round(m, s):
 @hook
 def age_anon(m, s):
     sc = scans(m)[s]
-    if swap_settings(m).total_swap == 0:
+    if swap_settings(m).total_swap == 0 and not can_demote(m, s):
         return 0
     inactive, active = lru_size(m, sc.lruvec, 0), lru_size(m, sc.lruvec, 1)
     return 1 if inactive_is_low(inactive, active) else 0

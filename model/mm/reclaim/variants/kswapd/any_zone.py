@@ -19,14 +19,16 @@ from mmrun.model.machine.state import costs, geometry, nodes, run_settings
 from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings
 from mmrun.model.mm.page.boost import set_boost
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.flags import ACTIVE_ANON
-from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, boost_of, lruvec_of, watermark_ok
+from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, zones
+from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, blocks_of_order, boost_of, enough, lruvec_of, watermark_ok
 from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import clear_flags
 from mmrun.model.mm.reclaim.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.state import swap_settings
+from mmrun.model.mm.tiering.state import tiers
 
 SOURCE = "mm/vmscan.c: balance_pgdat, kswapd_try_to_sleep, pgdat_balanced, 6.18"
 SCOPE = "node"
@@ -46,22 +48,37 @@ shrink_slab_pass = caller("shrink_slab_pass")
 
 
 @kernel
-def balanced(m, nid, highest_zoneidx):
-    """Whether some zone the caller may use is above high; a node without such a zone is balanced."""
+def free_for(m, z, order):
+    """Free pages that count for the daemon; in whole pageblocks only where types shall never mix (defrag_mode)."""
+    if not order or not alloc_settings(m).defrag_mode:
+        return zones(m)[z].nr_free
+    whole = 0
+    for larger in range(PAGEBLOCK_ORDER, MAX_ORDER):
+        whole += blocks_of_order(m, z, larger) << larger
+    return whole
+
+
+@kernel
+def balanced(m, nid, order, highest_zoneidx):
+    """Whether some zone the caller may use has a block of 2^order pages above high, or promo; so is one without zones.
+
+    `promo`: what it keeps free for pages that are promoted to it.
+    """
     node, populated = nodes(m)[nid], False
     for z in range(node.first_zone, node.first_zone + node.nr_zones):
         zone = zones(m)[z]
         if zone.kind > highest_zoneidx or zone.managed == 0:
             continue
         populated = True
-        if watermark_ok(m, z, 0, zone.wmark_high, highest_zoneidx, 0):
+        mark = zone.wmark_high + tiers(m)[nid].promo[z - node.first_zone]
+        if enough(m, z, order, mark, highest_zoneidx, 0, free_for(m, z, order)):
             return True
     return not populated
 
 
 @hook
 def kswapd_needed(m, z, order, highest_zoneidx):
-    return 0 if balanced(m, zones(m)[z].node, highest_zoneidx) else 1
+    return 0 if balanced(m, zones(m)[z].node, order, highest_zoneidx) else 1
 
 
 @kernel
@@ -69,7 +86,7 @@ def age_group(m, s, memcg, asks):
     """Shrink one batch of the active anonymous pages of a group on the node; `asks`: if its inactive list runs low."""
     sc = scans(m)[s]
     sc.lruvec = lruvec_of(m, memcg, sc.node, nodes(m)[sc.node].first_zone)
-    if swap_settings(m).total_swap and not lru_settings(m).lru_gen:
+    if (swap_settings(m).total_swap or tiers(m)[sc.node].targets) and not lru_settings(m).lru_gen:
         come_to(m)
     if not asks or age_anon(m, s):
         shrink_active(m, s, sc.lruvec, ACTIVE_ANON, SWAP_CLUSTER_MAX)
@@ -135,7 +152,7 @@ def passes(m, s, nid, boost):
     sc, node, reclaimed, boosted = scans(m)[s], nodes(m)[nid], 0, boost > 0
     sc.priority = DEF_PRIORITY
     while sc.priority >= 1:
-        unbalanced = not balanced(m, nid, node.kswapd_last)
+        unbalanced = not balanced(m, nid, node.kswapd_reclaim_order, node.kswapd_last)
         if unbalanced and boost:
             boost, sc.priority = 0, DEF_PRIORITY
         if not unbalanced and not boost:
@@ -143,13 +160,15 @@ def passes(m, s, nid, boost):
         last = boost and sc.priority == DEF_PRIORITY - 2
         enough = kswapd_shrink_node(m, s, nid, boost)
         reclaimed += sc.nr_reclaimed
+        if reclaimed >= 2 << node.kswapd_reclaim_order:  # compact_gap: the rest is for compaction to do
+            node.kswapd_reclaim_order = 0
         boost -= min(boost, sc.nr_reclaimed)
         if boost and sc.nr_reclaimed == 0:
             return reclaimed, True
         if sc.nr_reclaimed == 0 or not (enough or last):
             sc.priority -= 1
         cond_resched(m)
-    return reclaimed, boosted or not balanced(m, nid, node.kswapd_last)
+    return reclaimed, boosted or not balanced(m, nid, node.kswapd_reclaim_order, node.kswapd_last)
 
 
 @hook
@@ -159,6 +178,8 @@ def balance_pgdat(m, nid):
     node.kswapd_last = node.highest_zoneidx
     if not params(m).one_will_do:
         node.highest_zoneidx = 0
+    node.kswapd_alloc_order = node.kswapd_reclaim_order = node.kswapd_order
+    node.kswapd_order = 0
     reclaim_count(m).pageoutrun += 1
     boost = note_boosts(m, nid)
     cond_resched(m)
@@ -169,6 +190,8 @@ def balance_pgdat(m, nid):
         m.now += 0 if params(m).gives_up else costs(m).kswapd_wake  # passes in vain take time, too
     if boost:
         end_of_boost(m, nid)
+    if node.kswapd_reclaim_order == node.kswapd_alloc_order:  # it rests for what it was woken for meanwhile
+        node.kswapd_alloc_order = node.kswapd_reclaim_order = node.kswapd_order
     return 0
 
 
@@ -192,7 +215,7 @@ def prepare_kswapd_sleep(m, nid):
         return True
     if not params(m).one_will_do:
         return all_balanced(m, nid, node.highest_zoneidx)
-    if balanced(m, nid, node.highest_zoneidx):
+    if balanced(m, nid, node.kswapd_reclaim_order, node.highest_zoneidx):
         clear_flags(m, nid)
         return True
     return False
@@ -205,6 +228,8 @@ def kswapd_try_to_sleep(m, nid):
     if prepare_kswapd_sleep(m, nid):
         nap = timeout_ns(m, NAP_NS)
         undisturbed = wait(m, node.kswapd_wait, nap) >= nap
+        if not undisturbed:
+            node.kswapd_order = max(node.kswapd_order, node.kswapd_reclaim_order)
     if undisturbed and prepare_kswapd_sleep(m, nid):
         turn(m).pass_over = run_settings(m).check
         wait(m, node.kswapd_wait, FOREVER)
