@@ -40,7 +40,7 @@ def rows(quick: bool) -> Iterator[Row]:
     took, found = measured(cell(64 + count))
     rate = count / max(took - before, 1e-9)
     yield Row(
-        "contiguous", "requests of 1 MiB from an area, every fourth page of the machine in use", rate, "requests/s", rate,
+        "contiguous", "requests of 1 MiB from an area, every fourth page in use", rate, "requests/s", rate,
         note=f"{found['cma_alloc_success']:,} served, {found['cma_alloc_busy_retry']:,} ranges tried in vain, "
         f"{found.get('migrated_contig_range', 0):,} pages migrated",
     )  # fmt: skip

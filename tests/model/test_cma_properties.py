@@ -40,7 +40,8 @@ def work(draw: st.DrawFn) -> np.ndarray:
             blocks = numbers
             kind = draw(st.sampled_from(("unmovable", "movable", "reclaimable")))
             effort = draw(st.sampled_from(("none", "nowait", "atomic", "noretry")))
-            parts.append(ask.alloc_buffers(sorted(numbers), draw(st.integers(0, 6)), kind, effort))
+            order, can_move = draw(st.integers(0, 6)), kind == "movable"  # or it had no business to ask for such
+            parts.append(ask.alloc_buffers(sorted(numbers), order, kind, effort, can_move))
         else:
             numbers = {100 + number for number in draw(BUFFERS)}
             parts.append(contig.contig_release(sorted(areas)))
