@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmrun.model import registry
 from mmrun.model.core.cache import ROOT
+from mmrun.model.core.events import REQUESTS
 from mmrun.model.core.mechanism import CORE
 from mmrun.model.hooks import AXES, TABLE, signature
 from mmrun.model.sources.names import Module, module
@@ -15,10 +16,18 @@ from mmrun.runner.explain.entry import Entry
 
 ARGUMENTS = {
     "actor": "row of the table of actors",
+    "alloc_flags": "what the allocation may take, ALLOC_ bits of model/mm/page",
+    "argument": "the 40 bits of the event's argument",
     "at": "time in ns",
     "began": "jiffy at which the flusher's round began",
     "below_min": "1: a zone of the node is below its min watermark",
+    "buffer": "row of the table of buffers",
+    "cc": "compact control, row of the table of passes",
+    "control": "compact control, row of the table of passes",
     "controller": "number of a controller in user space, from 0",
+    "count": "pages",
+    "cpu": "row of cpus(m)",
+    "end": "the first word that is not meant",
     "executable": "1: a mapping that may be executed was used",
     "file": "0: of the anonymous lists, 1: of the file lists",
     "frame": "page frame number, row of frames(m)",
@@ -26,21 +35,29 @@ ARGUMENTS = {
     "gfp": "what the allocation may do, bits of model/mm/page/gfp.py",
     "group": "row of memcgs(m), 0 is the root",
     "highest_zoneidx": "kind of the highest zone the allocation may use",
-    "index": "place in the mapping in pages, -1 where interleaving does not go by it",
     "in_kernel": "1: asked inside the kernel, 0: on the way back to user space",
+    "index": "place in the mapping in pages, -1 where interleaving does not go by it",
+    "last_cpupid": "who used the page last: CPU and task",
     "lru": "number of a list, INACTIVE_ANON to ACTIVE_FILE",
     "lruvec": "row of lruvecs(m)",
+    "mark": "watermark, pages",
     "memcg": "row of memcgs(m), the group at whose limit or request reclaim works",
+    "migratetype": "what the pageblock should be for, UNMOVABLE to ISOLATE",
+    "migration": "row of the table of migrations: target, mode, reason",
     "node": "row of nodes(m)",
     "nodemask": "allowed nodes, a bit each",
     "nr_to_reclaim": "pages wanted",
     "nr_to_scan": "pages to look at, at most a batch",
+    "number": "number of the daemon, from 0",
     "object": "number of an object of a slab region",
     "operation": "what is done to the page or object, a code of model/core/events.py",
+    "order": "of a block of 2^order pages",
     "page": "page of the task's address space, or word of its page table",
     "pageout": "pages of the batch whose write was started",
+    "pages": "pages; for migrate_list, the row of a list of them",
     "preferred_zone": "row of zones(m): the first zone the caller may use",
     "proactive": "1: user space asked for it",
+    "reason": "why pages are moved, a code of mm/migrate",
     "reclaimed": "pages of the batch that were freed",
     "region": "row of regions(m)",
     "rotated": "pages of the batch that stay active",
@@ -51,8 +68,11 @@ ARGUMENTS = {
     "slot": "number of a swap slot",
     "swappiness": "0 to 200, 201: anonymous pages only, -1: the group's own",
     "task": "row of tasks(m)",
+    "value": "what is written to the setting",
     "verdict": "what check_references answered, RECLAIM_PAGE or RECLAIM_CLEAN",
     "wb": "row of the table of wbs: writeback of a device, or of a group on it",
+    "word": "index of a page-table word",
+    "write": "1: a write",
     "young": "page-table words that were young; for note_active, pages that were",
     "zone": "row of zones(m)",
 }
@@ -131,7 +151,7 @@ def callers(name: str) -> tuple[str, ...]:
     found: list[str] = []
     for path in sorted((ROOT / "model").rglob("*.py")):
         text = kernel_map.text_of(path)
-        if name not in text or "library" in path.parts:
+        if (name not in text and "requests()" not in text) or "library" in path.parts:
             continue
         source = _module(path)
         called = {local for local in source.bound if _is_caller(source, local, name)}
@@ -157,11 +177,13 @@ def _calls(path: Path) -> list[tuple[str, int, str]]:
 
 
 def _is_caller(source: Module, local: str, name: str) -> bool:
-    """Whether a name of a module is `caller("name")`, made there or imported."""
+    """Whether a name of a module is `caller("name")` or, for what events ask for, `requests()`; made there or imported."""
     bound = source.find(local)
     match bound.node if bound is not None else None:
         case ast.Assign(value=ast.Call(func=ast.Name(id="caller"), args=[ast.Constant(value=str(which))])):
             return which == name
+        case ast.Assign(value=ast.Call(func=ast.Name(id="requests"), args=[])):
+            return TABLE[name].slot >= REQUESTS
     return False
 
 

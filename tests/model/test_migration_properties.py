@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mmrun.model.core.events import exits, fsyncs
-from mmrun.model.description import Cell, Cgroup, Disk, Mempolicy, Region, Sampling, Variant
+from mmrun.model.description import Cell, Cgroup, Disk, Mempolicy, Region, Sampling, Sysctl, Variant
 from mmrun.model.mm.driver.events import dontneed, pin, unpin
 from mmrun.model.mm.migrate.events import migrations, moves
 from mmrun.model.units import PAGE, KiB
@@ -16,7 +16,7 @@ from tests.model.cells import OWN_CPUS, machine, run, touches, with_swap
 from tests.model.cells import given as task
 
 ERAS = ("3.1", "4.19", "5.15", "6.1+mglru", "6.12", "6.18", "6.18+mglru")
-ANON, MAPPED, READ = 500, 300, 200  # pages of a task's regions, in this order
+ANON, MAPPED, READ = 1100, 300, 200  # pages of a task's regions, in this order: there is room for a huge page
 PAGES = ANON + MAPPED + READ
 FEW = settings(
     max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
@@ -60,7 +60,7 @@ def cases(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
     parts = with_swap(draw(st.sampled_from(["none", "zram", "partition", "nbd"])), 8 << 20)
     host = machine(*sizes, cpus=draw(st.integers(1, 2)), **{"disks": {"d": Disk()}, **parts})
     file = {"kind": "file", "file": "shared", "disk": "d", "readahead": 32 * KiB}
-    groups = {"g": Cgroup(max=draw(st.sampled_from([450, 900, 3000])) * PAGE)} if draw(st.booleans()) else {}
+    groups = {"g": Cgroup(max=draw(st.sampled_from([700, 1500, 4000])) * PAGE)} if draw(st.booleans()) else {}
     tasks, streams = {}, {}
     for i in range(count):
         memory = (Region(size=ANON * PAGE), Region(size=MAPPED * PAGE, **file, fault_around=draw(
@@ -76,7 +76,13 @@ def cases(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
         policy["migration"] = Variant(variant=draw(st.sampled_from(["one-by-one", "batched"])))
     if draw(st.integers(0, 4)) == 0 and "mglru" not in era:
         policy["idle"] = Variant(variant="kstaled", params={"scan_ms": 1})
-    cell = Cell(kernel=era, machine=host, tasks=tasks, cgroups=groups, policy=policy,
+    vm = Sysctl()
+    if draw(st.booleans()):
+        vm = Sysctl(
+            transparent_hugepage="always",
+            **({"hugepages_64kb": "always"} if era in ("6.12", "6.18", "6.18+mglru") else {}),
+        )
+    cell = Cell(kernel=era, machine=host, tasks=tasks, cgroups=groups, policy=policy, vm=vm,
                 sampling=Sampling(accesses=draw(st.sampled_from([97, 1000]))))  # fmt: skip
     return cell, streams
 

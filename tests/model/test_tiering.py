@@ -152,11 +152,12 @@ def test_a_roomy_node_takes_all() -> None:
 def test_a_full_node_refuses_and_wakes_its_kswapd() -> None:
     pages = 6000
     hot = range(5000, 5400)
-    rounds = [each for _ in range(60) for each in (writes(hot), compute(MS))]
+    rounds = [each for _ in range(200) for each in (writes(hot), compute(MS))]
     alone = filled(cell_of(tiered(), **PROMOTES), pages, *rounds)
     both = filled(cell_of(tiered(), demotion_enabled=1, **PROMOTES), pages, *rounds)
     assert alone.metrics["node0.promotion_refused"] > 0 and alone.metrics["pgpromote_success"] < 400
-    assert both.metrics["pgpromote_success"] >= 400 and both.metrics["pgdemote_kswapd"] > 0
+    assert both.metrics["pgpromote_success"] > alone.metrics["pgpromote_success"] + 100
+    assert both.metrics["pgdemote_kswapd"] > 0
     assert both.metrics["node0.kswapd_ns"] >= both.metrics["node0.demotion_ns"] > 0
 
 

@@ -31,6 +31,10 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return make_plan(config).cells[0].cell
 
 
+OLDER = {"percpu_pagelist_fraction": "5.13"}
+"""Settings that the version of `VALID` has not any more, and the last one that has them."""
+
+
 def refusals(tree: Any, folder: Path) -> list[tuple[int, int, str]]:
     """What `check` says: line, column, message and fix."""
     config = folder / "x.yaml"
@@ -63,6 +67,7 @@ def test_just_outside(each: Ranged, cell: Any, tmp_path: Path):
     assert values or each.bounds.unit, "of a plain number every bound can be broken"
     for value in values:
         tree = put(VALID, each.path, each.written(value))
+        tree["kernel"] = OLDER.get(str(each.path[-1]), tree["kernel"])
         message, fix = each.bounds.refusal(each.path, value)
         said = refusals(tree, tmp_path)
         if each.bounds.unit and value < 0:
@@ -71,7 +76,8 @@ def test_just_outside(each: Ranged, cell: Any, tmp_path: Path):
         at = place(tree, each.path)
         found = [text for line, column, text in said if (line, column) == at]
         assert any(text.startswith(f"{message} ({fix}") for text in found), (message, fix, said)
-        in_python(each, cell, value, f"{message} ({fix}")
+        if each.path[-1] not in OLDER:
+            in_python(each, cell, value, f"{message} ({fix}")
         if not each.bounds.unit or value == 0:
             assert not schema().is_valid(tree), value
 

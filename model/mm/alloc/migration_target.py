@@ -4,7 +4,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus
-from mmrun.model.mm.alloc.page_alloc import alloc_pages, numa_statistics
+from mmrun.model.mm.alloc.page_alloc import alloc_pages, zone_statistics
 from mmrun.model.mm.migrate.state import (
     MR_CONTIG_RANGE,
     MR_DEMOTION,
@@ -13,6 +13,7 @@ from mmrun.model.mm.migrate.state import (
     MR_NUMA_MISPLACED,
 )
 from mmrun.model.mm.page.gfp import (
+    COMP,
     DIRECT_RECLAIM,
     GFP_HIGHUSER_MOVABLE,
     GFP_NOWAIT,
@@ -50,10 +51,10 @@ def alloc_migration_target(m, nid, order, reason):
     gfp = migration_gfp(reason)
     wanted = here if nid < 0 else nid
     if order:
-        gfp = (gfp & ~DIRECT_RECLAIM) | NORETRY  # a huge page is split rather than paid for (GFP_TRANSHUGE_LIGHT)
+        gfp = (gfp & ~RECLAIM) | DIRECT_RECLAIM | COMP | NOMEMALLOC  # GFP_TRANSHUGE
     pfn = alloc_pages(m, gfp, order, wanted, ALL_NODES)
     if pfn == NONE and reason == MR_DEMOTION and tier_settings(m).falls_back:  # any slower node will do
         pfn = alloc_pages(m, gfp & ~THISNODE, order, wanted, tiers(m)[wanted].rest)
     if pfn != NONE:
-        numa_statistics(m, here, wanted, ALL_NODES & 1 << wanted if gfp & THISNODE else ALL_NODES, pfn)
+        zone_statistics(m, here, wanted, ALL_NODES & 1 << wanted if gfp & THISNODE else ALL_NODES, pfn)
     return pfn

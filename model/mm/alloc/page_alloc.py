@@ -102,7 +102,7 @@ def alloc_pages(m, gfp, order, nid, nodemask):
 
 
 @kernel
-def numa_statistics(m, here, nid, nodemask, pfn):
+def zone_statistics(m, here, nid, nodemask, pfn):
     """numa_hit/miss/foreign against the first allowed node of the zonelist, local/other against the CPU's node.
 
     `here`: the node of the CPU that allocates. In the kernel: zone_statistics.
@@ -126,6 +126,13 @@ def numa_statistics(m, here, nid, nodemask, pfn):
 
 
 @kernel
+def numa_statistics(m, t, nid, nodemask, pfn):
+    """The same for task `t`, and interleave_hit, if its policy counts that."""
+    if zone_statistics(m, tasks(m)[t].node, nid, nodemask, pfn) and interleaves(m, t):
+        node_count(m)[frames(m)[pfn].node].interleave_hit += 1
+
+
+@kernel
 def alloc_by_policy(m, t, gfp, index):
     """A frame for task `t`, placed by its policy, whoever must be killed for it; NONE: `t` itself.
 
@@ -141,8 +148,7 @@ def alloc_by_policy(m, t, gfp, index):
         pfn = alloc_pages(m, gfp, 0, nid, nodemask)
         if pfn == NONE and (tasks(m)[t].killed or not out_of_memory(m, t, 0)):
             return NONE
-    if numa_statistics(m, tasks(m)[t].node, nid, nodemask, pfn) and interleaves(m, t):
-        node_count(m)[frames(m)[pfn].node].interleave_hit += 1
+    numa_statistics(m, t, nid, nodemask, pfn)
     return pfn
 
 

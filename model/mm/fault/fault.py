@@ -70,7 +70,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_hint, is_migration_entry
+from mmrun.model.mm.task.words import is_migration_entry, is_plain
 
 hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
@@ -224,6 +224,21 @@ def page_is_there(m, at, write):
 
 
 @kernel
+def settled(m, t, region, at, write):
+    """Wait while a mover has the page of word `at`, serve its hint fault: whether the access is served by then."""
+    while not is_plain(pte(m)[at]):
+        if is_migration_entry(pte(m)[at]):
+            task_count(m)[t].minor_faults += 1
+            wait_on_entry(m, at)
+        else:
+            hint_fault(m, t, region, at, write)
+        if page_is_there(m, at, write):
+            return True
+        count_fault(m, t)
+    return False
+
+
+@kernel
 def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
@@ -236,19 +251,9 @@ def handle_mm_fault(m, t, region, at, index, write):
             return served
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
-    if is_migration_entry(pte(m)[at]):
-        task_count(m)[t].minor_faults += 1
-        wait_on_entry(m, at)
-        if page_is_there(m, at, write):
-            return OK
-        count_fault(m, t)
+    if not is_plain(pte(m)[at]) and settled(m, t, region, at, write):
+        return OK
     word = pte(m)[at]
-    if is_hint(word):
-        hint_fault(m, t, region, at, write)
-        if page_is_there(m, at, write):
-            return OK
-        count_fault(m, t)
-        word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)
     if kind == REGION_MMAP:

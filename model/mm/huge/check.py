@@ -7,7 +7,7 @@ from mmrun.model.machine.built import Built
 from mmrun.model.mm.huge.queue import LINKS
 from mmrun.model.mm.huge.state import HUGE_ORDER, HUGE_PAGES, thp_settings
 from mmrun.model.mm.page import flags as state
-from mmrun.model.mm.task.state import PTE_FRAME, PTE_PRESENT, PTE_SHIFT
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_FRAME, PTE_PRESENT, PTE_SHIFT
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -24,7 +24,8 @@ def _marks(built: Built) -> None:
     for leaf in marked:
         own = words[leaf * HUGE_PAGES : (leaf + 1) * HUGE_PAGES]
         pfn = int((own[0] >> PTE_SHIFT) & PTE_FRAME)
-        whole = (own & PTE_PRESENT).all() and ((own >> PTE_SHIFT) & PTE_FRAME == pfn + np.arange(HUGE_PAGES)).all()
+        there = ((own & PTE_PRESENT) != 0).all() or (own & PTE_FLAGS == PTE_DIRTY).all()  # or all a hint entry
+        whole = there and ((own >> PTE_SHIFT) & PTE_FRAME == pfn + np.arange(HUGE_PAGES)).all()
         require(
             whole and frames["order"][pfn] == HUGE_ORDER and frames["mapcount"][pfn] == HUGE_PAGES,
             lambda leaf=leaf: f"leaf table {leaf} is marked as a huge page and is none",

@@ -5,8 +5,8 @@
 
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.huge.state import HUGE_PAGES, huge_marks, nr_anon_thps
-from mmrun.model.mm.lru.rmap_folio import TABLE_SHIFT
+from mmrun.model.mm.huge.state import HUGE_PAGES
+from mmrun.model.mm.lru.rmap_folio import TABLE_SHIFT, mark
 from mmrun.model.mm.memcg.memcontrol import charge_kmem, mod_state, uncharge_pages
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_PAGETABLE
 from mmrun.model.mm.page.flags import PAGE_TABLE
@@ -52,8 +52,7 @@ def map_huge(m, t, at, pfn, write):
     """Map a huge page by one entry around word `at` of task `t`, whose leaf table is there (set_pmd_at)."""
     first = at - at % HUGE_PAGES
     map_folio(m, pfn, first, at, write)
-    huge_marks(m)[first >> TABLE_SHIFT] = 1
-    nr_anon_thps(m)[frames(m)[pfn].node] += 1
+    mark(m, pfn, first)
 
 
 @kernel

@@ -4,6 +4,7 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.mm.huge.deferred import shrink_deferred
+from mmrun.model.mm.huge.migration import leave_deferred, split_isolated
 from mmrun.model.mm.huge.settings import sizes_enabled, wanted_by
 from mmrun.model.mm.huge.state import ALWAYS, DEFRAG, MADVISED, NEVER, folio_sizes, thp_settings
 from mmrun.model.mm.huge.swapout import add_folio_to_swap
@@ -24,7 +25,8 @@ def rows(plan: Plan) -> dict[str, int]:
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """What reclaim and unmapping ask of large folios; where there are none it need not be compiled."""
-    return (add_folio_to_swap, zap_folio, put_folio, shrink_deferred) if wanted_by(plan.cell.vm) else ()
+    asked = add_folio_to_swap, zap_folio, put_folio, shrink_deferred, split_isolated, leave_deferred
+    return asked if wanted_by(plan.cell.vm) else ()
 
 
 def place(built: Built) -> None:

@@ -13,7 +13,6 @@ from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.reclaim.reclaim_pages import begin_pick, pick, reclaim_picked
 from mmrun.model.mm.task.state import (
     PTE_FRAME,
-    PTE_PRESENT,
     PTE_SHIFT,
     PTE_YOUNG,
     REGION_ANON,
@@ -22,6 +21,7 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
+from mmrun.model.mm.task.words import maps
 
 
 @kernel
@@ -69,7 +69,7 @@ def madvise_pageout(m, t, argument):
         word = pte(m)[at]
         pfn = (word >> PTE_SHIFT) & PTE_FRAME
         step = 1
-        if word & PTE_PRESENT and pfn != fault_settings(m).zero_pfn:
+        if maps(word) and pfn != fault_settings(m).zero_pfn:
             pfn = folio_of(m, pfn)
             step = nr_pages(m, pfn)
             if step == 1 or (step <= end - at and at % step == 0):  # a folio that is not wholly meant stays

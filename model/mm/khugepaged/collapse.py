@@ -39,11 +39,13 @@ from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge_pages
 from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
+from mmrun.model.mm.migrate.entries import wait_on_entry
 from mmrun.model.mm.page.flags import ACTIVE, ANON, ANON_PAGE, NEW
 from mmrun.model.mm.page.folio import folio_of, free_folio
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, THISNODE
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, missed, pte, tasks, tlb
+from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_SHIFT, missed, pte, tasks, tlb
+from mmrun.model.mm.task.words import is_migration_entry, is_slot
 from mmrun.model.mm.tlb.state import tlb_settings
 from mmrun.model.mm.tlb.translate import flush_words
 
@@ -82,7 +84,10 @@ def _read_back(m, t, region, first):
     served = OK
     while at < first + HUGE_PAGES and served == OK:
         word = pte(m)[at]
-        if word and not word & PTE_PRESENT:
+        if is_migration_entry(word):
+            wait_on_entry(m, at)
+            continue
+        if is_slot(word):
             served = swap_in(m, t, region, at, (word >> PTE_SHIFT) - 1, 0)
         at += 1
     count.major_faults, count.minor_faults, count.misses = major, minor, misses

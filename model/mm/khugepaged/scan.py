@@ -16,6 +16,7 @@ from mmrun.model.mm.page.flags import LOCKED, LRU, QUEUED, REFERENCED, YOUNG
 from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import alloc_settings, frames
 from mmrun.model.mm.task.state import PTE_PRESENT, PTE_SHIFT, PTE_YOUNG, fault_settings, pte, ptpage
+from mmrun.model.mm.task.words import maps
 
 (
     FAIL, SUCCEED, PMD_NULL, PMD_MAPPED, EXCEED_NONE, EXCEED_SWAP, NON_PRESENT, PAGE_RO, LACK_REFERENCED, SCAN_ABORT,
@@ -105,7 +106,7 @@ def scan_words(m, first, isolating, limited):
     while at < first + HUGE_PAGES and result == SUCCEED:
         word = table[at]
         at += 1
-        if word and not word & PTE_PRESENT:
+        if word and not maps(word):  # or on its way to another frame, which the kernel counts alike
             result = _swapped_fails(m, isolating, limited)
         elif word == 0 or (s.collapse_zero_pages and is_zero(m, word)):
             absent += 1
@@ -141,7 +142,7 @@ def target_node(m, first):
     scan, best = khugepaged_scan(m), 0
     if not khugepaged_settings(m).collapse_by_load:
         at = first
-        while not pte(m)[at] & PTE_PRESENT:
+        while not maps(pte(m)[at]):
             at += 1
         return frames(m)[(pte(m)[at] >> PTE_SHIFT) & ((1 << 28) - 1)].node
     for nid in range(geometry(m).nr_nodes):

@@ -6,6 +6,7 @@ it. Activation of a page already on a list goes through a second batch.
 
 from mmrun.model.core.accounting import IN_RECLAIM
 from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.record import NONE
 from mmrun.model.core.server import hold
 from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
@@ -172,5 +173,5 @@ def rotate_reclaimable(m, pfn):
 def hold_lru_lock(m, lv, ns):
     """Hold a lruvec's lock for `ns`; a task that reclaims counts how long it waits for it."""
     row, waited = current(m), hold(m, lruvecs(m)[lv].lock, ns)
-    if row.doing & IN_RECLAIM:
+    if row.doing & IN_RECLAIM and row.task != NONE:
         task_count(m)[row.task].stall_lock_ns += waited

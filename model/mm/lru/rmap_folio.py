@@ -13,6 +13,7 @@ from mmrun.model.mm.page.flags import DIRTY, IDLE, RECLAIM, YOUNG
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FRAME, PTE_PRESENT, PTE_SHIFT, PTE_YOUNG, pte, tlb
+from mmrun.model.mm.task.words import is_hint, keep_bits, stored_through
 from mmrun.model.mm.tlb.state import tlb_settings
 from mmrun.model.mm.tlb.translate import flush_words, invalidate
 
@@ -53,7 +54,14 @@ def is_huge_mapped(m, at):
 def maps(m, pfn, at):
     """Whether word `at` maps the page of folio `pfn` that belongs there."""
     word, page = pte(m)[at], frames(m)[pfn]
-    return word & PTE_PRESENT and pte_frame(word) - pfn == at - page.owner
+    return (word & PTE_PRESENT or is_hint(word)) and pte_frame(word) - pfn == at - page.owner
+
+
+@kernel
+def mark(m, pfn, at):
+    """The words of a huge page are one entry."""
+    huge_marks(m)[at >> TABLE_SHIFT] = 1
+    nr_anon_thps(m)[frames(m)[pfn].node] += 1
 
 
 @kernel
@@ -77,7 +85,7 @@ def split_pmd(m, pfn, at):
         flush_words(m, first, first + (1 << TABLE_SHIFT))
     bits = 0
     for word in range(first, first + (1 << TABLE_SHIFT)):
-        bits |= table[word] & (PTE_YOUNG | PTE_DIRTY)
+        bits |= table[word] & (PTE_YOUNG | PTE_DIRTY) if table[word] & PTE_PRESENT else 0
     for word in range(first, first + (1 << TABLE_SHIFT)):
         table[word] |= bits if table[word] & PTE_PRESENT else 0
 
@@ -107,8 +115,8 @@ def look_at_folio(m, pfn, keep):
     table, page, found = pte(m), frames(m)[pfn], 0
     for at in range(page.owner, page.owner + nr_pages(m, pfn)):
         if maps(m, pfn, at):
-            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if table[at] & PTE_DIRTY else 0)
-            table[at] &= keep
+            found |= (1 if table[at] & PTE_YOUNG else 0) | (2 if stored_through(table[at]) else 0)
+            table[at] = keep_bits(table[at], keep)
     return found
 
 
@@ -123,7 +131,7 @@ def unmap_folio(m, pfn, word):
         split_pmd(m, pfn, page.owner)
     for at in range(page.owner, page.owner + nr_pages(m, pfn)):
         if maps(m, pfn, at):
-            if table[at] & PTE_DIRTY:
+            if stored_through(table[at]):
                 mark_dirty(m, pfn)
             table[at] = word + (at - page.owner << PTE_SHIFT)
             drop_entry(m, at)

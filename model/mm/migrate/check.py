@@ -42,7 +42,7 @@ def _lists(built: Built) -> None:
         rows = [lists[who * LISTS + i] for i in range(int(movers["lists"][who]))]
         for i in range(int(movers["calls"][who])):
             call = calls[who * CALLS + i]
-            rows += [call.work, call.source, call.stuck, call.singles, call.left]
+            rows += [call.work, call.source, call.stuck, call.singles, call.split, call.left]
             unmapped = chain(frames, int(call.source.head), int(call.source.n))
             require((frames["mapcount"][unmapped] == 0).all(), lambda: "a page is moved while it is mapped")
         for row in rows:

@@ -10,14 +10,17 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, wait
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry
-from mmrun.model.mm.lru.rmap import drop_entry, last_mapping_gone, mark_dirty, pte_frame, region_word
+from mmrun.model.mm.lru.rmap import last_mapping_gone, region_word
+from mmrun.model.mm.lru.rmap_folio import drop_entry, is_huge_mapped, mark, mark_dirty, pte_frame, unmark
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
 from mmrun.model.mm.migrate.state import migration_count, migration_settings, migrations
+from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
 from mmrun.model.mm.page.flags import ANON, MOVING
-from mmrun.model.mm.page.folio import nr_pages
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames, page_waits, zones
 from mmrun.model.mm.task.state import (
+    NOBODY,
     PTE_DIRTY,
     PTE_PRESENT,
     PTE_SHIFT,
@@ -58,7 +61,7 @@ def _to_be_flushed(m, c, at):
     cpu = tasks(m)[task_of_word(m, at)].cpu
     migrations(m)[c].unflushed = 1
     if cpu != turn(m).cpu:
-        migrations(m)[c].cpus[cpu >> 6] |= 1 << (cpu & 63)
+        migrations(m)[c].cpus[cpu >> 5] |= 1 << (cpu & 31)
 
 
 @kernel
@@ -69,7 +72,7 @@ def flush_tlb(m, c):
         return
     for word in range(len(call.cpus)):
         left = call.cpus[word]
-        for bit in range(64):
+        for bit in range(32):
             others += left >> bit & 1
         call.cpus[word] = 0
     call.unflushed = 0
@@ -95,8 +98,15 @@ def _entry_instead(m, c, pfn, at):
 
 @kernel
 def _unmap_anon(m, c, pfn):
-    """The words of an anonymous folio: one for each of its pages that is still mapped."""
+    """The words of an anonymous folio: one for each of its pages that is still mapped.
+
+    Those of a huge page that were one entry will be one again: its second frame keeps that (set_pmd_migration_entry).
+    """
     table, first, gone = pte(m), frames(m)[pfn].owner, 0
+    if frames(m)[pfn].order == PMD_ORDER:
+        frames(m)[pfn + 1].slot = is_huge_mapped(m, first)
+        if is_huge_mapped(m, first):
+            unmark(m, pfn, first)
     for i in range(nr_pages(m, pfn)):
         if maps(table[first + i]) and pte_frame(table[first + i]) == pfn + i:
             _entry_instead(m, c, pfn, first + i)
@@ -163,6 +173,10 @@ def remove_migration_ptes(m, old, new):
                 if _is_entry_of(m, page.owner + i, old + i):
                     _map_again(m, page.owner + i, new + i)
                     found += 1
+            if page.order == PMD_ORDER and frames(m)[old + 1].slot:
+                frames(m)[old + 1].slot = 0
+                if found == nr_pages(m, new):
+                    mark(m, new, page.owner)
     else:
         region = files(m)[page.slot].first_region
         while region != NONE:
@@ -178,6 +192,17 @@ def remove_migration_ptes(m, old, new):
         zones(m)[page.zone].nr_mapped += nr_pages(m, new)
         mod_state(m, page.memcg, NR_FILE_MAPPED, nr_pages(m, new))
     page.mapcount += found
+
+
+@kernel
+def has_entries(m, pfn):
+    """Whether a word waits for an anonymous folio, which is unmapped."""
+    page = frames(m)[pfn]
+    found = 0
+    if page.owner != NOBODY:
+        for i in range(nr_pages(m, pfn)):
+            found += _is_entry_of(m, page.owner + i, pfn + i)
+    return found > 0
 
 
 @kernel
@@ -201,4 +226,4 @@ def wait_on_migration(m, pfn):
 def wait_on_entry(m, at):
     """Sleep until page-table word `at` is no migration entry any more."""
     while is_migration_entry(pte(m)[at]):
-        wait_on_migration(m, pte_frame(pte(m)[at]))
+        wait_on_migration(m, folio_of(m, pte_frame(pte(m)[at])))

@@ -35,3 +35,18 @@ def migrations(sources: int, targets: int, whose: int | None = None, everybodys:
 
     call = _event("migrate_task", sources | targets << 16 | int(everybodys) << 32)
     return np.array([_range(0, whose), call], dtype=np.int64)
+
+
+def binds(
+    first: int, count: int, nodes: int, *, interleave: bool = False, strict: bool = False,
+    whose: int | None = None, everybodys: bool = False,
+) -> "np.ndarray":  # fmt: skip
+    """mbind(2) with MPOL_MF_MOVE: `count` pages from `first` on go to the nodes of a mask, or lie on them in turn.
+
+    `strict`: with MPOL_MF_STRICT, which answers -EIO when one stays.
+    """
+    import numpy as np
+
+    policy = _event("mbind_policy", nodes | int(interleave) << 16)
+    call = _event("mbind", first | int(everybodys) << PAGE_BITS | int(strict) << PAGE_BITS + 1)
+    return np.array([_range(count, whose), policy, call], dtype=np.int64)

@@ -16,14 +16,15 @@ from mmrun.model.core.accounting import (
 )
 from mmrun.model.core.codes import BAD_STATE
 from mmrun.model.core.jit import caller, kernel
-from mmrun.model.core.links import link_tail, unlink_row
+from mmrun.model.core.links import link_after, link_head, link_tail, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, current, io_wait
 from mmrun.model.core.state import turn
+from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.memcg.memcontrol import NO_GROUP, uncharge
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.migrate.entries import remove_migration_ptes, try_to_migrate
+from mmrun.model.mm.migrate.entries import has_entries, remove_migration_ptes, try_to_migrate
 from mmrun.model.mm.migrate.isolate import clear_list
 from mmrun.model.mm.migrate.move import migrate_folio_to
 from mmrun.model.mm.migrate.state import (
@@ -33,9 +34,11 @@ from mmrun.model.mm.migrate.state import (
     CALLS,
     MOVED,
     MR_COMPACTION,
+    MR_NUMA_MISPLACED,
     SYNC,
     SYNC_LIGHT,
     TO_COMPACTION,
+    TO_POLICY,
     UNMAPPED,
     isolated,
     migration_count,
@@ -44,9 +47,12 @@ from mmrun.model.mm.migrate.state import (
     movers,
 )
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
-from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, PARTIALLY_MAPPED, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
-from mmrun.model.mm.page.state import frames, page_waits
+from mmrun.model.mm.page.mempolicy import interleave_nid
+from mmrun.model.mm.page.state import frames, page_waits, zones
+from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.reclaim.vmscan import own_scan
 from mmrun.model.mm.task.state import NOBODY
 from mmrun.model.mm.writeback.page_wait import PAGE_WAIT_TABLE_SIZE, wake_page
 from mmrun.model.mm.writeback.plug import unplug
@@ -55,6 +61,27 @@ migrate_list = caller("migrate_list")
 alloc_migration_target = caller("alloc_migration_target")
 compaction_alloc = caller("compaction_alloc")
 compaction_free = caller("compaction_free")
+split_isolated = caller("split_isolated")
+leave_deferred = caller("leave_deferred")
+
+
+@kernel
+def _by_policy(m, c, pfn):
+    """A frame on the nodes of the mbind that task `private` makes: the page's own of them, or from the nearest on.
+
+    In the kernel: alloc_migration_target_by_mpol, before new_page.
+    """
+    call, order = migrations(m)[c], frames(m)[pfn].order
+    mover, home, new = movers(m)[call.private], nodes(m)[cpus(m)[turn(m).cpu].node], NONE
+    if mover.interleaved:
+        return alloc_migration_target(m, interleave_nid(mover.mask, frames(m)[pfn].owner >> order), order, call.reason)
+    tried = 0
+    for i in range(home.nr_zonelist):
+        node = zones(m)[home.zonelist[i]].node
+        if new == NONE and mover.mask >> node & 1 and not tried >> node & 1:
+            tried |= 1 << node
+            new = alloc_migration_target(m, node, order, call.reason)
+    return new
 
 
 @kernel
@@ -63,6 +90,8 @@ def get_new_folio(m, c, pfn):
     call, order = migrations(m)[c], frames(m)[pfn].order
     if call.target == TO_COMPACTION:
         return compaction_alloc(m, call.private, order)
+    if call.target == TO_POLICY:
+        return _by_policy(m, c, pfn)
     return alloc_migration_target(m, call.private, order, call.reason)
 
 
@@ -150,6 +179,7 @@ def migrate_folio_unmap(m, c, pfn, force):
 @kernel
 def undo_unmap(m, pfn):
     """The folio stays: its migration entries map it again (migrate_folio_undo_src)."""
+    _forsaken(m, pfn)
     remove_migration_ptes(m, pfn, pfn)
     unlock(m, pfn)
 
@@ -174,27 +204,67 @@ def give_up_freed(m, c, pages, pfn):
 
 
 @kernel
+def _forsaken(m, pfn):
+    """A large folio that was unmapped for good while it was on its way is nobody's, and waits no more."""
+    page = frames(m)[pfn]
+    if page.order and page.state & (ANON | SWAPCACHE) == ANON and page.mapcount == 0 and not has_entries(m, pfn):
+        leave_deferred(m, pfn)
+        page.owner = NOBODY
+
+
+@kernel
 def finish_move(m, c, pages, pfn, new):
     """Move the unmapped folio `pfn` of the list `pages` to `new`: MOVED, or AGAIN (migrate_folio_move)."""
+    _forsaken(m, pfn)
     if is_freed(m, pfn):
         put_new_folio(m, c, new)
         give_up_freed(m, c, pages, pfn)
         return MOVED
     if not migrate_folio_to(m, pfn, new):
         return AGAIN
-    order = frames(m)[new].order
-    migrations(m)[c].succeeded += 1 << order
-    migrations(m)[c].thp_succeeded += order == PMD_ORDER
+    migrations(m)[c].succeeded += nr_pages(m, new)
+    migrations(m)[c].thp_succeeded += frames(m)[new].order == PMD_ORDER
     _leave(m, pages, pfn)
     return MOVED
 
 
 @kernel
+def may_split(m, c, pfn):
+    """Whether the folio is of several pages that may move one by one: hint faults move it whole or not at all."""
+    return frames(m)[pfn].order and frames(m)[pfn].state & ANON and migrations(m)[c].reason != MR_NUMA_MISPLACED
+
+
+@kernel
+def must_split(m, pfn):
+    """Whether the folio is not to be migrated whole."""
+    page, own = frames(m)[pfn], migration_settings(m)
+    return page.order and (not own.migrates_huge or (own.splits_partly_mapped and page.state & PARTIALLY_MAPPED))
+
+
+@kernel
+def split(m, c, pages, pfn):
+    """Split the folio `pfn` of the list `pages`: its pages join the call's `split`; 1 when it is (try_split_folio)."""
+    order, f, tails = frames(m)[pfn].order, frames(m), scans(m)[own_scan(m)].tails
+    before = tails.n
+    if not split_isolated(m, pfn):
+        return 0
+    call = migrations(m)[c]
+    call.thp_split += order == PMD_ORDER
+    call.thp_failed += order == PMD_ORDER
+    unlink_row(f, pages, pfn)
+    link_tail(f, call.split, pfn)
+    while tails.n > before:
+        tail = tails.tail
+        unlink_row(f, tails, tail)
+        link_after(f, call.split, pfn, tail)
+    return 1
+
+
+@kernel
 def note_failed(m, c, pfn):
     """The folio could not be migrated."""
-    order = frames(m)[pfn].order
-    migrations(m)[c].failed += 1 << order
-    migrations(m)[c].thp_failed += order == PMD_ORDER
+    migrations(m)[c].failed += nr_pages(m, pfn)
+    migrations(m)[c].thp_failed += frames(m)[pfn].order == PMD_ORDER
 
 
 @kernel
@@ -204,6 +274,19 @@ def splice(m, source, target):
         pfn = source.head
         unlink_row(frames(m), source, pfn)
         link_tail(frames(m), target, pfn)
+
+
+@kernel
+def splice_before(m, source, target, at):
+    """The folios of one list come before row `at` of another, at its tail if that is NONE."""
+    before = target.tail if at == NONE else frames(m)[at].prev
+    while source.tail != NONE:
+        pfn = source.tail
+        unlink_row(frames(m), source, pfn)
+        if before == NONE:
+            link_head(frames(m), target, pfn)
+        else:
+            link_after(frames(m), target, before, pfn)
 
 
 @kernel
@@ -224,6 +307,7 @@ def _begin(m, target, private, mode, reason):
     clear_list(call.target_frames)
     clear_list(call.stuck)
     clear_list(call.singles)
+    clear_list(call.split)
     clear_list(call.left)
     return c
 

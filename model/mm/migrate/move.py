@@ -1,6 +1,6 @@
 """What passes from a folio to the frames it moves to (folio_migrate_mapping, folio_migrate_flags, mm/migrate.c)."""
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.idle.state import idle_age, last_touch, tried, watch
 from mmrun.model.mm.lru.state import TWO_TOUCH, lru_settings
@@ -32,6 +32,7 @@ from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.tiering.state import tiers
 from mmrun.model.mm.writeback.page_wait import wake_page
 
+leave_deferred = caller("leave_deferred")
 KEPT = ACTIVE | REFERENCED | WORKINGSET | DIRTY | RECLAIM | ANON | SWAPCACHE | IDLE | YOUNG  # RECLAIM: readahead
 
 
@@ -89,7 +90,7 @@ def copy_cost(m, pfn, new):
     """Time of copying a folio (folio_copy)."""
     own = migration_settings(m)
     each = own.migrate_copy if frames(m)[pfn].node == frames(m)[new].node else own.migrate_copy_remote
-    return each << frames(m)[pfn].order
+    return each * nr_pages(m, pfn)
 
 
 @kernel
@@ -102,6 +103,8 @@ def migrate_folio_to(m, pfn, new):
     if extra_references(m, pfn) or page.mapcount or page.state & (WRITEBACK | LRU):
         return 0
     m.now += copy_cost(m, pfn, new)
+    if page.order and page.state & ANON:
+        leave_deferred(m, pfn)
     _move_caches(m, pfn, new)
     _move_flags(m, pfn, new)
     remove_migration_ptes(m, pfn, new)

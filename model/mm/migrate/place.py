@@ -4,7 +4,7 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.mm.migrate.state import CALLS, LISTS
-from mmrun.model.mm.migrate.syscalls import migrate_task, migration_range, move_pages
+from mmrun.model.mm.migrate.syscalls import mbind, mbind_policy, migrate_task, migration_range, move_pages
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -15,7 +15,7 @@ def rows(plan: Plan) -> dict[str, int]:
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """System calls of tasks."""
-    return migration_range, move_pages, migrate_task
+    return migration_range, move_pages, migrate_task, mbind_policy, mbind
 
 
 def place(built: Built) -> None:

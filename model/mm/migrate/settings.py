@@ -18,10 +18,19 @@ HOOKS = {
     ),
     **hooks(
         CORE,
+        190,
+        ("split_isolated", "frame", "1: the isolated folio is split, its tails are in the actor's own scan control"),
+        ("leave_deferred", "frame", "0, after the folio no longer waits to be split"),
+        optional=True,
+    ),
+    **hooks(
+        CORE,
         192,
         ("migration_range", "task argument", "OK: pages and whose, of which the task's next calls are"),
         ("move_pages", "task argument", "OK; what it returned and the statuses are in its row of movers"),
         ("migrate_task", "task argument", "OK: the task's migrate_pages(2) is done"),
+        ("mbind_policy", "task argument", "OK: nodes and mode of the task's next mbind"),
+        ("mbind", "task argument", "OK; what it returned is in its row of movers"),
     ),
     **hooks(
         "migration",

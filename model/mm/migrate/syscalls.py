@@ -24,18 +24,23 @@ from mmrun.model.mm.migrate.state import (
     EACCES,
     EBUSY,
     EFAULT,
+    EINVAL,
+    EIO,
     ENODEV,
     ENOENT,
+    MR_MEMPOLICY_MBIND,
     MR_SYSCALL,
     SYNC,
     TO_NODE,
+    TO_POLICY,
     isolated,
     movers,
 )
 from mmrun.model.mm.page.flags import TAIL_PAGE
-from mmrun.model.mm.page.mempolicy import popcount
+from mmrun.model.mm.page.folio import nr_pages
+from mmrun.model.mm.page.mempolicy import interleave_nid, popcount
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, pte, regions, tasks
+from mmrun.model.mm.task.state import REGION_ANON, REGION_MMAP, fault_settings, pte, regions, tasks
 from mmrun.model.mm.task.words import maps
 
 QUEUED_UP, THERE = 1, 0  # the page is on the list, or where it should be
@@ -43,7 +48,7 @@ QUEUED_UP, THERE = 1, 0  # the page is on the list, or where it should be
 
 @kernel
 def mapped_at(m, t, page):
-    """The frame that page `page` of task `t` is mapped to: a folio's first; -ENOENT: to none, -EFAULT: no mapping."""
+    """The frame that page `page` of task `t` is mapped to: a folio's first; -ENOENT: to none, -EFAULT: to zeros."""
     task = tasks(m)[t]
     region = task.first_region
     while region < task.first_region + task.nr_regions and page >= regions(m)[region].first + regions(m)[region].npages:
@@ -54,6 +59,8 @@ def mapped_at(m, t, page):
     if not maps(word):
         return -ENOENT
     pfn = pte_frame(word)
+    if pfn == fault_settings(m).zero_pfn:
+        return -EFAULT
     return frames(m)[pfn].owner if frames(m)[pfn].kind == TAIL_PAGE else pfn
 
 
@@ -66,7 +73,7 @@ def _queue(m, pages, pfn, node, everybodys):
     page = frames(m)[pfn]
     if page.node == node:
         return THERE
-    if page.mapcount > 1 << page.order and not everybodys:
+    if page.mapcount > nr_pages(m, pfn) and not everybodys:
         return -EACCES
     if not isolate_folio(m, pfn):
         return -EBUSY
@@ -237,3 +244,47 @@ def migrate_task(m, t, argument):
     if not targets:
         return _end(m, t, -ENODEV)
     return _end(m, t, do_migrate_pages(m, movers(m)[t].whose, sources, targets, argument >> 32, pages))
+
+
+@hook
+def mbind_policy(m, t, argument):
+    """The nodes of the task's next mbind, and whether its pages are to lie on them in turn (MPOL_INTERLEAVE)."""
+    movers(m)[t].mask, movers(m)[t].interleaved = argument & 0xFFFF, argument >> 16 & 1
+    return OK
+
+
+@kernel
+def _misplaced(m, t, page, mover):
+    """Whether a mapped page of a task's is on none of the nodes, or, in turn, not on its own."""
+    pfn = mapped_at(m, t, page)
+    if pfn < 0:
+        return False
+    if mover.interleaved:
+        own = interleave_nid(mover.mask, tasks(m)[t].pte_start + page >> frames(m)[pfn].order)
+        return frames(m)[pfn].node != own
+    return not mover.mask >> frames(m)[pfn].node & 1
+
+
+@kernel
+def do_mbind(m, t, first, everybodys, strict, pages):
+    """Move the pages of the range that are not where the policy has them; 0, or -EIO when, `strict`, one stays."""
+    mover, stay = movers(m)[t], 0
+    for page in range(first, first + mover.count):
+        if _misplaced(m, mover.whose, page, mover):
+            status = _queue(m, pages, mapped_at(m, mover.whose, page), NONE, everybodys)
+            stay += 1 if status < 0 else 0
+    if isolated(m)[pages].n:
+        left = migrate_pages(m, pages, TO_POLICY, t, SYNC, MR_MEMPOLICY_MBIND)
+        putback_movable_pages(m, pages)
+        stay += 1 if left else 0
+    return -EIO if stay and strict else 0
+
+
+@hook
+def mbind(m, t, argument):
+    """mbind(2) of a range with MPOL_MF_MOVE; pages touched first later go by the task's own policy."""
+    first, flags = argument & (1 << PAGE_BITS) - 1, argument >> PAGE_BITS
+    pages = _begin(m, t)
+    if not movers(m)[t].mask & (1 << geometry(m).nr_nodes) - 1:
+        return _end(m, t, -EINVAL)
+    return _end(m, t, do_mbind(m, t, first, flags & 1, flags >> 1 & 1, pages))

@@ -8,14 +8,16 @@ from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, task_count
 from mmrun.model.machine.timers import jiffies
+from mmrun.model.mm.huge.state import HUGE_PAGES
 from mmrun.model.mm.lru.rmap import pte_frame
+from mmrun.model.mm.lru.rmap_folio import is_huge_mapped
+from mmrun.model.mm.numa_balancing.cpupid import cpupid_of, is_own
 from mmrun.model.mm.numa_balancing.misplaced import migrate_misplaced
 from mmrun.model.mm.numa_balancing.prot_none import uses_access_time
 from mmrun.model.mm.numa_balancing.scan_period import ms_to_jiffies, task_scan_max, update_task_scan_period
 from mmrun.model.mm.numa_balancing.settings import MEMORY_TIERING
 from mmrun.model.mm.numa_balancing.state import (
     NO_NODE,
-    PID_BITS,
     UNSET,
     last_cpupid,
     numa_count,
@@ -35,19 +37,13 @@ should_promote = caller("should_promote")
 
 
 @kernel
-def is_own(t, last):
-    """Whether task `t` was the page's last user (cpupid_match_pid)."""
-    return last != UNSET and last & (1 << PID_BITS) - 1 == t & (1 << PID_BITS) - 1
-
-
-@kernel
 def _should_migrate(m, t, pfn, here):
     """Whether the page belongs on the node that uses it (should_numa_migrate_memory)."""
     nid = frames(m)[pfn].node
     if uses_access_time(m, nid):
         return should_promote(m, t, pfn, here)
     last = last_cpupid(m)[pfn]
-    last_cpupid(m)[pfn] = turn(m).cpu << PID_BITS | t & (1 << PID_BITS) - 1
+    last_cpupid(m)[pfn] = cpupid_of(m, t)
     if not tiers(m)[nid].top and last == UNSET:
         return 0
     return should_numa_migrate(m, t, last, here)
@@ -64,9 +60,13 @@ def _misplaced(m, t, pfn, here):
 @kernel
 def restore(m, at, write):
     """The word maps its page again, for the use that has faulted."""
-    word = pte(m)[at]
+    word, table = pte(m)[at], pte(m)
     stored = PTE_DIRTY if write and word >= 0 else 0
-    pte(m)[at] = (word & ~PTE_FLAGS) | PTE_PRESENT | PTE_YOUNG | stored
+    if frames(m)[folio_of(m, pte_frame(word))].order and is_huge_mapped(m, at):  # the entry of a huge page is one
+        first = at // HUGE_PAGES * HUGE_PAGES
+        for other in range(first, first + HUGE_PAGES):
+            table[other] = (table[other] & ~PTE_FLAGS) | PTE_PRESENT
+    table[at] = (word & ~PTE_FLAGS) | PTE_PRESENT | PTE_YOUNG | stored
 
 
 @kernel

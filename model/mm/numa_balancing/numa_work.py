@@ -112,15 +112,14 @@ def _one_sequence(m, t):
         left_out = left_out or skipped == 2
         if skipped == 0 or (skipped == 2 and forced):
             start, pages, virtual = _scan_mapping(m, region, start, pages, virtual)
-            if pages <= 0 or virtual <= 0:
+            through = pages > 0 and virtual > 0
+            numab(m)[region].done_seq = own.seq if through else numab(m)[region].done_seq
+            if forced or not through:
                 own.offset = start - task.pte_start
                 return True
-            numab(m)[region].done_seq = own.seq
-            if forced:
-                break
         region += 1
         if region == task.first_region + task.nr_regions and left_out and not forced:
-            forced, region = True, begin  # one of those left out, lest none is scanned
+            forced, region, start = True, begin, task.pte_start + own.offset  # one that was left out, after all
     return False
 
 

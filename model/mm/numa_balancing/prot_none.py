@@ -4,10 +4,12 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus
+from mmrun.model.mm.huge.state import HUGE_PAGES
 from mmrun.model.mm.lru.rmap import drop_entry, mark_dirty, pte_frame
+from mmrun.model.mm.lru.rmap_folio import is_huge_mapped
 from mmrun.model.mm.numa_balancing.settings import MEMORY_TIERING, NORMAL
 from mmrun.model.mm.numa_balancing.state import last_cpupid, numa_count, numa_settings
-from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, YOUNG
+from mmrun.model.mm.page.flags import ANON, DIRTY, IDLE, USER, YOUNG
 from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_FLAGS, PTE_PRESENT, PTE_YOUNG, files, pte
@@ -32,9 +34,9 @@ def uses_access_time(m, nid):
 
 @kernel
 def _left_alone(m, pfn, here):
-    """Whether a word is not worth a fault: its page would not move, or could not."""
+    """Whether a word is not worth a fault: its page would not move, or could not; that of zeros is nobody's."""
     page, own = frames(m)[pfn], numa_settings(m)
-    if own.leaves_local and page.node == here:  # every process here has one thread
+    if not page.state & USER or (own.leaves_local and page.node == here):  # every process here has one thread
         return True
     if not own.numa_balancing & NORMAL and tiers(m)[page.node].top:
         return True
@@ -44,7 +46,7 @@ def _left_alone(m, pfn, here):
 
 
 @kernel
-def mark(m, at, pfn):
+def _mark(m, at, pfn):
     """Make word `at`, which maps a part of folio `pfn`, a hint entry; the folio keeps what it knew of its use."""
     table, page = pte(m), frames(m)[pfn]
     word = table[at]
@@ -54,21 +56,34 @@ def mark(m, at, pfn):
         mark_dirty(m, pfn)
     table[at] = (word & ~PTE_FLAGS) | PTE_DIRTY
     drop_entry(m, at)
-    if uses_access_time(m, page.node):
+
+
+@kernel
+def _mark_entry(m, at, pfn):
+    """Mark the entry that word `at` stands for: the word, or all 512 of a huge page's; how many (change_huge_pmd)."""
+    if uses_access_time(m, frames(m)[pfn].node):
         last_cpupid(m)[pfn] = access_time(m)
+    if not frames(m)[pfn].order or not is_huge_mapped(m, at):
+        _mark(m, at, pfn)
+        return 1
+    for word in range(at, at + HUGE_PAGES):
+        _mark(m, word, pfn)
+    numa_count(m).numa_huge_pte_updates += 1
+    return HUGE_PAGES
 
 
 @kernel
 def change_prot_numa(m, first, last):
     """Mark words `first` to `last` - 1 of the running task but for those left alone; how many there were."""
-    table, here, updates = pte(m), cpus(m)[turn(m).cpu].node, 0
-    for at in range(first, last):
-        if not table[at] & PTE_PRESENT:
-            continue
-        pfn = folio_of(m, pte_frame(table[at]))
-        if not _left_alone(m, pfn, here):
-            mark(m, at, pfn)
-            updates += 1
+    table, here, updates, at = pte(m), cpus(m)[turn(m).cpu].node, 0, first
+    while at < last:
+        step = 1
+        if table[at] & PTE_PRESENT:
+            pfn = folio_of(m, pte_frame(table[at]))
+            if not _left_alone(m, pfn, here):
+                step = _mark_entry(m, at, pfn)
+                updates += step
+        at += step
     own = numa_settings(m)
     m.now += own.numa_scan_pte * (last - first) + own.prot_numa * updates + (own.tlb_shootdown if updates else 0)
     numa_count(m).numa_pte_updates += updates

@@ -3,7 +3,7 @@
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
 from mmrun.model.mm.page.flags import TAIL_PAGE
-from mmrun.model.mm.page.pcp import free_pages
+from mmrun.model.mm.page.pcp import free_frame, free_pages
 from mmrun.model.mm.page.state import frames
 
 
@@ -23,5 +23,9 @@ def folio_of(m, pfn):
 @kernel
 def free_folio(m, pfn):
     """Give a folio that nobody uses any more back to the allocator (free_unref_folios)."""
-    frames(m)[pfn].state = 0
-    free_pages(m, turn(m).cpu, pfn, frames(m)[pfn].order)
+    page = frames(m)[pfn]
+    page.state = 0
+    if page.order:
+        free_pages(m, turn(m).cpu, pfn, page.order)
+    else:
+        free_frame(m, turn(m).cpu, pfn)

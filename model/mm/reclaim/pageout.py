@@ -44,8 +44,27 @@ def count_folio_out(m, order):
 
 
 @kernel
+def _store(m, area, pfn):
+    """Zram holds the pages of a folio from now on; False when it has no memory for them all."""
+    slot = frames(m)[pfn].slot - 1
+    end = slot + nr_pages(m, pfn)
+    while slot < end and zram_write(m, area, slot):
+        slot += 1
+    return slot == end
+
+
+@kernel
+def _send(m, pfn):
+    """The pages of a folio under writeback go to the disk's queue."""
+    if frames(m)[pfn].order:
+        frames(m)[pfn + 1].slot = nr_pages(m, pfn)  # yet to be written
+    for i in range(nr_pages(m, pfn)):
+        plug(m, pfn + i)
+
+
+@kernel
 def write_out(m, pfn):
-    """Write a page of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
+    """Write a folio of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
     page, area, pages = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1), nr_pages(m, pfn)
     a = swaps(m)[area]
     swap_count(m).pswpout += pages
@@ -57,19 +76,15 @@ def write_out(m, pfn):
     if a.kind == SWAP_ZRAM:
         stat_updated(m, page.memcg, 2 * pages)  # NR_WRITEBACK, there and back
         m.now += a.out_ns * pages
-        for slot in range(page.slot - 1, page.slot - 1 + pages):
-            if not zram_write(m, area, slot):
-                return 0  # it stays dirty
+        if not (_store(m, area, pfn) if page.order else zram_write(m, area, page.slot - 1)):
+            return 0  # it stays dirty
         page.state &= ~DIRTY
         return 1
     page.state &= ~DIRTY
     m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, pages)
-    if page.order:
-        frames(m)[pfn + 1].slot = pages  # yet to be written
-    for i in range(pages):
-        plug(m, pfn + i)
+    _send(m, pfn)
     if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
         return 1 if _written(m, pfn) else 0
     return 0

@@ -81,6 +81,16 @@ def freed_meanwhile(m, pfn):
 
 
 @kernel
+def _leave_shadows(m, pfn, shadow):
+    """A large folio has left the swap cache; slots that no page-table word names any more are free."""
+    page = frames(m)[pfn]
+    for i in range(nr_pages(m, pfn)):
+        swapcache(m)[page.slot - 1 + i] = shadow
+        if page.owner == NOBODY or pte(m)[page.owner + i] != page.slot + i << PTE_SHIFT:
+            free_slot(m, page.slot - 1 + i)
+
+
+@kernel
 def _remove_mapping(m, s, pfn):
     """Take an unmapped clean page out of the swap or page cache, leaving its shadow; the frame becomes free.
 
@@ -92,10 +102,12 @@ def _remove_mapping(m, s, pfn):
         if watch(m).idle_tracking:
             note_swap_out(m, pfn)
         leave_swapcache(m, pfn)
-        for i in range(nr_pages(m, pfn)):
-            swapcache(m)[page.slot - 1 + i] = shadow
-            if page.owner == NOBODY or (page.order and pte(m)[page.owner + i] != page.slot + i << PTE_SHIFT):
-                free_slot(m, page.slot - 1 + i)
+        if page.order:
+            _leave_shadows(m, pfn, shadow)
+        else:
+            swapcache(m)[page.slot - 1] = shadow
+            if page.owner == NOBODY:
+                free_slot(m, page.slot - 1)
     else:
         cache(m)[page.owner] = shadow
         files(m)[page.slot].nr_cached -= 1
@@ -229,10 +241,10 @@ def _reclaim_one(m, s, pfn):
             return 0
         if page.state & QUEUED:
             return 0
-    pages = counted(m, pfn)
+    freed = counted(m, pfn) if page.order else 1
     _remove_mapping(m, s, pfn)
     m.now += reclaim_settings(m).reclaim_page - reclaim_settings(m).scan_page
-    return pages
+    return freed
 
 
 @kernel
@@ -240,7 +252,7 @@ def _come_to(m, s, pfn):
     """Count one isolated folio and act on it; pages freed."""
     sc, page = scans(m)[s], frames(m)[pfn]
     own_lists = lru_settings(m).double_lru  # a list of everybody's pages says nothing about whose they were
-    sc.nr_scanned += counted(m, pfn)
+    sc.nr_scanned += counted(m, pfn) if page.order else 1
     look_ahead(m, list_of(page.state & ~ACTIVE))
     if reclaim_settings(m).mapped_counts_twice and (page.mapcount or page.state & SWAPCACHE):
         sc.nr_scanned += 1

@@ -29,6 +29,12 @@ def is_migration_entry(word):
 
 
 @kernel
+def is_plain(word):
+    """Whether a word is neither a hint nor a migration entry: present, a swap slot, or empty."""
+    return word & PTE_PRESENT or not word & PTE_FLAGS
+
+
+@kernel
 def is_slot(word):
     """Whether a word names a swap slot."""
     return word and not word & PTE_FLAGS

@@ -13,10 +13,13 @@ from mmrun.model.mm.migrate.migrate import (
     get_new_folio,
     give_up_freed,
     is_freed,
+    may_split,
     migrate_folio_unmap,
+    must_split,
     note_failed,
     put_new_folio,
     splice,
+    split,
     undo_unmap,
 )
 from mmrun.model.mm.migrate.state import (
@@ -25,10 +28,12 @@ from mmrun.model.mm.migrate.state import (
     ENOMEM,
     MOVED,
     NO_MEMORY,
+    SPLIT,
     UNMAPPED,
     isolated,
     migrations,
 )
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 
 SOURCE = "mm/migrate.c: migrate_pages_batch, migrate_pages_sync, 6.3 and 6.12"
@@ -39,12 +44,14 @@ ROUNDS_BATCHED, ROUNDS_SINGLE = 3, 7  # NR_MAX_MIGRATE_ASYNC_RETRY, NR_MAX_MIGRA
 
 @kernel
 def _unmap_one(m, c, pfn):
-    """Lock and unmap a folio, its destination at hand: UNMAPPED, MOVED (freed meanwhile), AGAIN, BUSY or NO_MEMORY."""
+    """Lock and unmap a folio: UNMAPPED, MOVED (it was freed meanwhile), AGAIN, BUSY, SPLIT or NO_MEMORY."""
     call = migrations(m)[c]
     if is_freed(m, pfn):
         give_up_freed(m, c, call.work, pfn)
         return MOVED
-    new = get_new_folio(m, c, pfn)
+    new = NONE if must_split(m, pfn) else get_new_folio(m, c, pfn)
+    if new == NONE and may_split(m, c, pfn) and split(m, c, call.work, pfn):
+        return SPLIT
     if new == NONE:
         return NO_MEMORY
     result = migrate_folio_unmap(m, c, pfn, True)
@@ -70,6 +77,8 @@ def _unmap_round(m, c):
         result = _unmap_one(m, c, pfn)
         if result == AGAIN:
             retry += 1
+        elif result == SPLIT:
+            failed += 1
         elif result != MOVED and result != UNMAPPED:
             failed += 1
             note_failed(m, c, pfn)
@@ -171,6 +180,18 @@ def _sync(m, c):
     return _one_after_the_other(m, c)
 
 
+@kernel
+def _split_pages(m, c):
+    """One round for the pages of folios that were split: that they had to be counts as their failure already."""
+    call = migrations(m)[c]
+    mode, failed = call.mode, call.failed
+    splice(m, call.split, call.work)
+    call.mode = ASYNC
+    _batch(m, c, 1)
+    call.mode, call.failed = mode, failed
+    splice(m, call.stuck, call.left)
+
+
 @hook
 def migrate_list(m, migration, pages):
     call, lst, failed = migrations(m)[migration], isolated(m)[pages], 0
@@ -178,11 +199,14 @@ def migrate_list(m, migration, pages):
         taken = 0
         while lst.n and taken < BATCH:
             pfn = lst.head
-            taken += 1 << frames(m)[pfn].order
+            taken += nr_pages(m, pfn)
             unlink_row(frames(m), lst, pfn)
             link_tail(frames(m), call.work, pfn)
         result = _batch(m, migration, ROUNDS) if call.mode == ASYNC else _sync(m, migration)
         splice(m, call.stuck, call.left)
+        if result >= 0:
+            _split_pages(m, migration)
+        splice(m, call.split, call.left)
         if result < 0:
             return result
         failed += result

@@ -10,12 +10,16 @@ from mmrun.model.mm.migrate.migrate import (
     get_new_folio,
     give_up_freed,
     is_freed,
+    may_split,
     migrate_folio_unmap,
+    must_split,
     note_failed,
     put_new_folio,
+    splice_before,
+    split,
     undo_unmap,
 )
-from mmrun.model.mm.migrate.state import AGAIN, ENOMEM, MOVED, NO_MEMORY, UNMAPPED, isolated, migrations
+from mmrun.model.mm.migrate.state import AGAIN, ENOMEM, MOVED, NO_MEMORY, SPLIT, UNMAPPED, isolated, migrations
 from mmrun.model.mm.page.state import frames
 
 SOURCE = "mm/migrate.c: migrate_pages, unmap_and_move, 3.1 to 6.2"
@@ -24,11 +28,13 @@ ROUNDS, PATIENT = 10, 3  # over the list; how many of them wait for nothing
 
 @kernel
 def unmap_and_move(m, c, pages, pfn, force):
-    """One try at one folio of the list `pages`: MOVED, AGAIN, BUSY or NO_MEMORY."""
+    """One try at one folio of the list `pages`: MOVED, AGAIN, BUSY, SPLIT or NO_MEMORY."""
     if is_freed(m, pfn):
         give_up_freed(m, c, pages, pfn)
         return MOVED
-    new = get_new_folio(m, c, pfn)
+    new = NONE if must_split(m, pfn) else get_new_folio(m, c, pfn)
+    if new == NONE and may_split(m, c, pfn) and split(m, c, pages, pfn):
+        return SPLIT
     if new == NONE:
         return NO_MEMORY
     result = migrate_folio_unmap(m, c, pfn, force)
@@ -45,7 +51,7 @@ def unmap_and_move(m, c, pages, pfn, force):
 
 @hook
 def migrate_list(m, migration, pages):
-    lst, left = isolated(m)[pages], migrations(m)[migration].left
+    call, lst, left = migrations(m)[migration], isolated(m)[pages], migrations(m)[migration].left
     failed, retry = 0, 1
     for round_number in range(ROUNDS):
         if not retry:
@@ -55,7 +61,10 @@ def migrate_list(m, migration, pages):
             cond_resched(m)
             after = frames(m)[pfn].next
             result = unmap_and_move(m, migration, lst, pfn, round_number >= PATIENT)
-            if result == AGAIN:
+            if result == SPLIT:  # its pages are next
+                splice_before(m, call.split, lst, after)
+                after = pfn
+            elif result == AGAIN:
                 retry += 1
             elif result != MOVED:
                 failed += 1

@@ -4,18 +4,12 @@ Since 4.20 a task's first faults need no second. Tasks here have one thread and 
 groups of tasks to compare nodes for.
 """
 
-from mmrun.model.core.jit import hook, kernel
-from mmrun.model.machine.state import cpus
-from mmrun.model.mm.numa_balancing.state import NO_NODE, PID_BITS, UNSET, numa_settings, numa_tasks
+from mmrun.model.core.jit import hook
+from mmrun.model.mm.numa_balancing.cpupid import is_own, node_of_user
+from mmrun.model.mm.numa_balancing.state import NO_NODE, UNSET, numa_settings, numa_tasks
 
 SOURCE = "kernel/sched/fair.c: should_numa_migrate_memory, 6.12; mm/mempolicy.c: mpol_misplaced, 3.13"
 EARLY = 4  # scans
-
-
-@kernel
-def is_own(t, last):
-    """Whether task `t` was the page's last user (cpupid_match_pid)."""
-    return last & (1 << PID_BITS) - 1 == t & (1 << PID_BITS) - 1
 
 
 @hook
@@ -24,4 +18,4 @@ def should_numa_migrate(m, task, last_cpupid, node):
     early = own.preferred == NO_NODE or own.seen_seq <= EARLY
     if numa_settings(m).early_faults_migrate and early and (unset or is_own(task, last_cpupid)):
         return 1
-    return 1 if unset or cpus(m)[last_cpupid >> PID_BITS].node == node else 0
+    return 1 if unset or node_of_user(m, last_cpupid) == node else 0
