@@ -24,7 +24,7 @@ BUFFERS = st.lists(st.integers(0, 30), min_size=1, max_size=6, unique=True)
 @st.composite
 def work(draw: st.DrawFn) -> np.ndarray:
     """Events that ask for each buffer once and give back what there is; blocks and contiguous ones by turns."""
-    parts, blocks, areas = [writes(draw(RANGE))], set(), set()
+    parts, blocks, areas = [writes(draw(RANGE))], set[int](), set[int]()
     for what in draw(st.lists(st.sampled_from(("write", "drop", "pin", "unpin", "block", "contig")), max_size=25)):
         if what == "write":
             parts.append(writes(draw(RANGE)))

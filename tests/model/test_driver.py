@@ -1,5 +1,7 @@
 """Buffers of drivers, madvise, pinned pages, and the streams that ask for them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from mmrun.model.workloads._kept import kept
 from tests.model.cells import Run, machine, mapped_frame, one, run, writes
 from tests.model.cells import given as task
 
-ZRAM = {"swap": {"s": SwapTarget(kind="zram", size=64 * MiB)}}
+ZRAM: dict[str, Any] = {"swap": {"s": SwapTarget(kind="zram", size=64 * MiB)}}
 
 
 def results(done: Run) -> list[int]:
@@ -62,7 +64,7 @@ def test_also_what_is_on_swap():
 
 def test_a_range_says_every_page_once():
     pages = np.array([0, 1, 2, *range(10, 2500), 4000])
-    found = []
+    found: list[int] = []
     for event in ask.pin(pages) & ARG_MASK:
         first = int(event) & (1 << 30) - 1
         found += range(first, first + (int(event) >> 30) + 1)
