@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import groups, machine, recompile, records, sleep, startup, sweep, writeback, yardsticks
+from benchmarks import contiguous, groups, machine, recompile, records, sleep, startup, sweep, writeback, yardsticks
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.table import as_markdown, as_text
 
@@ -18,6 +18,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "yardsticks": yardsticks.rows,
     "machine": machine.rows,
     "groups": groups.rows,
+    "contiguous": contiguous.rows,
     "sleep": sleep.rows,
     "writeback": writeback.rows,
     "start": startup.rows,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import exits, touches
+from mmrun.model.mm.driver.events import alloc_buffers, free_buffers
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record
 from mmrun.model.units import Bytes, GiB, KiB, MiB
@@ -43,6 +44,9 @@ class Params(Record):
     """One source file."""
     object: Part = 100 * KiB
     """One object file."""
+    kernel: Annotated[Bytes, Range(ge=0, le=64 * MiB)] = 0
+    """What the kernel takes for each compiler while it lives, in single unmovable pages: tables, stacks, pipes, slabs
+    beyond those that are modelled."""
     reuse: Annotated[int, Range(ge=1, le=100)] = 6
     """Accesses to earlier pages of the heap for each page it grows by, most of them to recent ones."""
 
@@ -71,10 +75,16 @@ def draws(params: Params) -> bool:
     return True
 
 
+def buffers(params: Params) -> int:
+    """Buffers that it numbers: the kernel's pages."""
+    return pages_of(params.kernel)
+
+
 def length(params: Params) -> int:
     """Accesses, at most: as if every heap were as large as possible."""
     once = (params.included, params.source, params.object)
-    return params.jobs * (pages_of(params.heap) * (params.reuse + 2) + sum(map(pages_of, once)))
+    own = pages_of(params.heap) * (params.reuse + 2) + 2 * pages_of(params.kernel)
+    return params.jobs * (own + sum(map(pages_of, once)))
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
@@ -101,7 +111,19 @@ def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]"
         ]
         when, pages, writes = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(when, kind="stable")
-        yield np.concatenate([touches(pages[order], writes[order]), exits()])
+        accesses = touches(pages[order], writes[order])
+        if params.kernel:
+            accesses = _with_kernel(accesses, pages_of(params.kernel))
+        yield np.concatenate([accesses, exits()])
+
+
+def _with_kernel(accesses: "np.ndarray", pages: int) -> "np.ndarray":
+    """The accesses with the kernel's pages, taken one after the other along them, given back at the end."""
+    import numpy as np
+
+    numbers = np.arange(pages)
+    taken = np.insert(accesses, numbers * len(accesses) // pages, alloc_buffers(numbers))
+    return np.concatenate([taken, free_buffers(numbers)])
 
 
 def _heap(params: Params, draws: "np.random.Generator", grown: int) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":

@@ -1,5 +1,7 @@
 """Contiguous memory areas: who gets their pages, how a range is emptied, what stands in the way; the rivals."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,10 @@ from mmrun.model.mm.driver.state import FAILED
 from mmrun.model.mm.page.flags import CMA
 from mmrun.model.mm.page.state import zones
 from mmrun.model.units import MiB
-from tests.model.cells import Run, machine, one, run, writes
+from tests.model.cells import machine, one, reads, run, writes
 from tests.model.test_driver import results
 
-ZRAM = {"swap": {"s": SwapTarget(kind="zram", size=64 * MiB)}}
+ZRAM: dict[str, Any] = {"swap": {"s": SwapTarget(kind="zram", size=64 * MiB)}}
 RIVALS = ("carve-out", "cma", "compaction", "scatter-gather")
 
 
@@ -24,10 +26,6 @@ def cell(kernel: str = "6.18", mib: int = 64, area: int = 16, contiguous: str | 
     host = machine(mib, cma={"video": CmaArea(size=area * MiB)}, **ZRAM)
     policy = {"contiguous": Variant(variant=contiguous)} if contiguous else {}
     return one(kernel, host, *regions, policy=policy)
-
-
-def pages(*spans: tuple[int, int]) -> np.ndarray:
-    return np.concatenate([np.arange(*span) for span in spans])
 
 
 @pytest.mark.parametrize("kernel", ["3.15", "5.15", "6.18"])
@@ -74,16 +72,10 @@ def test_pages_that_are_in_the_way_are_moved(kernel: str):
 
 def test_clean_pages_of_files_are_dropped():
     file = Region(kind="file", access="read")
-    events = np.concatenate([touch(range(14000)), ask.contig_alloc(range(4), 1024)])
+    events = np.concatenate([reads(range(14000)), ask.contig_alloc(range(4), 1024)])
     done = run(cell("6.18", 64, 32, None, file), events)
     assert done.metrics["contig_dropped"] > 1000 and done.metrics["cma_alloc_success"] == 4
     assert done.metrics.get("migrated_contig_range", 0) == 0
-
-
-def touch(numbers) -> np.ndarray:
-    from tests.model.cells import reads
-
-    return reads(np.asarray(numbers))
 
 
 def test_a_page_pinned_for_a_moment_spoils_its_range_and_one_pinned_for_long_has_left():
@@ -100,7 +92,3 @@ def test_unmovable_requests_never_see_an_area():
     """They fail with the area all free, for its pages are no pages to them (__zone_watermark_unusable_free)."""
     done = run(cell("6.18", 64, 32), driver.alloc_buffers(range(4096), 1, effort="none"))
     assert done.metrics["nr_free_cma"] == 8192 and FAILED in results(done)
-
-
-def held(done: Run) -> int:
-    return int(cma_areas(done.m)[0].pages - cma_areas(done.m)[0].available)

@@ -8,7 +8,7 @@ from mmrun.model.mm.cma.requests import contig_alloc, contig_release
 from mmrun.model.mm.cma.state import cma_areas
 from mmrun.model.mm.page import buddy
 from mmrun.model.mm.page.flags import CMA
-from mmrun.model.mm.page.state import zones
+from mmrun.model.mm.page.state import alloc_settings, zones
 from mmrun.model.units import PAGE_SHIFT
 
 
@@ -31,7 +31,9 @@ def hooks(plan: Plan) -> tuple[Hook, ...]:
 def place(built: Built) -> None:
     """Number the areas; those that are lent go to the free lists, pageblock by pageblock (cma_init_reserved_areas)."""
     m, bit, lent = built.memory.m, 0, built.modules["contiguous"].AREA == "lent"
-    frames = built.memory.table("frames")
+    frames, rule = built.memory.table("frames"), int(built.cell.policy["contiguous"].params.get("rule", 0))
+    if rule:
+        alloc_settings(m).cma_rule = rule
     for a, area in enumerate(areas_of(built.cell, built.modules)):
         row = cma_areas(m)[a]
         row.first, row.pages, row.bit, row.zone, row.node = area.first, area.pages, bit, area.zone, area.node

@@ -15,13 +15,15 @@ def sampled(built: Built) -> dict[str, int]:
     return {"nr_free_cma": int(zones(m)["nr_free_cma"].sum()), "contig_pages": int(contig_count(m).pages)}
 
 
-def metrics(built: Built) -> dict[str, int]:
-    """How long requests for contiguous memory took, of the first ones that were noted."""
+def metrics(built: Built) -> dict[str, int | float]:
+    """How many requests for contiguous memory were served, and how long they took, of the first that were noted."""
     m = built.memory.m
     rows = built.memory.table("buffer_results")[: int(driver_log(m).results)]
     times = np.sort(rows["ns"][rows["contig"] > 0])
     if not len(times):
         return {}
-    at = {share: int(times[min(len(times) - 1, int(len(times) * share))]) for share in (0.5, 0.99)}
-    told = (int(times[0]), int(times.mean()), at[0.5], at[0.99], int(times[-1]))
+    at = {part: int(times[min(len(times) - 1, int(len(times) * part))]) for part in (0.5, 0.99)}
+    count = contig_count(m)
+    share = float(count.contig_alloc_success / (count.contig_alloc_success + count.contig_alloc_fail))
+    told = (share, int(times[0]), int(times.mean()), at[0.5], at[0.99], int(times[-1]))
     return dict(zip(LATENCIES, told, strict=True))

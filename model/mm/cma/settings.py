@@ -81,6 +81,7 @@ nr_free_cma | none | free pages of contiguous memory areas when the run ends, th
 contig_pages | none | pages of contiguous memory that drivers hold when the run ends
 """)
 LATENCIES = counters("""
+contig_success_ratio | higher | share of the requests for contiguous memory that were served | 1
 contig_min_ns | lower | the shortest request for contiguous memory
 contig_mean_ns | lower | a request for contiguous memory, on average
 contig_p50_ns | lower | half of the requests for contiguous memory took at most so long

@@ -42,6 +42,8 @@ def vmstat_update(m):
     if m.now < pcp_state(m).next_update:
         return
     pcp_state(m).next_update += ((m.now - pcp_state(m).next_update) // INTERVAL + 1) * INTERVAL
+    for z in range(geometry(m).nr_zones):
+        zones(m)[z].unfolded = zones(m)[z].unfolded_cma = 0
     for cpu in range(geometry(m).nr_cpus):
         for z in range(geometry(m).nr_zones):
             if pcp_settings(m).tuned:

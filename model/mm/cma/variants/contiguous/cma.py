@@ -13,6 +13,13 @@ from mmrun.model.mm.task.state import tasks
 
 SOURCE = "mm/cma.c: cma_alloc, cma_release; mm/page_alloc.c: alloc_contig_range, 3.5 to 6.18"
 AREA = "lent"
+PARAMS = {
+    "rule": (
+        0, "", "when movable requests are lent pages of areas: 1 with blocks of other types, once they find none of "
+        "their own, 2 before those, 3 first of all while areas hold more than half of what is free; 0: the version's",
+        "mm/page_alloc.c: __rmqueue, 3.5, 4.1, 5.8", (0, 3, "there are these"),
+    ),
+}  # fmt: skip
 
 
 @hook
