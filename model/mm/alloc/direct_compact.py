@@ -134,7 +134,7 @@ def should_compact_retry(m, gfp, order, nid, nodemask, result, prio, retries):
     """Whether to try again because of compaction; (0 or 1, its priority, how often it was repeated at that one)."""
     if order == 0 or not compaction_settings(m).compact_priorities or not compaction_allowed(m, gfp):
         return 0, prio, retries
-    if tasks(m)[turn(m).task].killed:
+    if turn(m).task != NONE and tasks(m)[turn(m).task].killed:
         return 0, prio, retries
     if result == SKIPPED:
         again = compaction_zonelist_suitable(m, order, nid, nodemask, gfp_zone(gfp), nr_swap_pages(m))
