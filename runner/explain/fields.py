@@ -136,12 +136,24 @@ def read_at(field: str) -> tuple[str, ...]:
     plain = [path for path in files if "mmrun.model.description" in kernel_map.text_of(path)]
     word, setting = re.compile(rf"[.\"' ]{name}\b"), re.compile(rf"\.{name}\b")
     told = [each for path in plain if word.search(kernel_map.text_of(path)) for each in _reads(path, kind, name)]
-    if kind in ("Sysctl", "Costs"):
-        setting = re.compile(rf"(settings|costs)\(m\)\.{name}\b")
     if kind in ("Sysctl", "Costs") or not told:
         rest = [path for path in files if path not in plain and setting.search(kernel_map.text_of(path))]
         told += [each for path in rest for each in _reads(path, kind, name)]
     return tuple(dict.fromkeys(place for _, place in sorted(told, key=lambda each: each[0])))[:SHOWN]
+
+
+def _is_settings(node: ast.expr) -> bool:
+    """Whether it is `some_settings(m)` or `costs(m)`."""
+    return isinstance(node, ast.Call) and ast.unparse(node).endswith(("settings(m)", "costs(m)"))
+
+
+def _bindings(node: ast.Assign) -> Iterator[tuple[ast.Name, ast.expr]]:
+    """The plain names that an assignment binds, each with its value."""
+    for target in node.targets:
+        pairs = [(target, node.value)]
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            pairs = list(zip(target.elts, node.value.elts, strict=False))
+        yield from ((name, value) for name, value in pairs if isinstance(name, ast.Name))
 
 
 def _reads(path: Path, kind: str, name: str) -> Iterator[tuple[int, str]]:
@@ -154,13 +166,15 @@ def _reads(path: Path, kind: str, name: str) -> Iterator[tuple[int, str]]:
     }  # fmt: skip
     compiled = [(each.lineno, each.end_lineno or 0) for each in ast.walk(tree)
                 if isinstance(each, ast.FunctionDef) and each.decorator_list]  # fmt: skip
+    settings = {target.id for each in ast.walk(tree) if isinstance(each, ast.Assign)
+                for target, value in _bindings(each) if _is_settings(value)}  # fmt: skip
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=base, attr=attr, ctx=ast.Load()) if attr == name:
                 inside = any(first <= node.lineno <= last for first, last in compiled)
                 if _last(base) in holders:
                     yield 2 * inside, f"{short}:{node.lineno}"
-                elif isinstance(base, ast.Call) and ast.unparse(base).endswith(("settings(m)", "costs(m)")):
+                elif _is_settings(base) or (isinstance(base, ast.Name) and base.id in settings):
                     yield 2, f"{short}:{node.lineno}"
             case ast.Constant(value=str(words)) if describes and name in words.split():
                 if words.replace(" ", "").isidentifier():
