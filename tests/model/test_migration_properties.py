@@ -113,4 +113,4 @@ def test_cases_do_move_pages(seed: int):
         {name: stream(rng, 2, 12, 2) for name in ("t0", "t1")},
         footprint=PAGES,
     )
-    assert done.metrics["pgmigrate_success"] > 500
+    assert done.metrics["pgmigrate_success"] > 200

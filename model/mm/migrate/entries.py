@@ -16,7 +16,7 @@ from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
 from mmrun.model.mm.migrate.state import migration_count, migration_settings, migrations
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
-from mmrun.model.mm.page.flags import ANON, MOVING
+from mmrun.model.mm.page.flags import ANON, DIRTY, MOVING
 from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames, page_waits, zones
 from mmrun.model.mm.task.state import (
@@ -146,7 +146,7 @@ def try_to_migrate(m, c, pfn):
 
 
 @kernel
-def _map_again(m, at, pfn):
+def _map_again(m, at, pfn, protect):
     """Word `at`, a migration entry, maps frame `pfn`, write-protected as before and young if it was.
 
     Until 6.0 it is old (remove_migration_pte).
@@ -154,7 +154,7 @@ def _map_again(m, at, pfn):
     table = pte(m)
     word = table[at]
     young = PTE_YOUNG if word & PTE_DIRTY and migration_settings(m).entries_keep_young else 0
-    table[at] = word & PTE_WRPROTECT | pfn << PTE_SHIFT | PTE_PRESENT | young
+    table[at] = (PTE_WRPROTECT if protect else word & PTE_WRPROTECT) | pfn << PTE_SHIFT | PTE_PRESENT | young
 
 
 @kernel
@@ -171,19 +171,21 @@ def remove_migration_ptes(m, old, new):
         if 0 <= page.owner < len(pte(m)):
             for i in range(nr_pages(m, new)):
                 if _is_entry_of(m, page.owner + i, old + i):
-                    _map_again(m, page.owner + i, new + i)
+                    _map_again(m, page.owner + i, new + i, False)
                     found += 1
             if page.order == PMD_ORDER and frames(m)[old + 1].slot:
                 frames(m)[old + 1].slot = 0
                 if found == nr_pages(m, new):
                     mark(m, new, page.owner)
     else:
+        # It may have been written meanwhile, which protects pages from stores that nobody would notice (folio_mkclean).
+        clean = files(m)[page.slot].disk != NONE and not page.state & DIRTY
         region = files(m)[page.slot].first_region
         while region != NONE:
             for i in range(nr_pages(m, new)):
                 at = region_word(m, region, page.owner + i)
                 if at != NONE and _is_entry_of(m, at, old + i):
-                    _map_again(m, at, new + i)
+                    _map_again(m, at, new + i, clean)
                     found += 1
             region = regions(m)[region].next_of_file
     if page.state & ANON:

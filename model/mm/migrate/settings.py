@@ -1,6 +1,6 @@
 """Page migration: what can be set and read."""
 
-from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Told, counters, hooks
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -74,3 +74,15 @@ class Costs(Record):
     """What each CPU to be interrupted adds to a TLB flush beyond `tlb_shootdown`: 1 us + 0.2 us a CPU."""
     tlb_flush_page: Nanoseconds = 100
     """Flushing a page from the own CPU's TLB only (estimate)."""
+
+
+SUBJECTS = (
+    Subject(
+        "migration",
+        "Pages move to other frames for system calls (streams of kind `mover`: move_pages, migrate_pages), compaction, "
+        "demotion, NUMA balancing and pins for long; whoever touches one meanwhile waits. docs/migration.md has the "
+        "steps.",
+        ("policy.migration", "pgmigrate_success", "pgmigrate_fail", "stall_migration_ns", "migrate_page"),
+        ("page migration", "migrate_pages", "move_pages", "mbind", "migratepages"),
+    ),
+)
