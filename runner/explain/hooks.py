@@ -177,7 +177,7 @@ def _calls(path: Path) -> list[tuple[str, int, str]]:
 
 
 def _is_caller(source: Module, local: str, name: str) -> bool:
-    """Whether a name of a module is `caller("name")` or, for what events ask for, `requests()`; made there or imported."""
+    """Whether a module's name is `caller("name")`, or `requests()` for what events ask for; made there or imported."""
     bound = source.find(local)
     match bound.node if bound is not None else None:
         case ast.Assign(value=ast.Call(func=ast.Name(id="caller"), args=[ast.Constant(value=str(which))])):

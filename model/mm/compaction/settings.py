@@ -80,7 +80,7 @@ SUBJECTS = (
         "(5.9), and when told to. `compact_memory()` is an event; `vm.extfrag_threshold` and "
         "`vm.compaction_proactiveness` can be set. Mlocked pages do not exist, so compact_unevictable_allowed has "
         "nothing to decide.",
-        ("policy.compaction", "extfrag_threshold", "compaction_proactiveness", "compact_stall"),
+        ("compaction", "extfrag_threshold", "compaction_proactiveness", "compact_stall"),
         (
             "compact_memory", "kcompactd", "direct compaction", "proactive compaction", "compact_unevictable_allowed",
             "fragmentation", "fragmentation index", "defer_compaction", "skip bits",
