@@ -188,8 +188,8 @@ def alloc_contig_pages(m, nid, pages):
         zone = zones(m)[z]
         start, end = -(-zone.start // pages) * pages, zone.start + zone.span
         while start + pages <= end:
-            valid = _range_valid(m, start, start + pages)
-            if valid and alloc_contig_range(m, z, start, start + pages, MOVABLE) == OK:
+            end_of = start + pages
+            if _range_valid(m, start, end_of) and alloc_contig_range(m, z, start, end_of, MOVABLE) == OK:
                 return start
             start += pages
     return NONE
