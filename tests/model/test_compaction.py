@@ -108,9 +108,9 @@ def test_a_nodes_score_is_its_zones_by_their_share():
 
 
 def fragmented(kernel: str, *events: np.ndarray, mib: int = 64, vm: Sysctl | None = None, **more) -> Run:
-    """A task that touches its pages, lets go of three in four, then does as told."""
+    """A task that touches its pages, lets go of three in four by chance, then does as told."""
     pages = np.arange(mib * 256 * 3 // 4)
-    before = [writes(pages), ask.dontneed(pages[pages % 4 != 0])]
+    before = [writes(pages), ask.dontneed(pages[np.random.default_rng(1).random(len(pages)) > 0.25])]
     cell = one(kernel, machine(mib), vm=vm or Sysctl(), **more)
     return run(cell, np.concatenate([*before, *events]), footprint=len(pages))
 
