@@ -19,7 +19,7 @@ ERAS = ("3.1", "4.19", "5.15", "6.1+mglru", "6.12", "6.18", "6.18+mglru")
 ANON, MAPPED, READ = 1100, 300, 200  # pages of a task's regions, in this order: there is room for a huge page
 PAGES = ANON + MAPPED + READ
 FEW = settings(
-    max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 
