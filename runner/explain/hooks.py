@@ -40,7 +40,6 @@ ARGUMENTS = {
     "last_cpupid": "who used the page last: CPU and task",
     "lru": "number of a list, INACTIVE_ANON to ACTIVE_FILE",
     "lruvec": "row of lruvecs(m)",
-    "mark": "watermark, pages",
     "memcg": "row of memcgs(m), the group at whose limit or request reclaim works",
     "migratetype": "what the pageblock should be for, UNMOVABLE to ISOLATE",
     "migration": "row of the table of migrations: target, mode, reason",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmrun.model.hooks import HOOKS
+from mmrun.model.mechanisms import parts
 from tests.model import raising_hooks
 from tests.model.raising_hooks import BELOW_ALL
 from tests.model.test_outside_variant import CONFIG, FIFO
@@ -94,7 +95,14 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
         assert said[7] == "answered 0"
 
 
-RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident"}  # may not be called in any cell
+# May not be called in any cell: what is rare, and what only blocks of pages and movement ask for.
+BLOCKS = {"migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged"}
+RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident"} | {
+    name
+    for part in parts("settings")
+    if part.__name__.split(".")[-2] in BLOCKS
+    for name in getattr(part, "HOOKS", {})
+}
 
 
 @pytest.fixture(scope="module")

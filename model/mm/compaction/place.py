@@ -10,7 +10,6 @@ from mmrun.model.mm.compaction.free_scanner import compaction_alloc, compaction_
 from mmrun.model.mm.compaction.kcompactd import compact_memory, kcompactd, set_proactiveness, wakeup_kcompactd
 from mmrun.model.mm.compaction.skip import reset_isolation_suitable
 from mmrun.model.mm.compaction.state import compact_controls, compaction_settings
-from mmrun.model.mm.compaction.suitable import compaction_suitable
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 
 PROACTIVENESS = 20  # sysctl_compaction_proactiveness
@@ -47,7 +46,7 @@ def actors(plan: Plan) -> dict[str, int]:
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """The hooks that no variant defines."""
     return (
-        kcompactd, compaction_alloc, compaction_free, compaction_suitable, reset_isolation_suitable, wakeup_kcompactd,
+        kcompactd, compaction_alloc, compaction_free, reset_isolation_suitable, wakeup_kcompactd,
         compact_memory, set_proactiveness,
     )  # fmt: skip
 

@@ -21,7 +21,6 @@ HOOKS = {
         160,
         ("wakeup_kcompactd", "node order highest_zoneidx", "0"),
         ("reset_isolation_suitable", "node", "its kswapd goes to sleep: pageblocks may be looked at again; 0"),
-        ("compaction_suitable", "zone order mark highest_zoneidx", "1 = compaction could make such a block; mark: min"),
     ),
     **hooks(
         CORE,

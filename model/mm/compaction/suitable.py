@@ -1,6 +1,6 @@
 """Whether compaction of a zone is worth a try for a block of an order (compaction_suitable)."""
 
-from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.jit import kernel
 from mmrun.model.mm.compaction.fragmentation import fragmentation_index
 from mmrun.model.mm.compaction.state import compaction_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, WMARK_HIGH, WMARK_LOW, WMARK_MASK
@@ -44,12 +44,6 @@ def suitable(m, z, order, mark, highest):
         if 0 <= index <= compaction_settings(m).extfrag_threshold:
             return 0, NOT_SUITABLE_ZONE
     return 1, CONTINUE
-
-
-@hook
-def compaction_suitable(m, zone, order, mark, highest_zoneidx):
-    fits, _ = suitable(m, zone, order, mark, highest_zoneidx)
-    return fits if compaction_settings(m).compacts else 0
 
 
 @kernel
