@@ -98,10 +98,7 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
 # May not be called in any cell: what is rare, and what only blocks of pages and movement ask for.
 BLOCKS = {"migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged"}
 RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident"} | {
-    name
-    for part in parts("settings")
-    if part.__name__.split(".")[-2] in BLOCKS
-    for name in getattr(part, "HOOKS", {})
+    name for part in parts("settings") if part.__name__.split(".")[-2] in BLOCKS for name in getattr(part, "HOOKS", {})
 }
 
 
