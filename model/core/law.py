@@ -19,7 +19,8 @@ def require(holds: bool | np.bool_, message: Callable[..., str]) -> None:
 
 def chain(frames: np.ndarray, head: int, limit: int) -> list[int]:
     """The rows of a list through `next`, from its head on; Violation for one longer than it counts."""
-    found, following = [], frames["next"].view(np.ndarray).item  # a record array looks names up at every step
+    found = list[int]()
+    following = frames["next"].view(np.ndarray).item  # a record array looks names up at every step
     while head != NONE:
         if len(found) == limit:
             raise Violation(f"a list that counts {limit} goes on at frame {head}")
