@@ -61,7 +61,7 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "swap_readahead/aligned.over_holes",
     "vm.nr_hugepages", "vm.nr_overcommit_hugepages", "vm.zero_page", "vm.max_ptes_swap", "vm.khugepaged_pages_to_scan",
     "vm.khugepaged_scan_sleep_millisecs", "vm.khugepaged_alloc_sleep_millisecs", "vm.khugepaged_defrag",
-    "contiguous", "compaction/fast-search.searches", "numa_balancing", "tiering",
+    "contiguous", "contiguous/cma.rule", "compaction/fast-search.searches", "numa_balancing", "tiering",
     "tiering/latency.adjusts", "tiering/latency.limits_rate",
     "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
     "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",

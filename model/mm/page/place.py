@@ -149,7 +149,7 @@ def _fill(built: Built, z: int, reserved: int) -> None:
         own = built.memory.table("frames")[first:last]
         own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE
     blocks = [block for piece in between(start, end, areas) for block in _blocks(*piece)]
-    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64))
+    buddy.free_blocks(m, z, np.array(blocks, dtype=np.int64).reshape(-1, 2))
     if alloc_settings(m).reserve_cap == 0:
         highatomic.setup_zone_migrate_reserve(m, z)
 
