@@ -12,7 +12,7 @@ from mmrun.model.core.actor import actor
 from mmrun.model.core.actors import NEVER, earliest, schedule
 from mmrun.model.core.codes import BAD_EVENT, DONE, KILLED, NEED_EVENTS, OUT_OF_MEMORY, RUNNABLE, STUCK
 from mmrun.model.core.events import ARG_MASK, COMPUTE, EXIT, FSYNC, OP_SHIFT, REGISTER, REQUESTS, WRITE
-from mmrun.model.core.jit import caller, kernel, requests
+from mmrun.model.core.jit import caller, kernel, rare, requests
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
@@ -62,6 +62,7 @@ FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2,
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
+@rare
 @kernel
 def flush_tlb(m, t):
     """Task `t`'s CPU has turned to another address space and back."""
@@ -89,6 +90,15 @@ def book_channels(m, t):
             done = max(done, end - fresh * nodes(m)[nid].line_ps // 1000)
     task_count(m)[t].stall_channel_ns += done - start
     m.now = done
+
+
+@rare
+@kernel
+def translate_again(m, t, at, op):
+    """The access to page-table word `at` is tried again and translated."""
+    walked = try_again(m, t, at, op)
+    m.now += walked
+    task_count(m)[t].walk_ns += walked
 
 
 @kernel
@@ -119,14 +129,13 @@ def serve_access(m, t, region, argument, op):
     m.now += task.think
     task_count(m)[t].think_ns += task.think
     if tlb_settings(m).translates and op <= WRITE and pte(m)[task.pte_start + argument] & PTE_PRESENT:
-        walked = try_again(m, t, task.pte_start + argument, op)
-        m.now += walked
-        task_count(m)[t].walk_ns += walked
+        translate_again(m, t, task.pte_start + argument, op)
     task_count(m)[t].accesses += 1
     progress(m).accesses += 1
     return True
 
 
+@rare
 @kernel
 def sync_file(m, t, region, page):
     """fsync of the file that the region has at `page`."""
@@ -136,6 +145,7 @@ def sync_file(m, t, region, page):
     count_call(m, t, CALL_FSYNC, entered)
 
 
+@rare
 @kernel
 def serve_request(m, t, op, argument):
     """What a mechanism does for the task: its hook of that number; False when the task has died."""
@@ -160,6 +170,7 @@ def region_at(m, t, page):
     return region
 
 
+@rare
 @kernel
 def exits(m, t, killed):
     """The process of task `t` ends, which takes its time; a killed one is not followed by another."""
@@ -265,6 +276,7 @@ def task_turn(m, t):
     return 0
 
 
+@rare
 @kernel
 def time_up(m):
     """The time of whoever sleeps goes on until the run ends, and is counted."""

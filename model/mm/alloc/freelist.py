@@ -1,7 +1,7 @@
 """The zonelist walk: which zone a block comes from, and what is asked of the zone before (get_page_from_freelist)."""
 
 from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
@@ -112,27 +112,22 @@ def mark_of(zone, alloc_flags):
     return zone.wmark_high if level == WMARK_HIGH else zone.wmark_min
 
 
+@rare
 @kernel
-def _reclaim_node(m, z):
-    """Reclaim on a zone's node, close to home, before memory is taken from farther away; 1 when it freed a page."""
+def _ok_after_reclaim(m, z, gfp, order, alloc_flags):
+    """Whether reclaim on a zone's node, close to home, before memory is taken from farther away, frees enough."""
     what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
     begins(m, what)
     freed = node_reclaim(m, z)
     ends(m, what)
-    return freed
+    return freed != 0 and watermark_ok(m, z, order, mark_of(zones(m)[z], alloc_flags), gfp_zone(gfp), alloc_flags)
 
 
+@rare
 @kernel
-def _above_mark(m, z, order, highest, alloc_flags):
-    """Whether the zone stays above the request's mark; of a boosted min a single urgent page need not know.
-
-    In the kernel: zone_watermark_fast.
-    """
+def _above_unboosted(m, z, highest, alloc_flags):
+    """Whether the zone stays above min; of a boost a single urgent page need not know (zone_watermark_fast)."""
     zone = zones(m)[z]
-    if watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags):
-        return True
-    if order or not zone.boost or not alloc_flags & MIN_RESERVE or alloc_flags & WMARK_MASK != WMARK_MIN:
-        return False
     return watermark_ok(m, z, 0, zone.wmark_min - zone.boost, highest, alloc_flags)
 
 
@@ -144,13 +139,16 @@ def _zone_ok(m, z, gfp, order, home, alloc_flags):
         if watermark_ok(m, z, order, zone.wmark_high, highest, alloc_flags):
             return True
         zone.below_high = 1
-    if alloc_flags & NO_WATERMARKS or _above_mark(m, z, order, highest, alloc_flags):
+    if alloc_flags & NO_WATERMARKS or watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags):
+        return True
+    urgent = order == 0 and alloc_flags & MIN_RESERVE and alloc_flags & WMARK_MASK == WMARK_MIN
+    if urgent and zone.boost and _above_unboosted(m, z, highest, alloc_flags):
         return True
     if not alloc_settings(m).zone_reclaim_mode or home.distance[zone.node] > RECLAIM_DISTANCE:
         return False
-    if not gfp & DIRECT_RECLAIM or not _reclaim_node(m, z):
+    if not gfp & DIRECT_RECLAIM:
         return False
-    return watermark_ok(m, z, order, mark_of(zone, alloc_flags), highest, alloc_flags)
+    return _ok_after_reclaim(m, z, gfp, order, alloc_flags)
 
 
 @kernel

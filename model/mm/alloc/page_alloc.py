@@ -1,7 +1,7 @@
 """Allocating pages: the fast path, placement by policy, charging (mm/page_alloc.c)."""
 
 from mmrun.model.core.codes import BAD_ORDER
-from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.jit import hook, kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
@@ -52,6 +52,7 @@ def reset_alloc_batches(m, gfp, nid, nodemask):
             zones(m)[z].alloc_batch = zones(m)[z].wmark_high - zones(m)[z].wmark_low
 
 
+@rare
 @kernel
 def fair_page(m, gfp, order, nid, nodemask):
     """A block from the zones of the preferred node in turn, as they have shares (3.12 to 4.7); NONE: as it comes."""
@@ -61,15 +62,32 @@ def fair_page(m, gfp, order, nid, nodemask):
     return pfn
 
 
+@rare
+@kernel
+def _prep_tails(m, pfn, order):
+    """The frames of a block but for the first are its tails."""
+    f = frames(m)
+    for tail in range(pfn + 1, pfn + (1 << order)):
+        f[tail].state = f[tail].mapcount = f[tail].slot = f[tail].order = 0
+        f[tail].kind, f[tail].owner, f[tail].zone, f[tail].node = TAIL_PAGE, pfn, f[pfn].zone, f[pfn].node
+
+
+@rare
+@kernel
+def _unset_cpupids(m, pfn, order):
+    """Nobody has touched the block's pages yet, as far as NUMA balancing knows."""
+    for i in range(pfn, pfn + (1 << order)):
+        last_cpupid(m)[i] = UNSET
+
+
 @kernel
 def prep_new_page(m, pfn, order):
     """The block is in use, on no list yet: its first frame is NEW, the others are its tails (prep_compound_page)."""
     f = frames(m)
     f[pfn].slot = f[pfn].mapcount = 0
     f[pfn].state, f[pfn].memcg, f[pfn].order = NEW, NO_GROUP, order
-    for tail in range(pfn + 1, pfn + (1 << order)):
-        f[tail].state = f[tail].mapcount = f[tail].slot = f[tail].order = 0
-        f[tail].kind, f[tail].owner, f[tail].zone, f[tail].node = TAIL_PAGE, pfn, f[pfn].zone, f[pfn].node
+    if order:
+        _prep_tails(m, pfn, order)
 
 
 @kernel
@@ -94,8 +112,7 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     if watch(m).idle_tracking:
         forget(m, pfn)
     if numa_settings(m).numa_balancing:
-        for i in range(pfn, pfn + (1 << order)):
-            last_cpupid(m)[i] = UNSET
+        _unset_cpupids(m, pfn, order)
     if tier_settings(m).demotes_ahead and gfp & KSWAPD_RECLAIM:
         wake_kswapd(m, frames(m)[pfn].zone, 0, gfp_zone(gfp))
     return pfn

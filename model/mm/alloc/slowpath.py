@@ -7,7 +7,7 @@ pages as it wants).
 """
 
 from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import cond_resched
 from mmrun.model.core.state import turn
@@ -86,6 +86,7 @@ def _tries_on(m, gfp, order, got):
     return gfp & RETRY_MAYFAIL and (not alloc_settings(m).repeat_by_pages or got < 1 << order)
 
 
+@rare
 @kernel
 def _compact_first(m, gfp, order, nid, nodemask, alloc_flags):
     """Compact without waiting before anything is reclaimed; (first frame or NONE, whether it ends there)."""

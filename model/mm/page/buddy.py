@@ -6,7 +6,7 @@ its buddy (`pfn ^ 1 << order`) on free. Where a block of another type than the w
 """
 
 from mmrun.model.core.codes import BAD_BUDDY
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import nodes
@@ -33,6 +33,7 @@ CMA_IN_TABLE, CMA_AFTER_OWN, CMA_BALANCED = 1, 2, 3  # alloc_settings.cma_rule
 NORMAL, FROM_CMA, CLAIM, STEAL = 0, 1, 2, 3  # zone.rmqueue_mode: how far a refill's search has come
 
 
+@rare
 @kernel
 def fold_differences(zone, pages, of_areas):
     """Changes collect with the CPU until they are more than the threshold (__mod_zone_page_state)."""
@@ -162,6 +163,7 @@ def take_free_block(m, z, pfn):
     return order
 
 
+@rare
 @kernel
 def _from_cma(m, z, order):
     """A block out of a contiguous memory area, or NONE; the refill goes on there (__rmqueue_cma_fallback)."""
@@ -191,6 +193,7 @@ def alloc_block(m, z, order, mt, flags):
     return pfn if pfn != NONE else rmqueue_fallback(m, z, order, mt, flags)
 
 
+@rare
 @kernel
 def rmqueue_buddy(m, z, order, mt, flags):
     """A block straight from the buddy lists: from the high-atomic reserve first where that is open to the request.
@@ -214,6 +217,7 @@ def mergeable(mt):
     return mt < HIGHATOMIC
 
 
+@rare
 @kernel
 def _merges(m, mt, other):
     """Whether two whole free pageblocks of these types become one (__free_one_page).
@@ -286,6 +290,7 @@ def free_block(m, z, pfn, order):
     free_one_page(m, z, pfn, order, pageblocks(m)[pfn >> PAGEBLOCK_ORDER], False)
 
 
+@rare
 @kernel
 def set_pageblocks(m, pfn, order, mt):
     """The pageblocks that a block of 2^order frames covers are of type `mt` (change_pageblock_range)."""

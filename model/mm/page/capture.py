@@ -1,6 +1,6 @@
 """The block that a compacting task frees itself and keeps, before anybody else gets it (compaction_capture, 5.1)."""
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.mm.compaction.state import compact_controls
@@ -10,6 +10,7 @@ from mmrun.model.mm.page.state import frames, zones
 PAGEBLOCK_ORDER = 9
 
 
+@rare
 @kernel
 def capture(m, z, pfn, order, mt):
     """Whether the running actor compacts zone `z` for a block like this one, which is its then.

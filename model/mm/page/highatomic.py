@@ -5,7 +5,7 @@ reserve; memory pressure gives pageblocks back, to the type of the request that 
 setup_zone_migrate_reserve, 3.1; reserve_highatomic_pageblock, unreserve_highatomic_pageblock, 4.4 and 6.12.
 """
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER, mergeable, set_pageblocks
@@ -55,6 +55,7 @@ def highatomic_cap(rule, managed):
     return (managed // 100 + PAGEBLOCK_PAGES - 1) // PAGEBLOCK_PAGES * PAGEBLOCK_PAGES
 
 
+@rare
 @kernel
 def reserve_highatomic_pageblock(m, z, pfn, order):
     """Make the pageblock of a block just allocated part of the reserve, unless it is full."""

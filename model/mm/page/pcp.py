@@ -6,7 +6,7 @@ refill takes, when a free gives something back and in which order is the axis `p
 """
 
 from mmrun.model.core.codes import BAD_FREE
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.links import link_head, link_tail, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
@@ -59,6 +59,7 @@ def order_of(index):
     return index // PCPTYPES if index < LOW_LISTS else PAGEBLOCK_ORDER
 
 
+@rare
 @kernel
 def _refill(m, cpu, z, order, mt, flags):
     """Fill an empty list from the buddy lists, to be handed out in the order in which blocks came (rmqueue_bulk)."""

@@ -1,6 +1,6 @@
 """What every CPU does once a second for its per-CPU lists (mm/vmstat.c: vmstat_update, refresh_cpu_vm_stats)."""
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.mm.page.pcp import BATCH_SCALE_MAX, drain_pcp
 from mmrun.model.mm.page.state import pcp_settings, pcp_state, pcps, zones
@@ -36,11 +36,10 @@ def _drain_remote(m, cpu, z):
         drain_zone_pages(m, cpu, z)
 
 
+@rare
 @kernel
-def vmstat_update(m):
-    """Where a second is over, every CPU looks at its lists of all zones."""
-    if m.now < pcp_state(m).next_update:
-        return
+def _look_at_lists(m):
+    """Every CPU looks at its lists of all zones."""
     pcp_state(m).next_update += ((m.now - pcp_state(m).next_update) // INTERVAL + 1) * INTERVAL
     for z in range(geometry(m).nr_zones):
         zones(m)[z].unfolded = zones(m)[z].unfolded_cma = 0
@@ -50,3 +49,10 @@ def vmstat_update(m):
                 decay_pcp_high(m, cpu, z)
             if pcps(m)[cpu, z].expire and pcps(m)[cpu, z].count:
                 _drain_remote(m, cpu, z)
+
+
+@kernel
+def vmstat_update(m):
+    """Where a second is over, every CPU looks at its lists of all zones."""
+    if m.now >= pcp_state(m).next_update:
+        _look_at_lists(m)

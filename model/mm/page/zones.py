@@ -1,6 +1,6 @@
 """Watermark tests and waking the daemons (zone_watermark_ok, wakeup_kswapd)."""
 
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.sleep import wake
 from mmrun.model.machine.state import costs, geometry, node_count, nodes
 from mmrun.model.mm.lru.state import lru_settings
@@ -35,6 +35,8 @@ def lowered(m, mark, alloc_flags):
 
     Since 6.4 who may not sleep has the quarter only beside __GFP_HIGH.
     """
+    if not alloc_flags & (MIN_RESERVE | NON_BLOCK | OOM):
+        return mark
     rights = alloc_settings(m).urgent_rights
     if alloc_flags & MIN_RESERVE:
         mark -= mark // 2
@@ -54,6 +56,7 @@ def blocks_of_order(m, z, order):
     return nr
 
 
+@rare
 @kernel
 def _has_block(m, z, order, alloc_flags):
     """Whether there is a block large enough on a list that the request may use (4.4)."""
@@ -67,6 +70,18 @@ def _has_block(m, z, order, alloc_flags):
             if any_list or mt < HIGHATOMIC or (mt == HIGHATOMIC and reserve) or (mt == CMA and alloc_flags & ALLOC_CMA):
                 return True
     return False
+
+
+@rare
+@kernel
+def _enough_in_large_blocks(m, z, order, mark, free):
+    """Whether each order below the wanted one leaves half as much in the larger ones (to 4.3)."""
+    for smaller in range(order):
+        free -= blocks_of_order(m, z, smaller) << smaller
+        mark >>= 1
+        if free <= mark:
+            return False
+    return True
 
 
 @kernel
@@ -84,12 +99,7 @@ def enough(m, z, order, mark, highest_zoneidx, alloc_flags, free):
         return True
     if alloc_settings(m).high_order_blocks:
         return _has_block(m, z, order, alloc_flags)
-    for smaller in range(order):
-        free -= blocks_of_order(m, z, smaller) << smaller
-        mark >>= 1
-        if free <= mark:
-            return False
-    return True
+    return _enough_in_large_blocks(m, z, order, mark, free)
 
 
 @kernel
@@ -101,6 +111,7 @@ def watermark_ok(m, z, order, mark, highest_zoneidx, alloc_flags):
     return enough(m, z, order, mark, highest_zoneidx, alloc_flags, zones(m)[z].nr_free)
 
 
+@rare
 @kernel
 def boost_of(m, nid, highest_zoneidx):
     """Pages by which the watermarks of the node's zones are boosted, up to a kind (pgdat_watermark_boosted, 5.0)."""
