@@ -29,6 +29,7 @@ class Kernel:
 
     def __init__(self, fn: Callable[..., object]) -> None:
         self.fn = self.__wrapped__ = fn
+        self.rare = False
         self.memo: dict[str, Any] = {}  # what the library has found out about it
         self.__name__, self.__qualname__, self.__module__ = fn.__name__, fn.__qualname__, fn.__module__
         self.__doc__ = fn.__doc__
@@ -50,6 +51,16 @@ class Kernel:
 def kernel(fn: Callable[..., object]) -> Callable[..., Any]:
     """Compile `fn(m, ...)` when Python calls it or something that calls it is compiled."""
     return fn if INTERPRETED else Kernel(fn)
+
+
+def rare(of: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a kernel that is seldom called: it is never inlined, and its callers are laid out for not calling it.
+
+    For what stands beside a hot path: LLVM inlines whatever has one caller, and prepares its loops on entry to that.
+    """
+    if isinstance(of, Kernel):
+        of.rare = True
+    return of
 
 
 _python_hooks: dict[int, Callable[..., int]] = {}

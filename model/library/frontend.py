@@ -67,7 +67,7 @@ class _Gathered(codegen.CPUCodeLibrary):
     def finalize(self) -> None:
         """Nothing is compiled here."""
 
-    def module(self, exported: str) -> Any:
+    def module(self, exported: str, rare: bool) -> Any:
         """All of it as one module that shows only the symbol `exported`."""
         made = llvm.parse_assembly(self.texts[0])
         for text in self.texts[1:]:
@@ -82,6 +82,8 @@ class _Gathered(codegen.CPUCodeLibrary):
             if not function.is_declaration:
                 passes, builder = self._codegen._function_pass_manager()
                 passes.run(function, builder)
+        for attribute in ("cold", "noinline") if rare else ():
+            made.get_function(exported).add_function_attribute(attribute)
         made.verify()
         return made
 
@@ -198,7 +200,7 @@ class Front:
             result = made.signature.return_type
             self.made[of, arguments] = Entry(
                 name(of), arguments, version(of, arguments), codes.of_type(result), pickle.dumps(result),
-                tuple(sorted(self.uses[-1])), gathered.module(title).as_bitcode(),
+                tuple(sorted(self.uses[-1])), gathered.module(title, isinstance(of, Kernel) and of.rare).as_bitcode(),
             )  # fmt: skip
         return result
 

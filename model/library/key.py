@@ -94,6 +94,8 @@ def key(of: Kernel | Hook) -> str:
     parts += [f"{found}={_value(value, fn)}" for found, value in referred(fn)]
     if isinstance(of, Hook):
         parts.append(f"arguments {HOOKS[of.name]}")
+    elif of.rare:
+        parts.append("rare")
     return digest("\0".join(parts))
 
 
