@@ -5,7 +5,6 @@ functions that nobody calls any more are gone.
 """
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -43,18 +42,8 @@ def link(entries: Iterable[Entry], exported: set[str], target: Target) -> bytes:
     return found
 
 
-@cache
-def _inline_behind_conditions() -> None:
-    """Let LLVM not think a call seldom for standing behind many conditions, as all do that reclaim a page.
-
-    Such calls it does not inline, even where they are the only one. An option of the process, which may be set once.
-    """
-    llvm.set_option("mmrun", "-cold-callsite-rel-freq=0")
-
-
 def optimise(module: Any, machine: Any) -> None:
     """Run LLVM's pipeline over the module."""
-    _inline_behind_conditions()
     tuning = llvm.create_pipeline_tuning_options(speed_level=LEVEL)
     tuning.loop_vectorization, tuning.slp_vectorization = True, False
     builder = llvm.create_pass_builder(machine, tuning)
