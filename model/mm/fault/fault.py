@@ -6,7 +6,7 @@ its way from a device sleeps until it is there.
 
 from mmrun.model.core.codes import BAD_EVENT, OK, OUT_OF_MEMORY
 from mmrun.model.core.events import WRITE
-from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.jit import caller, hook, kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current
@@ -223,6 +223,7 @@ def page_is_there(m, at, write):
     return True
 
 
+@rare
 @kernel
 def settled(m, t, region, at, write):
     """Wait while a mover has the page of word `at`, serve its hint fault: whether the access is served by then."""
@@ -251,9 +252,11 @@ def handle_mm_fault(m, t, region, at, index, write):
             return served
     if not ensure_table(m, t, at):
         return OUT_OF_MEMORY
-    if not is_plain(pte(m)[at]) and settled(m, t, region, at, write):
-        return OK
     word = pte(m)[at]
+    if not is_plain(word):
+        if settled(m, t, region, at, write):
+            return OK
+        word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)
     if kind == REGION_MMAP:

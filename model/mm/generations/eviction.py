@@ -46,7 +46,7 @@ from mmrun.model.mm.page.flags import (
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.shrink_list import count_scan
-from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile, take_first
+from mmrun.model.mm.reclaim.shrink_page_list import free_left, is_left, take_first
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 
 shrink_batch = caller("shrink_batch")
@@ -217,9 +217,11 @@ def _rejected(m, s, lv, pfn, kind, retried):
 def _put_one_back(m, lv, pfn):
     page = frames(m)[pfn]
     page.state &= ~ISOLATED
-    if not freed_meanwhile(m, pfn):
-        gen_add(m, lv, pfn, False)
-        stat_updated(m, page.memcg, nr_pages(m, pfn))
+    if is_left(m, pfn):
+        free_left(m, pfn)
+        return
+    gen_add(m, lv, pfn, False)
+    stat_updated(m, page.memcg, nr_pages(m, pfn))
 
 
 @kernel

@@ -4,7 +4,7 @@ A huge page may be mapped by one entry of the table above the leaf tables (PMD).
 so that accesses need not ask; a mark says that they are one: referenced once, dirty together, split before one changes.
 """
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.machine.state import run_settings
 from mmrun.model.mm.huge.state import huge_marks, nr_anon_thps, thp_count, thp_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state
@@ -26,13 +26,20 @@ def pte_frame(word):
     return (word >> PTE_SHIFT) & PTE_FRAME
 
 
+@rare
 @kernel
-def drop_entry(m, at):
-    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
+def _drop_entry(m, at):
     if run_settings(m).tlb_flush:
         tlb(m)[at] = 0
     if tlb_settings(m).translates:
         invalidate(m, at)
+
+
+@kernel
+def drop_entry(m, at):
+    """Drop the TLB's entry for page-table word `at` (flush_tlb_page)."""
+    if run_settings(m).tlb_flush or tlb_settings(m).translates:
+        _drop_entry(m, at)
 
 
 @kernel
@@ -90,6 +97,7 @@ def split_pmd(m, pfn, at):
         table[word] |= bits if table[word] & PTE_PRESENT else 0
 
 
+@rare
 @kernel
 def words_referenced(m, pfn):
     """Whether a word that maps the folio is young, which then is none any more; a bit that a scanner took is as good.
@@ -109,6 +117,7 @@ def words_referenced(m, pfn):
     return found
 
 
+@rare
 @kernel
 def look_at_folio(m, pfn, keep):
     """What the words that map the folio say, bit 0: one is young, bit 1: one is dirty; they keep the bits in `keep`."""
@@ -120,6 +129,7 @@ def look_at_folio(m, pfn, keep):
     return found
 
 
+@rare
 @kernel
 def unmap_folio(m, pfn, word):
     """Clear every word that maps the folio; the first page leaves `word` in place of its own, each next one the next.

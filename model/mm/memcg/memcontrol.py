@@ -9,7 +9,7 @@ Source: try_charge_memcg, refill_stock, memcg_rstat_updated, flush_memcg_stats_d
 """
 
 from mmrun.model.core.codes import BAD_CHARGE
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, nodes, progress
@@ -26,6 +26,7 @@ NO_GROUP = -1
 EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL, EVENT_SWAP_MAX, EVENT_SWAP_FAIL = range(7)
 
 
+@rare
 @kernel
 def event(m, memcg, what):
     """Count an event of memory.events or memory.swap.events on the group and its ancestors (memcg_memory_event)."""

@@ -19,7 +19,7 @@ from mmrun.model.mm.migrate.state import LISTS, isolated, migration_settings, mo
 from mmrun.model.mm.page.flags import ISOLATED, LRU
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.reclaim.shrink_page_list import freed_meanwhile
+from mmrun.model.mm.reclaim.shrink_page_list import free_left, is_left
 
 
 @kernel
@@ -77,7 +77,8 @@ def putback_folio(m, pfn):
     """An isolated folio goes back to where it came from, through the CPU's batch (folio_putback_lru)."""
     page = frames(m)[pfn]
     page.state &= ~ISOLATED
-    if freed_meanwhile(m, pfn):
+    if is_left(m, pfn):
+        free_left(m, pfn)
         return
     join_list(m, pfn)
 

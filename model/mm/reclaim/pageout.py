@@ -1,7 +1,7 @@
 """Pages that reclaim itself writes: whether it may, and how they leave (pageout, mm/vmscan.c; swap_writepage)."""
 
 from mmrun.model.block.disk import write_congested
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.huge.state import HUGE_ORDER, folio_sizes, thp_count
@@ -36,6 +36,7 @@ def _written(m, pfn):
     return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
 
 
+@rare
 @kernel
 def count_folio_out(m, order):
     """A folio goes to swap in one piece (count_swpout_vm_event)."""
@@ -43,6 +44,7 @@ def count_folio_out(m, order):
     thp_count(m).thp_swpout += 1 if order == HUGE_ORDER else 0
 
 
+@rare
 @kernel
 def _store(m, area, pfn):
     """Zram holds the pages of a folio from now on; False when it has no memory for them all."""
@@ -53,11 +55,11 @@ def _store(m, area, pfn):
     return slot == end
 
 
+@rare
 @kernel
 def _send(m, pfn):
-    """The pages of a folio under writeback go to the disk's queue."""
-    if frames(m)[pfn].order:
-        frames(m)[pfn + 1].slot = nr_pages(m, pfn)  # yet to be written
+    """The pages of a large folio under writeback go to the disk's queue."""
+    frames(m)[pfn + 1].slot = nr_pages(m, pfn)  # yet to be written
     for i in range(nr_pages(m, pfn)):
         plug(m, pfn + i)
 
@@ -84,7 +86,10 @@ def write_out(m, pfn):
     m.now += costs(m).io_path
     page.state |= WRITEBACK | RECLAIM
     count_writeback(m, pfn, pages)
-    _send(m, pfn)
+    if page.order:
+        _send(m, pfn)
+    else:
+        plug(m, pfn)
     if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
         return 1 if _written(m, pfn) else 0
     return 0

@@ -33,7 +33,7 @@ from mmrun.model.mm.page.flags import (
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.reclaim_stat import add_stat
-from mmrun.model.mm.reclaim.shrink_page_list import counted, freed_meanwhile, shrink_page_list, take_first
+from mmrun.model.mm.reclaim.shrink_page_list import counted, free_left, is_left, shrink_page_list, take_first
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
 
 page_referenced = caller("page_referenced")
@@ -82,7 +82,8 @@ def note_scanned(m, s, lv, scanned):
 def _put_one_back(m, lv, pfn):
     f = frames(m)
     f[pfn].state &= ~ISOLATED
-    if freed_meanwhile(m, pfn):
+    if is_left(m, pfn):
+        free_left(m, pfn)
         return 0
     push_head(m, lv, list_of(f[pfn].state), pfn)
     return nr_pages(m, pfn)

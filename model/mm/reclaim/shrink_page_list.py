@@ -5,7 +5,7 @@
 
 from mmrun.model.block.disk import write_congested
 from mmrun.model.core.codes import BAD_CHECK_REFERENCES
-from mmrun.model.core.jit import caller, hook, kernel
+from mmrun.model.core.jit import caller, hook, kernel, rare
 from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
@@ -70,16 +70,21 @@ def take_first(m, chained):
 
 
 @kernel
-def freed_meanwhile(m, pfn):
-    """Free a page whose task ended while it was isolated; whether it was one."""
+def is_left(m, pfn):
+    """Whether the task of a page ended while it was isolated, and nothing else needs it: it is to be freed."""
     page = frames(m)[pfn]
-    if not page.state & ANON or page.owner != NOBODY or page.state & SWAPCACHE or page.pins:
-        return False
-    uncharge(m, page.memcg, nr_pages(m, pfn))
+    return page.owner == NOBODY and page.state & (ANON | SWAPCACHE) == ANON and page.pins == 0
+
+
+@rare
+@kernel
+def free_left(m, pfn):
+    """Free such a page."""
+    uncharge(m, frames(m)[pfn].memcg, nr_pages(m, pfn))
     free_folio(m, pfn)
-    return True
 
 
+@rare
 @kernel
 def _leave_shadows(m, pfn, shadow):
     """A large folio has left the swap cache; slots that no page-table word names any more are free."""
@@ -263,6 +268,7 @@ def _come_to(m, s, pfn):
     return freed
 
 
+@rare
 @kernel
 def _come_to_tails(m, s):
     """The same for the pages of a folio that was split on the way, which stand behind it; pages freed."""

@@ -7,7 +7,7 @@ current cluster, then from the next wholly free cluster, then from the next free
 
 from mmrun.model.block.serving import read_pages
 from mmrun.model.core.codes import BAD_SLOT
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
@@ -286,14 +286,22 @@ def leave_swapcache(m, pfn):
         mod_state(m, frames(m)[pfn].memcg, NR_SWAPCACHE, -nr_pages(m, pfn))
 
 
+@rare
+@kernel
+def _join_tails(m, pfn, slot):
+    for i in range(1, nr_pages(m, pfn)):
+        swapcache(m)[slot + i] = pfn + i + 1
+
+
 @kernel
 def join_swapcache(m, pfn, slot):
     """Put the folio into the swap cache as the contents of `slot` and those that follow (add_to_swap_cache)."""
     page = frames(m)[pfn]
     page.slot = slot + 1
     page.state |= SWAPCACHE
-    for i in range(nr_pages(m, pfn)):
-        swapcache(m)[slot + i] = pfn + i + 1
+    swapcache(m)[slot] = pfn + 1
+    if page.order:
+        _join_tails(m, pfn, slot)
     if memcg_settings(m).counts_swapcache:
         mod_state(m, page.memcg, NR_SWAPCACHE, nr_pages(m, pfn))
 
