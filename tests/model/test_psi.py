@@ -240,4 +240,4 @@ def test_a_kswapd_that_works_is_pressure_of_the_machine_alone():
     cell = one("6.18", host, replace(ON_DISK, size=8192 * PAGE), cgroups={"g": Cgroup()})
     found = run(cell, reads(range(8192))).metrics
     assert found["memory_pressure_some_ns"] > 0 < found["kswapd_ns"]
-    assert found["cgroup.g.memory_pressure_some_ns"] == found["stall_alloc_ns"] < found["memory_pressure_some_ns"] / 2
+    assert found["cgroup.g.memory_pressure_some_ns"] == found["stall_alloc_ns"] < found["memory_pressure_some_ns"]

@@ -42,7 +42,10 @@ def test_a_database_on_one_of_two_nodes_swaps_beside_free_memory_unless_interlea
             "swap": {"s": {"kind": "partition", "disk": "ssd", "size": "128MiB"}},
         }
         swapped.append(ran(kernel, machine, {"database": database | policy, "files": files})["pswpout"])
-    assert swapped[0] > 100 and swapped[1] < swapped[0] / 2
+    if kernel == "3.1":
+        assert swapped[0] > 100 and swapped[1] < swapped[0] / 2
+    else:  # lists balanced by cost: files that are read once pay for nearly all
+        assert max(swapped) < 300
 
 
 @pytest.mark.parametrize("kernel", ["3.1", "6.18"])

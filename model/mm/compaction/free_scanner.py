@@ -82,6 +82,7 @@ def _keep(m, c, pfn, order, at_head):
     """A free block joins those held; its order stands in `slot`, as nothing is made of its tails yet."""
     cc, page = compact_controls(m)[c], frames(m)[pfn]
     page.state, page.kind, page.order, page.slot, page.owner = NEW, NO_KIND, 0, order, cc.zone
+    page.memcg = NO_GROUP
     if at_head:
         link_head(frames(m), cc.free[order], pfn)
     else:

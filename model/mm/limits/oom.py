@@ -1,7 +1,7 @@
 """The out-of-memory killer: who has to go, in the group over its limit or on the whole machine (mm/oom_kill.c)."""
 
 from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends, psi_task_change
-from mmrun.model.core.actors import NEVER, schedule
+from mmrun.model.core.actors import NEVER, due, schedule
 from mmrun.model.core.codes import DONE, KILLED
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import sleep_until, sleeps, wake_actor
@@ -71,7 +71,8 @@ def _kill_another(m, t):
     """
     send_sigkill(m, t)
     if sleeps(m, t):
-        wake_actor(m, t, m.now)
+        if due(m, t) > m.now:  # else it has only let others catch up, and its time is not to be passed over
+            wake_actor(m, t, m.now)
         return
     if tasks(m)[t].state != DONE:
         if actors(m)[t].doing & FOR_CPU:

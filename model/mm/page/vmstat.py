@@ -39,7 +39,8 @@ def _drain_remote(m, cpu, z):
 @rare
 @kernel
 def _look_at_lists(m):
-    """Every CPU looks at its lists of all zones."""
+    """Every CPU looks at its lists of all zones; a worker of its own does, so whoever is to run next loses no time."""
+    now = m.now
     pcp_state(m).next_update += ((m.now - pcp_state(m).next_update) // INTERVAL + 1) * INTERVAL
     for z in range(geometry(m).nr_zones):
         zones(m)[z].unfolded = zones(m)[z].unfolded_cma = 0
@@ -49,6 +50,7 @@ def _look_at_lists(m):
                 decay_pcp_high(m, cpu, z)
             if pcps(m)[cpu, z].expire and pcps(m)[cpu, z].count:
                 _drain_remote(m, cpu, z)
+    m.now = now
 
 
 @kernel

@@ -276,8 +276,9 @@ def _come_to_tails(m, s):
     while sc.tails.n:
         pfn = take_first(m, sc.tails)
         freed = _come_to(m, s, pfn)
-        reclaimed += freed
-        if freed == 0:
+        if freed > 0:
+            reclaimed += freed
+        else:  # kept, also if a slower node might have it: the folio's other pages are not among the candidates
             link_tail(frames(m), sc.kept, pfn)
     return reclaimed
 
