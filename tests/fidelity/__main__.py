@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.fidelity import contiguity
 from tests.fidelity.cases import modelled
 from tests.fidelity.compare import Result, replay
 from tests.fidelity.figures import write_figures
@@ -31,6 +32,7 @@ def main() -> int:
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     (DOCS / "validation.md").write_text(report(results, figures, date), encoding="utf-8")
     print(DOCS / "validation.md")
+    print(contiguity.write())
     return 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrun.model.api import fingerprint
 from mmrun.model.units import MS
-from tests.fidelity import contiguity, numa, slab
+from tests.fidelity import numa, slab
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summary, summaries
 from tests.fidelity.curves import distribution, gaps, worst
@@ -300,7 +300,6 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "curve_worst": worst(found_gaps),
         "numa": numa.section(),
         "slab": slab.section(),
-        "contiguity": contiguity.section(),
         "batch": str(BATCH),
         "pages": str(PAGES),
         "monitor_phases": ", ".join(str(later) for later in PHASES),
