@@ -82,7 +82,7 @@ SUBJECTS = (
         "Pages move to other frames for system calls (streams of kind `mover`: move_pages, migrate_pages), compaction, "
         "demotion, NUMA balancing and pins for long; whoever touches one meanwhile waits. docs/migration.md has the "
         "steps.",
-        ("policy.migration", "pgmigrate_success", "pgmigrate_fail", "stall_migration_ns", "migrate_page"),
+        ("migration", "pgmigrate_success", "pgmigrate_fail", "stall_migration_ns", "migrate_page"),
         ("page migration", "migrate_pages", "move_pages", "mbind", "migratepages"),
     ),
 )
