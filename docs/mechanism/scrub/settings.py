@@ -7,11 +7,11 @@ from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
-AXES = (Axis("scrub", 30, "patrol scrubbing: in which order frames are read"),)
+AXES = (Axis("scrub", 31, "patrol scrubbing: in which order frames are read"),)
 
 HOOKS = {
-    **hooks(CORE, 240, ("scrubd", "node", "reads the node's frames, for ever")),
-    **hooks("scrub", 241, ("next_frame", "node at", "the frame that is read after frame `at`, -1: none is", -1)),
+    **hooks(CORE, 140, ("scrubd", "node", "reads the node's frames, for ever")),
+    **hooks("scrub", 141, ("next_frame", "node at", "the frame that is read after frame `at`, -1: none is", -1)),
 }
 
 SCRUB_COUNTERS = counters("""
