@@ -55,8 +55,8 @@ def _isolate_migratepages(m, pages, pfn, end):
         if page.state & LRU and not (page.state & ANON and page.pins):
             isolate_folio(m, head)
             add_isolated(m, pages, head)
-            contig_count(m).contig_isolated += 1 << page.order
-        pfn = head + (1 << page.order if page.state else 1)
+            contig_count(m).contig_isolated += 1 << int(page.order)
+        pfn = head + (1 << int(page.order) if page.state else 1)
     return pfn
 
 

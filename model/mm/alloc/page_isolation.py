@@ -29,7 +29,7 @@ def has_unmovable_pages(m, block):
         state = f[pfn].state
         if state & (KERNEL | NEW) and not state & DRIVER_MOVABLE:
             return True
-        pfn += 1 << f[pfn].order if state & FREE else 1
+        pfn += 1 << int(f[pfn].order) if state & FREE else 1
     return False
 
 
@@ -39,7 +39,7 @@ def _split_spanning(m, z, block):
     f, head = frames(m), block << PAGEBLOCK_ORDER & ~((1 << PAGEBLOCK_ORDER + 1) - 1)
     if not f[head].state & FREE or f[head].order <= PAGEBLOCK_ORDER:
         return
-    order, mt = f[head].order, f[head].owner
+    order, mt = int(f[head].order), f[head].owner
     account_freepages(m, z, -(1 << order), mt)
     del_from_free_list(m, z, head, order)
     for half in range(head, head + (1 << order), PAGEBLOCK):
@@ -53,7 +53,7 @@ def _move_free(m, z, block, mt, at_tail):
     end = pfn + PAGEBLOCK
     while pfn < end:
         if f[pfn].state & FREE:
-            order = f[pfn].order
+            order = int(f[pfn].order)
             move_to_free_list(m, z, pfn, order, mt, at_tail)
             pfn += 1 << order
         else:
@@ -97,7 +97,7 @@ def free_block_around(m, pfn):
     for order in range(MAX_ORDER):
         head = pfn & ~((1 << order) - 1)
         if f[head].state & FREE:
-            return head if head + (1 << f[head].order) > pfn else NONE
+            return head if head + (1 << int(f[head].order)) > pfn else NONE
     return NONE
 
 
@@ -108,5 +108,5 @@ def test_pages_isolated(m, start, end):
     while pfn < end:
         if not f[pfn].state & FREE or f[pfn].owner != ISOLATE:
             return False
-        pfn += 1 << f[pfn].order
+        pfn += 1 << int(f[pfn].order)
     return True

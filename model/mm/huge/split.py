@@ -86,7 +86,7 @@ def split_folio_to(m, pfn, s):
     Pages that nobody maps are freed. In the kernel: split_huge_page_to_list.
     """
     f, page = frames(m), frames(m)[pfn]
-    order, pages, first = page.order, 1 << page.order, page.owner
+    order, pages, first = int(page.order), 1 << int(page.order), page.owner
     size = folio_sizes(m)[order]
     if not can_split(m, pfn, s):
         size.split_failed += 1

@@ -35,7 +35,7 @@ def _whole(m, order):
 def add_folio_to_swap(m, s, pfn):
     """Put a large folio into the swap cache, or split it: where it is partly unmapped, or no slots are in a row."""
     page = frames(m)[pfn]
-    order = page.order
+    order = int(page.order)
     if not can_split(m, pfn, s):
         return REFUSED
     if page.state & PARTIALLY_MAPPED or not _whole(m, order):

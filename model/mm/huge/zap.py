@@ -5,14 +5,14 @@ from mmrun.model.mm.huge.map import free_table
 from mmrun.model.mm.huge.queue import defer_split, leave_queue
 from mmrun.model.mm.huge.split import split_folio
 from mmrun.model.mm.huge.state import HUGE_PAGES, thp_settings
-from mmrun.model.mm.limits.exit import free_anon, zap_pte_range
+from mmrun.model.mm.limits.exit import free_anon
 from mmrun.model.mm.lru.rmap_folio import is_huge_mapped, maps, split_pmd, unmark
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED
 from mmrun.model.mm.page.flags import SWAPCACHE
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, pte, regions, tasks
+from mmrun.model.mm.task.state import NOBODY, PTE_SHIFT, pte
 
 
 @kernel
@@ -69,14 +69,3 @@ def zap_folio(m, pfn, at, end):
     else:
         _put(m, pfn)
     return gone
-
-
-@kernel
-def zap_pages(m, t, at, count):
-    """Unmap and free `count` words of task `t` from `at` on, whatever size their pages have (madvise DONTNEED)."""
-    task = tasks(m)[t]
-    for region in range(task.first_region, task.first_region + task.nr_regions):
-        first = regions(m)[region].start
-        end = first + regions(m)[region].npages
-        if first < at + count and at < end:
-            zap_pte_range(m, region, max(first, at), min(end, at + count))

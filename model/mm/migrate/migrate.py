@@ -71,7 +71,7 @@ def _by_policy(m, c, pfn):
 
     In the kernel: alloc_migration_target_by_mpol, before new_page.
     """
-    call, order = migrations(m)[c], frames(m)[pfn].order
+    call, order = migrations(m)[c], int(frames(m)[pfn].order)
     mover, home, new = movers(m)[call.private], nodes(m)[cpus(m)[turn(m).cpu].node], NONE
     if mover.interleaved:
         return alloc_migration_target(m, interleave_nid(mover.mask, frames(m)[pfn].owner >> order), order, call.reason)
@@ -87,7 +87,7 @@ def _by_policy(m, c, pfn):
 @kernel
 def get_new_folio(m, c, pfn):
     """A frame for folio `pfn` to move to, on no list (NEW); NONE when there is none."""
-    call, order = migrations(m)[c], frames(m)[pfn].order
+    call, order = migrations(m)[c], int(frames(m)[pfn].order)
     if call.target == TO_COMPACTION:
         return compaction_alloc(m, call.private, order)
     if call.target == TO_POLICY:
@@ -244,7 +244,7 @@ def must_split(m, pfn):
 @kernel
 def split(m, c, pages, pfn):
     """Split the folio `pfn` of the list `pages`: its pages join the call's `split`; 1 when it is (try_split_folio)."""
-    order, f, tails = frames(m)[pfn].order, frames(m), scans(m)[own_scan(m)].tails
+    order, f, tails = int(frames(m)[pfn].order), frames(m), scans(m)[own_scan(m)].tails
     before = tails.n
     if not split_isolated(m, pfn):
         return 0

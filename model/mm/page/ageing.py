@@ -45,7 +45,7 @@ def _take(m, z, kind, order, draw):
 def _give(m, z, held, kinds, have, n, at):
     """Free the block at place `at` of those that are held; the last one takes its place. How many are left."""
     f, last = frames(m), held[n - 1]
-    order = f[held[at]].order
+    order = int(f[held[at]].order)
     have[kinds[at]] -= 1 << order
     free_block(m, z, held[at], order)
     held[at], kinds[at], f[last].slot = last, kinds[n - 1], at
