@@ -44,9 +44,9 @@ def rows(quick: bool) -> Iterator[Row]:
     took, found = measured(cell(requests, memory))
     if took <= before:
         raise RuntimeError(f"{requests} requests took no time that shows beside {before:.2f} s")
-    rate = (requests - 1) / (took - before)
+    rate, moved = (requests - 1) / (took - before), found.get("migrated_contig_range", 0)
     yield Row(
         "contiguous", "requests of 1 MiB from an area, every fourth page in use", rate, "requests/s", rate,
         note=f"{found['cma_alloc_success']:,} of {requests:,} served, "
-        f"{found['cma_alloc_busy_retry']:,} ranges tried in vain, {found.get('migrated_contig_range', 0):,} pages migrated",
+        f"{found['cma_alloc_busy_retry']:,} ranges tried in vain, {moved:,} pages migrated",
     )  # fmt: skip
