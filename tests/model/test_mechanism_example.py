@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAST = '"mm.slab",\n'
+LAST = '"mm.slab",'
 KEYS = """
 import json
 from mmrun.model.library import schedule
@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     index = home / "mmrun" / "model" / "mechanisms.py"
     text = index.read_text(encoding="utf-8")
     assert text.count(LAST) == 1
-    index.write_text(text.replace(LAST, '"mm.slab", "mm.scrub",\n'))
+    index.write_text(text.replace(LAST, '"mm.slab", "mm.scrub",'))
     return home
 
 

@@ -107,6 +107,14 @@ def _kinds(built: Built) -> None:
         require(len(wrong) == 0, lambda kind=kind, wrong=wrong: f"frame {wrong[0]} is of kind {kind} or not, wrongly")
     used = np.isin(
         frames["kind"],
-        (state.SLAB_PAGE, state.PAGE_TABLE, state.KERNEL_PAGE, state.ZRAM_PAGE, state.BOOT_PAGE, state.HUGETLB_PAGE),
+        (
+            state.SLAB_PAGE,
+            state.PAGE_TABLE,
+            state.KERNEL_PAGE,
+            state.ZRAM_PAGE,
+            state.BOOT_PAGE,
+            state.HUGETLB_PAGE,
+            state.NET_PAGE,
+        ),
     )
     require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")

@@ -46,6 +46,7 @@ PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 # What a frame is used for (FRAME.kind), one thing at a time; inside a free block and on their way frames have none.
 NO_KIND, FREE_BLOCK, PER_CPU, ANON_PAGE, FILE_PAGE, SLAB_PAGE, PAGE_TABLE, KERNEL_PAGE, ZRAM_PAGE, BOOT_PAGE = range(10)
 TAIL_PAGE = 10
+NET_PAGE = 11  # of socket buffers: a slab of heads (`owner`: its cache, `slot`: objects) or cut up (`slot`: references)
 HUGETLB_PAGE = 15
 # A block of 2^order frames in use has one state, its first frame's, whose FRAME.order says how many follow: TAIL_PAGEs
 # of no state, whose `owner` is the first.
