@@ -18,7 +18,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
 from mmrun.model.core.sleep import resume, sleeps
 from mmrun.model.core.state import actors, turn
-from mmrun.model.hits import hits, hits_cached, hits_marked, hits_watched
+from mmrun.model.hits import hits, hits_cached, hits_marked, hits_translated, hits_watched
 from mmrun.model.machine.state import geometry, nodes, progress, run_settings, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
 from mmrun.model.mm.fault.filemap import file_at
@@ -52,7 +52,6 @@ from mmrun.model.psi.averages import psi_show, psi_update
 from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
-from mmrun.model.translated import hits_translated
 
 access = caller("access")
 over_high = caller("over_high")
