@@ -86,6 +86,11 @@ class Sweep:
         assert process.returncode == 0, output + self.said()
         return int(output.split()[-1])
 
+    def resume(self) -> int:
+        """Run the rest, in no time; cells the sweep says it ran."""
+        self.given |= {"seconds": 0, "beside": 0}
+        return self.finish(self.start())
+
     def said(self) -> str:
         return self.errors.read_text()
 
@@ -149,7 +154,7 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path, expected, workers)
     assert tables(sweep.out) == expected
     assert sweep.again() == 0
     ended(process)
-    assert sweep.finish(sweep.start()) == 0
+    assert sweep.resume() == 0
 
 
 def test_a_killed_worker_costs_the_cell_in_flight(tmp_path, expected):
@@ -172,7 +177,7 @@ def test_a_killed_driver_leaves_no_process_and_a_resumable_sweep(tmp_path, expec
     ended(process)
     kept, started = sweep.stored(), len(sweep.runs())
     assert kept >= started - 6  # two cells on Ray, two beside it, two results on their way
-    assert sweep.finish(sweep.start()) == CELLS - kept
+    assert sweep.resume() == CELLS - kept
     assert tables(sweep.out) == expected
 
 
@@ -187,7 +192,7 @@ def test_interrupt_exits_130_and_resumes(tmp_path, expected):
     ended(process)
     kept = sweep.stored()
     assert 0 < kept < CELLS
-    assert sweep.finish(sweep.start()) == CELLS - kept
+    assert sweep.resume() == CELLS - kept
     assert tables(sweep.out) == expected
 
 

@@ -93,7 +93,7 @@ def test_sigterm_to_all_of_it_shows_no_stacks(tmp_path, expected):
     assert not STACKS.search(sweep.said())
     ended(process)
     kept_cells = sweep.stored()
-    assert sweep.finish(sweep.start()) == CELLS - kept_cells
+    assert sweep.resume() == CELLS - kept_cells
     assert tables(sweep.out) == expected
 
 
@@ -126,7 +126,7 @@ def test_a_cluster_that_dies_ends_the_sweep_in_words(tmp_path, expected):
     kept_cells = sweep.stored()
     assert 0 < kept_cells < CELLS
     del sweep.options["address"]
-    assert sweep.finish(sweep.start()) == CELLS - kept_cells
+    assert sweep.resume() == CELLS - kept_cells
     assert tables(sweep.out) == expected
 
 
