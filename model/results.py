@@ -17,8 +17,8 @@ from mmrun.model.mechanisms import parts
 def counted(m) -> dict[str, int]:
     """The machine's counters by name, in the order of reports, from the records of all mechanisms."""
     records = [one for one in DECLARED.values() if one.name.endswith("_count") and not one.dimensions]
-    homes = {name: one for one in records for name in one.kind.names or ()}
-    return {name: int(homes[name](m)[name]) for name in VM_COUNTERS}
+    found = {name: value for one in records for name, value in zip(one.kind.names or (), one(m).item(), strict=True)}
+    return {name: found[name] for name in VM_COUNTERS}
 
 
 def metrics(built: Built) -> dict[str, int | float | str]:
