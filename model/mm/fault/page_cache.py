@@ -10,6 +10,7 @@ from mmrun.model.core.state import turn
 from mmrun.model.mm.alloc.page_alloc import alloc_pages, numa_statistics
 from mmrun.model.mm.limits.limits import charge_folio, throttle_over_high
 from mmrun.model.mm.lru.lru import lru_add
+from mmrun.model.mm.lru.shadow import of_order, order_of
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.memcontrol import kmem_group, mod_slab_bytes, mod_state, uncharge, uncharge_folio
 from mmrun.model.mm.memcg.state import memcgs
@@ -54,6 +55,17 @@ def discard(m, pfn):
     free_frame(m, turn(m).cpu, pfn)
 
 
+@rare
+@kernel
+def _split_shadow(m, file, index, order):
+    """The shadow of a larger folio at slot `index` becomes shadows of folios of 2^order pages (xas_split)."""
+    entries, begin = cache(m), files(m)[file].start
+    size = 1 << order_of(entries[index])
+    first = begin + (index - begin) // size * size
+    for slot in range(first, first + size):
+        entries[slot] = of_order(entries[slot], order)
+
+
 @kernel
 def add_to_cache(m, t, file, index, gfp):
     """A new page-cache page at slot `index` of `file`, on its way to the lists; NONE when out of memory.
@@ -74,6 +86,8 @@ def add_to_cache(m, t, file, index, gfp):
         discard(m, pfn)
         return EXISTS
     page, shadow = frames(m)[pfn], entries[index]
+    if shadow < 0 and order_of(shadow):
+        _split_shadow(m, file, index, 0)
     page.owner, page.slot, page.kind = index, file, FILE_PAGE
     entries[index] = pfn + 1
     files(m)[file].nr_cached += 1
@@ -149,6 +163,8 @@ def add_folio_to_cache(m, t, file, index, order, gfp):
             _discard_folio(m, pfn)
             return EXISTS
         shadow = entries[slot] if entries[slot] else shadow
+    if entries[index] < 0 and order_of(entries[index]) > order:
+        _split_shadow(m, file, index, order)
     page = frames(m)[pfn]
     page.owner, page.slot, page.kind = index, file, FILE_PAGE
     for i in range(pages):

@@ -12,6 +12,7 @@ from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.fault.large_folios import place_of_mark, read_folios
 from mmrun.model.mm.fault.page_cache import EXISTS, add_to_cache, in_hole
+from mmrun.model.mm.fault.tree_walk import next_miss, prev_miss
 from mmrun.model.mm.page.flags import READAHEAD, WRITEBACK
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
 from mmrun.model.mm.page.state import frames
@@ -174,7 +175,10 @@ def sync_readahead(m, t, region, file, index, wanted):
         r.ra_async = r.ra_count - wanted if r.ra_count > wanted else r.ra_count >> 1
         read_window(m, t, region, file, 0)
         return
-    run = run_before(m, file, index, r.readahead)
+    if files(m)[file].max_order:
+        run = index - 1 - prev_miss(m, file, index - 1, r.readahead)
+    else:
+        run = run_before(m, file, index, r.readahead)
     if run <= wanted:
         end = min(index + wanted, start + files(m)[file].npages)
         submit_read(m, file, index, end, add_run(m, t, file, index, end, NONE, False, settings.readahead_nofs)[0])
@@ -211,7 +215,10 @@ def async_readahead(m, t, region, file, index, wanted, order):
         r.ra_start += r.ra_count
         r.ra_count = max(r.ra_count, next_window(r.ra_count, r.readahead))
     else:
-        absent = next_absent(m, file, index, r.readahead)
+        if files(m)[file].max_order:
+            absent = next_miss(m, file, index + 1, r.readahead)
+        else:
+            absent = next_absent(m, file, index, r.readahead)
         if absent - index > r.readahead:
             return
         r.ra_start = absent

@@ -15,6 +15,7 @@ from mmrun.model.mm.lru.ahead import look_ahead
 from mmrun.model.mm.lru.lists import list_of
 from mmrun.model.mm.lru.rmap import unmap
 from mmrun.model.mm.lru.scan_balance import can_demote
+from mmrun.model.mm.lru.shadow import of_order
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings
 from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge, uncharge_folio
 from mmrun.model.mm.memcg.state import memcgs
@@ -115,6 +116,7 @@ def _remove_mapping(m, s, pfn):
                 free_slot(m, page.slot - 1)
     else:
         pages = nr_pages(m, pfn)
+        shadow = of_order(shadow, int(page.order)) if page.order else shadow
         for slot in range(page.owner, page.owner + pages):
             cache(m)[slot] = shadow
         files(m)[page.slot].nr_cached -= pages
