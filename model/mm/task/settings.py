@@ -13,6 +13,7 @@ pgmajfault | lower | faults that had to read the page | faults
 FILEMAP_COUNTERS = counters("""
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
+readahead_folios | none | folios of more than one page that readahead made | folios
 """)
 
 TASK_COUNTERS = counters("""
