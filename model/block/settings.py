@@ -295,13 +295,6 @@ class Costs(Record):
 
 SUBJECTS = (
     Subject(
-        "tcp",
-        "Networking is not modelled but for what storage needs of it: a link has a bandwidth, a round trip and an MTU. "
-        "Sockets, their buffers and their memory (memory.stat sock) are not.",
-        ("machine.links", "nfs", "nbd"),
-        ("network", "socket", "sockets", "tcp_mem", "udp", "sock"),
-    ),
-    Subject(
         "io scheduler",
         "Disks that seek have `deadline` or `noop` (`machine.disks.<name>.scheduler`); CFQ, BFQ, kyber and the "
         "limits of "

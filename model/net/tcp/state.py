@@ -22,6 +22,7 @@ SOCK = row(
     scaling_ratio="i8", rcvq_space="i8", rcvq_seq="i8", rcvq_time="i8", rcv_rtt="i8", delack_at="i8", ato="i8",
     unacked="i8", echo="i8",
     senders=WAIT_QUEUE, receivers=WAIT_QUEUE, drops="i8", bytes_sent="i8", bytes_received="i8", retransmitted="i8",
+    mem_pages="i8", mem_used="i8",  # charged for, and bytes of them in use (net/tcp_mem)
 )  # fmt: skip
 
 socks = table(290, "socks", SOCK)
