@@ -41,4 +41,5 @@ def place(built: Built) -> None:
         wire = wires(built.memory.m)[n]
         wire.way["head"] = wire.way["tail"] = NONE
         wire.byte_ps, wire.rtt, wire.mtu = 1000 * S // link.bandwidth, link.rtt, link.mtu
+        wire.loss_ppm, wire.nic = link.loss_ppm, NONE
         wire.random = first_of(built.cell, f"link {name}")

@@ -18,9 +18,15 @@ HEADERS = 66  # bytes of Ethernet, IP and TCP headers with timestamps in front o
 
 
 @kernel
+def nr_frags(m, s):
+    """Pieces of a buffer's payload beside what is in its head."""
+    return skbs(m)[skbs(m)[s].origin].nr_frags
+
+
+@kernel
 def _append(m, s, i):
-    """Piece `i` is the last of buffer `s`'s payload."""
-    skb = skbs(m)[s]
+    """Piece `i` is the last of buffer `s`'s payload; a clone's pieces are its original's, here and below."""
+    skb = skbs(m)[skbs(m)[s].origin]
     skb_frags(m)[i].next = NONE
     if skb.last == NONE:
         skb.frags = i
@@ -40,7 +46,7 @@ def _lengthen(m, s, nbytes, truesize):
 @kernel
 def _goes_on(m, s, pfn, offset):
     """Whether bytes at that place of a block follow the last piece of the buffer's payload (skb_can_coalesce)."""
-    last = skbs(m)[s].last
+    last = skbs(m)[skbs(m)[s].origin].last
     if last == NONE:
         return False
     piece = skb_frags(m)[last]
@@ -57,7 +63,7 @@ def skb_put(m, s, nbytes):
 @kernel
 def skb_add_rx_frag(m, s, pfn, offset, nbytes, truesize):
     """Payload is in a block whose reference the buffer takes over: 1, or 0 when it can hold no more pieces."""
-    if skbs(m)[s].nr_frags >= MAX_FRAGS:
+    if nr_frags(m, s) >= MAX_FRAGS:
         return 0
     i = new_piece(m, pfn, offset, nbytes)
     if i == NONE:
@@ -77,7 +83,7 @@ def skb_add_page(m, s, pfn, offset, nbytes):
         _lengthen(m, s, nbytes, nbytes)
         return 1
     if _goes_on(m, s, pfn, offset):
-        skb_frags(m)[skbs(m)[s].last].bytes += nbytes
+        skb_frags(m)[skbs(m)[skbs(m)[s].origin].last].bytes += nbytes
         _lengthen(m, s, nbytes, nbytes)
         return 1
     if not skb_add_rx_frag(m, s, pfn, offset, nbytes, nbytes):
@@ -106,7 +112,7 @@ def skb_fill_frag(m, s, pf, nbytes):
 def skb_tailroom(m, s):
     """Bytes that still fit into the head of a received packet all of whose payload is there."""
     skb = skbs(m)[s]
-    if skb.nr_frags or skb.list != NONE:
+    if nr_frags(m, s) or skb.list != NONE:
         return 0
     return skb.room - SHARED_INFO - PAD - (HEADERS + LINE - 1) // LINE * LINE - skb.linear
 
@@ -136,9 +142,9 @@ def move_pieces(m, to, s):
 @kernel
 def move_head(m, to, s):
     """The head of `s`, a piece of a page, is the last piece of buffer `to`'s payload; it must not be a clone's."""
-    skb = skbs(m)[s]
-    i = skb.head
-    skb.head = NONE
+    skb, home = skbs(m)[s], skbs(m)[skbs(m)[s].origin]
+    i = home.head
+    home.head = NONE
     skb_frags(m)[i].bytes = skb.linear
     _append(m, to, i)
 
@@ -159,8 +165,7 @@ def skb_try_coalesce(m, to, s):
         t.linear += skb.bytes
         delta = 0
     else:
-        home = skbs(m)[skb.origin]
-        if t.nr_frags + home.nr_frags + (skb.linear > 0) > MAX_FRAGS:
+        if nr_frags(m, to) + nr_frags(m, s) + (skb.linear > 0) > MAX_FRAGS:
             return NONE
         if skb.linear == 0:
             delta = skb.truesize - SK_BUFF - skb.room
@@ -185,23 +190,23 @@ def skb_trim_head(m, s, nbytes):
 
     Whoever was charged for them says so itself (tcp_trim_head).
     """
-    skb = skbs(m)[s]
+    skb, home = skbs(m)[s], skbs(m)[skbs(m)[s].origin]
     skb.bytes -= nbytes
     gone = min(nbytes, skb.linear)
     skb.linear -= gone
     nbytes -= gone
-    while nbytes > 0 and skb.frags != NONE and not skb_cloned(m, s):
-        i = skb.frags
+    while nbytes > 0 and home.frags != NONE and home.dataref == 1:
+        i = home.frags
         piece = skb_frags(m)[i]
         if piece.bytes > nbytes:
             piece.offset += nbytes
             piece.bytes -= nbytes
             break
         nbytes -= piece.bytes
-        skb.frags = piece.next
-        skb.nr_frags -= 1
-        if skb.frags == NONE:
-            skb.last = NONE
+        home.frags = piece.next
+        home.nr_frags -= 1
+        if home.frags == NONE:
+            home.last = NONE
         free_piece(m, i)
 
 
@@ -214,7 +219,8 @@ def skb_split(m, s, to, nbytes):
     skb, t = skbs(m)[s], skbs(m)[to]
     moved = skb.bytes - nbytes
     if not skb.marks & FAR:
-        before, i, at = NONE, skb.frags, skb.linear
+        home = skbs(m)[skb.origin]
+        before, i, at = NONE, home.frags, skb.linear
         while i != NONE and at + skb_frags(m)[i].bytes <= nbytes:
             at += skb_frags(m)[i].bytes
             before, i = i, skb_frags(m)[i].next
@@ -227,11 +233,11 @@ def skb_split(m, s, to, nbytes):
             piece.bytes = first
             before, i = i, piece.next
             _append(m, to, rest)
-        _cut_behind(m, s, before)
+        _cut_behind(m, skb.origin, before)
         while i != NONE:
             after = skb_frags(m)[i].next
             _append(m, to, i)
-            skb.nr_frags -= 1
+            home.nr_frags -= 1
             i = after
     skb.bytes -= moved
     skb.truesize -= moved
@@ -242,9 +248,9 @@ def skb_split(m, s, to, nbytes):
 
 
 @kernel
-def _cut_behind(m, s, before):
-    """Piece `before` (NONE: none) is the last of the payload of `s`."""
-    skb = skbs(m)[s]
+def _cut_behind(m, home, before):
+    """Piece `before` (NONE: none) is the last of those in row `home`."""
+    skb = skbs(m)[home]
     skb.last = before
     if before == NONE:
         skb.frags = NONE

@@ -16,6 +16,7 @@ from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.gfp import COMP, DIRECT_RECLAIM, NOMEMALLOC, NORETRY, NOWARN
 from mmrun.model.mm.page.pcp import free_pages
 from mmrun.model.mm.page.state import frames
+from mmrun.model.net.skb.page_pool import page_pool_put
 from mmrun.model.net.skb.slab import PFMEMALLOC, net_pages
 from mmrun.model.net.skb.state import page_frags, skb_count, skb_frags, skb_settings, skb_state
 from mmrun.model.units import PAGE_SHIFT
@@ -43,7 +44,9 @@ def put_page(m, pfn):
         free_orphan(m, pfn)
         return
     page.slot -= 1
-    if page.slot == 0:
+    if page.slot == 0 and page.owner < 0:
+        page_pool_put(m, pfn)
+    elif page.slot == 0:
         skb_state(m).frag_pages -= nr_pages(m, pfn)
         page.state = KERNEL
         free_pages(m, turn(m).cpu, pfn, page.order)

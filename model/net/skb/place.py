@@ -2,7 +2,7 @@
 
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.net.link.place import pairs
+from mmrun.model.net.link.place import links_in_use, pairs
 from mmrun.model.net.skb.state import CLASSES, KMALLOC
 from mmrun.model.units import PAGE
 
@@ -23,7 +23,8 @@ def rows(plan: Plan) -> dict[str, int]:
     most = min(MOST, 4 * plan.frames)
     return {
         "skbs": most, "skb_frags": most, "skb_caches": KMALLOC + len(CLASSES),
-        "page_frags": 2 * plan.cpus + sum(plan.actors.values()) + sockets,
+        "page_frags": 2 * plan.cpus + sum(plan.actors.values()) + len(links_in_use(plan)) + sockets,
+        "page_pools": len(links_in_use(plan)),
     }  # fmt: skip
 
 

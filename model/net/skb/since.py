@@ -22,6 +22,8 @@ DATED: Dated = (
          "5640f7685831 net: use a per task frag allocator, 3.7", since="3.7"),
     flag("bare_truesize", "a buffer is charged what was asked for, without what its head's end holds",
          "87fb4b7b533a net: more accurate skb truesize, 3.2", until="3.2"),
+    flag("skb_recycle", "pages of buffers go back to the pool of the card that received into them",
+         "page_pool: Allow drivers to hint on SKB recycling, 5.14", since="5.14"),
     flag("coalesces", "a received packet's pages may move into the one before it in a queue",
          "net/ipv4/tcp_input.c: tcp_try_coalesce, 3.5", since="3.5"),
     flag("gro_takes_heads", "GRO moves a head that is a page fragment into the packet before it",

@@ -241,7 +241,7 @@ def skb_clone(m, s, gfp):
         return _failed(m, c)
     home.dataref += 1
     own.origin, own.marks = skb.origin, own.marks | (skb.marks & ~(FCLONE | BUSY | COMPANION))
-    own.cache, own.head, own.frags, own.last, own.nr_frags = NONE, NONE, NONE, NONE, home.nr_frags
+    own.cache, own.head, own.frags, own.last = NONE, NONE, NONE, NONE
     own.segs, own.bytes, own.truesize, own.linear, own.room = skb.segs, skb.bytes, skb.truesize, skb.linear, skb.room
     own.seq, own.end_seq, own.ack, own.window = skb.seq, skb.end_seq, skb.ack, skb.window
     own.at, own.stamp, own.echo, own.sock = skb.at, skb.stamp, skb.echo, skb.sock
