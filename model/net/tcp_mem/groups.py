@@ -6,7 +6,7 @@ Source: net/ipv4/tcp_memcontrol.c of 3.6, mm/memcontrol.c and mm/vmpressure.c of
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.net.tcp.state import socks
-from mmrun.model.net.tcp_mem.line import use_line
+from mmrun.model.net.tcp_mem.line import usage_line, use_line
 from mmrun.model.net.tcp_mem.state import sock_groups, tcp_mem, tcp_mem_count, tcp_mem_settings
 
 charge_skmem = caller("charge_skmem")
@@ -42,7 +42,7 @@ def walk(m, group, accesses, held):
     """Change the counters of a group and those above it: so many accesses to each line, held for `held` ns."""
     at = group
     while at != NO_GROUP:
-        use_line(m, 1 + at, accesses, held)
+        use_line(m, usage_line(at), accesses, held)
         at = above(m, at)
     tcp_mem_count(m).skmem_charges += 1
 

@@ -25,6 +25,18 @@ SLOT = 1 << SLOT_SHIFT
 
 
 @kernel
+def usage_line(group):
+    """Where a group's usage lies; line 0 is the protocol's counter."""
+    return 1 + 2 * group
+
+
+@kernel
+def protection_line(group):
+    """Where what is protected of its usage lies, if not there as well."""
+    return 2 + 2 * group
+
+
+@kernel
 def _turn_page(m, line, epoch):
     """What was counted of a line becomes that of the last epoch (none if that was an earlier one)."""
     row = lines(m)[line]

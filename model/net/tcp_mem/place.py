@@ -25,7 +25,7 @@ def has_sockets(plan: Plan) -> bool:
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has; none without sockets."""
     groups, any_ = len(plan.groups), has_sockets(plan)
-    count = (1 + groups) * any_
+    count = (1 + 2 * groups) * any_
     return {
         "lines": count, "line_users": count * plan.cpus, "line_slots": count * SLOTS, "sock_groups": groups * any_,
         "tcp_reserves": plan.cpus * any_,

@@ -6,7 +6,7 @@ from mmrun.model.net.tcp_mem.settings import TCP_MEM_COUNTERS
 
 SLOT_SHIFT, SLOTS = 9, 256  # a line's calendar: slots of 512 ns, and how many of them it remembers
 EPOCH_SHIFT = 16  # of who uses a line: 65 us
-GLOBAL_LINE = 0  # of the protocol's counter; group g has line 1 + g
+GLOBAL_LINE = 0  # of the protocol's counter; group g has lines 1 + 2g and 2 + 2g
 
 # Filled by name: costs (ns), ways of the version, `mem_pcpu_rsv` (pages). `accounts`: groups may be charged;
 # `group_marks`: a group's own usage and marks decide, not the machine's; `beyond_root`: charges reach the root's

@@ -7,7 +7,8 @@ long as they have a limit.
 
 What a level costs is accesses to the counter's cache line, each a transfer when others use it: the change of usage, the
 comparison with memory.high when a batch was charged; with `false_sharing` another one for limit and parent, which lie
-on the same line; with `exchanges` two more where memory.min or memory.low are set.
+on the same line. With `exchanges` there are two more where memory.min or memory.low are set, to the same line or,
+without false sharing, to one of their own.
 """
 
 from mmrun.model.core.jit import hook, kernel
@@ -39,7 +40,7 @@ from mmrun.model.net.tcp_mem.groups import (
     fits,
     walk,
 )
-from mmrun.model.net.tcp_mem.line import use_line
+from mmrun.model.net.tcp_mem.line import protection_line, usage_line, use_line
 from mmrun.model.net.tcp_mem.state import sock_groups, tcp_mem_count, tcp_mem_settings
 
 SOURCE = "mm/memcontrol.c: mem_cgroup_charge_skmem, try_charge_memcg, mm/page_counter.c, 6.12"
@@ -68,10 +69,10 @@ def walk_usage(m, group, batch):
     """Change usage of a group and all above it, comparing with memory.high if a batch was charged."""
     at, shared, exchanges = group, params(m).false_sharing, params(m).exchanges
     while at != NO_GROUP:
-        accesses = 1 + batch + shared
-        if exchanges and memcgs(m)[at].protects:
-            accesses += 2
-        use_line(m, 1 + at, accesses, 0)
+        writes = 2 if exchanges and memcgs(m)[at].protects else 0
+        use_line(m, usage_line(at), 1 + batch + (1 + writes if shared else 0), 0)
+        if writes and not shared:
+            use_line(m, protection_line(at), writes, 0)
         at = above(m, at)
     tcp_mem_count(m).skmem_charges += 1
 
