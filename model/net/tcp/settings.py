@@ -12,10 +12,6 @@ HAS_STREAMS = Matters(
 )
 
 HOOKS = {
-    **hooks(CORE, 83, ("netif_receive_skb", "skb", "0, after the buffer has gone up the stack"), optional=True),
-    **hooks(
-        CORE, 84, ("sock_wfree", "sock truesize", "0, after a buffer of that size has left the card"), optional=True
-    ),
     **hooks(
         CORE,
         101,
