@@ -9,6 +9,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.net.skb.frags import skb_add_page, skb_split, skb_trim_head
 from mmrun.model.net.skb.skb import alloc_skb, kfree_skb, skb_cloned
 from mmrun.model.net.skb.state import FAR, FCLONE, FIN, LOST, RETRANSMITTED, skb_frags, skbs
+from mmrun.model.net.tcp.sock import free_queued
 from mmrun.model.net.tcp.state import socks, tcp_settings
 from mmrun.model.net.tcp_mem.sock import (
     sk_enter_memory_pressure,
@@ -133,3 +134,30 @@ def tcp_trim_head(m, sk, s, length):
     skb.truesize -= length
     sock.wmem_queued -= length
     sk_mem_uncharge(m, sk, length)
+
+
+@kernel
+def tcp_grow_skb(m, sk, s, amount):
+    """An unsent buffer takes up to `amount` bytes from the one behind it, which goes when it is empty (6.10)."""
+    skb = skbs(m)[s]
+    after = skb.next
+    if after == NONE or skb_cloned(m, s) or skb_cloned(m, after):
+        return
+    other = skbs(m)[after]
+    left = min(amount, other.bytes)
+    while left > 0:
+        n, pfn, offset = left, 0, 0
+        if not skb.marks & FAR:
+            piece = skb_frags(m)[other.frags]
+            n, pfn, offset = min(left, piece.bytes), piece.frame, piece.offset
+        if not skb_add_page(m, s, pfn, offset, n):
+            return
+        skb_trim_head(m, after, n)
+        other.truesize -= n
+        other.seq += n
+        skb.end_seq += n
+        left -= n
+    if other.bytes == 0:
+        skb.end_seq = other.end_seq
+        skb.marks |= other.marks & FIN
+        free_queued(m, sk, after)

@@ -69,7 +69,7 @@ def receive_from(m, sk, base):
 @kernel
 def establish(m, sk, window):
     """The connection stands, and the other end has offered a first window."""
-    sock = socks(m)[sk]
+    sock, window = socks(m)[sk], min(window, MOST_MTU)  # it is not scaled yet
     sock.state, sock.snd_wnd, sock.max_window = ESTABLISHED, window, window
     sock.snd_wl1 = sock.rcv_nxt
     sock.mss = tcp_bound_to_half_wnd(m, sk, sock.mss_clamp)

@@ -3,7 +3,7 @@
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
-from mmrun.model.net.skb.frags import skb_try_coalesce
+from mmrun.model.net.skb.frags import nr_frags, skb_try_coalesce
 from mmrun.model.net.skb.skb import kfree_skb
 from mmrun.model.net.skb.state import FIN, skbs
 from mmrun.model.net.tcp.output import ATO_MIN, tcp_send_ack
@@ -54,14 +54,14 @@ def tcp_enter_quickack_mode(m, sk):
 
 
 @kernel
-def tcp_measure_rcv_mss(m, sk, s):
+def tcp_measure_rcv_mss(m, sk, nbytes, truesize, segs):
     """Estimate the sender's segments, and what a byte of them costs (6.6)."""
-    sock, skb = socks(m)[sk], skbs(m)[s]
-    length = skb.bytes if skb.segs <= 1 else min(sock.advmss, skb.bytes)
+    sock = socks(m)[sk]
+    length = nbytes if segs <= 1 else min(-(-nbytes // segs), sock.advmss)
     last, sock.last_seg_size = sock.last_seg_size, 0
     if length >= sock.rcv_mss:
         if length != sock.rcv_mss and tcp_settings(m).tcp_scaling_ratio:
-            set_scaling_ratio(m, sk, skb.bytes, skb.truesize)
+            set_scaling_ratio(m, sk, nbytes, truesize)
         sock.rcv_mss = min(length, sock.advmss)
         sock.ack_pending |= ACK_PUSHED
         return
@@ -88,11 +88,11 @@ def _measure_rtt(m, sk):
 
 
 @kernel
-def tcp_event_data_recv(m, sk, s):
+def tcp_event_data_recv(m, sk, nbytes, truesize, segs, paged):
     """Data has come: an acknowledgement is owed; how late it may be follows from how the data come."""
     sock, after = socks(m)[sk], m.now - socks(m)[sk].lrcvtime
     sock.ack_pending |= ACK_SCHED
-    tcp_measure_rcv_mss(m, sk, s)
+    tcp_measure_rcv_mss(m, sk, nbytes, truesize, segs)
     _measure_rtt(m, sk)
     if sock.ato == 0:
         tcp_incr_quickack(m, sk, MAX_QUICKACKS)
@@ -104,8 +104,8 @@ def tcp_event_data_recv(m, sk, s):
     elif after > sock.rto:
         tcp_incr_quickack(m, sk, MAX_QUICKACKS)
     sock.lrcvtime = max(m.now, 1)
-    if skbs(m)[s].bytes >= LEAST_TO_GROW:
-        tcp_grow_window(m, sk, s)
+    if nbytes >= LEAST_TO_GROW:
+        tcp_grow_window(m, sk, nbytes, truesize, paged)
 
 
 @kernel
@@ -296,13 +296,9 @@ def tcp_data_queue(m, sk, s):
 def eaten_measure(m, sk, s):
     """Queue a buffer in order, and learn from what it was before it may have joined another one."""
     sock, skb = socks(m)[sk], skbs(m)[s]
-    skb.users += 1  # it is looked at afterwards, as it was
-    length, truesize, frags, segs = skb.bytes, skb.truesize, skb.nr_frags, skb.segs
+    length, truesize, segs = skb.bytes, skb.truesize, skb.segs
+    paged = nr_frags(m, s) > 0
     tcp_queue_rcv(m, sk, s)
     if length:
-        keep_b, keep_t, keep_f, keep_s = skb.bytes, skb.truesize, skb.nr_frags, skb.segs
-        skb.bytes, skb.truesize, skb.nr_frags, skb.segs = length, truesize, frags, segs
-        tcp_event_data_recv(m, sk, s)
-        skb.bytes, skb.truesize, skb.nr_frags, skb.segs = keep_b, keep_t, keep_f, keep_s
+        tcp_event_data_recv(m, sk, length, truesize, segs, paged)
     sock.unacked += 1
-    kfree_skb(m, s)

@@ -10,7 +10,7 @@ from mmrun.model.net.nic.dev import dev_queue_xmit
 from mmrun.model.net.skb.skb import alloc_skb, kfree_skb, skb_clone
 from mmrun.model.net.skb.state import ACK, FAR, FIN, RST, SYN, skbs
 from mmrun.model.net.tcp.congestion import RTO_MIN, pacing_rate, tcp_packets_in_flight
-from mmrun.model.net.tcp.fragment import tcp_fragment, tcp_set_skb_tso_segs
+from mmrun.model.net.tcp.fragment import tcp_fragment, tcp_grow_skb, tcp_set_skb_tso_segs
 from mmrun.model.net.tcp.state import (
     ACK_SCHED,
     ACK_TIMER,
@@ -276,10 +276,12 @@ def tcp_write_xmit(m, sk, nonagle, push_one):
             if push_one != 2:
                 break
             quota = 1
+        quota = min(quota, most)
+        if tcp_settings(m).tcp_grows_skb and quota * mss > skbs(m)[s].bytes:
+            tcp_grow_skb(m, sk, s, quota * mss - skbs(m)[s].bytes)
         segments = tcp_set_skb_tso_segs(m, s, mss)
         if not tcp_snd_wnd_test(m, sk, s, mss):
             break
-        quota = min(quota, most)
         limit = mss
         tail = nonagle if skbs(m)[s].next == NONE else PUSH_NOW
         if segments == 1:

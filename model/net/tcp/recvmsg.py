@@ -2,14 +2,14 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import FOREVER, wait
+from mmrun.model.core.sleep import FOREVER
 from mmrun.model.mm.page.gfp import GFP_KERNEL
 from mmrun.model.net.skb.state import FIN, skbs
 from mmrun.model.net.tcp.fragment import tcp_stream_alloc_skb
 from mmrun.model.net.tcp.handshake import begin, next_base, send_syn
 from mmrun.model.net.tcp.output import PUSH_NOW, push_pending, send_reset, tcp_send_ack
 from mmrun.model.net.tcp.receive import release_sock
-from mmrun.model.net.tcp.sock import drop_received, entail, interrupted, lock_sock, tcp_done
+from mmrun.model.net.tcp.sock import drop_received, entail, interrupted, lock_sock, sk_wait, tcp_done
 from mmrun.model.net.tcp.state import (
     ACK_PUSHED,
     ACK_PUSHED2,
@@ -115,7 +115,7 @@ def tcp_recvmsg(m, sk, nbytes, how):
             break
         release_sock(m, sk)
         if sock.rcv_nxt == sock.copied_seq and sock.state == ESTABLISHED and not sock.shutdown & RCV_SHUTDOWN:
-            wait(m, sock.receivers, FOREVER)
+            sk_wait(m, sock.receivers, FOREVER)
         lock_sock(m, sk)
     tcp_cleanup_rbuf(m, sk, copied)
     release_sock(m, sk)
@@ -158,7 +158,7 @@ def tcp_connect(m, sk):
         until = m.now + timeout
         send_syn(m, sk)
         while sock.state == SYN_SENT and m.now < until and m.broken == 0 and not interrupted(m):
-            wait(m, sock.senders, until - m.now)
+            sk_wait(m, sock.senders, until - m.now)
         if sock.state == ESTABLISHED:
             return 0
         if sock.state != SYN_SENT or interrupted(m):

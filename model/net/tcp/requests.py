@@ -1,5 +1,6 @@
 """What tasks ask of their sockets: each is a system call, and takes its time."""
 
+from mmrun.model.core.accounting import ASIDE, FAULT, begins, ends
 from mmrun.model.core.codes import BAD_EVENT, OK
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
@@ -48,7 +49,11 @@ def net_send_nowait(m, t, argument):
         return OK
     answer = tcp_sendmsg(m, sk, argument >> CONNECTION_BITS, DONTWAIT)
     if answer == -EAGAIN:
+        ends(m, FAULT)
+        begins(m, ASIDE)
         sleep_until(m, m.now + RETRY)
+        ends(m, ASIDE)
+        begins(m, FAULT)
     return _noted(m, answer)
 
 

@@ -3,7 +3,6 @@
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.lehmer import following
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import wait
 from mmrun.model.machine.state import geometry
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, FS, MEMALLOC
 from mmrun.model.net.skb.frags import skb_add_page, skb_fill_frag, skb_put
@@ -20,7 +19,7 @@ from mmrun.model.net.tcp.output import (
     tcp_write_xmit,
 )
 from mmrun.model.net.tcp.receive import release_sock
-from mmrun.model.net.tcp.sock import entail, free_queued, interrupted, lock_sock, sk_stream_memory_free
+from mmrun.model.net.tcp.sock import entail, free_queued, interrupted, lock_sock, sk_stream_memory_free, sk_wait
 from mmrun.model.net.tcp.state import (
     EAGAIN,
     EINTR,
@@ -129,7 +128,7 @@ def sk_stream_wait_memory(m, sk, how):
         sock.sk_flags |= NOSPACE
         release_sock(m, sk)
         if not sk_stream_memory_free(m, sk) or refused:
-            wait(m, sock.senders, timeout)
+            sk_wait(m, sock.senders, timeout)
         lock_sock(m, sk)
         refused = False
     return -EINTR

@@ -4,6 +4,7 @@ A socket is its user's or its interrupts'. While a user has it, what arrives wai
 completions leave a note; the user does both when he lets it go (mmrun.model.net.tcp.release).
 """
 
+from mmrun.model.core.accounting import ASIDE, FAULT, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
@@ -89,11 +90,25 @@ def purge(m, sk):
 
 
 @kernel
+def sk_wait(m, queue, timeout):
+    """The running actor waits for a socket; of a task that does nothing else that is time of its own (ns)."""
+    aside = current(m).doing == FAULT
+    if aside:
+        ends(m, FAULT)
+        begins(m, ASIDE)
+    slept = wait(m, queue, timeout)
+    if aside:
+        ends(m, ASIDE)
+        begins(m, FAULT)
+    return slept
+
+
+@kernel
 def lock_sock(m, sk):
     """The running actor is the socket's user from now on."""
     sock = socks(m)[sk]
     while sock.sk_flags & OWNED and m.broken == 0:
-        wait(m, sock.lockers, FOREVER)
+        sk_wait(m, sock.lockers, FOREVER)
     sock.sk_flags |= OWNED
 
 

@@ -61,7 +61,7 @@ tcp_settings = one(
     292, "tcp_settings", row(
         max_tcp_header="i8", tcp_init_cwnd="i8", tcp_adv_win_scale="i8", tcp_scaling_ratio="i8", tcp_tsq="i8", tcp_loss_probe="i8",
         tcp_autocorking="i8", tcp_drs_grows="i8", tcp_sndbuf_by_cwnd="i8", tcp_payload_in_head="i8",
-        tcp_zero_window_early="i8", tcp_coalesces="i8", tcp_syn_rwin_64k="i8", tcp_syn_retries="i8", tcp_backlog_room="i8", tcp_partial_charge="i8",
+        tcp_zero_window_early="i8", tcp_coalesces="i8", tcp_grows_skb="i8", tcp_syn_rwin_64k="i8", tcp_syn_rwin_whole="i8", tcp_syn_retries="i8", tcp_backlog_room="i8", tcp_partial_charge="i8",
         tcp_low_rto="i8", tcp_tso_half="i8", tcp_skb_tso_paced="i8", tcp_ofo_prunes_by_eighths="i8",
         tcp_limit_output_bytes="i8", tcp_sendmsg_skb="i8", tcp_xmit_skb="i8", tcp_rcv_skb="i8", tcp_ack_skb="i8",
         copy_user_ps="i8",

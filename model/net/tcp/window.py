@@ -1,7 +1,6 @@
 """What a receiver advertises, and how buffers grow: space and windows, dynamic right sizing, the send buffer."""
 
 from mmrun.model.core.jit import kernel
-from mmrun.model.net.skb.state import skbs
 from mmrun.model.net.tcp.state import RCVBUF_LOCK, SNDBUF_LOCK, socks, tcp_count, tcp_settings
 from mmrun.model.net.tcp_mem.sock import sk_under_memory_pressure
 from mmrun.model.net.tcp_mem.state import tcp_mem
@@ -105,7 +104,7 @@ def tcp_select_initial_window(m, sk):
         s.wscale += 1
     if space > s.mss_clamp:
         space = space // s.mss_clamp * s.mss_clamp
-    s.rcv_wnd = min(space, 65535)
+    s.rcv_wnd = space if tcp_settings(m).tcp_syn_rwin_whole else min(space, 65535)
     if not tcp_settings(m).tcp_syn_rwin_64k:
         segments = TCP_INIT_CWND if s.mss_clamp <= 1460 else max(TCP_INIT_CWND * 1460 // s.mss_clamp, 2)
         s.rcv_wnd = min(s.rcv_wnd, segments * s.mss_clamp)
@@ -138,25 +137,26 @@ def set_scaling_ratio(m, sk, length, truesize):
 
 
 @kernel
-def tcp_grow_window(m, sk, s):
-    """A good segment has come: more may be on its way, as far as buffers of this truesize fit."""
-    sock, skb = socks(m)[sk], skbs(m)[s]
+def tcp_grow_window(m, sk, nbytes, truesize, paged):
+    """A good segment has come: more may be on its way, as far as buffers of this truesize fit.
+
+    `paged`: its payload lies in pieces, whose heads are saved where they join the buffer before (6.6).
+    """
+    sock = socks(m)[sk]
     room = min(sock.window_clamp, tcp_space(m, sk)) - sock.rcv_ssthresh
     if room <= 0:
         return
     if sk_under_memory_pressure(m, sk):
         sock.rcv_ssthresh = min(sock.rcv_ssthresh, 4 * sock.advmss)
         return
-    truesize = skb.truesize
-    if tcp_settings(m).tcp_scaling_ratio and skb.nr_frags and truesize - SMALL_HEAD >= skb.bytes:
+    if tcp_settings(m).tcp_scaling_ratio and paged and truesize - SMALL_HEAD >= nbytes:
         truesize -= SMALL_HEAD
-    grown = 0
-    if tcp_win_from_space(m, sk, truesize) <= skb.bytes:
+    if tcp_win_from_space(m, sk, truesize) <= nbytes:
         grown = 2 * sock.advmss
     else:
-        grown = _grows_by(m, sk, truesize, skb.bytes)
+        grown = _grows_by(m, sk, truesize, nbytes)
     if grown:
-        sock.rcv_ssthresh += min(room, max(grown, 2 * skb.bytes))
+        sock.rcv_ssthresh += min(room, max(grown, 2 * nbytes))
         sock.quick |= 1
 
 
