@@ -8,7 +8,7 @@ from mmrun.model.net.skb.skb import kfree_skb
 from mmrun.model.net.skb.state import FIN, skbs
 from mmrun.model.net.tcp.output import ATO_MIN, tcp_send_ack
 from mmrun.model.net.tcp.prune import put_before, tcp_try_rmem_schedule
-from mmrun.model.net.tcp.sock import drop_received, skb_set_owner_r, sk_wakes_all, sock_data_ready
+from mmrun.model.net.tcp.sock import drop_received, sk_wakes_all, skb_set_owner_r, sock_data_ready
 from mmrun.model.net.tcp.state import (
     ACK_NOMEM,
     ACK_NOW,

@@ -237,4 +237,3 @@ def set_xmit_timer(m, sk):
     if not tcp_schedule_loss_probe(m, sk):
         socks(m)[sk].pending = NO_TIMER
         tcp_rearm_rto(m, sk)
-
