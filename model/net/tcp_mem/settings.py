@@ -11,7 +11,7 @@ from mmrun.model.units import Nanoseconds
 def has_sockets(case: Any, _: Any) -> bool:
     """Whether tasks of the cell send or receive, or swap goes over a link."""
     cell = case.cell
-    streams = any(task.stream.kind == "netstream" for task in cell.tasks.values())
+    streams = any(task.stream.kind.startswith("net") for task in cell.tasks.values())
     return streams or any(getattr(area, "link", None) for area in cell.machine.swap.values())
 
 
