@@ -27,6 +27,7 @@ from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.mm.tlb.settings import Tlb
+from mmrun.model.net.tcp_mem.settings import HAS_SOCKETS
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.sched.settings import SHARED
@@ -131,7 +132,7 @@ class Machine(Record):
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: tuple[str, ...] = ()
-    """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
+    """Names of the devices that take part: network cards. Others cannot yet, DMA is not modelled."""
 
 
 @record
@@ -166,6 +167,9 @@ class Cgroup(Record):
     """memory.soft_limit_in_bytes (v1): when the machine is short, what groups have beyond theirs goes first."""
     swap_max: Annotated[Pages, HAS_SWAP] | None = None
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
+    kmem_tcp_limit: Annotated[Pages, Range(ge=PAGE), HAS_SOCKETS] | None = None
+    """memory.kmem.tcp.limit_in_bytes (v1, 3.3): socket memory beyond which its sockets are held back. None: no limit,
+    and nothing counted."""
     swappiness: Annotated[int, HAS_SWAP] | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: Annotated[int, Range(ge=0)] | None = None

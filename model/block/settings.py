@@ -216,6 +216,8 @@ class Link(Record):
     """Round trip including both network stacks: 10 GbE 30-50 us (estimate)."""
     mtu: Annotated[int, Range(ge=576, le=65_535), Why("usual: 1500, 9000")] = 1500
     """Largest frame payload in bytes; sets the efficiency: 94.1 % at 1500, 99.0 % at 9000 (computed)."""
+    loss_ppm: Annotated[int, Range(ge=0, le=1_000_000)] = 0
+    """Frames of a million that are lost on the way, of connections over the link; drawn by seed and replicate."""
 
 
 @abstract()
@@ -294,13 +296,6 @@ class Costs(Record):
 
 
 SUBJECTS = (
-    Subject(
-        "tcp",
-        "Networking is not modelled but for what storage needs of it: a link has a bandwidth, a round trip and an MTU. "
-        "Sockets, their buffers and their memory (memory.stat sock) are not.",
-        ("machine.links", "nfs", "nbd"),
-        ("network", "socket", "sockets", "tcp_mem", "udp", "sock"),
-    ),
     Subject(
         "io scheduler",
         "Disks that seek have `deadline` or `noop` (`machine.disks.<name>.scheduler`); CFQ, BFQ, kyber and the "

@@ -66,6 +66,9 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
     "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",
     "vm.demotion_enabled", "vm.numa_balancing_promote_rate_limit_MBps", "vm.numa_balancing_hot_threshold_ms",
+    "tcp_accounting", *(f"tcp_accounting/unified.{name}" for name in ("false_sharing", "exchanges", "batch")),
+    *(f"vm.tcp_mem_{name}" for name in ("min", "pressure", "max")), "vm.mem_pcpu_rsv", "cgroups.kmem_tcp_limit",
+    *(f"vm.tcp_{way}mem_{name}" for way in "rw" for name in ("default", "max")),
 )  # fmt: skip
 
 
@@ -132,7 +135,7 @@ def observed(kernel: str) -> dict[str, Any]:
         "flags": {name: era.flags[name] for name in FLAGS},
         "sysctl": sysctls | {"swappiness_max": era.ranges["swappiness"][1]},
         "missing": {name: why for name, why in era.missing.items() if f"vm.{name}" not in LATER},
-        "cgroup_missing": dict(era.cgroup_missing),
+        "cgroup_missing": {name: why for name, why in era.cgroup_missing.items() if f"cgroups.{name}" not in LATER},
         "mempolicies": list(era.mempolicies), "cell": base, "varied": varied,
     }  # fmt: skip
 

@@ -125,4 +125,5 @@ def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
         "count",
         "stat_read_every",
         "stat_read_phase",
+        "kmem_tcp_limit",
     }

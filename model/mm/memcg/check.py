@@ -12,6 +12,7 @@ from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.check import folios
 from mmrun.model.mm.page.flags import ANON_PAGE, FILE_PAGE, PAGE_TABLE, USER
 from mmrun.model.mm.task.check import mapped_of_files
+from mmrun.model.net.tcp_mem.state import tcp_mem_settings
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -56,6 +57,10 @@ def _charges(built: Built) -> None:
     own = np.bincount(live["memcg"], weights=pages, minlength=len(rows)).astype(np.int64) + rows["kmem"]
     for cpu in cpus(m)[: int(geometry(m).nr_cpus)]:
         np.add.at(own, cpu.stock_memcg, cpu.stock)
+    forced = np.zeros(len(rows), dtype=bool)
+    if tcp_mem_settings(m).reclaim_tells:  # memory of sockets is among what limits hold
+        sockets = built.memory.table("sock_groups")
+        own, forced = own + sockets["sock"] + sockets["in_hand"], sockets["forced"] > 0
     before = np.concatenate([[0], np.cumsum(own)])
     expected = before[rows["end"]] - before[:-1]  # descendants are the numbers up to `end`
     expected[0] = own[0]
@@ -64,7 +69,7 @@ def _charges(built: Built) -> None:
         not wrong.any(),
         lambda: f"groups {np.flatnonzero(wrong)} are charged {rows['usage'][wrong]}, hold {expected[wrong]}",
     )
-    above = rows["usage"] > rows["limit"]
+    above = (rows["usage"] > rows["limit"]) & ~forced
     require(not above.any(), lambda: f"groups {np.flatnonzero(above)} use more than their limit")
     protection(rows, bool(memcg_settings(built.memory.m).shares_overcommitted))
     _swap_charges(built, rows)

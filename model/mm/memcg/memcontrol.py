@@ -328,6 +328,8 @@ def refill_stock(m, memcg, pages):
         cpu.stock_turn = (free + 1) % memcg_settings(m).stocks
         drain_stock(m, turn(m).cpu, free)
     cpu.stock_memcg[free], cpu.stock[free] = memcg, pages
+    if pages > memcg_settings(m).charge_batch:
+        drain_stock(m, turn(m).cpu, free)
 
 
 @kernel

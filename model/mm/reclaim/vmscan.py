@@ -21,6 +21,7 @@ from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.tiering.state import tiers
 from mmrun.model.mm.writeback.plug import unplug
 from mmrun.model.mm.writeback.state import writeback_settings
+from mmrun.model.net.tcp_mem.state import tcp_mem_settings
 
 prepare_scan = caller("prepare_scan")
 first_group = caller("first_group")
@@ -33,6 +34,7 @@ lruvec_round = caller("lruvec_round")
 lruvec_end = caller("lruvec_end")
 soft_limit_reclaim = caller("soft_limit_reclaim")
 throttle_node = caller("throttle_node")
+vmpressure = caller("vmpressure")
 
 
 @kernel
@@ -173,10 +175,13 @@ def shrink_node(m, s):
     clear_stat(scans(m)[s].node_stat)
     group = to_shrink(m, s, first_group(m, s))
     while group >= 0:
+        scanned, reclaimed = scans(m)[s].nr_scanned, scans(m)[s].nr_reclaimed
         shrink_lruvec(m, s, lruvec_at(m, s, group))
         shrink_slab(m, s, group)
         if thp_settings(m).enabled:
             shrink_deferred(m, s, group)
+        if tcp_mem_settings(m).reclaim_tells:
+            vmpressure(m, group, scans(m)[s].nr_scanned - scanned, scans(m)[s].nr_reclaimed - reclaimed)
         group = to_shrink(m, s, next_group(m, s, group))
     if not lru_settings(m).lru_gen:
         throttle_node(m, s)
