@@ -170,9 +170,8 @@ SUBJECTS = (
     ),
     Subject(
         "iommu",
-        "DMA and IOMMUs are not modelled: `machine.devices` can describe a device, but it changes nothing, and "
-        "naming it "
-        "in `use` is refused.",
+        "DMA and IOMMUs are not modelled: `machine.devices` can describe a device, but of all of them only network "
+        "cards can be named in `use`, and theirs are rings and buffers alone.",
         ("machine.devices", "machine.use"),
         ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
     ),

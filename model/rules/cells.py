@@ -155,6 +155,8 @@ def task(
         yield Fault((*here, "node"), f"node {task.node} has no CPUs to run on", f"nodes with CPUs: {able}")
     if task.cgroup is not None and task.cgroup not in groups:
         yield Fault((*here, "cgroup"), f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups))
+    if isinstance(link := task.stream.params.get("link"), str):
+        yield from (fault.below(*here, "stream") for fault in known(link, machine.links, "link", "link"))
     yield from (fault.below(*here, "mempolicy") for fault in _mempolicy(task.mempolicy, len(nodes), era))
     for index, region in enumerate(task.memory):
         yield from (fault.below(*here, "memory", index) for fault in _region(region, machine, caches))

@@ -22,7 +22,7 @@ from mmrun.model.net.tcp.events import (
 )
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Fault, Record
-from mmrun.model.units import S, Bytes, KiB, Nanoseconds, TiB
+from mmrun.model.units import Bytes, KiB, Nanoseconds, S, TiB
 from mmrun.model.workloads._common import CHUNK
 
 if TYPE_CHECKING:

@@ -27,7 +27,10 @@ def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
     far = sum(link is not None for link in pairs(plan))
     most = LEAST_SEGMENTS + SEGMENTS_A_PAIR * far if far else 0
-    return {"wires": len(plan.cell.machine.links), "segments": most}
+    cutters = any(task.stream.kind == "cable" for task in plan.tasks.values())
+    return {
+        "wires": len(plan.cell.machine.links), "segments": most, "cables": len(plan.tasks) if cutters else 0,
+    }  # fmt: skip
 
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:
@@ -43,3 +46,8 @@ def place(built: Built) -> None:
         wire.byte_ps, wire.rtt, wire.mtu = 1000 * S // link.bandwidth, link.rtt, link.mtu
         wire.loss_ppm, wire.nic = link.loss_ppm, NONE
         wire.random = first_of(built.cell, f"link {name}")
+    names = list(built.cell.machine.links)
+    for t, task in enumerate(built.plan.tasks.values()):
+        if len(built.memory.table("cables")):
+            of_stream = task.stream.kind == "cable"
+            built.memory.table("cables")[t] = names.index(task.stream.params["link"]) if of_stream else NONE

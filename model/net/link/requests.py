@@ -1,27 +1,39 @@
 """Cables that a workload cuts and heals: requests in a task's stream of events."""
 
 from mmrun.model.core.codes import BAD_EVENT, OK
-from mmrun.model.core.jit import hook
+from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
-from mmrun.model.net.link.state import wires
+from mmrun.model.core.record import NONE
+from mmrun.model.net.link.events import OWN
+from mmrun.model.net.link.state import cables, wires
 from mmrun.model.net.link.wire import cut_link, heal_link
+
+
+@kernel
+def _link(m, t, argument):
+    """The link that a request of task `t` is about; NONE: there is no such link."""
+    if argument == OWN:
+        return cables(m)[t] if len(cables(m)) else NONE
+    return argument - 1 if argument <= len(wires(m)) else NONE
 
 
 @hook
 def cut_cable(m, t, argument):
-    """Cut link number `argument`; a link that is cut stays so."""
-    if argument >= len(wires(m)):
+    """Cut a link; one that is cut stays so."""
+    link = _link(m, t, argument)
+    if link == NONE:
         panic(m, BAD_EVENT, argument)
     else:
-        cut_link(m, argument)
+        cut_link(m, link)
     return OK
 
 
 @hook
 def heal_cable(m, t, argument):
-    """Heal link number `argument`."""
-    if argument >= len(wires(m)):
+    """Heal a link."""
+    link = _link(m, t, argument)
+    if link == NONE:
         panic(m, BAD_EVENT, argument)
     else:
-        heal_link(m, argument)
+        heal_link(m, link)
     return OK

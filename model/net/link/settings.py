@@ -6,7 +6,7 @@ HOOKS = {
     **hooks(
         CORE,
         219,
-        ("cut_cable", "task argument", "OK or OUT_OF_MEMORY; argument: number of the link"),
-        ("heal_cable", "task argument", "OK or OUT_OF_MEMORY; argument: number of the link"),
+        ("cut_cable", "task argument", "OK or OUT_OF_MEMORY; argument: a link's number + 1, 0: the stream's"),
+        ("heal_cable", "task argument", "OK or OUT_OF_MEMORY; argument: a link's number + 1, 0: the stream's"),
     ),
 }

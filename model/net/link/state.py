@@ -21,6 +21,7 @@ SEGMENT = row(
 )  # fmt: skip
 
 wires = table(256, "wires", WIRE)
+cables = table(259, "cables", "i4")  # by task: the link that its stream names
 segments = table(257, "segments", SEGMENT)
 # `free_segment`: first row + 1 that is free again, 0: none; `segment_rows`: rows ever used; `refused`: frames that
 # found no row, which are lost, too.
