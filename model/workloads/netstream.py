@@ -13,8 +13,9 @@ from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
 from mmrun.model.mm.driver.events import sleep_until
 from mmrun.model.net.tcp.events import (
     CONNECTION_BITS,
+    DRAIN,
     MOST_BYTES,
-    RECV,
+    RECV_ALL,
     SEND,
     SEND_NOWAIT,
     SHUTDOWN,
@@ -91,7 +92,7 @@ def calls(params: Params) -> int:
 def length(params: Params) -> int:
     """Events, at most."""
     per = 2 if params.rate else 1
-    return per * calls(params) * params.connections + params.connections + 1
+    return per * calls(params) * params.connections + 2 * params.connections + 1
 
 
 def draws(params: Params) -> bool:
@@ -100,13 +101,13 @@ def draws(params: Params) -> bool:
 
 
 def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]":
-    """Chunks of events (int64): a round of calls after the other; a sender says at the end that this was all."""
+    """Chunks of events (int64): a round of calls after the other; a sender waits at the end until all has arrived."""
     import numpy as np
 
     if params.stall:
         yield sleep_until(params.stall)
     each, total = np.arange(params.connections), calls(params)
-    operation = RECV if params.role == "receive" else SEND_NOWAIT if params.nowait else SEND
+    operation = RECV_ALL if params.role == "receive" else SEND_NOWAIT if params.nowait else SEND
     one_round = on_sockets(operation, each, params.message)
     step = max(1, CHUNK // (2 * params.connections))
     for start in range(0, total, step):
@@ -118,5 +119,6 @@ def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]"
             at = params.stall + rounds * params.message * S // params.rate
             made = np.column_stack([sleep_until(at), made])
         yield made.ravel()
-    if params.role == "send":
+    if params.role == "send" and not params.nowait:
         yield on_sockets(SHUTDOWN, each)
+        yield on_sockets(DRAIN, each)

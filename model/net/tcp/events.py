@@ -7,7 +7,7 @@ from mmrun.model.core.events import OP_SHIFT
 if TYPE_CHECKING:
     import numpy as np
 
-SEND, SEND_NOWAIT, RECV, RECV_ALL, SHUTDOWN, ABORT, CONNECT, TRANSACT, SERVE = range(230, 239)
+SEND, SEND_NOWAIT, RECV, RECV_ALL, SHUTDOWN, ABORT, CONNECT, TRANSACT, SERVE, DRAIN = range(230, 240)
 CONNECTION_BITS = 10  # of an argument: the connection, then bytes
 MOST_BYTES = (1 << OP_SHIFT - CONNECTION_BITS) - 1
 

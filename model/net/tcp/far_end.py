@@ -17,7 +17,7 @@ from mmrun.model.net.tcp.state import ECHO, ESTABLISHED, NO_APP, SEND_SHUTDOWN, 
 netif_receive_skb = caller("netif_receive_skb")
 
 GRO_MOST = 65536  # bytes
-BUSY, MODERATION = 8, 20_000  # frames at once from which on its card waits so long (ns) until the next interrupt
+MODERATION = 20_000  # ns between two interrupts of its card while frames come all the time
 
 
 @kernel
@@ -84,6 +84,7 @@ def far_end(m, link):
     for sk in range(tcp_state(m).nr_sockets):
         if socks(m)[sk].link == link and not socks(m)[sk].here:
             run_app(m, sk)
+    last = -NEVER
     while True:
         taken = 0
         while m.broken == 0:
@@ -91,10 +92,11 @@ def far_end(m, link):
             if s == NONE:
                 break
             sk = skbs(m)[s].sock
-            taken += skbs(m)[s].segs
+            taken += 1
             netif_receive_skb(m, s)
             run_app(m, sk)
-        if taken > BUSY:
+        soon, last = taken > 0 and m.now - last < 2 * MODERATION, m.now if taken else last
+        if soon:
             sleep_until(m, m.now + MODERATION)
             continue
         at = next_arrival(m, link, OUT)

@@ -17,7 +17,6 @@ from mmrun.model.net.tcp.state import (
     ENOMEM,
     ESTABLISHED,
     LOSS_PROBE,
-    MEMALLOC as SOCK_MEMALLOC,
     NO_TIMER,
     NODELAY,
     OPEN,
@@ -29,6 +28,9 @@ from mmrun.model.net.tcp.state import (
     tcp_count,
     tcp_settings,
     tcp_state,
+)
+from mmrun.model.net.tcp.state import (
+    MEMALLOC as SOCK_MEMALLOC,
 )
 from mmrun.model.net.tcp.timers import arm_delack, arm_rto
 from mmrun.model.net.tcp.window import tcp_select_window
@@ -365,4 +367,3 @@ def send_reset(m, sk):
     s = control_skb(m, sk, RST | ACK, socks(m)[sk].snd_nxt)
     if s != NONE:
         tcp_transmit_skb(m, sk, s)
-

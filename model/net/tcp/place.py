@@ -10,7 +10,7 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.lehmer import first_of
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.mechanisms import PACKAGES, module_of, folder, parts
+from mmrun.model.mechanisms import PACKAGES, folder, module_of, parts
 from mmrun.model.mm.page.gfp import GFP_KERNEL
 from mmrun.model.net.link.place import pairs
 from mmrun.model.net.tcp.far_end import far_end
@@ -19,6 +19,7 @@ from mmrun.model.net.tcp.receive import netif_receive_skb, sock_wfree
 from mmrun.model.net.tcp.requests import (
     net_abort,
     net_connect,
+    net_drain,
     net_recv,
     net_recv_all,
     net_send,
@@ -120,6 +121,7 @@ def hooks(plan: Plan) -> tuple[Hook, ...]:
     return (
         netif_receive_skb, sock_wfree, far_end, tcp_timer, net_send, net_send_nowait, net_recv, net_recv_all,
         net_shutdown, net_abort, net_connect, net_transact, net_serve,
+        net_drain,
     )  # fmt: skip
 
 

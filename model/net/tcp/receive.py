@@ -238,4 +238,3 @@ def tcp_v4_do_rcv_owned(m, sk, s):
     current(m).memalloc += tagged
     tcp_v4_do_rcv(m, sk, s)
     current(m).memalloc -= tagged
-

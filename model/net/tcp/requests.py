@@ -4,12 +4,13 @@ from mmrun.model.core.accounting import ASIDE, FAULT, begins, ends
 from mmrun.model.core.codes import BAD_EVENT, OK
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
-from mmrun.model.core.sleep import sleep_until
+from mmrun.model.core.sleep import FOREVER, sleep_until
 from mmrun.model.machine.state import costs
 from mmrun.model.net.tcp.events import CONNECTION_BITS
 from mmrun.model.net.tcp.recvmsg import WAITALL, tcp_abort, tcp_connect, tcp_recvmsg, tcp_shutdown
 from mmrun.model.net.tcp.sendmsg import DONTWAIT, tcp_sendmsg
-from mmrun.model.net.tcp.state import EAGAIN, net_users, tcp_count
+from mmrun.model.net.tcp.sock import interrupted, sk_wait
+from mmrun.model.net.tcp.state import EAGAIN, ESTABLISHED, NOSPACE, net_users, socks, tcp_count
 from mmrun.model.units import MS
 
 RETRY = MS  # how long a task sleeps that was told to come again
@@ -121,3 +122,13 @@ def net_serve(m, t, argument):
     if answer == net_users(m)[t].request:
         answer = tcp_sendmsg(m, sk, net_users(m)[t].answer, 0)
     return _noted(m, answer)
+
+
+@hook
+def net_drain(m, t, argument):
+    """Wait until all that was sent is acknowledged, or the connection is over (close with SO_LINGER)."""
+    sk = socket_of(m, t, argument)
+    while m.broken == 0 and socks(m)[sk].state == ESTABLISHED and socks(m)[sk].write_queue.n and not interrupted(m):
+        socks(m)[sk].sk_flags |= NOSPACE
+        sk_wait(m, socks(m)[sk].senders, FOREVER)
+    return OK

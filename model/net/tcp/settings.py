@@ -31,11 +31,13 @@ HOOKS = {
         ("net_connect", "task argument", "OK or OUT_OF_MEMORY, after connect"),
         ("net_transact", "task argument", "OK or OUT_OF_MEMORY, after a request and its answer"),
         ("net_serve", "task argument", "OK or OUT_OF_MEMORY, after a request was read and answered"),
+        ("net_drain", "task argument", "OK or OUT_OF_MEMORY, after all that was sent is acknowledged"),
         optional=True,
     ),
 }
 
-TCP_COUNTERS = counters("""
+TCP_COUNTERS = counters(
+    """
 TCPRcvCoalesce | none | received buffers whose payload joined the buffer before | buffers
 PruneCalled | lower | times that a receive queue had no room | events
 RcvPruned | lower | times that collapsing and dropping made no room | events
@@ -70,7 +72,9 @@ tcp_bytes_received | higher | bytes that receivers read | bytes
 net_errors | lower | calls of sockets that failed, a wait refused apart | events
 net_transactions | higher | requests that were answered | events
 net_transaction_ns | lower | time from request to answer, in total | ns
-""", "events")
+""",
+    "events",
+)
 
 COUNTERS = TCP_COUNTERS  # of the machine
 TCP_GAUGES = counters("""
@@ -100,7 +104,7 @@ class Costs(Record):
     tcp_xmit_skb: Nanoseconds = 700
     """Sending a buffer through TCP and IP (estimate)."""
     tcp_rcv_skb: Nanoseconds = 900
-    """A received buffer in TCP and IP, whatever its size: an aggregated 64 KiB takes 2-3 us with its driver (estimate)."""
+    """A received buffer in TCP and IP, whatever its size: 64 KiB of frames take 2-3 us with their driver (estimate)."""
     tcp_ack_skb: Nanoseconds = 350
     """An acknowledgement without data, sent or received (estimate)."""
     copy_user_ps: Annotated[int, Range(ge=0, le=10_000)] = 150
