@@ -153,6 +153,8 @@ def serve_request(m, t, op, argument):
         return True
     begins(m, FAULT)
     served = request(m, op, t, argument)
+    if tasks(m)[t].over_high:
+        over_high(m, t, 0)
     ends(m, FAULT)
     if served == OUT_OF_MEMORY and not tasks(m)[t].killed:
         send_sigkill(m, t)
