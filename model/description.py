@@ -131,7 +131,7 @@ class Machine(Record):
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: tuple[str, ...] = ()
-    """Names of the devices that take part. None can yet: their mechanisms come with the DMA work."""
+    """Names of the devices that take part: network cards. Others cannot yet, DMA is not modelled."""
 
 
 @record

@@ -12,6 +12,7 @@ from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.swap.state import swaps
 from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.state import wbs
+from mmrun.model.net.tcp.state import socks
 
 RESTS = Wait("work", rests=True)
 REASONS = ("pages to be written", "dirty pages to be written", "progress of reclaim")  # in the order of reclaim_wait
@@ -41,6 +42,13 @@ def waits(built: Built) -> dict[str, Words]:
         return Wait(f"pages of the file {name} to be written", tuple(flusher[w] for w in (int(files(m)[file].wb),)
                                                                      if w < len(wbs(m))))  # fmt: skip
 
+    def send_buffer(n: int, _which: int) -> Wait:
+        sock = socks(m)[n]
+        queued = (
+            f"{int(sock.wmem_queued):,} of {int(sock.sndbuf):,} bytes are queued, {int(sock.packets_out):,} packets"
+        )
+        return Wait(f"room in the send buffer of socket {n}", why=f"{queued} were not acknowledged")
+
     return {
         "disks.room": room,
         "page_waits": page,
@@ -50,7 +58,8 @@ def waits(built: Built) -> dict[str, Words]:
         "nodes.reclaim_wait": lambda _at, which: Wait(REASONS[which]),
         "zone_compaction.isolated_wait": lambda _at, _which: Wait("fewer pages to be isolated"),
         "nodes.kswapd_wait": _nothing, "wbs.dwork": _nothing, "kcompactds.wait": _nothing,
-        "khugepaged_scan.wait": _nothing,
+        "khugepaged_scan.wait": _nothing, "wires.waiting": _nothing, "socks.senders": send_buffer,
+        "socks.receivers": lambda n, _which: Wait(f"what socket {n} is to receive"),
     }  # fmt: skip
 
 

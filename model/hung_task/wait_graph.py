@@ -93,6 +93,8 @@ def _round(bits: int) -> Wait:
     """Of somebody who stands in no queue."""
     if bits & acct.OOM:
         return Wait("a killed task to give back its memory", memory=True)
+    if bits & acct.DIRTY and not bits & acct.ALLOC:
+        return Wait("the end of a pause")
     if bits & acct.ASIDE:
         return Wait("a time of its own choosing", rests=True)
     return Wait("", memory=bool(bits & (acct.ALLOC | acct.IN_MEMSTALL)), rests=not bits & ~acct.ASLEEP)

@@ -7,7 +7,7 @@ from mmrun.model.block.settings import Rate
 from mmrun.model.core.mechanism import Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GB_S, PAGE, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
+from mmrun.model.units import GB_S, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
 
 MAX_NODES, MAX_CPUS = 16, 256
 # A page-table word has 28 bits for a frame, or for a swap slot plus one; an index of such a word has 31.
@@ -85,9 +85,37 @@ class Device(Family):
 
 @record
 class DmaDevice(Device):
-    """A network interface, a source of frames, or what moves a disk's pages: they have the same fields so far."""
+    """A source of frames, or what moves a disk's pages: they have the same fields so far."""
 
-    kind: Literal["nic", "camera", "disk-controller"] = "nic"
+    kind: Literal["camera", "disk-controller"] = "camera"
+
+
+@record
+class Nic(Device):
+    """A network card with one queue: a ring of receive buffers that its polls fill again, a ring of what is sent."""
+
+    MATTERS = Matters(
+        "a machine that uses the card",
+        lambda case, own: own in map(case.cell.machine.devices.get, case.cell.machine.use),
+    )
+    kind: Literal["nic"] = "nic"
+    link: str | None = None
+    """Name of the link it is plugged into; a card in `use` needs one."""
+    driver: Literal["e1000e", "ixgbe", "virtio-net", "page-pool"] | None = None
+    """How receive buffers are made: heads for whole frames (e1000e; above an MTU of 1500 whole pages), halves of pages
+    that are turned over and used anew (ixgbe), pieces of 32 KiB (virtio-net), whole pages that come back from a pool
+    (page-pool, 4.18; from buffers since 5.14). Default: e1000e up to 1 Gbit/s, ixgbe up to 10, page-pool above."""
+    ring: Annotated[int, Range(ge=8, le=32_768)] | None = None
+    """Descriptors of the receive ring. Default: 256 of e1000e and virtio-net, 512 of ixgbe, 1024."""
+    tx_ring: Annotated[int, Range(ge=64, le=32_768)] | None = None
+    """Descriptors of the transmit ring. Default: as many."""
+    copybreak: Annotated[Bytes, Range(ge=0, le=256)] | None = None
+    """Frames up to this size are copied, and their buffer is posted again. Default: 256 of e1000e and ixgbe, 128 of
+    virtio-net (GOOD_COPY_LEN), 256."""
+    moderation: Nanoseconds | None = None
+    """Least time between two interrupts. Default: 50 us, 20,000 interrupts a second as e1000e; none of virtio-net."""
+    cpu: Annotated[int, Range(ge=0, le=MAX_CPUS - 1)] = 0
+    """The CPU that its interrupts go to, from whose node buffers come."""
 
 
 SEVERAL_NODES = Matters("a machine with several nodes", lambda case, _: len(case.cell.machine.nodes) > 1)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
 from mmrun.model.description import Machine
-from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP
+from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP, Nic
 from mmrun.model.rules.record import Fault
 from mmrun.model.rules.words import suggest
 
@@ -62,11 +62,25 @@ def _distance(machine: Machine) -> Iterator[Fault]:
 
 def _devices(machine: Machine) -> Iterator[Fault]:
     for index, name in enumerate(machine.use):
-        if name in machine.devices:
+        device = machine.devices.get(name)
+        if isinstance(device, Nic):
+            yield from _nic(name, index, device, machine)
+        elif device is not None:
             fix = "leave it out of `use`"
             yield Fault(("use", index), f"device `{name}`: DMA devices are not modelled yet", fix)
         else:
             yield from known(name, machine.devices, "device", "use", index)
+
+
+def _nic(name: str, index: int, card: Nic, machine: Machine) -> Iterator[Fault]:
+    if card.link is None:
+        yield Fault(("use", index), f"network card `{name}` is plugged into nothing", "give it a `link`")
+    yield from (fault.below("devices", name) for fault in known(card.link, machine.links, "link", "link"))
+    others = [each for each in machine.use[:index] if getattr(machine.devices.get(each), "link", None) == card.link]
+    if others and card.link is not None:
+        yield Fault(("use", index), f"`{others[0]}` has link `{card.link}` already", "one card a link")
+    if card.cpu >= sum(node.cpus for node in machine.nodes):
+        yield Fault(("devices", name, "cpu"), f"the machine has no CPU {card.cpu}", "CPUs are numbered from 0")
 
 
 def _cma(machine: Machine) -> Iterator[Fault]:

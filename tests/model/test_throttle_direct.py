@@ -6,23 +6,28 @@ from mmrun.model.build import Built
 from mmrun.model.core.sleep import FOREVER
 from mmrun.model.machine.state import node_count, nodes, task_count
 from mmrun.model.mm.alloc.slowpath import throttle_direct_reclaim
+from mmrun.model.mm.page.alloc_flags import MIN_RESERVE, NON_BLOCK
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, GFP_NOFS
 from mmrun.model.mm.page.mempolicy import ALL_NODES
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.watermarks import min_free_kbytes
+from mmrun.model.mm.page.zones import lowered
 from mmrun.model.mm.reclaim.state import pfmemalloc_wait, reclaim_count, throttle_settings
 from mmrun.model.mm.reclaim.throttle_direct import allow_direct_reclaim, nobody_throttled, reserve_of, wake_throttled
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.registry import load, resolve
 from mmrun.model.units import PAGE, MiB
 from tests.model.actors import Entered, begin_anew, due, go_on, kswapd_of, life, waiting
 from tests.model.cells import machine, machine_of, one
 
 TASK = 0
 SECOND = 10**9
-# Lowmem in MiB: min_free_kbytes, pages of min, the point below which reclaimers wait (half of min).
+# Lowmem in MiB: min_free_kbytes; pages of min; half of that, from which on reclaimers wait and to which atomic requests
+# may go down; three eighths, to which those may go down that may not sleep besides.
 RESERVES = {
-    64: (1_024, 256, 128), 256: (2_048, 512, 256), 512: (2_896, 724, 362), 1024: (4_096, 1_024, 512),
-    2048: (5_792, 1_448, 724), 4096: (8_192, 2_048, 1_024), 16384: (16_384, 4_096, 2_048),
+    64: (1_024, 256, 128, 96), 256: (2_048, 512, 256, 192), 512: (2_896, 724, 362, 272),
+    1024: (4_096, 1_024, 512, 384), 2048: (5_792, 1_448, 724, 543), 4096: (8_192, 2_048, 1_024, 768),
+    16384: (16_384, 4_096, 2_048, 1_536),
 }  # fmt: skip
 
 
@@ -52,9 +57,22 @@ def slept(built: Built, gfp: int = GFP_HIGHUSER_MOVABLE, who: int = TASK) -> int
 
 @pytest.mark.parametrize("mib, row", RESERVES.items())
 def test_reserves_by_size_of_memory(mib, row):
-    kbytes, pages, half = row
-    assert min_free_kbytes([mib * MiB // PAGE], 65_536) == kbytes
-    assert (kbytes // 4, kbytes // 4 // 2) == (pages, half)
+    kbytes, pages, half, least = row
+    assert min_free_kbytes([mib * MiB // PAGE], 65_536) == kbytes and kbytes // 4 == pages
+    m = host("6.18").memory.m
+    assert lowered(m, pages, MIN_RESERVE) == half and lowered(m, pages, MIN_RESERVE | NON_BLOCK) == least
+    zones(m)[0].wmark_min = pages
+    for free in (half, half + 1):
+        zones(m)[0].nr_free = free
+        assert bool(allow_direct_reclaim(m, 0)) == (free > half)
+
+
+@pytest.mark.parametrize("kernel, most", [("3.1", 65_536), ("5.7", 65_536), ("5.8", 262_144), ("6.18", 262_144)])
+def test_the_most_that_is_kept_free_by_default(kernel, most):
+    terabyte = [2**40 // PAGE]
+    policy = resolve(one(kernel, machine(64))).policy["watermarks"]
+    ceiling = policy.params.get("ceiling_kb", load("watermarks", policy).MIN_FREE_CEILING_KB)
+    assert min_free_kbytes(terabyte, ceiling) == min(most, 131_072)
 
 
 @pytest.mark.parametrize(

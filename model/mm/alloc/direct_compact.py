@@ -3,7 +3,7 @@
 from mmrun.model.core.accounting import COMPACTION, IN_MEMSTALL, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import cond_resched
+from mmrun.model.core.sleep import cond_resched, current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.alloc.freelist import get_page_from_freelist
@@ -97,6 +97,8 @@ def direct_compact(m, gfp, order, nid, nodemask, prio, alloc_flags):
 def compacts_first(m, gfp, order):
     """Whether an allocation compacts before it reclaims: for a large block, or one that must not spoil others (4.7)."""
     if order == 0 or not gfp & DIRECT_RECLAIM or gfp & MEMALLOC or not compaction_allowed(m, gfp):
+        return False
+    if current(m).memalloc:
         return False
     return compaction_settings(m).compact_priorities and (order > COSTLY_ORDER or gfp_migratetype(gfp) != MOVABLE)
 

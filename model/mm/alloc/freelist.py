@@ -56,6 +56,7 @@ def slowpath_flags(m, gfp, order):
 
     To 4.3 everybody who may not sleep tries harder, to 6.3 only atomic requests, and since 6.4 again all, but only
     those of __GFP_HIGH among them go further below min. Blocks of the reserve are for atomic ones (4.4).
+    Who frees memory (PF_MEMALLOC), or asks on behalf of such (__GFP_MEMALLOC), may take what there is.
     """
     rights = alloc_settings(m).urgent_rights
     granted = WMARK_MIN | (MIN_RESERVE if gfp & HIGH else 0) | (ALLOC_KSWAPD if gfp & KSWAPD_RECLAIM else 0)
@@ -65,8 +66,8 @@ def slowpath_flags(m, gfp, order):
         granted |= NOFRAGMENT
     if gfp & NOMEMALLOC:
         return granted
-    if gfp & MEMALLOC:
-        return granted | NO_WATERMARKS
+    if current(m).memalloc or (gfp & MEMALLOC and alloc_settings(m).gfp_memalloc):
+        granted |= NO_WATERMARKS
     if rights in (HARDER_ALONE, RESERVE_RIGHTS):
         urgent = not gfp & DIRECT_RECLAIM
     else:

@@ -2,6 +2,7 @@
 
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import kernel
+from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.state import lru_settings
@@ -50,11 +51,13 @@ def node_reclaim(m, z):
     sc.may_unmap = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_UNMAP else 0
     sc.may_writepage = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_WRITE else 0
     sc.node, sc.zone = nid, z
+    current(m).memalloc += 1
     while sc.priority >= 0:
         shrink_node(m, s)
         if sc.nr_reclaimed >= 1:
             break
         sc.priority -= 1
+    current(m).memalloc -= 1
     if sc.nr_reclaimed >= 1:
         reclaim_count(m).zone_reclaim_success += 1
         return 1

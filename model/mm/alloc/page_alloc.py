@@ -27,7 +27,7 @@ from mmrun.model.mm.page.mempolicy import (
     policy_nodemask,
 )
 from mmrun.model.mm.page.pcp import free_frame
-from mmrun.model.mm.page.state import MAX_ORDER, alloc_count, alloc_settings, frames, zones
+from mmrun.model.mm.page.state import MAX_ORDER, alloc_count, alloc_settings, alloc_state, frames, zones
 from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.tiering.state import tier_settings
@@ -94,12 +94,13 @@ def prep_new_page(m, pfn, order):
 def alloc_pages(m, gfp, order, nid, nodemask):
     """2^order adjacent frames that no list holds (NEW), node `nid` preferred; the first one, or NONE (__alloc_pages).
 
-    `gfp` says what may be done for it: sleep, reclaim, go below watermarks.
+    `gfp` says what may be done for it: sleep, reclaim, go below watermarks; `alloc_state.reserve`: it did go below.
     """
     if not 0 <= order < MAX_ORDER:
         panic(m, BAD_ORDER, order)
         return NONE
     allowed = nodemask & 1 << nid if gfp & THISNODE else nodemask
+    alloc_state(m).reserve = 0
     pfn = fair_page(m, gfp, order, nid, allowed) if alloc_settings(m).fair_zones else NONE
     if pfn == NONE:
         pfn = get_page_from_freelist(m, gfp, order, nid, allowed, fast_flags(m, gfp, nid, allowed))

@@ -9,7 +9,7 @@ pages as it wants).
 from mmrun.model.core.accounting import ALLOC, IN_MEMSTALL, begins, ends
 from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import cond_resched
+from mmrun.model.core.sleep import cond_resched, current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.alloc.direct_compact import (
@@ -24,12 +24,12 @@ from mmrun.model.mm.alloc.freelist import get_page_from_freelist, slowpath_flags
 from mmrun.model.mm.compaction.direct import PRIO_ASYNC, PRIO_SYNC_LIGHT
 from mmrun.model.mm.compaction.state import compaction_settings
 from mmrun.model.mm.compaction.suitable import DEFERRED, SKIPPED
-from mmrun.model.mm.page.alloc_flags import NOFRAGMENT
+from mmrun.model.mm.page.alloc_flags import NO_WATERMARKS, NOFRAGMENT
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, NORETRY, RETRY_MAYFAIL, gfp_migratetype, gfp_zone
 from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
-from mmrun.model.mm.page.state import alloc_settings, zones
+from mmrun.model.mm.page.state import alloc_settings, alloc_state, zones
 from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.reclaim.throttle_direct import throttle_direct_reclaim
@@ -66,7 +66,9 @@ def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
     """
     reclaim_count(m).allocstall += 1
     begins(m, ALLOC | IN_MEMSTALL)
+    current(m).memalloc += 1
     got = 1 if throttle_direct_reclaim(m, nid, gfp, nodemask) else direct_reclaim(m, nid, gfp, nodemask)
+    current(m).memalloc -= 1
     ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)
     if pfn == NONE and got:
@@ -116,22 +118,42 @@ def _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio):
     return pfn, got, result
 
 
+@rare
+@kernel
+def _from_reserve(m, gfp, order, nid, nodemask, alloc_flags):
+    """A block whatever the watermarks say, which is told to whom it is for, or NONE (__gfp_pfmemalloc_flags).
+
+    In the kernel: __alloc_pages_high_priority of 3.6, since 4.8 a second get_page_from_freelist.
+    """
+    pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags | NO_WATERMARKS)
+    if pfn != NONE:
+        alloc_state(m).reserve = 1
+    return pfn
+
+
 @kernel
 def alloc_pages_slowpath(m, gfp, order, nid, nodemask):
     """Wake the daemons, go down to min, compact and reclaim until it is of no use; NONE then (__alloc_pages_slowpath).
 
-    To 4.6 who tries no more compacts a last time.
+    To 4.6 who tries no more compacts a last time. Reserves are for those who are entitled to them, after they have
+    looked above the watermarks.
     """
     if gfp & KSWAPD_RECLAIM:
         wake_all_kswapds(m, gfp, order, nid, nodemask)
     alloc_flags = slowpath_flags(m, gfp, order)
+    entitled = alloc_flags & NO_WATERMARKS
+    alloc_flags &= ~NO_WATERMARKS
     pfn, fruitless, total = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags), 0, 0
     if pfn == NONE and order:
         pfn, hopeless = _compact_first(m, gfp, order, nid, nodemask, alloc_flags)
         if hopeless:
             return NONE
     prio, retries = first_priority(m, gfp, order), 0
-    while pfn == NONE and gfp & DIRECT_RECLAIM:
+    while pfn == NONE:
+        if entitled:
+            pfn = _from_reserve(m, gfp, order, nid, nodemask, alloc_flags)
+        if pfn != NONE or not gfp & DIRECT_RECLAIM or current(m).memalloc:  # reclaim must not reclaim
+            return pfn
         pfn, got, result = _compact_and_reclaim(m, gfp, order, nid, nodemask, alloc_flags, prio)
         total += got
         if turn(m).task != NONE and tasks(m)[turn(m).task].killed:

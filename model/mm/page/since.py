@@ -151,6 +151,8 @@ DATED: Dated = (
          "reclaimed as it wants", "mm/page_alloc.c: should_alloc_retry, __GFP_REPEAT, 4.4", until="4.7"),
     flag("zram_movable", "pages of compressed memory can be moved",
          "zsmalloc: page migration support; zram: use __GFP_MOVABLE for memory allocation, 4.8", since="4.8"),
+    flag("gfp_memalloc", "an allocation may ask to go below all watermarks (__GFP_MEMALLOC), also in a softirq",
+         "mm: introduce __GFP_MEMALLOC to allow access to emergency reserves, 3.6", since="3.6"),
     gap("2.6.32", "2.6.39", "zone_reclaim_mode is on beyond a distance of 20, here of 30 as since 3.0"),
     sysctl("min_free_kbytes", always(None, "isqrt(16 * lowmem kB), init_per_zone_wmark_min")),
     sysctl(

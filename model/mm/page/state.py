@@ -49,8 +49,10 @@ alloc_settings = one(23, "alloc_settings", row(
     reserve_cap="i8", cma_rule="i8", refill_remembers="i8", watermark_boost_factor="i8", defrag_mode="i8",
     nofragment="i8", reserve_force="i8",
     watermark_slack="i8", mergeable="i8", merge_retypes="i8", moved_to_tail="i8", boot_to_tail="i8",
-    repeat_by_pages="i8", zram_movable="i8",
+    repeat_by_pages="i8", zram_movable="i8", gfp_memalloc="i8",
 ))  # fmt: skip
+# `reserve`: the last block that alloc_pages handed out was to be had below the watermarks only (page->pfmemalloc).
+alloc_state = one(265, "alloc_state", row(reserve="i8"))
 alloc_count = counts(24, "alloc_count", *ALLOC_COUNTERS)
 # `high_orders`: blocks of order 1 to 3 and 9, too; `huge_lists`: of order 9; `tuned`: high moves between its bounds.
 pcp_settings = one(34, "pcp_settings", row(

@@ -6,7 +6,7 @@ Source: mm/vmscan.c: kswapd, 3.1 and 6.18.
 from mmrun.model.core.accounting import IN_MEMSTALL, begins, ends
 from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import caller
-from mmrun.model.core.sleep import FOREVER, wait
+from mmrun.model.core.sleep import FOREVER, current, wait
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.page.zones import clear_reclaim_active, set_reclaim_active
 
@@ -19,6 +19,7 @@ kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
 @actor(per="node")
 def kswapd(m, nid):
     """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
+    current(m).memalloc = 1
     wait(m, nodes(m)[nid].kswapd_wait, FOREVER)
     while m.broken == 0:
         begins(m, IN_MEMSTALL)

@@ -12,6 +12,7 @@ many pages again were scanned as are wanted.
 from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.parameters import parameters
+from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.scan_balance import given_up
@@ -178,4 +179,7 @@ def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
-    return do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)
+    current(m).memalloc += 1  # mm: memcontrol: do not recurse in direct reclaim, 4.9
+    got = do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)
+    current(m).memalloc -= 1
+    return got
