@@ -76,7 +76,7 @@ def hung(m, soon):
     seen, own = signs_of_life(m), life(m)
     if seen != own.seen or somebody_free(m):
         own.seen, own.since = seen, m.now
-    elif soon - own.since >= patience(m):
+    elif soon - max(own.since, own.hope) >= patience(m):
         dies(m, LIVELOCK, own.since)
         return True
     own.stop_at = min(run_settings(m).duration, soon + LOOK_NS)

@@ -15,6 +15,7 @@ from mmrun.model.core.sleep import FOREVER, io_wait, sleep_until, wait
 from mmrun.model.description import Disk, Region, Sampling, SwapTarget
 from mmrun.model.hung_task.hung_task import signs_of_life
 from mmrun.model.hung_task.report import death, joined
+from mmrun.model.hung_task.state import life as life_of
 from mmrun.model.hung_task.wait_graph import sleepers
 from mmrun.model.mm.page.flags import ANON, LOCKED, SWAPCACHE
 from mmrun.model.mm.page.state import frames, page_waits
@@ -140,6 +141,12 @@ def test_a_page_is_named_with_where_it_lies():
 def test_who_sleeps_by_choice_keeps_a_machine_alive():
     built = host(goes_round, sleeps_long, duration=900 * S)
     assert ended(built) == engine.TIME_UP and results.metrics(built)["died"] == 0 and death(built) == []
+
+
+def test_a_machine_waits_for_who_is_known_to_come():
+    built = host(goes_round)
+    life_of(built.memory.m).hope = 300 * S
+    assert ended(built) == engine.DIED and 420 * S <= built.memory.m.now <= 423 * S
 
 
 def test_a_livelock_is_no_matter_before_the_end_of_the_run():

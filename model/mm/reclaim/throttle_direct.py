@@ -132,5 +132,6 @@ def nobody_throttled(m, nid):
     """
     if not pfmemalloc_wait(m)[nid].first:
         return True
+    m.now += costs(m).kswapd_wake  # it may go round so for ever
     wake(m, pfmemalloc_wait(m)[nid], ALL, m.now)
     return not throttle_settings(m).awake_while_throttled
