@@ -146,7 +146,7 @@ def test_who_sleeps_by_choice_keeps_a_machine_alive():
 def test_a_machine_waits_for_who_is_known_to_come():
     built = host(goes_round)
     life_of(built.memory.m).hope = 300 * S
-    assert ended(built) == engine.DIED and 420 * S <= built.memory.m.now <= 423 * S
+    assert ended(built) == engine.DIED and 419 * S <= built.memory.m.now <= 423 * S
 
 
 def test_a_livelock_is_no_matter_before_the_end_of_the_run():
