@@ -48,7 +48,7 @@ def series() -> dict[Case, list[dict[str, int]]]:
 
 
 def sends(case: Case, calls: int, elsewhere: int = 0, lasted: int = LASTED * MS) -> Run:
-    """So many calls of send that do not wait; `elsewhere`: bytes that the task has sent on another connection before."""
+    """So many calls of send that do not wait; `elsewhere`: bytes that the task has sent on another connection."""
     message, buffer = case
     params = {"message": message, "bytes": message, "nowait": True, "connections": 2}
     if buffer:
