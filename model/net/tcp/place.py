@@ -149,7 +149,9 @@ def open_pair(
     m, ends = built.memory.m, (2 * pair, 2 * pair + 1)
     for sk in ends:
         row = socks(m)[sk]
-        row.gfp, row.memcg = gfp, memcg
+        row.gfp = gfp
+        if memcg:
+            sock_update_memcg(m, sk, memcg)
         if nodelay:
             row.sk_flags |= NODELAY
         begin(m, sk, 0)
