@@ -37,7 +37,8 @@ def end_run(m, number, failed, at):
         pfn = held[slot] - 1
         if r.file == NONE:
             pfn = folio_of(m, pfn)
-            f[pfn].state |= DIRTY if failed else 0
+            if failed:  # it goes back to its list's head, not to its tail (end_swap_bio_write)
+                f[pfn].state = (f[pfn].state | DIRTY) & ~RECLAIM
             if not _all_written(m, pfn):
                 continue
             count_writeback(m, pfn, -nr_pages(m, pfn))
