@@ -22,7 +22,8 @@ class Result(Mapping[str, int | float | str]):
     """What one cell counted, as a mapping from metric to value: `result["pgmajfault"]`, `dict(result)`.
 
     Counters have the kernel's names and count events or pages, times end in `_ns`; derived metrics (`miss_ratio`,
-    `elapsed_s`) are found by name too, though not listed. `outcome` is "ok", or "oom" where the OOM killer ended it.
+    `elapsed_s`) are found by name too, though not listed. `outcome` is "ok", "oom" where the OOM killer
+    ended a task, or "died" where nobody could go on (`death`).
     """
 
     metrics: dict[str, int | float | str]
@@ -34,6 +35,8 @@ class Result(Mapping[str, int | float | str]):
     """What was run."""
     kills: list[list[str]] = field(default_factory=list, repr=False)
     """The lines of each report of the out-of-memory killer, of the first few in full."""
+    death: list[str] = field(default_factory=list, repr=False)
+    """Of a machine that died: who waited for whom, in sentences."""
 
     def __getitem__(self, name: str) -> int | float | str:
         if name in self.metrics:
@@ -104,7 +107,7 @@ def _simulated(described: Cell, axes: dict[str, Label], check: bool) -> Result:
     except (ModelError, ValueError) as error:
         raise RunError(str(error)) from error
     metrics = {name: plain(value) for name, value in outcome.metrics.items()}
-    return Result(metrics, dict(outcome.series), axes, resolved, outcome.kills)
+    return Result(metrics, dict(outcome.series), axes, resolved, outcome.kills, outcome.death)
 
 
 def sweep(

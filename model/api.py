@@ -40,15 +40,17 @@ TABLE_BYTES = 32  # a page of a generator that draws by popularity: permutation,
 class Outcome:
     """What a run counted.
 
-    `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok" or "oom". `series`: columns of
-    one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task, when asked
-    for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full.
+    `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok", "oom" or "died". `series`:
+    columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
+    when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
+    of a machine that died, who waited for whom, a sentence a line.
     """
 
     metrics: dict[str, int | float | str]
     series: dict[str, np.ndarray]
     misses: np.ndarray | None
     kills: list[list[str]] = field(default_factory=list)
+    death: list[str] = field(default_factory=list)
 
 
 def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
@@ -92,7 +94,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             elif why != engine.PASS_OVER:
                 break
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
-    return Outcome(results.metrics(built), samples.series(), misses, results.kills(built))
+    return Outcome(results.metrics(built), samples.series(), misses, results.kills(built), results.death(built))
 
 
 def _run(m: np.record) -> int:

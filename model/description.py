@@ -252,6 +252,9 @@ class Region(Record):
     """File: it lies on its disk in pieces of this size, anywhere. None: in one piece."""
     sparse: bool = False
     """File: all of it is a hole until it is written; what was never written is filled with zeros instead of read."""
+    filesystem: Literal["xfs", "ext4"] | None = None
+    """File: what it lies on, where that decides: readahead makes large folios on XFS since 5.18, on ext4 since 6.16.
+    None: that of its disk (`allocation`); on others, and where a server or no device holds it, pages are single."""
     readahead: Annotated[Pages, Range(le=64 * MiB), OF_FILES] = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB
@@ -288,6 +291,8 @@ class Region(Record):
             yield Fault(("fragment",), "fragments lie on a disk", "write disk: <name>")
         if self.sparse and self.disk is None:
             yield Fault(("sparse",), "a sparse file lies on a disk", "write disk: <name>")
+        if self.filesystem is not None and self.kind != "file":
+            yield Fault(("filesystem",), "only files lie on a file system", "write kind: file")
         if self.touched_every is not None and (self.kind != "anon" or self.size is None):
             yield Fault(("touched_every",), "a program's own pages are anonymous and have a size", "write size: 12KiB")
 

@@ -18,7 +18,9 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.server import serve
 from mmrun.model.core.sleep import resume, sleeps
 from mmrun.model.core.state import actors, turn
-from mmrun.model.hits import hits, hits_cached, hits_marked, hits_watched
+from mmrun.model.hits import hits, hits_cached, hits_marked, hits_translated, hits_watched
+from mmrun.model.hung_task.hung_task import deadlocked, hung
+from mmrun.model.hung_task.state import life
 from mmrun.model.machine.state import geometry, nodes, progress, run_settings, task_count
 from mmrun.model.mm.dirty_throttling.balance_dirty import after_access, leave_to_others
 from mmrun.model.mm.fault.filemap import file_at
@@ -52,13 +54,12 @@ from mmrun.model.psi.averages import psi_show, psi_update
 from mmrun.model.psi.state import psi
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
-from mmrun.model.translated import hits_translated
 
 access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
 request = requests()
-FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH = 0, 1, 2, 3, 4, 5, 6
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH, DIED = range(8)
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
@@ -154,6 +155,8 @@ def serve_request(m, t, op, argument):
         return True
     begins(m, FAULT)
     served = request(m, op, t, argument)
+    if tasks(m)[t].over_high:
+        over_high(m, t, 0)
     ends(m, FAULT)
     if served == OUT_OF_MEMORY and not tasks(m)[t].killed:
         send_sigkill(m, t)
@@ -278,20 +281,35 @@ def task_turn(m, t):
 
 @rare
 @kernel
-def time_up(m):
-    """The time of whoever sleeps goes on until the run ends, and is counted."""
-    count_sleepers(m, run_settings(m).duration)
-    psi_show(m, run_settings(m).duration)
+def ends_at(m, at):
+    """The time of whoever sleeps goes on until the run ends at time `at`, and is counted."""
+    count_sleepers(m, at)
+    psi_show(m, at)
     for t in range(geometry(m).nr_tasks):
         if sleeps(m, t):
-            tasks(m)[t].time = max(actors(m)[t].counted, run_settings(m).duration)
+            tasks(m)[t].time = max(actors(m)[t].counted, at)
         elif tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED:
-            tasks(m)[t].time = max(tasks(m)[t].time, run_settings(m).duration)
+            tasks(m)[t].time = max(tasks(m)[t].time, at)
+
+
+@rare
+@kernel
+def stop(m, soon):
+    """Nothing happens before time `soon`, when it was to be looked for ends: TIME_UP, DIED, or FINISHED: go on."""
+    if soon >= NEVER:
+        deadlocked(m)
+    elif soon >= run_settings(m).duration:
+        ends_at(m, run_settings(m).duration)
+        return TIME_UP
+    elif not hung(m, soon):
+        return FINISHED
+    ends_at(m, m.now)
+    return DIED
 
 
 @kernel
 def run(m):
-    """Run actors until Python is needed; one of FINISHED .. BREATH, with `actor` the task that wants events.
+    """Run actors until Python is needed; one of FINISHED .. DIED, with `actor` the task that wants events.
 
     PASS_OVER comes when a kswapd goes to sleep, if the cell is checked; BREATH when nothing has come for long.
     """
@@ -303,17 +321,17 @@ def run(m):
             psi_show(m, m.now)
             return FINISHED
         soon = min(first, next_completion(m), sched(m).next_tick)
-        if soon >= NEVER and run_settings(m).duration >= NEVER:
-            panic(m, STUCK, who)  # everybody waits for something that nobody will do
-            continue
+        if soon >= NEVER:  # everybody waits for something that nobody will do
+            return stop(m, soon)
         due = run_settings(m).sample_ns and progress(m).next_sample < run_settings(m).duration
         if due and progress(m).next_sample <= soon:
             count_sleepers(m, progress(m).next_sample)
             psi_update(m, progress(m).next_sample)
             return SAMPLE_DUE
-        if soon >= run_settings(m).duration:
-            time_up(m)
-            return TIME_UP
+        if soon >= life(m).stop_at:
+            ended = stop(m, soon)
+            if ended:
+                return ended
         if run_settings(m).sample_accesses and progress(m).accesses >= progress(m).next_sample:
             count_sleepers(m, m.now)
             return SAMPLE_DUE

@@ -9,6 +9,8 @@ from mmrun.model.core.codes import RUNNABLE
 from mmrun.model.core.record import DECLARED
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from mmrun.model.description import MAX_SAMPLES
+from mmrun.model.hung_task import report as hung_task
+from mmrun.model.hung_task.state import life
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import node_count, progress, run_settings
 from mmrun.model.mechanisms import parts
@@ -17,13 +19,14 @@ from mmrun.model.mechanisms import parts
 def counted(m) -> dict[str, int]:
     """The machine's counters by name, in the order of reports, from the records of all mechanisms."""
     records = [one for one in DECLARED.values() if one.name.endswith("_count") and not one.dimensions]
-    homes = {name: one for one in records for name in one.kind.names or ()}
-    return {name: int(homes[name](m)[name]) for name in VM_COUNTERS}
+    found = {name: value for one in records for name, value in zip(one.kind.names or (), one(m).item(), strict=True)}
+    return {name: found[name] for name in VM_COUNTERS}
 
 
 def metrics(built: Built) -> dict[str, int | float | str]:
     """Every metric of the run by name; counters are totals, `_ns` are simulated time."""
-    found: dict[str, int | float | str] = {"outcome": "oom" if progress(built.memory.m).oom else "ok"}
+    ended = "died" if life(built.memory.m).cause else "oom" if progress(built.memory.m).oom else "ok"
+    found: dict[str, int | float | str] = {"outcome": ended}
     found |= counted(built.memory.m)
     for part in parts("report"):
         if tell := getattr(part, "metrics", None):
@@ -34,6 +37,11 @@ def metrics(built: Built) -> dict[str, int | float | str]:
 def kills(built: Built) -> list[list[str]]:
     """The lines of every report of a kill."""
     return [lines for part in parts("report") if hasattr(part, "kills") for lines in part.kills(built)]
+
+
+def death(built: Built) -> list[str]:
+    """The sentences of the report of a machine that died, none of one that lives."""
+    return hung_task.death(built)
 
 
 def _sampled(built: Built) -> dict[str, int]:

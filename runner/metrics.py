@@ -59,6 +59,7 @@ LABELS = {
     "stall_compaction_ns": "stall: compaction", "stall_isolated_ns": "stall: isolated",
     "stall_congestion_ns": "stall: congestion", "stall_writeback_ns": "stall: writeback",
     "stall_congested_ns": "stall: congested", "stall_noprogress_ns": "stall: no progress",
+    "stall_pfmemalloc_ns": "stall: reserves",
     "stall_swap_ns": "stall: swap", "stall_request_ns": "stall: full queue, in reclaim",
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
@@ -216,7 +217,7 @@ def declared() -> dict[str, Metric]:
 
 def _counter(name: str, counter: Counter) -> Metric:
     parts: Aggregation = "sum" if name in NODE_COUNTERS or name in TASK_COUNTERS else "none"
-    label, after_oom = LABELS.get(name) or _in_words(name), name == "oom_kill"
+    label, after_oom = LABELS.get(name) or _in_words(name), name in ("oom_kill", "died", "died_ns")
     return Metric(
         name=name, unit=counter.unit, doc=counter.doc, better=counter.better, label=label, aggregation=parts,
         after_oom=after_oom,

@@ -14,7 +14,7 @@ BROKEN = {
     6: "more requests in flight than the table holds",
     7: "a charge went below zero",
     8: "a page-table word and its frame disagree",
-    9: "no actor can make progress",
+    9: "turns follow each other while no time passes",
     10: "a swap slot was freed twice",
     11: "an event asks for what its region cannot do",
     12: "a slab object or its list is not where it should be",

@@ -1,6 +1,6 @@
 """Laws of conservation: plain numpy over whole tables, so that they share no code with the kernels they check."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -27,3 +27,10 @@ def chain(frames: np.ndarray, head: int, limit: int) -> list[int]:
         found.append(head)
         head = following(head)
     return found
+
+
+def occupied(lists: np.ndarray, counter: str = "n") -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Index, head and count of every list of an array that holds something, or says so; most lists are empty."""
+    heads, counts = lists["head"], lists[counter]
+    for at in np.argwhere((heads != NONE) | (counts != 0)).tolist():
+        yield tuple(at), int(heads[tuple(at)]), int(counts[tuple(at)])

@@ -15,10 +15,11 @@ HOOKS = {
 SUBJECTS = (
     Subject(
         "outcome",
-        "How a run ended, a metric of every cell: `ok`, or `oom` when a task was killed for want of memory. A cell "
+        "How a run ended, a metric of every cell: `ok`, `oom` when a task was killed for want of memory, "
+        "or `died` when nobody could go on any more. A cell "
         "that "
         "could not be run at all has no outcome: it is `failed`, and `status` says why.",
-        ("oom", "oom_kill", "failcnt"),
+        ("oom", "deadlock", "oom_kill", "failcnt"),
     ),
     Subject(
         "interrupts",

@@ -13,10 +13,12 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+from llvmlite import ir
 from numba.core import cgutils, codegen, compiler, funcdesc, typing
 from numba.core import types as numba_types
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.runtime.nrt import rtsys
+from numba.np import arrayobj
 
 from mmrun.model.core.jit import Hook, Kernel
 from mmrun.model.library import codes
@@ -38,6 +40,7 @@ def check() -> None:
         (compiler.Flags, "no_compile"), (funcdesc, "ExternalFunctionDescriptor"),
         (CPUDispatcher, "get_call_template"), (CPUDispatcher, "nopython_signatures"), (cgutils, "normalize_ir_text"),
         (cpu_target.target_context, "insert_user_function"), (cpu_target.target_context, "mangler"),
+        (arrayobj, "fix_integer_index"),
     )  # fmt: skip
     missing = [attribute for owner, attribute in needed if not hasattr(owner, attribute)]
     if missing:
@@ -100,6 +103,18 @@ class _Compiler(PlacedCompiler):
             return symbol if wanted == title else default(wanted, kinds, abi_tags=abi_tags, uid=uid)
 
         context.mangler = mangler
+        context.indices_are_positions = True
+
+
+def _position(default: Any, context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
+    """An index where numba would look whether it is negative, and counts from the end: that costs every look-up.
+
+    In kernels a number that is written out may still count from the end, which is known when compiling.
+    """
+    written = isinstance(kind, types.IntegerLiteral) or isinstance(index, ir.Constant)
+    if written or not getattr(context, "indices_are_positions", False):
+        return default(context, builder, kind, index, size)
+    return context.cast(builder, index, kind, types.intp)
 
 
 class _Dispatcher(CPUDispatcher):
@@ -225,6 +240,7 @@ def _prepare() -> None:
     check()
     # Numba writes the types of arguments at each of its passes, and the machine's has thousands of fields.
     types.Record.__repr__ = lambda self: f"Record{self._code}"
+    arrayobj.fix_integer_index = partial(_position, arrayobj.fix_integer_index)
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
 

@@ -24,7 +24,7 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Run one cell in this process; print what happened, reports of kills, and every counter that is not 0.
+    """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
 
     Without --cell: the first of the sweep.
     """
@@ -44,17 +44,17 @@ def command(
     announce([described])
     for odd in warnings(replace(plan, cells=(replace(found[0], cell=described),))):
         typer.echo(f"warning: {odd}", err=True)
-    metrics, kills = simulated(described, check, series)
+    metrics, kills, death = simulated(described, check, series)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
-        print(json.dumps(facts | {"metrics": metrics, "kills": kills}, indent=1))
+        print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
     else:
-        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills)]
+        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills, death)]
         print("\n".join(one_line(line, 10_000) for line in lines))
 
 
-def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]]]:
-    """Metrics of the cell as plain numbers, and reports of kills; writes its series if asked.
+def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]], list[str]]:
+    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes its series if asked.
 
     A model's error ends the command with 1.
     """
@@ -74,7 +74,7 @@ def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, An
         raise typer.Exit(1) from error
     if series is not None:
         write_series(outcome.series, series)
-    return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills
+    return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death
 
 
 def write_series(columns: dict[str, Any], path: Path) -> None:

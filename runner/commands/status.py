@@ -15,6 +15,9 @@ def command(
     kills: Annotated[
         bool, typer.Option("--kills", help="Print the out-of-memory reports of its cells, as the kernel prints them.")
     ] = False,
+    deaths: Annotated[
+        bool, typer.Option("--deaths", help="Print of what the machines of its cells died: who waited for whom.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show where a sweep stands: cells done, failed and missing, time spent, and whether it is running."""
@@ -25,9 +28,10 @@ def command(
     if manifest is None:
         typer.echo(f"mmrun status: {directory}: no sweep has run here (no manifest.json)", err=True)
         raise typer.Exit(2)
-    if kills:
-        reports = list(killed(store, manifest))
-        print(json.dumps(reports, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in told(reports)))
+    if kills or deaths:
+        reports = [*(killed(store, manifest) if kills else ()), *(died(store, manifest) if deaths else ())]
+        lines_ = [*(told(reports) if kills else ()), *(told_of_deaths(reports) if deaths else ())]
+        print(json.dumps(reports, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in lines_))
         return
     found = standing(store, manifest)
     print(json.dumps(found, indent=1) if as_json else "\n".join(one_line(line, 10_000) for line in lines(found)))
@@ -66,6 +70,14 @@ def killed(store: Any, manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {**cell, "kills": record.kills}
 
 
+def died(store: Any, manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The cells whose machine died, in the order of the plan, with the sentences."""
+    for cell in manifest["cells"]:
+        record = store.get(cell["key"], series=False)
+        if record is not None and record.death:
+            yield {**cell, "death": record.death}
+
+
 def name_of(cell: dict[str, Any]) -> str:
     """Key, labels and replicate of a cell of the manifest."""
     axes = " ".join(f"{name}={label}" for name, label in cell["axes"].items())
@@ -73,12 +85,23 @@ def name_of(cell: dict[str, Any]) -> str:
 
 
 def told(reports: list[dict[str, Any]]) -> Iterator[str]:
-    """The reports in words."""
-    for cell in reports:
+    """The reports of kills in words."""
+    several = [cell for cell in reports if "kills" in cell]
+    for cell in several:
         yield name_of(cell)
         yield from (f"  {line}" for kill in cell["kills"] for line in kill)
-    if not reports:
+    if not several:
         yield "nobody was killed for want of memory in any cell that has a result"
+
+
+def told_of_deaths(reports: list[dict[str, Any]]) -> Iterator[str]:
+    """The reports of deaths in words, a paragraph each."""
+    several = [cell for cell in reports if "death" in cell]
+    for cell in several:
+        yield name_of(cell)
+        yield f"  {' '.join(cell['death'])}"
+    if not several:
+        yield "no machine died in any cell that has a result"
 
 
 def lines(found: dict[str, Any]) -> list[str]:

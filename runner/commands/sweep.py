@@ -104,18 +104,21 @@ def report(plan: "Plan", result: "Result", as_json: bool) -> None:
     warn(f"{plan.name}: {result.ran} cells run now; {counts}")
     for reason, count in result.stale_reasons():
         warn(f"{count} stale and kept, so not in tables and figures: {reason}; without --keep-stale they run again")
-    if killed := out_of_memory(plan.out):
+    if dead := ended_so(plan.out, "died"):
+        where = f"{dead} cell{'s' * (dead > 1)}"
+        warn(f"in {where} the machine died: mmrun status {plan.out} --deaths says of what")
+    if killed := ended_so(plan.out, "oom"):
         where = f"{killed} cell{'s' * (killed > 1)}"
         warn(f"in {where} somebody was killed for want of memory: mmrun status {plan.out} --kills says why")
     print("\n".join(map(str, [plan.out / "runs.parquet", *files])))
 
 
-def out_of_memory(out: Path) -> int:
-    """Cells of the tables whose outcome is `oom`."""
+def ended_so(out: Path, outcome: str) -> int:
+    """Cells of the tables with this outcome."""
     from mmrun.runner.store.table_file import read_table
 
     table, _ = read_table(out / "runs.parquet", ["outcome"])
-    return table.column("outcome").to_pylist().count("oom") if "outcome" in table.column_names else 0
+    return table.column("outcome").to_pylist().count(outcome) if "outcome" in table.column_names else 0
 
 
 def warn(message: str) -> None:

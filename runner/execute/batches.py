@@ -65,6 +65,10 @@ class Queue:
         """Whether `job` may share a batch with `first`."""
         return job.memory == first.memory and job.key not in self.suspects
 
+    def put_back(self, batch: Batch) -> None:
+        """Take back what nobody has begun."""
+        self.pending.extendleft(reversed(batch.jobs))
+
     def lost(self, batch: Batch, done: set[str], reason: str, *, counted: bool = True) -> list[Finished]:
         """Take back what a dead worker had not finished; returns the failed records of cells now given up.
 

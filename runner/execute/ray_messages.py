@@ -40,6 +40,12 @@ class Ended(NamedTuple):
     counted: bool = True
 
 
+class Stranded(NamedTuple):
+    """Ray: a batch was not begun, and no node is left that would take it."""
+
+    number: int
+
+
 class Dead(NamedTuple):
     """Ray: it does not work any more, or never did."""
 

@@ -1,6 +1,7 @@
 """The nodes of a joined cluster: each compiles the kernels before it gets cells, and is left out if it cannot."""
 
 import importlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmrun.runner.execute.warm import warm_once
 from mmrun.runner.execute.work import Job, given_up
 
 NODE = "ray.io/node-id"  # a label that Ray gives every node
+RETURN_SECONDS = 300.0  # for a cluster that has lost its last node to get another
 
 
 class Nodes:
@@ -25,6 +27,7 @@ class Nodes:
         self.good: set[str] = set()
         self.bad: dict[str, str] = {}
         self.size = Size(0, 0, 0, 0)
+        self.inhabited = time.monotonic()
 
     def look(self) -> Iterator[Any]:
         """Messages about nodes that have come, gone, become ready or turned out to be useless."""
@@ -46,7 +49,11 @@ class Nodes:
         if size != self.size:
             self.size = size
             yield size
-        if self.alive and not self.asked and not size.cpus:
+        if not self.alive:
+            yield from self._none()
+            return
+        self.inhabited = time.monotonic()
+        if not self.asked and not size.cpus:
             yield Dead("no node of the cluster can run cells")
 
     def doubt(self) -> None:
@@ -54,10 +61,19 @@ class Nodes:
         if self.cells is not None:
             self.good.clear()
 
-    def selector(self) -> dict[str, str]:
-        """Labels that keep tasks off nodes that are not good; nothing where all are."""
-        out = sorted(self.alive.keys() - self.good)
-        return {NODE: f"!in({','.join(out)})"} if out else {}
+    def barred(self) -> frozenset[str]:
+        """The nodes that are to get no cells."""
+        return frozenset(self.alive.keys() - self.good)
+
+    def takes(self, barred: frozenset[str], memory: int) -> bool:
+        """Whether some good node takes a task that was kept off these nodes and needs so much memory."""
+        usable = (self.alive[node]["Resources"] for node in self.alive.keys() & self.good - barred)
+        return any(memory <= node.get("memory", 0) for node in usable)
+
+    def _none(self) -> Iterator[Dead]:
+        """The end of a cluster that has lost its last node, unless another one joins in time."""
+        if self.seen and time.monotonic() - self.inhabited > RETURN_SECONDS:
+            yield Dead(f"the cluster has had no node with a CPU for {RETURN_SECONDS:.0f} s")
 
     def _ask(self, nodes: set[str]) -> None:
         assert self.cells is not None
@@ -89,6 +105,11 @@ class Nodes:
         memory = [node.get("memory", 0) for node in usable]
         cpus = sum(int(node["CPU"]) for node in usable)
         return Size(len(usable), cpus, sum(memory), max(memory, default=0))
+
+
+def off(nodes: frozenset[str]) -> dict[str, str]:
+    """The label selector that keeps a task off these nodes; nothing where there are none."""
+    return {NODE: f"!in({','.join(sorted(nodes))})"} if nodes else {}
 
 
 def warm_with_files(api: str, cells: list[Any], files: dict[str, Any]) -> float:

@@ -6,12 +6,13 @@ Ray's own retries are off: it would run a whole batch again, while the driver kn
 import importlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from mmrun.model.core.kept import Unusable
 from mmrun.runner.execute.batches import Batch
-from mmrun.runner.execute.ray_messages import Ended, Group, Sent
-from mmrun.runner.execute.ray_nodes import Nodes, first_line
+from mmrun.runner.execute.ray_messages import Ended, Group, Sent, Stranded
+from mmrun.runner.execute.ray_nodes import Nodes, first_line, off
 from mmrun.runner.execute.shipped import Catalogue, localised, paths_of
 from mmrun.runner.execute.spawned import Gone
 from mmrun.runner.execute.warm import warm_once
@@ -24,7 +25,11 @@ SIGN_OF_LIFE = 30.0  # seconds within which a living Ray runs an empty task
 
 
 def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool) -> Iterator[list[Finished]]:
-    """In a worker: run the jobs in order, yield what is finished at least every GROUP_SECONDS or cell."""
+    """In a worker: run the jobs in order, yield what is finished at least every GROUP_SECONDS or cell.
+
+    The first group is empty and says that the batch has begun.
+    """
+    yield []
     if warm:
         warm_once(api, [localised(job.cell, files) for job in jobs])
     group: list[Finished] = []
@@ -46,6 +51,16 @@ def nothing() -> None:
     """In a worker: show that tasks run."""
 
 
+@dataclass
+class Task:
+    """A batch that Ray has. Until it has begun, only good nodes that are not `barred` may begin it."""
+
+    number: int
+    memory: int
+    barred: frozenset[str]
+    begun: bool = False
+
+
 class RayPool:
     """Runs batches on the Ray that this process is connected to; `cells` None where it is private.
 
@@ -58,18 +73,19 @@ class RayPool:
         self.shared = cells is None  # every worker sees the driver's files and kernel cache
         self.catalogue = Catalogue()
         self.nodes = Nodes(api, cells, self.catalogue)
-        self.live: dict[Any, int] = {}
+        self.live: dict[Any, Task] = {}
         self.task = self.ray.remote(num_returns="streaming", max_retries=0, num_cpus=1)(run_batch)
         self.sign = self.ray.remote(num_cpus=0, max_retries=0)(nothing)
         self.looked = -LOOK_SECONDS
 
     def submit(self, sent: Sent) -> None:
         """Give Ray a batch."""
-        options: dict[str, Any] = {"memory": sent.batch.memory}
-        if selector := self.nodes.selector():
-            options["label_selector"] = selector
+        task = Task(sent.number, sent.batch.memory, self.nodes.barred())
+        options: dict[str, Any] = {"memory": task.memory}
+        if task.barred:
+            options["label_selector"] = off(task.barred)
         jobs, files = sent.batch.jobs, self.files(sent.batch)
-        self.live[self.task.options(**options).remote(self.api, jobs, files, not self.shared)] = sent.number
+        self.live[self.task.options(**options).remote(self.api, jobs, files, not self.shared)] = task
 
     def files(self, batch: Batch) -> dict[str, Any]:
         """What a worker needs to find the batch's files; nothing where it shares the driver's disk."""
@@ -83,16 +99,26 @@ class RayPool:
         if time.monotonic() - self.looked > LOOK_SECONDS:
             self.looked = time.monotonic()
             yield from self.nodes.look()
+            yield from self.stranded()
         ready, _ = self.ray.wait(list(self.live), num_returns=1, timeout=POLL_SECONDS) if self.live else ([], [])
         for stream in ready:
             try:
                 group = self.ray.get(next(stream))
             except StopIteration:
-                yield Ended(self.live.pop(stream))
+                yield Ended(self.live.pop(stream).number)
             except Exception as error:  # of Ray, of the cell's files, of what is installed where the task ran
-                yield self.loss(self.live.pop(stream), error)
+                yield self.loss(self.live.pop(stream).number, error)
             else:
-                yield Group(self.live[stream], group)
+                self.live[stream].begun = True
+                yield Group(self.live[stream].number, group)
+
+    def stranded(self) -> Iterator[Stranded]:
+        """Batches that wait for nodes which are gone, or good no more: Ray would keep them for ever."""
+        for stream, task in list(self.live.items()):
+            if not task.begun and not self.nodes.takes(task.barred, task.memory):
+                del self.live[stream]
+                self.ray.cancel(stream)
+                yield Stranded(task.number)
 
     def loss(self, number: int, error: Exception) -> Ended:
         """What the end of a task means: an attempt of its cells, if Ray itself is well."""

@@ -13,7 +13,7 @@ from typing import Any
 from mmrun.runner.execute.batches import Batch, Queue
 from mmrun.runner.execute.guard import end_all
 from mmrun.runner.execute.ray_cluster import short_directory, start_guard
-from mmrun.runner.execute.ray_messages import Dead, Ended, Group, Sent, Size
+from mmrun.runner.execute.ray_messages import Dead, Ended, Group, Sent, Size, Stranded
 from mmrun.runner.execute.ray_serve import serve
 from mmrun.runner.execute.spawned import Gone, Said, spawned
 from mmrun.runner.execute.work import Finished, given_up
@@ -83,6 +83,8 @@ class RayProcess:
                     batch, done = self.live.pop(number)
                     if len(done) < len(batch.jobs):
                         yield queue.lost(batch, done, reason or "the task ended early", counted=counted)
+                case Stranded(number):
+                    queue.put_back(self.live.pop(number)[0])
                 case Dead(text):
                     raise Gone(text)
         if not self.joined and time.monotonic() - self.started > START_SECONDS:

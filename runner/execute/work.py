@@ -60,7 +60,7 @@ def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
             results: dict[str, Any] = {"status": "failed", "error": changed}
         else:
             results = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
-            results["kills"] = outcome.kills
+            results["kills"], results["death"] = outcome.kills, outcome.death
     except (OSError, MemoryError):
         raise
     except Exception as error:

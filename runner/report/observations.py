@@ -12,7 +12,7 @@ from mmrun.runner.report.report_block import Where, as_tuple, label_text
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
 from mmrun.runner.store.table_file import read_table
 
-Fate = Literal["ok", "oom", "failed", "stale", "missing", "undefined"]
+Fate = Literal["ok", "oom", "died", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
 
 
@@ -85,7 +85,7 @@ class Runs:
     ) -> Sample:
         """The metric of these runs (replicates of one cell, or of the cells along the axes of `pool`).
 
-        `count_oom`: runs that the OOM killer ended have a value too, what they had reached by then.
+        `count_oom`: runs that the OOM killer or their death ended have a value too, what they had reached by then.
         """
         rows = list(rows)
         cells = {self.key(row, pool) for row in rows}
@@ -117,13 +117,13 @@ def fate(row: Mapping[str, Any], metric: str | None = None, count_oom: bool = Fa
         return "stale", None
     if status != "ok":
         return ("missing" if status == "missing" else "failed"), None
-    out_of_memory = row.get("outcome") == "oom"
-    if metric is None or (out_of_memory and not (count_oom or metrics.metric(metric).after_oom)):
-        return ("oom" if out_of_memory else "ok"), None
+    ended: Fate = {"oom": "oom", "died": "died"}.get(str(row.get("outcome")), "ok")  # type: ignore[assignment]
+    if metric is None or (ended != "ok" and not (count_oom or metrics.metric(metric).after_oom)):
+        return ended, None
     number = metrics.value(metric, row)
     if number is None or not math.isfinite(number):
         return "undefined", None
-    return ("oom" if out_of_memory and not metrics.metric(metric).after_oom else "ok"), number
+    return (ended if ended != "ok" and not metrics.metric(metric).after_oom else "ok"), number
 
 
 def load_runs(path: Path) -> Runs:

@@ -136,6 +136,7 @@ def _summary(runs: Runs) -> str:
     words = {
         "ok": "finished",
         "oom": "ran out of memory",
+        "died": "died of a deadlock or livelock",
         "failed": "failed",
         "stale": "stale",
         "missing": "not run yet",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from textwrap import wrap
 from typing import Any
 
 from mmrun.model.core.mechanism import Counter
@@ -11,14 +12,19 @@ from mmrun.runner.report.run_facts import facts
 from mmrun.runner.report.times import where_time_went
 
 KINDS = {"node": "nodes", "disk": "disks", "slab": "slab caches", "cgroup": "groups", "task": "tasks"}
+WIDTH = 110
+"""Of a paragraph."""
 MOST_COLUMNS = 8
 """Things that stand side by side; of more, each counter has a line of its own."""
 
 
-def page(cell: Cell, settings: list[str], told: Mapping[str, Any], kills: list[list[str]]) -> list[str]:
+def page(
+    cell: Cell, settings: list[str], told: Mapping[str, Any], kills: list[list[str]], death: list[str]
+) -> list[str]:
     """The lines, under headings."""
     shown = {name: value for name, value in told.items() if value != 0}
     lines = [f"outcome: {told.get('outcome', 'ok')}", *(f"set: {setting}" for setting in settings)]
+    lines += section("Death", wrap(" ".join(death), WIDTH))
     lines += section("What happened", facts(cell, told))
     lines += section("Where the time of tasks went", where_time_went(told))
     for number, kill in enumerate(kills, 1):

@@ -14,10 +14,12 @@ from mmrun.runner.report.words import p_text
 FATES: dict[Fate, tuple[str, str]] = {
     "failed": ("failed", "failed"),
     "oom": ("OOM", "ran out of memory"),
+    "died": ("died", "died of a deadlock or livelock"),
     "stale": ("stale", "of an older model, policy or configuration"),
     "missing": ("not run", "not run yet"),
     "undefined": ("undef.", "without a defined value"),
 }
+ENDED: tuple[Fate, ...] = ("oom", "died")  # before their time, but with what they had reached
 INTERVALS: dict[How, str] = {  # in the order in which captions name them
     "t": "Student's t",
     "skewed t": f"Student's t, from n = {SKEW_FROM} on corrected for skew",
@@ -83,9 +85,9 @@ def n_text(entries: Iterable[Entry], what: str) -> str:
 def lost_notes(model: TableModel) -> list[str]:
     """How many runs are not in the numbers, and why."""
     counted = model.spec.count_oom
-    left_out = [f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f] and f != "oom"]
-    if model.fates["oom"] and not counted:
-        left_out.append(f"{model.fates['oom']} {FATES['oom'][1]}")
+    left_out = [f"{model.fates[f]} {words}" for f, (_, words) in FATES.items() if model.fates[f] and f not in ENDED]
+    if not counted:
+        left_out += [f"{model.fates[f]} {FATES[f][1]}" for f in ENDED if model.fates[f]]
     sentences = []
     if left_out:
         found = ", ".join(left_out)
@@ -94,10 +96,11 @@ def lost_notes(model: TableModel) -> list[str]:
     if undefined:
         total = sum(entry.fates.total() for entry in model.entries.values())
         sentences.append(f"{undefined} of {total} values are not defined in their run (undef.).")
-    if model.fates["oom"] and counted:
-        sentences.append(
-            f"{model.fates['oom']} of {model.fates.total()} runs ran out of memory: counted with what they had reached."
-        )
+    sentences += [
+        f"{model.fates[f]} of {model.fates.total()} runs {FATES[f][1]}: counted with what they had reached."
+        for f in ENDED
+        if model.fates[f] and counted
+    ]
     return sentences
 
 

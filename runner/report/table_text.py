@@ -13,7 +13,7 @@ RATIO = (
     "ratio", "ratio_low", "ratio_high", "ratio_interval", "ratio_modes", "ratio_flags", "ratio_basis", "pairs", "p",
     "p_holm",
 )  # fmt: skip
-FATES = ("ok", "oom", "failed", "stale", "missing", "undefined")
+FATES = ("ok", "oom", "died", "failed", "stale", "missing", "undefined")
 
 
 def to_csv(model: TableModel) -> str:

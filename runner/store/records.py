@@ -48,6 +48,8 @@ class Record:
     provenance: dict[str, Any] = field(default_factory=dict)
     kills: list[list[str]] = field(default_factory=list)
     """The lines of each report of the out-of-memory killer."""
+    death: list[str] = field(default_factory=list)
+    """Of a machine that died: who waited for whom, in sentences."""
 
 
 def encode(record: Record) -> bytes:
@@ -166,6 +168,7 @@ def fault(record: Record) -> str:
         "provenance": isinstance(record.provenance, dict)
         and all(finite(record.provenance.get(name, 0.0)) for name in ("finished", "cpu_seconds")),
         "kills": isinstance(record.kills, list) and all(map(all_texts, record.kills)),
+        "death": all_texts(record.death),
     }
     wrong = [name for name, good in sound.items() if not good]
     return f"not of their type: {', '.join(wrong)}" if wrong else ""

@@ -197,6 +197,13 @@ sys.stdin.read()
 cluster.shutdown()
 """
 
+CLUSTER = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_health_check_period_ms": "1000",  # a dead node is noticed after five of them
+}
+
 
 @contextmanager
 def two_nodes(second: dict[str, str] | None = None) -> Iterator[tuple[str, int, subprocess.Popen[str]]]:
@@ -204,8 +211,7 @@ def two_nodes(second: dict[str, str] | None = None) -> Iterator[tuple[str, int, 
 
     `second`: what the second node has in its environment besides.
     """
-    ray = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-    environment = os.environ | ray | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | CLUSTER | {"PYTHONPATH": str(ROOT)}
     code = NODES.replace("{second}", repr(second or {}))
     with subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -175,11 +175,16 @@ from mmrun.model.core.jit import kernel
 def pick(numbers, at):
     return numbers[at]
 
-print(pick(np.arange(4), 3))
-try:
-    pick(np.arange(4), 4)
-except IndexError as error:
-    print("IndexError")
+@kernel
+def last(numbers):
+    return numbers[-1]
+
+print(pick(np.arange(4), 3), last(np.arange(9)))
+for outside in (4, -1):  # what is computed does not count from the end
+    try:
+        pick(np.arange(4), outside)
+    except IndexError as error:
+        print("IndexError")
 """
 
 
@@ -189,7 +194,7 @@ def test_bounds_are_checked_on_demand(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, str(tmp_path / "script.py")], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["3", "IndexError"]
+    assert done.stdout.split() == ["3", "8", "IndexError", "IndexError"]
 
 
 RAISES = '''"""An assertion that fails."""

@@ -27,29 +27,29 @@ print(json.dumps([api.simulate(cell, check=True).metrics for cell in cells]))
 
 
 def cell(era: str) -> Cell:
-    """A few thousand accesses that reach most mechanisms: a full group, swap on a disk, a shared file, two nodes."""
+    """Some hundred accesses that reach most mechanisms: a full group, swap on a disk, a shared file, two nodes."""
     machine = Machine(
         nodes=(Node(memory=16 * MiB), Node(memory=16 * MiB)),
         disks={"d": Disk()},
         swap={"s": SwapTarget(kind="partition", size=4 * MiB, disk="d")},
     )
-    shared = Region(kind="file", disk="d", file="f", size=60 * PAGE)
+    shared = Region(kind="file", disk="d", file="f", size=40 * PAGE)
     tasks = {
         "a": Task(
-            stream=Stream(kind="zipf", params={"size": 300 * PAGE, "accesses": 800, "write_fraction": 0.4}),
+            stream=Stream(kind="zipf", params={"size": 220 * PAGE, "accesses": 400, "write_fraction": 0.4}),
             memory=(shared, Region()),
             cgroup="g",
             mempolicy=Mempolicy(mode="interleave", nodes=(0, 1)),
         ),
         "b": Task(
-            stream=Stream(kind="loop", params={"size": 150 * PAGE, "accesses": 400, "write_fraction": 0.2}),
+            stream=Stream(kind="loop", params={"size": 110 * PAGE, "accesses": 220, "write_fraction": 0.2}),
             memory=(shared, Region(kind="file", access="read", disk="d")),
             cgroup="g",
             node=1,
             count=2,  # they share a CPU
         ),
     }
-    return Cell(kernel=era, machine=machine, tasks=tasks, cgroups={"g": Cgroup(max=100 * PAGE)})
+    return Cell(kernel=era, machine=machine, tasks=tasks, cgroups={"g": Cgroup(max=70 * PAGE)})
 
 
 @pytest.fixture(scope="module")

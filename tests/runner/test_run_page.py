@@ -50,7 +50,7 @@ def printed(tmp_path: Path, text: str, *more: str):
     plan = make_plan(path)
     cell = plan.cells[0].cell
     outcome = api.simulate(cell)
-    return cell, outcome.metrics, page(cell, list(more), outcome.metrics, outcome.kills)
+    return cell, outcome.metrics, page(cell, list(more), outcome.metrics, outcome.kills, outcome.death)
 
 
 def above_counters(tmp_path: Path, text: str) -> str:

@@ -170,6 +170,14 @@ def _take_from(m, z, gfp, order, alloc_flags):
 
 
 @kernel
+def _too_dirty(m, z, alloc_flags):
+    """Whether a page for write() to a disk is to come from another zone (node_dirty_ok, at the low watermark)."""
+    if not alloc_flags & WMARK_LOW or alloc_flags & NO_WATERMARKS:
+        return False
+    return current(m).backing_dev != 0 and dirty_ok(m, z) == 0
+
+
+@kernel
 def _walk(m, gfp, order, nid, nodemask, alloc_flags):
     """Once along the zonelist: the first frame of a block, or NONE; a request that is not to fragment stays at home."""
     home, highest, preferred = nodes(m)[nid], gfp_zone(gfp), NONE
@@ -179,12 +187,12 @@ def _walk(m, gfp, order, nid, nodemask, alloc_flags):
         if zone.kind > highest or not nodemask >> zone.node & 1:
             continue
         preferred = zone.node if preferred == NONE else preferred
-        if zone.node != preferred and (alloc_flags & FAIR or (alloc_flags & NOFRAGMENT and not fragments_never(m))):
-            break
-        if alloc_flags & FAIR and zone.alloc_batch <= 0:
-            continue
-        low = alloc_flags & WMARK_LOW and not alloc_flags & NO_WATERMARKS
-        if low and gfp & WRITE and current(m).backing_dev and not dirty_ok(m, z):
+        if alloc_flags & (FAIR | NOFRAGMENT):
+            if zone.node != preferred and (alloc_flags & FAIR or not fragments_never(m)):
+                break
+            if alloc_flags & FAIR and zone.alloc_batch <= 0:
+                continue
+        if gfp & WRITE and _too_dirty(m, z, alloc_flags):
             continue
         if _zone_ok(m, z, gfp, order, home, alloc_flags):
             pfn = _take_from(m, z, gfp, order, alloc_flags)

@@ -32,6 +32,7 @@ from mmrun.model.mm.page.pcp import drain_all_pcps
 from mmrun.model.mm.page.state import alloc_settings, alloc_state, zones
 from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.mm.reclaim.throttle_direct import throttle_direct_reclaim
 from mmrun.model.mm.task.state import tasks
 
 direct_reclaim = caller("direct_reclaim")
@@ -66,7 +67,7 @@ def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
     reclaim_count(m).allocstall += 1
     begins(m, ALLOC | IN_MEMSTALL)
     current(m).memalloc += 1
-    got = direct_reclaim(m, nid, gfp, nodemask)
+    got = 1 if throttle_direct_reclaim(m, nid, gfp, nodemask) else direct_reclaim(m, nid, gfp, nodemask)
     current(m).memalloc -= 1
     ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)

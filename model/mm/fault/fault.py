@@ -17,6 +17,7 @@ from mmrun.model.mm.fault.filemap import (
     read_page,
     wait_for_data,
 )
+from mmrun.model.mm.fault.map_folio import map_folio_range, map_whole
 from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
 from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
 from mmrun.model.mm.fault.state import zero_count
@@ -43,7 +44,7 @@ from mmrun.model.mm.page.flags import (
     WORKINGSET,
     WRITEBACK,
 )
-from mmrun.model.mm.page.folio import folio_of
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.swap import (
     free_swapcache,
@@ -137,7 +138,7 @@ def write_protected(m, t, region, at):
         ):
             free_swapcache(m, pfn)
     else:
-        page_mkwrite(m, pfn, regions(m)[region].file)
+        page_mkwrite(m, folio_of(m, pfn), regions(m)[region].file)
     pte(m)[at] = (word & ~PTE_WRPROTECT) | PTE_YOUNG | PTE_DIRTY
     return OK
 
@@ -151,10 +152,18 @@ def fault_around(m, region, at, index):
     r, table, entries, f = regions(m)[region], pte(m), cache(m), frames(m)
     first = max(r.start, at - at % r.fault_around)
     end = min(first + r.fault_around, r.start + r.npages, ((at >> PTES_PER_TABLE_SHIFT) + 1) << PTES_PER_TABLE_SHIFT)
-    found = 0
+    found, following = 0, first
     for i in range(first, end):
         pfn = entries[index + i - at] - 1
-        if pfn < 0 or f[pfn].state & (READAHEAD | LOCKED | MOVING):
+        if i < following or pfn < 0:
+            continue
+        head = folio_of(m, pfn)
+        if f[head].order:
+            following = i + f[head].owner + nr_pages(m, head) - (index + i - at)
+        if f[head].state & (READAHEAD | LOCKED | MOVING):
+            continue
+        if f[head].order:
+            found += map_folio_range(m, region, i, pfn, min(end, following))
             continue
         found += 1 if not f[pfn].state & WORKINGSET else 0
         if table[i]:
@@ -179,7 +188,7 @@ def find_or_read(m, t, region, at, index):
     marked = 0
     if r.readahead > 1 and r.advice != ADVICE_RANDOM:
         r.mmap_miss = max(0, r.mmap_miss - 1)
-        marked = use_marked(m, t, region, r.file, index, entries[index] - 1, r.readahead)
+        marked = use_marked(m, t, region, r.file, index, folio_of(m, entries[index] - 1), r.readahead)
     return 1 + (marked | wait_for_data(m, t, index))
 
 
@@ -208,8 +217,11 @@ def map_file(m, t, region, at, index, write):
             return OK
     pfn = cache(m)[index] - 1
     if write:
-        page_mkwrite(m, pfn, r.file)
-    map_page(m, at, pfn, write, not write and files(m)[r.file].disk != NONE)
+        page_mkwrite(m, folio_of(m, pfn), r.file)
+    protect = not write and files(m)[r.file].disk != NONE
+    if frames(m)[folio_of(m, pfn)].order and map_whole(m, region, at, pfn, write, protect):
+        return OK
+    map_page(m, at, pfn, write, protect)
     return OK
 
 

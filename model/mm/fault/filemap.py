@@ -11,9 +11,10 @@ from mmrun.model.mm.fault.readahead import read_one, sync_readahead, use_marked
 from mmrun.model.mm.lru.lru import mark_accessed
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.flags import DIRTY, LOCKED, MOVING
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, WRITE
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import cache, files, regions, tasks
+from mmrun.model.mm.task.state import cache, fault_settings, files, regions, tasks
 from mmrun.model.mm.writeback.dirty import set_dirty
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
 
@@ -24,7 +25,7 @@ def wait_for_data(m, t, index):
 
     In the kernel: folio_wait_locked.
     """
-    pfn = cache(m)[index] - 1
+    pfn = folio_of(m, cache(m)[index] - 1)
     if not frames(m)[pfn].state & (LOCKED | MOVING):
         return 0
     wait_on_page_locked(m, pfn, FILE)
@@ -82,6 +83,22 @@ def _new_for_write(m, t, file, index):
 
 
 @kernel
+def _use_marked(m, t, region, file, index):
+    """read() comes to a cached page: its folio may have the readahead mark. It asks for all from where that begins."""
+    pfn = folio_of(m, cache(m)[index] - 1)
+    first = frames(m)[pfn].owner
+    use_marked(m, t, region, file, first, pfn, index + 1 - first)
+
+
+@kernel
+def _went_on(m, region, file, pfn, index):
+    """Whether read() goes on in the folio that it has read from last, which counts as used once (pos_same_folio)."""
+    last, order = regions(m)[region].prev_page, int(frames(m)[pfn].order) if fault_settings(m).marks_by_folio else 0
+    begin = files(m)[file].start
+    return index - begin >> order == last - begin >> order
+
+
+@kernel
 def read_or_write(m, t, region, index, write):
     """One read() or write() of a whole page. 0: cached; 1: it was absent; -1: out of memory.
 
@@ -99,13 +116,13 @@ def read_or_write(m, t, region, index, write):
         if not read_page(m, t, file, index):
             return -1
     elif not write:
-        use_marked(m, t, region, file, index, entries[index] - 1, 1)
-    if write or frames(m)[entries[index] - 1].state & LOCKED:  # only reading needs no lock
+        _use_marked(m, t, region, file, index)
+    if write or frames(m)[folio_of(m, entries[index] - 1)].state & LOCKED:  # only reading needs no lock
         wait_for_data(m, t, index)
-    pfn = entries[index] - 1
+    pfn = folio_of(m, entries[index] - 1)
     if write:
         dirty(m, pfn, file)
-    if lru_settings(m).writes_activate if write else index != r.prev_page:
+    if lru_settings(m).writes_activate if write else not _went_on(m, region, file, pfn, index):
         mark_accessed(m, pfn)
     r.prev_page = index
     return 1 if absent else 0

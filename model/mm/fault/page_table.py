@@ -3,6 +3,7 @@
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import progress, run_settings, task_count
+from mmrun.model.mm.lru.rmap_file import page_mapped
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, PGMAJFAULT
 from mmrun.model.mm.page.flags import (
@@ -35,10 +36,13 @@ def map_page(m, at, pfn, write, protect):
     """Point page-table word `at` at the frame: young, dirty if written, write-protected if `protect`."""
     word = PTE_PRESENT | PTE_YOUNG | (pfn << PTE_SHIFT) | (PTE_DIRTY if write else 0)
     pte(m)[at] = word | PTE_WRPROTECT if protect else word
-    page = frames(m)[folio_of(m, pfn)]
+    head = folio_of(m, pfn)
+    page = frames(m)[head]
     page.mapcount += 1
     if page.state & ANON:
         mod_state(m, page.memcg, NR_ANON_MAPPED, 1)
+    elif page.order:
+        page_mapped(m, head, pfn)
     elif page.mapcount == 1:
         zones(m)[page.zone].nr_mapped += 1
         mod_state(m, page.memcg, NR_FILE_MAPPED, 1)

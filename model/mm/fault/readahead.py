@@ -5,11 +5,14 @@ Readahead state belongs to the region (an open file).
 
 from mmrun.model.block.serving import read_pages
 from mmrun.model.core.accounting import memstall_was
+from mmrun.model.core.integers import ilog2
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
+from mmrun.model.mm.fault.large_folios import place_of_mark, read_folios
 from mmrun.model.mm.fault.page_cache import EXISTS, add_to_cache, in_hole
+from mmrun.model.mm.fault.tree_walk import next_miss, prev_miss
 from mmrun.model.mm.page.flags import READAHEAD, WRITEBACK
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
 from mmrun.model.mm.page.state import frames
@@ -89,16 +92,21 @@ def read_one(m, t, file, index, nofs):
 
 
 @kernel
-def read_window(m, t, region, file):
+def read_window(m, t, region, file, order):
     """Bring the region's readahead window into the cache (page_cache_ra_order).
 
     The page `ra_async` before its end gets the readahead mark. A file whose folios may be large is first filled up to a
-    page that is cached already, then the rest is (do_page_cache_ra).
+    page that is cached already, then the rest is (do_page_cache_ra). `order`: of the folio whose mark was met, or 0.
     """
     r = regions(m)[region]
     eof, start = files(m)[file].start + files(m)[file].npages, r.ra_start
     index, end, fresh, ahead, nofs = start, r.ra_start + r.ra_count, 0, r.ra_async, fault_settings(m).readahead_nofs
-    if fault_settings(m).readahead_by_order:
+    if files(m)[file].max_order:
+        fresh, index = read_folios(m, t, region, file, order)
+        if index >= min(end, eof):
+            submit_read(m, file, start, index, fresh)
+            return
+    elif fault_settings(m).readahead_by_order:
         fresh, index = add_run(m, t, file, index, min(end, eof), end - ahead, True, nofs)
         if index == min(end, eof):
             submit_read(m, file, start, index, fresh)
@@ -165,9 +173,12 @@ def sync_readahead(m, t, region, file, index, wanted):
     if index == start or 1 <= index - r.prev_page <= 2:
         r.ra_count = initial_window(wanted, r.readahead)
         r.ra_async = r.ra_count - wanted if r.ra_count > wanted else r.ra_count >> 1
-        read_window(m, t, region, file)
+        read_window(m, t, region, file, 0)
         return
-    run = run_before(m, file, index, r.readahead)
+    if files(m)[file].max_order:
+        run = index - 1 - prev_miss(m, file, index - 1, r.readahead)
+    else:
+        run = run_before(m, file, index, r.readahead)
     if run <= wanted:
         end = min(index + wanted, start + files(m)[file].npages)
         submit_read(m, file, index, end, add_run(m, t, file, index, end, NONE, False, settings.readahead_nofs)[0])
@@ -175,7 +186,7 @@ def sync_readahead(m, t, region, file, index, wanted):
     if index - run == start:
         run *= 2
     r.ra_count, r.ra_async = min(run + wanted, r.readahead), 1
-    read_window(m, t, region, file)
+    read_window(m, t, region, file, 0)
 
 
 @kernel
@@ -190,21 +201,24 @@ def end_on_boundary(m, region, file):
     end = r.ra_start + r.ra_count - files(m)[file].start
     if end - end % align + files(m)[file].start > r.ra_start:
         r.ra_count -= end % align
-    order = 0
-    while r.ra_count >> order > 1:
-        order += 1
-    r.ra_order = min(r.ra_order, order)
+    r.ra_order = min(r.ra_order, ilog2(r.ra_count))
 
 
 @kernel
-def async_readahead(m, t, region, file, index, wanted):
-    """A marked page was used, `wanted` pages are asked for: submit the next window (page_cache_async_ra)."""
+def async_readahead(m, t, region, file, index, wanted, order):
+    """A marked page was used, `wanted` pages are asked for: submit the next window (page_cache_async_ra).
+
+    `order`: of the folio that has the mark.
+    """
     r = regions(m)[region]
-    if index == r.ra_start + r.ra_count - r.ra_async:
+    if index == place_of_mark(m, file, r.ra_start + r.ra_count - r.ra_async, order):
         r.ra_start += r.ra_count
         r.ra_count = max(r.ra_count, next_window(r.ra_count, r.readahead))
     else:
-        absent = next_absent(m, file, index, r.readahead)
+        if files(m)[file].max_order:
+            absent = next_miss(m, file, index + 1, r.readahead)
+        else:
+            absent = next_absent(m, file, index, r.readahead)
         if absent - index > r.readahead:
             return
         r.ra_start = absent
@@ -212,7 +226,7 @@ def async_readahead(m, t, region, file, index, wanted):
     if fault_settings(m).readahead_by_order:
         end_on_boundary(m, region, file)
     r.ra_async = r.ra_count
-    read_window(m, t, region, file)
+    read_window(m, t, region, file, order)
 
 
 @kernel
@@ -231,17 +245,20 @@ def mmap_readahead(m, t, region, file, index):
         return
     r.ra_start, r.ra_order = max(files(m)[file].start, index - r.readahead // 2), 0
     r.ra_count, r.ra_async = r.readahead, r.readahead // 4
-    read_window(m, t, region, file)
+    read_window(m, t, region, file, 0)
 
 
 @kernel
 def use_marked(m, t, region, file, index, pfn, wanted):
-    """Clear the readahead mark of a page in use and read on behind it; 1 when it had one."""
+    """Clear the readahead mark of a folio in use and read on behind it; 1 when it had one.
+
+    `index`: where its use begins. `pfn`: its first frame.
+    """
     page = frames(m)[pfn]
     if not page.state & READAHEAD or page.state & WRITEBACK:
         return 0
     page.state &= ~READAHEAD
     page.pins += 1
-    async_readahead(m, t, region, file, index, wanted)
+    async_readahead(m, t, region, file, index, wanted, int(page.order))
     page.pins -= 1
     return 1

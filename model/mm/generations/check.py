@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmrun.model.core.law import chain, require
+from mmrun.model.core.law import chain, occupied, require
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import MEMCG_BINS, MEMCG_GENS, geometry, nodes
 from mmrun.model.mm.generations.state import MAX_GENS
@@ -30,13 +30,12 @@ def _generations(built: Built, seen: np.ndarray) -> None:
             lambda lv=lv: f"lruvec {lv} has too few or too many generations",
         )
         said = np.zeros(g.pages.shape, dtype=np.int64)
-        for gen, kind, zone in np.ndindex(*g.pages.shape):
-            rows = g.lists[gen, kind, zone]
-            linked = np.array(chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
+        for (gen, kind, zone), head, n in occupied(g.lists):
+            linked = np.array(chain(frames, head, n), dtype=np.int64)
             pages = frames[linked]
             see(frames, seen, linked)
             mine = (
-                (len(linked) == rows.n)
+                (len(linked) == n)
                 & (lruvec_numbers(built, pages) == lv)
                 & (kinds[pages["zone"]] == zone)
                 & (((pages["state"] & state.ANON) == 0) == kind)

@@ -84,8 +84,8 @@ def sort(m, s, lv, pfn, kind, limit):
         move(m, lv, pfn, inc_gen(m, lv, pfn, False), True)
         return 1
     if kind and state & DIRTY:
-        sc.file_taken += 1
-        sc.unqueued_dirty += 0 if state & WRITEBACK else 1
+        sc.file_taken += nr_pages(m, pfn)
+        sc.unqueued_dirty += 0 if state & WRITEBACK else nr_pages(m, pfn)
     if state & WRITEBACK or (kind and state & DIRTY):
         move(m, lv, pfn, inc_gen(m, lv, pfn, True), False)
         return 1

@@ -38,17 +38,17 @@ def recent(m, lv, kind, seq):
 
 
 @kernel
-def _count_refault(m, memcg, kind, activated, restored):
-    """Book a refault under the kernel's counters: that it came, or (one of the two) what became of it."""
-    mod_state(m, memcg, WORKINGSET_REFAULT_ANON + kind, 1 - activated - restored)
+def _count_refault(m, memcg, kind, came, activated, restored):
+    """Book so many pages that refaulted under the kernel's counters: that they came, or what became of them."""
+    mod_state(m, memcg, WORKINGSET_REFAULT_ANON + kind, came)
     mod_state(m, memcg, WORKINGSET_ACTIVATE_ANON + kind, activated)
     mod_state(m, memcg, WORKINGSET_RESTORE_ANON + kind, restored)
     if kind:
-        workingset_count(m).workingset_refault_file += 1 - activated - restored
+        workingset_count(m).workingset_refault_file += came
         workingset_count(m).workingset_activate_file += activated
         workingset_count(m).workingset_restore_file += restored
     else:
-        workingset_count(m).workingset_refault_anon += 1 - activated - restored
+        workingset_count(m).workingset_refault_anon += came
         workingset_count(m).workingset_activate_anon += activated
         workingset_count(m).workingset_restore_anon += restored
 
@@ -56,29 +56,29 @@ def _count_refault(m, memcg, kind, activated, restored):
 @hook
 def refault(m, pfn, shadow):
     """A recent refault counts for its tier, and gives back what the shadow knows about accesses (lru_gen_refault)."""
-    page = frames(m)[pfn]
+    page, pages = frames(m)[pfn], nr_pages(m, pfn)
     kind, one_touch, token = kind_of(page.state), lru_settings(m).lru_gen == ONE_TOUCH, age_of(shadow)
     if memcg_of(shadow) != page.memcg or node_of(shadow) != page.node:
         return 0
     lv = lruvec_of(m, page.memcg, page.node, page.zone)
     is_recent = recent(m, lv, kind, token >> 2)
     if is_recent or not one_touch:
-        _count_refault(m, page.memcg, kind, 0, 0)
+        _count_refault(m, page.memcg, kind, pages, 0, 0)
     if not is_recent:
         return 0
     workingset = was_workingset(shadow)
     refs = (token & 3) + (workingset if one_touch else 1)
-    lrugens(m)[lv].refaulted[kind, tier_from(m, refs, workingset)] += 1
+    lrugens(m)[lv].refaulted[kind, tier_from(m, refs, workingset)] += pages
     if one_touch:
         if current(m).in_lru_fault or refs >= 3:
             page.state |= REFS_MASK | WORKINGSET
-            _count_refault(m, page.memcg, kind, 0, 1)
+            _count_refault(m, page.memcg, kind, 0, 0, pages)
         return 0
     if current(m).in_lru_fault:
-        _count_refault(m, page.memcg, kind, 1, 0)
+        _count_refault(m, page.memcg, kind, 0, pages, 0)
     if workingset:
         page.state |= WORKINGSET
-        _count_refault(m, page.memcg, kind, 0, 1)
+        _count_refault(m, page.memcg, kind, 0, 0, pages)
     else:
         page.state = (page.state & ~REFS_MASK) | (refs - 1) << REFS_SHIFT
     return 0

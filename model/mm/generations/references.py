@@ -3,15 +3,16 @@
 Source: mm/rmap.c and mm/vmscan.c, 6.1 and 6.18.
 """
 
-from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.jit import hook, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.mm.generations.walk import look_around
 from mmrun.model.mm.lru.gens import kind_of
 from mmrun.model.mm.lru.rmap import pte_frame, referenced, region_word
+from mmrun.model.mm.lru.rmap_file import word_of
 from mmrun.model.mm.lru.rmap_folio import is_huge_mapped, maps
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, ONE_TOUCH, RECLAIM_CLEAN, RECLAIM_PAGE, TWO_TOUCH, lru_settings
 from mmrun.model.mm.page.flags import ANON, REFERENCED, REFS_MASK, WORKINGSET
-from mmrun.model.mm.page.folio import nr_pages
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import ADVICE_NORMAL, PTE_PRESENT, PTE_YOUNG, files, pte, regions
 
@@ -34,11 +35,27 @@ def page_referenced(m, pfn, s):
         return referenced(m, pfn)
     region = files(m)[page.slot].first_region
     while region != NONE:
-        at = region_word(m, region, page.owner)
-        if at != NONE and words[at] & PTE_PRESENT and words[at] & PTE_YOUNG and pte_frame(words[at]) == pfn:
+        at = _first_young(m, region, pfn) if page.order else region_word(m, region, page.owner)
+        if (
+            at != NONE
+            and words[at] & PTE_PRESENT
+            and words[at] & PTE_YOUNG
+            and folio_of(m, pte_frame(words[at])) == pfn
+        ):
             _look(m, s, region, at)
         region = regions(m)[region].next_of_file
     return referenced(m, pfn)
+
+
+@rare
+@kernel
+def _first_young(m, region, pfn):
+    """The first young word through which the region maps a large folio of a file, or NONE."""
+    for i in range(nr_pages(m, pfn)):
+        at = word_of(m, region, pfn, i)
+        if at != NONE and pte(m)[at] & PTE_YOUNG:
+            return at
+    return NONE
 
 
 @kernel

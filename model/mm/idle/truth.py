@@ -8,7 +8,8 @@ every other page on the lists. Judging costs the simulated machine nothing.
 from mmrun.model.core.jit import kernel
 from mmrun.model.mm.idle.state import idle_age, idle_count, idle_settings, last_touch, scanners
 from mmrun.model.mm.lru.rmap import pte_frame
-from mmrun.model.mm.page.flags import LRU
+from mmrun.model.mm.page.flags import ANON, LRU
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import REGION_READ, cache, files, pte, regions
 from mmrun.model.mm.task.words import maps
@@ -29,7 +30,7 @@ def note_access(m, region, page):
     if r.kind == REGION_READ:
         pfn = cache(m)[files(m)[r.file].start + r.file_offset + page - r.first] - 1
         if pfn >= 0:
-            last_touch(m)[pfn] = stamp(m.now)
+            last_touch(m)[folio_of(m, pfn)] = stamp(m.now)
         return
     word = pte(m)[r.start + page - r.first]
     if maps(word):
@@ -38,8 +39,12 @@ def note_access(m, region, page):
 
 @kernel
 def truly_hot(m, pfn):
-    """Whether the frame was touched within the last `cold_after`."""
-    return last_touch(m)[pfn] > stamp(max(0, m.now - idle_settings(m).cold_after))
+    """Whether the frame was touched within the last `cold_after`, or a page of the file's folio that it begins."""
+    pages = 1 if frames(m)[pfn].state & ANON else nr_pages(m, pfn)
+    newest = 0
+    for i in range(pfn, pfn + pages):
+        newest = max(newest, last_touch(m)[i])
+    return newest > stamp(max(0, m.now - idle_settings(m).cold_after))
 
 
 @kernel

@@ -5,6 +5,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.mm.lru.lists import list_of, unlink
 from mmrun.model.mm.lru.lru import lru_add_drain_all, lruvec_of_frame, mark_accessed
 from mmrun.model.mm.lru.rmap import last_mapping_gone, mark_dirty
+from mmrun.model.mm.lru.rmap_file import page_unmapped
 from mmrun.model.mm.memcg.memcontrol import stat_updated, uncharge
 from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.page.flags import ANON, ANON_PAGE, ISOLATED, LOCKED, LRU, SWAPCACHE, TAIL_PAGE, WRITEBACK
@@ -74,7 +75,7 @@ def _free_swapped(m, slot):
 @kernel
 def zap_pte_range(m, region, start, end):
     """Unmap what page-table words [start, end) of a region map, and free what is anonymous (zap_pte_range)."""
-    r, table, f, at = regions(m)[region], pte(m), frames(m), start
+    r, table, f, at, marked = regions(m)[region], pte(m), frames(m), start, NONE
     while at < end and r.kind != REGION_HUGETLB:  # its end takes those; MADV_DONTNEED is refused, as to 5.17
         word = table[at]
         at += 1
@@ -91,10 +92,15 @@ def zap_pte_range(m, region, start, end):
         if maps(word) and r.kind == REGION_ANON:
             free_anon(m, pfn)
         elif maps(word):
-            if word & PTE_YOUNG:
-                mark_accessed(m, pfn)
+            head = folio_of(m, pfn)
+            if word & PTE_YOUNG and not (head == marked and fault_settings(m).zap_by_folio):
+                mark_accessed(m, head)
+                marked = head
             if stored_through(word) and files(m)[r.file].disk != NONE:
-                mark_dirty(m, pfn)
+                mark_dirty(m, head)
+            if f[head].order:
+                page_unmapped(m, head, pfn)
+                continue
             f[pfn].mapcount -= 1
             if f[pfn].mapcount == 0:
                 last_mapping_gone(m, pfn)

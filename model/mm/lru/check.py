@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmrun.model.core.law import chain, require
+from mmrun.model.core.law import chain, occupied, require
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import cpus, geometry, nodes
 from mmrun.model.mm.generations.state import MAX_GENS
@@ -22,27 +22,25 @@ def verify(built: Built, seen: np.ndarray) -> None:
 def _lists(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     groups = 1 if lru_settings(m).double_lru else len(built.cgroups)
-    for lv in range(groups * int(geometry(m).nr_zones)):
-        for lru in range(4):
-            rows = built.memory.table("lruvecs")[lv].lists[lru]
-            linked = np.array(chain(frames, int(rows.head), int(rows.n)), dtype=np.int64)
-            require(
-                (1 << frames["order"][linked].astype(np.int64)).sum() == rows.n,
-                lambda lv=lv: f"a list of lruvec {lv} miscounts",
-            )
-            see(frames, seen, linked)
-            where = frames["state"][linked]
-            require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
-            active, file = (where & state.ACTIVE) != 0, (where & state.ANON) == 0
-            require(
-                (active == (lru & 1)).all() and (file == (lru >= 2)).all(),
-                lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
-            )
-            require(
-                lru_settings(m).double_lru
-                or (frames["memcg"][linked] == built.memory.table("lruvecs")[lv].memcg).all(),
-                lambda lv=lv: f"lruvec {lv} holds another group's page",
-            )
+    lruvecs = built.memory.table("lruvecs")[: groups * int(geometry(m).nr_zones)]
+    for (lv, lru), head, n in occupied(lruvecs["lists"]):
+        linked = np.array(chain(frames, head, n), dtype=np.int64)
+        require(
+            (1 << frames["order"][linked].astype(np.int64)).sum() == n,
+            lambda lv=lv: f"a list of lruvec {lv} miscounts",
+        )
+        see(frames, seen, linked)
+        where = frames["state"][linked]
+        require(((where & state.LRU) != 0).all(), lambda lv=lv: f"a page on lruvec {lv} does not know it")
+        active, file = (where & state.ACTIVE) != 0, (where & state.ANON) == 0
+        require(
+            (active == (lru & 1)).all() and (file == (lru >= 2)).all(),
+            lambda lv=lv: f"a page is on the wrong list of lruvec {lv}",
+        )
+        require(
+            lru_settings(m).double_lru or (frames["memcg"][linked] == lruvecs["memcg"][lv]).all(),
+            lambda lv=lv: f"lruvec {lv} holds another group's page",
+        )
 
 
 def _list_sizes(built: Built) -> None:

@@ -117,13 +117,13 @@ def _activate_in_batch(m, pfn):
 
 @kernel
 def queue_activation(m, pfn):
-    """A page on a list will be activated when the running CPU's batch is full (folio_activate)."""
+    """A page on a list will be activated when the running CPU's batch is full, or the page large (folio_activate)."""
     cpu = cpus(m)[turn(m).cpu]
     frames(m)[pfn].state |= QUEUED
     ask_for_neighbours(m, pfn)
     cpu.activate[cpu.n_activate] = pfn
     cpu.n_activate += 1
-    if cpu.n_activate >= lru_settings(m).lru_batch:
+    if cpu.n_activate >= lru_settings(m).lru_batch or frames(m)[pfn].order:
         drain_lru_activate(m, turn(m).cpu)
 
 
@@ -151,7 +151,8 @@ def mark_accessed(m, pfn):
     else:
         return
     f[pfn].state &= ~REFERENCED
-    age_nonresident(m, lruvec_of_frame(m, pfn))
+    for _ in range(nr_pages(m, pfn)):
+        age_nonresident(m, lruvec_of_frame(m, pfn))
 
 
 @kernel

@@ -7,6 +7,7 @@ from mmrun.model.core.codes import BAD_PTE
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
+from mmrun.model.mm.lru.rmap_file import look_at_pages, referenced_through, region_word, unmap_pages
 from mmrun.model.mm.lru.rmap_folio import (
     drop_entry,
     look_at_folio,
@@ -21,23 +22,12 @@ from mmrun.model.mm.page.flags import ANON, IDLE, YOUNG
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import (
     PTE_YOUNG,
-    REGION_MMAP,
     fault_settings,
     files,
     pte,
     regions,
 )
 from mmrun.model.mm.task.words import keep_bits, maps, stored_through
-
-
-@kernel
-def region_word(m, region, index):
-    """Index of the page-table word through which `region` maps page-cache slot `index`, or NONE outside the mapping."""
-    r = regions(m)[region]
-    page = index - files(m)[r.file].start - r.file_offset
-    if r.kind != REGION_MMAP or page < 0 or page >= r.npages:
-        return NONE
-    return r.start + page
 
 
 @kernel
@@ -71,6 +61,8 @@ def referenced(m, pfn):
         return 0
     if page.state & ANON:
         return words_referenced(m, pfn) if page.order else _used_through(m, pfn, page.owner, True)
+    if page.order:
+        return referenced_through(m, pfn)
     found = 0
     region = files(m)[page.slot].first_region
     while region != NONE:
@@ -94,6 +86,8 @@ def look_at_words(m, pfn, keep):
         word = table[page.owner]
         table[page.owner] = keep_bits(word, keep)
         return (1 if word & PTE_YOUNG else 0) | (2 if stored_through(word) else 0)
+    if left and page.order:
+        return look_at_pages(m, pfn, keep)
     region = files(m)[page.slot].first_region if left else NONE
     while left and region != NONE:
         at = region_word(m, region, page.owner)
@@ -155,6 +149,11 @@ def unmap(m, pfn, swap_word):
         drop_entry(m, page.owner)
         page.mapcount = 0
         last_mapping_gone(m, pfn)
+        return
+    if page.order:
+        unmap_pages(m, pfn)
+        if page.mapcount:
+            panic(m, BAD_PTE, pfn)
         return
     region = files(m)[page.slot].first_region
     while region != NONE:

@@ -1,10 +1,13 @@
 """Shadow entries: what a page leaves behind in its page-cache or swap-cache slot when it is evicted.
 
 A negative 64-bit integer that packs the nonresident age of the reclaiming lruvec (40 bits), group (14), node (4) and
-the workingset bit. A positive slot holds a frame number + 1; 0 is empty.
+the workingset bit; above these the order of the page-cache folio that left it, which is one entry of the tree in all of
+its slots. A positive slot holds a frame number + 1; 0 is empty.
 """
 
 from mmrun.model.core.jit import kernel
+
+ORDER_SHIFT = 59
 
 
 @kernel
@@ -16,7 +19,19 @@ def pack(age, memcg, node, workingset):
 @kernel
 def age_of(shadow):
     """Nonresident age at eviction."""
-    return (-shadow - 1) >> 19
+    return ((-shadow - 1) >> 19) & ((1 << 40) - 1)
+
+
+@kernel
+def of_order(shadow, order):
+    """The shadow, as that of a folio of 2^order pages."""
+    return -(((-shadow - 1) & ((1 << ORDER_SHIFT) - 1)) | (order << ORDER_SHIFT)) - 1 if shadow else shadow
+
+
+@kernel
+def order_of(shadow):
+    """The order of the folio that left the shadow."""
+    return (-shadow - 1) >> ORDER_SHIFT
 
 
 @kernel

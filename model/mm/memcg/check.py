@@ -9,7 +9,9 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED, NR_FILE_PAGES, NR_PAGETABLE, STATS
 from mmrun.model.mm.page import flags as state
+from mmrun.model.mm.page.check import folios
 from mmrun.model.mm.page.flags import ANON_PAGE, FILE_PAGE, PAGE_TABLE, USER
+from mmrun.model.mm.task.check import mapped_of_files
 from mmrun.model.net.tcp_mem.state import tcp_mem_settings
 
 
@@ -89,10 +91,11 @@ def _stats(built: Built) -> None:
     """Gauges of memory.stat are what the frames say."""
     frames, stat = built.memory.table("frames"), built.memory.table("memcgs")["stat"]
     anon, file, mapped = frames["kind"] == ANON_PAGE, frames["kind"] == FILE_PAGE, frames["mapcount"] > 0
+    of_files = np.bincount(folios(frames, mapped_of_files(built)), minlength=len(frames))
     pages = 1 << np.where(anon | file, frames["order"], 0).astype(np.int64)
     for item, found, each in (
         (NR_ANON_MAPPED, anon & mapped, frames["mapcount"]), (NR_FILE_PAGES, file, pages),
-        (NR_FILE_MAPPED, file & mapped, pages), (NR_PAGETABLE, frames["kind"] == PAGE_TABLE, pages),
+        (NR_FILE_MAPPED, file & mapped, of_files), (NR_PAGETABLE, frames["kind"] == PAGE_TABLE, pages),
     ):  # fmt: skip
         counted = np.bincount(frames["memcg"][found], weights=each[found], minlength=len(stat))
         require(

@@ -361,6 +361,13 @@ def uncharge(m, memcg, pages):
 
 
 @kernel
+def uncharge_folio(m, memcg, pages):
+    """Return the charge of a large folio of a file: one event, whatever its size (uncharge_folio)."""
+    mod_state(m, memcg, PGPGOUT, 1)
+    uncharge_pages(m, memcg, pages)
+
+
+@kernel
 def charge_kmem(m, memcg, pages):
     """Count `pages` charged to the group (or, negative, about to be uncharged) as memory of the kernel's.
 

@@ -10,15 +10,16 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, wait
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import geometry
-from mmrun.model.mm.lru.rmap import last_mapping_gone, region_word
+from mmrun.model.mm.lru.rmap import last_mapping_gone
+from mmrun.model.mm.lru.rmap_file import count_mapped, pages_mapped, region_word
 from mmrun.model.mm.lru.rmap_folio import drop_entry, is_huge_mapped, mark, mark_dirty, pte_frame, unmark
 from mmrun.model.mm.memcg.memcontrol import mod_state
-from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED, NR_FILE_MAPPED
+from mmrun.model.mm.memcg.stats import NR_ANON_MAPPED
 from mmrun.model.mm.migrate.state import migration_count, migration_settings, migrations
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
 from mmrun.model.mm.page.flags import ANON, DIRTY, MOVING
 from mmrun.model.mm.page.folio import folio_of, nr_pages
-from mmrun.model.mm.page.state import frames, page_waits, zones
+from mmrun.model.mm.page.state import frames, page_waits
 from mmrun.model.mm.task.state import (
     NOBODY,
     PTE_DIRTY,
@@ -140,8 +141,10 @@ def try_to_migrate(m, c, pfn):
         mod_state(m, page.memcg, NR_ANON_MAPPED, -gone)
         page.mapcount -= gone
         return
+    if page.order:
+        count_mapped(m, pfn, -pages_mapped(m, pfn))
     page.mapcount -= _unmap_file(m, c, pfn)
-    if page.mapcount == 0:
+    if page.mapcount == 0 and not page.order:
         last_mapping_gone(m, pfn)
 
 
@@ -167,6 +170,7 @@ def _is_entry_of(m, at, pfn):
 def remove_migration_ptes(m, old, new):
     """The migration entries of folio `old` map folio `new`, which may be the same."""
     page, found = frames(m)[new], 0
+    before = pages_mapped(m, new) if page.order and not page.state & ANON else 0
     if page.state & ANON:
         if 0 <= page.owner < len(pte(m)):
             for i in range(nr_pages(m, new)):
@@ -190,9 +194,10 @@ def remove_migration_ptes(m, old, new):
             region = regions(m)[region].next_of_file
     if page.state & ANON:
         mod_state(m, page.memcg, NR_ANON_MAPPED, found)
+    elif page.order:
+        count_mapped(m, new, pages_mapped(m, new) - before)
     elif found and page.mapcount == 0:
-        zones(m)[page.zone].nr_mapped += nr_pages(m, new)
-        mod_state(m, page.memcg, NR_FILE_MAPPED, nr_pages(m, new))
+        count_mapped(m, new, 1)
     page.mapcount += found
 
 

@@ -33,37 +33,43 @@ CMA_IN_TABLE, CMA_AFTER_OWN, CMA_BALANCED = 1, 2, 3  # alloc_settings.cma_rule
 NORMAL, FROM_CMA, CLAIM, STEAL = 0, 1, 2, 3  # zone.rmqueue_mode: how far a refill's search has come
 
 
-@rare
-@kernel
-def fold_differences(zone, pages, of_areas):
-    """Changes collect with the CPU until they are more than the threshold (__mod_zone_page_state)."""
-    zone.unfolded += pages
-    zone.unfolded_cma += of_areas
-    if abs(zone.unfolded) > zone.stat_threshold:
-        zone.unfolded = 0
-    if abs(zone.unfolded_cma) > zone.stat_threshold:
-        zone.unfolded_cma = 0
-
-
 @kernel
 def areas_hold_half(zone):
     """Whether more than half of what is free lies in areas, as far as all CPUs can see (zone_page_state)."""
     return zone.nr_free_cma - zone.unfolded_cma > (zone.nr_free - zone.unfolded) // 2
 
 
+@rare
+@kernel
+def _account_apart(zone, pages, mt):
+    """Of a type that is counted apart, or where changes are folded.
+
+    Changes collect with the CPU until they are more than the threshold (__mod_zone_page_state).
+    """
+    if mt == ISOLATE:
+        return
+    zone.nr_free += pages
+    if mt == CMA:
+        zone.nr_free_cma += pages
+        zone.unfolded_cma += pages if zone.stat_threshold else 0
+    elif mt == HIGHATOMIC:
+        zone.nr_free_highatomic += pages
+    if zone.stat_threshold:
+        zone.unfolded += pages
+        if abs(zone.unfolded) > zone.stat_threshold:
+            zone.unfolded = 0
+        if abs(zone.unfolded_cma) > zone.stat_threshold:
+            zone.unfolded_cma = 0
+
+
 @kernel
 def account_freepages(m, z, pages, mt):
     """Count that `pages` of type `mt` have become free, or less than none; isolated ones count as in use."""
     zone = zones(m)[z]
-    if mt == ISOLATE:
-        return
-    zone.nr_free += pages
-    if zone.stat_threshold:
-        fold_differences(zone, pages, pages if mt == CMA else 0)
-    if mt == CMA:
-        zone.nr_free_cma += pages
-    elif mt == HIGHATOMIC:
-        zone.nr_free_highatomic += pages
+    if mt >= HIGHATOMIC or zone.stat_threshold:
+        _account_apart(zone, pages, mt)
+    else:
+        zone.nr_free += pages
 
 
 @kernel

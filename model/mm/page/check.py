@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from mmrun.model.core.law import chain, require
+from mmrun.model.core.law import chain, occupied, require
 from mmrun.model.machine.built import Built
-from mmrun.model.machine.state import geometry
 from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.flags import USER
 from mmrun.model.mm.page.pcp import order_of
-from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, pcps, zones
+from mmrun.model.mm.page.state import pcps, zones
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -22,40 +21,34 @@ def verify(built: Built, seen: np.ndarray) -> None:
 
 def _free_blocks(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for z in range(int(geometry(m).nr_zones)):
-        free = 0
-        for order in range(MAX_ORDER):
-            for mt in range(MIGRATETYPES):
-                area = zones(m)[z].areas[order, mt]
-                for pfn in chain(frames, int(area.head), int(area.nr_free)):
-                    seen[pfn : pfn + (1 << order)] += 1
-                    free += (1 << order) * (mt != state.ISOLATE)  # isolated ones count as in use
-                    require(frames["state"][pfn] == state.FREE and frames["order"][pfn] == order,
-                             lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
-        require(
-            free == zones(m)[z].nr_free,
-            lambda z=z, free=free: f"zone {z} counts {zones(m)[z].nr_free} free, has {free}",
-        )
+    states, orders, nr_free = frames["state"], frames["order"], zones(m)["nr_free"]
+    free = np.zeros(len(nr_free), dtype=np.int64)
+    for (z, order, mt), head, n in occupied(zones(m)["areas"], "nr_free"):
+        for pfn in chain(frames, head, n):
+            seen[pfn : pfn + (1 << order)] += 1
+            free[z] += (1 << order) * (mt != state.ISOLATE)  # isolated ones count as in use
+            require(states[pfn] == state.FREE and orders[pfn] == order,
+                    lambda pfn=pfn: f"free block at {pfn} is not marked as one")  # fmt: skip
+    wrong = np.flatnonzero(free != nr_free)
+    require(len(wrong) == 0, lambda: f"zone {wrong[0]} counts {nr_free[wrong[0]]} free, has {free[wrong[0]]}")
 
 
 def _pcps(built: Built, seen: np.ndarray) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
-    for cpu in range(int(geometry(m).nr_cpus)):
-        for z in range(int(geometry(m).nr_zones)):
-            count = 0
-            for index, own in enumerate(pcps(m)[cpu, z].lists):
-                order = order_of(index)
-                linked = np.array(chain(frames, int(own.head), int(own.n)), dtype=np.int64)
-                require(
-                    len(linked) == own.n and (frames["order"][linked] == order).all(),
-                    lambda cpu=cpu, z=z, index=index: f"per-CPU list {index} of {cpu}/{z} miscounts",
-                )
-                for page in range(1 << order):
-                    seen[linked + page] += 1
-                count += len(linked) << order
-            require(
-                count == pcps(m)[cpu, z].count, lambda cpu=cpu, z=z: f"the per-CPU lists of {cpu}/{z} miscount pages"
-            )
+    said = pcps(m)["count"]
+    count = np.zeros(said.shape, dtype=np.int64)
+    for (cpu, z, index), head, n in occupied(pcps(m)["lists"]):
+        order = order_of(index)
+        linked = np.array(chain(frames, head, n), dtype=np.int64)
+        require(
+            len(linked) == n and (frames["order"][linked] == order).all(),
+            lambda cpu=cpu, z=z, index=index: f"per-CPU list {index} of {cpu}/{z} miscounts",
+        )
+        for page in range(1 << order):
+            seen[linked + page] += 1
+        count[cpu, z] += len(linked) << order
+    wrong = np.argwhere(count != said)
+    require(len(wrong) == 0, lambda: f"the per-CPU lists of {wrong[0][0]}/{wrong[0][1]} miscount pages")
 
 
 def folios(frames: np.ndarray, pfns: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from mmrun.model.core.codes import BAD_FREE
 from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.links import link_head, link_tail, unlink_row
 from mmrun.model.core.panic import panic
+from mmrun.model.core.prefetch import prefetch
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.page.alloc_flags import REFILL
@@ -125,6 +126,8 @@ def free_pcp_tail(m, cpu, z, index):
     pfn = pcp.lists[index].tail
     unlink_row(f, pcp.lists[index], pfn)
     pcp.count -= 1 << order
+    if pcp.lists[index].n:  # the next one's buddy (prefetch_buddy), and the one after merging, lie side by side
+        prefetch(f, pcp.lists[index].tail ^ 2)
     mt, now = f[pfn].owner, pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
     f[pfn].state = f[pfn].kind = f[pfn].order = 0
     free_one_page(m, z, pfn, order, now if not pcp_settings(m).pcp_keeps_types or now == ISOLATE else mt, False)
@@ -179,6 +182,26 @@ def zone_pcp_enable(m, z):
         pcp.free_limit = zone.pcp_batch << BATCH_SCALE_MAX if pcp_settings(m).tuned else 0
 
 
+@rare
+@kernel
+def _free_isolated(m, pfn, order):
+    """A block of an isolated pageblock goes straight back to the buddy lists."""
+    f = frames(m)
+    f[pfn].state = f[pfn].kind = f[pfn].order = 0
+    free_one_page(m, f[pfn].zone, pfn, order, ISOLATE, False)
+
+
+@rare
+@kernel
+def _free_excess(m, cpu, z, order, index):
+    """Return what the variant says is too much, from the list just freed to on."""
+    pcp, zone = pcps(m)[cpu, z], zones(m)[z]
+    if order or pcp.count >= pcp.high or zone.reclaim_active or zone.below_high:
+        excess = pcp_excess(m, cpu, z, order)
+        if excess:
+            drain_pcp(m, cpu, z, excess, index)
+
+
 @kernel
 def free_unref_page(m, cpu, pfn, order):
     """Put a block that nobody uses on the CPU's list; its variant may then return some to the buddy lists.
@@ -188,11 +211,9 @@ def free_unref_page(m, cpu, pfn, order):
     """
     f, z, mt = frames(m), frames(m)[pfn].zone, pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
     if mt == ISOLATE:
-        f[pfn].state = f[pfn].kind = f[pfn].order = 0
-        free_one_page(m, z, pfn, order, mt, False)
+        _free_isolated(m, pfn, order)
         return
-    pcp, zone = pcps(m)[cpu, z], zones(m)[z]
-    index = pcp_index(m, order, mt)
+    pcp, index = pcps(m)[cpu, z], pcp_index(m, order, mt)
     link_head(f, pcp.lists[index], pfn)
     f[pfn].state, f[pfn].kind, f[pfn].owner, f[pfn].order = PCP, PER_CPU, mt, order
     pcp.count += 1 << order
@@ -202,14 +223,12 @@ def free_unref_page(m, cpu, pfn, order):
         pcp.freed_high = 0
         if pcp.free_count < pcp.free_limit:
             pcp.free_count += 1
-    if order == 0 and pcp.count < pcp.quiet and pcp.high == pcp.high_min:
-        return  # no version would give anything back, or move a mark
-    if order or pcp.count >= pcp.high or zone.reclaim_active or zone.below_high:
-        excess = pcp_excess(m, cpu, z, order)
-        if excess:
-            drain_pcp(m, cpu, z, excess, index)
+        if pcp.count < pcp.quiet and pcp.high == pcp.high_min:
+            return  # no version would give anything back, or move a mark
+    _free_excess(m, cpu, z, order, index)
 
 
+@rare
 @kernel
 def free_pages(m, cpu, pfn, order):
     """Give 2^order adjacent frames back, through the CPU's list where it has such blocks, else to the buddy lists.

@@ -14,14 +14,14 @@ HIGHEST = 3  # user pages may come from any zone up to MOVABLE
 HARDER_ALONE, HARDER_GETS_RESERVE, RESERVE_RIGHTS = 0, 1, 2  # alloc_settings.urgent_rights
 
 
+@rare
 @kernel
-def unusable_free(m, z, alloc_flags):
-    """Free pages that the request may not have: the reserve of others, and areas it cannot use.
+def _set_aside(m, zone, alloc_flags):
+    """What there is of a reserve and of areas that the request may not have.
 
     Of the high-atomic reserve (4.4) the whole size counts, used or not; since 6.13 what is free of it.
-    In the kernel: __zone_watermark_unusable_free.
     """
-    zone, rights, unusable = zones(m)[z], alloc_settings(m).urgent_rights, 0
+    rights, unusable = alloc_settings(m).urgent_rights, 0
     if rights == HARDER_GETS_RESERVE and not alloc_flags & (NON_BLOCK | OOM):
         unusable += zone.nr_reserved_highatomic
     elif rights == RESERVE_RIGHTS and not alloc_flags & (NON_BLOCK | MIN_RESERVE | ALLOC_HIGHATOMIC | OOM):
@@ -30,13 +30,24 @@ def unusable_free(m, z, alloc_flags):
 
 
 @kernel
-def lowered(m, mark, alloc_flags):
-    """The mark for a request with these rights: by half, then a quarter of the rest, half for the OOM killer's victim.
+def unusable_free(m, z, alloc_flags):
+    """Free pages that the request may not have: the reserve of others, and areas it cannot use.
+
+    In the kernel: __zone_watermark_unusable_free.
+    """
+    zone = zones(m)[z]
+    if zone.nr_reserved_highatomic | zone.nr_free_highatomic | zone.nr_free_cma == 0:
+        return 0
+    return _set_aside(m, zone, alloc_flags)
+
+
+@rare
+@kernel
+def _lowered_by_rights(m, mark, alloc_flags):
+    """The mark by half, then a quarter of the rest, half for the OOM killer's victim.
 
     Since 6.4 who may not sleep has the quarter only beside __GFP_HIGH.
     """
-    if not alloc_flags & (MIN_RESERVE | NON_BLOCK | OOM):
-        return mark
     rights = alloc_settings(m).urgent_rights
     if alloc_flags & MIN_RESERVE:
         mark -= mark // 2
@@ -45,6 +56,12 @@ def lowered(m, mark, alloc_flags):
     if alloc_flags & MIN_RESERVE and alloc_flags & NON_BLOCK:
         mark -= mark // 4
     return mark - mark // 2 if alloc_flags & OOM else mark
+
+
+@kernel
+def lowered(m, mark, alloc_flags):
+    """The mark for a request with these rights."""
+    return _lowered_by_rights(m, mark, alloc_flags) if alloc_flags & (MIN_RESERVE | NON_BLOCK | OOM) else mark
 
 
 @kernel
@@ -90,10 +107,9 @@ def enough(m, z, order, mark, highest_zoneidx, alloc_flags, free):
 
     To 4.3 each order below the wanted one must leave half as much in the larger ones; since 4.4 one block must exist.
     """
-    zone = zones(m)[z]
     free -= (1 << order) - 1 + alloc_settings(m).watermark_slack + unusable_free(m, z, alloc_flags)
     mark = lowered(m, mark, alloc_flags)
-    if free <= mark + zone.reserve[highest_zoneidx]:
+    if free <= mark + zones(m)[z].reserve[highest_zoneidx]:
         return False
     if order == 0:
         return True

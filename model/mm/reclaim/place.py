@@ -11,7 +11,7 @@ from mmrun.model.mm.reclaim.shrink_page_list import shrink_batch
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has; two scan controls an actor."""
     actors = sum(plan.actors.values())
-    return {"scans": 2 * actors, "plugs": actors}
+    return {"scans": 2 * actors, "plugs": actors, "pfmemalloc_wait": plan.nodes}
 
 
 def actors(plan: Plan) -> dict[str, int]:

@@ -70,6 +70,7 @@ pgsteal_proactive | none | pages reclaimed because user space asked for it
 pgsteal_anon | lower | anonymous pages reclaimed
 pgsteal_file | lower | file pages reclaimed
 allocstall | lower | allocations that entered direct reclaim | events
+pgscan_direct_throttle | lower | direct reclaimers that waited for half of the reserves to be free (3.6) | events
 pageoutrun | none | times kswapd started balancing a node | events
 kswapd_low_wmark_hit_quickly | none | kswapd woke early from its nap: a zone fell below low again | events
 kswapd_skip_congestion_wait | none | times kswapd went on instead of sleeping: a zone was below min | events

@@ -15,8 +15,9 @@ from mmrun.model.mm.lru.ahead import look_ahead
 from mmrun.model.mm.lru.lists import list_of
 from mmrun.model.mm.lru.rmap import unmap
 from mmrun.model.mm.lru.scan_balance import can_demote
+from mmrun.model.mm.lru.shadow import of_order
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE, lru_count, lru_settings
-from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge
+from mmrun.model.mm.memcg.memcontrol import mod_state, uncharge, uncharge_folio
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import (
     NR_FILE_PAGES,
@@ -114,11 +115,17 @@ def _remove_mapping(m, s, pfn):
             if page.owner == NOBODY:
                 free_slot(m, page.slot - 1)
     else:
-        cache(m)[page.owner] = shadow
-        files(m)[page.slot].nr_cached -= 1
-        zones(m)[page.zone].nr_file -= 1
-        mod_state(m, page.memcg, NR_FILE_PAGES, -1)
-    uncharge(m, page.memcg, nr_pages(m, pfn))
+        pages = nr_pages(m, pfn)
+        shadow = of_order(shadow, int(page.order)) if page.order else shadow
+        for slot in range(page.owner, page.owner + pages):
+            cache(m)[slot] = shadow
+        files(m)[page.slot].nr_cached -= pages
+        zones(m)[page.zone].nr_file -= pages
+        mod_state(m, page.memcg, NR_FILE_PAGES, -pages)
+    if page.order and not page.state & ANON:
+        uncharge_folio(m, page.memcg, nr_pages(m, pfn))
+    else:
+        uncharge(m, page.memcg, nr_pages(m, pfn))
     page_event(m, page.memcg, page.zone, nr_pages(m, pfn))
     free_folio(m, pfn)
 
@@ -163,12 +170,12 @@ def _meet(m, s, pfn):
         return
     if not page.state & (DIRTY | WRITEBACK):
         return
-    stat.dirty += 1
+    stat.dirty += nr_pages(m, pfn)
     if not page.state & WRITEBACK:
-        stat.unqueued_dirty += 1
+        stat.unqueued_dirty += nr_pages(m, pfn)
     disk = files(m)[page.slot].disk
     if (page.state & WRITEBACK and page.state & RECLAIM) or (disk != NONE and write_congested(m, disk)):
-        stat.congested += 1
+        stat.congested += nr_pages(m, pfn)
 
 
 @kernel

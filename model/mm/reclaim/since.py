@@ -111,6 +111,29 @@ DATED: Dated = (
         since("4.12", False, "mm: fix 100% CPU kswapd busyloop on unreclaimable nodes; mm: vmscan: only retry reclaim "
               "when memcg low skipped; mm: remove unnecessary back-off function when retrying page reclaim, 4.12"),
     ),
+    flag("throttles_direct_reclaim", "tasks wait before direct reclaim while less than half of the reserves is free",
+         "5515061d22f0 mm: throttle direct reclaimers if PF_MEMALLOC reserves are low and swap is backed by network "
+         "storage, 3.6", since="3.6"),
+    flag("throttle_by_usable_node", "by the reserves, if any, of the first node with a zone up to Normal for them",
+         "675becce15f3 mm: vmscan: do not throttle based on pfmemalloc reserves if node has no ZONE_NORMAL, 3.16",
+         since="3.16"),
+    number(
+        "throttle_skips", "zones that do not count there: none (0); without reclaimable pages (1), of a node without "
+        "(2), with neither those nor free ones (3), with free ones only (4)",
+        always(0, "mm/vmscan.c: pfmemalloc_watermark_ok, 3.6"),
+        since("4.2", 1, "f012a84aff9f mm: vmscan: do not throttle based on pfmemalloc reserves if node has no "
+              "reclaimable pages, 4.2", "the release is from memory"),
+        since("4.8", 2, "599d0c954f91 mm, vmscan: move LRU lists to node, 4.8"),
+        since("4.12", 1, "c73322d098e4 mm: fix 100% CPU kswapd busyloop on unreclaimable nodes, 4.12"),
+        since("6.13", 3, "6aaced5abd32 mm: vmscan: account for free pages to prevent infinite Loop in "
+              "throttle_direct_reclaim(), 6.13"),
+        since("6.18", 4, "mm/vmscan.c: allow_direct_reclaim, 6.18", "read in 6.18, after 6.13"),
+    ),
+    flag("throttle_ends_in_vain", "nobody waits so once kswapd has given up",
+         "mm: fix condition for throttle_direct_reclaim, 4.12", since="4.12"),
+    flag("awake_while_throttled", "kswapd does not rest when it had to wake who waited so",
+         "9e5e3661727e mm: prevent kswapd livelock due to pfmemalloc-throttled process being killed, 3.19",
+         since="3.6", until="3.19"),
     gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
         "that as a failure, here it counts at once"),
     gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),

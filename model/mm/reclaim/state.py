@@ -51,3 +51,11 @@ reclaim_settings = one(
 )  # fmt: skip
 reclaim_count = counts(74, "reclaim_count", *RECLAIM_COUNTERS)
 pageout_count = counts(75, "pageout_count", *PAGEOUT_COUNTERS)
+# Ways of throttle_direct_reclaim by version (model/mm/reclaim/throttle_direct.py); by node: who sleeps in it.
+throttle_settings = one(
+    324, "throttle_settings", row(
+        throttles_direct_reclaim="i8", throttle_by_usable_node="i8", throttle_skips="i8", throttle_ends_in_vain="i8",
+        awake_while_throttled="i8",
+    ),
+)  # fmt: skip
+pfmemalloc_wait = table(325, "pfmemalloc_wait", WAIT_QUEUE)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmrun.model.core.law import require
+from mmrun.model.core.law import occupied, require
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry, node_count
@@ -64,21 +64,27 @@ def _partial(built: Built) -> list[str]:
     """Pages with free places are on the partial list of their owner, others on none."""
     frames, caches = built.memory.table("frames"), built.memory.table("slab_caches")
     listed = []
-    for number, row in enumerate(built.memory.table("slab_partial")):
-        at, count = int(row.head), 0
-        while at != NONE and count <= row.n:
-            listed.append(at)
-            count += 1
-            if frames["owner"][at] != number:
-                return [f"partial list {number} holds a page of another one"]
-            at = int(frames["next"][at])
-        if count != row.n:
-            return [f"partial list {number} counts {row.n} pages, has {count}"]
+    for (number,), head, n in occupied(built.memory.table("slab_partial")):
+        linked = _linked(frames, head, n)
+        if (frames["owner"][linked] != number).any():
+            return [f"partial list {number} holds a page of another one"]
+        if len(linked) != n:
+            return [f"partial list {number} counts {n} pages, has {len(linked)}"]
+        listed += linked.tolist()
     slabs = np.flatnonzero(frames["state"] & state.SLAB)
     per_list = len(built.cgroups) * int(geometry(built.memory.m).nr_nodes)
     places = caches["per_page"][frames["owner"][slabs] // per_list]
     wanted = slabs[frames["slot"][slabs] < places]
     return [] if sorted(listed) == wanted.tolist() else ["the partial lists miss or repeat a page"]
+
+
+def _linked(table: np.ndarray, head: int, n: int) -> np.ndarray:
+    """The rows of a list that says it has `n`, up to one more than that."""
+    found, following = list[int](), table["next"].view(np.ndarray).item
+    while head != NONE and len(found) <= n:
+        found.append(head)
+        head = following(head)
+    return np.array(found, dtype=np.int64)
 
 
 def _lists(built: Built) -> list[str]:
@@ -87,20 +93,18 @@ def _lists(built: Built) -> list[str]:
     frames, spaces = built.memory.table("frames"), built.memory.table("spaces")
     nodes, seen = int(geometry(built.memory.m).nr_nodes), 0
     for c, cache in enumerate(caches):
-        unused = 0
-        for offset in range(len(built.cgroups) * nodes):
-            row = built.memory.table("slab_unused")[int(cache.lists) + offset]
-            at, count = int(row.head), 0
-            while at != NONE and count <= row.n:
-                group = int(rows["memcg"][at]) if cache.by_group else 0
-                node = int(frames["node"][rows["page"][at] - 1]) if cache.by_node else 0
-                if rows["page"][at] == 0 or spaces["cache"][rows["space"][at]] != c or offset != group * nodes + node:
-                    return [f"object {at} is on a list that is not its own"]
-                count += 1
-                at = int(rows["next"][at])
-            if count != row.n:
-                return [f"a list of slab cache {c} counts {row.n} objects, has {count}"]
-            unused += count
+        unused, own = 0, slice(int(cache.lists), int(cache.lists) + len(built.cgroups) * nodes)
+        for (offset,), head, n in occupied(built.memory.table("slab_unused")[own]):
+            linked = _linked(rows, head, n)
+            listed = rows[linked]
+            group = listed["memcg"].astype(np.int64) * bool(cache.by_group)
+            node = frames["node"][listed["page"] - 1] * bool(cache.by_node)
+            strange = (listed["page"] == 0) | (spaces["cache"][listed["space"]] != c) | (offset != group * nodes + node)
+            if strange.any():
+                return [f"object {linked[np.argmax(strange)]} is on a list that is not its own"]
+            if len(linked) != n:
+                return [f"a list of slab cache {c} counts {n} objects, has {len(linked)}"]
+            unused += n
         if unused != cache.nr_unused:
             return [f"slab cache {c} counts {cache.nr_unused} unused objects, has {unused}"]
         seen += unused

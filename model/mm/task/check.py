@@ -74,12 +74,20 @@ def _mappings(built: Built) -> None:
     )
 
 
+def mapped_of_files(built: Built) -> np.ndarray:
+    """The frames of files' pages, large folios' among them, that some page-table word maps."""
+    frames, words = built.memory.table("frames"), built.memory.table("pte").astype(np.int64)
+    present = ((words & PTE_PRESENT) != 0) | (words & PTE_FLAGS == PTE_DIRTY)
+    pfns = np.unique((words[present] >> PTE_SHIFT) & PTE_FRAME)
+    return pfns[frames["kind"][folios(frames, pfns)] == state.FILE_PAGE]
+
+
 def _caches(built: Built) -> None:
     m, frames = built.memory.m, built.memory.table("frames")
     filed = frames[((frames["state"] & USER) != 0) & ((frames["state"] & state.ANON) == 0)]
     cached = frames[(frames["state"] & state.SWAPCACHE) != 0]
-    swapped = int((1 << cached["order"].astype(np.int64)).sum())
-    for name, field, holding in (("cache", "owner", len(filed)), ("swapcache", "slot", swapped)):
+    swapped, in_files = (int((1 << pages["order"].astype(np.int64)).sum()) for pages in (cached, filed))
+    for name, field, holding in (("cache", "owner", in_files), ("swapcache", "slot", swapped)):
         entries = built.memory.table(name)
         cached = np.flatnonzero(entries > 0)
         pfns = entries[cached] - 1
@@ -93,8 +101,8 @@ def _caches(built: Built) -> None:
     require(
         int((built.memory.table("swapmap") > 0).sum()) == int(swaps(m)["used"].sum()), lambda: "swap slots miscounted"
     )
-    require(len(filed) == int(zones(m)["nr_file"].sum()), lambda: "file pages miscounted")
-    mapped = int((filed["mapcount"] > 0).sum())
+    require(in_files == int(zones(m)["nr_file"].sum()), lambda: "file pages miscounted")
+    mapped = len(mapped_of_files(built))
     require(
         mapped == int(zones(m)["nr_mapped"].sum()),
         lambda: f"nr_mapped counts {zones(m)['nr_mapped'].sum()}, there are {mapped}",

@@ -22,6 +22,7 @@ from mmrun.model.units import PAGE
 
 _MODES = ("local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave")
 ALLOCATION_GROUPS = 4
+MAX_PAGECACHE_ORDER = 9
 _ADVICE = ("normal", "random", "sequential")
 _OF_SIZE = ("hugepage", "nohugepage")  # MADV_HUGEPAGE, MADV_NOHUGEPAGE: they say nothing of the order of accesses
 
@@ -62,6 +63,8 @@ class File:
     sparse: bool = False
     each: int | None = None
     """Pages of each file where a region is many files."""
+    filesystem: str | None = None
+    """What it lies on, if that is said."""
 
     @property
     def count(self) -> int:
@@ -80,13 +83,22 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]], left: 
             if region.kind == "file":
                 key = region.file or f"{name}/{i}"
                 each = region.file_size // PAGE if region.file_size else None
-                known = files.setdefault(key, File(0, 0, region.disk, region.fragment, region.sparse, each))
+                known = files.setdefault(
+                    key, File(0, 0, region.disk, region.fragment, region.sparse, each, region.filesystem)
+                )
                 known.pages = max(known.pages, size)
     number = 0
     for file in files.values():
         file.number = number
         number += file.count
     return files
+
+
+def _max_order(cell: Cell, file: File) -> int:
+    """The largest order of the file's folios: 0, or where its file system has large ones that of a huge page."""
+    on = file.filesystem or (cell.machine.disks[file.disk].allocation if file.disk else None)
+    served = file.disk is not None and cell.machine.disks[file.disk].kind == "nfs"
+    return MAX_PAGECACHE_ORDER * int(not served and era(cell.kernel).flags.get(f"large_folios_{on}", False))
 
 
 def _place_on_disks(built: Built, files: Mapping[str, File]) -> None:
@@ -132,6 +144,7 @@ def place(built: Built) -> None:
             row.start, row.npages, row.first_region = start + i * each, min(each, file.pages - i * each), NONE
             row.disk = built.disks.index(file.disk) if file.disk else NONE
             row.extent, row.sparse = (file.fragment or 0) // PAGE, int(file.sparse)
+            row.max_order = _max_order(cell, file)
         start += -(-file.pages // 64) * 64
     _place_on_disks(built, files)
     next_cpu = dict.fromkeys(range(len(cell.machine.nodes)), 0)

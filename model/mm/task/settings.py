@@ -13,6 +13,7 @@ pgmajfault | lower | faults that had to read the page | faults
 FILEMAP_COUNTERS = counters("""
 pgpgin | none | file pages read from disks
 readahead | none | file pages read ahead
+readahead_folios | none | folios of more than one page that readahead made | folios
 """)
 
 TASK_COUNTERS = counters("""
@@ -44,6 +45,7 @@ stall_congestion_ns | lower | part of the time in reclaim: asleep until a queue 
 stall_writeback_ns | lower | part of the time in reclaim: asleep until pages are written | ns
 stall_congested_ns | lower | part of the time in reclaim: asleep in reclaim_throttle, all dirty pages being written | ns
 stall_noprogress_ns | lower | part of the time in reclaim: asleep in reclaim_throttle for want of progress | ns
+stall_pfmemalloc_ns | lower | part of the time in reclaim: asleep until half of the reserves is free again | ns
 stall_request_ns | lower | part of the time in reclaim: waiting for a free request of a disk's queue | ns
 stall_lock_ns | lower | part of the time in reclaim: waiting for lru_lock | ns
 stall_channel_ns | lower | time waiting for memory channels | ns
@@ -90,7 +92,7 @@ APART = (
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
     "stall_congestion_ns", "stall_writeback_ns", "stall_congested_ns", "stall_noprogress_ns", "stall_request_ns",
-    "stall_lock_ns",
+    "stall_lock_ns", "stall_pfmemalloc_ns",
 )  # fmt: skip
 BEFORE = counters("""
 not_started_ns | none | time before the task started

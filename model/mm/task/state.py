@@ -29,6 +29,7 @@ FILE = row(
     writeback_index="i8", error="i8", written=WAIT_QUEUE, commit_head="i8", nr_commit="i8", newest_call="i8",
     committing="i8", sparse="i8", grown="i8", reserved="i8", window="i8",
     foreign_winner="i8", foreign_time="i8", foreign_history="i8",
+    max_order="i8",  # of its folios; 0: its file system has single pages only
 )  # fmt: skip
 TASK = row(
     time="i8", state="i8", cpu="i8", node="i8", memcg="i8", pte_start="i8", first_region="i8", nr_regions="i8",
@@ -58,6 +59,7 @@ fault_settings = one(  # `minor_fault_*` in ns; the era's ways 0 or 1; a frame
     173, "fault_settings", row(
         minor_fault_anon="i8", minor_fault_file="i8", anon_exclusive="i8", swapin_writable="i8", recency_by_advice="i8",
         readahead_by_order="i8", readahead_nofs="i8", read_as_readahead="i8", zero_page="i8", zero_pfn="i8",
+        marks_by_folio="i8", mark_rounds_down="i8", order_1_folios="i8", zap_by_folio="i8", maps_whole_folios="i8",
     ),
 )  # fmt: skip
 fault_count = counts(174, "fault_count", *FAULT_COUNTERS)

@@ -29,9 +29,9 @@ def violations(built: Built) -> list[str]:
 
 
 def _file_pages(built: Built) -> np.ndarray:
-    """The frames in the page cache."""
-    entries = built.memory.table("cache")
-    return built.memory.table("frames")[entries[entries > 0] - 1]
+    """The first frame of each page's folio in the page cache: a large one comes as often as it has pages."""
+    entries, frames = built.memory.table("cache"), built.memory.table("frames")
+    return frames[folios(frames, entries[entries > 0] - 1)]
 
 
 def _swap_writes(built: Built) -> np.ndarray:
@@ -111,7 +111,7 @@ def _uncommitted(built: Built) -> list[int]:
 def _tags(built: Built) -> Iterator[str]:
     entries, frames = built.memory.table("cache"), built.memory.table("frames")
     slots = np.flatnonzero(entries > 0)
-    dirty = slots[(frames["state"][entries[slots] - 1] & state.DIRTY) != 0]
+    dirty = slots[(frames["state"][folios(frames, entries[slots] - 1)] & state.DIRTY) != 0]
     tags = built.memory.table("dirty_tags")
     if (np.bincount(dirty >> 6, minlength=len(tags)) != tags).any():
         yield "the tags of dirty pages are wrong"

@@ -5,17 +5,19 @@ flusher passes over clean stretches.
 """
 
 from mmrun.model.block.state import DISK_NFS, disks
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import set_timeout
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.lru.rmap import drop_entry, pte_frame, region_word
+from mmrun.model.mm.lru.rmap_file import write_protect_pages
 from mmrun.model.mm.memcg.memcontrol import mod_state
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.memcg.stats import NR_FILE_DIRTY, NR_WRITEBACK
 from mmrun.model.mm.page.flags import DIRTY, WRITEBACK
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.task.state import PTE_DIRTY, PTE_WRPROTECT, cache, files, pte, regions, tasks
 from mmrun.model.mm.task.words import keep_bits, maps
@@ -80,6 +82,14 @@ def _count_file_writeback(m, pfn, file, pages):
     files(m)[file].nr_writeback += pages
 
 
+@rare
+@kernel
+def _tag(m, pfn, sign):
+    first = frames(m)[pfn].owner
+    for slot in range(first, first + nr_pages(m, pfn)):
+        dirty_tags(m)[slot >> 6] += sign
+
+
 @kernel
 def _count(m, pfn, file, pages):
     writeback_count(m).nr_dirty += pages
@@ -87,7 +97,10 @@ def _count(m, pfn, file, pages):
     mod_state(m, frames(m)[pfn].memcg, NR_FILE_DIRTY, pages)
     wbs(m)[files(m)[file].wb].nr_reclaimable += pages
     files(m)[file].nr_dirty += pages
-    dirty_tags(m)[frames(m)[pfn].owner >> 6] += pages
+    if frames(m)[pfn].order:
+        _tag(m, pfn, 1 if pages > 0 else -1)
+    else:
+        dirty_tags(m)[frames(m)[pfn].owner >> 6] += pages
     if writeback_settings(m).cgroup_writeback:
         _count_for_groups(m, frames(m)[pfn].memcg, pages, 0)
 
@@ -103,30 +116,34 @@ def attach_wb(m, file, memcg):
 
 @kernel
 def set_dirty(m, pfn, file):
-    """A clean page of a file on a disk becomes dirty (account_page_dirtied)."""
+    """A clean folio of a file on a disk becomes dirty, all of it (folio_account_dirtied)."""
+    pages = nr_pages(m, pfn)
     attach_wb(m, file, frames(m)[pfn].memcg)
     frames(m)[pfn].state |= DIRTY
-    writeback_count(m).nr_dirtied += 1
-    wbs(m)[files(m)[file].wb].nr_dirtied += 1
-    _count(m, pfn, file, 1)
+    writeback_count(m).nr_dirtied += pages
+    wbs(m)[files(m)[file].wb].nr_dirtied += pages
+    _count(m, pfn, file, pages)
     if files(m)[file].sparse:
-        slot = frames(m)[pfn].owner
-        on_disk(m)[slot >> 6] |= 1 << (slot & 63)
+        for slot in range(frames(m)[pfn].owner, frames(m)[pfn].owner + pages):
+            on_disk(m)[slot >> 6] |= 1 << (slot & 63)
     if writeback_settings(m).cgroup_writeback and frames(m)[pfn].memcg != wbs(m)[files(m)[file].wb].memcg:
         track_foreign_dirty(m, files(m)[file].wb, frames(m)[pfn].memcg)
     if disks(m)[files(m)[file].disk].allocation:
-        grow(m, file, frames(m)[pfn].owner)
+        grow(m, file, frames(m)[pfn].owner + pages - 1)
     mark_inode_dirty(m, file)
     m.now += writeback_settings(m).dirty_page
     if turn(m).task != NONE:
-        tasks(m)[turn(m).task].nr_dirtied += 1
-        cpus(m)[turn(m).cpu].bdp_ratelimits += 1
+        tasks(m)[turn(m).task].nr_dirtied += pages
+        cpus(m)[turn(m).cpu].bdp_ratelimits += pages
 
 
 @kernel
 def write_protect(m, pfn):
     """Take the dirty bits from a file page's mappings, so that the next store is noticed (folio_mkclean)."""
     table, page = pte(m), frames(m)[pfn]
+    if page.order:
+        write_protect_pages(m, pfn)
+        return
     region = files(m)[page.slot].first_region
     while region != NONE and page.mapcount:
         at = region_word(m, region, page.owner)
@@ -138,14 +155,19 @@ def write_protect(m, pfn):
 
 @kernel
 def start_write(m, pfn):
-    """Turn a dirty file page into one under writeback (clear_page_dirty_for_io, set_page_writeback)."""
-    page = frames(m)[pfn]
+    """Turn a dirty folio of a file into one under writeback (clear_page_dirty_for_io, set_page_writeback).
+
+    A large one counts its pages yet to be written in its second frame.
+    """
+    page, pages = frames(m)[pfn], nr_pages(m, pfn)
     write_protect(m, pfn)
     page.state = (page.state & ~DIRTY) | WRITEBACK
-    _count(m, pfn, page.slot, -1)
+    if page.order:
+        frames(m)[pfn + 1].slot = pages
+    _count(m, pfn, page.slot, -pages)
     if files(m)[page.slot].nr_writeback == 0:
         wbs(m)[files(m)[page.slot].wb].writeback_inodes += 1
-    _count_file_writeback(m, pfn, page.slot, 1)
+    _count_file_writeback(m, pfn, page.slot, pages)
 
 
 @kernel
@@ -163,10 +185,10 @@ def end_write(m, pfn, failed):
 
     In the kernel: folio_end_writeback.
     """
-    page = frames(m)[pfn]
+    page, pages = frames(m)[pfn], nr_pages(m, pfn)
     file = page.slot
     page.state &= ~WRITEBACK
-    _count_file_writeback(m, pfn, file, -1)
+    _count_file_writeback(m, pfn, file, -pages)
     if files(m)[file].nr_writeback == 0:
         end_inode_writeback(m, files(m)[file].wb)
     if failed:
@@ -174,24 +196,30 @@ def end_write(m, pfn, failed):
         writeback_count(m).writeback_errors += 1
         if not page.state & DIRTY:
             page.state |= DIRTY
-            _count(m, pfn, file, 1)
+            _count(m, pfn, file, pages)
             mark_inode_dirty(m, file)
         return
-    writeback_count(m).nr_written += 1
-    count_written(m, files(m)[file].wb)
+    writeback_count(m).nr_written += pages
+    for _ in range(pages):
+        count_written(m, files(m)[file].wb)
 
 
 @kernel
 def next_dirty(m, index, stop, passed):
-    """First page-cache slot from `index` on, before `stop`, of a dirty page in none of the states `passed`, or NONE."""
+    """First page-cache slot from `index` on, before `stop`, of a dirty page in none of the states `passed`, or NONE.
+
+    Of a large folio it is the slot where that begins, which may lie before `index`.
+    """
     tags, entries, f = dirty_tags(m), cache(m), frames(m)
     while index < stop:
         if tags[index >> 6] == 0:
             index = (index | 63) + 1
             continue
         pfn = entries[index] - 1
-        if pfn >= 0 and f[pfn].state & (DIRTY | passed) == DIRTY:
-            return index
+        if pfn >= 0:
+            pfn = folio_of(m, pfn)
+            if f[pfn].state & (DIRTY | passed) == DIRTY:
+                return f[pfn].owner
         index += 1
     return NONE
 
@@ -203,7 +231,7 @@ def dirty_run(m, index, most):
     count = 0
     while count < most:
         pfn = entries[index + count] - 1
-        if pfn < 0 or f[pfn].state & (DIRTY | WRITEBACK) != DIRTY:
+        if pfn < 0 or f[folio_of(m, pfn)].state & (DIRTY | WRITEBACK) != DIRTY:
             break
         count += 1
     return count

@@ -8,6 +8,7 @@ Source: wbc_account_cgroup_owner, wbc_detach_inode, inode_do_switch_wbs in fs/fs
 """
 
 from mmrun.model.core.jit import kernel
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode, insert_by_age
@@ -47,7 +48,7 @@ def count_owners(m, job, index, count):
     """The pages in `count` slots from `index` on were sent."""
     owner = wbs(m)[files(m)[job.inode].wb].memcg
     for i in range(index, index + count):
-        count_owner(job, owner, frames(m)[cache(m)[i] - 1].memcg)
+        count_owner(job, owner, frames(m)[folio_of(m, cache(m)[i] - 1)].memcg)
 
 
 @kernel

@@ -14,6 +14,7 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, task_count
 from mmrun.model.mm.page.flags import WRITEBACK
+from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.dirty import next_dirty
@@ -31,7 +32,7 @@ def write_range(m, file):
         index = next_dirty(m, index, stop, 0)
         if index == NONE:
             return
-        if frames(m)[cache(m)[index] - 1].state & WRITEBACK:
+        if frames(m)[folio_of(m, cache(m)[index] - 1)].state & WRITEBACK:
             wait_for_file(m, file)
             continue
         get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
@@ -47,7 +48,7 @@ def wait_range(m, file):
     commit(m, file, m.now)
     while f.nr_writeback and index < f.start + f.npages:
         pfn = cache(m)[index] - 1
-        if pfn >= 0 and frames(m)[pfn].state & WRITEBACK:
+        if pfn >= 0 and frames(m)[folio_of(m, pfn)].state & WRITEBACK:
             wait_for_file(m, file)
             commit(m, file, m.now)
         else:

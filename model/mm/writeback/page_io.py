@@ -21,7 +21,7 @@ from mmrun.model.mm.writeback.wait_queue import count_written
 
 @kernel
 def _all_written(m, pfn):
-    """One page more of a folio in the swap cache is written; whether it was the last. A large one counts in a tail."""
+    """One page more of a folio is written; whether it was the last. A large one counts in a tail."""
     if frames(m)[pfn].order == 0:
         return True
     frames(m)[pfn + 1].slot -= 1
@@ -34,13 +34,13 @@ def end_run(m, number, failed, at):
     r, f = requests(m)[number], frames(m)
     held = swapcache(m) if r.file == NONE else cache(m)
     for slot in range(r.first, r.first + r.count):
-        pfn = held[slot] - 1
+        pfn = folio_of(m, held[slot] - 1)
         if r.file == NONE:
-            pfn = folio_of(m, pfn)
             if failed:  # it goes back to its list's head, not to its tail (end_swap_bio_write)
                 f[pfn].state = (f[pfn].state | DIRTY) & ~RECLAIM
-            if not _all_written(m, pfn):
-                continue
+        if not _all_written(m, pfn):
+            continue
+        if r.file == NONE:
             count_writeback(m, pfn, -nr_pages(m, pfn))
             f[pfn].state &= ~WRITEBACK
         else:

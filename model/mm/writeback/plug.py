@@ -36,6 +36,13 @@ def slot_of(m, pfn):
 
 
 @kernel
+def index_of(m, pfn):
+    """The page-cache slot of a page of a file."""
+    first = folio_of(m, pfn)
+    return frames(m)[first].owner + pfn - first
+
+
+@kernel
 def adjacent(m, before, pfn):
     """Whether the page's place on its disk follows that of the page before."""
     a, b = frames(m)[folio_of(m, before)], frames(m)[folio_of(m, pfn)]
@@ -44,7 +51,8 @@ def adjacent(m, before, pfn):
     if b.state & ANON:
         first, second = slot_of(m, before), slot_of(m, pfn)
         return second == first + 1 and area_of(m, first) == area_of(m, second)
-    return b.slot == a.slot and b.owner == a.owner + 1 and pages_in_place(m, a.slot, a.owner) > 1
+    first = index_of(m, before)
+    return b.slot == a.slot and index_of(m, pfn) == first + 1 and pages_in_place(m, a.slot, first) > 1
 
 
 @kernel
@@ -52,8 +60,9 @@ def _place_of(m, pfn):
     """(disk whose queue takes the page, block there); of a swap area on a server the client's end."""
     page = frames(m)[folio_of(m, pfn)]
     if not page.state & ANON:
-        allocate(m, page.slot, page.owner)
-        disk, block = files(m)[page.slot].disk, block_of(m, page.slot, page.owner)
+        index = index_of(m, pfn)
+        allocate(m, page.slot, index)
+        disk, block = files(m)[page.slot].disk, block_of(m, page.slot, index)
         return member_at(m, disk, block), block
     slot = slot_of(m, pfn)
     a = swaps(m)[area_of(m, slot)]
@@ -74,7 +83,8 @@ def send(m, pfn, count):
     page = frames(m)[folio_of(m, pfn)]
     disks(m)[_place_of(m, pfn)[0]].nr_plugged -= 1
     if not page.state & ANON:
-        submit_write(m, files(m)[page.slot].disk, page.slot, page.owner, count, block_of(m, page.slot, page.owner))
+        index = index_of(m, pfn)
+        submit_write(m, files(m)[page.slot].disk, page.slot, index, count, block_of(m, page.slot, index))
         return
     slot = slot_of(m, pfn)
     a = swaps(m)[area_of(m, slot)]

@@ -7,7 +7,8 @@ from mmrun.model.block.state import requests
 from mmrun.model.core.accounting import SWAP
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.page.flags import FAILED, LOCKED, UNSENT, WORKINGSET
+from mmrun.model.mm.page.flags import FAILED, LOCKED, TAIL_PAGE, UNSENT, WORKINGSET
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache
@@ -28,16 +29,25 @@ def _new_read(m, file, first, end):
     """
     held, f, rows, head, last = swapcache(m) if file == NONE else cache(m), frames(m), requests(m), NONE, NONE
     refaulted = 0
-    for slot in range(first, end):
-        pfn = held[slot] - 1
-        if pfn < 0 or not f[pfn].state & UNSENT:
+    slot, pages = first, 1
+    while slot < end:
+        pfn, at, slot = held[slot] - 1, slot, slot + 1
+        if pfn < 0:
             continue
+        if file != NONE and (f[pfn].order or f[pfn].kind == TAIL_PAGE):
+            pfn = folio_of(m, pfn)
+            slot = f[pfn].owner + nr_pages(m, pfn)
+            if f[pfn].owner < at:  # of a folio that begins before: whoever reads that sends it
+                continue
+        if not f[pfn].state & UNSENT:
+            continue
+        pages = slot - at
         f[pfn].state &= ~UNSENT
         refaulted |= f[pfn].state & WORKINGSET
-        if last != NONE and rows[last].first + rows[last].count == slot:
-            rows[last].count += 1
+        if last != NONE and rows[last].first + rows[last].count == at:
+            rows[last].count += pages
             continue
-        number = new_request(m, NONE, file, slot, 1, 0)
+        number = new_request(m, NONE, file, at, pages, 0)
         if number == NONE:
             return NONE, 0
         if head == NONE:
@@ -86,8 +96,10 @@ def end_read(m, number, at):
     while number != NONE:
         r = requests(m)[number]
         held = swapcache(m) if r.file == NONE else cache(m)
-        for slot in range(r.first, r.first + r.count):
+        slot = r.first
+        while slot < r.first + r.count:
             if failed:
                 frames(m)[held[slot] - 1].state |= FAILED
             unlock_page(m, held[slot] - 1, at)
+            slot += nr_pages(m, held[slot] - 1)
         number = free_request(m, number)

@@ -12,13 +12,15 @@ from mmrun.model.block.get_request import get_request
 from mmrun.model.block.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, disks
 from mmrun.model.core.accounting import DIRTIER_REQUEST, NOTHING
 from mmrun.model.core.actor import actor
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait, wake
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.page.flags import WRITEBACK
+from mmrun.model.mm.page.folio import folio_of, nr_pages
+from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.allocation import allocate, bumped
 from mmrun.model.mm.writeback.dirty import CENTISECOND, dirty_run, next_dirty, start_write
@@ -144,16 +146,46 @@ def _purpose(m, w):
 
 
 @kernel
-def submit_run(m, file, index, most):
-    """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many."""
-    disk = files(m)[file].disk
+def _most_at_once(m, file, index):
+    """Pages from slot `index` on that one request can have; the first has a block then."""
     allocate(m, file, index)
-    limit = disks(m)[disk].max_pages if disks(m)[disk].max_pages else RUN_PAGES
-    count = dirty_run(m, index, min(limit, most, pages_in_place(m, file, index)))
-    for i in range(index, index + count):
-        start_write(m, cache(m)[i] - 1)
+    most = disks(m)[files(m)[file].disk].max_pages
+    return min(most if most else RUN_PAGES, pages_in_place(m, file, index))
+
+
+@kernel
+def _submit(m, file, index, count):
     m.now += costs(m).io_path
-    submit_write(m, disk, file, index, count, block_of(m, file, index))
+    submit_write(m, files(m)[file].disk, file, index, count, block_of(m, file, index))
+
+
+@rare
+@kernel
+def _submit_rest(m, file, head, index):
+    """Send what lies from slot `index` on of a folio whose pages before it were sent: how many pages."""
+    first, end = index, frames(m)[head].owner + nr_pages(m, head)
+    while index < end:
+        count = min(end - index, _most_at_once(m, file, index))
+        _submit(m, file, index, count)
+        index += count
+    return index - first
+
+
+@kernel
+def submit_run(m, file, index, most):
+    """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many.
+
+    A large folio is sent whole, in further requests if need be.
+    """
+    count = dirty_run(m, index, min(most, _most_at_once(m, file, index)))
+    for i in range(index, index + count):
+        pfn = folio_of(m, cache(m)[i] - 1)
+        if frames(m)[pfn].owner == i:
+            start_write(m, pfn)
+    _submit(m, file, index, count)
+    last = folio_of(m, cache(m)[index + count - 1] - 1)
+    if frames(m)[last].order:
+        count += _submit_rest(m, file, last, index + count)
     return count
 
 

@@ -12,9 +12,9 @@ LISTS = 4
 
 # A client's session, over `sockets` or without any. `disk`: the client's row; `sock`, `far`: ends of its connection,
 # which is the `epoch`-th; `since`: when `state` began; `heard`, `pinged`, `sending`: when something came last, a ping
-# went out (0: none is), the present send began (0: none); `call`, `reply`: bytes of a message without data, by read (0)
-# and write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC; `tagged`: its
-# socket may use reserves; `gfp`: of its socket's allocations; `timed`: somebody watches how long requests take. From
+# went out (0: none is), the present send began (0: none); `call`, `reply`: bytes of a message without data, by read (0) and
+# write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC; `tagged`: its
+# socket may use reserves; `gfp`: of its allocations; `timed`: somebody watches how long requests take. From
 # `timeout` to `nop_timeout`: rules of its kind (ns). From `server` on: the server's disk (NONE: none), its threads, page
 # cache, when it stops and crashes. `half`: a frame with one RPC buffer in use and one free (NONE: there is none),
 # `spare`: free ones of the pool.

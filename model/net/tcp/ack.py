@@ -14,7 +14,6 @@ from mmrun.model.net.tcp.output import NAGLE, push_pending, tcp_probe0_when, tcp
 from mmrun.model.net.tcp.retransmit import mark_head_lost, set_xmit_timer, tcp_xmit_retransmit_queue
 from mmrun.model.net.tcp.sock import free_queued, sk_stream_write_space
 from mmrun.model.net.tcp.state import (
-    LOSS,
     NO_TIMER,
     NOSPACE,
     OPEN,
@@ -57,7 +56,7 @@ def _forget_marks(m, sk, s, segments):
 
 @kernel
 def tcp_clean_rtx_queue(m, sk, ack):
-    """Free what is acknowledged; how many segments that was. A buffer stays whole until all of it is (tcp_tso_acked)."""
+    """Free what is acknowledged, of a buffer what it can (tcp_tso_acked); how many segments that was."""
     sock, acked, sampled = socks(m)[sk], 0, NONE
     mss = sock.mss
     while sock.write_queue.head != sock.send_head:
@@ -158,9 +157,8 @@ def tcp_ack(m, sk, ack, seq, window, length):
         set_xmit_timer(m, sk)
     elif length == 0 and not changed:
         _duplicate(m, sk)
-    if sock.ca_state != OPEN:
-        if sock.ca_state == LOSS or sock.lost_out:
-            tcp_xmit_retransmit_queue(m, sk)
+    if sock.ca_state != OPEN and sock.lost_out:
+        tcp_xmit_retransmit_queue(m, sk)
 
 
 @kernel

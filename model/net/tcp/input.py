@@ -5,7 +5,7 @@ from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
 from mmrun.model.net.skb.frags import nr_frags, skb_try_coalesce
 from mmrun.model.net.skb.skb import kfree_skb
-from mmrun.model.net.skb.state import FIN, skbs
+from mmrun.model.net.skb.state import FIN, skb_settings, skbs
 from mmrun.model.net.tcp.output import ATO_MIN, tcp_send_ack
 from mmrun.model.net.tcp.prune import put_before, tcp_try_rmem_schedule
 from mmrun.model.net.tcp.sock import drop_received, sk_wakes_all, skb_set_owner_r, sock_data_ready
@@ -146,7 +146,7 @@ def tcp_ack_snd_check(m, sk):
 @kernel
 def tcp_try_coalesce(m, sk, to, s):
     """Let the payload of `s` join the buffer before it; whether it did, and `s` is gone."""
-    if skbs(m)[to].end_seq != skbs(m)[s].seq or not tcp_settings(m).tcp_coalesces or skbs(m)[s].marks & FIN:
+    if skbs(m)[to].end_seq != skbs(m)[s].seq or not skb_settings(m).coalesces or skbs(m)[s].marks & FIN:
         return False
     end = skbs(m)[s].end_seq
     delta = skb_try_coalesce(m, to, s)
@@ -295,10 +295,9 @@ def tcp_data_queue(m, sk, s):
 @kernel
 def eaten_measure(m, sk, s):
     """Queue a buffer in order, and learn from what it was before it may have joined another one."""
-    sock, skb = socks(m)[sk], skbs(m)[s]
+    skb = skbs(m)[s]
     length, truesize, segs = skb.bytes, skb.truesize, skb.segs
     paged = nr_frags(m, s) > 0
     tcp_queue_rcv(m, sk, s)
     if length:
         tcp_event_data_recv(m, sk, length, truesize, segs, paged)
-    sock.unacked += 1

@@ -41,7 +41,7 @@ from mmrun.model.net.tcp.state import (
     tcp_state,
 )
 from mmrun.model.net.tcp.timer import tcp_timer
-from mmrun.model.net.tcp_mem.sock import init_sock_memory
+from mmrun.model.net.tcp_mem.sock import init_sock_memory, sock_update_memcg
 
 MOST_BUFFER = 212_992  # net.core.rmem_max and wmem_max
 FIRST = {"send": 0, "client": 0, "receive": 1, "server": 1}  # which end of a pair over loopback a task has
@@ -195,7 +195,7 @@ def _open(built: Built, user: User) -> None:
         if params.link is None and params.rcvbuf is not None and not socks(m)[sk ^ 1].sk_flags & RCVBUF_LOCK:
             set_buffers(built, sk ^ 1, None, params.rcvbuf)
         open_pair(built, sk // 2, params.nodelay)
-        sock.memcg = memcg
+        sock_update_memcg(m, sk, memcg)
         if params.link is not None:
             _far_app(socks(m)[sk ^ 1], params)
 

@@ -21,9 +21,9 @@ def tcp_clamp_window(m, sk):
     s = socks(m)[sk]
     s.quick = 0
     most = tcp_mem(m).rmem[2]
-    if s.rcvbuf < most and not s.sk_flags & RCVBUF_LOCK and not sk_under_memory_pressure(m, sk):
-        if tcp_mem(m).allocated < tcp_mem(m).mark[0]:
-            s.rcvbuf = min(s.rmem_alloc, most)
+    may = s.rcvbuf < most and not s.sk_flags & RCVBUF_LOCK and not sk_under_memory_pressure(m, sk)
+    if may and tcp_mem(m).allocated < tcp_mem(m).mark[0]:
+        s.rcvbuf = min(s.rmem_alloc, most)
     if s.rmem_alloc > s.rcvbuf:
         s.rcv_ssthresh = min(s.window_clamp, 2 * s.advmss)
 

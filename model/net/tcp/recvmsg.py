@@ -124,7 +124,7 @@ def tcp_recvmsg(m, sk, nbytes, how):
 
 @kernel
 def tcp_shutdown(m, sk):
-    """This end sends no more; what is queued still goes out, then the other end is told (tcp_shutdown, tcp_send_fin)."""
+    """This end sends no more; what is queued still goes out, then the other end is told (tcp_send_fin)."""
     sock = socks(m)[sk]
     lock_sock(m, sk)
     if sock.state == ESTABLISHED and not sock.shutdown & SEND_SHUTDOWN:
@@ -139,7 +139,6 @@ def tcp_shutdown(m, sk):
             skbs(m)[tail].marks |= FIN
             skbs(m)[tail].end_seq += 1
             sock.write_seq += 1
-            sock.fin_seq = sock.write_seq
             push_pending(m, sk, PUSH_NOW)
     release_sock(m, sk)
 

@@ -185,7 +185,7 @@ def recount(m, sk):
 
 @kernel
 def tcp_write_wakeup(m, sk):
-    """Send what the window still holds of the first unsent buffer, else a segment without data that must be answered."""
+    """Send what the window holds of the first unsent buffer, else a segment without data that must be answered."""
     sock = socks(m)[sk]
     s, mss = sock.send_head, sock.mss
     end = sock.snd_una + sock.snd_wnd

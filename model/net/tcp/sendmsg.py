@@ -107,7 +107,8 @@ def tcp_push(m, sk, how, nonagle, goal):
 def sk_stream_wait_memory(m, sk, how):
     """Wait for room in the send queue, or, where memory is what lacks, up to a fifth of a second: 0 or an error."""
     sock, refused = socks(m)[sk], sk_stream_memory_free(m, sk)
-    tcp_count(m).TCPSndbufFull += 1
+    sock.sk_flags |= NOSPACE
+    tcp_count(m).TCPSndbufFull += 1 if sock.here else 0
     timeout = 1 << 62
     if refused:
         state = tcp_state(m)
@@ -138,9 +139,10 @@ def sk_stream_wait_memory(m, sk, how):
 def _remove_empty(m, sk):
     """A buffer that nothing was put into goes again (tcp_remove_empty_skb)."""
     tail = socks(m)[sk].write_queue.tail
-    if tail != NONE and skbs(m)[tail].bytes == 0 and skbs(m)[tail].seq == skbs(m)[tail].end_seq:
-        if socks(m)[sk].send_head != NONE:
-            free_queued(m, sk, tail)
+    if tail == NONE or socks(m)[sk].send_head == NONE or skbs(m)[tail].bytes:
+        return
+    if skbs(m)[tail].seq == skbs(m)[tail].end_seq:
+        free_queued(m, sk, tail)
 
 
 @kernel
@@ -298,8 +300,8 @@ def _send_locked(m, sk, nbytes, how, page):
 def tcp_sendmsg(m, sk, nbytes, how):
     """Send `nbytes`: how many were taken, or an error (negative).
 
-    It blocks as the kernel does unless `how` has DONTWAIT. With PAGES the payload is the frame `tcp_state.page`, at most
-    a page, which is referenced. A far end's call takes no time.
+    It blocks as the kernel does unless `how` has DONTWAIT. With PAGES the payload is at most a page, the frame
+    `tcp_state.page`, which is referenced. A far end's call takes no time.
     """
     sock = socks(m)[sk]
     page = tcp_state(m).page if how & PAGES else NONE

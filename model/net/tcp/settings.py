@@ -104,7 +104,7 @@ class Costs(Record):
     tcp_xmit_skb: Nanoseconds = 700
     """Sending a buffer through TCP and IP (estimate)."""
     tcp_rcv_skb: Nanoseconds = 900
-    """A received buffer in TCP and IP, whatever its size: an aggregated 64 KiB takes 2-3 us with its driver (estimate)."""
+    """A received buffer in TCP and IP, whatever its size: 64 KiB of frames take 2-3 us with their driver (estimate)."""
     tcp_ack_skb: Nanoseconds = 350
     """An acknowledgement without data, sent or received (estimate)."""
     copy_user_ps: Annotated[int, Range(ge=0, le=10_000)] = 150

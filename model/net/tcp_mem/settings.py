@@ -8,14 +8,13 @@ from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 
-def has_sockets(case: Any, _: Any) -> bool:
+def has_sockets(cell: Any) -> bool:
     """Whether tasks of the cell send or receive, or swap goes over a link."""
-    cell = case.cell
     streams = any(task.stream.kind.startswith("net") for task in cell.tasks.values())
     return streams or any(getattr(area, "link", None) for area in cell.machine.swap.values())
 
 
-HAS_SOCKETS = Matters("a cell with sockets", has_sockets)
+HAS_SOCKETS = Matters("a cell with sockets", lambda case, _: has_sockets(case.cell))
 AXES = (
     Axis("tcp_accounting", 17, "what memory of sockets is charged to beside the machine's counter", (), HAS_SOCKETS),
 )
@@ -48,12 +47,18 @@ GAUGES = counters("""
 tcp_mem_pages | none | pages on the protocol's shared counter, as /proc/net/sockstat tells: without CPUs' own shares
 tcp_mem_charged | none | pages that sockets are charged for
 """)
+RATES = counters("""
+tcp_mbit_s | higher | what receivers on this machine read, 10^6 bits a second | Mbit/s
+skmem_per_packet_ns | lower | time for and waiting for counters of socket memory, a buffer received | ns
+""")
 GROUP_GAUGES = counters("""
 sock | none | pages of sockets charged to the group and those below it (memory.stat sock)
 kmem_tcp_failcnt | lower | charges that kmem_tcp_limit did not allow | events
+tcp_received | higher | bytes of streams that came to sockets of the group | bytes
 """)
 TOLD = (
-    Told("machine", GAUGES, sampled=True, counted=True),
+    Told("machine", GAUGES, sampled=True, when=lambda case: has_sockets(case.cell)),
+    Told("machine", RATES, when=lambda case: has_sockets(case.cell)),
     Told("cgroup", GROUP_GAUGES, counted=True),
 )  # fmt: skip
 

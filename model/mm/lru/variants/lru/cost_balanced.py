@@ -277,7 +277,7 @@ def refault(m, pfn, shadow):
     age_with_ancestors(m, own, nr_pages(m, pfn))
     if was_workingset(shadow):
         restore_workingset(m, pfn)
-        note_cost(m, own, file, 1 if params(m).io_cost_only else SWAP_CLUSTER_MAX)
+        note_cost(m, own, file, nr_pages(m, pfn) * (1 if params(m).io_cost_only else SWAP_CLUSTER_MAX))
     return 0
 
 

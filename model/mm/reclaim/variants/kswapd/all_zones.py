@@ -22,6 +22,7 @@ from mmrun.model.mm.page.zones import HIGHEST, lruvec_of, watermark_ok
 from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import UNDER_WRITEBACK
+from mmrun.model.mm.reclaim.throttle_direct import nobody_throttled, wake_throttled
 from mmrun.model.mm.reclaim.vmscan import (
     begin_kswapd,
     come_to,
@@ -174,6 +175,7 @@ def until_32(m, s, nid):
         got, looked_at, _, worst = shrink_zones(m, s, nid, last, priority)
         reclaimed += got
         scanned += looked_at
+        wake_throttled(m, nid)
         if worst == OK:
             return True
         if scanned and priority < DEF_PRIORITY - 2:
@@ -196,6 +198,7 @@ def in_shares(m, s, nid):
         nodes(m)[nid].kswapd_last = last
         cond_resched(m)
         reclaimed, _, met, _ = shrink_zones(m, s, nid, last, priority)
+        wake_throttled(m, nid)
         total += reclaimed
         priority -= met == 0 or reclaimed == 0
         cond_resched(m)
@@ -221,11 +224,17 @@ def balance_pgdat(m, nid):
     return 0
 
 
+@kernel
+def prepare_kswapd_sleep(m, nid):
+    """Whether the zones reclaimed in are balanced, and nobody waits for the reserves."""
+    return nobody_throttled(m, nid) and may_sleep(m, nid, nodes(m)[nid].kswapd_last)
+
+
 @hook
 def kswapd_try_to_sleep(m, nid):
     """A nap first, and sleep when the zones reclaimed in are still balanced after it; else work on at once."""
     node, undisturbed = nodes(m)[nid], True
-    if may_sleep(m, nid, node.kswapd_last):
+    if prepare_kswapd_sleep(m, nid):
         reset_isolation_suitable(m, nid)
         wakeup_kcompactd(m, nid, node.kswapd_order, HIGHEST)
         node.kswapd_order = 0
@@ -233,7 +242,7 @@ def kswapd_try_to_sleep(m, nid):
         undisturbed = wait(m, node.kswapd_wait, nap) >= nap
     if not undisturbed:
         reclaim_count(m).kswapd_low_wmark_hit_quickly += 1
-    elif not may_sleep(m, nid, node.kswapd_last):
+    elif not prepare_kswapd_sleep(m, nid):
         reclaim_count(m).kswapd_high_wmark_hit_quickly += 1
     else:
         turn(m).pass_over = run_settings(m).check

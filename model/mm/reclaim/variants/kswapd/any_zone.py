@@ -26,6 +26,7 @@ from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, blocks_of_order, boos
 from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import clear_flags
+from mmrun.model.mm.reclaim.throttle_direct import nobody_throttled, wake_throttled
 from mmrun.model.mm.reclaim.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.tiering.state import tiers
@@ -161,6 +162,7 @@ def passes(m, s, nid, boost):
             return reclaimed, False
         last = boost and sc.priority == DEF_PRIORITY - 2
         enough = kswapd_shrink_node(m, s, nid, boost)
+        wake_throttled(m, nid)
         reclaimed += sc.nr_reclaimed
         if reclaimed >= 2 << node.kswapd_reclaim_order:  # compact_gap: the rest is for compaction to do
             node.kswapd_reclaim_order = 0
@@ -214,6 +216,7 @@ def all_balanced(m, nid, highest_zoneidx):
 def prepare_kswapd_sleep(m, nid):
     """Whether there is nothing to do, or nothing that could be done."""
     node = nodes(m)[nid]
+    nobody_throttled(m, nid)
     if node.kswapd_failures >= MAX_RECLAIM_RETRIES:
         return True
     if not params(m).one_will_do:

@@ -11,6 +11,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.lru.state import KEEP, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.pageout import may_write_to_queue
 from mmrun.model.mm.reclaim.state import pageout_count, scans
@@ -43,7 +44,8 @@ def write_page(m, s, pfn, verdict):
         m.now += costs(m).io_path
         start_write(m, pfn)
         frames(m)[pfn].state |= RECLAIM
-        plug(m, pfn)
+        for page in range(pfn, pfn + nr_pages(m, pfn)):
+            plug(m, page)
     else:
         frames(m)[pfn].state &= ~RECLAIM  # nothing was submitted whose end would free it
 

@@ -9,6 +9,7 @@ from mmrun.model.core.jit import hook
 from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import ACTIVATE, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.reclaim.throttle import TENTH_NS, throttled
@@ -32,7 +33,7 @@ params = parameters("reclaim_writeback", PARAMS, 317)
 @hook
 def pageout_file(m, pfn, s, verdict):
     frames(m)[pfn].state |= RECLAIM
-    pageout_count(m).nr_vmscan_immediate_reclaim += 1
+    pageout_count(m).nr_vmscan_immediate_reclaim += nr_pages(m, pfn)
     return ACTIVATE
 
 

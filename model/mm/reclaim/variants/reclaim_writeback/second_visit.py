@@ -14,6 +14,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.lru.state import ACTIVATE, KEEP, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM, SWAPCACHE
+from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.reclaim.throttle import TAIL_LRU_DIRTY, UNDER_WRITEBACK
@@ -46,7 +47,7 @@ def pageout_file(m, pfn, s, verdict):
         write_page(m, s, pfn, verdict)
         return KEEP
     page.state |= RECLAIM
-    pageout_count(m).nr_vmscan_immediate_reclaim += 1
+    pageout_count(m).nr_vmscan_immediate_reclaim += nr_pages(m, pfn)
     return out_of_the_way(m)
 
 
@@ -58,12 +59,12 @@ def waited_for(m, s, pfn, anywhere):
     """
     sc, page = scans(m)[s], frames(m)[pfn]
     if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
-        sc.batch_stat.immediate += 1
+        sc.batch_stat.immediate += nr_pages(m, pfn)
         return False
     may_wait = anywhere or sc.may_enter_fs or page.state & SWAPCACHE > 0
     if throttling_is_sane(m, s) or not page.state & RECLAIM or not may_wait:
         page.state |= RECLAIM
-        sc.batch_stat.writeback += 1
+        sc.batch_stat.writeback += nr_pages(m, pfn)
         return False
     wait_on_page_writeback(m, pfn)
     return True

@@ -1,0 +1,11 @@
+"""Signs of life, and what was found in the end."""
+
+from mmrun.model.core.record import one, row
+
+ALIVE, DEADLOCK, LIVELOCK = 0, 1, 2
+
+# `stop_at`: when the engine is to look (ns), the end of the run at the latest; `seen`: a number that changed whenever
+# somebody got somewhere, `since`: when it was found changed; `hope`: until when
+# somebody is known to come who will change things, as a server that answers again (ns); `cause`: DEADLOCK .., `found`:
+# when (ns).
+life = one(326, "life", row(stop_at="i8", seen="i8", since="i8", hope="i8", cause="i8", found="i8"))
