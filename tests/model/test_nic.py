@@ -106,7 +106,7 @@ def received(kernel: str, **more: Any) -> Run:
     """A run of a receiver, with what its counters say checked."""
     done = run(networked(kernel, **more))
     found, nic = done.metrics, nics(done.m)[0]
-    assert found["rx_packets"] == nic.rx_packets > 100 and found["rx_missed"] == 0
+    assert found["rx_packets"] == nic.rx_packets > 100 and (found["rx_missed"] == 0 or "ring" in more)
     assert set(NIC_COUNTERS) <= set(found)
     return done
 
