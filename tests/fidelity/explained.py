@@ -35,8 +35,8 @@ GAPS = (
     Gap(
         r".*-real_gcc-50-s60-default-ra(-fa)?",
         "a miss sets the order of what is read ahead back, and a folio of 32 pages is 3 % of this group: which ones "
-        "the first reclaim takes decides what follows. A page more or less of the limit moves scans by up to 17 %; up to "
-        "that first reclaim charges and faults are the kernel's",
+        "the first reclaim takes decides what follows. Three pages more or less of the limit move scans by up to "
+        "19 %; up to that first reclaim charges and faults are the kernel's",
     ),
     Gap(
         r"6\.1\+mglru-fileread-real_gcc-25-s60",
