@@ -1,4 +1,4 @@
-"""Packets through sockets: how many of 1,500 bytes a CPU second of the model takes, and what they cost beside reclaim."""
+"""Packets through sockets: how many of 1,500 bytes a CPU second of the model takes, also beside reclaim."""
 
 import time
 from collections.abc import Iterator

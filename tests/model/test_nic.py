@@ -122,7 +122,7 @@ def test_frames_join_and_memory_is_conserved(driver):
 
 
 def test_pages_come_back_to_pools_since_5_14():
-    done = received("5.10", driver="page-pool", ring=64)
+    done = received("5.10", driver="page-pool", ring=128)
     pool = page_pools(done.m)[0]
     assert pool.recycle_cached == pool.recycle_ring == 0
     assert pool.hold_cnt >= done.metrics["rx_packets"]
