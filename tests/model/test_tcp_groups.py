@@ -1,4 +1,4 @@
-"""Socket memory of groups in whole runs: reclaim at memory.max, who dies of it, what a greedy group costs a quiet one."""
+"""Socket memory of groups in whole runs: reclaim at memory.max, who dies of it, a greedy group beside a quiet one."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def beside(kernel: str, quiet: Cgroup, greedy: Cgroup, version: str, connections
     """A stream from 10 Gbit/s and a millisecond away, for 60 ms, beside a group that leaves its sockets full."""
     tasks = {"quiet": end("quiet", 40 * MS, role="receive", link="wan", message=64 * KiB, bytes=1 << 34)}
     cell = Cell(kernel=kernel, cgroup_version=version, machine=HOST, tasks=tasks | unread("greedy", connections),
-                duration=100 * MS, policy=OWN_CPUS, cgroups={"quiet": quiet, "greedy": greedy})  # type: ignore[arg-type] # fmt: skip
+                duration=100 * MS, policy=OWN_CPUS, cgroups={"quiet": quiet, "greedy": greedy})  # fmt: skip
     return run(cell, check=False)
 
 
