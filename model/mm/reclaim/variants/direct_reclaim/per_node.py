@@ -17,7 +17,7 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.scan_balance import given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
-from mmrun.model.mm.page.gfp import FS, gfp_zone
+from mmrun.model.mm.page.gfp import FS, IO, gfp_zone
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, enough, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
@@ -132,6 +132,7 @@ def begin_direct(m, gfp, nodemask):
     scans(m)[s].nodemask = nodemask
     if not gfp & FS:
         scans(m)[s].may_enter_fs = 0
+    scans(m)[s].may_io = 1 if gfp & IO else 0
     return s
 
 
