@@ -182,3 +182,16 @@ def test_to_4_0_heads_cut_from_fragments_let_others_have_the_reserves():
 def test_pages_that_are_turned_over_need_no_reserves(tagged):
     first, second, done = without_memory("6.12", "ixgbe", tagged)
     assert first > 8 * MiB < second and done.metrics["skb_pfmemalloc"] == done.metrics["alloc_rx_buff_failed"] == 0
+
+
+@pytest.mark.parametrize("kernel", ["3.1", "6.12"])
+def test_a_cable_that_is_cut_and_healed_goes_on(kernel):
+    """What is lost meanwhile is sent again by the retransmission timer, 200 ms and twice that later."""
+    cell = networked(kernel, size=64 * MiB, mib=64)
+    cutter = Stream(kind="cable", params={"link": "l", "cut": 5 * MS, "outage": 250 * MS})
+    cell = replace(cell, tasks=cell.tasks | {"cutter": Task(stream=cutter)}, sampling=Sampling(every=5 * MS),
+                   duration=900 * MS)  # fmt: skip
+    done = run(cell, probe=lambda built: int(socks(built.memory.m)[0].copied_seq))
+    before, during, after = done.seen[1], done.seen[50], done.seen[-1]
+    assert 0 < before <= done.seen[2] == during < after - 8 * MiB
+    assert wires(done.m)[0].lost > 0 and wires(done.m)[0].cut == 0
