@@ -253,8 +253,7 @@ class Region(Record):
     sparse: bool = False
     """File: all of it is a hole until it is written; what was never written is filled with zeros instead of read."""
     filesystem: Literal["xfs", "ext4"] | None = None
-    """File: what it lies on, where that decides: readahead makes large folios on XFS since 5.18, on ext4 since 6.16.
-    None: that of its disk (`allocation`); on others, and where a server or no device holds it, pages are single."""
+    """File: one that makes large folios (XFS since 5.18, ext4 since 6.16). None: the `allocation` of its disk."""
     readahead: Annotated[Pages, Range(le=64 * MiB), OF_FILES] = 128 * KiB
     """Largest readahead window (read_ahead_kb); 0 turns readahead off."""
     fault_around: Annotated[Pages, Range(ge=PAGE, le=2 * MiB), Why("4KiB turns it off"), AROUND] = 64 * KiB

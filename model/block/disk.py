@@ -9,7 +9,7 @@ from mmrun.model.block.completions import announce, pop_completed
 from mmrun.model.block.device import fails
 from mmrun.model.block.nfs import send_write
 from mmrun.model.block.queue import end_request, free_for_next, queue_write, take_request
-from mmrun.model.block.remote import queue_remote, send_waiting
+from mmrun.model.block.remote import end_remote, queue_remote
 from mmrun.model.block.request import new_request
 from mmrun.model.block.serving import stripe_unit, write_pages
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks, requests
@@ -64,9 +64,10 @@ def next_finished(m, now):
             continue
         disk = requests(m)[what].disk
         if disk != NONE and disks(m)[disk].kind != DISK_NFS:
-            end_request(m, disk, at)
             if disks(m)[disk].kind == DISK_REMOTE:
-                send_waiting(m, disk, at)
+                end_remote(m, disk, requests(m)[what].read, at)
+            else:
+                end_request(m, disk, at)
         return what, at
 
 
@@ -82,7 +83,7 @@ def _no_room(m, disk, purpose, slot):
     taken = d.nr_allocated + d.nr_plugged
     if slot != NONE and d.batching:
         return taken + 1 >= d.nr_requests and not may_take(m, disk, slot)
-    return taken >= d.most_writes[purpose]
+    return taken >= d.most_writes[purpose] or (d.nr_reads and taken + d.nr_reads >= d.nr_requests)
 
 
 @kernel

@@ -43,8 +43,7 @@ _REPLIES = {
 BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
-PROTOCOL_NS = {"nbd": 10_000, "iscsi": 30_000, "nfs": 100_000}  # NetworkSwap.protocol
-IN_FLIGHT = {"nbd": 128, "iscsi": 32, "nfs": 64}  # requests on their way to a server, see remote.py
+IN_FLIGHT = {"nbd": 128, "iscsi": 32, "nfs": 64, "rdma": 128}  # requests on their way to a server, see remote.py
 SWAP_CLUSTER_MAX = 32  # pages of a write to a swap file since 5.19 (swap_writepage_fs)
 
 
@@ -123,10 +122,10 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
 def _client(built: Built, row, area: NetworkSwap) -> None:
     machine, flags = built.cell.machine, era(built.cell.kernel).flags
     row.kind, row.link = DISK_REMOTE, list(machine.links).index(area.link)
-    row.server = built.disks.index(area.disk) if area.disk else NONE
-    row.read_ns = row.write_ns = PROTOCOL_NS[area.kind] if area.protocol is None else area.protocol
+    disk = given(area, "disk")
+    row.server = built.disks.index(disk) if disk else NONE
     row.fail_from = row.fail_until = row.stall_from = row.stall_until = NEVER
-    row.queue.head = row.queue.tail = row.drive_head = NONE
+    row.queue.head = row.queue.tail = row.drive_head = row.reading.head = row.reading.tail = NONE
     row.depth = IN_FLIGHT[area.kind]
     if area.kind == "nfs":  # a file: no block layer, no limit but the pages there are
         row.max_pages, row.congestion_on = SWAP_CLUSTER_MAX, NEVER

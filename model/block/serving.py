@@ -6,7 +6,7 @@ known when it is made. Little's law holds within a few percent for flash drives 
 """
 
 from mmrun.model.block.queue import serve_now
-from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks
+from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE, disks
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.server import earliest, serve
@@ -60,7 +60,7 @@ def _serve_pages(m, disk, now, count, block, write):
 
 @kernel
 def _read_over(m, disk, now, count, block):
-    """A request to a server: out over the link, its disk (NONE: its memory), data in."""
+    """A read from a mount: out over the link, its disk (NONE: its memory), data in."""
     d = disks(m)[disk]
     line = links(m)[d.link]
     d.reads += 1
@@ -74,7 +74,7 @@ def _read_over(m, disk, now, count, block):
 @kernel
 def read_pages(m, disk, now, count, block):
     """When `count` adjacent pages from `block` on, requested at `now`, have been read."""
-    if disks(m)[disk].kind in (DISK_NFS, DISK_REMOTE):
+    if disks(m)[disk].kind == DISK_NFS:
         return _read_over(m, disk, now, count, block)
     return _serve_pages(m, disk, now, count, block, False)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from mmrun.model.core.mechanism import Subject, Told, counters, some
+from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
 from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
@@ -254,22 +254,90 @@ class Zram(SwapTarget):
     """Page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
 
 
-@record
+@abstract()
 class NetworkSwap(SwapTarget):
     """An area on a server, over a link."""
 
-    kind: Literal["nbd", "nfs", "iscsi"] = "nbd"
     link: str
     """Name of the machine's link."""
+    protocol: Nanoseconds | None = None
+    """Time the server spends on a request beside link and disk.
+
+    None: NBD 10 us, iSCSI 30 us, NFS 100 us, RDMA 1 us (estimates).
+    """
+    stop_from: Nanoseconds | None = None
+    """From this time on the server answers nothing, though its kernel acknowledges what it gets. None: never."""
+    stop_until: Nanoseconds | None = None
+    """From this time on it answers again. None: never."""
+    crash_from: Nanoseconds | None = None
+    """From this time on there is no server: connections are reset, new ones refused. None: never."""
+    crash_until: Nanoseconds | None = None
+    """From this time on there is one again. None: never."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Windows that end before they begin."""
+        yield from super().faults()
+        yield from _window("stop", self.stop_from, self.stop_until)
+        yield from _window("crash", self.crash_from, self.crash_until)
+
+
+@abstract()
+class ServedSwap(NetworkSwap):
+    """An area that a program on the server answers for."""
+
     disk: str | None = None
     """Name of the machine's disk that is the server's; None: it never waits for one."""
-    protocol: Nanoseconds | None = None
-    """Software time a request spends in the protocol on both sides, link and disk excluded.
+    server_cache: Annotated[Bytes, Range(ge=0)] = 0
+    """Size of the server's page cache; 0: it reads and writes its disk itself."""
+    server_threads: Annotated[int, Range(ge=1, le=64)] | None = None
+    """Requests that it serves at a time. None: NBD 1 (nbd-server's process), NFS 8 (nfsd), iSCSI 16 (estimate)."""
 
-    None: NBD 10 us, iSCSI 30 us, NFS 100 us (estimates; swapping over NFS was reported to take about twice as long as
-    over NBD).
-    """
 
+@record
+class Nbd(ServedSwap):
+    """A network block device."""
+
+    kind: Literal["nbd"] = "nbd"
+    timeout: Nanoseconds = 0
+    """NBD_SET_TIMEOUT; 0: none. To 3.19 a send that takes longer ends the connection, since 4.0 a request that does."""
+    dead_conn_timeout: Nanoseconds = 0
+    """How long requests wait for another connection when theirs is dead, before they fail (4.12 and later)."""
+
+
+@record
+class NfsSwap(ServedSwap):
+    """A swap file on a file server."""
+
+    kind: Literal["nfs"] = "nfs"
+    soft: bool = False
+    """A request that is not answered fails, instead of being sent again for ever."""
+    timeo: Annotated[Nanoseconds, Range(ge=100 * MS)] = 60 * 1000 * MS
+    """How long an answer is waited for at first (timeo=600 tenths of a second)."""
+    retrans: Annotated[int, Range(ge=0, le=30)] = 2
+    """A soft request fails after `timeo` times one more than this."""
+
+
+@record
+class Iscsi(ServedSwap):
+    """A disk over iSCSI, whose log-in is a program's business (iscsid)."""
+
+    kind: Literal["iscsi"] = "iscsi"
+    replacement_timeout: Nanoseconds = 120 * 1000 * MS
+    """How long requests wait for a new session when the connection is lost, before they fail."""
+    nop_interval: Nanoseconds = 5 * 1000 * MS
+    """Silence after which the target is pinged; 0: never."""
+    nop_timeout: Nanoseconds = 5 * 1000 * MS
+    """How long the answer to a ping is waited for before the connection counts as lost."""
+
+
+@record
+class Rdma(NetworkSwap):
+    """Memory of another machine that the card reads and writes by itself."""
+
+    kind: Literal["rdma"] = "rdma"
+
+
+HOOKS = hooks(CORE, 85, ("queue_rq", "disk request", "0, after the transport has taken the request"), optional=True)
 
 DISK_COUNTERS = counters("""
 seeks | lower | hdd: requests for which the head moved or waited for its sector; usb: erase blocks opened | requests

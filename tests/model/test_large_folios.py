@@ -32,7 +32,7 @@ def filled(kernel: str, region: Region, pages: int = 512) -> list[int]:
 
 @pytest.mark.parametrize("kernel", ["6.9", "6.12", "6.16"])
 def test_buffered_reads_ramp_up_from_windows_that_begin_misaligned(kernel: str):
-    """Windows of 4, 8, 16, 32, 32 ... pages; what is aligned in them is as large as the mark's order and 2 let it be."""
+    """Windows of 4, 8, 16, 32, 32 ... pages: their folios are as large as alignment and the order of the mark allow."""
     done = filled(kernel, READ)
     assert done[:9] == [2, 2, 2, 2, 3, 2, 2, 4, 3] and done[9:13] == [2, 2, 4, 3]
     assert max(done) == 4

@@ -169,7 +169,7 @@ CASES = [
     Case(
         "disk: ssd, size: 4GiB",
         "disk: ssd, link: lan, size: 4GiB",
-        "`link` is for kind nbd, nfs or iscsi (leave it out: this one is of kind partition)",
+        "`link` is for kind nbd, nfs, iscsi or rdma (leave it out: this one is of kind partition)",
     ),
     Case("kind: nbd, link: lan", "kind: nbd", "`link` is required for kind nbd"),
     Case("kind: nbd, link: lan", "kind: nfs, disk: ssd", "`link` is required for kind nfs"),

@@ -30,7 +30,11 @@ DISKS = {
     "generic": {}, "hdd": {"seek_full": "1h"}, "usb": {}, "stripe": {"members": ["hdd"]},
     "nfs": {"link": "lan"}, "sata-ssd": {}, "optane": {},
 }  # fmt: skip
-SWAPS = {"partition": {"disk": "generic"}, "zram": {}, **{kind: {"link": "lan"} for kind in ("nbd", "nfs", "iscsi")}}
+SWAPS = {
+    "partition": {"disk": "generic"},
+    "zram": {},
+    **{kind: {"link": "lan"} for kind in ("nbd", "nfs", "iscsi", "rdma")},
+}
 VALID: dict[str, Any] = {
     "experiment": "ranges",
     "kernel": "6.18",

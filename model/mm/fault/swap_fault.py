@@ -2,10 +2,10 @@
 
 from mmrun.model.core.accounting import SWAP, has_stalled, memstall_was
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
-from mmrun.model.core.jit import caller, kernel
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
-from mmrun.model.machine.state import task_count
+from mmrun.model.machine.state import costs, task_count
 from mmrun.model.mm.fault.page_cache import discard
 from mmrun.model.mm.fault.page_table import PTES_PER_TABLE_SHIFT, major, map_page, new_anon_frame
 from mmrun.model.mm.idle.far_memory import note_swap_in
@@ -13,6 +13,7 @@ from mmrun.model.mm.idle.state import watch
 from mmrun.model.mm.lru.lru import lru_add, lru_add_drain
 from mmrun.model.mm.page.flags import (
     DIRTY,
+    FAILED,
     READAHEAD,
     WORKINGSET,
     WRITEBACK,
@@ -20,7 +21,16 @@ from mmrun.model.mm.page.flags import (
 from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.readahead import found_in_cache
-from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swapcache, swapmap, swaps
+from mmrun.model.mm.swap.state import (
+    SWAP_NBD,
+    SWAP_NFS,
+    SWAP_ZRAM,
+    swap_count,
+    swap_settings,
+    swapcache,
+    swapmap,
+    swaps,
+)
 from mmrun.model.mm.swap.swap import (
     area_of,
     count_swap_in,
@@ -38,10 +48,11 @@ from mmrun.model.mm.task.state import (
     fault_settings,
     pte,
     regions,
+    tasks,
 )
 from mmrun.model.mm.task.words import is_slot
 from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
-from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.mm.writeback.read_io import await_read, read_sent, send_read
 from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
@@ -116,7 +127,11 @@ def _forget(m, first, end):
 def _send_run(m, first, count):
     """Send the read of `count` slots from `first` on, as one request; who reads from zram is busy with it."""
     if count:
-        entered = m.now
+        entered, a = m.now, swaps(m)[area_of(m, first)]
+        if a.kind >= SWAP_NBD:
+            m.now += costs(m).io_path
+            send_read(m, a.disk, first, first + count, a.first_block + first - a.first)
+            return
         done = read_in(m, first, count)
         has_stalled(m, SWAP, m.now - entered)
         read_sent(m, NONE, first, first + count, done)
@@ -208,6 +223,16 @@ def _read_from_swap(m, t, region, at, slot):
     return True
 
 
+@rare
+@kernel
+def _bus_error(m, t):
+    """The page could not be read (VM_FAULT_SIGBUS)."""
+    if turn(m).task == t:  # not khugepaged, which lets the range be
+        swap_count(m).swap_sigbus += 1
+        tasks(m)[t].killed = 1
+    return OUT_OF_MEMORY
+
+
 @kernel
 def swap_in(m, t, region, at, slot, write):
     """An anonymous page that was swapped out comes back, from the swap cache if it is still there (do_swap_page)."""
@@ -224,6 +249,8 @@ def swap_in(m, t, region, at, slot, write):
         return OUT_OF_MEMORY
     pfn = entries[slot] - 1
     wait_on_page_locked(m, pfn, SWAP)
+    if f[pfn].state & FAILED:
+        return _bus_error(m, t)
     if folio_of(m, pfn) == pfn and f[pfn].order == 0:  # of a larger one other words name slots yet
         f[pfn].owner = at
         if (write or swap_full(m)) and not f[pfn].state & WRITEBACK:

@@ -15,6 +15,7 @@ GEN_MASK, REFS_MASK, HOME_MASK = 7 << GEN_SHIFT, 3 << REFS_SHIFT, 3 << HOME_SHIF
 LOCKED = 1 << 27  # being read: whoever needs the page waits for it, reclaim passes it over
 UNSENT = 1 << 28  # a LOCKED page whose read request has not been made yet
 MOVING = 1 << 16  # its mover has locked it: whoever needs the page waits. Of a KERNEL page: its driver can move it
+FAILED = 1 << 30  # its read has failed: there is nothing in it (not PG_uptodate)
 NEW = 1 << 29  # allocated, on its way to a list or its use in the kernel
 SLAB = 1 << 26  # a KERNEL frame of slab objects: `owner` is its partial list, `slot` the number of objects in it
 PARTIALLY_MAPPED = 1 << 12  # a large folio of which some pages were unmapped (PG_partially_mapped)
@@ -24,6 +25,7 @@ FRAME_FLAGS = {
     "FREE": FREE, "PCP": PCP, "BATCHED": BATCHED, "KERNEL": KERNEL, "QUEUED": QUEUED,
     "IDLE": IDLE, "YOUNG": YOUNG, "GEN": GEN_MASK, "REFS": REFS_MASK, "HOME": HOME_MASK, "SLAB": SLAB,
     "PARTIALLY_MAPPED": PARTIALLY_MAPPED, "LOCKED": LOCKED, "UNSENT": UNSENT, "NEW": NEW, "MOVING": MOVING,
+    "FAILED": FAILED,
 }  # fmt: skip
 FRAME_BITS = 31  # of FRAME.state in model/mm/page/state.py, without its sign
 

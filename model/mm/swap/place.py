@@ -10,7 +10,7 @@ from mmrun.model.machine.built import Built, Plan
 from mmrun.model.mm.swap.state import FIRST_HITS, ORDERS, swap_ra, swap_settings, swaps
 from mmrun.model.units import PAGE
 
-_KINDS = ("partition", "zram", "nbd", "nfs", "iscsi")
+KINDS = ("partition", "zram", "nbd", "nfs", "iscsi", "rdma")
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -32,7 +32,7 @@ def place(built: Built) -> None:
     for n, (name, target) in enumerate(machine.swap.items()):
         row = swaps(m)[n]
         row.first, row.nslots = first, target.size // PAGE
-        row.kind, row.priority = _KINDS.index(target.kind), target.priority
+        row.kind, row.priority = KINDS.index(target.kind), target.priority
         row.cluster_next = row.cluster_end = first
         row.cluster = min(cluster, max(1, int(row.nslots)))
         if disk := given(target, "disk"):  # areas fill their disk from its end
@@ -55,9 +55,9 @@ def place(built: Built) -> None:
 def _rotates(machine: Machine, target: SwapTarget) -> bool:
     """Whether swapon takes the area for a rotating one: all that is not known to be solid-state (nr_rotate_swap).
 
-    NFS has no block device that could tell; NBD says it does not rotate, iSCSI what its disk says.
+    NFS has no block device that could tell; NBD and RDMA say they do not rotate, iSCSI what its disk says.
     """
-    if isinstance(target, Zram) or target.kind == "nbd":
+    if isinstance(target, Zram) or target.kind in ("nbd", "rdma"):
         return False
     disk = given(target, "disk")
     return target.kind == "nfs" or (disk is not None and _disk_rotates(machine, machine.disks[disk]))

@@ -28,6 +28,7 @@ pswpin | lower | pages read from swap
 pswpout | lower | pages written to swap
 swap_ra | none | pages read ahead from swap
 swap_ra_hit | higher | pages read ahead from swap and then used
+swap_sigbus | lower | tasks killed because a page could not be read from a server (SIGBUS) | tasks
 """)
 
 COUNTERS = SWAP_COUNTERS  # of the machine

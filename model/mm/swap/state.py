@@ -3,7 +3,7 @@
 from mmrun.model.core.record import counts, one, row, table
 from mmrun.model.mm.swap.settings import SWAP_COUNTERS
 
-SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI = 0, 1, 2, 3, 4
+SWAP_PARTITION, SWAP_ZRAM, SWAP_NBD, SWAP_NFS, SWAP_ISCSI, SWAP_RDMA = 0, 1, 2, 3, 4, 5
 ORDERS = 10  # of folios that swap has rows of slots for
 FIRST_HITS = 4  # that readahead begins with: swapin_readahead_hits at boot, GET_SWAP_RA_VAL of a new VMA (4.14)
 

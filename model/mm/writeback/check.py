@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmrun.model.block.place import clients
-from mmrun.model.block.state import DISK_NFS, DISK_STRIPE, block_state, disks
-from mmrun.model.core.law import require
+from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, block_state, disks
+from mmrun.model.core.law import chain, require
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.page import flags as state
@@ -130,11 +130,21 @@ def _waiting(built: Built) -> list[int]:
     for disk in _disks(built):
         if disk.depth == 0:
             continue
-        for number in (int(disk.queue.head), int(disk.drive_head)):
+        heads = [int(disk.queue.head), int(disk.drive_head)]
+        for number in [*heads, int(disk.reading.head)] if disk.kind == DISK_REMOTE else heads:
             while number != NONE and len(found) <= len(rows):
                 found.append(number)
                 number = int(rows[number].next)
     return found
+
+
+def _carried(built: Built) -> list[int]:
+    """Requests that transports carry to servers."""
+    rows, found = built.memory.table("rqs_of_sessions"), list[int]()
+    for session in built.memory.table("sessions"):
+        for each in session["lists"]:
+            found += [int(rows["number"][rq]) for rq in chain(rows, int(each["head"]), int(each["n"]))]
+    return [number for number in found if number != NONE]
 
 
 def _rows(rows: np.ndarray, number: int) -> int:
@@ -149,11 +159,12 @@ def _requests(built: Built) -> Iterator[str]:
     """Every page under writeback is in exactly one request, or its reclaimer has yet to send that."""
     m, rows, frames = built.memory.m, built.memory.table("requests"), built.memory.table("frames")
     announced = built.memory.table("io")["what"][: int(block_state(m).nr_io)]
-    reads = [int(number) for number in announced[announced >= 0] if rows[number].read]
-    announced = announced[~np.isin(announced, reads)]
+    on_way = [*announced[announced >= 0].tolist(), *_waiting(built), *_carried(built)]
+    reads = [number for number in on_way if rows[number].read]
+    writes = [number for number in on_way if not rows[number].read]
     loose = [int(head) - 1 for head in built.memory.table("files")["commit_head"] if head]
     seen, used = np.zeros(len(frames), dtype=np.int8), 0
-    for head in [*announced[announced >= 0].tolist(), *_waiting(built), *loose]:
+    for head in [*writes, *loose]:
         pages, number = 0, head
         while number != NONE:
             row = rows[number]
@@ -205,13 +216,14 @@ def _inodes(built: Built) -> Iterator[str]:
 def _queues(built: Built) -> Iterator[str]:
     rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
     numbers = announced[: int(block_state(built.memory.m).nr_io)]
-    waiting = _waiting(built)
+    waiting, carried = _waiting(built), _carried(built)
     for d, disk in enumerate(_disks(built)):
         if disk.kind in (DISK_STRIPE, DISK_NFS):
             continue
-        in_service = sum(1 for number in numbers if number >= 0 and rows[number].disk == d)
+        in_service = sum(1 for number in (*numbers.tolist(), *carried) if number >= 0 and rows[number].disk == d)
         queued = sum(1 for number in waiting if rows[number].disk == d)
-        if in_service + queued != disk.nr_allocated or queued != disk.queue.n + disk.nr_drive:
+        held = disk.queue.n + disk.nr_drive + (disk.reading.n if disk.kind == DISK_REMOTE else 0)
+        if in_service + queued != disk.nr_allocated + disk.nr_reads or queued != held:
             yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
         if queued and not disk.announced:
             yield f"disk {d} has requests and is idle"

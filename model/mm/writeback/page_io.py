@@ -36,7 +36,8 @@ def end_run(m, number, failed, at):
     for slot in range(r.first, r.first + r.count):
         pfn = folio_of(m, held[slot] - 1)
         if r.file == NONE:
-            f[pfn].state |= DIRTY if failed else 0
+            if failed:  # it goes back to its list's head, not to its tail (end_swap_bio_write)
+                f[pfn].state = (f[pfn].state | DIRTY) & ~RECLAIM
         if not _all_written(m, pfn):
             continue
         if r.file == NONE:

@@ -1,11 +1,13 @@
 """Reads on their way: the pages they bring are in their cache and locked until the data is there."""
 
 from mmrun.model.block.completions import announce
+from mmrun.model.block.remote import get_read, put_read, queue_read
 from mmrun.model.block.request import free_request, new_request
 from mmrun.model.block.state import requests
+from mmrun.model.core.accounting import SWAP
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.mm.page.flags import LOCKED, TAIL_PAGE, UNSENT, WORKINGSET
+from mmrun.model.mm.page.flags import FAILED, LOCKED, TAIL_PAGE, UNSENT, WORKINGSET
 from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
@@ -20,10 +22,10 @@ def await_read(m, pfn):
 
 
 @kernel
-def read_sent(m, file, first, end, done):
-    """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`.
+def _new_read(m, file, first, end):
+    """A read request for the pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it.
 
-    Answers whether one of them was evicted lately.
+    (its first row, NONE without such a page; whether one of them was evicted lately)
     """
     held, f, rows, head, last = swapcache(m) if file == NONE else cache(m), frames(m), requests(m), NONE, NONE
     refaulted = 0
@@ -47,15 +49,26 @@ def read_sent(m, file, first, end, done):
             continue
         number = new_request(m, NONE, file, at, pages, 0)
         if number == NONE:
-            return 0
+            return NONE, 0
         if head == NONE:
             head = number
         else:
             rows[last].chain = number
         last = number
+    if head != NONE:
+        rows[head].read = 1
+    return head, refaulted
+
+
+@kernel
+def read_sent(m, file, first, end, done):
+    """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`.
+
+    Answers whether one of them was evicted lately.
+    """
+    head, refaulted = _new_read(m, file, first, end)
     if head == NONE:
         return 0
-    rows[head].read = 1
     if done > m.now:
         announce(m, head, done)
     else:
@@ -64,13 +77,29 @@ def read_sent(m, file, first, end, done):
 
 
 @kernel
+def send_read(m, disk, first, end, block):
+    """Ask a server for swap slots `first` to `end` - 1: their pages are unlocked when it has answered."""
+    get_read(m, disk, SWAP)
+    head = _new_read(m, NONE, first, end)[0]
+    if head == NONE:  # somebody who had one before has sent for them
+        put_read(m, disk, m.now)
+        return
+    r = requests(m)[head]
+    r.disk, r.block, r.pages = disk, block, end - first
+    queue_read(m, disk, head)
+
+
+@kernel
 def end_read(m, number, at):
-    """The data of a read request is there."""
+    """The data of a read request is there, or will not come: whoever needs a page without it gets SIGBUS."""
+    failed = requests(m)[number].failed
     while number != NONE:
         r = requests(m)[number]
         held = swapcache(m) if r.file == NONE else cache(m)
         slot = r.first
         while slot < r.first + r.count:
+            if failed:
+                frames(m)[held[slot] - 1].state |= FAILED
             unlock_page(m, held[slot] - 1, at)
             slot += nr_pages(m, held[slot] - 1)
         number = free_request(m, number)

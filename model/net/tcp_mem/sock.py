@@ -280,15 +280,3 @@ def release_sock_memory(m, sk):
         tcp_mem(m).sockets -= 1
         if group != NO_GROUP:
             sock_groups(m)[group].sockets -= 1
-
-
-@kernel
-def sock_update_memcg(m, sk, memcg):
-    """From now on the group `memcg` pays for the socket, which has no memory yet."""
-    sock, group = socks(m)[sk], group_of(m, sk)
-    if sock.here and group != NO_GROUP:
-        sock_groups(m)[group].sockets -= 1
-    sock.memcg = memcg
-    group = group_of(m, sk)
-    if sock.here and group != NO_GROUP:
-        sock_groups(m)[group].sockets += 1
