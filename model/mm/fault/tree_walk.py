@@ -9,7 +9,6 @@ are where a large folio ends them, and for longer beside one that was evicted.
 from mmrun.model.core.jit import kernel, rare
 from mmrun.model.mm.fault.page_cache import XARRAY_NODE_SHIFT, XARRAY_NODE_SLOTS
 from mmrun.model.mm.lru.shadow import order_of
-from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.folio import folio_of
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
@@ -21,7 +20,7 @@ LAST = XARRAY_NODE_SLOTS - 1  # XA_CHUNK_MASK
 def _entry_order(m, slot):
     """Order of the folio that the slot's page is of, or of the one whose shadow it has."""
     held = cache(m)[slot]
-    if held == 0 or (held < 0 and lru_settings(m).zone_lruvecs):  # to 4.7 the zone stands where the order is
+    if held == 0:
         return 0
     return int(frames(m)[folio_of(m, held - 1)].order) if held > 0 else order_of(held)
 
