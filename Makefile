@@ -26,7 +26,7 @@ sweep: $(VENV)/.run
 	$(BIN)/mmrun sweep configs/numa.yaml
 
 test: $(VENV)/.test
-	NUMBA_BOUNDSCHECK=$(BOUNDS) $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	NUMBA_BOUNDSCHECK=$(BOUNDS) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,7 +10,19 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import contiguous, groups, machine, recompile, records, sleep, startup, sweep, writeback, yardsticks
+from benchmarks import (
+    contiguous,
+    groups,
+    machine,
+    network,
+    recompile,
+    records,
+    sleep,
+    startup,
+    sweep,
+    writeback,
+    yardsticks,
+)
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.table import as_markdown, as_text
 
@@ -19,6 +31,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "machine": machine.rows,
     "groups": groups.rows,
     "contiguous": contiguous.rows,
+    "network": network.rows,
     "sleep": sleep.rows,
     "writeback": writeback.rows,
     "start": startup.rows,

@@ -85,9 +85,11 @@ class Samples:
         if self.taken == len(self.rows):
             self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
         m = self.built.memory.m
-        tasks, counts = self.built.memory.table("tasks"), self.built.memory.table("task_count")
-        counters = [*counted(m).values(), *(int(counts[name].sum()) for name in TASK_COUNTERS)]
-        counters += [int(node_count(m)[name].sum()) for name in NODE_COUNTERS]
+        tasks = self.built.memory.table("tasks")
+        counters = [*counted(m).values()]
+        for rows, names in ((self.built.memory.table("task_count"), TASK_COUNTERS), (node_count(m), NODE_COUNTERS)):
+            plain = rows.view(np.ndarray)  # a record array looks names up at every step
+            counters += [int(plain[name].sum()) for name in names]
         running = tasks["time"][tasks["state"] == RUNNABLE]
         now = int(running.max()) if running.size else int(m.now)
         if run_settings(m).sample_ns:

@@ -32,6 +32,7 @@ from mmrun.model.rules.record import Fault, wrong
 from mmrun.model.rules.words import suggest
 from mmrun.model.units import PAGE
 
+FIRST_ROLE = {"netstream": "send", "netrr": "client"}  # of a stream that does not say
 MAX_SYSTEMS = 32_767  # a slab object has 15 bits for its cache in its file system
 
 
@@ -58,6 +59,7 @@ def faults(cell: Cell, era: Era, filled: bool) -> Iterator[Fault]:
     for name, each in cell.tasks.items():
         yield from task(name, each, cell.machine, cell.cgroups, cell.slab, era)
     yield from files(cell.tasks, cell.slab)
+    yield from flows(cell.tasks, cell.duration)
 
 
 def counts(tasks: Mapping[str, Task], groups: Mapping[str, Cgroup]) -> Iterator[Fault]:
@@ -261,6 +263,22 @@ def files(tasks: Mapping[str, Task], caches: Mapping[str, SlabCache]) -> Iterato
                     where = f"lies on {_disk(first)} in one region and on {_disk(region.disk)} in another"
                     yield Fault(("tasks", name, "memory", index, "file"), f"{what} {where}", "name one disk")
                     break
+
+
+def flows(tasks: Mapping[str, Task], duration: int | None) -> Iterator[Fault]:
+    """A connection over loopback with one end alone, in a cell that only ends when its streams do."""
+    ends: dict[tuple[str, object], set[object]] = {}
+    for task in tasks.values():
+        kind, params = task.stream.kind, task.stream.params
+        if kind in FIRST_ROLE and params.get("link") is None:
+            ends.setdefault((kind, params.get("flow", "flow")), set()).add(params.get("role", FIRST_ROLE[kind]))
+    for name, task in tasks.items():
+        params = task.stream.params
+        flow = params.get("flow", "flow")
+        alone = len(ends.get((task.stream.kind, flow), ())) == 1 and params.get("link") is None
+        if duration is None and alone:
+            fix = f"give another task `flow: {flow}` and the other role, or the cell a duration"
+            yield Fault(("tasks", name, "stream"), f"the flow `{flow}` has no other end, so that it never ends", fix)
 
 
 def _caches(region: Region, caches: Mapping[str, SlabCache]) -> list[str]:

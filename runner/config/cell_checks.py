@@ -62,6 +62,8 @@ class CellCheck:
         if self.sound:
             self.once(("sizes", self.parts.sampling, self.parts.duration), self.tasks, self.sizes)
         self.once("files", self.tasks, lambda: cell_rules.files(self.tasks, self.caches))
+        lasts = self.parts.duration
+        self.once(("flows", lasts), self.tasks, lambda: cell_rules.flows(self.tasks, lasts))
         return self.sound
 
     def once(self, kind: Any, part: Any, look: Callable[[], Iterable[Fault]], alone: bool = False) -> None:

@@ -138,6 +138,7 @@ def regions(case: Case) -> tuple[Region, ...]:
         size=(npages - anonymous) * PAGE,
         access="read" if case.backend == "fileread" else "mmap",
         disk="disk" if case.on_disk else None,
+        filesystem=None if case.guest else "ext4",
         readahead=128 * KiB if case.variant.startswith("default-ra") else 0,
         fault_around=64 * KiB if case.variant in ("faultaround", "default-ra-fa") else 4 * KiB,
         advice="random" if case.variant == "madvrandom" else "normal",

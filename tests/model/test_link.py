@@ -1,7 +1,6 @@
 """Cables: how long frames take, what is lost, what a cut takes with it."""
 
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,9 +8,8 @@ import pytest
 from mmrun.model.build import Built
 from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
-from mmrun.model.description import Cell, Link, Region
+from mmrun.model.description import Cell, Link, Stream, Task
 from mmrun.model.net.link import check as law
-from mmrun.model.net.link import place
 from mmrun.model.net.link.state import IN, OUT, segments, wires
 from mmrun.model.net.link.wire import (
     cut_link,
@@ -22,15 +20,15 @@ from mmrun.model.net.link.wire import (
     transmit,
     wire_bytes,
 )
-from mmrun.model.units import GBIT_S, US
-from tests.model.cells import given, machine, machine_of
+from mmrun.model.units import GBIT_S, US, MiB
+from tests.model.cells import machine, machine_of
 
 
 def cable(replicate: int = 0, **link: Any) -> Built:
     """A machine with one link, over which a connection leads."""
     host = machine(16, links={"l": Link(**link)})
-    with patch.object(place, "pairs", lambda plan: ["l"]):
-        return machine_of(Cell(kernel="6.12", machine=host, tasks={"t": given(Region())}, replicate=replicate), 1)
+    stream = Stream(kind="netstream", params={"link": "l", "bytes": MiB})
+    return machine_of(Cell(kernel="6.12", machine=host, tasks={"t": Task(stream=stream)}, replicate=replicate), 1)
 
 
 def send(m: Any, way: int, at: int, nbytes: int = 1448) -> int:

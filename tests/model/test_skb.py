@@ -1,7 +1,6 @@
 """Socket buffers: what each takes, what it is charged as, and that all of it comes back."""
 
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,25 +8,25 @@ import pytest
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import actors
-from mmrun.model.description import Cell, Region
+from mmrun.model.description import Cell, Stream, Task
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.page.flags import NET_PAGE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, GFP_KERNEL, MEMALLOC
 from mmrun.model.mm.page.mempolicy import ALL_NODES
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.net.skb import check as law
-from mmrun.model.net.skb import place
 from mmrun.model.net.skb.frags import skb_fill_frag, skb_put, skb_split, skb_trim_head, skb_try_coalesce
 from mmrun.model.net.skb.page_frag import napi_frag, page_frag_refill, task_frag
 from mmrun.model.net.skb.skb import alloc_skb, kfree_skb, netdev_alloc_skb, skb_clone, skb_cloned
 from mmrun.model.net.skb.state import FCLONE, RESERVE, page_frags, skb_caches, skb_state, skbs
-from tests.model.cells import given, machine, machine_of
+from mmrun.model.units import MiB
+from tests.model.cells import machine, machine_of
 
 
 def host(kernel: str, mib: int = 32) -> Built:
     """A machine with a connection over loopback."""
-    with patch.object(place, "pairs", lambda plan: [None]):
-        return machine_of(Cell(kernel=kernel, machine=machine(mib), tasks={"t": given(Region())}), 1)
+    task = Task(stream=Stream(kind="netstream", params={"bytes": MiB}))
+    return machine_of(Cell(kernel=kernel, machine=machine(mib), tasks={"t": task}), 1)
 
 
 def received(m: Any, size: int) -> int:

@@ -36,7 +36,7 @@ def cell(*tasks: Task, kernel: str = "6.12", link: dict[str, Any] | None = None,
 
 def opened(kernel: str = "6.12", **params: Any) -> Built:
     """A machine with the sockets of one stream, before it runs."""
-    return machine_of(cell(stream(**params), kernel=kernel), 1)
+    return machine_of(cell(stream(**params), kernel=kernel, duration=S), 1)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,12 @@ def test_requests_and_answers():
     there = run(cell(Task(stream=Stream(kind="netrr", params=rr | {"link": "l"})))).metrics
     assert here["net_transactions"] == there["net_transactions"] == 200
     assert here["net_transaction_ns"] / 200 < 40_000 < there["net_transaction_ns"] / 200 < 100_000
+
+
+def test_a_flow_with_one_end_needs_a_duration():
+    """Else the sender asks a window that nobody opens, for ever."""
+    with pytest.raises(ValueError, match="no other end"):
+        run(cell(stream()))
 
 
 def test_no_sockets_no_rows():

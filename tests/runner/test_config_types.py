@@ -71,7 +71,7 @@ def agree(plain: Any, hint: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_records(kind: type, data: st.DataObject):
     known = hints(kind)
@@ -80,7 +80,7 @@ def test_records(kind: type, data: st.DataObject):
 
 
 @pytest.mark.parametrize("hint", sorted({hint for kind in KINDS for hint in hints(kind).values()}, key=str), ids=str)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(value=VALUES)
 def test_fields(hint: Any, value: Any):
     agree(value, hint)

@@ -45,7 +45,7 @@ def _misses(m, file, at):
 @rare
 @kernel
 def prev_miss(m, file, index, most):
-    """Slot of the first absent page from `index` backwards, of at most `most`; the one before the file's if there is none.
+    """Slot of the first absent page from `index` backwards, of at most `most`; the one before the file, if none is.
 
     In the kernel: page_cache_prev_miss.
     """

@@ -231,6 +231,8 @@ def _reclaim_one(m, s, pfn):
     if sc.demoting:
         return DEMOTE
     if page.state & ANON:
+        if sc.no_io and page.state & (SWAPCACHE | DIRTY) != SWAPCACHE:  # __GFP_IO
+            return 0
         if not page.state & SWAPCACHE:
             if not sc.may_io:
                 return 0

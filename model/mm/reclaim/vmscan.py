@@ -52,7 +52,7 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.may_unmap = sc.may_writepage = 1
     sc.force_deactivate = sc.skipped_deactivate = sc.may_deactivate = 0
     sc.cache_trim = sc.file_is_tiny = 0
-    sc.ignore_references = sc.kswapd = 0
+    sc.ignore_references = sc.kswapd = sc.no_io = 0
     clear_stat(sc.node_stat)
     sc.may_enter_fs, sc.may_io = 0 if current(m).nofs else 1, 1
     sc.nodemask = ALL_NODES

@@ -35,7 +35,7 @@ def end_run(m, number, failed, at):
     held = swapcache(m) if r.file == NONE else cache(m)
     for slot in range(r.first, r.first + r.count):
         pfn = folio_of(m, held[slot] - 1)
-        if r.file == NONE:
+        if r.file == NONE:  # noqa: SIM102
             if failed:  # it goes back to its list's head, not to its tail (end_swap_bio_write)
                 f[pfn].state = (f[pfn].state | DIRTY) & ~RECLAIM
         if not _all_written(m, pfn):

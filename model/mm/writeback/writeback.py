@@ -172,19 +172,29 @@ def _submit_rest(m, file, head, index):
 
 
 @kernel
+def _first_of(m, index):
+    """Where the folio begins that the page at slot `index` is part of, if there is one."""
+    pfn = cache(m)[index] - 1
+    return index if pfn < 0 else frames(m)[folio_of(m, pfn)].owner
+
+
+@kernel
 def submit_run(m, file, index, most):
     """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many.
 
-    A large folio is sent whole, in further requests if need be.
+    A large folio is sent whole, in further requests if need be. While the caller slept for room in the queue somebody
+    else may have written them, or a folio that begins before may have come.
     """
+    index = _first_of(m, index)
     count = dirty_run(m, index, min(most, _most_at_once(m, file, index)))
     for i in range(index, index + count):
         pfn = folio_of(m, cache(m)[i] - 1)
         if frames(m)[pfn].owner == i:
             start_write(m, pfn)
+    last = folio_of(m, cache(m)[index + count - 1] - 1) if count else NONE
+    large = count and frames(m)[last].order  # a page may be written and gone when its request is made
     _submit(m, file, index, count)
-    last = folio_of(m, cache(m)[index + count - 1] - 1)
-    if frames(m)[last].order:
+    if large:
         count += _submit_rest(m, file, last, index + count)
     return count
 

@@ -24,7 +24,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
             all((rows["list"][found] == i).all() for i, found in enumerate(listed) if found),
             lambda s=s: f"a request of session {s} does not say which list it is in",
         )
-        free, at = [], int(session.free_rq)
+        free, at = list[int](), int(session.free_rq)
         while at in own and len(free) <= len(own):
             free.append(at)
             at = int(rows["next"][at])

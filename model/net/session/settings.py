@@ -4,6 +4,7 @@ from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, Told, count
 
 SOCKETS = ("nbd", "nfs", "iscsi")
 SERVED = (*SOCKETS, "rdma")
+TIME_BUCKETS = 160  # of a histogram of times, as LATENCY_BUCKETS of mm/task/state.py
 
 
 def _swaps_over(*kinds: str) -> Matters:

@@ -1,8 +1,7 @@
 """Sessions with storage servers, requests on their way to them."""
 
 from mmrun.model.core.record import LIST, WAIT_QUEUE, counts, one, row, table
-from mmrun.model.mm.task.state import LATENCY_BUCKETS
-from mmrun.model.net.session.settings import SESSION_COUNTERS
+from mmrun.model.net.session.settings import SESSION_COUNTERS, TIME_BUCKETS
 
 UP, DOWN, DEAD = 0, 1, 2  # SESSION.state: requests go out, wait for a connection, fail
 # Which of a session's lists a request is in: it waits to be sent, is on its way to the server, or before it waits in
@@ -12,12 +11,12 @@ LISTS = 4
 
 # A client's session, over `sockets` or without any. `disk`: the client's row; `sock`, `far`: ends of its connection,
 # which is the `epoch`-th; `since`: when `state` began; `heard`, `pinged`, `sending`: when something came last, a ping
-# went out (0: none is), the present send began (0: none); `call`, `reply`: bytes of a message without data, by read (0) and
-# write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC; `tagged`: its
-# socket may use reserves; `gfp`: of its allocations; `timed`: somebody watches how long requests take. From
-# `timeout` to `nop_timeout`: rules of its kind (ns). From `server` on: the server's disk (NONE: none), its threads, page
-# cache, when it stops and crashes. `half`: a frame with one RPC buffer in use and one free (NONE: there is none),
-# `spare`: free ones of the pool.
+# went out (0: none is), the present send began (0: none); `call`, `reply`: bytes of a message without data, by read (0)
+# and write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC; `tagged`: its
+# socket may use reserves; `gfp`: of its allocations; `timed`: somebody watches how long requests take. From `timeout`
+# to `nop_timeout`: rules of its kind (ns). From `server` on: the server's disk (NONE: none), its threads, page cache,
+# when it stops and crashes. `half`: a frame with one RPC buffer in use and one free (NONE: there is none), `spare`:
+# free ones of the pool.
 SESSION = row(
     kind="i8", disk="i8", link="i8", sock="i8", far="i8", state="i8", epoch="i8", since="i8",
     lists=(LIST, (LISTS,)), free_rq="i8", nr_rqs="i8", heard="i8", pinged="i8", sending="i8",
@@ -41,5 +40,5 @@ sessions = table(410, "sessions", SESSION)
 rqs = table(411, "rqs_of_sessions", RQ)
 session_count = counts(412, "session_count", *SESSION_COUNTERS)
 # How long requests took from the block layer's queue to their end, by read (0) and write: see mm/task/calls.py.
-request_times = one(413, "request_times", row(calls=("i8", (2, LATENCY_BUCKETS))))
+request_times = one(413, "request_times", row(calls=("i8", (2, TIME_BUCKETS))))
 session_settings = one(414, "session_settings", row(blk_mq_timeouts="i8"))

@@ -41,7 +41,7 @@ from mmrun.model.net.tcp.state import (
     tcp_state,
 )
 from mmrun.model.net.tcp.timer import tcp_timer
-from mmrun.model.net.tcp_mem.sock import init_sock_memory, sock_update_memcg
+from mmrun.model.net.tcp_mem.sock import init_sock_memory, release_sock_memory
 
 MOST_BUFFER = 212_992  # net.core.rmem_max and wmem_max
 FIRST = {"send": 0, "client": 0, "receive": 1, "server": 1}  # which end of a pair over loopback a task has
@@ -64,23 +64,24 @@ def _streams(plan: Plan) -> list[tuple[int, Any]]:
 
 
 def users(plan: Plan) -> list[User]:
-    """All tasks with connections; the k-th of each side of a flow share theirs."""
-    found, flows, used = list[User](), dict[tuple[str, str, int], int](), 0
+    """All tasks with connections; the k-th of each side of a flow share theirs, as many as the one with more has."""
+    found, ends = list[User](), dict[tuple[str, str, int], list[tuple[int, Any]]]()
     for t, params in _streams(plan):
-        kind = type(params).__module__
-        if params.link is not None:
-            found.append(User(t, params, 2 * used))
-            used += params.connections
-            continue
-        side = FIRST[params.role]
-        mine = sum(user.params.flow == params.flow and user.params.link is None and FIRST[user.params.role] == side
-                   and type(user.params).__module__ == kind for user in found)  # fmt: skip
-        key = (kind, params.flow, mine)
-        if key not in flows:
-            flows[key] = used
-            used += params.connections
-        found.append(User(t, params, 2 * flows[key] + side))
+        kind, side = type(params).__module__, 0 if params.link is not None else FIRST[params.role]
+        name = f"task {t}" if params.link is not None else params.flow  # no two share one over a link
+        k = sum((kind, name, n) in ends and any(s == side for s, _ in _sides(ends[kind, name, n])) for n in range(t))
+        ends.setdefault((kind, name, k), []).append((t, params))
+    used = 0
+    for both in ends.values():
+        for side, (t, params) in _sides(both):
+            found.append(User(t, params, 2 * used + side))
+        used += max(params.connections for _, params in both)
     return found
+
+
+def _sides(both: list[tuple[int, Any]]) -> list[tuple[int, tuple[int, Any]]]:
+    """Which end of a pair each of the tasks of a flow has: over a link the first."""
+    return [(0 if one[1].link is not None else FIRST[one[1].role], one) for one in both]
 
 
 def sockets(plan: Plan) -> list[str | None]:
@@ -89,7 +90,7 @@ def sockets(plan: Plan) -> list[str | None]:
     for user in users(plan):
         for n in range(user.params.connections):
             links[user.first // 2 + n] = user.params.link
-    return [links[n] for n in sorted(links)]
+    return [links.get(n) for n in range(max(links, default=-1) + 1)]
 
 
 def first_pair(plan: Plan, package: str) -> int:
@@ -149,7 +150,8 @@ def open_pair(
     m, ends = built.memory.m, (2 * pair, 2 * pair + 1)
     for sk in ends:
         row = socks(m)[sk]
-        row.gfp, row.memcg = gfp, memcg
+        row.gfp = gfp
+        _join(built, sk, memcg)
         if nodelay:
             row.sk_flags |= NODELAY
         begin(m, sk, 0)
@@ -159,6 +161,18 @@ def open_pair(
         if memalloc:
             sk_set_memalloc(m, sk)
     return ends
+
+
+def _join(built: Built, sk: int, memcg: int) -> None:
+    """A socket is a group's before anything is charged."""
+    m, row = built.memory.m, socks(built.memory.m)[sk]
+    if int(row.memcg) == memcg:
+        return
+    release_sock_memory(m, sk)
+    sizes = int(row.sndbuf), int(row.rcvbuf)
+    row.memcg = memcg
+    init_sock_memory(m, sk)
+    row.sndbuf, row.rcvbuf = sizes
 
 
 def place(built: Built) -> None:
@@ -190,13 +204,14 @@ def _open(built: Built, user: User) -> None:
     memcg = int(built.memory.table("tasks")["memcg"][user.task])
     for n in range(params.connections):
         sk = user.first + 2 * n
-        sock = socks(m)[sk]
         set_buffers(built, sk, params.sndbuf, params.rcvbuf)
         if params.link is None and params.rcvbuf is not None and not socks(m)[sk ^ 1].sk_flags & RCVBUF_LOCK:
             set_buffers(built, sk ^ 1, None, params.rcvbuf)
-        open_pair(built, sk // 2, params.nodelay)
-        sock_update_memcg(m, sk, memcg)
-        if params.link is not None:
+        other = int(socks(m)[sk ^ 1].memcg)
+        open_pair(built, sk // 2, params.nodelay, memcg=memcg)
+        if params.link is None:  # whose the other end is, its own task says
+            _join(built, sk ^ 1, other)
+        else:
             _far_app(socks(m)[sk ^ 1], params)
 
 

@@ -8,7 +8,11 @@ from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
 HAS_STREAMS = Matters(
-    "a cell with sockets", lambda case, _: any(t.stream.kind.startswith("net") for t in case.cell.tasks.values())
+    "a cell with sockets",
+    lambda case, _: (
+        any(t.stream.kind.startswith("net") for t in case.cell.tasks.values())
+        or any(area.kind in ("nbd", "nfs", "iscsi") for area in case.cell.machine.swap.values())
+    ),
 )
 
 HOOKS = {

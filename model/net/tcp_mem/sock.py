@@ -110,6 +110,16 @@ def sk_under_memory_pressure(m, sk):
 
 
 @kernel
+def sk_memory_plenty(m, sk):
+    """Whether what sockets have is below the first mark, so that buffers may grow: the group's where its marks decide.
+
+    In the kernel: sk_memory_allocated(sk) < sk_prot_mem_limits(sk, 0).
+    """
+    group = group_of(m, sk)
+    return 1 if allocated_to(m, group) < mark_of(m, group, 0) else 0
+
+
+@kernel
 def sk_stream_moderate_sndbuf(m, sk):
     """Shrink the send buffer to half of what is queued, unless its size was set."""
     sock = socks(m)[sk]
@@ -280,15 +290,3 @@ def release_sock_memory(m, sk):
         tcp_mem(m).sockets -= 1
         if group != NO_GROUP:
             sock_groups(m)[group].sockets -= 1
-
-
-@kernel
-def sock_update_memcg(m, sk, memcg):
-    """From now on the group `memcg` pays for the socket, which has no memory yet."""
-    sock, group = socks(m)[sk], group_of(m, sk)
-    if sock.here and group != NO_GROUP:
-        sock_groups(m)[group].sockets -= 1
-    sock.memcg = memcg
-    group = group_of(m, sk)
-    if sock.here and group != NO_GROUP:
-        sock_groups(m)[group].sockets += 1
