@@ -232,7 +232,7 @@ def _reclaim_one(m, s, pfn):
         return DEMOTE
     if page.state & ANON:
         if not page.state & SWAPCACHE:
-            if sc.no_io:
+            if not sc.may_io:
                 return 0
             added = _add_to_swap(m, s, pfn) if sc.may_swap else 0
             if added == 0:
@@ -244,7 +244,7 @@ def _reclaim_one(m, s, pfn):
         if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about
             return 0
         if page.state & DIRTY and not (
-            verdict == RECLAIM_PAGE and sc.may_writepage and not sc.no_io and _pageout_anon(m, s, pfn)
+            verdict == RECLAIM_PAGE and sc.may_writepage and sc.may_io and _pageout_anon(m, s, pfn)
         ):
             return 0
     else:
