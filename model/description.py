@@ -168,16 +168,12 @@ class Cgroup(Record):
     swap_max: Annotated[Pages, HAS_SWAP] | None = None
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
     kmem_tcp_limit: Annotated[Pages, Range(ge=PAGE), HAS_SOCKETS] | None = None
-    """memory.kmem.tcp.limit_in_bytes (v1, 3.3): socket memory beyond which its sockets are held back. None: no limit,
-    and nothing counted."""
+    """memory.kmem.tcp.limit_in_bytes (v1, 3.3): of its sockets; beyond it they are held back. None: nothing counted."""
     swappiness: Annotated[int, HAS_SWAP] | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: Annotated[int, Range(ge=0)] | None = None
-    """A monitor reads memory.stat every so many accesses of the group's tasks.
-
-    Reading folds pending statistics when there are more than 64 a CPU; without a reader only the kernel's two-second
-    worker folds them, and reclaim decides on old sizes.
-    """
+    """A monitor reads memory.stat every so many accesses of the group's tasks. Reading folds pending statistics when
+    there are more than 64 a CPU; without a reader only the two-second worker does, and reclaim decides on old sizes."""
     stat_read_phase: Annotated[int, Range(ge=0), MONITORED] = 0
     """Accesses by which all of these reads come later than every `stat_read_every` accesses from the start."""
 

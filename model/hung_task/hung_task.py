@@ -6,6 +6,7 @@ between, and never changes who runs.
 
 from mmrun.model.block.state import block_state, disks
 from mmrun.model.core.accounting import ASIDE, ASLEEP, FOR_CPU
+from mmrun.model.core.actors import NEVER
 from mmrun.model.core.codes import DONE, KILLED
 from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.state import actors
@@ -15,10 +16,12 @@ from mmrun.model.machine.state import geometry, progress, run_settings, task_cou
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.net.link.state import wires
+from mmrun.model.net.session.state import sessions
 
 LOOK_NS = 1_000_000_000
 HUNG_NS, PARTNER_NS = HUNG_TASK_SECONDS * LOOK_NS, PARTNER_SECONDS * LOOK_NS
 BITS = (1 << 56) - 1
+GO, BOOT = 1, 3  # SESSION.outage: the server goes on, is there again
 
 
 @kernel
@@ -62,7 +65,14 @@ def somebody_free(m):
 @rare
 @kernel
 def patience(m):
-    """How long nothing may happen (ns); longer while a link is cut: who waits for another machine gives up some day."""
+    """How long nothing may happen (ns); longer while a link is cut or a server is gone, for ever if it is to come back.
+
+    Who waits for another machine gives up some day.
+    """
+    for s in range(len(sessions(m))):
+        server = sessions(m)[s]
+        if server.stopped or server.crashed:
+            return NEVER if min(server.outage[GO], server.outage[BOOT]) < NEVER else PARTNER_NS
     for link in range(len(wires(m))):
         if wires(m)[link].cut:
             return PARTNER_NS

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmrun.model.block.state import disks
-from mmrun.model.hung_task.known_queues import disk_name, waits
+from mmrun.model.hung_task import known_queues, net_queues
+from mmrun.model.hung_task.names import disk_name
 from mmrun.model.hung_task.state import ALIVE, DEADLOCK, life
-from mmrun.model.hung_task.wait_graph import Sleeper, grouped, sleepers
+from mmrun.model.hung_task.wait_graph import Sleeper, Words, grouped, sleepers
 from mmrun.model.machine.built import Built
+from mmrun.model.machine.numa import ZONE_NAMES
 from mmrun.model.mm.page.flags import ANON, DIRTY, NET_PAGE, SWAPCACHE, USER, WRITEBACK
 from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.swap.state import swaps
 
-__all__ = ["death", "metrics", "waits"]
 MOST_NAMES = 4
 
 
@@ -32,7 +33,12 @@ def death(built: Built) -> list[str]:
     told = [_how(built), *_chain(found)]
     if any(each.wait.memory for each in found):
         told.append(memory(built))
-    return [*told, *_queues(built)]
+    return [*told, *_queues(built), *net_queues.cards(built)]
+
+
+def waits(built: Built) -> dict[str, Words]:
+    """For what one waits in the queues there are, in words, by `table.field`."""
+    return known_queues.waits(built) | net_queues.waits(built)
 
 
 def _how(built: Built) -> str:
@@ -90,12 +96,22 @@ def memory(built: Built) -> str:
     free, low = int(rows["nr_free"].sum()), int(rows["wmark_min"].sum())
     left = int(areas["nslots"].sum() - areas["used"].sum()) if len(areas) else 0
     buffers = int((np.asarray(frames(m)["kind"]) == NET_PAGE).sum())
+    at_once = f"{clean:,} clean pages" if clean else "nothing"
     text = (
-        f"Of memory {free:,} pages are free (min {low:,}); {'nothing' if not clean else f'{clean:,} clean pages'} can "
-        f"be freed at once: {len(anon):,} anonymous pages, {len(files):,} of files, {busy:,} of them being written; "
-        f"{left:,} slots of swap are left"
+        f"Of memory {free:,} pages are free (min {low:,}{_by_zone(built)}); {at_once} can be freed at once: "
+        f"{len(anon):,} anonymous pages, {len(files):,} of files, {busy:,} of them being written; {left:,} slots of "
+        "swap are left"
     )
     return text + (f"; socket buffers have {buffers:,} pages." if buffers else ".")
+
+
+def _by_zone(built: Built) -> str:
+    """What is free in each zone where there are several: a low one keeps its own for those who need it."""
+    rows = zones(built.memory.m)
+    if len(rows) == 1:
+        return ""
+    each = (f"{ZONE_NAMES[int(row.kind)]} {int(row.nr_free):,} with min {int(row.wmark_min):,}" for row in rows)
+    return f": {', '.join(each)}"
 
 
 def _queues(built: Built) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Wait:
     why: str = ""
 
 
+RESTS = Wait("work", rests=True)
 Words = Callable[[int, int], Wait | None]
 """(row of the table, which queue of its field) -> the wait in that queue; None: in general words."""
 DOING = (

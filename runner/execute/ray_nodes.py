@@ -27,6 +27,7 @@ class Nodes:
         self.good: set[str] = set()
         self.bad: dict[str, str] = {}
         self.size = Size(0, 0, 0, 0)
+        self.there: dict[str, float] = {}  # when a node was last alive
         self.inhabited = time.monotonic()
 
     def look(self) -> Iterator[Any]:
@@ -36,6 +37,7 @@ class Nodes:
             for node in self.ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         }  # fmt: skip
+        self.there |= dict.fromkeys(self.alive, time.monotonic())
         new = self.alive.keys() - self.good - self.bad.keys() - set(self.asked.values())
         if self.cells is None:
             self.good |= new
@@ -69,6 +71,10 @@ class Nodes:
         """Whether some good node takes a task that was kept off these nodes and needs so much memory."""
         usable = (self.alive[node]["Resources"] for node in self.alive.keys() & self.good - barred)
         return any(memory <= node.get("memory", 0) for node in usable)
+
+    def gone(self, node: str) -> float:
+        """For how many seconds a node has been dead; 0 for one that is alive, or was never seen to be."""
+        return 0.0 if node in self.alive else time.monotonic() - self.there.get(node, time.monotonic())
 
     def _none(self) -> Iterator[Dead]:
         """The end of a cluster that has lost its last node, unless another one joins in time."""

@@ -21,15 +21,16 @@ from mmrun.runner.execute.work import Finished, Job, run_job
 GROUP_SECONDS = 0.1  # cells shorter than this come back several at a time
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 2.0  # between looks at the nodes
+PARTING_SECONDS = 10.0  # in which Ray tells of the tasks of a node that it has found dead, or their last results come
 SIGN_OF_LIFE = 30.0  # seconds within which a living Ray runs an empty task
 
 
-def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool) -> Iterator[list[Finished]]:
+def run_batch(api: str, jobs: tuple[Job, ...], files: dict[str, Any], warm: bool) -> Iterator[str | list[Finished]]:
     """In a worker: run the jobs in order, yield what is finished at least every GROUP_SECONDS or cell.
 
-    The first group is empty and says that the batch has begun.
+    The first thing yielded is the node, which says that the batch has begun.
     """
-    yield []
+    yield importlib.import_module("ray").get_runtime_context().get_node_id()
     if warm:
         warm_once(api, [localised(job.cell, files) for job in jobs])
     group: list[Finished] = []
@@ -53,12 +54,12 @@ def nothing() -> None:
 
 @dataclass
 class Task:
-    """A batch that Ray has. Until it has begun, only good nodes that are not `barred` may begin it."""
+    """A batch that Ray has: begun on `node`, or to begin on a good node that is not `barred`."""
 
     number: int
     memory: int
     barred: frozenset[str]
-    begun: bool = False
+    node: str = ""
 
 
 class RayPool:
@@ -109,16 +110,24 @@ class RayPool:
             except Exception as error:  # of Ray, of the cell's files, of what is installed where the task ran
                 yield self.loss(self.live.pop(stream).number, error)
             else:
-                self.live[stream].begun = True
-                yield Group(self.live[stream].number, group)
+                if isinstance(group, str):
+                    self.live[stream].node = group
+                else:
+                    yield Group(self.live[stream].number, group)
 
-    def stranded(self) -> Iterator[Stranded]:
-        """Batches that wait for nodes which are gone, or good no more: Ray would keep them for ever."""
+    def stranded(self) -> Iterator[Stranded | Ended]:
+        """Batches that wait for nodes which are gone or good no more, or ran on one that is dead: Ray may keep them."""
         for stream, task in list(self.live.items()):
-            if not task.begun and not self.nodes.takes(task.barred, task.memory):
+            if task.node:
+                lost = self.nodes.gone(task.node) > PARTING_SECONDS
+                end: Stranded | Ended = Ended(task.number, "the node has died", counted=False)
+            else:
+                lost = not self.nodes.takes(task.barred, task.memory)
+                end = Stranded(task.number)
+            if lost:
                 del self.live[stream]
                 self.ray.cancel(stream)
-                yield Stranded(task.number)
+                yield end
 
     def loss(self, number: int, error: Exception) -> Ended:
         """What the end of a task means: an attempt of its cells, if Ray itself is well."""

@@ -201,7 +201,8 @@ CLUSTER = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
-    "RAY_health_check_period_ms": "1000",  # a dead node is noticed after five of them
+    "RAY_health_check_period_ms": "1000",  # a dead node is noticed after five of them,
+    "RAY_health_check_timeout_ms": "3000",  # a silent one when five were not answered for so long
 }
 
 

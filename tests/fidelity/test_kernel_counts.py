@@ -49,6 +49,24 @@ def test_counts_match_the_kernel(name: str, folder: Path) -> None:
     assert errors["scans"] is not None
 
 
+# Replays with readahead: share of the count by which scans and steals may be off.
+READ_AHEAD = {
+    "fileread-loop-50-s60-default-ra": 0.0,
+    "filemmap-loop-50-s60-default-ra-fa": 0.0,
+    "fileread-zipf10-50-s60-default-ra": 0.001,
+    "filemmap-shift-50-s60-default-ra-fa": 0.003,
+}
+
+
+@pytest.mark.parametrize("name", READ_AHEAD)
+def test_large_folios_count_as_the_kernel_counts_them(name: str, folder: Path) -> None:
+    """Single pages are off by 1.1 % in scans of `zipf10`, and by as much if runs beside folios are counted rightly."""
+    result = replay(named(name), folder)
+    for quantity in ("scans", "steals"):
+        error = result.error(quantity)
+        assert error is not None and abs(error) <= READ_AHEAD[name]
+
+
 @pytest.mark.parametrize(("name", "share"), [("zram-zipf10-50-s60", 0.97), ("fileread-shift-50-s60", 0.97)])
 def test_the_same_accesses_miss(name: str, share: float, folder: Path) -> None:
     case = named(name)

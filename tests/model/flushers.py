@@ -25,7 +25,7 @@ def dirty_files(era: str, *pages: int, disk: Disk | None = None) -> Built:
     for file, n in enumerate(pages):
         start = int(built.memory.table("files")[file].start)
         for i in range(n):
-            frames[pfn].owner, frames[pfn].slot = start + i, file
+            frames[pfn].owner, frames[pfn].slot, frames[pfn].order = start + i, file, 0
             built.memory.table("cache")[start + i] = pfn + 1
             set_dirty(m, pfn, file)
             pfn += 1

@@ -66,6 +66,7 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "vm.numa_balancing", "vm.numa_balancing_scan_delay_ms",
     "vm.numa_balancing_scan_period_min_ms", "vm.numa_balancing_scan_period_max_ms", "vm.numa_balancing_scan_size_mb",
     "vm.demotion_enabled", "vm.numa_balancing_promote_rate_limit_MBps", "vm.numa_balancing_hot_threshold_ms",
+    "vm.tcp_limit_output_bytes", "swap_reserves",
     "tcp_accounting", *(f"tcp_accounting/unified.{name}" for name in ("false_sharing", "exchanges", "batch")),
     *(f"vm.tcp_mem_{name}" for name in ("min", "pressure", "max")), "vm.mem_pcpu_rsv", "cgroups.kmem_tcp_limit",
     *(f"vm.tcp_{way}mem_{name}" for way in "rw" for name in ("default", "max")),

@@ -29,7 +29,7 @@ def write(built: Built, file: int, first: int, end: int) -> None:
     start = int(built.memory.table("files")[file].start)
     for slot in range(start + first, start + end):
         pfn = file * PAGES + slot - start
-        frames[pfn].owner, frames[pfn].slot = slot, file
+        frames[pfn].owner, frames[pfn].slot, frames[pfn].order = slot, file, 0
         built.memory.table("cache")[slot] = pfn + 1
         set_dirty(m, pfn, file)
 

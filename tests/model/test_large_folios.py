@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mmrun.model.description import Cgroup, Disk, Region, Sysctl
+from mmrun.model.mm.fault.tree_walk import next_miss, prev_miss
+from mmrun.model.mm.lru.shadow import age_of, memcg_of, of_order, order_of, pack
 from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.task.state import files as files_of
 from mmrun.model.units import PAGE, KiB, MiB
@@ -138,3 +140,20 @@ def test_reclaim_drops_folios_whole_and_every_page_leaves_its_shadow(kernel: str
     assert done.metrics["pgscan_file"] == done.metrics["pgsteal_file"], "read once each time, so none is kept"
     entries = done.built.memory.table("cache")[:512]
     assert (entries != 0).all() and 128 < (entries > 0).sum() <= 256
+
+
+def test_runs_of_pages_end_where_a_walk_loses_its_place():
+    """Pages 4 to 11 are two folios, behind a hole: from page 11 the walk goes on beside page 8, where the entry is."""
+    done = run(one("6.12", HOST, replace(READ, size=512 * PAGE)), reads([0, 1]), footprint=512)
+    assert orders(done) == [2, 2, 2]
+    m, entries = done.m, done.built.memory.table("cache")
+    entries[:4] = 0
+    assert prev_miss(m, 0, 2, 32) == 2
+    assert prev_miss(m, 0, 11, 32) == 6, "two folios of 4 pages are taken for 5 pages"
+    assert next_miss(m, 0, 4, 32) == 12
+    assert next_miss(m, 0, 5, 32) == 13, "from within a folio one page too far"
+    entries[:4] = of_order(pack(1000, 1, 0, 0), 2)
+    assert order_of(entries[0]) == 2 and age_of(entries[0]) == 1000 and memcg_of(entries[0]) == 1
+    assert prev_miss(m, 0, 11, 32) == 3, "siblings of a shadow are taken for pages"
+    entries[:4] = pack(1000, 1, 0, 0)
+    assert prev_miss(m, 0, 11, 32) == 6

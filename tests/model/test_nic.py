@@ -1,12 +1,13 @@
 """Network cards: what rings hold, what is lost when they cannot be filled, what joins what, and when polls end."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
-from mmrun.model.description import Cell, Link, Region, Stream, Task
+from mmrun.model.description import Cell, Link, Region, Sampling, Stream, Task
 from mmrun.model.machine.settings import Nic
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.page.gfp import GFP_ATOMIC
@@ -19,8 +20,8 @@ from mmrun.model.net.nic.rx_ring import fill, refill
 from mmrun.model.net.nic.settings import NIC_COUNTERS
 from mmrun.model.net.nic.state import nics
 from mmrun.model.net.skb.state import page_pools, skb_caches, skb_state
-from mmrun.model.net.tcp.state import socks
-from mmrun.model.units import GBIT_S, KiB, MiB
+from mmrun.model.net.tcp.state import MEMALLOC, socks
+from mmrun.model.units import GBIT_S, MS, KiB, MiB
 from tests.model.cells import Run, machine, machine_of, run
 
 
@@ -139,3 +140,58 @@ def test_what_is_lost_on_the_way_is_sent_again():
     done = run(networked("6.12", loss_ppm=20_000))
     assert wires(done.m)[0].lost > 5 and socks(done.m)[0].copied_seq > MiB // 2
     assert done.metrics["rx_bytes"] > MiB // 2
+
+
+def without_memory(kernel: str, driver: str, tagged: bool) -> tuple[int, int, Run]:
+    """Two tasks receive; after a while nothing is left above the watermarks: how much each has got from then on.
+
+    `tagged`: the first one's socket may use reserves (sk_set_memalloc).
+    """
+    cell = networked(kernel, size=64 * MiB, mib=32, driver=driver, gbit=1)
+    task = cell.tasks["t"]
+    cell = replace(cell, tasks={"t": task, "u": task}, sampling=Sampling(every=5 * MS), duration=300 * MS)
+    marks: list[tuple[int, int]] = []
+
+    def drain(built: Built) -> None:
+        m = built.memory.m
+        if not marks:
+            marks.append((int(socks(m)[0].copied_seq), int(socks(m)[2].copied_seq)))
+            if tagged:
+                socks(m)[0].sk_flags |= MEMALLOC
+                skb_state(m).memalloc_socks = 1
+            while alloc_pages(m, GFP_ATOMIC, 0, 0, ALL_NODES) != NONE:
+                pass
+
+    done = run(cell, probe=drain)
+    return int(socks(done.m)[0].copied_seq) - marks[0][0], int(socks(done.m)[2].copied_seq) - marks[0][1], done
+
+
+def test_reserves_are_for_tagged_sockets_and_the_packets_of_others_are_dropped():
+    first, second, done = without_memory("6.12", "e1000e", True)
+    assert first > 16 * MiB > MiB > second
+    assert done.metrics["PFMemallocDrop"] > 0 < done.metrics["skb_pfmemalloc"]
+
+
+def test_to_4_0_heads_cut_from_fragments_let_others_have_the_reserves():
+    """What build_skb makes of a page of the reserves is not marked: ordinary sockets get it, too (the hole of 3.6)."""
+    first, second, done = without_memory("3.6", "e1000e", True)
+    assert first > 8 * MiB < second and done.metrics["PFMemallocDrop"] == 0
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_pages_that_are_turned_over_need_no_reserves(tagged):
+    first, second, done = without_memory("6.12", "ixgbe", tagged)
+    assert first > 8 * MiB < second and done.metrics["skb_pfmemalloc"] == done.metrics["alloc_rx_buff_failed"] == 0
+
+
+@pytest.mark.parametrize("kernel", ["3.1", "6.12"])
+def test_a_cable_that_is_cut_and_healed_goes_on(kernel):
+    """What is lost meanwhile is sent again by the retransmission timer, 200 ms and twice that later."""
+    cell = networked(kernel, size=64 * MiB, mib=64)
+    cutter = Stream(kind="cable", params={"link": "l", "cut": 5 * MS, "outage": 250 * MS})
+    cell = replace(cell, tasks=cell.tasks | {"cutter": Task(stream=cutter)}, sampling=Sampling(every=5 * MS),
+                   duration=900 * MS)  # fmt: skip
+    done = run(cell, probe=lambda built: int(socks(built.memory.m)[0].copied_seq))
+    before, during, after = done.seen[1], done.seen[50], done.seen[-1]
+    assert 0 < before <= done.seen[2] == during < after - 8 * MiB
+    assert wires(done.m)[0].lost > 0 and wires(done.m)[0].cut == 0

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from mmrun.model.block.state import block_state, disks
+from mmrun.model.core.sleep import FOREVER
 from mmrun.model.description import Cgroup, Disk, Region
 from mmrun.model.mm.page.flags import ANON, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.gfp import GFP_NOFS, GFP_NOIO
+from mmrun.model.mm.page.mempolicy import ALL_NODES
 from mmrun.model.mm.reclaim.state import PLUG_PAGES
+from mmrun.model.mm.swap.state import swap_count
 from mmrun.model.mm.writeback.plug import FULL_PAGES, REQUEST_PAGES, plug, unplug
 from mmrun.model.units import KiB, MiB
 from tests.model.actors import Entered, life
@@ -133,3 +137,16 @@ def test_reclaim_that_meets_only_dirty_pages_waits_for_the_flusher():
     assert done.metrics["nr_written"] > 700
     assert done.metrics["nr_written"] > 8 * int(disks(done.m)[0].writes)
     assert done.metrics["elapsed_ns"] < 3_000_000_000
+
+
+@pytest.mark.parametrize("era", ["3.1", "3.15", "4.19", "6.18", "6.18+mglru"])
+def test_reclaim_without_io_writes_nothing_to_swap(era):
+    """An allocation with GFP_NOIO, as one on the way of such a write, may take clean pages only (shrink_page_list)."""
+    done = run(one(era, machine(32, **with_swap("partition", 64 * MiB))), writes(np.arange(4_000)))
+    written = swap_count(done.m).pswpout
+    Entered(done.built, 0, "direct_reclaim", 0, GFP_NOIO, ALL_NODES).to_the_end()
+    assert swap_count(done.m).pswpout == written
+    other = Entered(done.built, 0, "direct_reclaim", 0, GFP_NOFS, ALL_NODES)
+    while 0 < other.until < FOREVER:  # it may have to wait for what it wrote
+        other.go_on(max(other.until, int(done.m.now)))
+    assert swap_count(done.m).pswpout > written

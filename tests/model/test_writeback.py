@@ -234,7 +234,7 @@ def test_a_file_has_one_commit_in_flight(era, commits):
     for first in (0, 100):
         for page in range(first, first + 100):
             frame = built.memory.table("frames")[page]
-            frame.owner, frame.slot = int(file.start) + page, 0
+            frame.owner, frame.slot, frame.order = int(file.start) + page, 0, 0
             built.memory.table("cache")[int(file.start) + page] = page + 1
             set_dirty(m, page, 0)
         assert submit_run(m, 0, int(file.start) + first, 100) == 100

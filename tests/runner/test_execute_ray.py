@@ -236,8 +236,11 @@ def test_a_killed_raylet_costs_the_cells_in_flight(tmp_path, expected):
     assert sweep.again() <= 2
 
 
-def test_what_waits_for_a_node_that_dies_runs_on_another(tmp_path, expected, monkeypatch):
-    """The head still compiles, so that the batch which waits for the other node is barred from the head."""
+def test_what_a_silent_node_has_or_is_to_get_runs_on_another(tmp_path, expected, monkeypatch):
+    """It is stopped, as if its machine hung: no connection breaks, so that Ray never tells of the task that runs there.
+
+    The head still compiles, so that the batch which waits for the other node is barred from the head.
+    """
     compiled = tmp_path / "compiled"
     monkeypatch.setenv("FAKE_WARM_UNTIL", str(compiled))
     with two_nodes({"FAKE_WARM_UNTIL": ""}) as (address, raylet, _):
@@ -247,8 +250,12 @@ def test_what_waits_for_a_node_that_dies_runs_on_another(tmp_path, expected, mon
         worker = sweep.runs()[0][1]
         assert parent(worker) == raylet
         for pid in (worker, raylet):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGSTOP)
         compiled.touch()
-        assert sweep.finish(process) == CELLS
+        try:
+            assert sweep.finish(process) == CELLS
+        finally:
+            for pid in (worker, raylet):
+                os.kill(pid, signal.SIGKILL)
     assert tables(sweep.out) == expected
     assert {pid for _, pid in sweep.runs()} > {worker} and sweep.again() <= 2

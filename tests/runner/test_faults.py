@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ import pytest
 from mmrun.model.core import kept
 from mmrun.model.library import place
 from mmrun.runner.cli import main
-from mmrun.runner.execute import ray_address, ray_nodes
+from mmrun.runner.execute import ray_address, ray_nodes, ray_pool
 from mmrun.runner.execute.batches import SPARED, Queue
 from mmrun.runner.execute.execute import Options, run_sweep
 from mmrun.runner.execute.ray_cluster import whole_package
-from mmrun.runner.execute.ray_messages import Dead, Stranded
+from mmrun.runner.execute.ray_messages import Dead, Ended, Stranded
 from mmrun.runner.execute.ray_pool import RayPool, Task
 from mmrun.runner.execute.work import make_jobs
 from mmrun.runner.store.store import Store
@@ -179,13 +180,16 @@ def test_a_batch_that_no_node_would_take_is_given_back(monkeypatch):
     pool.nodes.good = {"small", "large"}
     pool.live = {
         "big": Task(0, 16, frozenset()), "barred": Task(1, 8, frozenset({"small"})), "any": Task(2, 8, frozenset()),
-        "begun": Task(3, 16, frozenset(), begun=True),
+        "begun": Task(3, 16, frozenset(), node="large"), "there": Task(4, 8, frozenset(), node="small"),
     }  # fmt: skip
+    pool.nodes.there = dict.fromkeys(pool.nodes.alive, time.monotonic())
     assert not [*pool.stranded()]
     del pool.nodes.alive["large"]
     assert [*pool.stranded()] == [Stranded(0), Stranded(1)] and cancelled == ["big", "barred"]
     pool.nodes.doubt()
-    assert [*pool.stranded()] == [Stranded(2)] and [*pool.live] == ["begun"]
+    assert [*pool.stranded()] == [Stranded(2)] and [*pool.live] == ["begun", "there"]
+    pool.nodes.there["large"] -= ray_pool.PARTING_SECONDS + 1
+    assert [*pool.stranded()] == [Ended(3, "the node has died", counted=False)] and [*pool.live] == ["there"]
     plan = fake.grid(3, 1)
     queue = Queue(make_jobs(plan.cells, API, lambda cell: ""))
     first = [job.key for job in queue.pending]

@@ -1,7 +1,7 @@
 """read() and write() of whole pages, and what faults share with them (mm/filemap.c)."""
 
 from mmrun.model.core.accounting import FILE, begins, ends
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
@@ -82,6 +82,7 @@ def _new_for_write(m, t, file, index):
     return added != NONE
 
 
+@rare
 @kernel
 def _use_marked(m, t, region, file, index):
     """read() comes to a cached page: its folio may have the readahead mark. It asks for all from where that begins."""
@@ -90,6 +91,7 @@ def _use_marked(m, t, region, file, index):
     use_marked(m, t, region, file, first, pfn, index + 1 - first)
 
 
+@rare
 @kernel
 def _went_on(m, region, file, pfn, index):
     """Whether read() goes on in the folio that it has read from last, which counts as used once (pos_same_folio)."""
@@ -107,7 +109,7 @@ def read_or_write(m, t, region, index, write):
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
     m.now += costs(m).syscall + costs(m).copy_page
-    absent = entries[index] <= 0
+    absent, large = entries[index] <= 0, files(m)[file].max_order
     if absent and write:
         if not _new_for_write(m, t, file, index):
             return -1
@@ -116,13 +118,18 @@ def read_or_write(m, t, region, index, write):
         if not read_page(m, t, file, index):
             return -1
     elif not write:
-        _use_marked(m, t, region, file, index)
-    if write or frames(m)[folio_of(m, entries[index] - 1)].state & LOCKED:  # only reading needs no lock
+        if large:
+            _use_marked(m, t, region, file, index)
+        else:
+            use_marked(m, t, region, file, index, entries[index] - 1, 1)
+    pfn = folio_of(m, entries[index] - 1) if large else entries[index] - 1
+    if write or frames(m)[pfn].state & LOCKED:  # only reading needs no lock
         wait_for_data(m, t, index)
-    pfn = folio_of(m, entries[index] - 1)
+    pfn = folio_of(m, entries[index] - 1) if large else entries[index] - 1
+    went_on = _went_on(m, region, file, pfn, index) if large else index == r.prev_page
     if write:
         dirty(m, pfn, file)
-    if lru_settings(m).writes_activate if write else not _went_on(m, region, file, pfn, index):
+    if lru_settings(m).writes_activate if write else not went_on:
         mark_accessed(m, pfn)
     r.prev_page = index
     return 1 if absent else 0

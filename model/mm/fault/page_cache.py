@@ -86,7 +86,7 @@ def add_to_cache(m, t, file, index, gfp):
         discard(m, pfn)
         return EXISTS
     page, shadow = frames(m)[pfn], entries[index]
-    if shadow < 0 and order_of(shadow):
+    if files(m)[file].max_order and shadow < 0 and order_of(shadow):
         _split_shadow(m, file, index, 0)
     page.owner, page.slot, page.kind = index, file, FILE_PAGE
     entries[index] = pfn + 1

@@ -1,8 +1,8 @@
 """Shadow entries: what a page leaves behind in its page-cache or swap-cache slot when it is evicted.
 
 A negative 64-bit integer that packs the nonresident age of the reclaiming lruvec (40 bits), group (14), node (4) and
-the workingset bit; above these the order of the page-cache folio that left it, which is one entry of the tree in all of
-its slots. A positive slot holds a frame number + 1; 0 is empty.
+the workingset bit; above these, in files that may have large folios, the order of the folio that left it, which is one
+entry of the tree in all of its slots (to 4.7 the zone). A positive slot holds a frame number + 1; 0 is empty.
 """
 
 from mmrun.model.core.jit import kernel

@@ -56,7 +56,7 @@ class Update(NamedTuple):
     """One change of an item: on which path, by which function, since and until (first without) which version.
 
     `seen`: which statistics change, of the group (memcg), its part of a node (lruvec), the node, the zone, the events
-    of the machine (vm). Of file pages per folio in the kernel, here per page.
+    of the machine (vm). Of large folios of files charges are one event a folio.
     """
 
     path: str

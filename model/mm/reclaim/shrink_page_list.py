@@ -231,9 +231,9 @@ def _reclaim_one(m, s, pfn):
     if sc.demoting:
         return DEMOTE
     if page.state & ANON:
-        if sc.no_io and page.state & (SWAPCACHE | DIRTY) != SWAPCACHE:  # __GFP_IO
-            return 0
         if not page.state & SWAPCACHE:
+            if not sc.may_io:
+                return 0
             added = _add_to_swap(m, s, pfn) if sc.may_swap else 0
             if added == 0:
                 _activate(m, s, pfn)
@@ -243,7 +243,9 @@ def _reclaim_one(m, s, pfn):
         unmap(m, pfn, page.slot << PTE_SHIFT)
         if page.state & QUEUED:  # the batch has a reference, which only pageout and __remove_mapping ask about
             return 0
-        if page.state & DIRTY and not (verdict == RECLAIM_PAGE and sc.may_writepage and _pageout_anon(m, s, pfn)):
+        if page.state & DIRTY and not (
+            verdict == RECLAIM_PAGE and sc.may_writepage and sc.may_io and _pageout_anon(m, s, pfn)
+        ):
             return 0
     else:
         sc.nr_unmapped += 1 if page.mapcount else 0

@@ -27,7 +27,7 @@ SC = row(
     pages_taken="i8", tails=LIST, kept=LIST, scan_adjusted="i8",  # folios, pages; of folios split: to come, passed
     scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
-    unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8", no_io="i8",
+    unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8", may_io="i8",
     memcg_gen="i8", memcg_bin="i8", memcg_first_bin="i8", memcg_event="i8", aged="i8",
     ignore_references="i8", demoting="i8", candidates="i8", rows=("i4", (SCAN_BATCH,)),  # bits of `batch` to demote
     batch=("i4", (SCAN_BATCH,)),

@@ -52,9 +52,9 @@ def begin(m, s, memcg, priority, nr_to_reclaim, highest_zoneidx):
     sc.may_unmap = sc.may_writepage = 1
     sc.force_deactivate = sc.skipped_deactivate = sc.may_deactivate = 0
     sc.cache_trim = sc.file_is_tiny = 0
-    sc.ignore_references = sc.kswapd = sc.no_io = 0
+    sc.ignore_references = sc.kswapd = 0
     clear_stat(sc.node_stat)
-    sc.may_enter_fs = 0 if current(m).nofs else 1
+    sc.may_enter_fs, sc.may_io = 0 if current(m).nofs else 1, 1
     sc.nodemask = ALL_NODES
     sc.partial = sc.full_walk = sc.low_reclaim = sc.low_skipped = sc.protection = sc.proactive = 0
     sc.given_swappiness = -1

@@ -191,9 +191,10 @@ def submit_run(m, file, index, most):
         pfn = folio_of(m, cache(m)[i] - 1)
         if frames(m)[pfn].owner == i:
             start_write(m, pfn)
-    _submit(m, file, index, count)
     last = folio_of(m, cache(m)[index + count - 1] - 1) if count else NONE
-    if count and frames(m)[last].order:
+    large = count and frames(m)[last].order  # a page may be written and gone when its request is made
+    _submit(m, file, index, count)
+    if large:
         count += _submit_rest(m, file, last, index + count)
     return count
 

@@ -8,7 +8,6 @@ comes that does not follow it, and at the end of the poll.
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.links import link_head, unlink_row
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import current
 from mmrun.model.net.nic.state import nic_count, nic_settings, nics
 from mmrun.model.net.skb.frags import move_head, move_pieces, nr_frags
 from mmrun.model.net.skb.skb import SK_BUFF, kfree_skb
@@ -18,17 +17,6 @@ from mmrun.model.units import MS
 netif_receive_skb = caller("netif_receive_skb")
 
 MAX_HELD, GRO_MAX = 8, 65_536  # MAX_GRO_SKBS; gro_max_size
-
-
-@kernel
-def receive(m, s):
-    """Hand a packet up; what lies in the reserves is received with PF_MEMALLOC (__netif_receive_skb, 3.6)."""
-    if not skbs(m)[s].marks & RESERVE:
-        netif_receive_skb(m, s)
-        return
-    current(m).memalloc += 1
-    netif_receive_skb(m, s)
-    current(m).memalloc -= 1
 
 
 @kernel
@@ -95,7 +83,7 @@ def _flow(m, n, sock):
 def _up(m, n, p):
     """Packet `p` grows no more."""
     unlink_row(skbs(m), nics(m)[n].gro, p)
-    receive(m, p)
+    netif_receive_skb(m, p)
 
 
 @kernel
@@ -119,7 +107,7 @@ def gro_receive(m, n, s):
             return
         _up(m, n, p)
     if not grows:
-        receive(m, s)
+        netif_receive_skb(m, s)
         return
     if nics(m)[n].gro.n == MAX_HELD:
         _up(m, n, nics(m)[n].gro.tail)

@@ -284,7 +284,7 @@ def tcp_data_queue(m, sk, s):
             kfree_skb(m, s)
             return
         sk_forced_mem_schedule(m, sk, skb.truesize)
-    eaten_measure(m, sk, s)
+    queue_in_order(m, sk, s)
     if fin:
         tcp_fin(m, sk)
     if sock.out_of_order_queue.head != NONE:
@@ -293,7 +293,7 @@ def tcp_data_queue(m, sk, s):
 
 
 @kernel
-def eaten_measure(m, sk, s):
+def queue_in_order(m, sk, s):
     """Queue a buffer in order, and learn from what it was before it may have joined another one."""
     skb = skbs(m)[s]
     length, truesize, segs = skb.bytes, skb.truesize, skb.segs

@@ -8,7 +8,7 @@ from mmrun.model.net.skb.skb import alloc_skb
 from mmrun.model.net.skb.state import FAR, skbs
 from mmrun.model.net.tcp.sock import drop_received, skb_set_owner_r
 from mmrun.model.net.tcp.state import RCVBUF_LOCK, socks, tcp_count, tcp_settings
-from mmrun.model.net.tcp_mem.sock import sk_mem_reclaim, sk_rmem_schedule, sk_under_memory_pressure
+from mmrun.model.net.tcp_mem.sock import sk_mem_reclaim, sk_memory_plenty, sk_rmem_schedule, sk_under_memory_pressure
 from mmrun.model.net.tcp_mem.state import tcp_mem
 from mmrun.model.units import PAGE
 
@@ -22,7 +22,7 @@ def tcp_clamp_window(m, sk):
     s.quick = 0
     most = tcp_mem(m).rmem[2]
     may = s.rcvbuf < most and not s.sk_flags & RCVBUF_LOCK and not sk_under_memory_pressure(m, sk)
-    if may and tcp_mem(m).allocated < tcp_mem(m).mark[0]:
+    if may and sk_memory_plenty(m, sk):
         s.rcvbuf = min(s.rmem_alloc, most)
     if s.rmem_alloc > s.rcvbuf:
         s.rcv_ssthresh = min(s.window_clamp, 2 * s.advmss)

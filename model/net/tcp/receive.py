@@ -124,17 +124,20 @@ def tcp_v4_rcv(m, s):
 
 @hook
 def netif_receive_skb(m, skb):
-    """A buffer (NONE: those on their way over loopback) goes up the stack, and then what it makes others send here."""
+    """A buffer (NONE: those on their way over loopback) goes up the stack, and then what it makes others send here.
+
+    The task that a softirq interrupts lends it no PF_MEMALLOC (__do_softirq, 3.6; before, interrupts had none either).
+    """
     state = tcp_state(m)
-    nested = state.softirq
-    state.softirq = 1
+    nested, lent = state.softirq, current(m).memalloc
+    state.softirq, current(m).memalloc = 1, 0
     if skb != NONE:
         _with_reserves(m, skb)
     while not nested and state.lo.head != NONE and m.broken == 0:
         s = state.lo.head
         unlink_row(skbs(m), state.lo, s)
         _with_reserves(m, s)
-    state.softirq = nested
+    state.softirq, current(m).memalloc = nested, lent
     return 0
 
 

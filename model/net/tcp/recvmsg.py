@@ -15,6 +15,7 @@ from mmrun.model.net.tcp.state import (
     ACK_PUSHED2,
     ACK_SCHED,
     CLOSED,
+    DONTWAIT,
     EAGAIN,
     ECONNABORTED,
     EINTR,
@@ -25,14 +26,13 @@ from mmrun.model.net.tcp.state import (
     RESET,
     SEND_SHUTDOWN,
     SYN_SENT,
+    WAITALL,
     socks,
     tcp_count,
     tcp_settings,
 )
 from mmrun.model.net.tcp.window import __tcp_select_window, tcp_rcv_space_adjust, tcp_receive_window
 from mmrun.model.units import S
-
-DONTWAIT, WAITALL = 1, 8
 
 
 @kernel

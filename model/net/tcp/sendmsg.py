@@ -21,12 +21,15 @@ from mmrun.model.net.tcp.output import (
 from mmrun.model.net.tcp.receive import release_sock
 from mmrun.model.net.tcp.sock import entail, free_queued, interrupted, lock_sock, sk_stream_memory_free, sk_wait
 from mmrun.model.net.tcp.state import (
+    DONTWAIT,
     EAGAIN,
     EINTR,
     ENOTCONN,
     EPIPE,
     ESTABLISHED,
+    MORE,
     NOSPACE,
+    PAGES,
     SEND_SHUTDOWN,
     THROTTLED,
     socks,
@@ -44,7 +47,6 @@ from mmrun.model.net.tcp_mem.sock import (
 from mmrun.model.net.tcp_mem.state import tcp_mem
 from mmrun.model.units import S
 
-DONTWAIT, MORE, PAGES = 1, 2, 4  # how: MSG_DONTWAIT, MSG_MORE; the payload is frames, referenced and not copied
 LEAST_FRAG = 32  # bytes of a block that are worth cutting from
 
 

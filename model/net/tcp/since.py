@@ -15,7 +15,7 @@ DATED: Dated = (
            since("3.4", 1, "tcp: change tcp_adv_win_scale and tcp_rmem[2], May 2012", unsure="3.4 or 3.5")),
     flag("tcp_scaling_ratio", "the window follows from payload over truesize of what was received",
          "tcp: get rid of sysctl_tcp_adv_win_scale; include/net/tcp.h: tcp_win_from_space, 6.12", since="6.6",
-         unsure="6.6"),
+         unsure="at 6.6, from memory"),
     flag("tcp_tsq", "what a socket has waiting in the card is limited", "46d3ceabd8d9 tcp: TCP Small Queues",
          since="3.6"),
     flag("tcp_loss_probe", "a tail loss probe comes before the retransmission timeout",

@@ -16,6 +16,8 @@ ACK_SCHED, ACK_TIMER, ACK_PUSHED, ACK_PUSHED2, ACK_NOW, ACK_NOMEM = 1, 2, 4, 8, 
 TSQ_DEFERRED, WRITE_TIMER_DEFERRED, DELACK_DEFERRED, ACK_DEFERRED = 1, 2, 4, 8
 OPEN, RECOVERY, LOSS = 0, 1, 2  # SOCK.ca_state
 NO_APP, SINK, SOURCE, ECHO = 0, 1, 2, 3  # SOCK.app: who is at a far end and reads and writes there
+# How to send or receive: MSG_DONTWAIT, MSG_MORE, MSG_WAITALL; PAGES: the payload is a frame, referenced and not copied.
+DONTWAIT, MORE, PAGES, WAITALL = 1, 2, 4, 8
 # Errors, negative in answers.
 EINTR, EAGAIN, ENOMEM, EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN, ETIMEDOUT, ECONNREFUSED = (
     4, 11, 12, 32, 103, 104, 107, 110, 111,

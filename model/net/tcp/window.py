@@ -2,7 +2,7 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.net.tcp.state import RCVBUF_LOCK, SNDBUF_LOCK, socks, tcp_count, tcp_settings
-from mmrun.model.net.tcp_mem.sock import sk_under_memory_pressure
+from mmrun.model.net.tcp_mem.sock import sk_memory_plenty, sk_under_memory_pressure
 from mmrun.model.net.tcp_mem.state import tcp_mem
 
 SKB_OVERHEAD, SKB_STRUCT, SMALL_HEAD = 320, 256, 960
@@ -241,6 +241,6 @@ def tcp_sndbuf_expand(m, sk):
 def tcp_should_expand_sndbuf(m, sk):
     """Whether the connection, and not the memory, is what holds the sender up."""
     s = socks(m)[sk]
-    if s.sk_flags & SNDBUF_LOCK or sk_under_memory_pressure(m, sk) or tcp_mem(m).allocated >= tcp_mem(m).mark[0]:
+    if s.sk_flags & SNDBUF_LOCK or sk_under_memory_pressure(m, sk) or not sk_memory_plenty(m, sk):
         return False
     return s.packets_out - s.sacked_out - s.lost_out + s.retrans_out < s.snd_cwnd

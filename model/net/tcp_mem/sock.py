@@ -110,6 +110,16 @@ def sk_under_memory_pressure(m, sk):
 
 
 @kernel
+def sk_memory_plenty(m, sk):
+    """Whether what sockets have is below the first mark, so that buffers may grow: the group's where its marks decide.
+
+    In the kernel: sk_memory_allocated(sk) < sk_prot_mem_limits(sk, 0).
+    """
+    group = group_of(m, sk)
+    return 1 if allocated_to(m, group) < mark_of(m, group, 0) else 0
+
+
+@kernel
 def sk_stream_moderate_sndbuf(m, sk):
     """Shrink the send buffer to half of what is queued, unless its size was set."""
     sock = socks(m)[sk]

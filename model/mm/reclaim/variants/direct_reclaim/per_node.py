@@ -132,7 +132,7 @@ def begin_direct(m, gfp, nodemask):
     scans(m)[s].nodemask = nodemask
     if not gfp & FS:
         scans(m)[s].may_enter_fs = 0
-    scans(m)[s].no_io = 0 if gfp & IO else 1
+    scans(m)[s].may_io = 1 if gfp & IO else 0
     return s
 
 

@@ -61,7 +61,7 @@ def waited_for(m, s, pfn, anywhere):
     if sc.kswapd and page.state & RECLAIM and zones(m)[sc.zone].reclaim_flags & UNDER_WRITEBACK:
         sc.batch_stat.immediate += nr_pages(m, pfn)
         return False
-    may_wait = anywhere or sc.may_enter_fs or page.state & SWAPCACHE > 0
+    may_wait = anywhere or sc.may_enter_fs or (page.state & SWAPCACHE > 0 and sc.may_io)
     if throttling_is_sane(m, s) or not page.state & RECLAIM or not may_wait:
         page.state |= RECLAIM
         sc.batch_stat.writeback += nr_pages(m, pfn)
