@@ -19,14 +19,14 @@ from mmrun.model.net.skb.frags import skb_fill_frag, skb_put, skb_split, skb_tri
 from mmrun.model.net.skb.page_frag import napi_frag, page_frag_refill, task_frag
 from mmrun.model.net.skb.skb import alloc_skb, kfree_skb, netdev_alloc_skb, skb_clone, skb_cloned
 from mmrun.model.net.skb.state import FCLONE, RESERVE, page_frags, skb_caches, skb_state, skbs
-from mmrun.model.units import MiB
+from mmrun.model.units import MiB, S
 from tests.model.cells import machine, machine_of
 
 
 def host(kernel: str, mib: int = 32) -> Built:
     """A machine with a connection over loopback."""
     task = Task(stream=Stream(kind="netstream", params={"bytes": MiB}))
-    return machine_of(Cell(kernel=kernel, machine=machine(mib), tasks={"t": task}), 1)
+    return machine_of(Cell(kernel=kernel, machine=machine(mib), tasks={"t": task}, duration=S), 1)
 
 
 def received(m: Any, size: int) -> int:
