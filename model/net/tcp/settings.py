@@ -122,6 +122,6 @@ SUBJECTS = (
         "pages, windows, acknowledgements, retransmission. Congestion control is slow start and Reno without selective "
         "acknowledgements; only ends on this machine cost memory and CPU time.",
         ("TCPRcvCoalesce", "PruneCalled", "tcp_wmem_queued", "tcp_rmem_alloc", "tcp_limit_output_bytes"),
-        ("sockets", "so_sndbuf", "so_rcvbuf", "netperf", "iperf", "ss", "skmem", "netstat"),
+        ("tcp", "network", "sockets", "so_sndbuf", "so_rcvbuf", "netperf", "iperf", "ss", "skmem", "netstat"),
     ),
 )
