@@ -101,19 +101,20 @@ def asked(hook: Hook) -> str:
 def main(directory: str) -> None:
     """Print a JSON object: the error of each hook's cells by kernel, empty where no cell called the hook."""
     module, enter = imported(Path(directory)), build._hooks
-    raising = ""
+    raising, present = "", set[str]()
 
     def entered(built):
         hooks = enter(built)
         if raising:
             bind(built.memory.record, getattr(module, raising))
+        present.update(hook.name for hook in hooks)
         return hooks
 
     build._hooks = entered
     found: dict[str, dict[str, str]] = {}
     for name in ("", *(name for name in HOOKS if name != BELOW_ALL)):
         raising = name
-        for cell in cells():
+        for cell in cells() if not name or name in present else []:
             if name:
                 signal.alarm(LIMIT_SECONDS)
             print(f"{name or 'none'} raises in {cell.kernel}", file=sys.stderr, flush=True)
@@ -124,7 +125,7 @@ def main(directory: str) -> None:
                 said = str(error)
             signal.alarm(0)
             found.setdefault(name, {})[cell.kernel] = said
-        if name and not any(found[name].values()):
+        if name and not any(found.setdefault(name, {}).values()):
             found[name]["asked"] = asked(getattr(module, name))
     print(json.dumps(found))
 

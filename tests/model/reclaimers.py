@@ -36,6 +36,7 @@ def scan(built: Built, who: int, **fields: int):
     """The scan control of an actor's reclaim for the whole machine."""
     sc = built.memory.table("scans")[own_scan_of(who)]
     sc.node, sc.zone, sc.memcg, sc.kswapd, sc.may_enter_fs, sc.may_writepage = 0, 0, 0, int(who == KSWAPD), 1, 1
+    sc.may_io = 1
     for name, value in fields.items():
         sc[name] = value
     return sc

@@ -68,7 +68,7 @@ def test_so_has_one_that_swaps_to_memory(kernel: str):
 
 def stuck(**more: Any) -> Cell:
     """A machine whose swap never answers: kswapd's first run does not end."""
-    dead = Disk(kind="hdd", size=16 * GiB, stall_from=0, stall_until=1 << 62)
+    dead = Disk(kind="hdd", size=16 * GiB, stall_from=0, stall_until=1000 * S)
     host = Machine(nodes=(Node(memory=16 * MiB),), disks={"d": dead},
                    swap={"s": SwapTarget(kind="partition", size=64 * MiB, disk="d")})  # fmt: skip
     return one("5.15", host, duration=S, vm=Sysctl(min_free_kbytes=512), **more)

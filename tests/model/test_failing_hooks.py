@@ -95,10 +95,13 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
         assert said[7] == "answered 0"
 
 
-# May not be called in any cell: what is rare, and what only blocks of pages and movement ask for.
+# May not be called in any cell: what is rare, and what only blocks of pages, movement and networks ask for.
 BLOCKS = {"migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged"}
-RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident"} | {
-    name for part in parts("settings") if part.__name__.split(".")[-2] in BLOCKS for name in getattr(part, "HOOKS", {})
+RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident", "queue_rq"} | {
+    name
+    for part in parts("settings")
+    for name in getattr(part, "HOOKS", {})
+    if part.__name__.split(".")[-2] in BLOCKS or ".net." in part.__name__
 }
 
 

@@ -219,7 +219,7 @@ def test_a_cpu_too_few():
 def test_averages_follow_a_stall_that_goes_on():
     """A disk that never answers: the first sample lacks the moments before, the others are whole."""
     dead = Machine(
-        nodes=machine(64).nodes, disks={"d": Disk(kind="hdd", size=16 * GiB, stall_from=0, stall_until=1 << 62)}
+        nodes=machine(64).nodes, disks={"d": Disk(kind="hdd", size=16 * GiB, stall_from=0, stall_until=1000 * S)}
     )
     cell = one("6.18", dead, ON_DISK, duration=11 * S, sampling=Sampling(every=S))
     found = run(cell, reads(range(5)))
