@@ -300,7 +300,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "curve_worst": worst(found_gaps),
         "numa": numa.section(),
         "slab": slab.section(),
-        "tcp": "\n".join(tcp.section()),
+        "tcp": tcp.section(),
         "batch": str(BATCH),
         "pages": str(PAGES),
         "monitor_phases": ", ".join(str(later) for later in PHASES),
