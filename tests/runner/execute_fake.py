@@ -28,6 +28,7 @@ class Outcome:
     series: dict[str, np.ndarray] = field(default_factory=dict)
     misses: np.ndarray | None = None
     kills: list[list[str]] = field(default_factory=list)
+    death: list[str] = field(default_factory=list)
 
 
 def params(cell: Cell) -> dict[str, Any]:
