@@ -154,8 +154,9 @@ def test_no_kernel_of_the_core_is_compiled_again(tmp_path: Path):
     path.write_text(never_seen(path.read_text()))
     api.simulate(cell(outside(path), 5000))
     names = {new.split()[-2] for new in kernels() - before}  # "hook NAME MODULE.FUNCTION VERSION"
-    assert {found.split(".")[-1] for found in names} == {"check_references", "refault"}
-    assert all(found.startswith("outside_lru_fifo") for found in names)
+    own = {found for found in names if found.startswith("outside_lru_fifo")}
+    assert {found.split(".")[-1] for found in own} == {"check_references", "refault"}
+    assert not any("mmrun.model" in found for found in names), "others' policies may be compiled meanwhile"
 
 
 def test_it_runs_at_compiled_speed(tmp_path: Path):
