@@ -16,7 +16,7 @@ from mmrun.model.core.state import stacks
 from mmrun.model.description import Cell, Cgroup, Disk, Link, Machine, Node, Region, Sampling, SwapTarget, Sysctl
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.state import nodes as nodes_of
-from mmrun.model.mm.reclaim.state import congestion
+from mmrun.model.mm.reclaim.state import congestion, pfmemalloc_wait
 from mmrun.model.units import MS, PAGE, GiB, MiB
 from tests.model.actors import waiting
 from tests.model.cells import ERAS, GENERATIONS, run
@@ -100,7 +100,7 @@ def sleepers(built: Built) -> int:
         queue for node in nodes_of(m)[: int(geometry(m).nr_nodes)] for queue in (node.kswapd_wait, *node.reclaim_wait)
     ]
     queues = [
-        congestion(m), *nodes, *(disk.room for disk in disks_of(m)[: len(built.disks)]),
+        congestion(m), *nodes, *pfmemalloc_wait(m), *(disk.room for disk in disks_of(m)[: len(built.disks)]),
         *page_waits[page_waits["first"] > 0],
         *built.memory.table("files")["written"], *built.memory.table("wbs")["dwork"],
     ]  # fmt: skip
