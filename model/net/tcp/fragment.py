@@ -106,6 +106,8 @@ def tcp_fragment(m, sk, s, length, mss, gfp):
         sk_mem_uncharge(m, sk, other.truesize)
         kfree_skb(m, rest)
         return NONE
+    if skb.linear > length:  # of what lies behind the headers a part is copied
+        other.linear, skb.linear = skb.linear - length, length
     other.stamp, other.sock = skb.stamp, sk
     other.marks |= skb.marks & (FIN | LOST | RETRANSMITTED)
     skb.marks &= ~FIN
