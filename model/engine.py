@@ -346,7 +346,7 @@ def run(m):
         if turns >= LONG_RUN and idle == 0:
             return BREATH
         m.now = first
-        if shared and not get_cpu(m, who):
+        if shared and not actors(m)[who].apart and not get_cpu(m, who):
             continue
         turns += 1
         turn(m).actor, turn(m).wake = who, 0
@@ -364,7 +364,7 @@ def run(m):
         if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
             tasks(m)[t].switched_in = EVERY_NODE
         resume(m, who)
-        if shared:
+        if shared and not actors(m)[who].apart:
             put_cpu(m, who)
         if turn(m).pass_over:
             turn(m).pass_over = 0

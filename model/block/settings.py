@@ -299,7 +299,7 @@ class Nbd(ServedSwap):
 
     kind: Literal["nbd"] = "nbd"
     timeout: Nanoseconds = 0
-    """NBD_SET_TIMEOUT; 0: none. To 3.19 a send that takes longer ends the connection, since 4.0 a request that does."""
+    """NBD_SET_TIMEOUT; 0: none. To 4.1 a send that takes longer ends the connection, since 4.2 a request that does."""
     dead_conn_timeout: Nanoseconds = 0
     """How long requests wait for another connection when theirs is dead, before they fail (4.12 and later)."""
 

@@ -12,15 +12,17 @@ def kinds(wanted: Iterable[str]) -> list[str]:
     return [*PER, *(per for per in wanted if per not in PER)]
 
 
-def actor(per: str) -> Callable[[Callable[..., int]], Hook]:
+def actor(per: str, apart: bool = False, at_boot: bool = False) -> Callable[[Callable[..., int]], Hook]:
     """Mark `fn(m, number)` as what the actors of a kind do, one for each thing of the kind `per` names.
 
-    How many there are, the mechanism says in its place.py (`actors`).
+    How many there are, the mechanism says in its place.py (`actors`). `apart`: they need no CPU of this machine's, for
+    they are interrupts, which wait for no task, or cards, or on another machine. `at_boot`: they run before the first
+    task does, as far as to where they sleep.
     """
 
     def mark(fn: Callable[..., int]) -> Hook:
         made = hook(fn)
-        made.per = per
+        made.per, made.apart, made.at_boot = per, apart, at_boot
         return made
 
     return mark

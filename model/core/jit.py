@@ -70,7 +70,8 @@ class Hook:
     """A function that can stand in the hook table; compiled when its address is first asked for."""
 
     def __init__(self, fn: Callable[..., int]) -> None:
-        self.fn, self.name, self.per = fn, fn.__name__, ""
+        self.fn, self.name = fn, fn.__name__
+        self.per, self.apart, self.at_boot = "", False, False
         self.memo: dict[str, Any] = {}
 
     @cached_property

@@ -6,11 +6,12 @@ from mmrun.model.core.record import one, row, table
 # `kind`, `entry`, `index`: what is an actor for each (PER), what it does, for which of them; `since`: when it last fell
 # asleep (ns); `doing`, `counted`: what its time is counted as, up to when it was (model/core/accounting.py); `ran`: ns
 # that it has run, to which now is to be added while it does (sum_exec_runtime); `next`, `prev`, `waits`: its place in a
-# wait queue. The rest is what the kernel keeps on task_struct; `memalloc`: PF_MEMALLOC, as often as it was set.
+# wait queue. The rest is what the kernel keeps on task_struct; `memalloc`: PF_MEMALLOC, as often as it was set;
+# `apart`: it needs no CPU.
 ACTOR = row(
     sp="i8", stack="i8", done="i8", kind="i8", entry="i8", index="i8", task="i8", cpu="i8", since="i8", doing="i8",
     counted="i8", waits="i8", next="i4", prev="i4", nofs="i8", in_lru_fault="i8",
-    backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8", ran="i8", memalloc="i8",
+    backing_dev="i8", reclaimed_slab="i8", in_shrinker="i8", ran="i8", memalloc="i8", apart="i8",
 )  # fmt: skip
 
 actors = table(10, "actors", ACTOR)

@@ -13,7 +13,7 @@ from mmrun.model.hooks import HOOK_INDEX
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import nodes, run_settings
 
-AT_BOOT = -1  # daemons start, and go to sleep, before the first task runs
+AT_BOOT = -1
 
 
 def place_actors(built: Built, hooks: Iterable[Hook]) -> None:
@@ -21,20 +21,21 @@ def place_actors(built: Built, hooks: Iterable[Hook]) -> None:
     m, rows, tasks = built.memory.m, built.memory.table("actors"), built.memory.table("tasks")
     place_stacks(built)
     entries = built.memory.record.hooks[0]
-    does = {hook.per: hook.name for hook in hooks if hook.per}
+    does = {hook.per: hook for hook in hooks if hook.per}
     counts = built.plan.actors
     who, times = 0, []
     for kind, per in enumerate(kinds(counts)):
         count = counts.get(per, 0)
         some = rows[who : who + count]
         some["kind"], some["doing"] = kind, ASLEEP
-        some["entry"], some["index"], some["task"] = entries[HOOK_INDEX[does[per]]], range(count), NONE
+        some["entry"], some["index"], some["task"] = entries[HOOK_INDEX[does[per].name]], range(count), NONE
+        some["apart"] = does[per].apart
         if per == "task":
             some["cpu"], some["task"], some["nofs"] = tasks["cpu"], range(count), tasks["nofs"]
             times += tasks["time"].tolist()
         else:
             some["cpu"] = nodes(m)["daemon_cpu"] if per == "node" else 0
-            times += [AT_BOOT if per in ("node", "wb") else 0] * count
+            times += [AT_BOOT if does[per].at_boot else 0] * count
         who += count
     _schedule_all(built, times)
 

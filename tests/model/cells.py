@@ -150,6 +150,13 @@ def run(
     return Run(outcome, kept[0], seen)
 
 
+def run_twice(cell: Cell, streams: Mapping[str, np.ndarray], footprint: int) -> None:
+    """A random cell goes through under all laws, somebody gets somewhere, and a second run has the same numbers."""
+    done, again = (run(cell, streams, footprint=footprint, check=True) for _ in range(2))
+    assert done.metrics["accesses"] or done.metrics["outcome"] == "oom"
+    assert again.metrics == done.metrics
+
+
 def machine_of(cell: Cell, pages: int = 64) -> Built:
     """The cell's machine before its first event; every task has `pages` pages."""
     cell = registry.resolve(cell)

@@ -16,7 +16,7 @@ balance_pgdat = caller("balance_pgdat")
 kswapd_try_to_sleep = caller("kswapd_try_to_sleep")
 
 
-@actor(per="node")
+@actor(per="node", at_boot=True)
 def kswapd(m, nid):
     """The daemon of a node: rests until somebody wakes it, balances the node, for ever."""
     current(m).memalloc = 1

@@ -335,7 +335,7 @@ def wb_do_writeback(m, w):
         wb_writeback(m, w, BACKGROUND, EVERYTHING)
 
 
-@actor(per="wb")
+@actor(per="wb", at_boot=True)
 def flusher(m, w):
     """The daemon of a wb (wb_workfn)."""
     wb = wbs(m)[w]

@@ -9,26 +9,23 @@ from mmrun.model.net.session.connection import lose, set_rights
 from mmrun.model.net.session.find import nth
 from mmrun.model.net.session.messages import (
     LOST,
+    await_reply,
+    await_request,
     begin_noreclaim,
     end_noreclaim,
-    receive_reply,
     send_rq,
-    to_send,
 )
 from mmrun.model.net.session.requests import end_rq, give_up, new_rq
 from mmrun.model.net.session.state import DOWN, UP, rqs, sessions
 
 
-@actor(per="iscsi_q")
+@actor(per="iscsi_q", at_boot=True)
 def iscsi_xmitworker(m, number):
     """Send commands with their data, and pings, for ever."""
     s = nth(m, SWAP_ISCSI, number)
     set_rights(m, s)
     while True:
-        rq = to_send(m, s)
-        if rq == NONE:
-            wait(m, sessions(m)[s].senders, FOREVER)
-            continue
+        rq = await_request(m, s)
         begin_noreclaim(m, s)
         if send_rq(m, s, rq) == LOST:
             lose(m, s)
@@ -37,23 +34,18 @@ def iscsi_xmitworker(m, number):
     return 0
 
 
-@actor(per="iscsi_receiver")
+@actor(per="iscsi_receiver", apart=True, at_boot=True)
 def iscsi_sw_tcp_recv(m, number):
     """Take responses, for ever."""
     s = nth(m, SWAP_ISCSI, number)
-    e = sessions(m)[s]
     while True:
-        if e.state != UP:
-            wait(m, e.receivers, FOREVER)
-            continue
-        epoch = e.epoch
-        rq = receive_reply(m, s)
-        if rq != LOST:
-            if rqs(m)[rq].number == NONE:
-                e.pinged = 0
-            end_rq(m, rq, rqs(m)[rq].failed)
-        elif e.epoch == epoch:
+        rq = await_reply(m, s)
+        if rq == LOST:
             lose(m, s)
+        else:
+            if rqs(m)[rq].number == NONE:
+                sessions(m)[s].pinged = 0
+            end_rq(m, rq, rqs(m)[rq].failed)
         cond_resched(m)
     return 0
 
@@ -77,7 +69,7 @@ def iscsi_check_transport_timeouts(m, s):
     return m.now + e.nop_timeout
 
 
-@actor(per="iscsi_timer")
+@actor(per="iscsi_timer", apart=True, at_boot=True)
 def iscsi_timers(m, number):
     """Watch the connection, and how long requests have been held without one."""
     s = nth(m, SWAP_ISCSI, number)

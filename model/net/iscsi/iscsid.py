@@ -47,7 +47,7 @@ def _log_in(m, s):
     return connected
 
 
-@actor(per="iscsid")
+@actor(per="iscsid", at_boot=True)
 def iscsid(m, number):
     """Make a new session whenever one is lost."""
     s = nth(m, SWAP_ISCSI, number)

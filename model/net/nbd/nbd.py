@@ -2,7 +2,6 @@
 
 from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, cond_resched, sleep_until, wait
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.swap.state import SWAP_NBD
@@ -10,11 +9,11 @@ from mmrun.model.net.session.connection import lose, set_rights
 from mmrun.model.net.session.find import nth
 from mmrun.model.net.session.messages import (
     LOST,
+    await_reply,
+    await_request,
     begin_noreclaim,
     end_noreclaim,
-    receive_reply,
     send_rq,
-    to_send,
 )
 from mmrun.model.net.session.requests import end_rq, give_up, nr_on_way
 from mmrun.model.net.session.state import (
@@ -38,16 +37,13 @@ def _lost(m, s):
         give_up(m, s)
 
 
-@actor(per="nbd")
+@actor(per="nbd", at_boot=True)
 def nbd_thread(m, number):
     """Send what the queue has, for ever."""
     s = nth(m, SWAP_NBD, number)
     set_rights(m, s)
     while True:
-        rq = to_send(m, s)
-        if rq == NONE:
-            wait(m, sessions(m)[s].senders, FOREVER)
-            continue
+        rq = await_request(m, s)
         begin_noreclaim(m, s)
         sent = send_rq(m, s, rq)
         end_noreclaim(m, s)
@@ -57,23 +53,18 @@ def nbd_thread(m, number):
     return 0
 
 
-@actor(per="nbd_client")
+@actor(per="nbd_client", at_boot=True)
 def nbd_do_it(m, number):
     """Take replies, for ever."""
     s = nth(m, SWAP_NBD, number)
-    e = sessions(m)[s]
     while True:
-        if e.state != UP:
-            wait(m, e.receivers, FOREVER)
-            continue
-        epoch = e.epoch
         begin_noreclaim(m, s)
-        rq = receive_reply(m, s)
+        rq = await_reply(m, s)
         end_noreclaim(m, s)
-        if rq != LOST:
-            end_rq(m, rq, rqs(m)[rq].failed)
-        elif e.epoch == epoch:
+        if rq == LOST:
             _lost(m, s)
+        else:
+            end_rq(m, rq, rqs(m)[rq].failed)
         cond_resched(m)
     return 0
 
@@ -101,9 +92,9 @@ def _limit(m, s):
     return e.sending + e.timeout if e.timeout and e.sending else FOREVER
 
 
-@actor(per="nbd_timer")
+@actor(per="nbd_timer", apart=True, at_boot=True)
 def nbd_timer(m, number):
-    """End a connection that keeps a request, to 3.19 a send, for longer than it may (nbd_xmit_timeout)."""
+    """End a connection that keeps a request, to 4.1 a send, for longer than it may (nbd_xmit_timeout)."""
     s = nth(m, SWAP_NBD, number)
     e = sessions(m)[s]
     while True:

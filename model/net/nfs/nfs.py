@@ -11,11 +11,11 @@ from mmrun.model.net.session.connection import lose, reconnect, set_rights
 from mmrun.model.net.session.find import nth
 from mmrun.model.net.session.messages import (
     LOST,
+    await_reply,
+    await_request,
     begin_noreclaim,
     end_noreclaim,
-    receive_reply,
     send_rq,
-    to_send,
 )
 from mmrun.model.net.session.requests import end_rq, nr_on_way
 from mmrun.model.net.session.state import INCOMING, OUTGOING, SERVED, UP, WAITING, rqs, sessions
@@ -25,54 +25,42 @@ REESTABLISH, MOST_REESTABLISH = 3 * SECOND, 300 * SECOND  # XS_TCP_INIT_REEST_TO
 
 
 @kernel
-def _send_next(m, s):
-    """Send the call that waits first, if it has a buffer; 0: there is nothing to be done for now."""
-    rq = to_send(m, s)
-    if rq == NONE:
-        return 0
+def _transmit(m, s, rq):
+    """Send a call that waits, if it has a buffer; else it is tried again a little later."""
     if rqs(m)[rq].buffer == NONE and not rpc_malloc(m, s, rq):
         sleep_until(m, m.now + RPC_DELAY)
-        return 1
-    if send_rq(m, s, rq) == LOST:
+    elif send_rq(m, s, rq) == LOST:
         lose(m, s)
-    return 1
 
 
-@actor(per="rpciod")
+@actor(per="rpciod", at_boot=True)
 def rpciod(m, number):
     """Send calls, for ever. Who works for swap may use reserves (PF_MEMALLOC in xprt_transmit, by era)."""
     s = nth(m, SWAP_NFS, number)
     mempool_create(m, s)
     set_rights(m, s)
     while True:
+        rq = await_request(m, s)
         begin_noreclaim(m, s)
-        sent = _send_next(m, s)
+        _transmit(m, s, rq)
         end_noreclaim(m, s)
-        if sent:
-            cond_resched(m)
-        else:
-            wait(m, sessions(m)[s].senders, FOREVER)
+        cond_resched(m)
     return 0
 
 
-@actor(per="xprt_receiver")
+@actor(per="xprt_receiver", at_boot=True)
 def xs_stream_data_receive(m, number):
     """Take answers, for ever."""
     s = nth(m, SWAP_NFS, number)
-    e = sessions(m)[s]
     while True:
-        if e.state != UP:
-            wait(m, e.receivers, FOREVER)
-            continue
-        epoch = e.epoch
         begin_noreclaim(m, s)
-        rq = receive_reply(m, s)
+        rq = await_reply(m, s)
         end_noreclaim(m, s)
-        if rq != LOST:
+        if rq == LOST:
+            lose(m, s)
+        else:
             rpc_free(m, s, rq)
             end_rq(m, rq, rqs(m)[rq].failed)
-        elif e.epoch == epoch:
-            lose(m, s)
         cond_resched(m)
     return 0
 
@@ -108,7 +96,7 @@ def _end_soft(m, s):
         rq = following
 
 
-@actor(per="xprt_worker")
+@actor(per="xprt_worker", at_boot=True)
 def xs_tcp_setup_socket(m, number):
     """Connect again when the connection is lost, ever later; give it up when calls go unanswered."""
     s, delay = nth(m, SWAP_NFS, number), REESTABLISH

@@ -140,7 +140,7 @@ def _due(m, n):
     return max(min(at, nic.retry if nic.posted == 0 else NEVER), nic.may_interrupt)
 
 
-@actor(per="napi")
+@actor(per="napi", apart=True, at_boot=True)
 def napi(m, n):
     """Open a card, then sleep until it interrupts and poll it, for ever."""
     nic = nics(m)[n]

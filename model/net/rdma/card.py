@@ -50,7 +50,7 @@ def _retry(m, s):
     return True
 
 
-@actor(per="rdma")
+@actor(per="rdma", apart=True, at_boot=True)
 def rdma_card(m, number):
     """Post requests, take completions, for ever."""
     s = nth(m, SWAP_RDMA, number)

@@ -78,7 +78,7 @@ def _receive(m, s):
     return rq
 
 
-@actor(per="server_thread")
+@actor(per="server_thread", apart=True, at_boot=True)
 def server_thread(m, number):
     """Serve requests for ever; one whose connection goes meanwhile is dropped, the client has it still."""
     s = server_threads(m)[number]

@@ -7,10 +7,10 @@ back looks whether it is still the same (`epoch`) before it touches a request.
 from mmrun.model.block.state import requests
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import ALL, current, wake
+from mmrun.model.core.sleep import ALL, FOREVER, cond_resched, current, wait, wake
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.net.session.requests import move, nr_on_way
-from mmrun.model.net.session.state import INCOMING, OUTGOING, UP, rqs, sessions
+from mmrun.model.net.session.state import INCOMING, OUTGOING, UP, WAITING, rqs, sessions
 from mmrun.model.net.tcp.recvmsg import WAITALL, tcp_recvmsg
 from mmrun.model.net.tcp.sendmsg import MORE, PAGES, tcp_sendmsg
 from mmrun.model.net.tcp.state import tcp_state
@@ -114,4 +114,30 @@ def receive_reply(m, s):
 def to_send(m, s):
     """The request that is sent next, or NONE."""
     e = sessions(m)[s]
-    return e.lists[0].head if e.state == UP and e.lists[0].n else NONE
+    return e.lists[WAITING].head if e.state == UP and e.lists[WAITING].n else NONE
+
+
+@kernel
+def await_request(m, s):
+    """The request that is sent next; the sender sleeps until there is one, and a connection."""
+    while to_send(m, s) == NONE:
+        wait(m, sessions(m)[s].senders, FOREVER)
+    return to_send(m, s)
+
+
+@kernel
+def await_reply(m, s):
+    """The request whose answer has come; the receiver sleeps until one has.
+
+    LOST: the connection on which it waited is gone, and nobody has noticed yet.
+    """
+    e = sessions(m)[s]
+    while True:
+        if e.state != UP:
+            wait(m, e.receivers, FOREVER)
+            continue
+        epoch = e.epoch
+        rq = receive_reply(m, s)
+        if rq != LOST or e.epoch == epoch:
+            return rq
+        cond_resched(m)

@@ -24,7 +24,7 @@ def _happens(m, s, what):
     wake_all(m, s)
 
 
-@actor(per="outages")
+@actor(per="outages", apart=True, at_boot=True)
 def outages(m, s):
     """Wait for what is to happen to the server next."""
     e = sessions(m)[s]

@@ -78,7 +78,7 @@ def run_app(m, sk):
             tcp_shutdown(m, sk)
 
 
-@actor(per="far_end")
+@actor(per="far_end", apart=True, at_boot=True)
 def far_end(m, link):
     """What is at the other end of link number `link`, for ever."""
     for sk in range(tcp_state(m).nr_sockets):

@@ -41,7 +41,7 @@ def run_timers(m, sk):
     return after
 
 
-@actor(per="tcp_timer")
+@actor(per="tcp_timer", apart=True, at_boot=True)
 def tcp_timer(m, number):
     """Sleeps until a timer is due, runs what is, for ever."""
     state = tcp_state(m)
