@@ -161,3 +161,15 @@ def test_no_request_is_lost_whatever_happens_to_the_server(kind, kernel, stops, 
     done = run(replace(cell, duration=5 * S, policy={"swap_reserves": Variant(variant=reserves)}))
     whole(done)
     assert done.metrics["pswpin"] <= done.metrics["pswpout"] + done.metrics["swap_ra"]
+
+
+def test_cards_and_servers_wait_for_no_cpu_and_the_ring_is_there_before_tasks_run():
+    """Three tasks share a CPU: frames are taken while they run, and what serves the link took its memory at boot."""
+    described = swapping("nbd", "3.6")
+    heaps = {"t": replace(described.tasks["t"], count=3)}
+    shared = replace(described.machine, nodes=machine(16, cpus=1).nodes)
+    done = run(replace(described, tasks=heaps, machine=shared))
+    entities, actors = done.built.memory.table("entities"), done.built.memory.table("actors")
+    assert actors["apart"].sum() >= 5 and (entities["sum_exec"][actors["apart"] > 0] == 0).all()
+    assert done.metrics["stall_cpu_ns"] > 0 < done.metrics["rx_packets"]
+    assert done.metrics["alloc_rx_buff_failed"] == 0 and done.metrics["rx_ring_posted"] > 256
