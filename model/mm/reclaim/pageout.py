@@ -1,7 +1,7 @@
 """Pages that reclaim itself writes: whether it may, and how they leave (pageout, mm/vmscan.c; swap_writepage)."""
 
 from mmrun.model.block.disk import write_congested
-from mmrun.model.core.jit import kernel, rare
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.huge.state import HUGE_ORDER, folio_sizes, thp_count
@@ -17,6 +17,9 @@ from mmrun.model.mm.swap.swap import area_of, zram_write
 from mmrun.model.mm.writeback.dirty import count_writeback
 from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
 from mmrun.model.mm.writeback.plug import plug
+
+zswap_store = caller("zswap_store")
+REJECT_IT, HELD_BACK = 0, 2  # zswap_store: the device is to have the page; it may not be written at all
 
 
 @kernel
@@ -65,12 +68,14 @@ def _send(m, pfn):
 
 
 @kernel
-def write_out(m, pfn):
-    """Write a folio of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
+def swap_writepage(m, pfn):
+    """Write a folio to its area. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback.
+
+    In the kernel: __swap_writepage.
+    """
     page, area, pages = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1), nr_pages(m, pfn)
     a = swaps(m)[area]
     swap_count(m).pswpout += pages
-    pageout_count(m).nr_vmscan_write += pages
     if memcg_settings(m).counts_swap_io:
         mod_state(m, page.memcg, PSWPOUT, pages)
     if page.order:
@@ -93,3 +98,25 @@ def write_out(m, pfn):
     if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
         return 1 if _written(m, pfn) else 0
     return 0
+
+
+@rare
+@kernel
+def _kept_in_memory(m, pfn):
+    """Ask zswap first: 1 when it has the folio, HELD_BACK when nothing may be written, else REJECT_IT."""
+    kept = zswap_store(m, pfn)
+    if kept == 1:
+        pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+        frames(m)[pfn].state &= ~DIRTY
+    return kept
+
+
+@kernel
+def write_out(m, pfn):
+    """Write a folio of the swap cache: 1 when that is done, 0 when it is under way, HELD_BACK (swap_writepage)."""
+    if swap_settings(m).zswap:
+        kept = _kept_in_memory(m, pfn)
+        if kept != REJECT_IT:
+            return kept
+    pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+    return swap_writepage(m, pfn)
