@@ -8,18 +8,18 @@ from mmrun.model.mm.huge.state import HUGE_ORDER, folio_sizes, thp_count
 from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import PSWPOUT
-from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import DIRTY, LOCKED, RECLAIM, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
 from mmrun.model.mm.swap.swap import area_of, zram_write
 from mmrun.model.mm.writeback.dirty import count_writeback
-from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
+from mmrun.model.mm.writeback.page_wait import unlock_page, wait_on_page_writeback
 from mmrun.model.mm.writeback.plug import plug
 
 zswap_store = caller("zswap_store")
-REJECT_IT, HELD_BACK = 0, 2  # zswap_store: the device is to have the page; it may not be written at all
+REJECT_IT, KEPT, HELD_BACK = 0, 1, 2  # zswap_store: the device is to have it; zswap has it; nobody may
 
 
 @kernel
@@ -32,11 +32,17 @@ def may_write_to_queue(m, s, disk):
 
 
 @kernel
+def _may_go(m, pfn):
+    """Whether nobody has taken up a page of the swap cache while its reclaimer slept (__remove_mapping)."""
+    page = frames(m)[pfn]
+    return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
+
+
+@kernel
 def _written(m, pfn):
     """Sleep until a page has been written; whether it may still be freed (direct_IO in swap_writepage, 3.6 to 5.18)."""
-    page = frames(m)[pfn]
     wait_on_page_writeback(m, pfn)
-    return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
+    return _may_go(m, pfn)
 
 
 @rare
@@ -103,11 +109,13 @@ def swap_writepage(m, pfn):
 @rare
 @kernel
 def _kept_in_memory(m, pfn):
-    """Ask zswap first: 1 when it has the folio, HELD_BACK when nothing may be written, else REJECT_IT."""
+    """Ask zswap, which may sleep, the page locked: KEPT, HELD_BACK when nothing may be written, else REJECT_IT."""
+    frames(m)[pfn].state |= LOCKED
     kept = zswap_store(m, pfn)
-    if kept == 1:
+    if kept == KEPT:
         pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
         frames(m)[pfn].state &= ~DIRTY
+    unlock_page(m, pfn, m.now)
     return kept
 
 
@@ -117,6 +125,7 @@ def write_out(m, pfn):
     if swap_settings(m).zswap:
         kept = _kept_in_memory(m, pfn)
         if kept != REJECT_IT:
-            return kept
+            return kept if kept == HELD_BACK or _may_go(m, pfn) else 0
     pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
-    return swap_writepage(m, pfn)
+    done = swap_writepage(m, pfn)
+    return done and (not swap_settings(m).zswap or _may_go(m, pfn))

@@ -127,7 +127,7 @@ class Costs(Record):
 SUBJECTS = (
     Subject(
         "zswap",
-        "`vm.zswap: on` keeps swapped pages compressed in memory, in front of every swap area; `machine.zswap` says "
+        "`vm.zswap: true` keeps swapped pages compressed in memory, in front of every swap area; `machine.zswap` says "
         "what pages compress to and how long that takes, `cgroups.<name>.zswap_max` and `zswap_writeback` what a group "
         "may. docs/zswap.md has an example. z3fold and the compressors' own memory are not modelled.",
         ("zswap_max_pool_percent", "zswap_shrinker_enabled", "machine.zswap", "cgroups.zswap_max", "zswpout", "zswpwb"),

@@ -2,7 +2,7 @@
 
 from mmrun.model.core.jit import hook, kernel, rare
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import cond_resched, wake
+from mmrun.model.core.sleep import cond_resched, current, wake
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.memcg.memcontrol import stat_updated
 from mmrun.model.mm.memcg.state import memcgs
@@ -159,7 +159,10 @@ def _store_folio(m, pfn, first, pages):
     for slot in range(first, first + pages):
         if zswap_entries(m)[slot].kind != NOTHING:
             drop(m, slot)  # stale: its page was written to since
-    if _admits(m, memcg):
+    current(m).memalloc += 1  # it works for reclaim, which must not reclaim; in groups' own that is so since 4.9
+    admitted = _admits(m, memcg)
+    current(m).memalloc -= 1
+    if admitted:
         while done < pages and _store_page(m, pfn + done, first + done, memcg, nid):
             done += 1
         if done == pages:

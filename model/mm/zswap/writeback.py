@@ -8,7 +8,7 @@ from mmrun.model.core.accounting import IN_MEMSTALL, begins, ends
 from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import current
+from mmrun.model.core.sleep import cond_resched, current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
@@ -29,7 +29,7 @@ from mmrun.model.mm.memcg.memcontrol import (
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs
 from mmrun.model.mm.memcg.stats import PGPGIN
 from mmrun.model.mm.memcg.victims import page_event
-from mmrun.model.mm.page.flags import ANON, ANON_PAGE, DIRTY, NEW, RECLAIM
+from mmrun.model.mm.page.flags import ANON, ANON_PAGE, DIRTY, LOCKED, NEW, RECLAIM
 from mmrun.model.mm.page.gfp import GFP_KERNEL
 from mmrun.model.mm.page.mempolicy import ALL_NODES
 from mmrun.model.mm.page.pcp import free_frame
@@ -37,6 +37,7 @@ from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.pageout import swap_writepage
 from mmrun.model.mm.swap.state import swapcache, swapmap
 from mmrun.model.mm.swap.swap import join_swapcache
+from mmrun.model.mm.writeback.page_wait import unlock_page
 from mmrun.model.mm.zswap.entry import charge_anyway, drop, lruvec_at
 from mmrun.model.mm.zswap.state import (
     COMPRESSED,
@@ -117,7 +118,10 @@ def writeback_entry(m, slot):
     pfn, why = _swap_cache_page(m, slot)
     if pfn == NONE:
         return why
+    frames(m)[pfn].state |= LOCKED
+    cond_resched(m)  # the compressor's mutex may sleep, the page is locked meanwhile
     m.now += zswap_settings(m).decompress_ns
+    unlock_page(m, pfn, m.now)
     memcg = zswap_entries(m)[slot].memcg
     drop(m, slot)
     zswap_stats(m).zswpwb += 1
