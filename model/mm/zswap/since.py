@@ -62,6 +62,8 @@ DATED: Dated = (
          unsure="6.3 or 6.4"),
     gap("3.11", "6.4", "zbud keeps the order of its pages and writes both halves of the oldest; here zswap keeps the "
         "order of entries, and writes one"),
+    gap("4.2", "6.18", "zsmalloc moves objects together when the whole machine is short of memory (zs_compact); here "
+        "zspages stay as full as frees leave them"),
     gap("6.5", "6.8", "zswap has a parameter for exclusive loads; here it is off, its default"),
     gap("6.8", "6.11", "the shrinker spares as many entries as were stored or read back lately, which ages; here as "
         "many as devices read back since it was last asked, as in 6.12"),
