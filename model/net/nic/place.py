@@ -4,8 +4,8 @@ from mmrun.model.core.actor import kinds
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.core.timeline import before
+from mmrun.model.dma.device.settings import Nic
 from mmrun.model.machine.built import Built, Plan
-from mmrun.model.machine.settings import Nic
 from mmrun.model.net.link.place import links_in_use
 from mmrun.model.net.link.state import wires
 from mmrun.model.net.nic.poll import napi

@@ -1,0 +1,1 @@
+"""Drivers of DMA devices as workloads: packets, pictures, pinned memory, old cards; what their deadlines say."""
