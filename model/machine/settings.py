@@ -68,7 +68,7 @@ class Node(Record):
     """What its memory is like at the start. Default: all of it is free and in one piece, as after booting."""
 
 
-@abstract()
+@abstract
 class Device(Family):
     """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
 
