@@ -224,9 +224,10 @@ def sizes(tasks: Mapping[str, Task], caches: Mapping[str, SlabCache], footprints
         (cache, region.file or f"{name}/{index}/{copy}")
         for name, task in tasks.items()
         for index, region in enumerate(task.memory)
+        if region.kind == "slab"
         for copy in range(1 if region.file else task.count)
         for cache in (region.cache, caches[region.cache].pins if region.cache else None)
-        if region.kind == "slab" and cache
+        if cache
     }
     if len(systems) > MAX_SYSTEMS:
         what = f"slab caches hold objects of {len(systems):,} file systems, each cache's counted"

@@ -5,10 +5,10 @@ Frames that are due before the pipeline has its buffers are late.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.cma.events import contig_alloc, contig_release
 from mmrun.model.mm.driver.events import sleep_until
 from mmrun.model.rules.bounds import Range, Why
@@ -24,7 +24,7 @@ Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `camera`."""
 

@@ -9,7 +9,7 @@ from mmrun.model.rules.record import Family, abstract, record
 from mmrun.model.units import Bytes, GiB, KiB, Nanoseconds
 
 
-@abstract()
+@abstract
 class Device(Family):
     """A DMA device: what it can reach, where it sits, what translates for it. Those that take part stand in `use`."""
 
