@@ -81,6 +81,9 @@ def sysctls(vm: Sysctl, era: Era) -> Iterator[Fault]:
             yield Fault(("vm", name), f"kernel {era.name} has no vm.{name}: {era.missing[name]}", "leave it out")
         elif name in era.ranges:
             yield from dated(name, value, era, "vm", name)
+    for pool, flag in (("zbud", "zbud"), ("zsmalloc", "zsmalloc_in_zswap")):
+        if vm.zswap_zpool == pool and not era.flags[flag] and "zswap_zpool" not in era.missing:
+            yield Fault(("vm", "zswap_zpool"), f"kernel {era.name} has no pool of {pool}'s for zswap", "leave it out")
     for mode, known_since in (("defer", "thp_defers"), ("defer+madvise", "thp_defers_unless_advised")):
         if vm.transparent_hugepage_defrag == mode and not era.flags[known_since]:
             what = f"kernel {era.name} has no mode {mode}"
@@ -107,7 +110,7 @@ def cgroup(name: str, groups: Mapping[str, Cgroup], machine: Machine, era: Era) 
     """Settings the version's groups do not have, protection the machine cannot give, and what is above the group."""
     group, here = groups[name], ("cgroups", name)
     for key, why in era.cgroup_missing.items():
-        if getattr(group, key):
+        if getattr(group, key) != getattr(cgroups.PLAIN, key):
             yield Fault((*here, key), f"kernel {era.name} has no `{key}`: {why}", "leave it out")
     if group.swappiness is not None:
         yield from dated("swappiness", group.swappiness, era, *here, "swappiness")
