@@ -16,9 +16,9 @@ STOP, GO, CRASH, BOOT = 0, 1, 2, 3  # SESSION.outage: the server stops, goes on,
 # and write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC,
 # `connects_memalloc`: who connects does; `tagged`: its socket may use reserves; `gfp`: of its allocations; `timed`:
 # somebody watches how long requests take. From `timeout` to `nop_timeout`: rules of its kind (ns). From `server` on:
-# the server's disk (NONE: none), its threads, page cache, when it stops and crashes. `half`: a frame with one RPC buffer in
-# use and one free (NONE: there is none), `spare`: free ones of the pool. `daemon`: the task whose memory iscsid's is
-# (NONE: there is none), of which it needs `daemon_pages` to log in.
+# the server's disk (NONE: none), its threads, page cache, when it stops and crashes. `half`: a frame with one RPC
+# buffer in use and one free (NONE: there is none), `spare`: free ones of the pool. `daemon`: the task whose memory
+# iscsid's is (NONE: there is none), of which it needs `daemon_pages` to log in.
 SESSION = row(
     kind="i8", disk="i8", link="i8", sock="i8", far="i8", state="i8", epoch="i8", since="i8",
     lists=(LIST, (LISTS,)), free_rq="i8", nr_rqs="i8", heard="i8", pinged="i8", sending="i8",
