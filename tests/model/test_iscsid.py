@@ -77,16 +77,18 @@ def test_who_reads_his_packets_late_starves_the_ring_unless_pages_of_reserves_ar
     links = {"lan": Link(bandwidth=125_000_000, rtt=90 * US)}
     host = machine(64, cpus=4, disks={"server": Disk(kind="sata-ssd")}, links=links, swap={"s": area})
     heap = Stream(kind="uniform", params={"size": 32 * MiB, "accesses": 10_000, "write_fraction": 0.5})
-    guest = {"role": "receive", "link": "lan", "connections": 64, "bytes": MiB, "message": 16 * 1024}
+    guest = {"role": "receive", "link": "lan", "connections": 128, "bytes": MiB, "message": 16 * 1024}
     own = (Region(), Region(size=4 * MiB, touched_every=4))
     tasks = {"stress": Task(stream=heap, count=8, think=20 * US),
              "guest": Task(stream=Stream(kind="netstream", params=guest), stays=True, memory=own)}  # fmt: skip
     policy = {"swap_reserves": Variant(variant=reserves)}
-    done = run(Cell(kernel=kernel, machine=host, tasks=tasks, policy=policy, duration=150 * S), check=False)
+    done = run(
+        Cell(kernel=kernel, machine=host, tasks=tasks, policy=policy, duration=(150 if dies else 30) * S), check=False
+    )
     found = done.metrics
     assert found["died"] == dies and found["alloc_rx_buff_failed"] >= 0
     if dies:
         assert found["rx_ring_posted"] == 0 and found["PFMemallocDrop"] == 0
         assert any("has buffers in 0 of 256 places" in each for each in done.outcome.death)
     else:
-        assert all(found[f"task.stress.{i}.elapsed_ns"] < 60 * S for i in range(8))
+        assert all(found[f"task.stress.{i}.elapsed_ns"] < 30 * S for i in range(8))

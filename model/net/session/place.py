@@ -102,6 +102,7 @@ def _rules(row: Any, area: NetworkSwap, flags: Any, tagged: bool) -> None:
         row.timeout, row.dead_conn, row.timed = area.timeout, area.dead_conn_timeout, int(area.timeout > 0)
     elif isinstance(area, NfsSwap):
         row.soft, row.timeo, row.retrans, row.timed = int(area.soft), area.timeo, area.retrans, 1
+        row.through, row.journal = int(area.sync), int(area.sync and area.server_cache > 0 and row.server != NONE)
     elif isinstance(area, Iscsi):
         row.replacement, row.nop_interval, row.nop_timeout = (
             area.replacement_timeout, area.nop_interval, area.nop_timeout,

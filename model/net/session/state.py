@@ -16,9 +16,10 @@ STOP, GO, CRASH, BOOT = 0, 1, 2, 3  # SESSION.outage: the server stops, goes on,
 # and write; `by_page`: data is referenced, not copied; `memalloc`: its threads run with PF_MEMALLOC,
 # `connects_memalloc`: who connects does; `tagged`: its socket may use reserves; `gfp`: of its allocations; `timed`:
 # somebody watches how long requests take. From `timeout` to `nop_timeout`: rules of its kind (ns). From `server` on:
-# the server's disk (NONE: none), its threads, page cache, when it stops and crashes. `half`: a frame with one RPC
-# buffer in use and one free (NONE: there is none), `spare`: free ones of the pool. `daemon`: the task whose memory
-# iscsid's is (NONE: there is none), of which it needs `daemon_pages` to log in.
+# the server's disk (NONE: none), its threads, page cache, when it stops and crashes; `journal`: its writes are
+# committed, `committed` transactions are, the next is `transaction`. `half`: a frame with one RPC buffer in use and one
+# free (NONE: there is none), `spare`: free ones of the pool. `daemon`: the task whose memory iscsid's is (NONE: there
+# is none), of which it needs `daemon_pages` to log in.
 SESSION = row(
     kind="i8", disk="i8", link="i8", sock="i8", far="i8", state="i8", epoch="i8", since="i8",
     lists=(LIST, (LISTS,)), free_rq="i8", nr_rqs="i8", heard="i8", pinged="i8", sending="i8",
@@ -30,6 +31,7 @@ SESSION = row(
     server="i8", protocol="i8", first_block="i8", through="i8", receiving="i8", replying="i8",
     stopped="i8", crashed="i8", outage=("i8", (4,)), never=WAIT_QUEUE, sockets="i8",
     first_page="i8", cache_pages="i8", lru=LIST, nr_dirty="i8",
+    journal="i8", transaction="i8", committed="i8", committing="i8", commits="i8",
     half="i4", spare="i8", daemon="i8", daemon_pages="i8",
 )  # fmt: skip
 # A request on its way. `number`: the block layer's (NONE: a ping); `began`, `at`: when it came, when it was sent last
