@@ -82,9 +82,8 @@ def test_who_reads_his_packets_late_starves_the_ring_unless_pages_of_reserves_ar
     tasks = {"stress": Task(stream=heap, count=8, think=20 * US),
              "guest": Task(stream=Stream(kind="netstream", params=guest), stays=True, memory=own)}  # fmt: skip
     policy = {"swap_reserves": Variant(variant=reserves)}
-    done = run(
-        Cell(kernel=kernel, machine=host, tasks=tasks, policy=policy, duration=(150 if dies else 30) * S), check=False
-    )
+    last = (150 if dies else 30) * S
+    done = run(Cell(kernel=kernel, machine=host, tasks=tasks, policy=policy, duration=last), check=False)
     found = done.metrics
     assert found["died"] == dies and found["alloc_rx_buff_failed"] >= 0
     if dies:
