@@ -162,9 +162,21 @@ def task(
         yield Fault((*here, "cgroup"), f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups))
     if isinstance(link := task.stream.params.get("link"), str):
         yield from (fault.below(*here, "stream") for fault in known(link, machine.links, "link", "link"))
+    if task.stream.kind == "iscsid":
+        yield from (fault.below(*here) for fault in _daemon(task, machine))
     yield from (fault.below(*here, "mempolicy") for fault in _mempolicy(task.mempolicy, len(nodes), era))
     for index, region in enumerate(task.memory):
         yield from (fault.below(*here, "memory", index) for fault in _region(region, machine, caches))
+
+
+def _daemon(task: Task, machine: Machine) -> Iterator[Fault]:
+    """A program that logs in for an area that there is not, or that would leave."""
+    area, able = task.stream.params.get("area"), [n for n, each in machine.swap.items() if each.kind == "iscsi"]
+    if isinstance(area, str) and area not in able:
+        what = f"`{area}` is no swap area of kind iscsi"
+        yield Fault(("stream", "area"), what, suggest(area, able) if able else "give the machine one")
+    if not task.stays or task.count > 1:
+        yield Fault((), "one program makes an area's sessions, as long as the machine runs", "stays: true, no count")
 
 
 def _mempolicy(policy: Mempolicy, count: int, era: Era) -> Iterator[Fault]:
