@@ -1,10 +1,8 @@
 """A counter that many CPUs change lies on one cache line, which has to come to each of them in turn.
 
 The line is a server. An access takes as long as the transfer: from the CPU's own cache, from another one of its node,
-from another node's. Who had it before is known by shares: the accesses of the last 65 us by CPU and by node. Actors run
-ahead of each other (tasks by up to 20 us), so accesses are not made in the order of their times: each is booked in the
-first slot of the line's calendar, from its own time on, that has room. What is older than the calendar is past. The
-server's rate is exact, waits below saturation are short by what happens within a slot of 512 ns.
+from another node's. Who had it before is known by shares: the accesses of the last 65 us by CPU and by node. Accesses
+are not made in the order of their times, so each is booked in the line's calendar (core/calendar.py).
 """
 
 from mmrun.model.core import calendar
@@ -72,7 +70,7 @@ def note_use(m, line, accesses):
 @kernel
 def book(m, line, at, ns):
     """When an access of `ns` that comes to a line at time `at` is over: after those that found room before it."""
-    return calendar.book(line_slots(m), line * SLOTS, at, ns)
+    return calendar.book(line_slots(m), line * SLOTS, SLOTS, at, ns)
 
 
 @kernel
