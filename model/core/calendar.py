@@ -17,7 +17,7 @@ BOOKED = row(slot="i8", busy="i8")  # by slot modulo how many there are: which o
 
 @kernel
 def book(slots, first, count, at, ns):
-    """When a request of `ns` is over that comes at time `at`; the calendar is `count` rows of `slots`, from `first` on."""
+    """When a request of `ns` that comes at time `at` is over; its calendar: `count` rows of `slots` from `first` on."""
     slot, end = at >> SLOT_SHIFT, at + ns
     for _ in range(count):
         booked = slots[first + slot % count]
