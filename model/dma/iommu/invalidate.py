@@ -139,7 +139,7 @@ def iotlb_sync(m, domain, iova, pages, tables):
 
 @kernel
 def flush_unit(m, unit):
-    """A unit forgets everything, whoever's it is, as VT-d's does to 4.13 when unmaps that wait are due (flush_unmaps)."""
+    """A unit forgets everything, whoever's it is, as VT-d's to 4.13 when unmaps that wait are due (flush_unmaps)."""
     drop_domain(m, unit, NONE)
     for domain in range(len(iommu_domains(m))):
         if iommu_domains(m)[domain].unit == unit:

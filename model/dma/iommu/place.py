@@ -6,7 +6,6 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Machine
 from mmrun.model.dma.device.settings import Device
-from mmrun.model.dma.device.state import IOMMU as TRANSLATED
 from mmrun.model.dma.device.state import dma_devices
 from mmrun.model.dma.iommu.invalidate import flush_iotlb_all, free_tables
 from mmrun.model.dma.iommu.settings import Iommu
@@ -149,7 +148,5 @@ def _domains(built: Built) -> None:
         for n in group.devices:
             device = dma_devices(m)[n]
             device.unit, device.domain = unit, number
-            if domain.kind != IDENTITY:
-                device.ops = TRANSLATED
             iotlb_of(m)[n] = iommus(m)[unit].first_tlb + used.get(unit, 0) % int(iommus(m)[unit].tlbs)
             used[unit] = used.get(unit, 0) + 1
