@@ -7,6 +7,7 @@ from mmrun.model.dma.swiotlb.bus import pfn_to_dma
 from mmrun.model.dma.swiotlb.map import bounce_map, bounce_unmap
 from mmrun.model.dma.swiotlb.pools import boot_pool, swiotlb_dyn_alloc
 from mmrun.model.dma.swiotlb.state import (
+    CALENDAR,
     GROWN,
     LARGEST_GROWN,
     OVERFLOW_PAGES,
@@ -48,19 +49,13 @@ def rows(plan: Plan) -> dict[str, int]:
     if boot is None:
         return {"io_tlb_pools": 0}
     pools, areas, slots = 1, areas_of_boot(plan, boot), boot.slabs
+    locks = areas
     if grows(plan):
         pools += GROWN + TRANSIENT
-        areas += GROWN * _grown_areas(plan, boot) + TRANSIENT
+        locks += GROWN * _grown_areas(plan, boot)
+        areas = locks + TRANSIENT
         slots += GROWN * LARGEST_GROWN + TRANSIENT * SEGMENT
-    return {"io_tlb_pools": pools, "io_tlb_areas": areas, "io_tlb_slots": slots}
-
-
-def servers(plan: Plan) -> int:
-    """A lock an area, but for transient pools."""
-    boot = _boot(plan)
-    if boot is None:
-        return 0
-    return areas_of_boot(plan, boot) + (GROWN * _grown_areas(plan, boot) if grows(plan) else 0)
+    return {"io_tlb_pools": pools, "io_tlb_areas": areas, "io_tlb_slots": slots, "swiotlb_calendars": locks * CALENDAR}
 
 
 def actors(plan: Plan) -> dict[str, int]:
@@ -98,15 +93,16 @@ def place(built: Built) -> None:
 def _rows(built: Built, boot: Boot) -> None:
     """Where slots and areas of each pool begin, and their locks; rows for transient pools form a chain."""
     plan, pools, areas = built.plan, built.memory.table("io_tlb_pools"), built.memory.table("io_tlb_areas")
-    areas["server"] = NONE
-    slot = area = 0
+    areas["lock"] = NONE
+    slot = area = lock = 0
     for p in range(len(pools)):
         grown, transient = 0 < p <= GROWN, p > GROWN
         pools[p]["slot"], pools[p]["area"], pools[p]["transient"] = slot, area, transient
         own = 1 if transient else _grown_areas(plan, boot) if grown else areas_of_boot(plan, boot)
         slot += SEGMENT if transient else LARGEST_GROWN if grown else boot.slabs
         for a in range(area, area + own) if not transient else ():
-            areas[a]["server"] = built.servers.take()
+            areas[a]["lock"] = lock
+            lock += 1
         area += own
         if transient:
             pools[p]["next"] = p + 1 if p + 1 < len(pools) else NONE

@@ -4,17 +4,19 @@ A slot's `list` counts the free slots from it on, to the end of its segment of 1
 run begins there. A search goes on from where the last one of its area ended.
 """
 
+from mmrun.model.core.calendar import book
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.server import hold
 from mmrun.model.dma.device.state import dma_devices
 from mmrun.model.dma.swiotlb.state import (
+    CALENDAR,
     SEGMENT,
     SLOT,
     SLOT_SHIFT,
     io_tlb_areas,
     io_tlb_pools,
     io_tlb_slots,
+    swiotlb_calendars,
     swiotlb_count,
     swiotlb_settings,
     swiotlb_state,
@@ -45,10 +47,12 @@ def _locked(m, area, looks):
     """An area's lock is held while `looks` slots are looked at or written; transient pools have none to wait for."""
     own = swiotlb_settings(m)
     ns = own.swiotlb_lock + own.swiotlb_slot * looks
-    if area.server == NONE:
+    if area.lock == NONE:
         m.now += ns
         return
-    swiotlb_count(m).swiotlb_lock_ns += hold(m, area.server, ns)
+    end = book(swiotlb_calendars(m), area.lock * CALENDAR, CALENDAR, m.now, ns)
+    swiotlb_count(m).swiotlb_lock_ns += end - ns - m.now
+    m.now = end
 
 
 @kernel

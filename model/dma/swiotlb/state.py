@@ -1,5 +1,7 @@
 """The bounce pool: slots, areas, pools; and how it is set."""
 
+from mmrun.model.core.calendar import BOOKED
+from mmrun.model.core.calendar import SLOTS as BOOKED_SLOTS
 from mmrun.model.core.record import WAIT_QUEUE, counts, one, row, table
 from mmrun.model.dma.swiotlb.settings import SWIOTLB_COUNTERS
 
@@ -7,6 +9,7 @@ SLOT_SHIFT, SEGMENT = 11, 128  # IO_TLB_SHIFT, IO_TLB_SEGSIZE
 SLOT = 1 << SLOT_SHIFT
 MIN_SLABS, DEFAULT_SLABS = (1 << 20) >> SLOT_SHIFT, (64 << 20) >> SLOT_SHIFT
 LARGEST_GROWN = 2 << 10  # slots of a block of the largest order
+CALENDAR = BOOKED_SLOTS  # rows of a lock's calendar
 OVERFLOW_PAGES = 8  # io_tlb_overflow
 GROWN, TRANSIENT = 64, 4096  # pools that can be added, for good and for a mapping each
 
@@ -23,7 +26,7 @@ POOL = row(
     address="i8", pfn="i8", order="i8", slabs="i8", areas="i8", area_slabs="i8", slot="i8", area="i8", transient="i8",
     live="i8", next="i8",
 )  # fmt: skip
-AREA = row(used="i8", index="i8", server="i8")  # slots in use; where the next search begins; its lock (servers)
+AREA = row(used="i8", index="i8", lock="i8")  # slots in use; where the next search begins; its calendar, NONE: none
 # A slot. `list`: free slots from here to the end of the segment or to the next one in use; of a mapping's slots `first`
 # is that of its first one, which has `bytes` and the address `orig` of what was mapped; NONE: free.
 SLOTS = row(list="i4", first="i4", bytes="i8", orig="i8")
@@ -38,3 +41,4 @@ swiotlb_state = one(389, "swiotlb_state", row(
     pools="i8", areas="i8", slabs="i8", used="i8", hiwater="i8", transient="i8", overflow="i8", work="i8",
     worker=WAIT_QUEUE, spare="i8", grown="i8", live="i8",
 ))  # fmt: skip
+swiotlb_calendars = table(399, "swiotlb_calendars", BOOKED)  # of areas' locks: CALENDAR rows each
