@@ -43,7 +43,7 @@ def _next_bit(m, domain, bit, end, empty):
 
 @kernel
 def find_zero_area(m, domain, start, end, count, align):
-    """The first `count` free bits in a row in [start, end) from a multiple of `align` on: (the first or -1, words read)."""
+    """The first `count` free bits in a row in [start, end), from a multiple of `align` on: (the first or -1, words)."""
     bit, words = start, 0
     while True:
         free = _next_bit(m, domain, bit, end, FULL)

@@ -27,10 +27,12 @@ from mmrun.model.dma.iova.state import (
     iova_settings,
     iovas,
 )
+from mmrun.model.dma.iova.tree import reserve_range
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
 
 RANGES = 1 << 18  # that there can be at a time, of all domains
+INTERRUPTS = (0xFEE00, 0xFEEFF)  # pages that interrupts are written to: never given out
 QUEUES = {"need-flush": NEED_FLUSH, "at-once": AT_ONCE}
 
 
@@ -80,6 +82,8 @@ def place(built: Built) -> None:
         d.start, d.max32, d.queue = 1, TOP_32BIT, QUEUES.get(queue, per_version)
         d.anchored = int(params.get("anchored", built.cell.policy["iova"].variant != "tree-2011"))
         d.cached32 = d.cached = domain if d.anchored else NONE
+        if built.modules["iova"].QUEUE == "version":
+            reserve_range(m, domain, *INTERRUPTS)
     first = 0
     for number in range(count * (plan.cpus + 1) + (count > 0)):
         ring, single = fq_rings(m)[number], number % (plan.cpus + 1) == plan.cpus
