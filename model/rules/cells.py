@@ -22,6 +22,7 @@ from mmrun.model.description import (
     Task,
     too_much,
 )
+from mmrun.model.dma.drivers.settings import DRIVEN
 from mmrun.model.eras import Era
 from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules import cgroups
@@ -159,9 +160,24 @@ def task(
         yield Fault((*here, "cgroup"), f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups))
     if isinstance(link := task.stream.params.get("link"), str):
         yield from (fault.below(*here, "stream") for fault in known(link, machine.links, "link", "link"))
+    yield from (fault.below(*here, "stream") for fault in _drives(task, machine))
     yield from (fault.below(*here, "mempolicy") for fault in _mempolicy(task.mempolicy, len(nodes), era))
     for index, region in enumerate(task.memory):
         yield from (fault.below(*here, "memory", index) for fault in _region(region, machine, caches))
+
+
+def _drives(task: Task, machine: Machine) -> Iterator[Fault]:
+    """The device that a stream names: there, taking part, and of the kind that the stream is about."""
+    name, wanted = task.stream.params.get("device"), DRIVEN.get(task.stream.kind)
+    if not isinstance(name, str):
+        return
+    if name not in machine.devices:
+        yield from known(name, machine.devices, "device", "device")
+    elif name not in machine.use:
+        yield Fault(("device",), f"device `{name}` takes no part", "name it in `machine.use`")
+    elif wanted is not None and machine.devices[name].kind != wanted:
+        what = f"device `{name}` is a {machine.devices[name].kind}, and `{task.stream.kind}` drives a {wanted}"
+        yield Fault(("device",), what, f"a device of kind {wanted}")
 
 
 def _mempolicy(policy: Mempolicy, count: int, era: Era) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mmrun.model import workloads
 from mmrun.model.description import Cell
+from mmrun.model.mm.cma.settings import CONTIGUOUS_STREAMS
 from mmrun.model.rules.record import Fault
 
 ONE_LIMIT = "put every task into the same cgroup, or none into any"
@@ -24,6 +25,8 @@ class Info(Protocol):
 
 def faults(cell: Cell, chosen: Mapping[str, Info]) -> Iterator[Fault]:
     """Everything in the cell that a variant cannot do; `chosen`: the variant of each axis."""
+    if chosen["contiguous"].name == "scatter-gather":
+        yield from _scattered(cell)
     if "YARDSTICK" in chosen["lru"].constants:
         yield from _yardstick(cell, chosen["lru"].name)
     elif not chosen["shrinker"].constants.get("ZERO_SEEKS", True):
@@ -41,6 +44,16 @@ def limit(cell: Cell) -> int | None:
         above += [most for most in [cell.cgroups[group].max] if most is not None]
         group = cell.cgroups[group].parent
     return min(above, default=None)
+
+
+def _scattered(cell: Cell) -> Iterator[Fault]:
+    """Who asks for contiguous memory and has no IOMMU that makes any memory look so."""
+    for name, task in cell.tasks.items():
+        if task.stream.kind in CONTIGUOUS_STREAMS:
+            device = cell.machine.devices.get(task.stream.params.get("device") or "")
+            if device is None or device.iommu is None:
+                what = f"`{task.stream.kind}` has no device behind an IOMMU, which `scatter-gather` is about"
+                yield Fault(("tasks", name, "stream"), what, "device: one in `machine.use` that names an `iommu`")
 
 
 def _yardstick(cell: Cell, name: str) -> Iterator[Fault]:
