@@ -15,6 +15,7 @@ from mmrun.model.block.settings import SwapTarget as SwapTarget
 from mmrun.model.core.mechanism import Matters
 from mmrun.model.dma.device.settings import Device as Device
 from mmrun.model.dma.iommu.settings import Iommu
+from mmrun.model.dma.swiotlb.settings import Swiotlb
 from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
@@ -135,6 +136,8 @@ class Machine(Record):
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: Annotated[tuple[str, ...], Range(max_length=64)] = ()
     """Names of the devices that take part."""
+    swiotlb: Swiotlb = field(default_factory=Swiotlb)
+    """Bounce buffers for devices that cannot reach all of memory."""
 
 
 @record
