@@ -55,7 +55,13 @@ RATES = counters("""
 dma_mbit_s | higher | payload that devices and their drivers moved in packets, by second of the run | Mbit/s
 dma_line_share | higher | frames of those on the wire, as a share of what the links of the devices could carry | 1
 dma_packet_ns | lower | CPU time of a packet: the driver's and stack's work, mapping, unmapping, waiting for locks | ns
-dma_packet_map_ns | lower | part of that in mapping and unmapping | ns
+dma_packet_work_ns | none | part of that which is the driver's and stack's own | ns
+dma_packet_address_ns | lower | part of that in locks under which addresses are found and given back | ns
+dma_packet_invalidate_ns | lower | part of that in the CPU's own invalidations | ns
+dma_packet_wait_ns | lower | part of that in waiting for locks and invalidations of others | ns
+dma_packet_copy_ns | lower | part of that in copying to and from bounce or shadow buffers | ns
+dma_packet_table_ns | lower | part of that in tables, caches of addresses, queues: what else mapping takes | ns
+dma_packet_iotlb_misses | lower | translations that the unit had to walk its tables for, by packet | misses
 dma_deadline_miss_ratio | lower | share of the deadlines missed | 1
 """)
 

@@ -79,6 +79,7 @@ COUNTERS = {**CMA_COUNTERS, **CONTIG_COUNTERS, **REQUEST_COUNTERS}  # of the mac
 GAUGES = counters("""
 nr_free_cma | none | free pages of contiguous memory areas when the run ends, those on per-CPU lists not included
 contig_pages | none | pages of contiguous memory that drivers hold when the run ends
+contig_idle_pages | lower | pages of areas that are kept for drivers and in no use when the run ends
 """)
 LATENCIES = counters("""
 contig_success_ratio | higher | share of the requests for contiguous memory that were served | 1
