@@ -7,12 +7,13 @@ When the generic kind will have written is known at once (`mmrun.model.block.ser
 from mmrun.model.block.batching import may_take
 from mmrun.model.block.completions import announce, pop_completed
 from mmrun.model.block.device import fails
-from mmrun.model.block.dma import dma_unmap_request, start_write, try_again
+from mmrun.model.block.dma import dma_unmap_request
 from mmrun.model.block.nfs import send_write
 from mmrun.model.block.queue import end_request, free_for_next, queue_write, take_request
 from mmrun.model.block.remote import end_remote, queue_remote
 from mmrun.model.block.request import new_request
 from mmrun.model.block.serving import stripe_unit, write_pages
+from mmrun.model.block.start import start_write, try_again
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks, requests
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE

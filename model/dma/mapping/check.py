@@ -1,7 +1,7 @@
 """Conservation of mappings: whoever has one knows it, and no device has another; rows are in one chain each, or free.
 
-A mechanism says in its check.py which mappings it keeps beyond `dma_maps` (`mappings`: how many, by device) and which
-chains of that table are its own (`map_chains`).
+A mechanism says in its check.py which mappings it keeps beyond `dma_maps` (`dma_mappings`: how many, by device), and
+which chains of that table are its own (`map_chains`).
 """
 
 from collections import Counter
@@ -61,7 +61,7 @@ def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
             behind.add(at)
     require(held.total() == mapping_state(m).nr_maps, lambda: "mappings that owners keep are miscounted")
     for part in parts("check"):
-        if own := getattr(part, "mappings", None):
+        if own := getattr(part, "dma_mappings", None):
             held.update(own(built))
     for dev in range(len(dma_devices(m))):
         live = int(dma_devices(m)[dev].live)

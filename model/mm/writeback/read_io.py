@@ -1,9 +1,9 @@
 """Reads on their way: the pages they bring are in their cache and locked until the data is there."""
 
 from mmrun.model.block.completions import announce
-from mmrun.model.block.dma import start_read
 from mmrun.model.block.remote import get_read, put_read, queue_read
 from mmrun.model.block.request import free_request, new_request
+from mmrun.model.block.start import start_read
 from mmrun.model.block.state import disks, requests
 from mmrun.model.core.accounting import SWAP
 from mmrun.model.core.jit import kernel
