@@ -22,6 +22,7 @@ from mmrun.model.description import (
     Task,
     too_much,
 )
+from mmrun.model.dma.drivers.settings import DRIVEN
 from mmrun.model.eras import Era
 from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules import cgroups
@@ -164,6 +165,7 @@ def task(
         yield from (fault.below(*here, "stream") for fault in known(link, machine.links, "link", "link"))
     if task.stream.kind == "iscsid":
         yield from (fault.below(*here) for fault in _daemon(task, machine))
+    yield from (fault.below(*here, "stream") for fault in _drives(task, machine))
     yield from (fault.below(*here, "mempolicy") for fault in _mempolicy(task.mempolicy, len(nodes), era))
     for index, region in enumerate(task.memory):
         yield from (fault.below(*here, "memory", index) for fault in _region(region, machine, caches))
@@ -177,6 +179,20 @@ def _daemon(task: Task, machine: Machine) -> Iterator[Fault]:
         yield Fault(("stream", "area"), what, suggest(area, able) if able else "give the machine one")
     if not task.stays or task.count > 1:
         yield Fault((), "one program makes an area's sessions, as long as the machine runs", "stays: true, no count")
+
+
+def _drives(task: Task, machine: Machine) -> Iterator[Fault]:
+    """The device that a stream names: there, taking part, and of the kind that the stream is about."""
+    name, wanted = task.stream.params.get("device"), DRIVEN.get(task.stream.kind)
+    if not isinstance(name, str):
+        return
+    if name not in machine.devices:
+        yield from known(name, machine.devices, "device", "device")
+    elif name not in machine.use:
+        yield Fault(("device",), f"device `{name}` takes no part", "name it in `machine.use`")
+    elif wanted is not None and machine.devices[name].kind != wanted:
+        what = f"device `{name}` is a {machine.devices[name].kind}, and `{task.stream.kind}` drives a {wanted}"
+        yield Fault(("device",), what, f"a device of kind {wanted}")
 
 
 def _mempolicy(policy: Mempolicy, count: int, era: Era) -> Iterator[Fault]:
