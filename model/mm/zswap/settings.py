@@ -103,7 +103,7 @@ class Zswap(Record):
             yield Fault((), "the shares of pages add up to more than 1", "zero_filled + same_filled + incompressible")
 
 
-@abstract()
+@abstract
 class GroupSettings(Record):
     """What a group says of zswap."""
 
