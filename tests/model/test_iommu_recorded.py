@@ -54,7 +54,7 @@ def test_tables_stay_where_addresses_have_been():
     """A table for each 2 MiB of addresses ever used, and two levels above: lazy goes round all that its queue holds.
 
     The recorded kernel took no new table for 4 KiB, 7 in the first run of 64 KiB, none in the next. Here that
-    takes 10: 8 for the 16 MiB that 255 ranges are, and 2 below 3 GiB, where addresses of later runs come a little earlier.
+    takes 10: 8 for the 16 MiB that 255 ranges are, and 2 below 3 GiB, where later runs get a little sooner.
     """
     built, used = devices("lazy"), set[int]()
     m = built.memory.m
