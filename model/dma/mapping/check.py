@@ -65,7 +65,9 @@ def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
             held.update(own(built))
     for dev in range(len(dma_devices(m))):
         live = int(dma_devices(m)[dev].live)
-        require(held[dev] == live, lambda dev=dev, live=live: f"device {dev} has {live} mappings, {held[dev]} are known")
+        require(
+            held[dev] == live, lambda dev=dev, live=live: f"device {dev} has {live} mappings, {held[dev]} are known"
+        )
     live = sum(int(dma_devices(m)[dev].live) for dev in range(len(dma_devices(m))))
     require(live == mapping_count(m).dma_live, lambda: "live mappings are miscounted")
 

@@ -17,13 +17,11 @@ from mmrun.model.dma.mapping.mapping import dma_access
 from mmrun.model.dma.mapping.state import (
     SG_ROWS,
     controllers,
-    dma_buffers,
     dma_maps,
     dma_settings,
     mapping_count,
     scatterlist,
 )
-from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.swap.state import swapcache
 from mmrun.model.mm.task.state import cache
 from mmrun.model.units import PAGE, PAGE_SHIFT
