@@ -5,7 +5,7 @@ import yaml
 
 from mmrun.runner.cli import main
 from mmrun.runner.plan.idle_settings import warnings
-from mmrun.runner.plan.plan import make_plan
+from mmrun.runner.plan.plan import check
 
 STREAM = {"kind": "loop", "size": "1MiB", "accesses": 100}
 ZRAM = {"z": {"kind": "zram", "size": "16MiB"}}
@@ -18,7 +18,7 @@ def told(tmp_path, machine=None, task=None, **parts) -> list[str]:
     config = tmp_path / "x.yaml"
     tree = {"experiment": "x", "kernel": "6.18", "machine": whole, "tasks": tasks} | parts
     config.write_text(yaml.safe_dump(tree, sort_keys=False))
-    found = warnings(make_plan(config))
+    found = warnings((rows := check(config)).experiment, rows.rows)
     lines = config.read_text().splitlines()
     assert all(lines[each.line - 1][each.column - 1 :].strip() for each in found)
     return [each.message.partition("`")[2].partition("`")[0] for each in found]
@@ -33,8 +33,8 @@ def told(tmp_path, machine=None, task=None, **parts) -> list[str]:
         ({"vm": {"swappiness": 3, "dirty_ratio": 5}}, ["vm.swappiness", "vm.dirty_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 0}}, ["vm.min_unmapped_ratio"]),
         ({"vm": {"min_unmapped_ratio": 3, "zone_reclaim_mode": 1}}, []),
-        ({"machine": {"devices": {"eth": {"kind": "nic", "iommu": True}}}},
-         ["machine.devices.eth.kind", "machine.devices.eth.iommu"]),
+        ({"machine": {"devices": {"eth": {"kind": "nic", "untrusted": True}}}},
+         ["machine.devices.eth.kind, untrusted"]),
         ({"machine": {"costs": {"slab_lookup": "1us", "scan_page": "1us"}}}, ["machine.costs.slab_lookup"]),
         ({"machine": {"costs": {"damon_sample": "1us", "walk_pte": "1ns"}}, "policy": {"idle": "damon"},
           "kernel": "6.18+mglru"}, []),
