@@ -13,8 +13,10 @@ from mmrun.model.block.settings import Disk as Disk
 from mmrun.model.block.settings import Link as Link
 from mmrun.model.block.settings import SwapTarget as SwapTarget
 from mmrun.model.core.mechanism import Matters
+from mmrun.model.dma.device.settings import Device as Device
+from mmrun.model.dma.iommu.settings import Iommu
+from mmrun.model.dma.swiotlb.settings import Swiotlb
 from mmrun.model.machine.settings import MAX_NODES
-from mmrun.model.machine.settings import Device as Device
 from mmrun.model.machine.settings import Node as Node
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.cma.settings import CmaArea
@@ -23,10 +25,13 @@ from mmrun.model.mm.huge.settings import wanted_by
 from mmrun.model.mm.hugetlb.settings import HAS_POOLS, aligned, pool_mapping
 from mmrun.model.mm.idle.settings import SCANNED
 from mmrun.model.mm.limits.settings import HAS_GROUPS
+from mmrun.model.mm.page.settings import Mempolicy as Mempolicy
+from mmrun.model.mm.page.settings import NodeNumber
 from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.mm.tlb.settings import Tlb
+from mmrun.model.mm.zswap.settings import GroupSettings, Zswap
 from mmrun.model.net.tcp_mem.settings import HAS_SOCKETS
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -58,7 +63,6 @@ TIMED = Matters(
 MAX_TASKS, MAX_CGROUPS = 16_384, 16_384
 MAX_SAMPLES = 100_000  # of a series; each has a number for every counter, some 300
 Name = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "letters, digits, `_` and `-`")]
-NodeNumber = Annotated[int, Range(ge=0)]
 
 
 def _composed(name: str, doc: str) -> Any:
@@ -111,8 +115,12 @@ class Machine(Record):
     """Network links by name."""
     swap: dict[str, SwapTarget] = field(default_factory=dict)
     """Swap areas by name."""
+    zswap: Zswap | None = None
+    """What pages are to zswap, where vm.zswap is on; default: they compress to a third."""
     devices: dict[str, Device] = field(default_factory=dict)
     """DMA devices by name."""
+    iommus: dict[str, Iommu] = field(default_factory=dict)
+    """IOMMUs by name."""
     cma: dict[str, CmaArea] = field(default_factory=dict)
     """Contiguous memory areas by name, set aside at boot for drivers."""
     costs: Costs = field(default_factory=Costs)
@@ -121,18 +129,18 @@ class Machine(Record):
     """Timer ticks per second."""
     tlb_flush: Nanoseconds | None = None
     """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
-    bit the kernel cleared is not marked again while its translation is cached; the TLB holds all of them. Default: no
-    TLB, every access marks."""
+    bit was cleared is not marked again: the TLB holds all translations. Default: no TLB, every access marks."""
     tlb: Tlb | None = None
     """What each CPU's TLB holds; accesses beyond it walk the page table. Default: translations cost nothing."""
     background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
-    """How often something that is not described, a kernel thread mostly, has each CPU for a moment and hands it back.
-    Generations walk the page tables of whoever was switched in since the last walk. 0: tasks are switched in when they
-    wake, and where they share CPUs, only. Default: an estimate; an idle machine has fewer, a busy one more."""
+    """How often something that is not described, a kernel thread mostly, has each CPU for a moment. Generations walk
+    page tables of who was switched in since then. 0: only those who wake or share a CPU are. Default: an estimate."""
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
-    use: tuple[str, ...] = ()
-    """Names of the devices that take part: network cards. Others cannot yet, DMA is not modelled."""
+    use: Annotated[tuple[str, ...], Range(max_length=64)] = ()
+    """Names of the devices that take part."""
+    swiotlb: Swiotlb = field(default_factory=Swiotlb)
+    """Bounce buffers for devices that cannot reach all of memory."""
 
 
 @record
@@ -148,7 +156,7 @@ class Variant(Record):
 
 
 @record
-class Cgroup(Record):
+class Cgroup(GroupSettings):
     """A memory cgroup (with `count` > 1, that many alike: `name.0`, `name.1`, ...)."""
 
     parent: str | None = None
@@ -189,32 +197,6 @@ def too_much(name: str, value: int, most: int, what: str) -> Fault:
     from mmrun.model.rules.quantity import show
 
     return Fault((name,), f"{name} is {show(value, 'bytes')}", f"at most {show(most, 'bytes')}, {what}")
-
-
-@record
-class Mempolicy(Record):
-    """Where a task's pages come from, as set_mempolicy(2)."""
-
-    mode: Literal["local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave"] = "local"
-    """`weighted-interleave` exists since 6.9, `preferred-many` since 5.15."""
-    nodes: tuple[NodeNumber, ...] | Literal["remote", "all"] = ()
-    """Node mask. `remote`: the nodes other than the task's own, nearest first; `all`: every node."""
-    weights: tuple[Annotated[int, Range(ge=1, le=255)], ...] | Literal["auto"] = "auto"
-    """weighted-interleave: pages per round and node; `auto` derives them from bandwidth."""
-
-    def faults(self) -> Iterator[Fault]:
-        """Nodes and weights that the mode does not take, or lacks."""
-        named = self.nodes if isinstance(self.nodes, tuple) else None
-        if self.mode == "local" and self.nodes:
-            yield Fault(("nodes",), "`local` takes no nodes", "leave `nodes` out, or use `bind`")
-        if self.mode != "local" and not self.nodes:
-            yield Fault((), f"`{self.mode}` needs nodes", "write nodes: [0], nodes: remote or nodes: all")
-        if self.mode == "preferred" and (self.nodes == "all" or len(named or ()) > 1):
-            yield Fault(("nodes",), "`preferred` takes one node", "or use `preferred-many`")
-        if named and len(set(named)) < len(named):
-            yield Fault(("nodes",), "a node is named twice", "a node mask names each once")
-        if self.weights != "auto" and self.mode != "weighted-interleave":
-            yield Fault(("weights",), f"`{self.mode}` takes no weights", "leave `weights` out")
 
 
 @record
@@ -389,9 +371,8 @@ class Cell(Record):
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)
     """Series output."""
     duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s"), TIMED] | None = None
-    """Stop after this much simulated time; None: when every stream has ended.
-
-    Nothing begins after it. What has begun by then, as a read from a disk, is counted to its end."""
+    """Stop after this much simulated time; None: when every stream has ended. Nothing begins after it; what has begun
+    by then, as a read from a disk, is counted to its end."""
     seed: str = "mmrun"
     """Names the random streams, together with task name and replicate, never with the variant."""
     memory_hugetlb_accounting: Annotated[bool, HAS_POOLS] = False

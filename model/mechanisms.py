@@ -16,9 +16,10 @@ PACKAGES = (
     "core", "machine", "psi", "sched", "block",
     "mm.page", "mm.task", "mm.tlb", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim",
     "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.compaction", "mm.alloc",
-    "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault", "mm.khugepaged",
-    "hung_task",
-    "mm.slab", "net.link", "net.skb", "net.nic", "net.tcp_mem", "net.tcp", "net.session",
+    "mm.zswap", "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault",
+    "mm.khugepaged", "hung_task", "mm.slab",
+    "dma.device", "dma.iova", "dma.iommu", "dma.swiotlb", "dma.direct", "dma.mapping", "dma.drivers",
+    "net.link", "net.skb", "net.nic", "net.tcp_mem", "net.tcp", "net.session",
     "net.server", "net.nbd", "net.nfs", "net.iscsi", "net.rdma",
 )  # fmt: skip
 MODEL = Path(__file__).parent

@@ -315,6 +315,9 @@ class NfsSwap(ServedSwap):
     """How long an answer is waited for at first (timeo=600 tenths of a second)."""
     retrans: Annotated[int, Range(ge=0, le=30)] = 2
     """A soft request fails after `timeo` times one more than this."""
+    sync: bool = True
+    """Exported `sync`: the server answers for a write once it is on the disk, with a page cache (a file system) when
+    the inode is in the journal, too. False: `async`, it answers for what is in memory, as nbd-server does."""
 
 
 @record

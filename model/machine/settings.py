@@ -1,13 +1,13 @@
-"""The vocabulary of hardware: nodes and DMA devices (part of `description`)."""
+"""The vocabulary of hardware: nodes (part of `description`)."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mmrun.model.block.settings import Rate
 from mmrun.model.core.mechanism import Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
-from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GB_S, PAGE, Bytes, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
+from mmrun.model.rules.record import Fault, Record, record
+from mmrun.model.units import GB_S, PAGE, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
 
 MAX_NODES, MAX_CPUS = 16, 256
 # A page-table word has 28 bits for a frame, or for a swap slot plus one; an index of such a word has 31.
@@ -68,56 +68,6 @@ class Node(Record):
     """What its memory is like at the start. Default: all of it is free and in one piece, as after booting."""
 
 
-@abstract
-class Device(Family):
-    """A DMA device. Described here; its mechanisms are not modelled yet, so naming one in `use:` is an error."""
-
-    MATTERS = Matters("a machine that uses the device, which none can yet: DMA is not modelled", lambda case, _: False)
-    kind: str
-    """What the device is."""
-    dma_mask_bits: Annotated[int, Range(ge=8, le=64)] = 64
-    """Address bits the device can drive."""
-    iommu: bool = False
-    """Whether the device sits behind an IOMMU."""
-    iommu_mode: Literal["strict", "lazy", "passthrough"] = "strict"
-    """How unmaps invalidate the IOTLB."""
-
-
-@record
-class DmaDevice(Device):
-    """A source of frames, or what moves a disk's pages: they have the same fields so far."""
-
-    kind: Literal["camera", "disk-controller"] = "camera"
-
-
-@record
-class Nic(Device):
-    """A network card with one queue: a ring of receive buffers that its polls fill again, a ring of what is sent."""
-
-    MATTERS = Matters(
-        "a machine that uses the card",
-        lambda case, own: own in map(case.cell.machine.devices.get, case.cell.machine.use),
-    )
-    kind: Literal["nic"] = "nic"
-    link: str | None = None
-    """Name of the link it is plugged into; a card in `use` needs one."""
-    driver: Literal["e1000e", "ixgbe", "virtio-net", "page-pool"] | None = None
-    """How receive buffers are made: heads for whole frames (e1000e; above an MTU of 1500 whole pages), halves of pages
-    that are turned over and used anew (ixgbe), pieces of 32 KiB (virtio-net), whole pages that come back from a pool
-    (page-pool, 4.18; from buffers since 5.14). Default: e1000e up to 1 Gbit/s, ixgbe up to 10, page-pool above."""
-    ring: Annotated[int, Range(ge=8, le=32_768)] | None = None
-    """Descriptors of the receive ring. Default: 256 of e1000e and virtio-net, 512 of ixgbe, 1024."""
-    tx_ring: Annotated[int, Range(ge=64, le=32_768)] | None = None
-    """Descriptors of the transmit ring. Default: as many."""
-    copybreak: Annotated[Bytes, Range(ge=0, le=256)] | None = None
-    """Frames up to this size are copied, and their buffer is posted again. Default: 256 of e1000e and ixgbe, 128 of
-    virtio-net (GOOD_COPY_LEN), 256."""
-    moderation: Nanoseconds | None = None
-    """Least time between two interrupts. Default: 50 us, 20,000 interrupts a second as e1000e; none of virtio-net."""
-    cpu: Annotated[int, Range(ge=0, le=MAX_CPUS - 1)] = 0
-    """The CPU that its interrupts go to, from whose node buffers come."""
-
-
 SEVERAL_NODES = Matters("a machine with several nodes", lambda case, _: len(case.cell.machine.nodes) > 1)
 NODE_COUNTERS = counters("""
 numa_hit | higher | pages allocated on the node that wanted them there
@@ -167,13 +117,6 @@ SUBJECTS = (
         "nodes with `vm.demotion_enabled`.",
         ("machine.nodes", "zone_reclaim_mode", "numa_hit", "remote_touches", "numa_balancing", "demotion_enabled"),
         (),
-    ),
-    Subject(
-        "iommu",
-        "DMA and IOMMUs are not modelled: `machine.devices` can describe a device, but of all of them only network "
-        "cards can be named in `use`, and theirs are rings and buffers alone.",
-        ("machine.devices", "machine.use"),
-        ("dma", "iotlb", "smmu", "vt-d", "swiotlb"),
     ),
     Subject(
         "cpu cache",

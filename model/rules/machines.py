@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
 from mmrun.model.description import Machine
-from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP, Nic
+from mmrun.model.dma.device.settings import Nic
+from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP
+from mmrun.model.rules import devices
 from mmrun.model.rules.record import Fault
 from mmrun.model.rules.words import suggest
 
@@ -63,13 +65,13 @@ def _distance(machine: Machine) -> Iterator[Fault]:
 def _devices(machine: Machine) -> Iterator[Fault]:
     for index, name in enumerate(machine.use):
         device = machine.devices.get(name)
+        if device is not None:
+            yield from (fault.below("devices", name) for fault in known(device.iommu, machine.iommus, "IOMMU", "iommu"))
         if isinstance(device, Nic):
             yield from _nic(name, index, device, machine)
-        elif device is not None:
-            fix = "leave it out of `use`"
-            yield Fault(("use", index), f"device `{name}`: DMA devices are not modelled yet", fix)
-        else:
+        elif device is None:
             yield from known(name, machine.devices, "device", "use", index)
+    yield from devices.faults(machine)
 
 
 def _nic(name: str, index: int, card: Nic, machine: Machine) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ import pytest
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Link, Region, Sampling, Stream, Task
-from mmrun.model.machine.settings import Nic
+from mmrun.model.dma.device.settings import Nic
 from mmrun.model.mm.alloc.page_alloc import alloc_pages
 from mmrun.model.mm.page.gfp import GFP_ATOMIC
 from mmrun.model.mm.page.mempolicy import ALL_NODES

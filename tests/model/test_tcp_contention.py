@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmrun.model.core.calendar import SLOT, SLOT_SHIFT, SLOTS
 from mmrun.model.core.state import turn
 from mmrun.model.description import Cgroup, Variant
 from mmrun.model.net.tcp_mem.line import book, note_use, use_line
-from mmrun.model.net.tcp_mem.state import SLOT_SHIFT, SLOTS, lines, tcp_mem_count, tcp_mem_settings
+from mmrun.model.net.tcp_mem.state import lines, tcp_mem_count, tcp_mem_settings
 from mmrun.model.units import MS, US, MiB
 from tests.model.bare_sockets import sockets, stream
 
 PLENTY = {"tcp_mem_pressure": 1 << 20}
-SLOT = 1 << SLOT_SHIFT
 
 
 def test_one_user_never_waits_and_pays_for_its_own_cache():

@@ -19,7 +19,7 @@ machine:
     part: {kind: partition, disk: ssd, size: 4GiB}
     net: {kind: nbd, link: lan, size: 1GiB, priority: 5}
   devices:
-    eth: {kind: nic, iommu: true}
+    eth: {kind: nic, untrusted: true}
 vm: {swappiness: 60, zone_reclaim_mode: 1}
 cgroups:
   box: {max: 50%}
@@ -84,10 +84,10 @@ CASES = [
     Case("box: {max: 50%}", "box: {}", "an empty mapping"),
     Case("sampling: {every: 10ms}", "sampling: {}", "an empty mapping"),
     # YAML 1.1
-    Case("iommu: true", "iommu: yes", "truth value in YAML 1.1"),
-    Case("iommu: true", "iommu: On", "truth value in YAML 1.1"),
-    Case("iommu: true", "iommu: no", "write false"),
-    Case("iommu: true", "iommu: TRUE", "truth value"),
+    Case("untrusted: true", "untrusted: yes", "truth value in YAML 1.1"),
+    Case("untrusted: true", "untrusted: On", "truth value in YAML 1.1"),
+    Case("untrusted: true", "untrusted: no", "write false"),
+    Case("untrusted: true", "untrusted: TRUE", "truth value"),
     Case("swappiness: 60", "swappiness: 010", "octal"),
     Case("swappiness: 60", "swappiness: 1:30", "base-60"),
     Case("swappiness: 60", "swappiness: 1_0", "underscores"),
@@ -114,7 +114,7 @@ CASES = [
     Case("cpus: 4", "cpus: four", "a whole number is expected, found `four`"),
     Case("cpus: 4", 'cpus: "4"', "a whole number is expected"),
     Case("cpus: 4", "cpus: 4.0", "a whole number is expected"),
-    Case("iommu: true", "iommu: 1", "true or false is expected"),
+    Case("untrusted: true", "untrusted: 1", "true or false is expected"),
     Case("kind: nic", "kind: nik", "did you mean `nic`?"),
     Case("disk: ssd, access", "disk: 3, access", "text is expected"),
     Case("access: read", "access: reed", "did you mean `read`?"),
@@ -206,8 +206,8 @@ CASES = [
     Case("kind: nbd, link: lan, ", "link: lan, ", "`kind` is required"),
     Case("rtt: 40us", "mtu: 1", "mtu is 1 (576 to 65535; usual: 1500, 9000)"),
     Case("  devices:", "  use: [eth]\n  devices:", "is plugged into nothing"),
-    Case("kind: nic, iommu: true}", "kind: camera}\n  use: [eth]", "not modelled yet", 18),
-    Case("kind: nic, iommu: true}", "kind: nic, link: lan, cpu: 99}\n  use: [eth]", "no CPU 99"),
+    Case("kind: nic, untrusted: true}", "kind: camera}\n  use: [eth]", "not modelled yet", 18),
+    Case("kind: nic, untrusted: true}", "kind: nic, link: lan, cpu: 99}\n  use: [eth]", "no CPU 99"),
     Case("  devices:", "  use: [wlan]\n  devices:", "no device `wlan`"),
     Case("  devices:", "  hz: 60\n  devices:", "`60` is not one of 100, 250, 1000"),
     # parts that do not go together

@@ -44,7 +44,7 @@ VALID: dict[str, Any] = {
         "disks": {kind: {"kind": kind, **more} for kind, more in DISKS.items()},
         "links": {"lan": {"mtu": 1500}},
         "swap": {kind: {"kind": kind, "size": "1MiB", **more} for kind, more in SWAPS.items()},
-        "devices": {kind: {"kind": kind} for kind in ("nic", "camera", "disk-controller")},
+        "devices": {kind: {"kind": kind} for kind in ("nic", "camera", "codec", "gpu", "legacy", "disk-controller")},
         "costs": {"syscall": "200ns"},
     },
     "vm": {"swappiness": 60},

@@ -108,6 +108,9 @@ def _kinds(built: Built) -> None:
             state.BOOT_PAGE,
             state.HUGETLB_PAGE,
             state.NET_PAGE,
+            state.IOMMU_PAGE,
+            state.BOUNCE_PAGE,
+            state.DMA_PAGE,
         ),
     )
     require((used == kernel).all(), lambda: f"frame {int(np.argmax(used != kernel))}: kind and kernel use disagree")

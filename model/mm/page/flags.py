@@ -49,6 +49,7 @@ PLACES = LRU | ISOLATED | FREE | PCP | BATCHED | KERNEL | NEW
 NO_KIND, FREE_BLOCK, PER_CPU, ANON_PAGE, FILE_PAGE, SLAB_PAGE, PAGE_TABLE, KERNEL_PAGE, ZRAM_PAGE, BOOT_PAGE = range(10)
 TAIL_PAGE = 10
 NET_PAGE = 11  # of socket buffers: a slab of heads (`owner`: its cache, `slot`: objects) or cut up (`slot`: references)
+IOMMU_PAGE, BOUNCE_PAGE, DMA_PAGE = 12, 13, 14  # tables of an IOMMU; bounce buffers; memory shared with a device
 HUGETLB_PAGE = 15
 # A block of 2^order frames in use has one state, its first frame's, whose FRAME.order says how many follow: TAIL_PAGEs
 # of no state, whose `owner` is the first.

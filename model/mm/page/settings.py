@@ -1,11 +1,14 @@
 """Physical memory: what can be set and read."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 from mmrun.model.core.mechanism import NO_FRAME, Axis, Subject, Told, counters, hooks
-from mmrun.model.rules.record import Record, record
+from mmrun.model.rules.bounds import Range
+from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import Nanoseconds
 
+NodeNumber = Annotated[int, Range(ge=0)]
 AXES = (
     Axis("watermarks", 4, "free-page levels at which reclaim starts and stops", ("MIN_FREE_CEILING_KB", "gap")),
     Axis("zonelist", 5, "order in which zones are tried when one is full", ("ZONE_ORDER", "charge", "weight")),
@@ -76,6 +79,32 @@ HOOKS = {
         ("pcp_drain", "cpu zone count index", "0; `count` pages went back, `index`: the list freed to"),
     ),
 }
+
+
+@record
+class Mempolicy(Record):
+    """Where a task's pages come from, as set_mempolicy(2)."""
+
+    mode: Literal["local", "bind", "preferred", "preferred-many", "interleave", "weighted-interleave"] = "local"
+    """`weighted-interleave` exists since 6.9, `preferred-many` since 5.15."""
+    nodes: tuple[NodeNumber, ...] | Literal["remote", "all"] = ()
+    """Node mask. `remote`: the nodes other than the task's own, nearest first; `all`: every node."""
+    weights: tuple[Annotated[int, Range(ge=1, le=255)], ...] | Literal["auto"] = "auto"
+    """weighted-interleave: pages per round and node; `auto` derives them from bandwidth."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Nodes and weights that the mode does not take, or lacks."""
+        named = self.nodes if isinstance(self.nodes, tuple) else None
+        if self.mode == "local" and self.nodes:
+            yield Fault(("nodes",), "`local` takes no nodes", "leave `nodes` out, or use `bind`")
+        if self.mode != "local" and not self.nodes:
+            yield Fault((), f"`{self.mode}` needs nodes", "write nodes: [0], nodes: remote or nodes: all")
+        if self.mode == "preferred" and (self.nodes == "all" or len(named or ()) > 1):
+            yield Fault(("nodes",), "`preferred` takes one node", "or use `preferred-many`")
+        if named and len(set(named)) < len(named):
+            yield Fault(("nodes",), "a node is named twice", "a node mask names each once")
+        if self.weights != "auto" and self.mode != "weighted-interleave":
+            yield Fault(("weights",), f"`{self.mode}` takes no weights", "leave `weights` out")
 
 
 @record

@@ -1,27 +1,23 @@
 """A counter that many CPUs change lies on one cache line, which has to come to each of them in turn.
 
 The line is a server. An access takes as long as the transfer: from the CPU's own cache, from another one of its node,
-from another node's. Who had it before is known by shares: the accesses of the last 65 us by CPU and by node. Actors run
-ahead of each other (tasks by up to 20 us), so accesses are not made in the order of their times: each is booked in the
-first slot of the line's calendar, from its own time on, that has room. What is older than the calendar is past. The
-server's rate is exact, waits below saturation are short by what happens within a slot of 512 ns.
+from another node's. Who had it before is known by shares: the accesses of the last 65 us by CPU and by node. Accesses
+are not made in the order of their times, so each is booked in the line's calendar (core/calendar.py).
 """
 
+from mmrun.model.core import calendar
+from mmrun.model.core.calendar import SLOTS
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.net.tcp_mem.state import (
     EPOCH_SHIFT,
-    SLOT_SHIFT,
-    SLOTS,
     line_slots,
     line_users,
     lines,
     tcp_mem_count,
     tcp_mem_settings,
 )
-
-SLOT = 1 << SLOT_SHIFT
 
 
 @kernel
@@ -74,22 +70,7 @@ def note_use(m, line, accesses):
 @kernel
 def book(m, line, at, ns):
     """When an access of `ns` that comes to a line at time `at` is over: after those that found room before it."""
-    slot, end = at >> SLOT_SHIFT, at + ns
-    for _ in range(SLOTS):
-        booked = line_slots(m)[line * SLOTS + slot % SLOTS]
-        if booked.slot > slot:  # past
-            return end
-        if booked.slot < slot:
-            booked.slot, booked.busy = slot, 0
-        if booked.busy < SLOT:
-            end = max(end, (slot << SLOT_SHIFT) + booked.busy + ns)
-            part = min(ns, SLOT - booked.busy)
-            booked.busy += part
-            ns -= part
-            if ns == 0:
-                return end
-        slot += 1
-    return max(end, slot << SLOT_SHIFT)
+    return calendar.book(line_slots(m), line * SLOTS, SLOTS, at, ns)
 
 
 @kernel

@@ -1,5 +1,6 @@
 """Socket memory of a machine record: marks and buffers by its size, which groups pay, lines for their counters."""
 
+from mmrun.model.core.calendar import SLOTS
 from mmrun.model.core.jit import Hook
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built, Plan
@@ -10,7 +11,7 @@ from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.page.gfp import ZONE_NORMAL
 from mmrun.model.mm.page.state import zones
 from mmrun.model.net.tcp_mem.groups import vmpressure
-from mmrun.model.net.tcp_mem.state import SLOTS, tcp_mem, tcp_mem_settings
+from mmrun.model.net.tcp_mem.state import tcp_mem, tcp_mem_settings
 from mmrun.model.units import PAGE, KiB, MiB
 
 LEAST_MARK = 128  # pages

@@ -1,10 +1,10 @@
 """The protocol's counter and marks, groups' counters of socket memory, and the cache lines they lie on."""
 
+from mmrun.model.core.calendar import BOOKED
 from mmrun.model.core.record import counts, one, row, table
 from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.net.tcp_mem.settings import TCP_MEM_COUNTERS
 
-SLOT_SHIFT, SLOTS = 9, 256  # a line's calendar: slots of 512 ns, and how many of them it remembers
 EPOCH_SHIFT = 16  # of who uses a line: 65 us
 GLOBAL_LINE = 0  # of the protocol's counter; group g has lines 1 + 2g and 2 + 2g
 
@@ -22,7 +22,7 @@ tcp_mem_settings = one(280, "tcp_mem_settings", row(
 LINE = row(epoch="i8", total="i8", last_total="i8", node=("i8", (MAX_NODES,)), last_node=("i8", (MAX_NODES,)))
 lines = table(281, "lines", LINE)
 line_users = table(282, "line_users", row(epoch="i8", n="i8", last="i8"))  # by line and CPU
-line_slots = table(283, "line_slots", row(slot="i8", busy="i8"))  # by line and slot modulo SLOTS: ns booked
+line_slots = table(283, "line_slots", BOOKED)  # a calendar a line
 # A group: pages that it and those below it are charged on the counter of version 1, their limit; `sock`: its own pages;
 # `sockets`: of it alone; `pressure`: its flag; `pressure_until`: its sockets are held back (ns); `scanned`,
 # `reclaimed`: since the last level; `forced`: it was charged beyond its limit; `in_hand`: pages charged

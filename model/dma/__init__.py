@@ -1,0 +1,1 @@
+"""DMA: devices that read and write memory by themselves, and what stands between them and it."""
