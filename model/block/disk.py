@@ -7,11 +7,13 @@ When the generic kind will have written is known at once (`mmrun.model.block.ser
 from mmrun.model.block.batching import may_take
 from mmrun.model.block.completions import announce, pop_completed
 from mmrun.model.block.device import fails
+from mmrun.model.block.dma import dma_unmap_request
 from mmrun.model.block.nfs import send_write
 from mmrun.model.block.queue import end_request, free_for_next, queue_write, take_request
 from mmrun.model.block.remote import end_remote, queue_remote
 from mmrun.model.block.request import new_request
 from mmrun.model.block.serving import stripe_unit, write_pages
+from mmrun.model.block.start import start_write, try_again
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks, requests
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
@@ -25,7 +27,10 @@ def _submit(m, disk, file, first, count, block):
         number = new_request(m, disk, file, first, part, block)
         if number == NONE:
             return
-        if d.kind == DISK_GENERIC:
+        if d.kind == DISK_GENERIC and d.dma:
+            take_request(m, disk)
+            start_write(m, disk, number, m.now)
+        elif d.kind == DISK_GENERIC:
             done = write_pages(m, disk, m.now, part, block)
             requests(m)[number].failed = 1 if fails(m, disk, done) else 0
             take_request(m, disk)
@@ -62,6 +67,11 @@ def next_finished(m, now):
         if what < 0:
             free_for_next(m, -1 - what, at)
             continue
+        if requests(m)[what].unmapped:
+            try_again(m, what, at)
+            continue
+        if requests(m)[what].maps:
+            dma_unmap_request(m, what)
         disk = requests(m)[what].disk
         if disk != NONE and disks(m)[disk].kind != DISK_NFS:
             if disks(m)[disk].kind == DISK_REMOTE:

@@ -8,6 +8,7 @@ goes first. Source: block/blk-core.c, block/elevator.c, block/deadline-iosched.c
 from mmrun.model.block.completions import announce
 from mmrun.model.block.congestion import clear_bdi_congested
 from mmrun.model.block.device import fails, pick, serve_next
+from mmrun.model.block.dma import map_for_dispatch, put_back
 from mmrun.model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
 from mmrun.model.block.request import free_request
 from mmrun.model.block.state import DISK_REMOTE, IO_URGENT, disks, requests
@@ -97,17 +98,23 @@ def queue_write(m, disk, number):
 
 @kernel
 def _dispatch(m, disk, at):
-    """The disk serves one of the waiting writes; its end is announced."""
-    d = disks(m)[disk]
+    """The disk serves one of the waiting writes; its end is announced. 0 when it could not be mapped for the disk."""
+    d, waits = disks(m)[disk], 0
     fill_drive(m, disk, at)
     number = pick(m, disk, max(at, d.busy_until))
     r = requests(m)[number]
+    if d.dma:
+        waits = map_for_dispatch(m, disk, number)
+        if waits < 0:
+            put_back(m, disk, number, at)
+            return 0
     d.wait_ns += max(0, max(at, d.busy_until) - r.submitted)
-    done = serve_next(m, disk, r.block, r.pages, True, max(at, r.submitted))
+    done = serve_next(m, disk, r.block, r.pages, True, max(at, r.submitted) + waits)
     if fails(m, disk, done):
         r.failed = 1
     announce(m, number, done)
     d.announced += 1
+    return 1
 
 
 @kernel
@@ -163,7 +170,8 @@ def serve_now(m, disk, block, count, write, now):
         if d.reads_first > WRITES_STARVED * FIFO_BATCH:
             d.reads_first = 0
             for _ in range(min(FIFO_BATCH, d.queue.n + d.nr_drive)):
-                _dispatch(m, disk, max(now, d.busy_until))
+                if not _dispatch(m, disk, max(now, d.busy_until)):
+                    break
     done, left, place = now, count, block
     d.wait_ns += max(0, d.busy_until - now)
     while left > 0:

@@ -2,7 +2,8 @@
 
 A row is a run of `count` page-cache slots of a file from `first` on, or of swap slots where `file` is NONE. Pages under
 writeback cannot leave the page cache or the swap cache, so at completion they are found there. Where runs are adjacent
-on the disk but not in the file (a stripe, fragments), the rows of one request form a chain through `chain`.
+on the disk but not in the file (a stripe, fragments), the rows of one request form a chain through `chain`. What a disk
+controller has mapped for a request stands in `maps` of its first row (model/dma/mapping).
 """
 
 from mmrun.model.block.state import block_state, requests
@@ -28,6 +29,7 @@ def new_request(m, disk, file, first, count, block):
     r.disk, r.file, r.first, r.count, r.block = disk, file, first, count, block
     r.pages, r.chain, r.last, r.next, r.prev = count, NONE, number, NONE, NONE
     r.submitted, r.passed, r.failed, r.read = m.now, 0, 0, 0
+    r.maps = r.unmapped = 0
     block_state(m).nr_requests += 1
     return number
 

@@ -13,7 +13,8 @@ MAX_IO = 1 << 20  # requests on their way to disks, at most
 # A block device, or (DISK_REMOTE, behind those described) a client's end of a swap area on a server; `merges`: adjacent
 # writes become one there; `reading`, `nr_reads`, `readers`: its reads that wait, all of them, who waits for a request;
 # `session`: its transport's. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a
-# USB stick is; `seeks` and after: what it did. Places are 4 KiB blocks, times ns, times a page ps.
+# USB stick is; `seeks` and after: what it did; `dma`: its controller + 1, 0: none described. Places are 4 KiB blocks,
+# times ns, times a page ps.
 DISK = row(
     kind="i8", writepage="i8", first_server="i8", parallel="i8",
     read_ns="i8", write_ns="i8", read_page_ps="i8", write_page_ps="i8",
@@ -29,12 +30,12 @@ DISK = row(
     seeks="i8", seek_ns="i8", reads="i8", writes="i8", merged="i8", pages_read="i8", pages_written="i8",
     busy_ns="i8", wait_ns="i8", write_errors="i8",
     room=WAIT_QUEUE, batching="i8", full="i8", allocation="i8", free_block="i8",
-    reading=LIST, nr_reads="i8", readers=WAIT_QUEUE, session="i8",
+    reading=LIST, nr_reads="i8", readers=WAIT_QUEUE, session="i8", dma="i8",
 )  # fmt: skip
 BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
 REQUEST = row(  # see model/block/request.py
     disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
-    chain="i4", last="i4", passed="i4", failed="i4", read="i4",
+    chain="i4", last="i4", passed="i4", failed="i4", read="i4", maps="i4", unmapped="i4",
 )  # fmt: skip
 IO = row(at="i8", seq="i8", what="i8")
 

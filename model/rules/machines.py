@@ -6,6 +6,7 @@ from mmrun.model.block.settings import Nfs, Stripe, SwapTarget, given
 from mmrun.model.description import Machine
 from mmrun.model.dma.device.settings import Nic
 from mmrun.model.machine.settings import MAX_CPUS, MAX_MEMORY, MAX_SWAP
+from mmrun.model.rules import devices
 from mmrun.model.rules.record import Fault
 from mmrun.model.rules.words import suggest
 
@@ -68,11 +69,9 @@ def _devices(machine: Machine) -> Iterator[Fault]:
             yield from (fault.below("devices", name) for fault in known(device.iommu, machine.iommus, "IOMMU", "iommu"))
         if isinstance(device, Nic):
             yield from _nic(name, index, device, machine)
-        elif device is not None:
-            fix = "leave it out of `use`"
-            yield Fault(("use", index), f"device `{name}`: DMA devices are not modelled yet", fix)
-        else:
+        elif device is None:
             yield from known(name, machine.devices, "device", "use", index)
+    yield from devices.faults(machine)
 
 
 def _nic(name: str, index: int, card: Nic, machine: Machine) -> Iterator[Fault]:

@@ -1,15 +1,16 @@
 """The vocabulary of DMA devices (part of `description`)."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from mmrun.model.core.mechanism import Matters, Subject
 from mmrun.model.machine.settings import MAX_CPUS, MAX_NODES
 from mmrun.model.rules.bounds import Range, Why
-from mmrun.model.rules.record import Family, abstract, record
+from mmrun.model.rules.record import Family, Fault, abstract, record
 from mmrun.model.units import Bytes, GiB, KiB, Nanoseconds
 
 
-@abstract()
+@abstract
 class Device(Family):
     """A DMA device: what it can reach, where it sits, what translates for it. Those that take part stand in `use`."""
 
@@ -39,6 +40,11 @@ class Device(Family):
     """It can be plugged in from outside: always translated, always strict, bounced where a page is not all its own."""
     coherent: bool = True
     """Its accesses are seen by CPU caches; if not, mapping cleans and invalidates them (ARM boards)."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A boundary that is none."""
+        if self.segment_boundary & (self.segment_boundary - 1):
+            yield Fault(("segment_boundary",), "it is no power of two", "64KiB, 4GiB, ...")
 
 
 @record

@@ -9,10 +9,14 @@ DMA_ERROR = -1  # no address: DMA_MAPPING_ERROR
 # sits on; `unit`: its IOMMU, `domain`: its translations, each by number or NONE; `need32`: tries addresses below 4 GiB
 # first; `boundary`: a segment may not cross a multiple of it - 1; `max_segment`: bytes of one; `min_align`: low bits of
 # an address that bouncing must keep; `coherent`: its accesses are seen by CPU caches; `untrusted`: always translated,
-# unmaps at once; `need_sync`: it has bounced; `faults`: accesses where nothing was mapped.
+# unmaps at once; `need_sync`: it has bounced; `faults`: accesses where nothing was mapped; `bytes`: it has moved;
+# `live`, `live_bytes`: mapped for it, in one piece each; `mapped`, `failed`: mappings it was given, those that were not
+# to be had; `translation`: ns that its accesses waited for translations and far memory; `translated`: its
+# addresses are those of its domain, not of memory.
 DMA_DEVICE = row(
     kind="i8", ops="i8", mask="i8", coherent_mask="i8", node="i8", unit="i8", domain="i8", need32="i8", boundary="i8",
     max_segment="i8", min_align="i8", coherent="i8", untrusted="i8", need_sync="i8", faults="i8", bytes="i8",
+    live="i8", live_bytes="i8", mapped="i8", failed="i8", translation="i8", translated="i8",
 )  # fmt: skip
 
 dma_devices = table(380, "dma_devices", DMA_DEVICE)

@@ -80,7 +80,7 @@ def submit_read(m, file, index, end, fresh):
         filemap_count(m).pgpgin += fresh
         m.now += costs(m).io_path
         done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
-    refaulted = read_sent(m, file, index, end, done)
+    refaulted = read_sent(m, disk, file, index, end, done)
     if refaulted and psi_settings(m).psi_file_read:
         memstall_was(m, m.now - began)
 

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from mmrun.model.core.record import NONE
+from mmrun.model.dma.swiotlb.boot import set_aside
 from mmrun.model.machine import numa
 from mmrun.model.machine.built import SECTION_SHIFT, Built, Plan
 from mmrun.model.machine.state import cpus
@@ -113,6 +114,8 @@ def per_cpu_sizes(built: Built, zone: numa.Zone, low: int) -> tuple[int, int, in
 def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
     m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
     managed = [zone.pages - kept(built.cell, modules, z) for z, zone in enumerate(zones)]
+    for area in set_aside(built.cell, modules):
+        managed[area.zone] -= area.pages
     kinds = [zone.kind for zone in zones]
     ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
     floor, scale = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling), vm.watermark_scale_factor or 10
@@ -144,7 +147,8 @@ def _fill(built: Built, z: int, reserved: int) -> None:
     """
     m, zone = built.memory.m, zones_of(built.memory.m)[z]
     start, end = int(zone.start) + reserved, int(zone.start + zone.span)
-    areas = [area for area in areas_of(built.cell, built.modules) if area.zone == z]
+    of_boot = [*areas_of(built.cell, built.modules), *set_aside(built.cell, built.modules)]
+    areas = [area for area in of_boot if area.zone == z]
     for first, last in ((int(zone.start), start), *((area.first, area.first + area.pages) for area in areas)):
         own = built.memory.table("frames")[first:last]
         own["state"], own["zone"], own["node"], own["kind"] = KERNEL, z, zone.node, BOOT_PAGE

@@ -3,7 +3,8 @@
 from mmrun.model.block.completions import announce
 from mmrun.model.block.remote import get_read, put_read, queue_read
 from mmrun.model.block.request import free_request, new_request
-from mmrun.model.block.state import requests
+from mmrun.model.block.start import start_read
+from mmrun.model.block.state import disks, requests
 from mmrun.model.core.accounting import SWAP
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
@@ -61,15 +62,17 @@ def _new_read(m, file, first, end):
 
 
 @kernel
-def read_sent(m, file, first, end, done):
+def read_sent(m, disk, file, first, end, done):
     """The pages of slots `first` to `end` - 1 of a file (NONE: of swap) that waited for it come at time `done`.
 
-    Answers whether one of them was evicted lately.
+    `disk`: from there, NONE: from nowhere. Answers whether one of them was evicted lately.
     """
     head, refaulted = _new_read(m, file, first, end)
     if head == NONE:
         return 0
-    if done > m.now:
+    if disk != NONE and disks(m)[disk].dma:
+        start_read(m, disk, head, done)
+    elif done > m.now:
         announce(m, head, done)
     else:
         end_read(m, head, m.now)

@@ -5,6 +5,7 @@ import numpy as np
 from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built
+from mmrun.model.net.nic.state import nics
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -29,3 +30,10 @@ def verify(built: Built, seen: np.ndarray) -> None:
 def clean_to(nic: np.record) -> int:
     """The slot behind those that are filled or posted."""
     return (int(nic.clean) + int(nic.filled) + int(nic.posted)) % int(nic.ring)
+
+
+def map_chains(built: Built) -> set[int]:
+    """Mappings of rings and pools (rows of `dma_maps` + 1)."""
+    slots, sent = built.memory.table("nic_rx")["map"], built.memory.table("nic_tx")["maps"]
+    found = np.concatenate([slots, sent, built.memory.table("map_of_block"), nics(built.memory.m)["block"]])
+    return set(found[found > 0].tolist())

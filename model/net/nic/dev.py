@@ -9,8 +9,10 @@ from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import wake_actor
 from mmrun.model.core.state import actors
+from mmrun.model.dma.mapping.keep import unmap_chain
 from mmrun.model.net.link.state import OUT, wires
 from mmrun.model.net.link.wire import max_segment, transmit
+from mmrun.model.net.nic.dma import map_skb, read_skb
 from mmrun.model.net.nic.state import nic_count, nic_settings, nic_tx, nics
 from mmrun.model.net.skb.frags import nr_frags
 from mmrun.model.net.skb.skb import kfree_skb
@@ -31,17 +33,17 @@ def next_completion(m, n):
 
 
 @kernel
-def _cut(m, n, s):
-    """The card cuts a buffer into frames and puts them on the wire (TSO): when the last bit of the last has left."""
+def _cut(m, n, s, start):
+    """The card cuts a buffer into frames and puts them on the wire (TSO) from time `start` on: when all have left."""
     nic, skb = nics(m)[n], skbs(m)[s]
-    flags, left, seq, done = skb.marks >> 2 & 15, skb.bytes, skb.seq, m.now
+    flags, left, seq, done = skb.marks >> 2 & 15, skb.bytes, skb.seq, start
     mss = socks(m)[socks(m)[skb.sock].peer].mss
     mss = min(mss, max_segment(m, nic.link)) if mss else max_segment(m, nic.link)
     while True:
         size = min(left, mss)
         own = flags if size == left else flags & ~FIN
         done = transmit(
-            m, nic.link, OUT, skb.sock, size, own, seq, skb.ack, skb.window, skb.stamp, skb.echo, m.now
+            m, nic.link, OUT, skb.sock, size, own, seq, skb.ack, skb.window, skb.stamp, skb.echo, start
         )  # fmt: skip
         nic.tx_packets += 1
         nic_count(m).tx_packets += 1
@@ -61,14 +63,32 @@ def _room(m, n, s):
     return nic.tx_descs + nr_frags(m, s) + 1 <= nic.tx_ring
 
 
+@rare
+@kernel
+def _unmappable(m, n, s):
+    """There is no address for a buffer: it is dropped, and whoever sent it sends it again (e1000_xmit_frame)."""
+    sock, truesize = socks(m)[skbs(m)[s].sock].peer, skbs(m)[s].truesize
+    nics(m)[n].tx_dropped += 1
+    nic_count(m).tx_dropped += 1
+    nic_count(m).tx_dma_failed += 1
+    kfree_skb(m, s)
+    sock_wfree(m, sock, truesize)
+
+
 @kernel
 def _start_xmit(m, n, s):
     """Put a buffer into the transmit ring; who polls the card knows when it will have left."""
-    nic, skb = nics(m)[n], skbs(m)[s]
+    nic, skb, start, maps = nics(m)[n], skbs(m)[s], m.now, 0
+    if nic.dma:
+        maps = map_skb(m, n, s)
+        if maps == 0:
+            _unmappable(m, n, s)
+            return
+        start = read_skb(m, n, maps)
     row = nic_tx(m)[nic.tx_first + (nic.tx_head + nic.tx_n) % nic.tx_ring]
     row.skb, row.sock, row.truesize = s, socks(m)[skb.sock].peer, skb.truesize
     row.descs = nr_frags(m, s) + 1
-    row.at = _cut(m, n, s)
+    row.at, row.maps = _cut(m, n, s, start), maps
     nic.tx_n += 1
     nic.tx_descs += row.descs
     if nic.actor >= 0 and actors(m)[nic.actor].waits and due(m, nic.actor) > row.at:
@@ -116,6 +136,9 @@ def clean_tx(m, n):
         nic.tx_n -= 1
         nic.tx_descs -= row.descs
         row.skb = NONE
+        if row.maps:
+            unmap_chain(m, row.maps)
+            row.maps = 0
         m.now += nic_settings(m).nic_tx_clean
         kfree_skb(m, s)
         sock_wfree(m, sock, truesize)

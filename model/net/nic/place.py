@@ -4,7 +4,9 @@ from mmrun.model.core.actor import kinds
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.core.timeline import before
+from mmrun.model.dma.device.place import number_of
 from mmrun.model.dma.device.settings import Nic
+from mmrun.model.dma.mapping.place import needs_mapping
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.net.link.place import links_in_use
 from mmrun.model.net.link.state import wires
@@ -93,6 +95,9 @@ def place(built: Built) -> None:
             lst.head = lst.tail = NONE
         nic.frag, nic.pool = 2 * plan.cpus + sum(plan.actors.values()) + n, n
         nic.rx_retry = RETRY[driver]
+        described = [key for key in machine.use if machine.devices[key] is card]
+        if described and needs_mapping(built, number_of(machine, described[0])):
+            nic.dma = page_pools(m)[n].dma = number_of(machine, described[0]) + 1
     if nic_settings(m).budget_jiffies:
         nic_settings(m).budget_ns = 2 * S // machine.hz
     else:

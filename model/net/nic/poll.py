@@ -11,7 +11,7 @@ from mmrun.model.net.link.state import IN, segments, wires
 from mmrun.model.net.link.wire import free_segment, next_arrival
 from mmrun.model.net.nic.dev import clean_tx, next_completion
 from mmrun.model.net.nic.gro import gro_flush, gro_receive
-from mmrun.model.net.nic.rx_ring import WRITE, buffers_of, fill, give_page, next_slot, refill
+from mmrun.model.net.nic.rx_ring import WRITE, buffers_of, fill, give_page, next_slot, refill, settle
 from mmrun.model.net.nic.state import E1000E, VIRTIO, nic_count, nic_rx, nic_settings, nics
 from mmrun.model.net.skb.frags import HEADERS, skb_add_rx_frag, skb_put
 from mmrun.model.net.skb.page_frag import napi_frag
@@ -89,6 +89,8 @@ def poll(m, n, budget):
     """Up to `budget` frames out of the ring, posted anew on the way; how many (e1000_clean_rx_irq, ixgbe_poll)."""
     nic, done = nics(m)[n], 0
     fill(m, n)
+    if nic.dma:
+        settle(m, n)
     while nic.filled and done < budget:
         segment = nic_rx(m)[nic.rx_first + nic.clean].segment
         nbytes, at = segments(m)[segment].bytes, next_slot(m, n)

@@ -9,6 +9,7 @@ from mmrun.model.mm.page.gfp import COMP, GFP_ATOMIC, NOWARN
 from mmrun.model.mm.page.state import frames
 from mmrun.model.net.link.state import IN, segments
 from mmrun.model.net.link.wire import free_segment, take_arrival
+from mmrun.model.net.nic.dma import give_away, map_slot, unmap_slot, write_frame
 from mmrun.model.net.nic.state import E1000E, IXGBE, POOLED, nic_count, nic_rx, nics
 from mmrun.model.net.skb.frags import HEADERS
 from mmrun.model.net.skb.page_frag import alloc_net_block, get_page, irq_frag, page_frag_refill
@@ -67,6 +68,10 @@ def refill(m, n):
             if nic.posted == 0:
                 nic.retry = m.now + nic.rx_retry
             return
+        if nic.dma and not map_slot(m, n, b):
+            if nic.posted == 0:
+                nic.retry = m.now + nic.rx_retry
+            return
         nic.use = (nic.use + 1) % nic.ring
         nic.posted += 1
 
@@ -91,9 +96,17 @@ def fill(m, n):
             nic_count(m).rx_missed += 1
             free_segment(m, s)
             continue
+        if nic.dma:
+            write_frame(m, n, nic.clean + nic.filled, need, segments(m)[s].bytes, segments(m)[s].at)
         nic_rx(m)[nic.rx_first + (nic.clean + nic.filled) % nic.ring].segment = s
         nic.filled += need
         nic.posted -= need
+
+
+@kernel
+def settle(m, n):
+    """Who polls sees nothing of frames before the card has written them."""
+    m.now = max(m.now, nics(m)[n].rx_engine)
 
 
 @kernel
@@ -104,6 +117,8 @@ def next_slot(m, n):
     nic.clean = (nic.clean + 1) % nic.ring
     nic.filled -= 1
     nic_rx(m)[at].segment = NONE
+    if nic.dma:
+        unmap_slot(m, n, nic_rx(m)[at])
     return at
 
 
@@ -119,5 +134,7 @@ def give_page(m, n, at):
         get_page(m, pfn)
         b.offset ^= HALF
     else:
+        if nics(m)[n].dma:
+            give_away(m, n, b)
         b.frame = NONE
     return pfn

@@ -23,7 +23,9 @@ tx_bytes | none | payload of those | bytes
 rx_missed | lower | frames that found no buffer posted in a receive ring | frames
 alloc_rx_buff_failed | lower | receive buffers that there was no memory for | buffers
 rx_skb_failed | lower | received frames dropped as there was no memory for a buffer's head | frames
-tx_dropped | lower | buffers that a card's queue had no room for | buffers
+tx_dropped | lower | buffers that a card's queue had no room for, or that could not be mapped for it | buffers
+rx_dma_failed | lower | receive buffers that could not be mapped for the card | buffers
+tx_dma_failed | lower | buffers to send that could not be mapped for the card | buffers
 time_squeeze | lower | softirqs that ended with work left, at their budget or time | events
 nic_interrupts | none | interrupts of network cards | events
 gro_merged | none | received frames that joined the packet before them | frames

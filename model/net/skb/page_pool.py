@@ -8,20 +8,46 @@ pages back since 5.14 (skb_mark_for_recycle).
 from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
+from mmrun.model.dma.device.state import FROM_DEVICE
+from mmrun.model.dma.mapping.keep import map_piece, unmap_chain
+from mmrun.model.dma.mapping.state import map_of_block
 from mmrun.model.mm.page.flags import KERNEL
 from mmrun.model.mm.page.gfp import NORETRY, NOWARN
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames
 from mmrun.model.net.skb.slab import PFMEMALLOC, net_pages
 from mmrun.model.net.skb.state import PP_CACHE, PP_REFILL, PP_RING, page_pools, skb_settings, skb_state
+from mmrun.model.units import PAGE
 
 POOL = -2  # FRAME.owner of a page of pool number n: POOL - n; other blocks of the network have NONE
+
+
+@rare
+@kernel
+def _mapped(m, pp, pfn):
+    """Map a page for the pool's card; it is free again if that cannot be (page_pool_dma_map)."""
+    map_of_block(m)[pfn] = map_piece(m, page_pools(m)[pp].dma - 1, pfn, 0, PAGE, FROM_DEVICE, 0)
+    if map_of_block(m)[pfn] == 0:
+        frames(m)[pfn].state = KERNEL
+        free_frame(m, turn(m).cpu, pfn)
+        return False
+    return True
+
+
+@rare
+@kernel
+def page_pool_release(m, pfn):
+    """A page leaves its pool: the card cannot reach it any more (page_pool_release_page)."""
+    unmap_chain(m, map_of_block(m)[pfn])
+    map_of_block(m)[pfn] = 0
 
 
 @kernel
 def _new_page(m, pp, gfp):
     """A page that no pool had before, with the pool's reference; or NONE."""
     pfn = net_pages(m, gfp, 0)
+    if pfn != NONE and page_pools(m)[pp].dma and not _mapped(m, pp, pfn):
+        return NONE
     if pfn != NONE:
         skb_state(m).frag_pages += 1
         frames(m)[pfn].slot = 1
@@ -86,6 +112,8 @@ def page_pool_put(m, pfn):
             return
         pool.recycle_ring_full += 1
     pool.release_cnt += 1
+    if pool.dma:
+        page_pool_release(m, pfn)
     page.slot, page.state = 0, KERNEL
     skb_state(m).frag_pages -= 1
     free_frame(m, turn(m).cpu, pfn)
