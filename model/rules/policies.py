@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mmrun.model import workloads
 from mmrun.model.description import Cell
+from mmrun.model.mm.cma.settings import CONTIGUOUS_STREAMS
 from mmrun.model.rules.record import Fault
 
 ONE_LIMIT = "put every task into the same cgroup, or none into any"
@@ -24,6 +25,8 @@ class Info(Protocol):
 
 def faults(cell: Cell, chosen: Mapping[str, Info]) -> Iterator[Fault]:
     """Everything in the cell that a variant cannot do; `chosen`: the variant of each axis."""
+    if chosen["contiguous"].name in ("coherent", "scatter-gather"):
+        yield from _shared(cell, chosen["contiguous"].name)
     if "YARDSTICK" in chosen["lru"].constants:
         yield from _yardstick(cell, chosen["lru"].name)
     elif not chosen["shrinker"].constants.get("ZERO_SEEKS", True):
@@ -41,6 +44,17 @@ def limit(cell: Cell) -> int | None:
         above += [most for most in [cell.cgroups[group].max] if most is not None]
         group = cell.cgroups[group].parent
     return min(above, default=None)
+
+
+def _shared(cell: Cell, variant: str) -> Iterator[Fault]:
+    """Who asks for memory to share with a device and names none, or one without the IOMMU that makes it look adjacent."""
+    for name, task in cell.tasks.items():
+        if task.stream.kind in CONTIGUOUS_STREAMS:
+            device = cell.machine.devices.get(task.stream.params.get("device") or "")
+            if device is None or (variant == "scatter-gather" and device.iommu is None):
+                behind = " behind an IOMMU" if variant == "scatter-gather" else ""
+                what = f"`{task.stream.kind}` has no device{behind}, which `{variant}` asks for memory to share with"
+                yield Fault(("tasks", name, "stream"), what, f"device: one in `machine.use`{behind}")
 
 
 def _yardstick(cell: Cell, name: str) -> Iterator[Fault]:

@@ -1,19 +1,22 @@
 """A camera or video pipeline: takes a ring of contiguous buffers when it starts, fills one a frame, gives all back.
 
 The device writes the frames by itself, so that no page is touched; what a start costs is how long the buffers take.
-Frames that are due before the pipeline has its buffers are late.
+Frames that are due before the pipeline has its buffers are late. With a `device` of the machine the buffers are mapped
+for it, and every frame is moved by it, by when the next one begins.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+from mmrun.model.block.settings import Rate
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
+from mmrun.model.core.frozen import frozen
+from mmrun.model.dma.drivers.events import attach, deadline, detach, pictures
 from mmrun.model.mm.cma.events import contig_alloc, contig_release
 from mmrun.model.mm.driver.events import sleep_until
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Fault, Record
-from mmrun.model.units import MS, Nanoseconds, Pages, S
+from mmrun.model.units import MB_S, MS, Nanoseconds, Pages, S
 from mmrun.model.workloads._common import pages_of
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `camera`."""
 
@@ -42,6 +45,10 @@ class Params(Record):
     """Time between the end of one and the start of the next."""
     first: Time = 100 * MS
     """When the first one starts."""
+    device: str | None = None
+    """The camera of the machine, in `use`; None: frames are only waited for."""
+    bandwidth: Rate = 1_000 * MB_S
+    """What the device moves in a second (estimate: a quarter of one LPDDR channel)."""
 
     def faults(self) -> Iterator[Fault]:
         """An end later than an event can say."""
@@ -71,6 +78,8 @@ def frames(params: Params) -> int:
 
 def length(params: Params) -> int:
     """Events: for each session its start, its buffers and their end, its frames, its end."""
+    if params.device is not None:
+        return params.sessions * (2 + 4 * params.buffers + 3 * frames(params))
     return params.sessions * (2 + 2 * params.buffers + frames(params))
 
 
@@ -87,5 +96,11 @@ def events(params: Params, rng: "np.random.Generator") -> "Iterator[np.ndarray]"
     shown = (np.arange(frames(params), dtype=np.int64) + 1) * S // params.rate
     for session in range(params.sessions):
         start = params.first + session * (params.runs + params.pause)
-        parts = [sleep_until(start), contig_alloc(ring, pages), sleep_until(start + shown)]
-        yield np.concatenate([*parts, sleep_until(start + params.runs), contig_release(ring)])
+        end = sleep_until(start + params.runs)
+        parts = [sleep_until(start), contig_alloc(ring, pages)]
+        if params.device is None:
+            yield np.concatenate([*parts, sleep_until(start + shown), end, contig_release(ring)])
+            continue
+        each = [sleep_until(start + shown - S // params.rate), pictures(np.arange(len(shown)) % params.buffers, True)]
+        moved = np.column_stack([*each, deadline(start + shown)]).ravel()
+        yield np.concatenate([*parts, attach(ring), moved, end, detach(ring), contig_release(ring)])

@@ -18,7 +18,7 @@ from tests.model.cells import machine, one, reads, run, writes
 from tests.model.test_driver import results
 
 ZRAM: dict[str, Any] = {"swap": {"s": SwapTarget(kind="zram", size=64 * MiB)}}
-RIVALS = ("carve-out", "cma", "compaction", "scatter-gather")
+RIVALS = ("carve-out", "cma", "compaction")
 
 
 def cell(kernel: str = "6.18", mib: int = 64, area: int = 16, contiguous: str | None = None, *regions: Region) -> Cell:

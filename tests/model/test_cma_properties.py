@@ -68,7 +68,7 @@ def test_areas_keep_their_type_and_what_is_in_them_can_go(kernel: str, events: n
     hold(kernel, "cma", events)
 
 
-@pytest.mark.parametrize("rival", ["carve-out", "compaction", "scatter-gather"])
+@pytest.mark.parametrize("rival", ["carve-out", "compaction"])
 @settings(max_examples=6, deadline=None)
 @given(work())
 def test_rivals_lose_no_page(rival: str, events: np.ndarray):

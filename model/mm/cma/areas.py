@@ -1,16 +1,17 @@
 """Where a machine's contiguous memory areas lie: known from the cell alone, before anything is allocated."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.model.eras import era
 from mmrun.model.machine import numa
+from mmrun.model.mm.cma.settings import CONTIGUOUS_STREAMS
 from mmrun.model.units import PAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class Area:
     """An area: its name, its zone (a row), its first frame and how many pages it has."""
 
@@ -23,7 +24,7 @@ class Area:
 
 def wanted(cell: Cell) -> bool:
     """Whether anybody on this machine has to do with contiguous memory."""
-    return bool(cell.machine.cma) or any(task.stream.kind == "camera" for task in cell.tasks.values())
+    return bool(cell.machine.cma) or any(task.stream.kind in CONTIGUOUS_STREAMS for task in cell.tasks.values())
 
 
 def areas_of(cell: Cell, modules: Mapping[str, ModuleType]) -> list[Area]:

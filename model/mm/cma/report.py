@@ -4,7 +4,7 @@ import numpy as np
 
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.cma.settings import LATENCIES
-from mmrun.model.mm.cma.state import contig_count
+from mmrun.model.mm.cma.state import cma_areas, contig_count
 from mmrun.model.mm.driver.state import driver_log
 from mmrun.model.mm.page.state import zones
 
@@ -12,7 +12,11 @@ from mmrun.model.mm.page.state import zones
 def sampled(built: Built) -> dict[str, int]:
     """Free pages of areas, and pages that drivers have."""
     m = built.memory.m
-    return {"nr_free_cma": int(zones(m)["nr_free_cma"].sum()), "contig_pages": int(contig_count(m).pages)}
+    kept = built.modules["contiguous"].AREA == "kept"
+    return {
+        "nr_free_cma": int(zones(m)["nr_free_cma"].sum()), "contig_pages": int(contig_count(m).pages),
+        "contig_idle_pages": int(cma_areas(m)["available"].sum()) if kept else 0,
+    }  # fmt: skip
 
 
 def metrics(built: Built) -> dict[str, int | float]:

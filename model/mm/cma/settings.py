@@ -7,7 +7,7 @@ from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import MiB, Nanoseconds, Pages, TiB
 
-CONTIGUOUS_STREAMS = ("camera",)
+CONTIGUOUS_STREAMS = ("camera", "codec")
 HAS_REQUESTS = Matters(
     "a cell whose tasks ask for contiguous memory",
     lambda case, _: any(task.stream.kind in CONTIGUOUS_STREAMS for task in case.cell.tasks.values()),
@@ -79,6 +79,7 @@ COUNTERS = {**CMA_COUNTERS, **CONTIG_COUNTERS, **REQUEST_COUNTERS}  # of the mac
 GAUGES = counters("""
 nr_free_cma | none | free pages of contiguous memory areas when the run ends, those on per-CPU lists not included
 contig_pages | none | pages of contiguous memory that drivers hold when the run ends
+contig_idle_pages | lower | pages of areas that are kept for drivers and in no use when the run ends
 """)
 LATENCIES = counters("""
 contig_success_ratio | higher | share of the requests for contiguous memory that were served | 1
@@ -109,15 +110,13 @@ class Costs(Record):
     """What each CPU adds to that."""
     contig_clear_page: Nanoseconds = 300
     """Clearing a page of a buffer for a device (150-400)."""
-    iommu_map_page: Nanoseconds = 200
-    """Mapping a page for a device (estimate: an entry, and the flush when it goes again)."""
 
 
 SUBJECTS = (
     Subject(
         "cma",
         "Areas are set aside under `machine.cma`; who gets contiguous memory, and how, is the axis `contiguous`. "
-        "Streams of kind `camera` ask for it.",
+        "Streams of kind `camera` and `codec` ask for it; behind an IOMMU no contiguity is needed (`scatter-gather`).",
         ("machine.cma", "contiguous", "cma_alloc_success", "nr_free_cma"),
         ("contiguous memory", "contiguous memory allocator", "alloc_contig_range", "dma_alloc_contiguous", "cmatotal"),
     ),

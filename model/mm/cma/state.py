@@ -10,7 +10,7 @@ AREA = row(first="i8", pages="i8", bit="i8", zone="i8", node="i8", available="i8
 
 contig_settings = one(  # costs in ns; `contig_grain`: order of what is isolated together; `cma_mutex_each`: one an area
     206, "contig_settings", row(
-        contig_scan="i8", drain_all_pages="i8", drain_all_cpu="i8", contig_clear_page="i8", iommu_map_page="i8",
+        contig_scan="i8", drain_all_pages="i8", drain_all_cpu="i8", contig_clear_page="i8",
         contig_grain="i8", cma_mutex_each="i8",
     ),
 )  # fmt: skip

@@ -18,8 +18,9 @@ def verify(built: Built, seen: np.ndarray) -> None:
         lambda: "pages of drivers' buffers are miscounted",
     )
     first = held["pfn"].astype(np.int64) - 1
+    kinds = (state.KERNEL_PAGE, state.DMA_PAGE)
     require(
-        ((frames["state"][first] & state.KERNEL) != 0).all() and (frames["kind"][first] == state.KERNEL_PAGE).all(),
+        ((frames["state"][first] & state.KERNEL) != 0).all() and np.isin(frames["kind"][first], kinds).all(),
         lambda: "a driver's buffer is not the kernel's",
     )
     pinned = built.memory.table("pinned")
