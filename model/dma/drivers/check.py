@@ -1,5 +1,7 @@
 """Buffers of rings are the kernel's frames, those that the device has have addresses; bound objects are pinned."""
 
+from collections import Counter
+
 import numpy as np
 
 from mmrun.model.core.law import require
@@ -10,6 +12,23 @@ from mmrun.model.dma.drivers.settings import OBJECT_STREAMS, PACKET_STREAMS
 from mmrun.model.dma.drivers.state import POOL, dma_queues
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE
+
+
+def dma_mappings(built: Built) -> Counter[int]:
+    """Mappings by device: pieces of rings, buffers that stay mapped, bound objects."""
+    held, m = Counter[int](), built.memory.m
+    for t, kind, _ in driven(built.plan):
+        q = dma_queues(m)[t]
+        if kind in PACKET_STREAMS:
+            rows = built.memory.table("dma_pieces")[q.first_piece : q.first_piece + q.ring * q.pieces]
+            held[int(q.dev)] += int((rows["address"] != DMA_ERROR).sum())
+        elif kind in OBJECT_STREAMS:
+            rows = built.memory.table("dma_objects")[q.first_object : q.first_object + q.objects]
+            held[int(q.dev)] += int((rows["entries"] > 0).sum())
+    attached = built.memory.table("dma_mapped")
+    for row in attached[(attached["address"] != DMA_ERROR) & (attached["coherent"] == NONE)]:
+        held[int(row["dev"])] += 1
+    return held
 
 
 def verify(built: Built, seen: np.ndarray) -> None:

@@ -33,6 +33,7 @@ DESCRIPTOR, LINE = 16, 4  # bytes of a descriptor; descriptors that a device fet
 def close_queue(m, t):
     """What the device has left comes back, mappings and memory go."""
     q = dma_queues(m)[t]
+    q.ended = m.now
     while q.n > 0 and m.broken == 0:
         until(m, dma_slots(m)[q.first_slot + q.head].at)
         _take_back(m, t)
@@ -42,7 +43,7 @@ def close_queue(m, t):
     for slot in range(q.ring):
         take_frames(m, t, slot)
     dma_free_coherent(m, q.lines)
-    q.lines, q.opened, q.ended = NONE, 0, m.now
+    q.lines, q.opened = NONE, 0
 
 
 @kernel
