@@ -101,7 +101,6 @@ def test_mappings_of_a_packet_by_how_it_is_mapped():
     assert made["per-page"] < 600
 
 
-
 def _frames(device: Device, kind: str, **params: Any) -> Run:
     params = {"frame": 1 * MiB, "buffers": 4, "rate": 100, "first": MS, "runs": 100 * MS} | params
     return run(cell(host(device, cma={"video": CmaArea(size=16 * MiB)}), kind, **params))

@@ -129,7 +129,8 @@ def _wait(m, t):
     q = dma_queues(m)[t]
     at = m.now + dma_driver_settings(m).dma_retry
     if q.n:
-        at = dma_slots(m)[q.first_slot + (q.head + min(q.n, q.coalesce) - 1) % q.ring].at
+        last = (q.head + min(q.n, q.coalesce) - 1) % q.ring
+        at = max(dma_slots(m)[q.first_slot + q.head].at, dma_slots(m)[q.first_slot + last].at)
     dma_driver_count(m).dma_queue_idle_ns += until(m, at)
 
 
