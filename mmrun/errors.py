@@ -1,11 +1,12 @@
 """What is raised to callers: configurations that are wrong, runs that fail, results that cannot be read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from mmrun.model.core.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Problem:
     """One thing that is wrong with a configuration.
 

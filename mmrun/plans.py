@@ -1,13 +1,13 @@
 """Checking an experiment, and what a sweep of it would run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from mmrun.errors import ConfigError, Problem
 from mmrun.given import Config, Given, experiment_of, ours
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.config.problems import Problems, suggest
 from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.plan import Plan as Planned
@@ -17,7 +17,7 @@ Where = Mapping[str, Label | list[Label] | tuple[Label, ...]]
 """Axis -> a label or several, as a sweep writes them; `replicate` is an axis too."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """What a sweep runs: `cells` in sweep order, replicates of a row side by side.
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, lru_cache
 from importlib.metadata import version
 
@@ -15,6 +15,7 @@ from mmrun.model import registry, results, workloads
 from mmrun.model.build import Built, build, expand
 from mmrun.model.core.cache import ROOT
 from mmrun.model.core.codes import RUNNABLE
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.guard import ModelError, told, why_broken
 from mmrun.model.core.state import turn
 from mmrun.model.description import MAX_SAMPLES, Cell, Task
@@ -36,7 +37,7 @@ VERSIONS = ("llvmlite", "numba", "numpy")
 TABLE_BYTES = 32  # a page of a generator that draws by popularity: permutation, weights, aliases while they are made
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """What a run counted.
 

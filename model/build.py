@@ -55,7 +55,7 @@ def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -
     if faults := list(sizes(cell.tasks, cell.slab, each)):
         raise Unsound(faults)
     modules = {axis: registry.load(axis, cell.policy[axis]) for axis in registry.AXES}
-    if not cell.slab:
+    if not cell.slab and not cell.vm.zswap_shrinker_enabled:
         modules["shrinker"] = registry.load("shrinker", Variant(variant="none"))
     if not wanted(cell):
         modules["contiguous"] = registry.load("contiguous", Variant(variant="none"))

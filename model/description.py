@@ -31,6 +31,7 @@ from mmrun.model.mm.slab.settings import SlabCache as SlabCache
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.mm.tiering.settings import MOVED_BETWEEN_TIERS
 from mmrun.model.mm.tlb.settings import Tlb
+from mmrun.model.mm.zswap.settings import GroupSettings, Zswap
 from mmrun.model.net.tcp_mem.settings import HAS_SOCKETS
 from mmrun.model.rules.bounds import Pattern, Range, Why
 from mmrun.model.rules.record import Fault, Record, record
@@ -114,6 +115,8 @@ class Machine(Record):
     """Network links by name."""
     swap: dict[str, SwapTarget] = field(default_factory=dict)
     """Swap areas by name."""
+    zswap: Zswap | None = None
+    """What pages are to zswap, where vm.zswap is on; default: they compress to a third."""
     devices: dict[str, Device] = field(default_factory=dict)
     """DMA devices by name."""
     iommus: dict[str, Iommu] = field(default_factory=dict)
@@ -125,13 +128,13 @@ class Machine(Record):
     hz: Literal[100, 250, 1000] = 1000
     """Timer ticks per second."""
     tlb_flush: Nanoseconds | None = None
-    """How often a CPU turns to another address space and back, which empties its TLB, of any size: until then a page
-    whose accessed bit the kernel cleared is not marked again. Default: every access marks."""
+    """How often a CPU turns to another address space and back, which empties its TLB. Until then a page whose accessed
+    bit was cleared is not marked again: the TLB holds all translations. Default: no TLB, every access marks."""
     tlb: Tlb | None = None
     """What each CPU's TLB holds; accesses beyond it walk the page table. Default: translations cost nothing."""
     background_switch: Annotated[Nanoseconds, AGED] = 3 * MS
-    """How often a kernel thread that is not described has each CPU for a moment: generations walk the page tables of
-    whoever was switched in since. 0: tasks are, when they wake or share CPUs, only. Default: an estimate."""
+    """How often something that is not described, a kernel thread mostly, has each CPU for a moment. Generations walk
+    page tables of who was switched in since then. 0: only those who wake or share a CPU are. Default: an estimate."""
     pci_hole: Bytes = 0
     """Addresses below 4 GiB that devices take: so much less memory is in zone DMA32, the rest is in zone Normal."""
     use: Annotated[tuple[str, ...], Range(max_length=64)] = ()
@@ -153,7 +156,7 @@ class Variant(Record):
 
 
 @record
-class Cgroup(Record):
+class Cgroup(GroupSettings):
     """A memory cgroup (with `count` > 1, that many alike: `name.0`, `name.1`, ...)."""
 
     parent: str | None = None
@@ -368,9 +371,8 @@ class Cell(Record):
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)
     """Series output."""
     duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s"), TIMED] | None = None
-    """Stop after this much simulated time; None: when every stream has ended.
-
-    Nothing begins after it. What has begun by then, as a read from a disk, is counted to its end."""
+    """Stop after this much simulated time; None: when every stream has ended. Nothing begins after it; what has begun
+    by then, as a read from a disk, is counted to its end."""
     seed: str = "mmrun"
     """Names the random streams, together with task name and replicate, never with the variant."""
     memory_hugetlb_accounting: Annotated[bool, HAS_POOLS] = False

@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from mmrun.model.core.mechanism import Case, Matters
@@ -21,7 +22,7 @@ def missing(case: Case, path: Sequence[str]) -> str | None:
     item: Any = case.cell
     for step in path:
         if isinstance(item, Record):
-            for mark in marks(type(item), step):
+            for mark in marks(typing.cast(Any, type(item)), step):
                 if not mark.when(case, item):
                     return mark.where
             item = getattr(item, step, None)
@@ -34,8 +35,13 @@ def missing(case: Case, path: Sequence[str]) -> str | None:
     return None
 
 
-def marks(kind: type, name: str) -> Iterator[Matters]:
+@cache
+def marks(kind: Any, name: str) -> tuple[Matters, ...]:
     """What is said of a field: in its type, and of all fields of the record that brings it."""
+    return tuple(_marks(kind, name))
+
+
+def _marks(kind: Any, name: str) -> Iterator[Matters]:
     for base in kind.__mro__:
         if name in vars(base).get("__annotations__", {}):
             yield from (mark for mark in [vars(base).get("MATTERS")] if mark)

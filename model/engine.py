@@ -298,11 +298,11 @@ def stop(m, soon):
     """Nothing happens before time `soon`, when it was to be looked for ends: TIME_UP, DIED, or FINISHED: go on."""
     if soon >= NEVER:
         deadlocked(m)
-    elif soon >= run_settings(m).duration:
+    elif not hung(m, min(soon, run_settings(m).duration)):
+        if soon < run_settings(m).duration:
+            return FINISHED
         ends_at(m, run_settings(m).duration)
         return TIME_UP
-    elif not hung(m, soon):
-        return FINISHED
     ends_at(m, m.now)
     return DIED
 

@@ -4,12 +4,12 @@ A version is any of `timeline.VERSIONS`, with a build option behind a plus sign 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.timeline import ABSENT, LAST, VERSIONS, Gap, Line, before, refusal
 from mmrun.model.mechanisms import parts
 
@@ -19,7 +19,7 @@ GAPS: tuple[Gap, ...] = tuple(each for mechanism in MECHANISMS for each in mecha
 OPTIONS: Mapping[str, Line] = MappingProxyType({line.name: line for line in LINES if line.kind == "option"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Era:
     """A version as a choice on every axis.
 

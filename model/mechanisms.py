@@ -16,8 +16,8 @@ PACKAGES = (
     "core", "machine", "psi", "sched", "block",
     "mm.page", "mm.task", "mm.tlb", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim",
     "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.compaction", "mm.alloc",
-    "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault", "mm.khugepaged",
-    "hung_task", "mm.slab",
+    "mm.zswap", "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault",
+    "mm.khugepaged", "hung_task", "mm.slab",
     "dma.device", "dma.iova", "dma.iommu", "dma.swiotlb", "dma.direct", "dma.mapping", "dma.drivers",
     "net.link", "net.skb", "net.nic", "net.tcp_mem", "net.tcp", "net.session",
     "net.server", "net.nbd", "net.nfs", "net.iscsi", "net.rdma",
@@ -45,5 +45,14 @@ def parts(name: str) -> tuple[ModuleType, ...]:
 @cache
 def variant_files(axis: str) -> dict[str, Path]:
     """The files of an axis' built-in variants, by name; they stand in the mechanisms that bring them."""
-    files = [file for package in PACKAGES for file in (folder(package) / "variants" / axis).glob("*.py")]
-    return {file.stem.replace("_", "-"): file for file in sorted(files, key=lambda file: file.stem)}
+    return _variant_files().get(axis, {})
+
+
+@cache
+def _variant_files() -> dict[str, dict[str, Path]]:
+    """Those of all axes."""
+    found = [file for package in PACKAGES for file in folder(package).glob("variants/*/*.py")]
+    files: dict[str, dict[str, Path]] = {}
+    for file in sorted(found, key=lambda file: file.stem):
+        files.setdefault(file.parent.name, {})[file.stem.replace("_", "-")] = file
+    return files

@@ -8,11 +8,13 @@ the file, so that checking a configuration compiles nothing. `load` imports the 
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.mechanism import Case
 from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
@@ -22,13 +24,16 @@ from mmrun.model.rules import cgroups, policies
 from mmrun.model.rules.cells import faults
 from mmrun.model.rules.record import Fault, Unsound
 from mmrun.model.sched.default import default_sched
-from mmrun.model.sources import outside
-from mmrun.model.sources.outside_modules import OutsideModules
 from mmrun.model.sources.param_rules import Param, Relation, refusals
 from mmrun.model.sources.variant_file import declared, names_chance
 
+if TYPE_CHECKING:
+    from mmrun.model.sources.outside import Outside
 
-@dataclass(frozen=True)
+Known = dict[tuple[str, int, str], tuple[Any, Any]]
+
+
+@frozen
 class VariantInfo:
     """What a variant's file says about itself."""
 
@@ -133,6 +138,8 @@ def load(axis: str, variant: Variant) -> ModuleType:
     info = variant_info(axis, variant.variant, variant.file)
     if variant.file is None:
         return importlib.import_module(module_of(info.path))
+    from mmrun.model.sources import outside
+
     policy = outside.read(variant.file)
     module = _outside_module(axis, policy)
     if info.base:
@@ -141,8 +148,9 @@ def load(axis: str, variant: Variant) -> ModuleType:
     return module
 
 
-def _outside_module(axis: str, policy: outside.Outside) -> ModuleType:
+def _outside_module(axis: str, policy: "Outside") -> ModuleType:
     from mmrun.model.core.guard import ModelError, told
+    from mmrun.model.sources.outside_modules import OutsideModules
 
     try:
         return OutsideModules(policy, f"outside_{axis}_{policy.path.stem}_{policy.digest}").main()
@@ -157,22 +165,45 @@ def resolve(cell: Cell) -> Cell:
     return fill(cell)
 
 
-def fill(cell: Cell) -> Cell:
-    """The same for a cell that keeps to `mmrun.model.rules.cells`; `Unsound` where its choices of variants do not."""
-    kernel = era(cell.kernel)
-    for axis in cell.policy:
+def fill(cell: Cell, known: Known | None = None) -> Cell:
+    """The same for a cell that keeps to `mmrun.model.rules.cells`; `Unsound` where its choices of variants do not.
+
+    `known` remembers, for cells that share their parts as the same objects, what was filled in before.
+    """
+    known = {} if known is None else known
+    kernel, sched = era(cell.kernel), "" if "sched" in cell.policy else default_sched(cell)
+    key = kernel.name, id(cell.policy), sched
+    if key not in known:
+        known[key] = _policy(kernel, cell.policy, sched), cell.policy  # kept, so that its id stays its own
+    policy, chosen, apart = known[key][0]
+    if faults := [*apart, *policies.faults(cell, chosen)]:
+        raise Unsound(faults)
+    key = kernel.name, id(cell.vm), "vm"
+    if key not in known:
+        known[key] = _sysctl(kernel, cell.vm), cell.vm
+    return replace(cell, policy=policy, vm=known[key][0], cgroup_version=cgroups.resolved(cell, kernel))
+
+
+def _policy(
+    kernel: Era, named: Mapping[str, Variant], sched: str
+) -> tuple[dict[str, Variant], dict[str, VariantInfo], list[Fault]]:
+    """A variant on every axis, what it says about itself, what does not go together.
+
+    `sched`: the variant of that axis where it is not named, which goes by the cell.
+    """
+    for axis in named:
         if axis not in AXES:
             raise ValueError(_unknown("policy axis", axis, AXES))
-    policy = {
-        axis: _fill(axis, cell.policy[axis]) if axis in cell.policy else _era_choice(kernel.name, axis) for axis in AXES
-    }
-    if "sched" not in cell.policy:
-        policy["sched"] = _fill("sched", Variant(variant=default_sched(cell)))  # goes by the cell, not by the version
-    if faults := [*_together(policy), *policies.faults(cell, infos(policy))]:
-        raise Unsound(faults)
-    chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(cell.vm, name)) is not None}
-    version = cgroups.resolved(cell, kernel)
-    return replace(cell, policy=policy, vm=Sysctl(**{**kernel.sysctl, **chosen}), cgroup_version=version)
+    policy = {axis: _fill(axis, named[axis]) if axis in named else _era_choice(kernel.name, axis) for axis in AXES}
+    if sched:
+        policy["sched"] = _fill("sched", Variant(variant=sched))
+    known = infos(policy)
+    return policy, known, list(_together(known))
+
+
+def _sysctl(kernel: Era, given: Sysctl) -> Sysctl:
+    chosen = {name: value for name in Sysctl.__dataclass_fields__ if (value := getattr(given, name)) is not None}
+    return Sysctl(**{**kernel.sysctl, **chosen})
 
 
 def case(cell: Cell) -> Case:
@@ -185,9 +216,9 @@ def infos(policy: Mapping[str, Variant]) -> dict[str, VariantInfo]:
     return {axis: variant_info(axis, variant.variant, variant.file) for axis, variant in policy.items()}
 
 
-def _together(policy: Mapping[str, Variant]) -> Iterator[Fault]:
+def _together(known: Mapping[str, VariantInfo]) -> Iterator[Fault]:
     """Variants that do not go together: lists of zones with lists of nodes, one without what it needs."""
-    known, scopes = infos(policy), dict[str, list[str]]()
+    scopes: dict[str, list[str]] = {}
     for axis, info in known.items():
         if info.scope:
             scopes.setdefault(info.scope, []).append(f"{axis}: {info.name}")

@@ -1,10 +1,11 @@
 """Quantities: what a number in a description means. The runner reads and prints units; the model sees ints."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
+from mmrun.model.core.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Quantity:
     """Marks a field whose value is a whole number of `unit`: bytes, ns, bytes/s."""
 

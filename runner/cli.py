@@ -4,18 +4,18 @@ Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 some cells failed or a 
 usage, 3 the environment, 70 an error of mmrun itself, 130 interrupted, 141 nobody reads the output any more.
 """
 
+import gc
 import importlib
 import os
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mmrun.model.core.kept import Unusable
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
 from mmrun.runner.terminal import give_up, in_words, one_line, screens
 
@@ -29,11 +29,12 @@ REPORT = (
     "Nothing that was stored is lost. Please report this line, with the command and its files; "
     "with MMRUN_DEBUG=1 in the environment the same command shows where it comes from."
 )
+OBJECTS = 100_000  # made until cycles are looked for, 10 MB or so; reading an experiment makes many and no cycle
 # Without markup typer does not import rich, which would be half the time of `mmrun --help`.
 PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
-@dataclass(frozen=True)
+@frozen
 class Direct:
     """Takes an argument's text as text or as a path."""
 
@@ -108,7 +109,7 @@ def stopped_by(error: BaseException) -> int:
         return say(INTERRUPTED, "interrupted")
     if isinstance(error, BrokenPipeError) and error.filename in (None, "standard output"):
         return UNREAD
-    if isinstance(error, (EnvironmentProblem, Unusable)):
+    if isinstance(error, EnvironmentProblem) or _unusable(error):
         return say(ENVIRONMENT, f"mmrun: {error}")
     if isinstance(error, OSError):
         return say(ENVIRONMENT, f"mmrun: {in_words(error)}")
@@ -116,6 +117,12 @@ def stopped_by(error: BaseException) -> int:
         return say(ENVIRONMENT, f"mmrun: not enough memory ({place(error)}); results that are stored are kept")
     what = f"internal error in {place(error)} ({type(error).__name__}: {one_line(str(error), 300)})"
     return say(INTERNAL, f"mmrun: {what}\n{REPORT}")
+
+
+def _unusable(error: BaseException) -> bool:
+    """Whether it is about the cache of kernels; nobody can have raised that who has not imported it."""
+    kept = sys.modules.get("mmrun.model.core.kept")
+    return kept is not None and isinstance(error, kept.Unusable)
 
 
 def place(error: BaseException) -> str:
@@ -178,6 +185,14 @@ def main(argv: list[str] | None = None) -> int:
         return code
 
 
+def program() -> int:
+    """`main` for a process that ends with it: nothing is looked through once more for cycles that could be freed."""
+    gc.set_threshold(OBJECTS)
+    code = main()
+    gc.freeze()
+    return code
+
+
 def flush() -> None:
     """Write what is held back for stdout; a full disk shows only now."""
     if sys.stdout is not None:
@@ -193,4 +208,4 @@ def _code(argv: list[str] | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

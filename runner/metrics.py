@@ -9,11 +9,12 @@ import difflib
 import operator
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, cast
 
 from mmrun.model.catalogue import TOLD
+from mmrun.model.core.frozen import frozen
 from mmrun.model.counters import (
     COUNTERS,
     DISK_COUNTERS,
@@ -30,7 +31,7 @@ Better = Literal["lower", "higher", "none"]
 Aggregation = Literal["sum", "none"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Metric:
     """One reported number. `expression` is set for derived metrics; `digits` are significant digits in print."""
 

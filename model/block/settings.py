@@ -1,9 +1,9 @@
 """The vocabulary of storage: disks, links to servers, swap areas (part of `mmrun.model.description`)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
@@ -15,7 +15,7 @@ Percent = Annotated[int, Range(ge=0, le=100)]
 Block = Annotated[Pages, Range(ge=PAGE), Why("examples: 128KiB")]
 
 
-@abstract()
+@abstract
 class Disk(Family):
     """A block device, or what a file system is mounted from; which fields it has depends on its kind.
 
@@ -52,7 +52,7 @@ class Disk(Family):
             yield Fault(("min_ratio",), shares, "0 to 100, min_ratio the smaller")
 
 
-@abstract()
+@abstract
 class Drive(Disk):
     """What serves requests itself."""
 
@@ -85,7 +85,7 @@ class Flash(Drive):
     kind: Literal["generic", "sata-ssd", "optane"] = "generic"
 
 
-@abstract()
+@abstract
 class Queued(Drive):
     """A drive that serves one request after the other and can stall."""
 
@@ -168,7 +168,7 @@ class Nfs(Disk):
     """The server's disk; None: it never waits for one."""
 
 
-@dataclass(frozen=True)
+@frozen
 class DiskDefaults:
     """What a disk of a kind is where its description says nothing."""
 
@@ -220,7 +220,7 @@ class Link(Record):
     """Frames of a million that are lost on the way, of connections over the link; drawn by seed and replicate."""
 
 
-@abstract()
+@abstract
 class SwapTarget(Family):
     """Where swapped pages go; which fields an area has depends on its kind."""
 
@@ -254,7 +254,7 @@ class Zram(SwapTarget):
     """Page size over stored size (fleet figure of Lagar-Cavilla et al., ASPLOS 2019)."""
 
 
-@abstract()
+@abstract
 class NetworkSwap(SwapTarget):
     """An area on a server, over a link."""
 
@@ -281,7 +281,7 @@ class NetworkSwap(SwapTarget):
         yield from _window("crash", self.crash_from, self.crash_until)
 
 
-@abstract()
+@abstract
 class ServedSwap(NetworkSwap):
     """An area that a program on the server answers for."""
 
@@ -315,6 +315,9 @@ class NfsSwap(ServedSwap):
     """How long an answer is waited for at first (timeo=600 tenths of a second)."""
     retrans: Annotated[int, Range(ge=0, le=30)] = 2
     """A soft request fails after `timeo` times one more than this."""
+    sync: bool = True
+    """Exported `sync`: the server answers for a write once it is on the disk, with a page cache (a file system) when
+    the inode is in the journal, too. False: `async`, it answers for what is in memory, as nbd-server does."""
 
 
 @record

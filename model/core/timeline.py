@@ -6,8 +6,9 @@ It holds from the version named on, until the next step. `mmrun.model.eras` read
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from mmrun.model.core.frozen import frozen
 
 VERSIONS = (
     *(f"2.6.{minor}" for minor in range(32, 40)), *(f"3.{minor}" for minor in range(20)),
@@ -44,7 +45,7 @@ class Step(NamedTuple):
         return " ".join([f"{when}: {shown(self.value)}", *facts])
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """One thing that depends on the version: `kind` (axis, param, flag, sysctl, range, group, mode, option), its name.
 

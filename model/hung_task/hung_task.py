@@ -16,12 +16,11 @@ from mmrun.model.machine.state import geometry, progress, run_settings, task_cou
 from mmrun.model.mm.reclaim.state import reclaim_count
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.net.link.state import wires
-from mmrun.model.net.session.state import sessions
+from mmrun.model.net.session.state import BOOT, DOWN, GO, sessions
 
 LOOK_NS = 1_000_000_000
 HUNG_NS, PARTNER_NS = HUNG_TASK_SECONDS * LOOK_NS, PARTNER_SECONDS * LOOK_NS
 BITS = (1 << 56) - 1
-GO, BOOT = 1, 3  # SESSION.outage: the server goes on, is there again
 
 
 @kernel
@@ -54,12 +53,29 @@ def in_kernel(m, t):
 
 @rare
 @kernel
+def in_socket(m, t):
+    """Whether task `t` waits for what another machine sends: it has no time of its own."""
+    return actors(m)[t].doing & ASIDE and actors(m)[t].waits
+
+
+@rare
+@kernel
 def somebody_free(m):
-    """Whether some task can do without the kernel, or a disk is about to end something."""
+    """Whether some task can do without the kernel, or a disk is about to end something.
+
+    Tasks that wait for another machine tell nothing while others are held up; alone they are a machine that idles.
+    """
+    held = waiting = False
     for t in range(geometry(m).nr_tasks):
-        if tasks(m)[t].state != DONE and tasks(m)[t].state != KILLED and not in_kernel(m, t):
+        if tasks(m)[t].state == DONE or tasks(m)[t].state == KILLED:
+            continue
+        if in_kernel(m, t):
+            held = True
+        elif in_socket(m, t):
+            waiting = True
+        else:
             return True
-    return block_state(m).nr_io > 0
+    return block_state(m).nr_io > 0 or (waiting and not held)
 
 
 @rare
@@ -67,12 +83,14 @@ def somebody_free(m):
 def patience(m):
     """How long nothing may happen (ns); longer while a link is cut or a server is gone, for ever if it is to come back.
 
-    Who waits for another machine gives up some day.
+    Who waits for another machine gives up some day, and requests that are held for a connection fail.
     """
     for s in range(len(sessions(m))):
         server = sessions(m)[s]
         if server.stopped or server.crashed:
             return NEVER if min(server.outage[GO], server.outage[BOOT]) < NEVER else PARTNER_NS
+        if server.state == DOWN and 0 < server.replacement + server.dead_conn < PARTNER_NS:
+            return PARTNER_NS
     for link in range(len(wires(m))):
         if wires(m)[link].cut:
             return PARTNER_NS
@@ -87,6 +105,7 @@ def hung(m, soon):
     if seen != own.seen or somebody_free(m):
         own.seen, own.since = seen, m.now
     elif soon - max(own.since, own.hope) >= patience(m):
+        m.now = max(m.now, max(own.since, own.hope) + patience(m))
         dies(m, LIVELOCK, own.since)
         return True
     own.stop_at = min(run_settings(m).duration, soon + LOOK_NS)

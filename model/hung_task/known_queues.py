@@ -49,7 +49,7 @@ def waits(built: Built) -> dict[str, Words]:
         "nodes.reclaim_wait": lambda _at, which: Wait(REASONS[which]),
         "zone_compaction.isolated_wait": lambda _at, _which: Wait("fewer pages to be isolated"),
         "nodes.kswapd_wait": _nothing, "wbs.dwork": _nothing, "kcompactds.wait": _nothing,
-        "khugepaged_scan.wait": _nothing,
+        "khugepaged_scan.wait": _nothing, "zswap_state.wait": _nothing,
     }  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from mmrun.model.mm.swap.state import SWAP_ISCSI, SWAP_NBD, SWAP_NFS, SWAP_RDMA,
 from mmrun.model.net.session.state import sessions
 
 THREADS = {
-    SWAP_NBD: ("nbd", "nbd_client"), SWAP_NFS: ("rpciod", "xprt_receiver"), SWAP_ISCSI: ("iscsi_q", "iscsi_receiver"),
-    SWAP_RDMA: ("rdma",),
+    SWAP_NBD: ("nbd", "nbd_client"), SWAP_NFS: ("rpciod", "xprt_receiver"), SWAP_RDMA: ("rdma",),
+    SWAP_ISCSI: ("iscsi_q", "iscsi_receiver", "iscsid"),
 }  # fmt: skip
-"""Kinds of actors: who sends the requests of an area, and who takes the answers."""
+"""Kinds of actors: who sends the requests of an area, who takes the answers, who logs in again."""
 
 
 def of_kind(built: Built, per: str) -> list[int]:

@@ -19,7 +19,8 @@ SUBJECTS = (
         "anywhere and nothing was read, written or reclaimed while all tasks are in the kernel, has died: the run is "
         "over, done and not failed, its `outcome` is `died`. `mmrun run` says in a paragraph who waited for whom, "
         "`mmrun status DIR --deaths` does so of a sweep. While a link is cut the limit is 1,000 s. A task that "
-        "computes or sleeps by its own choice, and a request that a disk is sure to end, keep a machine alive.",
+        "computes or sleeps by its own choice, and a request that a disk is sure to end, keep a machine alive; "
+        "one that waits for data on a socket does only where no other task is held up.",
         ("died", "died_ns", "outcome", "pgscan_direct_throttle"),
         ("hung_task_timeout_secs", "khungtaskd", "livelock", "blocked for more than 120 seconds", "hang", "lockup"),
     ),

@@ -6,20 +6,21 @@ a time of its own, or goes round.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmrun.model.core import accounting as acct
 from mmrun.model.core.actor import kinds
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.record import DECLARED, WAIT_QUEUE
 from mmrun.model.core.state import actors
 from mmrun.model.machine.built import Built
 from mmrun.model.mechanisms import parts
 
 
-@dataclass(frozen=True)
+@frozen
 class Wait:
     """What somebody waits for, in words after `waiting for`.
 
@@ -46,7 +47,7 @@ DOING = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Sleeper:
     """An actor that is held up: its name, what it is doing, for what it waits, since when (ns; None: it goes round)."""
 

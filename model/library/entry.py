@@ -1,7 +1,8 @@
 """What the front end makes of one kernel for arguments of certain types."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from mmrun.model.core.frozen import frozen
 
 
 class Use(NamedTuple):
@@ -12,7 +13,7 @@ class Use(NamedTuple):
     result: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """One kernel, typed and lowered; `module` is its IR as bitcode.
 

@@ -1,12 +1,12 @@
 """An object file becomes addresses in this process, and functions that Python can call."""
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.guard import described
 from mmrun.model.library.codes import dimensions, split
 from mmrun.model.library.machine import here
@@ -15,7 +15,7 @@ OBVAL = 24  # where numpy's scalar of a record keeps the address of its data (CP
 NO_ERROR = (0, -2)  # numba's status for a result, and for None
 
 
-@dataclass(frozen=True)
+@frozen
 class Image:
     """A library as it is kept on disk: machine code, and the result codes of the symbols it shows."""
 

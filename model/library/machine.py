@@ -1,13 +1,13 @@
 """CPUs and versions that machine code is made for."""
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.library.key import digest
 
 LEVELS = {  # CPUs that code is shipped for: triple, LLVM's name, what a machine must have to run it
@@ -19,7 +19,7 @@ LEVELS = {  # CPUs that code is shipped for: triple, LLVM's name, what a machine
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """A kind of CPU: what LLVM needs to make code for it."""
 

@@ -1,9 +1,9 @@
 """The machine's topology as the kernel derives it: zones of a node, zonelists, latencies, interleave weights."""
 
-from dataclasses import dataclass
 from math import gcd
 from types import ModuleType
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Machine
 from mmrun.model.units import PAGE, GiB, MiB
 
@@ -13,7 +13,7 @@ MAX_NUMNODES = 1024  # CONFIG_NODES_SHIFT = 10, the usual x86-64 distribution se
 _DMA_END, _DMA32_END = 16 * MiB, 4 * GiB
 
 
-@dataclass(frozen=True)
+@frozen
 class Zone:
     """A run of frames of one node: `kind` is its zone index, `start` its first frame, `pages` its length."""
 

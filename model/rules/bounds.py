@@ -8,24 +8,24 @@ import inspect
 import re
 import types
 import typing
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.units import PAGE, Quantity
 from mmrun.model.units import Range as Range
 
 MANY = 10**6  # from here on digits are grouped
 
 
-@dataclass(frozen=True)
+@frozen
 class Why:
     """Marks a type whose values are refused for a reason that the message adds to the range, or tells how to fix."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Pattern:
     """Marks text that matches a regular expression as a whole, and says it in words."""
 
@@ -36,7 +36,7 @@ class Pattern:
         return {**handler(source), "pattern": f"^(?:{self.regex})$"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Bounds:
     """Everything a type says about its values; None and empty where it says nothing."""
 

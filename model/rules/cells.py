@@ -82,6 +82,9 @@ def sysctls(vm: Sysctl, era: Era) -> Iterator[Fault]:
             yield Fault(("vm", name), f"kernel {era.name} has no vm.{name}: {era.missing[name]}", "leave it out")
         elif name in era.ranges:
             yield from dated(name, value, era, "vm", name)
+    for pool, flag in (("zbud", "zbud"), ("zsmalloc", "zsmalloc_in_zswap")):
+        if vm.zswap_zpool == pool and not era.flags[flag] and "zswap_zpool" not in era.missing:
+            yield Fault(("vm", "zswap_zpool"), f"kernel {era.name} has no pool of {pool}'s for zswap", "leave it out")
     for mode, known_since in (("defer", "thp_defers"), ("defer+madvise", "thp_defers_unless_advised")):
         if vm.transparent_hugepage_defrag == mode and not era.flags[known_since]:
             what = f"kernel {era.name} has no mode {mode}"
@@ -108,7 +111,7 @@ def cgroup(name: str, groups: Mapping[str, Cgroup], machine: Machine, era: Era) 
     """Settings the version's groups do not have, protection the machine cannot give, and what is above the group."""
     group, here = groups[name], ("cgroups", name)
     for key, why in era.cgroup_missing.items():
-        if getattr(group, key):
+        if getattr(group, key) != getattr(cgroups.PLAIN, key):
             yield Fault((*here, key), f"kernel {era.name} has no `{key}`: {why}", "leave it out")
     if group.swappiness is not None:
         yield from dated("swappiness", group.swappiness, era, *here, "swappiness")
@@ -160,10 +163,22 @@ def task(
         yield Fault((*here, "cgroup"), f"no cgroup `{task.cgroup}`", suggest(task.cgroup, groups))
     if isinstance(link := task.stream.params.get("link"), str):
         yield from (fault.below(*here, "stream") for fault in known(link, machine.links, "link", "link"))
+    if task.stream.kind == "iscsid":
+        yield from (fault.below(*here) for fault in _daemon(task, machine))
     yield from (fault.below(*here, "stream") for fault in _drives(task, machine))
     yield from (fault.below(*here, "mempolicy") for fault in _mempolicy(task.mempolicy, len(nodes), era))
     for index, region in enumerate(task.memory):
         yield from (fault.below(*here, "memory", index) for fault in _region(region, machine, caches))
+
+
+def _daemon(task: Task, machine: Machine) -> Iterator[Fault]:
+    """A program that logs in for an area that there is not, or that would leave."""
+    area, able = task.stream.params.get("area"), [n for n, each in machine.swap.items() if each.kind == "iscsi"]
+    if isinstance(area, str) and area not in able:
+        what = f"`{area}` is no swap area of kind iscsi"
+        yield Fault(("stream", "area"), what, suggest(area, able) if able else "give the machine one")
+    if not task.stays or task.count > 1:
+        yield Fault((), "one program makes an area's sessions, as long as the machine runs", "stays: true, no count")
 
 
 def _drives(task: Task, machine: Machine) -> Iterator[Fault]:
@@ -240,9 +255,10 @@ def sizes(tasks: Mapping[str, Task], caches: Mapping[str, SlabCache], footprints
         (cache, region.file or f"{name}/{index}/{copy}")
         for name, task in tasks.items()
         for index, region in enumerate(task.memory)
+        if region.kind == "slab"
         for copy in range(1 if region.file else task.count)
         for cache in (region.cache, caches[region.cache].pins if region.cache else None)
-        if region.kind == "slab" and cache
+        if cache
     }
     if len(systems) > MAX_SYSTEMS:
         what = f"slab caches hold objects of {len(systems):,} file systems, each cache's counted"

@@ -9,10 +9,11 @@ in the same words. What holds between the parts of a machine and of a cell is in
 
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from functools import cache, partial
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.bounds import arms, bare, bounds, hints, literals
 from mmrun.model.rules.words import named, suggest
 
@@ -45,12 +46,13 @@ class Unsound(ValueError):
 
 @typing.dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def record(kind: type[T]) -> type[T]:
-    """Make a frozen dataclass of a `Record`, which has the methods that else are compiled for each."""
-    return dataclass(frozen=True, kw_only=True, repr=False, eq=False)(kind)
+    """Make a frozen dataclass of a `Record`."""
+    return frozen(kw_only=True, values=False)(kind)
 
 
-abstract = partial(dataclass, frozen=True, kw_only=True, init=False, repr=False, eq=False)
-"""Decorates a class whose fields other records share, and of which there are none itself."""
+def abstract(kind: type[T]) -> type[T]:
+    """The same of a class whose fields other records share, and of which there are none itself."""
+    return frozen(kw_only=True, values=False)(kind)
 
 
 class Record:

@@ -2,14 +2,14 @@
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mmrun.model.core.cache import module_file
+from mmrun.model.core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Bound:
     """What a name of a module is: the node that binds it, in which module, and what is imported if it is an import."""
 

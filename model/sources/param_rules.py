@@ -7,8 +7,9 @@ import ast
 import difflib
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from mmrun.model.core.frozen import frozen
 
 COMPARE: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
     ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Gt: operator.gt,
@@ -28,7 +29,7 @@ class Refusal(NamedTuple):
         return f"{self.message} ({self.fix})" if self.fix else self.message
 
 
-@dataclass(frozen=True)
+@frozen
 class Param:
     """A parameter of a variant: its default, unit, meaning, where the default comes from, and what it may be."""
 
@@ -66,7 +67,7 @@ class Param:
         return None
 
 
-@dataclass(frozen=True)
+@frozen
 class Relation:
     """A comparison of parameters (and numbers) that must hold: `least <= most`."""
 

@@ -9,9 +9,10 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.units import PAGE
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class TraceError(Exception):
     """A trace file or a foreign trace that cannot be used; the text names the file and what is wrong."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
     """Where one column lies in the file and how it is stored."""
 
@@ -74,7 +75,7 @@ class Section:
         return ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Header:
     """What a trace file says about itself."""
 

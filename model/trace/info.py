@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.library.single import compiled
 from mmrun.model.trace.dense import Numbering
 from mmrun.model.trace.format import TraceError, content_digest
@@ -20,7 +20,7 @@ FEW_PAGES = 1 << 22  # up to here a header's number of pages is believed, beyond
 MOST_PAGES = 1 << 26  # touched; describing them takes 80 bytes each
 
 
-@dataclass(frozen=True)
+@frozen
 class Description:
     """A described trace. `misses[c]`: misses of an exact LRU memory of c pages. `working_set`: one row a window of
 

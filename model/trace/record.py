@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.trace.dense import Numbering
 from mmrun.model.trace.fold import Folder
 from mmrun.model.trace.format import TraceError
@@ -30,7 +30,7 @@ class NoValgrind(Exception):
     """valgrind is not installed."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """How far a recording is: what valgrind printed so far, what was recorded of it, time since the start."""
 
@@ -40,7 +40,7 @@ class Progress:
     seconds: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Recording:
     """What a recording came to. `exit_status` is the program's own (negative: signal); None: it was stopped."""
 

@@ -3,10 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.trace.format import TraceError
 from mmrun.model.trace.importers import Keyed, opened
 from mmrun.model.units import PAGE_SHIFT
@@ -18,7 +18,7 @@ READS = dict.fromkeys(("0", "r", "read", "l", "load", "false", "f", "no", "n"), 
 WORDS = WRITES | READS
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Columns:
     """Where the values stand: by name in a header line, or by index from 0. Exactly one of `page` and `address`."""
 

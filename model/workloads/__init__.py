@@ -10,7 +10,7 @@ only, and a shorter stream is a prefix of a longer one.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mmrun.model.core.events import check_argument
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.bounds import hints
 from mmrun.model.rules.record import refuse
 
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 
 
 REGIONS = ("anon", "file", "slab")
+MOST_KNOWN = 10_000
+KNOWN: dict[tuple[str, str], Any] = {}
+"""Parameters that were judged; cells of a sweep share most of theirs."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Opened:
     """A stream ready to run: its chunks of events, the pages of its address space, regions it can go over."""
 
@@ -69,6 +73,15 @@ def kinds_with(name: str) -> list[str]:
 
 def make_params(kind: str, values: Mapping[str, Any]) -> Any:
     """The parameters of `kind` from plain values. Raises ValueError for unknown, missing or impossible ones."""
+    key = kind, repr(values)  # which tells 1, True and 1.0 apart
+    if key not in KNOWN:
+        if len(KNOWN) >= MOST_KNOWN:
+            KNOWN.clear()
+        KNOWN[key] = _judged(kind, values)
+    return KNOWN[key]
+
+
+def _judged(kind: str, values: Mapping[str, Any]) -> Any:
     wanted = params_type(kind)
     names = {entry.name for entry in fields(wanted)}
     for name in values:

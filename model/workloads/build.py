@@ -6,10 +6,10 @@ mapped), headers (a file, read), sources and objects (files, read and written th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import exits, touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import alloc_buffers, free_buffers
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record
@@ -26,7 +26,7 @@ Part = Annotated[Bytes, Range(ge=1, le=16 * GiB)]
 MOST_AT_ONCE = 1 << 26  # events of a chunk
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `build`."""
 

@@ -1,10 +1,10 @@
 """Cuts the cable of a link, and heals it, as often as is said."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import sleep_until
 from mmrun.model.net.link.events import cut_cable, heal_cable
 from mmrun.model.rules.bounds import Range, Why
@@ -18,7 +18,7 @@ MAKES_REQUESTS = True
 Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `cable`."""
 

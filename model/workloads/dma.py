@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import compute
-from mmrun.model.dma.mapping.events import DIRECTIONS, SIZE_BITS, dma_map, dma_unmap
+from mmrun.model.dma.mapping.events import SIZE_BITS, dma_map, dma_unmap
 from mmrun.model.mm.driver.events import NUMBER_BITS, alloc_buffers, free_buffers
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record

@@ -5,10 +5,10 @@ effort for a buffer. With `hold: 0` it keeps what it gets.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, OP_SHIFT
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import NUMBER_BITS, alloc_buffers, free_buffers, sleep_until
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Fault, Record
@@ -24,7 +24,7 @@ Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `driver`."""
 

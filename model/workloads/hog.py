@@ -4,10 +4,10 @@ What it keeps stays in its place while the task `stays`; the holes are free sing
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import dontneed
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `hog`."""
 

@@ -5,10 +5,10 @@ popularity, as servers do. A lookup in a transaction (create, rename) allocates 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, FREE, OP_SHIFT, REGISTER, touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.machine.settings import MAX_PAGES
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `metadata`."""
 

@@ -5,10 +5,10 @@ threads, a job manager that packs nodes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.migrate.events import migrations, moves
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
@@ -23,7 +23,7 @@ Node = Annotated[int, Range(ge=0, le=15)]
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `mover`."""
 

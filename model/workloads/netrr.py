@@ -5,9 +5,9 @@ and answers at once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.net.tcp.events import SERVE, TRANSACT, on_sockets
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `netrr`."""
 

@@ -6,10 +6,10 @@ can.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import sleep_until
 from mmrun.model.net.tcp.events import (
     CONNECTION_BITS,
@@ -35,7 +35,7 @@ Message = Annotated[Bytes, Range(ge=1, le=MOST_BYTES)]
 Buffer = Annotated[Bytes, Range(ge=1, le=1 << 30)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `netstream`."""
 

@@ -4,10 +4,10 @@ Stands for programs with phases (compilers, batch pipelines) and tests how fast 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.record import Fault, Record
 from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, flips, pages_of, permutation, spans
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `phases`."""
 

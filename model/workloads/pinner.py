@@ -4,10 +4,10 @@ Short pins are those of vmsplice and direct I/O, long ones those of RDMA and dev
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS, touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import pin, sleep_until, unpin
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Record
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `pinner`."""
 

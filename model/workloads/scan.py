@@ -5,10 +5,10 @@ space, the scanned range behind it; the scanner wraps round at its end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.record import Fault, Record
 from mmrun.model.workloads._common import (
     Count,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `scan`."""
 

@@ -1,10 +1,10 @@
 """A recorded trace, played back: pages and write bits as they were recorded (see `mmrun.model.trace`)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
 from mmrun.model.workloads._common import Count
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmrun.model.trace import Trace
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `trace`."""
 

@@ -4,10 +4,10 @@ Stands for hash joins, random-access tables, GUPS-like kernels.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.record import Record
 from mmrun.model.workloads._common import Count, Share, Size, coins, pages_of, spans
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `uniform`."""
 

@@ -4,10 +4,10 @@ Stands for log writers, copies, video capture: the producer of dirty pages.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.core.events import fsyncs, touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
 from mmrun.model.workloads._common import Count, Share, Size, coins, flips, pages_of, spans
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `writer`."""
 

@@ -4,10 +4,10 @@ Stands for caches, key-value stores and databases whose popular items are spread
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.record import Record
 from mmrun.model.workloads._common import Count, Exponent, Share, Size, Zipf, coins, pages_of, permutation, spans
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `zipf`."""
 

@@ -7,16 +7,16 @@ missed, not how long it takes, and the order must not depend on the policy, so t
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from mmrun.model.core.events import ARG_MASK, COMPUTE, OP_SHIFT, READ, WRITE
+from mmrun.model.core.frozen import frozen
 
 Touches = tuple[np.ndarray, np.ndarray]  # page numbers of the machine, write flags
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """A task's stream of events, and where its pages are among the machine's.
 

@@ -17,28 +17,29 @@ def command(
     """
     from mmrun.runner.config.problems import ConfigErrors
     from mmrun.runner.plan.idle_settings import warnings
-    from mmrun.runner.plan.plan import make_plan
+    from mmrun.runner.plan.plan import check
 
     try:
-        plan = make_plan(config)
+        found = check(config)
     except ConfigErrors as errors:
         if not as_json:
             raise
-        found = [{**_plain(error), "file": str(error.file)} for error in errors.errors]
-        print(json.dumps({"ok": False, "errors": found}, indent=1))
+        wrong = [{**_plain(error), "file": str(error.file)} for error in errors.errors]
+        print(json.dumps({"ok": False, "errors": wrong}, indent=1))
         raise typer.Exit(2) from None
-    odd = warnings(plan)
+    odd = warnings(found.experiment, found.rows)
+    cells, name = sum(count for *_, count in found.counted()), found.experiment.name
     if as_json:
         told = [{**_plain(each), "file": str(each.file)} for each in odd]
-        answer = {"ok": True, "name": plan.name, "cells": len(plan.cells), "errors": [], "warnings": told}
+        answer = {"ok": True, "name": name, "cells": cells, "errors": [], "warnings": told}
         print(json.dumps(answer, indent=1))
         return
     for each in odd:
         typer.echo(f"warning: {each}", err=True)
-    axes = plan.cells[0].axes if plan.cells else {}
-    rows = len({tuple(map(str, cell.axes.values())) for cell in plan.cells})
+    axes = found.rows[0][0] if found.rows else {}
+    rows = len({tuple(map(str, labels.values())) for labels, _ in found.rows})
     names = f" over {', '.join(axes)}" if axes else ""
-    print(f"{plan.name}: ok, {rows} rows{names}, {len(plan.cells)} cells with replicates")
+    print(f"{name}: ok, {rows} rows{names}, {cells} cells with replicates")
 
 
 def _plain(error: object) -> dict[str, object]:

@@ -3,17 +3,19 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mmrun.model.core.frozen import frozen
+
 NEEDED = ("ray", "numpy", "numba", "pydantic", "pyyaml", "typer", "scipy", "pyarrow", "matplotlib", "zstandard")
 LEAST_DISK = 1 << 30
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One thing looked at. `needed` ones that are not `ok` make the command fail."""
 

@@ -22,7 +22,7 @@ def command(
 
     plan = make_plan(config, out)
     found = estimate(plan, warn=lambda message: typer.echo(message, err=True))
-    for each in warnings(plan):
+    for each in warnings(plan.experiment, [(each.axes, each.cell) for each in plan.cells]):
         typer.echo(f"warning: {each}", err=True)
     if as_json:
         print(json.dumps(found.as_json(), indent=1))

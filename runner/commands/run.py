@@ -28,8 +28,6 @@ def command(
 
     Without --cell: the first of the sweep.
     """
-    from dataclasses import replace
-
     from mmrun.runner.commands.announce import announce
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
@@ -42,7 +40,7 @@ def command(
         typer.echo(f"the first of {len(found)} cells; --cell axis=label chooses", err=True)
     described = with_settings(plan, found[0], settings or [])
     announce([described])
-    for odd in warnings(replace(plan, cells=(replace(found[0], cell=described),))):
+    for odd in warnings(plan.experiment, [(found[0].axes, described)]):
         typer.echo(f"warning: {odd}", err=True)
     metrics, kills, death = simulated(described, check, series)
     if as_json:

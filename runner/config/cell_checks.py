@@ -106,15 +106,18 @@ class CellCheck:
     def sizes(self) -> Iterator[Fault]:
         """What all tasks have together: pages, and samples of their accesses."""
         footprints = {
-            name: workloads.footprint(task.stream.kind, task.stream.params)
-            for name, task in self.tasks.items()
-            if task.stream.kind
+            name: self.of_stream(workloads.footprint, task) for name, task in self.tasks.items() if task.stream.kind
         }
         if footprints.keys() < self.tasks.keys():
             return
         yield from cell_rules.sizes(self.tasks, self.caches, footprints)
-        events = (
-            task.count * workloads.accesses_of(task.stream.kind, task.stream.params) for task in self.tasks.values()
-        )
+        events = (task.count * self.of_stream(workloads.accesses_of, task) for task in self.tasks.values())
         assert self.parts.sampling is not None
         yield from cell_rules.samples(self.parts.sampling, self.parts.duration, sum(events))
+
+    def of_stream(self, asked: Callable[[str, Any], int], task: Task) -> int:
+        """What a stream says of itself; it is asked once."""
+        key = (asked, id(task.stream))
+        if key not in self.memory:
+            self.memory[key] = (asked(task.stream.kind, task.stream.params), task.stream)
+        return self.memory[key][0]

@@ -38,6 +38,7 @@ class Cells:
     problems: Problems
     memory: dict[tuple[Any, ...], tuple[Any, Any]] = field(default_factory=dict)
     seen: set[tuple[Place, str]] = field(default_factory=set)
+    filled: registry.Known = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.machines = Machines(self.problems)
@@ -63,7 +64,7 @@ class Cells:
             return None
         cell = Cell(**vars(parts))
         try:
-            return registry.fill(cell)
+            return registry.fill(cell, self.filled)
         except ValueError as error:
             for fault in error.faults if isinstance(error, Unsound) else [Fault(("policy",), str(error))]:
                 here = fault.path if fault.path[0] in tree.items else ("kernel",)

@@ -4,10 +4,11 @@ Reading order of the keys is that of `File`; `mmrun schema` and `mmrun explain` 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.rules.bounds import Pattern, Range, Why, bounds
 from mmrun.model.rules.record import Fault, Record
 from mmrun.model.units import Quantity
@@ -28,7 +29,7 @@ Directory = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Until(Record):
     """When a row of the sweep has enough replicates."""
 
@@ -38,7 +39,7 @@ class Until(Record):
     """Half width of the mean's 95 % interval over the mean that is wanted, such as `2%`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Replicates(Record):
     """How many replicates a row of the sweep gets: `min` at once, then as many more, up to `max`, as `until` needs."""
 
@@ -65,7 +66,7 @@ class Replicates(Record):
             yield Fault(("max",), f"max {self.max} with min {self.min}", "`max` is above `min`")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class File:
     """An experiment file."""
 
@@ -105,7 +106,7 @@ class File:
     """Tables and figures to write."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Experiment:
     """A loaded experiment file: the parts that are the same for all cells, and the tree that cells are made from."""
 

@@ -5,10 +5,10 @@
 
 import dataclasses
 import typing
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cgroup, Sysctl
 from mmrun.model.eras import LINES
 from mmrun.model.rules.bounds import Bounds, arms, bare, bounds, hints, literals
@@ -20,7 +20,7 @@ SIMPLE = {int: "whole number", float: "number", str: "text", bool: "true or fals
 DATED = {(Sysctl, line.name) for line in LINES if line.kind == "range"} | {(Cgroup, "swappiness")}
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """What is known about one field, as text; empty where there is nothing to say."""
 

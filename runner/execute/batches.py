@@ -2,8 +2,8 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.execute.work import Finished, Job, given_up
 
 ATTEMPTS = 4  # a cell that loses this many workers, alone in its batch, is given up
@@ -12,7 +12,7 @@ RECENT = 64  # cells whose mean cost stands for the next ones'
 LONGEST = 1000  # cells in a batch, whatever they cost
 
 
-@dataclass(frozen=True)
+@frozen
 class Batch:
     """Cells that one task runs one after the other; all of one memory class."""
 

@@ -9,11 +9,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.runner.execute.batches import Queue
 from mmrun.runner.execute.progress import Progress, Silent
@@ -26,7 +26,7 @@ from mmrun.runner.store.store import Store
 PACKAGES = ("mmrun", "numpy", "numba", "scipy", "pyarrow", "ray")
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """How to run a sweep; none of it changes a result."""
 
@@ -54,7 +54,7 @@ class Options:
         return self.force or state not in kept
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """How a sweep ended: cells run now and, over the whole plan, cells by state."""
 

@@ -9,10 +9,11 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.runner.execute.shipped import replaced
 from mmrun.runner.store.records import Record, cell_dict, encode
@@ -20,7 +21,7 @@ from mmrun.runner.store.records import Record, cell_dict, encode
 MODEL = "mmrun.model.api"
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """A cell to run, with what its record says besides the results."""
 

@@ -1,13 +1,14 @@
 """One name that can be explained, and how that prints."""
 
 import textwrap
-from dataclasses import dataclass
+
+from mmrun.model.core.frozen import frozen
 
 WIDTH = 100
 BROKEN_AT = 100  # a line of a source file that goes on in the next one is nearly as long as lines may be
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """What is known about one name."""
 

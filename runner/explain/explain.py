@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from mmrun.model import registry, workloads
+from mmrun.model.eras import era, names
 from mmrun.model.sources.param_rules import Param
 from mmrun.runner.config.fields import docs
 from mmrun.runner.config.library import config_dir, machine_names
@@ -50,7 +51,7 @@ def look_up(name: str) -> list[Entry]:
     if found:
         return found
     parts = {last_part(entry.name) for entry in known.values() if entry.kind != VERSION}
-    fix = suggest(name, {*known, *parts, *subjects.subjects(), *explain_topics.kernel_names(parts)})
+    fix = suggest(name, {*known, *parts, *subjects.subjects(), *explain_topics.kernel_names_like(name, parts)})
     fix = fix if fix.startswith("did you mean") else "`mmrun explain` without a name lists what there is"
     raise NothingKnown(f"nothing is called `{name}` ({fix})")
 
@@ -72,7 +73,9 @@ def last_part(full: str) -> str:
 
 
 def complete(entry: Entry) -> Entry:
-    """The entry with what takes time to find: who defines and calls a hook, which lines read a field."""
+    """The entry with what takes time to find: who defines and calls a hook, which lines read a field, dates."""
+    if entry.kind == VERSION:
+        return dataclasses.replace(entry, text=explain_kernels.page(era(entry.name)))
     if entry.kind in ("policy hook", "hook of the core"):
         return detailed(entry)
     if entry.kind == explain_topics.FOR_VARIANTS:
@@ -146,8 +149,7 @@ def parameters(info: registry.VariantInfo) -> str:
 def kernels() -> Iterator[Entry]:
     """Kernel versions, and what changed between them."""
     yield Entry("eras", "topic", explain_kernels.topic())
-    for name, text in explain_kernels.pages():
-        yield Entry(name, VERSION, text)
+    yield from (Entry(name, VERSION, explain_kernels.in_short(name)) for name in names())  # the page: `complete`
     for name, text in explain_kernels.changes():
         yield Entry(name, "way of the kernel", text)
 
@@ -183,10 +185,10 @@ def metrics() -> Iterator[Entry]:
     from mmrun.model import catalogue
     from mmrun.model.core.mechanism import SCOPES
     from mmrun.model.counters import COUNTERS
-    from mmrun.runner.metrics import metric, names
+    from mmrun.runner.metrics import declared, metric
 
     better = {"lower": " (lower is better)", "higher": " (higher is better)", "none": ""}
-    for name in names():
+    for name in declared():
         known = metric(name)
         formula = f" = {known.expression}" if known.expression else ""
         kind = "kernel counter" if name in COUNTERS else "metric"

@@ -7,6 +7,7 @@ parsed in which it occurs.
 """
 
 import ast
+import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +23,9 @@ TOOLS = {
 }  # fmt: skip
 WORD = re.compile(r"(?<![\w.*`-])(?:__)?[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w*]|\.(?:c|h|py)\b)")
 VERSION = re.compile(r"(?<![\d.])(?:2\.6\.\d+|[3-7]\.\d{1,2})(?![\d.]*\d)")
+ANY_WORD = re.compile(r"\b(?:__)?[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|(?<=def )\w+")
+SHARED = 4  # letters in a row that a longer name and what was meant have in common
+NEAR = 20
 SENTENCE = re.compile(r"(?<=[.;])\s+")
 OWN = {"on_fault", "per_cpu", "stack_prepare", "stack_start", "stack_switch", "ucontext_t", "x86_64"}
 """Words that look like names of the kernel and are none."""
@@ -97,7 +101,8 @@ def read(path: Path) -> Read:
 
 def places(name: str) -> list[Place]:
     """Where the model defines or names `name`: definitions first, then in the order of files and lines."""
-    return _found(name, [read(path) for path in files() if name in text_of(path)])
+    stands = name if "_" in name else f"{name}("  # a single word is looked for among the functions only
+    return _found(name, [read(path) for path in files() if stands in text_of(path)])
 
 
 @cache
@@ -109,6 +114,15 @@ def names() -> dict[str, list[Place]]:
             at.setdefault(name, []).append(found)
     every = {name: _found(name, reads) for name, reads in sorted(at.items())}
     return {name: found for name, found in every.items() if found}
+
+
+def words_like(name: str) -> list[str]:
+    """Words of the files that are written nearly like `name`, the most alike first."""
+    words = set(ANY_WORD.findall("\n".join(map(text_of, files()))))
+    shared = {name[at : at + SHARED] for at in range(len(name) - SHARED + 1)}
+    if len(name) > 2 * SHARED:  # in a shorter one a slip may leave nothing that long
+        words = {word for word in words if any(part in word for part in shared)}
+    return difflib.get_close_matches(name, sorted(words), n=NEAR, cutoff=0.6)
 
 
 def _found(name: str, reads: list[Read]) -> list[Place]:

@@ -21,19 +21,17 @@ def topic() -> str:
     )  # fmt: skip
 
 
-def pages() -> Iterator[tuple[str, str]]:
-    """Name and text of every version."""
-    for name in eras.names():
-        yield name, page(eras.era(name))
+def in_short(name: str) -> str:
+    """What a version is."""
+    return eras.READ.get(name, f"Linux {name.partition('+')[0]}, put together from what changed when.")
 
 
 def page(kernel: Era) -> str:
     """What holds in a version, since when, and how far that was validated."""
-    doc = eras.READ.get(kernel.name, f"Linux {kernel.version}, put together from what changed when.")
     option = [f"with {eras.OPTIONS[kernel.option].doc}"] if kernel.option else []
     told = [f"where the model does otherwise than {kernel.name}:", *(f"  {text}" for text in kernel.told)]
     return "\n".join(
-        [doc, *option, *validated(kernel), *(told if kernel.told else []), "policy:", *policy(kernel),
+        [in_short(kernel.name), *option, *validated(kernel), *(told if kernel.told else []), "policy:", *policy(kernel),
          "settings:", *settings(kernel), *groups(kernel), "mempolicies: " + ", ".join(kernel.mempolicies),
          "flags:", *flags(kernel)]
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What `mmrun explain` says of names of the kernel, and of where else to look."""
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 
 from mmrun.model.core.cache import ROOT
@@ -83,6 +84,13 @@ def kernel_names(others: set[str]) -> dict[str, list[kernel_map.Place]]:
         for name, places in kernel_map.names().items()
         if name not in others or any(place.defines for place in places)
     }
+
+
+def kernel_names_like(name: str, others: set[str]) -> list[str]:
+    """The two of them that are written most alike, as far as any is; found without reading what all files say."""
+    found = (each for each in kernel_map.words_like(name) if kernel_map.places(each))
+    known = (each for each in found if each not in others or any(place.defines for place in kernel_map.places(each)))
+    return list(itertools.islice(known, 2))
 
 
 def index(others: set[str]) -> str:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.runner.config import units
 from mmrun.runner.plan.axes import label_text
@@ -15,7 +15,7 @@ from mmrun.runner.store.states import State
 STATES = ("new", "done", "stale", "failed")
 
 
-@dataclass(frozen=True)
+@frozen
 class Estimate:
     """A plan against its result directory. `memory` is bytes per distinct cell key, `seconds` of finished cells."""
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from mmrun.model.description import Cell, Cgroup, Machine, Stream, Task, Variant
 from mmrun.model.rules.record import Family, defaults
-from mmrun.model.sources import outside
 
 DIGITS = 20
 SHARED = (Machine, Task, Cgroup, Variant)  # parts that many cells hold, and hold as the same object
@@ -80,5 +79,7 @@ class Identity:
     def file(self, path: str) -> str:
         """The digest of an outside policy."""
         if path not in self.files:
+            from mmrun.model.sources import outside
+
             self.files[path] = outside.read(path).digest
         return self.files[path]

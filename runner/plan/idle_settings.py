@@ -4,7 +4,7 @@ What a setting needs to have an effect the mechanisms declare beside it (`Matter
 has the setting. One that matters in some cell of a sweep is left alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,12 @@ from mmrun.model import registry, workloads
 from mmrun.model.core.mechanism import Case
 from mmrun.model.description import Cell
 from mmrun.model.effects import missing
+from mmrun.runner.config.experiment import Experiment
 from mmrun.runner.config.problems import ConfigError, Place, Problems
 from mmrun.runner.config.trees import Dotted, place_of
-from mmrun.runner.config.yaml_nodes import Item, Mapping, Sequence
-from mmrun.runner.plan.axes import SWEPT, label_text
-from mmrun.runner.plan.plan import Plan
+from mmrun.runner.config.yaml_nodes import Item, Mapping
+from mmrun.runner.config.yaml_nodes import Sequence as Listed
+from mmrun.runner.plan.axes import SWEPT, Label, label_text
 from mmrun.runner.plan.sweep import Grammar
 
 PER_SECOND = 20_000_000  # accesses that a core simulates, about
@@ -41,17 +42,20 @@ class Setting:
         return not self.needs
 
 
-def warnings(plan: Plan) -> list[ConfigError]:
-    """What is odd about an experiment that can be run, in the order of the file."""
-    doubtful, seen = list(_settings(plan)), set[Any]()
-    for planned in plan.cells:
-        labels = {name: label_text(label) for name, label in planned.axes.items()}
-        key = (*_key(planned.cell), *labels.items())
-        if key not in seen and doubtful:
+def warnings(experiment: Experiment, rows: Sequence[tuple[dict[str, Label], Cell]]) -> list[ConfigError]:
+    """What is odd about an experiment that can be run, in the order of the file; `rows` are its labels and cells."""
+    doubtful, seen = list(_settings(experiment.tree)), set[Any]()
+    for axes, cell in rows:
+        if not doubtful:
+            break
+        labels = {name: label_text(label) for name, label in axes.items()}
+        key = (*_key(cell), *labels.values())
+        if key not in seen:
             seen.add(key)
-            case = registry.case(planned.cell)
+            case = registry.case(cell)
             doubtful = [each for each in doubtful if not each.matters(case, labels)]
-    return sorted([*_worded([each for each in doubtful if each.needs]), *_long(plan)])
+    cells = {id(cell.tasks): cell for _, cell in rows}.values()
+    return sorted([*_worded([each for each in doubtful if each.needs]), *_long(experiment.tree, cells)])
 
 
 def _key(cell: Cell) -> tuple[Any, ...]:
@@ -59,9 +63,8 @@ def _key(cell: Cell) -> tuple[Any, ...]:
     return (cell.kernel, chosen, *map(id, (cell.tasks, cell.machine, cell.cgroups, cell.slab, cell.sampling)))
 
 
-def _settings(plan: Plan) -> Iterator[Setting]:
+def _settings(tree: Mapping) -> Iterator[Setting]:
     """Everything that the file says of cells, sweep included; a path with `*` is too many things to have one place."""
-    tree = plan.experiment.tree
     for head in SWEPT:
         if head in tree.items:
             yield from (Setting(path, place) for path, place in leaves(tree.items[head], (head,), tree.keys[head]))
@@ -82,7 +85,7 @@ def leaves(item: Item, path: Dotted, place: Place) -> Iterator[tuple[Dotted, Pla
     if isinstance(item, Mapping):
         for key, part in item.items.items():
             yield from leaves(part, (*path, key), item.keys[key])
-    elif isinstance(item, Sequence):
+    elif isinstance(item, Listed):
         for index, part in enumerate(item.items):
             yield from leaves(part, (*path, str(index)), part.place)
     else:
@@ -101,13 +104,11 @@ def _worded(idle: list[Setting]) -> Iterator[ConfigError]:
         yield ConfigError(place.file, place.line, place.column, what, f"it matters in {needs}")
 
 
-def _long(plan: Plan) -> Iterator[ConfigError]:
+def _long(tree: Mapping, cells: Iterable[Cell]) -> Iterator[ConfigError]:
     """A cell that takes hours."""
-    most = max(
-        (_accesses(cell) for cell in {id(each.cell.tasks): each.cell for each in plan.cells}.values()), default=0
-    )
+    most = max(map(_accesses, cells), default=0)
     if most > LONG * PER_SECOND:
-        place = place_of(plan.experiment.tree, "tasks")
+        place = place_of(tree, "tasks")
         what = f"a cell has {most:,} accesses, which take about {most / PER_SECOND / 3600:,.0f} hours"
         yield ConfigError(place.file, place.line, place.column, what, "shorter streams, or patience")
 

@@ -6,9 +6,11 @@ see the same input, so that comparisons between them are paired by replicate.
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.model.randomness import draws
 from mmrun.runner.config.cells import Cells
@@ -19,7 +21,7 @@ from mmrun.runner.config.yaml_nodes import Scalar
 from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.facts import facts_of
 from mmrun.runner.plan.identity import Identity
-from mmrun.runner.plan.sweep import MAX_CELLS, Grammar, Row
+from mmrun.runner.plan.sweep import MAX_CELLS, Dropped, Grammar, Row
 from mmrun.runner.plan.told import check_names
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
@@ -29,7 +31,7 @@ BASE = "base"
 ENOUGH_ERRORS = 500
 
 
-@dataclass(frozen=True)
+@frozen
 class PlannedCell:
     """One cell of a plan. `axes` holds a label per swept axis, in the order of the sweep.
 
@@ -43,7 +45,7 @@ class PlannedCell:
     random: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """Everything a sweep runs and writes; `cells` are in sweep order, replicates of a row side by side."""
 
@@ -61,16 +63,33 @@ class Chance:
     """Whether chance plays a part in cells. Those with the same streams and policies are looked at once."""
 
     def __init__(self) -> None:
-        self.known: dict[str, bool] = {}
+        self.known: dict[Any, tuple[bool, Any]] = {}
 
     def plays(self, cell: Cell) -> bool:
         """Whether anything in the cell draws random numbers."""
-        streams = [(task.stream.kind, task.stream.params) for task in cell.tasks.values()]
-        policy = [(axis, variant.variant, variant.file) for axis, variant in cell.policy.items()]
-        key = repr((cell.kernel, bool(cell.cgroups), streams, policy))
+        policy = tuple([(variant.variant, variant.file) for variant in cell.policy.values()])
+        key = (cell.kernel, bool(cell.cgroups), id(cell.tasks), policy)
         if key not in self.known:
-            self.known[key] = bool(draws(cell))
-        return self.known[key]
+            self.known[key] = bool(draws(cell)), cell.tasks  # the tasks are kept so that their id stays their own
+        return self.known[key][0]
+
+
+@frozen
+class Checked:
+    """An experiment without an error: its rows, labels and resolved cell of each, before they become replicates."""
+
+    experiment: Experiment
+    rows: tuple[tuple[dict[str, Label], Cell], ...]
+    dropped: tuple[Dropped, ...]
+    traces: dict[str, str | None]
+    """Content digests by path."""
+
+    def counted(self) -> Iterator[tuple[dict[str, Label], Cell, bool, int]]:
+        """The rows, whether chance plays a part in each, and how many replicates it has."""
+        chance = Chance()
+        for axes, cell in self.rows:
+            random = chance.plays(cell)
+            yield axes, cell, random, self.experiment.replicates.min if random else 1
 
 
 def make_plan(config: Path, out: Path | None = None) -> Plan:
@@ -78,16 +97,26 @@ def make_plan(config: Path, out: Path | None = None) -> Plan:
 
     `out` is the result directory, `results/<name>` by default.
     """
+    return expanded(check(config), out)
+
+
+def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None) -> Plan:
+    """The plan of an experiment that was read with `problems`. Raises `ConfigErrors` with every error."""
+    return expanded(checked(experiment, problems), out)
+
+
+def check(config: Path) -> Checked:
+    """Read and check the experiment `config`. Raises `ConfigErrors` with every error."""
     problems = Problems()
     experiment = load(config, problems)
     if experiment is None:
         problems.raise_if_any()
         raise AssertionError("an experiment that cannot be read has errors")
-    return plan_of(experiment, problems, out)
+    return checked(experiment, problems)
 
 
-def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None) -> Plan:
-    """The plan of an experiment that was read with `problems`. Raises `ConfigErrors` with every error."""
+def checked(experiment: Experiment, problems: Problems) -> Checked:
+    """The rows of an experiment that was read with `problems`. Raises `ConfigErrors` with every error."""
     grammar = Grammar(problems)
     rows = grammar.rows(experiment.tree.get("sweep"))
     count = len(rows) * experiment.replicates.min
@@ -103,20 +132,24 @@ def plan_of(experiment: Experiment, problems: Problems, out: Path | None = None)
     if not rows:  # the sweep itself is wrong; the rest of the file is still worth checking
         cells.cell(experiment.tree, {})
     check_report(experiment, [axes for axes, _ in planned], problems)
-    check_names(experiment, [(axes, cell) for axes, cell in planned if cell is not None], problems)
+    found = tuple((axes, cell) for axes, cell in planned if cell is not None)
+    check_names(experiment, found, problems)
     problems.raise_if_any()
-    identity, chance = Identity(cells.streams.digests), Chance()
-    made = [
+    return Checked(experiment, found, tuple(grammar.dropped), cells.streams.digests)
+
+
+def expanded(rows: Checked, out: Path | None = None) -> Plan:
+    """The plan of an experiment: every row as its replicates, with their keys."""
+    experiment, identity = rows.experiment, Identity(rows.traces)
+    made = tuple(
         planned_cell(identity, axes, cell, replicate, random)
-        for axes, cell in planned
-        if cell is not None
-        for random in [chance.plays(cell)]
-        for replicate in range(experiment.replicates.min if random else 1)
-    ]
+        for axes, cell, random, count in rows.counted()
+        for replicate in range(count)
+    )
     name = experiment.name
     return Plan(
-        name, experiment.config, tuple(made), experiment.report, out or Path("results") / name, experiment, identity,
-        facts_of(experiment, grammar.dropped, planned),
+        name, experiment.config, made, experiment.report, out or Path("results") / name, experiment, identity,
+        facts_of(experiment, rows.dropped, rows.rows),
     )  # fmt: skip
 
 

@@ -5,11 +5,11 @@ sample: {method: lhs, n: 64, seed: 1, axes: {vm.swappiness: {low: 0, high: 100},
 """
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import mmrun.model.rules.bounds
+from mmrun.model.core.frozen import frozen
 from mmrun.model.units import PAGE
 from mmrun.runner.config import units
 from mmrun.runner.config.fields import Reader
@@ -25,7 +25,7 @@ MAX_POINTS = 100_000
 BOUNDS = ("low", "high", "scale")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Settings:
     """How points are drawn."""
 
@@ -37,7 +37,7 @@ class Settings:
     """Seed of the draw; the same seed gives the same points."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Range:
     """Numbers between two bounds, of one unit ("" for plain numbers), spread evenly or by their logarithm."""
 

@@ -13,10 +13,11 @@ entry, `when` keeps, of those that match `if`, the ones that match `then`.
 import itertools
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Protocol
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.config.problems import Place, Problems, suggest
 from mmrun.runner.config.trees import without
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar, Sequence
@@ -36,7 +37,7 @@ class Block(Protocol):
     def rows(self) -> Iterator[Row]: ...
 
 
-@dataclass(frozen=True)
+@frozen
 class AxisBlock:
     """One axis by itself."""
 
@@ -52,7 +53,7 @@ class AxisBlock:
         return ({self.axis.name: level} for level in self.axis.levels)
 
 
-@dataclass(frozen=True)
+@frozen
 class Rows:
     """Rows that are known already (samples)."""
 
@@ -68,7 +69,7 @@ class Rows:
         return iter(self.made)
 
 
-@dataclass(frozen=True)
+@frozen
 class Product:
     """Every combination of the parts' rows, the last part running fastest."""
 
@@ -85,7 +86,7 @@ class Product:
             yield {name: level for row in combination for name, level in row.items()}
 
 
-@dataclass(frozen=True)
+@frozen
 class Zip:
     """The parts' rows side by side; all have the same number."""
 
@@ -102,7 +103,7 @@ class Zip:
             yield {name: level for row in combination for name, level in row.items()}
 
 
-@dataclass(frozen=True)
+@frozen
 class Union:
     """The parts' rows one after the other; parts may have different axes."""
 
@@ -118,7 +119,7 @@ class Union:
         return itertools.chain.from_iterable(part.rows() for part in self.parts)
 
 
-@dataclass(frozen=True)
+@frozen
 class Dropped:
     """An entry of `exclude` (rows that fit `match`) or of `when` (and not `unless`), with the first row it dropped."""
 

@@ -3,11 +3,11 @@
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report.figure_style import WIDTHS
 from mmrun.runner.report.report_block import Figure, as_tuple
 from mmrun.runner.store.store import own_directory, replacing
@@ -16,7 +16,7 @@ PANEL_HEIGHT = 1.75  # inches
 CHARACTER = 0.068  # inches, of 8 pt
 
 
-@dataclass(frozen=True)
+@frozen
 class Drawn:
     """A figure on disk: its files, and the sentences that belong under it."""
 

@@ -4,8 +4,9 @@ Never colour alone: every colour comes with a hatch, a marker and a dash of its 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from mmrun.model.core.frozen import frozen
 
 # Okabe and Ito's blue, vermilion, green and pink with Tol's indigo and wine: all at least 3:1 on white, and apart from
 # each other also without red or green cones.
@@ -38,7 +39,7 @@ STYLE: dict[str, Any] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Look:
     """How one line, or one group of bars or dots, is drawn. `width`: of its line, in points."""
 

@@ -3,10 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner import metrics
 from mmrun.runner.report.report_block import Where, as_tuple, label_text
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
@@ -16,7 +17,7 @@ Fate = Literal["ok", "oom", "died", "failed", "stale", "missing", "undefined"]
 Key = tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """One metric of one cell: values of the runs that have one, and how many runs met which fate.
 
@@ -38,7 +39,7 @@ class Sample:
         return {key: alone[key[:-1]] for key in other.values if key[:-1] in alone} | self.values
 
 
-@dataclass(frozen=True)
+@frozen
 class Runs:
     """Rows of runs.parquet: a mapping per run, without nulls. `axes`: axis -> labels as text, in sweep order.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report.canvas import facets_of
 from mmrun.runner.report.captions import NONPOSITIVE, why_lost
 from mmrun.runner.report.figure_style import COLOURS, Look, looks
@@ -17,7 +18,7 @@ from mmrun.runner.report.words import scale_for
 QUANTITIES = ("bytes", "ns", "bytes/s", "ratio")
 
 
-@dataclass(frozen=True)
+@frozen
 class Panels:
     """The panels of a figure by their labels on the facets, across first.
 

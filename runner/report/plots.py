@@ -5,11 +5,11 @@ matplotlib `Axes` first and never import matplotlib's state machine.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report.figure_style import Look
 
 BAND = "#f4f4f4"  # behind every other group
@@ -18,7 +18,7 @@ SCATTER, COLUMNS = 1.7, 5  # points between replicates that would cover each oth
 SHARE = {"bars": 0.82, "points": 0.82, "lines": 0.0, "dots": 0.7}  # of a group's room, for lines side by side
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """A value with its interval, already in the unit of the axis; without a value, the word to print in its place.
 
@@ -34,7 +34,7 @@ class Point:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Panel:
     """The points of one panel by (line label, x label).
 

@@ -4,10 +4,11 @@ Nothing here looks at the clock or at the model: the same results and the same b
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner import metrics
 from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.map_figure import COLUMNS
@@ -27,7 +28,7 @@ class ReportError(ValueError):
     """The report cannot be made: no results, or a block that does not fit them. The text says what to do."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Page:
     """What the page is about, beside the results."""
 

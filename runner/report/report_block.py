@@ -289,10 +289,11 @@ def _left_out(where: Where, used: set[str], axes: Collection[str], place: str) -
 def _unknown_metric(name: str, extra: Collection[str]) -> str | None:
     from mmrun.runner.metrics import PREFIX, is_metric, names
 
+    if name in extra or is_metric(name):
+        return None
     scoped = PREFIX.fullmatch(name)
     prefix = f"{scoped[1]}." if scoped else ""
-    known = [*(prefix + each for each in names()), *extra]
-    return None if name in extra or is_metric(name) else _unknown(name, known, "metric")
+    return _unknown(name, [*(prefix + each for each in names()), *extra], "metric")
 
 
 def _unknown(name: str, known: Collection[str], what: str) -> str | None:

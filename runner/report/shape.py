@@ -6,10 +6,11 @@ with them how often each flag is raised over harmless noise and over what it is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from mmrun.model.core.frozen import frozen
 
 Flag = Literal["modes", "outlier", "wide", "not finite"]
 
@@ -26,7 +27,7 @@ WIDE = 0.5  # standard deviation of logarithms from which a t interval of the me
 COUNT_DISPERSION = 2.0  # variance over mean up to which whole numbers vary as counts do
 
 
-@dataclass(frozen=True)
+@frozen
 class Mode:
     """Replicates that lie together: how many, and their middle one."""
 

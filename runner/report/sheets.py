@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report.stats import MIN_N, Estimate
 from mmrun.runner.report.table_notes import lost_runs, named, notes
 from mmrun.runner.report.tables import Entry, TableModel
@@ -22,7 +23,7 @@ FEW = "too few replicates for an interval"
 MAX_COLUMNS = 13  # a printed page holds about this many
 
 
-@dataclass(frozen=True)
+@frozen
 class Shown:
     """What stands in one place: a number to align, or text in its stead, and the letters of its notes."""
 
@@ -31,7 +32,7 @@ class Shown:
     marks: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """A printed column. `heads`: one text per heading level, outermost first."""
 
@@ -39,7 +40,7 @@ class Column:
     kind: Literal["number", "text"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Sheet:
     """A table ready to print. `notes` are sentences on n and method; `marks` explains the letters.
 

@@ -7,11 +7,12 @@ estimated, so a report is a function of the results alone.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report import intervals
 from mmrun.runner.report.shape import Flag, Mode, flags_of, modes_of, wide
 
@@ -27,7 +28,7 @@ MIN_FIELLER = 5  # replicates from which Fieller's interval holds, if no more th
 IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Estimate:
     """A number from `n` replicates with its interval and how that came about.
 
@@ -51,7 +52,7 @@ class Estimate:
     """Words that mark the row: see `mmrun.runner.report.shape`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Comparison(Estimate):
     """A ratio to a baseline. `basis` says of what; `p` is before, `p_holm` after correction over the table.
 

@@ -1,8 +1,10 @@
 """What a report must know of a sweep that its results do not say: what was left out and why, what is a yardstick."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
+
+from mmrun.model.core.frozen import frozen
 
 NOT_THERE, EXCLUDED, NOT_SWEPT = "n/a", "excluded", "not swept"
 MEANING = {
@@ -12,7 +14,7 @@ MEANING = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Absence:
     """Cells that `exclude` or `when` took out of a sweep: those at `match` that are not at `unless` (axis -> labels).
 
@@ -28,7 +30,7 @@ class Absence:
         return _at(self.match, labels) and not (self.unless and _at(self.unless, labels))
 
 
-@dataclass(frozen=True)
+@frozen
 class SweepFacts:
     """`yardsticks`: axis -> labels under which a policy of the textbook runs in place of a kernel."""
 

@@ -5,10 +5,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import product
 from statistics import fmean
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.report.observations import Fate, Key, Runs, Sample
 from mmrun.runner.report.report_block import ReportBlock, Table, as_tuple, label_text
 from mmrun.runner.report.stats import Comparison, Estimate, compare, holm, named_rng, summarise
@@ -16,7 +17,7 @@ from mmrun.runner.report.sweep_facts import NOT_SWEPT
 from mmrun.runner.report.words import Words
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Entry:
     """One cell of the sweep under one metric. `ratio` is None without a baseline and for the baseline itself.
 
@@ -34,7 +35,7 @@ class Entry:
     """What n counts, had none been lost: replicates, or cells where several are pooled."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class TableModel:
     """A built table. `entries` has no key where the sweep has no cell; `tests` is the size of the Holm family."""
 

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner import metrics
 
 COUNT_STEPS = ((1e9, "10⁹ "), (1e6, "10⁶ "), (1e3, "10³ "), (1.0, ""))
@@ -19,7 +19,7 @@ OWNED = ("tasks", "cgroups", "slab")  # paths that name a thing and then what of
 MEMORY_FILES = ("max", "high", "low", "min")
 
 
-@dataclass(frozen=True)
+@frozen
 class Scale:
     """How the numbers of one column are printed: divided by `factor`, with `decimals` after the point, in `unit`."""
 
@@ -32,7 +32,7 @@ class Scale:
         return decimal(number / self.factor, self.decimals)
 
 
-@dataclass(frozen=True)
+@frozen
 class Words:
     """Print names: `labels` of the report block first; a path says what of which thing it is, or else is shortened to
     the shortest dotted ending that tells axes apart."""

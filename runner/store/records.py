@@ -6,9 +6,10 @@ payload = zstd(length of JSON as 8 bytes little endian, JSON, column bytes one a
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.runner.terminal import one_line
 
 Value = int | float | str
@@ -29,7 +30,7 @@ class DamagedRecord(Exception):
     """The bytes are not a whole record: torn, truncated or altered."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Record:
     """What is kept of one cell. `provenance` says how it came about and never reaches a metric column."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrun.model.api import fingerprint
 from mmrun.model.units import MS
-from tests.fidelity import numa, slab, tcp
+from tests.fidelity import numa, slab, tcp, zswap
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summary, summaries
 from tests.fidelity.curves import distribution, gaps, worst
@@ -303,6 +303,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "numa": numa.section(),
         "slab": slab.section(),
         "tcp": tcp.section(),
+        "zswap": zswap.section(),
         "batch": str(BATCH),
         "pages": str(PAGES),
         "monitor_phases": ", ".join(str(later) for later in PHASES),

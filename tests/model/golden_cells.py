@@ -70,6 +70,8 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     "tcp_accounting", *(f"tcp_accounting/unified.{name}" for name in ("false_sharing", "exchanges", "batch")),
     *(f"vm.tcp_mem_{name}" for name in ("min", "pressure", "max")), "vm.mem_pcpu_rsv", "cgroups.kmem_tcp_limit",
     *(f"vm.tcp_{way}mem_{name}" for way in "rw" for name in ("default", "max")),
+    "vm.zswap", *(f"vm.zswap_{name}" for name in ("max_pool_percent", "accept_threshold_percent", "shrinker_enabled",
+                                                  "zpool")), "cgroups.zswap_max", "cgroups.zswap_writeback",
 )  # fmt: skip
 
 

@@ -1,21 +1,16 @@
 """Machines with devices behind IOMMUs, and a driver that maps for them without anything else going on."""
 
 from typing import Any
-from unittest.mock import patch
 
-from mmrun.model import build as building
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.description import Cell, Link, Machine, Node, Variant
 from mmrun.model.dma.device.settings import Nic
-from mmrun.model.dma.device.state import dma_devices
 from mmrun.model.dma.iommu.settings import Iommu
 from mmrun.model.dma.mapping.state import scatterlist
 from mmrun.model.units import MiB
 from tests.model.cells import given, machine_of
-
-SG_ROWS = 256
 
 
 def devices(
@@ -30,14 +25,7 @@ def devices(
         use=tuple(own),
     )  # fmt: skip
     policy = {"iommu": Variant(variant=mode), **({"iova": Variant(variant=iova)} if iova else {})}
-    sizes = building.table_rows
-    with patch.object(building, "table_rows", lambda plan: {**sizes(plan), "scatterlist": SG_ROWS,
-                                                           "dma_devices": len(own)}):  # fmt: skip
-        built = machine_of(Cell(kernel=kernel, machine=host, tasks={"t": given()}, policy=policy))
-    for n, device in enumerate(host.devices.values()):
-        row = dma_devices(built.memory.m)[n]
-        row.mask = (1 << min(device.dma_mask_bits, 63)) - 1
-        row.boundary, row.max_segment = device.segment_boundary, device.max_segment
+    built = machine_of(Cell(kernel=kernel, machine=host, tasks={"t": given()}, policy=policy))
     turn(built.memory.m).task = NONE
     return built
 

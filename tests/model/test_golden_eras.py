@@ -126,4 +126,6 @@ def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
         "stat_read_every",
         "stat_read_phase",
         "kmem_tcp_limit",
+        "zswap_max",
+        "zswap_writeback",
     }

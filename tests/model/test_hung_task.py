@@ -70,6 +70,14 @@ def sleeps_long(m, number):
     return 0
 
 
+@life
+def receives(m, number):
+    """A task that waits for what another machine sends."""
+    begins(m, FAULT | ASIDE)
+    wait(m, page_waits(m)[0], FOREVER)
+    return 0
+
+
 def host(*lives, kswapd=None, duration: int | None = None, **cell) -> Built:
     """A machine of which tasks, and kswapd, do something else."""
     tasks = {"t": given(count=len(lives))}
@@ -141,6 +149,12 @@ def test_a_page_is_named_with_where_it_lies():
 def test_who_sleeps_by_choice_keeps_a_machine_alive():
     built = host(goes_round, sleeps_long, duration=900 * S)
     assert ended(built) == engine.TIME_UP and results.metrics(built)["died"] == 0 and death(built) == []
+
+
+def test_who_waits_for_another_machine_is_no_sign_of_life():
+    assert ended(host(goes_round, receives, duration=900 * S)) == engine.DIED
+    alone = host(receives, kswapd=goes_round, duration=900 * S)
+    assert ended(alone) == engine.TIME_UP, "a machine that idles"
 
 
 def test_a_machine_waits_for_who_is_known_to_come():

@@ -238,7 +238,7 @@ def test_a_walk_begins_below_what_the_unit_knows():
 def test_devices_share_an_iotlb_or_not():
     for kind, shared, same in (("intel", None, True), ("smmu", None, False), ("smmu", True, True)):
         built = devices(units={"u": Iommu(kind=kind, shared=shared)}, own={"a": {}, "b": {}})  # type: ignore[arg-type]
-        of = iotlb_of(built.memory.m)
+        of = iotlb_of(built.memory.m)["tlb"]
         assert bool(of[0] == of[1]) is same
 
 
@@ -311,15 +311,16 @@ def test_what_lies_beside_a_buffer_on_its_page_is_told_apart():
 
 
 def test_groups_share_a_domain_and_modes_are_their_own():
+    shared = {"group": "g", "iommu_mode": "strict"}
     own: dict[str, dict[str, Any]] = {
-        "a": {"group": "g"}, "b": {"group": "g", "iommu_mode": "lazy"}, "c": {"iommu_mode": "passthrough"},
-        "d": {"iommu_mode": "lazy", "untrusted": True}, "e": {}, "f": {"iommu": None},
+        "a": shared, "b": shared, "c": {"iommu_mode": "passthrough"}, "d": {"untrusted": True}, "e": {},
+        "f": {"iommu": None},
     }  # fmt: skip
-    built = devices("strict", own=own)
+    built = devices("lazy", own=own)
     m = built.memory.m
     rows = [dma_devices(m)[n] for n in range(6)]
     assert [int(row.domain) for row in rows[:5]] == [0, 0, 1, 2, 3]
-    assert [int(iommu_domains(m)[d].kind) for d in range(4)] == [LAZY, IDENTITY, STRICT, STRICT]
+    assert [int(iommu_domains(m)[d].kind) for d in range(4)] == [STRICT, IDENTITY, STRICT, LAZY]
     assert device_access(m, 2, 123 * PAGE, 64, 1) == 0 and counted(built).io_page_faults == 0
 
 

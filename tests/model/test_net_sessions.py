@@ -148,6 +148,20 @@ def test_a_servers_cache_keeps_what_was_used_last_and_a_fifth_of_it_dirty():
     assert server.lru.n == 100 and cached_read(m, 0, first, 1, 3 * S) > 3 * S, "gone for others"
 
 
+@pytest.mark.parametrize(("kernel", "sync"), [("3.6", True), ("3.6", False), ("6.18", True)])
+def test_a_file_server_answers_once_the_inode_is_in_the_journal_and_shares_commits(kernel, sync):
+    done = run(swapping("nfs", kernel, server_cache=8 * MiB, sync=sync))
+    server, found = sessions(done.m)[0], done.metrics
+    assert found["accesses"] == 18_000 and (server.nr_dirty == 0 or not sync)
+    if not sync:
+        assert server.commits == 0 and server.nr_dirty > 0
+        return
+    data = found["disk.server.writes"] - server.commits
+    assert found["disk.server.pages_written"] == found["pswpout"] + 3 * server.commits
+    assert 0 < server.commits < data and server.committed == server.transaction == server.commits
+    assert found["netswap_write_p50_ns"] > 2 * 50 * US
+
+
 @settings(max_examples=6, deadline=None)
 @over(
     st.sampled_from(["nbd", "nfs", "iscsi", "rdma"]), st.sampled_from(["3.1", "3.6", "5.15", "6.18"]),

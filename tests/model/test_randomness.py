@@ -110,6 +110,7 @@ def test_streams_that_do_not_draw_are_the_same_for_every_seed(data: st.DataObjec
     params |= {"frame": 16 * KiB} if "frame" in names else {}
     params |= {"every": 3} if kind == "mover" else {}
     params |= {"link": "lan", "cut": 5} if kind == "cable" else {}
+    params |= {"area": "s"} if kind == "iscsid" else {}
     params |= {"flow": "f", "transactions": 9} if kind == "netrr" else {}
     params |= {"flow": "f", "bytes": 9000} if kind == "netstream" else {}
     stream = Stream(kind=kind, params=params)

@@ -57,7 +57,7 @@ def test_exit_codes(raised: object, code: int, monkeypatch: pytest.MonkeyPatch, 
     def stop(*_: object) -> None:
         raise getattr(problems, raised)("no room") if isinstance(raised, str) else KeyboardInterrupt
 
-    monkeypatch.setattr(plan, "make_plan", stop)
+    monkeypatch.setattr(plan, "check", stop)
     assert main(["check", str(config)]) == code
 
 

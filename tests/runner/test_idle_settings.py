@@ -5,7 +5,7 @@ import yaml
 
 from mmrun.runner.cli import main
 from mmrun.runner.plan.idle_settings import warnings
-from mmrun.runner.plan.plan import make_plan
+from mmrun.runner.plan.plan import check
 
 STREAM = {"kind": "loop", "size": "1MiB", "accesses": 100}
 ZRAM = {"z": {"kind": "zram", "size": "16MiB"}}
@@ -18,7 +18,7 @@ def told(tmp_path, machine=None, task=None, **parts) -> list[str]:
     config = tmp_path / "x.yaml"
     tree = {"experiment": "x", "kernel": "6.18", "machine": whole, "tasks": tasks} | parts
     config.write_text(yaml.safe_dump(tree, sort_keys=False))
-    found = warnings(make_plan(config))
+    found = warnings((rows := check(config)).experiment, rows.rows)
     lines = config.read_text().splitlines()
     assert all(lines[each.line - 1][each.column - 1 :].strip() for each in found)
     return [each.message.partition("`")[2].partition("`")[0] for each in found]

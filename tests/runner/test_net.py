@@ -28,7 +28,7 @@ def stop_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     def raising(config: Path) -> None:
         raise error
 
-    monkeypatch.setattr("mmrun.runner.plan.plan.make_plan", raising)
+    monkeypatch.setattr("mmrun.runner.plan.plan.check", raising)
     return cli.main(["check", "x.yaml"])
 
 
@@ -60,7 +60,7 @@ def test_the_place_is_the_last_line_of_ours(monkeypatch, capsys):
 
         parse(object(), "bytes")  # type: ignore[arg-type]
 
-    monkeypatch.setattr("mmrun.runner.plan.plan.make_plan", raising)
+    monkeypatch.setattr("mmrun.runner.plan.plan.check", raising)
     code = cli.main(["check", "x.yaml"])
     assert code == 70 and re.search(r"internal error in runner/config/units\.py:\d+ ", capsys.readouterr().err)
 

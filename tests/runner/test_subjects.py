@@ -16,7 +16,7 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
         ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "not modelled"), ("kernels", "Versions of Linux"),
         ("cma", "machine.cma"), ("series", "sampling"), ("watermark_boost_factor", "fallbacks may raise"),
         ("pageblocks", "2 MiB"),
-        ("until", "Stein's two stages"), ("numa balancing", "hint faults"), ("zswap", "not modelled"),
+        ("until", "Stein's two stages"), ("numa balancing", "hint faults"), ("zswap", "vm.zswap: true"),
         ("/sys/kernel/mm/transparent_hugepage", "huge pages everywhere"),
     ],
 )  # fmt: skip

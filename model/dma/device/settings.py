@@ -10,7 +10,7 @@ from mmrun.model.rules.record import Family, Fault, abstract, record
 from mmrun.model.units import Bytes, GiB, KiB, Nanoseconds
 
 
-@abstract()
+@abstract
 class Device(Family):
     """A DMA device: what it can reach, where it sits, what translates for it. Those that take part stand in `use`."""
 

@@ -163,7 +163,7 @@ def free_coherent(m, pfn, pages):
     if chunk_of(m, pfn) != NONE:
         atomic_free(m, pfn, pages)
         return
-    a, order = _area(m, pfn), frames(m)[pfn].order
+    a, order = _area(m, pfn), int(frames(m)[pfn].order)
     direct_state(m).pages -= pages if order == 0 else 1 << order
     if a != NONE:
         cma_release(m, a, pfn, pages)

@@ -81,13 +81,18 @@ def atomic_pool_expand(m, pool, pages):
 
 @kernel
 def _guess(m, before, gfp):
-    """The pool to look in first, or after pool `before`; NONE: no other is left (dma_guess_pool)."""
+    """The pool to look in first, or after pool `before`; NONE: no other is left (dma_guess_pool).
+
+    Where there is one pool only it is everybody's.
+    """
     if before == NONE:
         pool = POOL_DMA if gfp & bits.DMA else POOL_DMA32 if gfp & bits.DMA32 else POOL_KERNEL
     else:
         pool = before - 1
     while pool >= 0 and not atomic_pools(m)[pool].live:
         pool -= 1
+    if pool < 0 and before == NONE:
+        return POOL_KERNEL
     return pool if pool >= 0 else NONE
 
 

@@ -19,6 +19,7 @@ from mmrun.model.dma.iommu.state import (
 )
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.page.flags import IOMMU_PAGE
+from mmrun.model.units import PAGE_SHIFT
 
 
 def leaves(built: Built, domain: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -64,5 +65,6 @@ def verify(built: Built, seen: np.ndarray) -> None:
         virtual = iommus(m)[domain.unit].kind == VIRTIO
         require((rows["frame"][own] == NONE).all() or not virtual, lambda: "a hypervisor's table is in this memory")
         require(domain.pending >= 0, lambda d=d: f"domain {d} has more pages out of reach than were unmapped")
+        require(0 <= domain.kept <= domain.pages << PAGE_SHIFT, lambda d=d: f"domain {d} keeps more than it maps")
     count = iommu_count(m)
     require(count.iotlb_collateral <= count.iotlb_dropped, lambda: "more collateral than was dropped")

@@ -14,7 +14,7 @@ def settle(m, domain):
     """What has been exposed up to now counts; then it may change."""
     d = iommu_domains(m)[domain]
     ns = m.now - d.settled
-    d.exposure += d.pending * ns
+    d.exposure += (d.pending + d.kept) * ns
     d.subpage += d.beside * ns
     d.settled = m.now
 
@@ -53,3 +53,18 @@ def all_out_of_reach(m, domain):
     """All unmapped pages have."""
     settle(m, domain)
     iommu_domains(m)[domain].pending = 0
+
+
+@kernel
+def keeps(m, domain, pages):
+    """So many pages that nobody uses any more stay mapped."""
+    settle(m, domain)
+    iommu_domains(m)[domain].kept += pages << PAGE_SHIFT
+    iommu_count(m).dma_unmapped_bytes += pages << PAGE_SHIFT
+
+
+@kernel
+def uses_again(m, domain, pages):
+    """Somebody uses pages that stayed mapped."""
+    settle(m, domain)
+    iommu_domains(m)[domain].kept -= pages << PAGE_SHIFT

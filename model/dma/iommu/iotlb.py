@@ -93,7 +93,6 @@ def miss(m, tlb, domain, iova):
     t, word = iotlbs(m)[tlb], walk(m, domain, iova)
     level = iommu_state(m).level
     reads = walk_reads(m, tlb, domain, iova, level)
-    t.misses += 1
     iommu_count(m).iotlb_misses += 1
     iommu_count(m).iotlb_walk_reads += reads
     if word and level == 0:

@@ -148,5 +148,5 @@ def _domains(built: Built) -> None:
         for n in group.devices:
             device = dma_devices(m)[n]
             device.unit, device.domain = unit, number
-            iotlb_of(m)[n] = iommus(m)[unit].first_tlb + used.get(unit, 0) % int(iommus(m)[unit].tlbs)
+            iotlb_of(m)[n].tlb = iommus(m)[unit].first_tlb + used.get(unit, 0) % int(iommus(m)[unit].tlbs)
             used[unit] = used.get(unit, 0) + 1

@@ -14,7 +14,7 @@ def sampled(built: Built) -> dict[str, int]:
     tables = built.memory.table("iommu_tables")[: int(iommu_state(built.memory.m).used)]
     shadows = built.memory.table("shadows")[: int(iommu_state(built.memory.m).shadows)]
     owned = (tables["domain"] != NONE) & (tables["frame"] != NONE)
-    told = (int(owned.sum()), int(domains["pages"].sum()), int(domains["pending"].sum()),
+    told = (int(owned.sum()), int(domains["pages"].sum()), int((domains["pending"] + domains["kept"]).sum()),
             int((1 << shadows["order"]).sum()))  # fmt: skip
     return dict(zip(GAUGES, told, strict=True))
 
@@ -26,7 +26,7 @@ def metrics(built: Built) -> dict[str, int | float]:
     if not len(domains):
         return {}
     ns = int(m.now) - domains["settled"]
-    exposed = int((domains["exposure"] + domains["pending"] * ns).sum())
+    exposed = int((domains["exposure"] + (domains["pending"] + domains["kept"]) * ns).sum())
     beside = int((domains["subpage"] + domains["beside"] * ns).sum())
     unmapped = int(iommu_count(m).dma_unmapped_bytes)
     told = (exposed, exposed / unmapped if unmapped else 0, beside)

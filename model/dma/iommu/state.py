@@ -16,18 +16,18 @@ CALENDAR = 1024  # slots of a unit's calendar: half a millisecond, in which 128 
 # `waiting`: requests that a hypervisor has not been told of.
 IOMMU = row(kind="i8", first_tlb="i8", tlbs="i8", largest="i8", last="i8", max_amask="i8", ranges="i8", waiting="i8")
 # What a unit holds, from `first` on in `iotlb_entries`: `sets` of `ways`, then `large`, then `walks` of upper levels.
-IOTLB = row(unit="i8", first="i8", sets="i8", ways="i8", large="i8", walks="i8", clock="i8", hits="i8", misses="i8")
+IOTLB = row(unit="i8", first="i8", sets="i8", ways="i8", large="i8", walks="i8", clock="i8")
 # `domain` + 1, 0: empty; `tag`: page number without the bits below its level; `used`: clock of its last use.
-IOTLB_ENTRY = row(domain="i4", level="i4", tag="i8", word="i8", used="i8")
+IOTLB_ENTRY = row(domain="i8", level="i8", tag="i8", word="i8", used="i8")
 # A domain. `top`: its root, a row of `iommu_tables`; `tables`, `pages`: it has, it maps; `pending`: bytes unmapped and
-# not invalidated; `beside`: bytes of mapped pages that are of no buffer; both times ns up to `settled`; `node`: of its
-# tables.
+# not invalidated, `kept`: that stay mapped, though nobody uses them; `beside`: of mapped pages that are of no buffer;
+# these times ns up to `settled` are in `exposure` and `subpage`; `node`: of its tables.
 IOMMU_DOMAIN = row(
     kind="i8", unit="i8", top="i8", tables="i8", pages="i8", node="i8", pending="i8", beside="i8", settled="i8",
-    exposure="i8", subpage="i8",
+    exposure="i8", subpage="i8", kept="i8",
 )  # fmt: skip
 # A table of an IOMMU: the frame it lies in, NONE: a hypervisor's; `next` in a chain; its entries are 512 words.
-IOMMU_TABLE = row(frame="i4", next="i4", domain="i8")
+IOMMU_TABLE = row(frame="i8", next="i8", domain="i8")
 # A permanently mapped buffer: its addresses and frames; `order`, `cpu`: of its list; `bytes`, 0: it is free, at address
 # `original` in memory that it stands for.
 SHADOW = row(
@@ -62,5 +62,6 @@ iommu_count = counts(375, "iommu_count", *IOMMU_COUNTERS)
 # last walk found; `shadows`: permanently mapped buffers so far.
 iommu_state = one(376, "iommu_state", row(free="i8", used="i8", level="i8", shadows="i8"))
 shadows = table(377, "shadows", SHADOW)
-shadow_lists = table(378, "shadow_lists", "i4")  # by domain, CPU and order: the first free buffer, NONE
-iotlb_of = table(379, "iotlb_of", "i4")  # by device: the one that translates for it
+shadow_lists = table(378, "shadow_lists", "i8")  # by domain, CPU and order: the first free buffer, NONE
+# Of a device: the IOTLB that translates for it, what it found there.
+iotlb_of = table(379, "iotlb_of", row(tlb="i8", hits="i8", misses="i8", stale="i8"))

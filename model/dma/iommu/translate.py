@@ -17,7 +17,6 @@ from mmrun.model.dma.iommu.state import (
     iommu_domains,
     iotlb_entries,
     iotlb_of,
-    iotlbs,
 )
 from mmrun.model.units import PAGE_SHIFT
 
@@ -35,16 +34,18 @@ def _fault(m, dev):
 @kernel
 def _access(m, dev, iova, needs):
     """A device's access to a page: (ns that its translation takes, pages up to the end of what the entry covers)."""
-    domain, tlb = dma_devices(m)[dev].domain, iotlb_of(m)[dev]
-    e, ns = lookup(m, tlb, domain, iova), 0
+    domain, own, ns = dma_devices(m)[dev].domain, iotlb_of(m)[dev], 0
+    e = lookup(m, own.tlb, domain, iova)
     if e != NONE:
         word, level = iotlb_entries(m)[e].word, iotlb_entries(m)[e].level
-        iotlbs(m)[tlb].hits += 1
+        own.hits += 1
         iommu_count(m).iotlb_hits += 1
         if (walk(m, domain, iova) ^ word) & ENTRY:
+            own.stale += 1
             iommu_count(m).dma_stale += 1
     else:
-        word, level, ns = miss(m, tlb, domain, iova)
+        own.misses += 1
+        word, level, ns = miss(m, own.tlb, domain, iova)
     if not word & needs:
         _fault(m, dev)
     return ns, pages_of(level) - (iova & pages_of(level) - 1)

@@ -34,8 +34,4 @@ def dma_sync(numbers: Any, to_device: bool = False) -> "np.ndarray":
     """One event a number: driver (or device) sees what the other has written to the mapped buffer."""
     import numpy as np
 
-    return (
-        np.atleast_1d(np.asarray(numbers, dtype=np.int64))
-        | int(to_device) << DIRECTION_SHIFT
-        | DMA_SYNC << OP_SHIFT
-    )
+    return np.atleast_1d(np.asarray(numbers, dtype=np.int64)) | int(to_device) << DIRECTION_SHIFT | DMA_SYNC << OP_SHIFT

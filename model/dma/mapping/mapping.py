@@ -1,4 +1,4 @@
-"""What drivers call: memory is mapped for a device, taken from it, made to look the same to both (kernel/dma/mapping.c).
+"""What drivers call: memory is mapped for a device, taken back, made to look the same to both (kernel/dma/mapping.c).
 
 A device has the operations that were chosen for it when the machine was built: addresses of memory itself, with bounce
 buffers for what is out of its reach, or those that its IOMMU translates. One whose accesses CPU caches do not see has
@@ -7,7 +7,7 @@ its lines cleaned before it reads, and invalidated before and after it writes.
 
 from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
-from mmrun.model.dma.device.state import DMA_ERROR, FROM_DEVICE, TO_DEVICE, dma_devices
+from mmrun.model.dma.device.state import DMA_ERROR, TO_DEVICE, dma_devices
 from mmrun.model.dma.direct.map import dma_direct_map, dma_direct_map_entry, dma_direct_sync, dma_direct_unmap
 from mmrun.model.dma.iommu.dma_iommu import iommu_dma_map, iommu_dma_unmap
 from mmrun.model.dma.iommu.map import iova_to_pfn

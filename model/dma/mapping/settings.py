@@ -27,7 +27,11 @@ HOOKS = {
     **hooks(
         CORE,
         147,
-        ("dma_map_request", "disk request", "ns that the device spends on translations; negative: it could not be mapped"),
+        (
+            "dma_map_request",
+            "disk request",
+            "ns that the device spends on translations; negative: it could not be mapped",
+        ),
         ("dma_unmap_request", "request", "0, after the device has no address of the request's pages any more"),
         ("probe", "device", "0, after the device's driver has the memory that it shares with it"),
         optional=True,

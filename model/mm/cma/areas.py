@@ -1,9 +1,9 @@
 """Where a machine's contiguous memory areas lie: known from the cell alone, before anything is allocated."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.model.eras import era
 from mmrun.model.machine import numa
@@ -11,7 +11,7 @@ from mmrun.model.mm.cma.settings import CONTIGUOUS_STREAMS
 from mmrun.model.units import PAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class Area:
     """An area: its name, its zone (a row), its first frame and how many pages it has."""
 

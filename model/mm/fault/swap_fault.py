@@ -15,6 +15,7 @@ from mmrun.model.mm.page.flags import (
     DIRTY,
     FAILED,
     READAHEAD,
+    UNSENT,
     WORKINGSET,
     WRITEBACK,
 )
@@ -51,13 +52,15 @@ from mmrun.model.mm.task.state import (
     tasks,
 )
 from mmrun.model.mm.task.words import is_slot
-from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
+from mmrun.model.mm.writeback.page_wait import unlock_page, wait_on_page_locked
 from mmrun.model.mm.writeback.read_io import await_read, read_sent, send_read
+from mmrun.model.mm.zswap.load import zswap_load
 from mmrun.model.psi.state import psi_settings
 
 refault = caller("refault")
 swap_window = caller("swap_window")
 AGAIN = 2  # the slot's page is in the swap cache after all
+IS_THERE = 2  # a page to be read was in zswap
 
 
 @kernel
@@ -77,12 +80,16 @@ def swap_in_direct(m, t, at, slot, write):
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     entered = m.now
-    m.now = read_in(m, slot, 1) + fault_settings(m).minor_fault_anon
+    kept = swap_settings(m).zswap and zswap_load(m, slot, pfn)
+    if not kept:
+        m.now = read_in(m, slot, 1)
+    m.now += fault_settings(m).minor_fault_anon
     has_stalled(m, SWAP, m.now - entered)
     p = psi_settings(m)
     if p.psi_swap_read and (frames(m)[pfn].state & WORKINGSET or not p.psi_swap_workingset):
         memstall_was(m, m.now - fault_settings(m).minor_fault_anon - entered)
-    count_swap_in(m, frames(m)[pfn].memcg)
+    if not kept:
+        count_swap_in(m, frames(m)[pfn].memcg)
     free_slot(m, slot)
     map_page(m, at, pfn, write, not write and not fault_settings(m).swapin_writable)
     return OK
@@ -108,8 +115,18 @@ def read_slot(m, t, slot, at):
         note_swap_in(m, pfn, slot)
     lru_add(m, pfn)
     await_read(m, pfn)
-    count_swap_in(m, frames(m)[pfn].memcg)
+    if swap_settings(m).zswap and zswap_load(m, slot, pfn):
+        frames(m)[pfn].state &= ~UNSENT
+        unlock_page(m, pfn, m.now)
+    else:
+        count_swap_in(m, frames(m)[pfn].memcg)
     return pfn
+
+
+@kernel
+def _is_there(m, slot):
+    """Whether the slot's page, which was put into the swap cache, has come from zswap."""
+    return swap_settings(m).zswap and not frames(m)[swapcache(m)[slot] - 1].state & UNSENT
 
 
 @kernel
@@ -149,14 +166,17 @@ def _continues(m, run, count, slot):
 
 @kernel
 def _read_neighbour(m, t, slot, i, owner):
-    """A page for slot `i` because slot `slot` is needed; `owner`: the page-table word it is of. 0: no memory for it."""
+    """A page for slot `i` because slot `slot` is needed; `owner`: the page-table word it is of.
+
+    0: there is no memory for it; IS_THERE: its device need not be asked.
+    """
     pfn = read_slot(m, t, i, owner)
     if pfn == NONE:
         return 0
     if i != slot:
         frames(m)[pfn].state |= READAHEAD if swap_settings(m).swapin_marked else 0
         swap_count(m).swap_ra += 1
-    return 1
+    return IS_THERE if _is_there(m, i) else 1
 
 
 @kernel
@@ -172,7 +192,10 @@ def _by_address(m, t, slot, first, end):
         if not _continues(m, run, count, neighbour):
             _send_run(m, run, count)
             run, count = neighbour, 0
-        if not _read_neighbour(m, t, slot, neighbour, i):
+        got = _read_neighbour(m, t, slot, neighbour, i)
+        if got == IS_THERE:
+            continue
+        if not got:
             break
         count += 1
     _send_run(m, run, count)
@@ -188,7 +211,10 @@ def _by_slot(m, t, at, slot, first, end):
         if not _continues(m, run, count, i):
             _send_run(m, run, count)
             run, count = i, 0
-        if not _read_neighbour(m, t, slot, i, at if i == slot else NONE):
+        got = _read_neighbour(m, t, slot, i, at if i == slot else NONE)
+        if got == IS_THERE:
+            continue
+        if not got:
             break
         count += 1
     _send_run(m, run, count)
@@ -218,7 +244,8 @@ def _read_from_swap(m, t, region, at, slot):
     if swapcache(m)[slot] <= 0:  # there was no memory for one before it, or it has left again
         if read_slot(m, t, slot, at) == NONE and swapcache(m)[slot] <= 0:
             return False
-        _send_run(m, slot, 1)
+        if not _is_there(m, slot):
+            _send_run(m, slot, 1)
     major(m, t)
     return True
 

@@ -1,9 +1,9 @@
 """A kill that was written down, with names for its rows."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.eras import era
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.limits.state import oom_pages, oom_tasks, oom_zones, ooms
@@ -13,7 +13,7 @@ from mmrun.model.mm.task.state import NOBODY, tasks
 from mmrun.model.units import PAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class Kill:
     """The `number`-th kill of a run."""
 

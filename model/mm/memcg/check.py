@@ -12,6 +12,7 @@ from mmrun.model.mm.page import flags as state
 from mmrun.model.mm.page.check import folios
 from mmrun.model.mm.page.flags import ANON_PAGE, FILE_PAGE, PAGE_TABLE, USER
 from mmrun.model.mm.task.check import mapped_of_files
+from mmrun.model.mm.zswap.state import zswap_settings
 from mmrun.model.net.tcp_mem.state import tcp_mem_settings
 
 
@@ -61,6 +62,8 @@ def _charges(built: Built) -> None:
     if tcp_mem_settings(m).reclaim_tells:  # memory of sockets is among what limits hold
         sockets = built.memory.table("sock_groups")
         own, forced = own + sockets["sock"] + sockets["in_hand"], sockets["forced"] > 0
+    if zswap_settings(m).zswap_charged and len(zswap := built.memory.table("zswap_groups")):
+        forced = forced | (zswap["forced"] > 0)  # reclaim charges what it compresses whatever the limit
     before = np.concatenate([[0], np.cumsum(own)])
     expected = before[rows["end"]] - before[:-1]  # descendants are the numbers up to `end`
     expected[0] = own[0]

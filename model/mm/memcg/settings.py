@@ -107,8 +107,8 @@ SUBJECTS = (
         "memory.stat",
         "Of a group and those below it when the run ends, exact, in pages and under the kernel's names "
         "(`cgroup.<name>.anon`, `file_dirty`, `pgfault`, `inactive_file`, `workingset_refault_anon`, ...), where there "
-        "is something to tell. `kernel` is `kmem_pages`, `sock` that of sockets. Not told: shmem, zswap, percpu, "
-        "vmalloc, slab, unevictable, huge pages. What reading it costs is: `stat_read_every`.",
+        "is something to tell. `kernel` is `kmem_pages`, `sock` that of sockets, `zswap` in bytes. Not told: shmem, "
+        "percpu, vmalloc, slab, unevictable, huge pages. What reading it costs is: `stat_read_every`.",
         ("cgroups.stat_read_every", "usage_pages", "kmem_pages", "anon", "file", "pgfault"),
         ("memory.numa_stat",),
     ),

@@ -1,22 +1,25 @@
 """Pages that reclaim itself writes: whether it may, and how they leave (pageout, mm/vmscan.c; swap_writepage)."""
 
 from mmrun.model.block.disk import write_congested
-from mmrun.model.core.jit import kernel, rare
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.huge.state import HUGE_ORDER, folio_sizes, thp_count
 from mmrun.model.mm.memcg.memcontrol import mod_state, stat_updated
 from mmrun.model.mm.memcg.state import memcg_settings
 from mmrun.model.mm.memcg.stats import PSWPOUT
-from mmrun.model.mm.page.flags import DIRTY, RECLAIM, SWAPCACHE, WRITEBACK
+from mmrun.model.mm.page.flags import DIRTY, LOCKED, RECLAIM, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
 from mmrun.model.mm.swap.swap import area_of, zram_write
 from mmrun.model.mm.writeback.dirty import count_writeback
-from mmrun.model.mm.writeback.page_wait import wait_on_page_writeback
+from mmrun.model.mm.writeback.page_wait import unlock_page, wait_on_page_writeback
 from mmrun.model.mm.writeback.plug import plug
+
+zswap_store = caller("zswap_store")
+REJECT_IT, KEPT, HELD_BACK = 0, 1, 2  # zswap_store: the device is to have it; zswap has it; nobody may
 
 
 @kernel
@@ -29,11 +32,17 @@ def may_write_to_queue(m, s, disk):
 
 
 @kernel
+def _may_go(m, pfn):
+    """Whether nobody has taken up a page of the swap cache while its reclaimer slept (__remove_mapping)."""
+    page = frames(m)[pfn]
+    return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
+
+
+@kernel
 def _written(m, pfn):
     """Sleep until a page has been written; whether it may still be freed (direct_IO in swap_writepage, 3.6 to 5.18)."""
-    page = frames(m)[pfn]
     wait_on_page_writeback(m, pfn)
-    return page.state & (SWAPCACHE | DIRTY) == SWAPCACHE and page.mapcount == 0 and page.pins == 0
+    return _may_go(m, pfn)
 
 
 @rare
@@ -65,12 +74,14 @@ def _send(m, pfn):
 
 
 @kernel
-def write_out(m, pfn):
-    """Write a folio of the swap cache. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback."""
+def swap_writepage(m, pfn):
+    """Write a folio to its area. 1: done (zram; NFS, which is waited for to 5.18); 0: it is under writeback.
+
+    In the kernel: __swap_writepage.
+    """
     page, area, pages = frames(m)[pfn], area_of(m, frames(m)[pfn].slot - 1), nr_pages(m, pfn)
     a = swaps(m)[area]
     swap_count(m).pswpout += pages
-    pageout_count(m).nr_vmscan_write += pages
     if memcg_settings(m).counts_swap_io:
         mod_state(m, page.memcg, PSWPOUT, pages)
     if page.order:
@@ -93,3 +104,28 @@ def write_out(m, pfn):
     if a.kind == SWAP_NFS and not swap_settings(m).swap_rw:
         return 1 if _written(m, pfn) else 0
     return 0
+
+
+@rare
+@kernel
+def _kept_in_memory(m, pfn):
+    """Ask zswap, which may sleep, the page locked: KEPT, HELD_BACK when nothing may be written, else REJECT_IT."""
+    frames(m)[pfn].state |= LOCKED
+    kept = zswap_store(m, pfn)
+    if kept == KEPT:
+        pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+        frames(m)[pfn].state &= ~DIRTY
+    unlock_page(m, pfn, m.now)
+    return kept
+
+
+@kernel
+def write_out(m, pfn):
+    """Write a folio of the swap cache: 1 when that is done, 0 when it is under way, HELD_BACK (swap_writepage)."""
+    if swap_settings(m).zswap:
+        kept = _kept_in_memory(m, pfn)
+        if kept != REJECT_IT:
+            return kept if kept == HELD_BACK or _may_go(m, pfn) else 0
+    pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+    done = swap_writepage(m, pfn)
+    return done and (not swap_settings(m).zswap or _may_go(m, pfn))

@@ -36,7 +36,7 @@ from mmrun.model.mm.page.flags import (
 )
 from mmrun.model.mm.page.folio import free_folio, nr_pages
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.reclaim.pageout import write_out
+from mmrun.model.mm.reclaim.pageout import HELD_BACK, write_out
 from mmrun.model.mm.reclaim.reclaim_stat import clear_stat
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 from mmrun.model.mm.swap.state import swapcache
@@ -207,6 +207,9 @@ def _verdict(m, s, pfn):
 def _pageout_anon(m, s, pfn):
     """Swap a dirty anonymous page out: 1 when it can be freed now (pageout)."""
     result = write_out(m, pfn)
+    if result == HELD_BACK:  # AOP_WRITEPAGE_ACTIVATE
+        _activate(m, s, pfn)
+        return 0
     scans(m)[s].nr_pageout += counted(m, pfn)
     return result
 

@@ -60,8 +60,8 @@ SUBJECTS = (
         "swap",
         "Areas under `machine.swap`: a partition, zram, or one over a link (nbd, nfs, iscsi); swap files are "
         "partitions "
-        "here. zswap, a compressed cache before a disk, is not modelled.",
-        ("machine.swap", "swappiness", "page_cluster", "pswpin", "pswpout"),
-        ("zswap", "swap file", "swapfile", "zram", "frontswap"),
+        "here. A compressed cache in front of them is zswap.",
+        ("machine.swap", "zswap", "swappiness", "page_cluster", "pswpin", "pswpout"),
+        ("swap file", "swapfile", "zram"),
     ),
 )

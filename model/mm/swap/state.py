@@ -22,7 +22,7 @@ zram_stored = table(136, "zram_stored", "i1")  # whether zram holds something fo
 swap_settings = one(  # `page_cluster`: pages read around, as a power of two; `total_swap`: slots; `swap_path`: ns
     133, "swap_settings", row(
         total_swap="i8", page_cluster="i8", swap_by_vma="i8", swap_path="i8", swapin_synchronous="i8",
-        swapin_plugged="i8", swapin_marked="i8", swap_rw="i8", zram_forgets="i8",
+        swapin_plugged="i8", swapin_marked="i8", swap_rw="i8", zram_forgets="i8", zswap="i8",
     ),
 )  # fmt: skip
 # What readahead by slot goes by: hits since the last window, its size, the last slot that was looked at.

@@ -7,7 +7,7 @@ current cluster, then from the next wholly free cluster, then from the next free
 
 from mmrun.model.block.serving import read_pages
 from mmrun.model.core.codes import BAD_SLOT
-from mmrun.model.core.jit import kernel, rare
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
@@ -42,6 +42,7 @@ from mmrun.model.mm.swap.state import (
 )
 from mmrun.model.units import PAGE
 
+zswap_invalidate = caller("zswap_invalidate")
 WINDOW_SHIFT = 20  # a window has fewer pages than 1 << this
 
 
@@ -114,12 +115,13 @@ def alloc_slot(m, memcg):
     if best == NONE:
         event(m, memcg, EVENT_SWAP_FAIL)
         return NONE
-    if swaps(m)[best].kind == SWAP_ZRAM and not _zram_store(m, best):
+    at_once = swaps(m)[best].kind == SWAP_ZRAM and not swap_settings(m).zswap  # which may keep the page itself
+    if at_once and not _zram_store(m, best):
         return NONE
     swaps(m)[best].turn += 1
     slot = _slot_in(m, best, memcg)
     if slot != NONE:
-        zram_stored(m)[slot] = swaps(m)[best].kind == SWAP_ZRAM
+        zram_stored(m)[slot] = at_once
         charge_swap(m, memcg, 1)
         stat_updated(m, memcg, 1)
     return slot
@@ -192,7 +194,7 @@ def alloc_slots(m, memcg, order):
     a.used += pages
     charge_swap(m, memcg, pages)
     stat_updated(m, memcg, pages)
-    for i in range(slot, slot + pages if a.kind == SWAP_ZRAM else slot):
+    for i in range(slot, slot + pages if a.kind == SWAP_ZRAM and not swap_settings(m).zswap else slot):
         if not _zram_store(m, area):
             for taken in range(slot, slot + pages):
                 free_slot(m, taken)
@@ -212,7 +214,7 @@ def area_of(m, slot):
 
 @kernel
 def free_slot(m, slot):
-    """Return a slot; what zram stored for it goes back too (swap_free)."""
+    """Return a slot; what zram or zswap stored for it goes back too (swap_free)."""
     used, area = swapmap(m), area_of(m, slot)
     a = swaps(m)[area]
     if used[slot] == 0:
@@ -227,6 +229,8 @@ def free_slot(m, slot):
     charge_swap(m, memcg, -1)
     stat_updated(m, memcg, 1)
     zram_free(m, area, slot)
+    if swap_settings(m).zswap:
+        zswap_invalidate(m, slot)
 
 
 @kernel

@@ -11,19 +11,22 @@ from mmrun.model.net.link.wire import cut_link, heal_link
 
 @kernel
 def _link(m, t, argument):
-    """The link that a request of task `t` is about; NONE: there is no such link."""
-    if argument == OWN:
-        return cables(m)[t] if len(cables(m)) else NONE
-    return argument - 1 if argument <= len(wires(m)) else NONE
+    """The link that a request of task `t` is about; NONE: there is no such link, which is a fault."""
+    link = NONE
+    if argument == OWN and len(cables(m)):
+        link = cables(m)[t]
+    elif argument != OWN and argument <= len(wires(m)):
+        link = argument - 1
+    if link == NONE:
+        panic(m, BAD_EVENT, argument)
+    return link
 
 
 @hook
 def cut_cable(m, t, argument):
     """Cut a link; one that is cut stays so."""
     link = _link(m, t, argument)
-    if link == NONE:
-        panic(m, BAD_EVENT, argument)
-    else:
+    if link != NONE:
         cut_link(m, link)
     return OK
 
@@ -32,8 +35,6 @@ def cut_cable(m, t, argument):
 def heal_cable(m, t, argument):
     """Heal a link."""
     link = _link(m, t, argument)
-    if link == NONE:
-        panic(m, BAD_EVENT, argument)
-    else:
+    if link != NONE:
         heal_link(m, link)
     return OK

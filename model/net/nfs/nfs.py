@@ -3,7 +3,7 @@
 from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import FOREVER, cond_resched, sleep_until, wait
+from mmrun.model.core.sleep import FOREVER, cond_resched, current, sleep_until, wait
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.swap.state import SWAP_NFS
 from mmrun.model.net.nfs.rpc_buffer import mempool_create, rpc_free, rpc_malloc
@@ -105,9 +105,9 @@ def xs_tcp_setup_socket(m, number):
         if e.state != UP:
             if e.soft:
                 _end_soft(m, s)
-            begin_noreclaim(m, s)
+            current(m).memalloc += e.connects_memalloc
             connected = reconnect(m, s)
-            end_noreclaim(m, s)
+            current(m).memalloc -= e.connects_memalloc
             if connected:
                 delay = REESTABLISH
             else:

@@ -7,6 +7,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import ALL, FOREVER, sleep_until, wait, wake
 from mmrun.model.net.server.cache import cached_read, cached_write
+from mmrun.model.net.server.journal import log_wait_commit
 from mmrun.model.net.server.state import server_threads
 from mmrun.model.net.session.messages import LOST, receive
 from mmrun.model.net.session.requests import move
@@ -46,6 +47,8 @@ def _do(m, s, rq):
     if r.write and e.server != NONE and fails(m, e.server, done):
         r.failed = 1
     sleep_until(m, done)
+    if r.write and e.journal:
+        log_wait_commit(m, s)
 
 
 @kernel

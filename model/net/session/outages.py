@@ -5,10 +5,8 @@ from mmrun.model.core.actors import NEVER
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import FOREVER, sleep_until, wait
 from mmrun.model.net.session.requests import wake_all
-from mmrun.model.net.session.state import sessions
+from mmrun.model.net.session.state import CRASH, GO, STOP, sessions
 from mmrun.model.net.tcp.recvmsg import tcp_abort
-
-STOP, GO, CRASH, BOOT = 0, 1, 2, 3  # SESSION.outage
 
 
 @kernel

@@ -45,6 +45,12 @@ def rows(plan: Plan) -> dict[str, int]:
     return {"sessions": len(areas), "rqs_of_sessions": sum(map(tags, areas))}
 
 
+def for_each(plan: Plan, kind: str, threads: tuple[Hook, ...]) -> dict[str, int]:
+    """One of each thread for every area of a kind; none where there is no area."""
+    count = sum(area.kind == kind for area in clients(plan.cell.machine).values())
+    return {str(thread.per): count for thread in threads} if count else {}
+
+
 def actors(plan: Plan) -> dict[str, int]:
     """Who makes servers stop and crash."""
     areas = clients(plan.cell.machine)
@@ -73,7 +79,7 @@ def place(built: Built) -> None:
         row.server, row.first_block = client.server, swaps(m)[built.swaps.index(name)].first_block
         row.protocol = PROTOCOL_NS[area.kind] if area.protocol is None else area.protocol
         row.call[:], row.reply[:] = HEADERS[area.kind]
-        row.half = NONE
+        row.half = row.daemon = NONE
         row.outage[:] = [NEVER if at is None else at for at in (
             area.stop_from, area.stop_until, area.crash_from, area.crash_until,
         )]  # fmt: skip
@@ -89,12 +95,14 @@ def _rules(row: Any, area: NetworkSwap, flags: Any, tagged: bool) -> None:
     row.tagged = int(tagged)
     row.gfp = (GFP_NOIO if area.kind == "nbd" else GFP_ATOMIC) | (MEMALLOC if tagged else 0)
     row.memalloc = int(tagged and (area.kind != "nfs" or flags["rpc_noreclaim"]))
+    row.connects_memalloc = int(tagged and flags["rpc_connects_noreclaim"])
     row.by_page = int(area.kind == "iscsi" or (area.kind == "nfs" and not flags["rpc_copies"]))
     row.through = int(area.kind != "nbd")
     if isinstance(area, Nbd):
         row.timeout, row.dead_conn, row.timed = area.timeout, area.dead_conn_timeout, int(area.timeout > 0)
     elif isinstance(area, NfsSwap):
         row.soft, row.timeo, row.retrans, row.timed = int(area.soft), area.timeo, area.retrans, 1
+        row.through, row.journal = int(area.sync), int(area.sync and area.server_cache > 0 and row.server != NONE)
     elif isinstance(area, Iscsi):
         row.replacement, row.nop_interval, row.nop_timeout = (
             area.replacement_timeout, area.nop_interval, area.nop_timeout,

@@ -47,22 +47,24 @@ def new_rq(m, s, number):
 
 
 @kernel
-def move(m, rq, where):
-    """The request is elsewhere now, behind the others there."""
+def _leave(m, rq, where):
+    """Take the request out of its list, for list `where`; its session."""
     r = rqs(m)[rq]
     e = sessions(m)[r.session]
     unlink_row(rqs(m), e.lists[r.list], rq)
     r.list = where
-    link_tail(rqs(m), e.lists[where], rq)
+    return e
+
+
+@kernel
+def move(m, rq, where):
+    """The request is elsewhere now, behind the others there."""
+    link_tail(rqs(m), _leave(m, rq, where).lists[where], rq)
 
 
 @kernel
 def _to_front(m, rq):
-    r = rqs(m)[rq]
-    e = sessions(m)[r.session]
-    unlink_row(rqs(m), e.lists[r.list], rq)
-    r.list = WAITING
-    link_head(rqs(m), e.lists[WAITING], rq)
+    link_head(rqs(m), _leave(m, rq, WAITING).lists[WAITING], rq)
 
 
 @kernel

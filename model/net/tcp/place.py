@@ -1,11 +1,11 @@
 """Sockets of a machine record: pairs of rows for every connection, established before anything runs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from mmrun.model import workloads
 from mmrun.model.core.actor import kinds
 from mmrun.model.core.actors import NEVER
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.lehmer import first_of
 from mmrun.model.core.record import NONE
@@ -47,7 +47,7 @@ MOST_BUFFER = 212_992  # net.core.rmem_max and wmem_max
 FIRST = {"send": 0, "client": 0, "receive": 1, "server": 1}  # which end of a pair over loopback a task has
 
 
-@dataclass(frozen=True)
+@frozen
 class User:
     """A task's connections: its row, its parameters, its first socket."""
 

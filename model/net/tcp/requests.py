@@ -58,18 +58,22 @@ def net_send_nowait(m, t, argument):
     return _noted(m, answer)
 
 
+@kernel
+def _receive(m, t, argument, marks):
+    sk = socket_of(m, t, argument)
+    return _noted(m, tcp_recvmsg(m, sk, argument >> CONNECTION_BITS, marks)) if m.broken == 0 else OK
+
+
 @hook
 def net_recv(m, t, argument):
     """Read up to so many bytes, waiting for the first."""
-    sk = socket_of(m, t, argument)
-    return _noted(m, tcp_recvmsg(m, sk, argument >> CONNECTION_BITS, 0)) if m.broken == 0 else OK
+    return _receive(m, t, argument, 0)
 
 
 @hook
 def net_recv_all(m, t, argument):
     """Read so many bytes, waiting for all of them."""
-    sk = socket_of(m, t, argument)
-    return _noted(m, tcp_recvmsg(m, sk, argument >> CONNECTION_BITS, WAITALL)) if m.broken == 0 else OK
+    return _receive(m, t, argument, WAITALL)
 
 
 @hook

@@ -10,7 +10,7 @@ from mmrun.model.core.parameters import parameters
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import DMA_ERROR, dma_devices
 from mmrun.model.dma.iommu.dma_iommu import pages_at
-from mmrun.model.dma.iommu.exposure import maps, out_of_reach, unmaps, within_reach
+from mmrun.model.dma.iommu.exposure import keeps, maps, unmaps, uses_again
 from mmrun.model.dma.iommu.invalidate import iotlb_sync
 from mmrun.model.dma.iommu.map import iommu_map, iommu_unmap
 from mmrun.model.dma.iommu.page_table import slot_at
@@ -35,7 +35,7 @@ def _take(m, domain, page):
     if iommu_words(m)[slot] == 0:
         iommu_map(m, domain, page, page, 1, PROT)
     elif iommu_words(m)[slot] < ONE:
-        out_of_reach(m, domain, 1)
+        uses_again(m, domain, 1)
     iommu_words(m)[slot] += ONE
     m.now += iommu_settings(m).identity_count
     return True
@@ -56,7 +56,7 @@ def _unmap(m, domain, first, pages):
     if pages == 0:
         return
     if params(m).persistent:
-        within_reach(m, domain, pages)
+        keeps(m, domain, pages)
     else:
         iotlb_sync(m, domain, first, pages, iommu_unmap(m, domain, first, pages))
 

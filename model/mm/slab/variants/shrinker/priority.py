@@ -5,7 +5,7 @@ gone (5.0), so a cache smaller than 2^priority is left alone at that priority. `
 each time. What is put off is capped at twice the cache. Since 6.7 a file system that comes or goes stops nobody.
 """
 
-from mmrun.model.core.jit import hook, kernel
+from mmrun.model.core.jit import hook, kernel, rare
 from mmrun.model.core.parameters import parameters
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.slab.shrinker import (
@@ -20,6 +20,9 @@ from mmrun.model.mm.slab.shrinker import (
 )
 from mmrun.model.mm.slab.state import deferred, shrinkers, slab_settings
 from mmrun.model.mm.slab.variants.shrinker.none import shrink_slab_pass  # noqa: F401  everything happens lruvec by lruvec
+from mmrun.model.mm.zswap.entry import lruvec_at
+from mmrun.model.mm.zswap.shrink import STOP, shrinker_count, shrinker_scan
+from mmrun.model.mm.zswap.state import zswap_lruvecs, zswap_settings
 
 SOURCE = "mm/vmscan.c: do_shrink_slab, 5.15; mm/shrinker.c, 6.18"
 BY_NODE = BY_GROUP = SUPERBLOCKS = ZERO_SEEKS = True
@@ -28,6 +31,7 @@ PARAMS = {
     "lockless": (True, "flag", "shrinkers run while others are registered", "mm/shrinker.c, 6.7; false before"),
 }
 params = parameters("shrinker", PARAMS, 320)
+ZSWAP_SEEKS, ZSWAP_BATCH = 2, 128  # DEFAULT_SEEKS, SHRINK_BATCH
 
 
 @kernel
@@ -48,8 +52,31 @@ def put_off(nr, delta, done, nr_freeable):
     return min(max(nr + delta - done, 0), 2 * nr_freeable)
 
 
+@rare
+@kernel
+def _shrink_zswap(m, s, group):
+    """The same for zswap's shrinker, whose objects are entries of its pool and come in no slab cache here (6.8)."""
+    sc, nr_freeable, done = scans(m)[s], shrinker_count(m, s, group), 0
+    if nr_freeable == 0:
+        return 0
+    vec = zswap_lruvecs(m)[lruvec_at(m, group, sc.node)]
+    nr, vec.deferred = vec.deferred, 0
+    delta = objects_at(sc.priority, ZSWAP_SEEKS, nr_freeable)
+    total, written = total_scan(nr, delta, sc.priority, nr_freeable), 0
+    while total >= ZSWAP_BATCH or total >= nr_freeable:
+        scan = min(ZSWAP_BATCH, total)
+        got = shrinker_scan(m, s, group, scan)
+        if got == STOP:
+            break
+        written, total, done = written + got, total - scan, done + scan
+    vec.deferred += put_off(nr, delta, done, nr_freeable)
+    return written
+
+
 @hook
 def shrink_slab(m, s, group):
+    if zswap_settings(m).shrinks:
+        _shrink_zswap(m, s, group)
     if slab_settings(m).nr_shrinkers == 0 or (not params(m).lockless and rwsem_taken(m)):
         return 0
     begin_slab(m)
