@@ -20,7 +20,7 @@ CYCLES = 3.1  # a ns of their CPU
 
 
 def receive_and_send(built: Built, packets: int, ring: int = 512, sent: int = 64, batch: int = 16) -> float:
-    """Cycles for an address with a card on one CPU: receive buffers live for a turn of the ring, what is sent shortly."""
+    """Cycles for an address, one card, one CPU: receive buffers live for a turn of the ring, what is sent shortly."""
     random = np.random.default_rng(1)
     received, sending, spent = [alloc(built, 1) for _ in range(ring)], [], 0
     for packet in range(2 * packets):
