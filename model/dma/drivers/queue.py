@@ -1,8 +1,8 @@
 """A driver's queue on its core: packets are given to the device, come back, and cost what they cost.
 
 A round takes up to 64 packets (NAPI_POLL_WEIGHT) that have come back and gives the device new ones: to send, as many as
-it took and 64 at most, to receive, whatever the ring has room for. The other end sends as fast as buffers are posted, so
-nothing is dropped on the way. If nothing has come back the driver sleeps until some have (`coalesce`). What gets no
+it took and 64 at most, to receive, whatever the ring has room for. The other end sends as fast as buffers are posted,
+so nothing is dropped on the way. If nothing has come back the driver sleeps until some have (`coalesce`). What gets no
 address is dropped, a buffer to receive into is posted later.
 """
 
