@@ -18,6 +18,7 @@ from tests.fidelity.explained import Verdict, judge
 from tests.fidelity.generations_report import section as generations_section
 from tests.fidelity.headline import summary
 from tests.fidelity.markdown import table
+from tests.fidelity.published_dma import section as dma_section
 from tests.fidelity.published_reclaim import section as reclaim_section
 from tests.fidelity.published_swap import section as swap_section
 from tests.fidelity.published_throttling import section as throttling_section
@@ -286,6 +287,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "dirty": section(),
         "published_reclaim": reclaim_section(),
         "published_swap": swap_section(),
+        "published_dma": dma_section(),
         "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": "; ".join(DISKS),

@@ -1,4 +1,4 @@
-"""DMA without an IOMMU: what a mask reaches, where coherent memory comes from, pools of it, the block layer's copies."""
+"""DMA without an IOMMU: what a mask reaches, where coherent memory comes from, pools of it, pages that are copied."""
 
 from itertools import pairwise
 

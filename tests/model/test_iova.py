@@ -205,7 +205,7 @@ def test_a_single_queue_flushes_once_in_32767():
 
 
 def test_apertures_flush_where_searches_begin_anew():
-    """AMD, 2011: 128 MiB are given out once before anything is flushed; what is freed ahead of the search is, at once."""
+    """AMD, 2011: 128 MiB are given out before anything is flushed; what is freed ahead of the search is, at once."""
     built = domains("3.6", "bitmap")
     m = built.memory.m
     assert alloc(built, 1) == 1

@@ -12,7 +12,7 @@ from mmrun.model import registry
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
-from mmrun.model.description import Cell
+from mmrun.model.description import Cell, Variant
 from mmrun.model.dma.device.state import BIDIRECTIONAL, DMA_ERROR, FROM_DEVICE, TO_DEVICE, dma_devices
 from mmrun.model.dma.swiotlb import boot, check
 from mmrun.model.dma.swiotlb.map import (
@@ -38,6 +38,11 @@ from tests.model import cells
 from tests.model.bounced import built_of, host
 
 FRAME = 3  # some frame that is mapped; what is in it is nobody's business
+
+
+MODULES = {
+    axis: registry.load(axis, Variant(variant=name)) for axis, name in (("contiguous", "none"), ("iommu", "as-built"))
+}
 
 
 def holds(built: Built) -> None:
@@ -84,13 +89,9 @@ def test_confidential_guests_keep_six_per_cent(gib, mib):
 def test_what_pool_there_is(kernel, own, mib, bits, slabs, areas):
     """Where memory reaches above 4 GiB, or if it is forced; half and half again where there is no room for it."""
     cell = registry.resolve(Cell(kernel=kernel, machine=host(mib, (bits,), cpus=2, **own), tasks={"t": cells.given()}))
-    found = boot.pool_of_boot(cell, {"contiguous": _none()})
+    found = boot.pool_of_boot(cell, MODULES)
     assert (found.slabs if found else 0) == slabs
     assert not found or boot.parts_of(cell) == areas
-
-
-def _none() -> Any:
-    return registry.load("contiguous", cells.Variant(variant="none"))
 
 
 def test_a_pool_is_memory_that_nobody_else_has():

@@ -11,7 +11,7 @@ DATED: Dated = (
          unsure="between 6.0 and 6.2"),
     flag("arm_own_ops", "memory is mapped and shared by an ARM board's own operations, in blocks of every size",
          "arch/arm/mm/dma-mapping.c; arm64: Add IOMMU dma_ops, 4.5", until="4.5"),
-    flag("x86_remaps", "memory that drivers share with devices behind an IOMMU of x86 is single pages that look adjacent",
+    flag("x86_remaps", "memory that drivers share with devices behind an IOMMU of x86 is pages that look adjacent",
          "iommu/amd, iommu/vt-d: convert to the dma-iommu ops, 5.5 and 5.11", since="5.11"),
     flag("nvme_simple", "an NVMe drive maps a request of up to two pages by itself, without a scatter list",
          "nvme-pci: optimize mapping of small single segment requests, 5.2", since="5.2"),

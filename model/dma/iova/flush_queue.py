@@ -207,6 +207,7 @@ def fq_flush_timeout(m, domain):
 
 @actor(per="iova_domain", apart=True)
 def flush_queue_timer(m, domain):
+    """The domain's timer."""
     d = iova_domains(m)[domain]
     while True:
         sleep_until(m, d.due if d.armed else FOREVER)

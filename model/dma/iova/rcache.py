@@ -117,7 +117,6 @@ def rcache_get(m, domain, pages, limit):
     if size >= BINS:
         return 0
     cache = _cpu_rcache(m, domain, turn(m).cpu, size)
-    m.now += iova_settings(m).iova_cache
     if cache.loaded == 0 or magazines(m)[cache.loaded - 1].n == 0:
         if cache.prev and magazines(m)[cache.prev - 1].n:
             cache.loaded, cache.prev = cache.prev, cache.loaded
@@ -125,11 +124,13 @@ def rcache_get(m, domain, pages, limit):
             hold_lock(m, domain * LOCKS + DEPOT_LOCK + size, iova_settings(m).iova_cache)
             row = _depot_pop(m, domain, size)
             if row == 0:
+                m.now += iova_settings(m).iova_cache
                 return 0
             if cache.loaded:
                 _free_magazine(m, cache.loaded)
             cache.loaded = row
     pfn = _pop(m, cache.loaded, limit - pages)
+    m.now += iova_settings(m).iova_alloc if pfn else iova_settings(m).iova_cache
     if pfn:
         iova_count(m).iova_cache_hits += 1
     return pfn
@@ -222,6 +223,7 @@ def trim_depot(m, domain, size):
 
 @actor(per="iova_depot")
 def iova_depot_work(m, domain):
+    """A depot that has got a magazine is looked at 100 ms later."""
     while True:
         sleep_until(m, _next_work(m, domain))
         for size in range(BINS):

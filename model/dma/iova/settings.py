@@ -70,15 +70,16 @@ class Costs(Record):
 
     MATTERS = HAS_IOVAS
     iova_alloc: Nanoseconds = 30
-    """An address without a search (92 cycles at 3.1 GHz: Malka et al., ASPLOS 2015, strict+)."""
-    iova_step: Nanoseconds = 75
-    """Going past a range in the tree (rb_prev, a cache miss: 50-100, estimate)."""
+    """An address without a search, from a magazine too (92 cycles at 3.1 GHz: Malka et al., ASPLOS 2015, strict+)."""
+    iova_step: Nanoseconds = 13
+    """Going past a range in the tree (rb_prev): 40 cycles, as the trees of a few rings stay in the last-level cache;
+    50-100 ns where they do not (estimate)."""
     iova_level: Nanoseconds = 8
     """A level of the tree on the way to a range (249 cycles for the whole way, ten levels: Malka et al., strict)."""
     iova_free: Nanoseconds = 51
     """Taking a range out of the tree (159 cycles; the same)."""
     iova_cache: Nanoseconds = 19
-    """Pushing to or popping from a magazine (57-62 cycles for freeing without a tree: the same, strict+ and defer+)."""
+    """Pushing to a magazine, or finding none (57-62 cycles for freeing: the same, strict+ and defer+)."""
     iova_word: Nanoseconds = 2
     """A word of 64 pages in a bitmap (estimate)."""
     fq_entry: Nanoseconds = 58

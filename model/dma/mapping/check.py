@@ -30,7 +30,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
     """Chains, counts, and that what devices are given leads to where it was to lead."""
     if not built.cell.machine.use:
         return
-    m, rows, state = built.memory.m, built.memory.table("dma_maps"), mapping_state(built.memory.m)
+    rows, state = built.memory.table("dma_maps"), mapping_state(built.memory.m)
     numbered = driver_rows(built.plan)["buffers"]
     heads = [chain for part in parts("check") if hasattr(part, "map_chains") for chain in part.map_chains(built)]
     found = [i for i in range(numbered) if rows["dev"][i] != NONE]

@@ -162,23 +162,36 @@ def _fetch(m, dev, chain):
     return waited
 
 
-@hook
-def dma_map_request(m, disk, number):
-    """Map the pages of a request of a disk for its controller, which then knows what to do."""
+@kernel
+def map_request(m, disk, number):
+    """Map the pages of a request of a disk for its controller: its mappings (row + 1), or 0."""
     r, dev = requests(m)[number], disks(m)[disk].dma - 1
     direction = FROM_DEVICE if r.read else TO_DEVICE
     r.maps = _map_pages(m, dev, number, direction, 0)
-    if r.maps == 0:
+    return r.maps
+
+
+@kernel
+def unmap_request(m, number):
+    """The controller is done with a request."""
+    unmap_chain(m, requests(m)[number].maps)
+    requests(m)[number].maps = 0
+
+
+@hook
+def dma_map_request(m, disk, number):
+    """Map a request, of which the controller then knows; or it has to wait."""
+    dev, chain = disks(m)[disk].dma - 1, map_request(m, disk, number)
+    if chain == 0:
         mapping_count(m).dma_requeued += 1
         return -1
     if controllers(m)[dev].protocol == NVME:
-        _prp_lists(m, dev, r.maps)
-    return _fetch(m, dev, r.maps)
+        _prp_lists(m, dev, chain)
+    return _fetch(m, dev, chain)
 
 
 @hook
 def dma_unmap_request(m, number):
-    """The controller is done with a request."""
-    unmap_chain(m, requests(m)[number].maps)
-    requests(m)[number].maps = 0
+    """It is done with one."""
+    unmap_request(m, number)
     return 0

@@ -72,7 +72,7 @@ def map_piece(m, dev, pfn, offset, nbytes, direction, chain):
 
 @kernel
 def map_list(m, dev, n, direction, chain):
-    """Map the first `n` entries of `scatterlist`, noted in a row each before `chain`: the chain, or 0 if that failed."""
+    """Map the first `n` entries of `scatterlist`, noted before those of `chain`: the chain, or 0 if it failed."""
     state = mapping_state(m)
     if state.left < n or dma_map_sg(m, dev, 0, n, direction) == 0:
         return 0

@@ -1,4 +1,4 @@
-"""What drivers call: memory is mapped for a device, taken from it, made to look the same to both (kernel/dma/mapping.c).
+"""What drivers call: memory is mapped for a device, taken back, made to look the same to both (kernel/dma/mapping.c).
 
 A device has the operations that were chosen for it when the machine was built: addresses of memory itself, with bounce
 buffers for what is out of its reach, or those that its IOMMU translates. One whose accesses CPU caches do not see has

@@ -31,9 +31,9 @@ def _kernel_block(m, dev, order):
     return pfn
 
 
-@actor(per="probe", apart=True, at_boot=True)
-def probe(m, dev):
-    """Get what the driver of a disk controller shares with it, once and for all."""
+@kernel
+def set_up(m, dev):
+    """Get what the driver of a disk controller shares with it, and what it keeps for requests."""
     c = controllers(m)[dev]
     if c.protocol == AHCI:
         dma_alloc_coherent(m, dev, AHCI_PORT, GFP_KERNEL)
@@ -45,5 +45,11 @@ def probe(m, dev):
         for block in range(PDU_BLOCKS):
             c.pdu[block] = _kernel_block(m, dev, PDU_ORDER)
         c.tables = _kernel_block(m, dev, 0)
+
+
+@actor(per="probe", apart=True, at_boot=True)
+def probe(m, dev):
+    """A driver finds its device, once and for all."""
+    set_up(m, dev)
     sleep_until(m, FOREVER)
     return 0

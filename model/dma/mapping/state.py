@@ -9,10 +9,11 @@ SG_ROWS = 1024  # entries of a list of pages that is being mapped: SG_MAX_SEGMEN
 SCATTERLIST = row(pfn="i8", offset="i8", bytes="i8", address="i8", length="i8")
 # What a driver has to remember of a mapping: the device by number (NONE: the row is free), its address, bytes and
 # direction, where it lies in memory; `next`: another of the same owner + 1, or the next free row. A list has a row an
-# entry: `sg`: how many, in the first of them; `length`: of its segment. `users`: buffers cut from a block that is mapped
-# as a whole. The first rows are those of tasks' buffers.
+# entry: `sg`: how many, in the first of them; `length`: of its segment. `users`: buffers cut from a block that is
+# mapped as a whole. The first rows are those of tasks' buffers.
 DMA_MAP = row(
-    dev="i4", direction="i4", address="i8", bytes="i8", length="i8", pfn="i8", offset="i4", sg="i4", next="i4", users="i4",
+    dev="i4", direction="i4", address="i8", bytes="i8", length="i8", pfn="i8", offset="i4", sg="i4", next="i4",
+    users="i4",
 )  # fmt: skip
 # Memory that a driver shares with a device (dma_alloc_coherent): `pfn`: its first frame (NONE: the row is free; several
 # blocks in a row of addresses are chained through FRAME.next), its address for the device.
@@ -27,7 +28,8 @@ dma_maps = table(383, "dma_maps", DMA_MAP)
 dma_buffers = table(400, "dma_buffers", DMA_BUFFER)
 # Costs in ns, ways of the kernel's version; `distance_step`: ns a unit of SLIT distance beyond local.
 dma_settings = one(401, "dma_settings", row(
-    distance_step="i8", dma_cache_line="i8", nvme_simple="i8", arm_dma_ops="i8", dma_opt_size="i8", x86_remaps="i8", arm_own_ops="i8",
+    distance_step="i8", dma_cache_line="i8", nvme_simple="i8", arm_dma_ops="i8", dma_opt_size="i8",
+    x86_remaps="i8", arm_own_ops="i8",
 ))  # fmt: skip
 mapping_count = counts(402, "mapping_count", *MAPPING_COUNTERS, *FAULT_COUNTERS, *GAUGES)
 map_of_block = table(403, "map_of_block", "i4")  # by frame: the mapping of the receive ring's block there, + 1

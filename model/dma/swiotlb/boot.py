@@ -25,13 +25,12 @@ class Boot(NamedTuple):
     slabs: int
 
 
-def translated(cell: Cell, device: Device) -> bool:
-    """Whether an IOMMU gives the device its addresses, and nothing of it is bounced."""
-    default = cell.policy["iommu"].variant if "iommu" in cell.policy else ""
-    return device.iommu is not None and not device.untrusted and "passthrough" not in (device.iommu_mode or default)
+def translated(device: Device, modules: Mapping[str, ModuleType]) -> bool:
+    """Whether an IOMMU gives the device its addresses."""
+    return device.iommu is not None and (device.iommu_mode or modules["iommu"].DOMAIN) != "passthrough"
 
 
-def wanted(cell: Cell) -> bool:
+def wanted(cell: Cell, modules: Mapping[str, ModuleType]) -> bool:
     """Whether the machine has a pool (pci_swiotlb_detect_4gb, pci_swiotlb_detect_override; intel_iommu_init)."""
     machine, own = cell.machine, cell.machine.swiotlb
     if not machine.use or (own.force == "noforce" and not own.confidential):
@@ -40,7 +39,7 @@ def wanted(cell: Cell) -> bool:
         return True
     above = sum(node.memory for node in machine.nodes) + machine.pci_hole > LOW
     devices = [machine.devices[name] for name in machine.use]
-    return any(d.untrusted for d in devices) or (above and not all(translated(cell, d) for d in devices))
+    return any(d.untrusted for d in devices) or (above and not all(translated(d, modules) for d in devices))
 
 
 def confidential_slabs(memory: int) -> int:
@@ -80,7 +79,7 @@ def pool_of_boot(cell: Cell, modules: Mapping[str, ModuleType]) -> Boot | None:
     Of a zone half at most: what the kernel itself takes there is not modelled, and would not leave more. It is halved
     until it fits, down to 1 MiB (swiotlb_init_remap).
     """
-    if not wanted(cell):
+    if not wanted(cell, modules):
         return None
     zones = numa.zones_of(cell.machine)
     low = [z for z, zone in enumerate(zones) if zone.kind < numa.NORMAL]

@@ -34,7 +34,7 @@ def next_completion(m, n):
 
 @kernel
 def _cut(m, n, s, start):
-    """The card cuts a buffer into frames and puts them on the wire (TSO) from time `start` on: when the last has left."""
+    """The card cuts a buffer into frames and puts them on the wire (TSO) from time `start` on: when all have left."""
     nic, skb = nics(m)[n], skbs(m)[s]
     flags, left, seq, done = skb.marks >> 2 & 15, skb.bytes, skb.seq, start
     mss = socks(m)[socks(m)[skb.sock].peer].mss

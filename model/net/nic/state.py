@@ -16,10 +16,12 @@ NIC = row(
     rx_first="i8", clean="i8", filled="i8", posted="i8", use="i8", tx_first="i8", tx_head="i8", tx_n="i8",
     tx_descs="i8", qdisc=LIST, gro=LIST, frag="i8", pool="i8", may_interrupt="i8", retry="i8", rx_retry="i8",
     rx_packets="i8", rx_bytes="i8", tx_packets="i8", tx_bytes="i8", rx_missed="i8", alloc_rx_buff_failed="i8",
-    tx_dropped="i8", time_squeeze="i8", polls="i8", interrupts="i8", dma="i8", block="i8", rx_engine="i8", tx_engine="i8",
+    tx_dropped="i8", time_squeeze="i8", polls="i8", interrupts="i8", dma="i8", block="i8", rx_engine="i8",
+    tx_engine="i8",
 )  # fmt: skip
 # A receive buffer: a buffer with a head that the card fills, or a place in a block of frames whose reference the ring
-# has; `segment`: the frame in it; NONE: none, or the rest of the one before; `map`: its mapping (row of `dma_maps` + 1).
+# has; `segment`: the frame in it; NONE: none, or the rest of the one before; `map`: its mapping (row in
+# `dma_maps` + 1, 0: none).
 RX = row(skb="i4", frame="i4", offset="i4", bytes="i4", segment="i4", map="i4")
 # A buffer on its way out: who is charged for it, by how much, the descriptors it takes, when its last bit has left,
 # its mappings (row + 1).

@@ -38,7 +38,8 @@ SKB_CACHE = row(
 
 PP_CACHE, PP_REFILL, PP_RING = 128, 64, 1024  # PP_ALLOC_CACHE_SIZE, PP_ALLOC_CACHE_REFILL, pages of the ring
 # A pool of pages for a receive ring. `cache`: its array, `ring`: pages given back from elsewhere, from `ring_tail` on;
-# `actor`: whose polls use it; `dma`: the device + 1 for which its pages are mapped, 0: for none. The rest are ethtool's statistics, and pages taken from the allocator and given back.
+# `actor`: whose polls use it; `dma`: the device + 1 for which its pages are mapped, 0: for none. The rest are
+# ethtool's statistics, and pages taken from the allocator and given back.
 PAGE_POOL = row(
     cache=("i4", (PP_CACHE,)), ring=("i4", (PP_RING,)), nr_cache="i8", nr_ring="i8", ring_tail="i8", actor="i8",
     hold_cnt="i8", release_cnt="i8", alloc_fast="i8", alloc_slow="i8", alloc_refill="i8", recycle_cached="i8",

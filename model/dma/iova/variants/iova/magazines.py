@@ -33,6 +33,7 @@ params = parameters("iova", PARAMS, 427)
 
 @kernel
 def from_tree(m, domain, pages, limit_pfn):
+    """A range that no magazine has, by the version's search."""
     if params(m).anchored:
         return alloc_range(m, domain, pages, limit_pfn, params(m).max32, params(m).retry)
     return alloc_2011(m, domain, pages, limit_pfn)
@@ -40,6 +41,7 @@ def from_tree(m, domain, pages, limit_pfn):
 
 @kernel
 def alloc_iova_fast(m, domain, pages, limit_pfn, flush):
+    """A range from this CPU, from the tree; if `flush`, from the tree with what all CPUs have kept."""
     if pages < LARGEST:
         pages = roundup_pow_of_two(pages)
     found = rcache_get(m, domain, pages, limit_pfn + 1)
