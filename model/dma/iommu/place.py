@@ -124,7 +124,7 @@ def place(built: Built) -> None:
         row = iommus(m)[number]
         row.kind, row.first_tlb, row.tlbs = KINDS.index(unit.kind), tlb, count[name]
         row.largest, row.last = LEVELS[unit.largest_page], (1 << unit.address_bits - PAGE_SHIFT) - 1
-        row.max_amask, row.ranges = unit.max_amask, unit.range_invalidation
+        row.max_amask, row.ranges, row.caching = unit.max_amask, unit.range_invalidation, unit.caching_mode
         for _ in range(count[name]):
             held, ways = iotlbs(m)[tlb], ways_of(unit)
             held.unit, held.first, held.sets, held.ways = number, first, unit.iotlb // ways, ways
