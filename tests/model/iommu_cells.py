@@ -7,10 +7,14 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
 from mmrun.model.description import Cell, Link, Machine, Node, Variant
 from mmrun.model.dma.device.settings import Nic
+from mmrun.model.dma.iommu.invalidate import flush_iotlb_all
 from mmrun.model.dma.iommu.settings import Iommu
+from mmrun.model.dma.iommu.state import iommu_count
 from mmrun.model.dma.mapping.state import scatterlist
 from mmrun.model.units import MiB
 from tests.model.cells import given, machine_of
+
+PAGE = 4096
 
 
 def devices(
@@ -35,3 +39,13 @@ def fill(built: Built, *entries: tuple[int, int, int]) -> int:
     for row, (pfn, offset, nbytes) in zip(scatterlist(built.memory.m), entries, strict=False):
         row.pfn, row.offset, row.bytes, row.address, row.length = pfn, offset, nbytes, 0, 0
     return len(entries)
+
+
+def counted(built: Built) -> Any:
+    """The counters."""
+    return iommu_count(built.memory.m)
+
+
+def flush(built: Built, domain: int = 0) -> None:
+    """What a queue asks for when it is full or its time is up."""
+    flush_iotlb_all.fn(built.memory.m, domain)
