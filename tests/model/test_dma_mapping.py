@@ -216,7 +216,7 @@ def test_rings_map_as_their_drivers_do(kernel, driver, role):
     assert metrics["dma_live"] >= (4 if driver == "virtio-net" and kernel == "6.12" else 64)
     if role == "send":
         assert maps > metrics["tx_packets"] // 45
-    elif driver == "e1000e" or (driver == "virtio-net" and kernel == "6.1"):
+    elif driver == "e1000e" or kernel in ("6.1", "4.19"):  # to 5.13 pages left their pool with their frames
         assert maps >= frames
     else:
         assert maps < frames
@@ -229,7 +229,7 @@ def test_a_card_without_a_unit_that_reaches_everything_maps_nothing():
 
 def test_a_card_that_reaches_nothing_posts_nothing():
     """Without bounce buffers a card of 20 address lines gets no buffer, drops every frame, and says so."""
-    cell = replace(networked("6.12", size=64 * KiB, dma_mask_bits=20), duration=50_000_000)
+    cell = replace(networked("6.12", size=64 * KiB, dma_mask_bits=20), duration=2_500_000_000)
     metrics = run(cell).metrics
     assert metrics["rx_packets"] == 0 and metrics["rx_dma_failed"] > 0 and metrics["rx_missed"] > 0
 

@@ -206,7 +206,7 @@ CASES = [
     Case("kind: nbd, link: lan, ", "link: lan, ", "`kind` is required"),
     Case("rtt: 40us", "mtu: 1", "mtu is 1 (576 to 65535; usual: 1500, 9000)"),
     Case("  devices:", "  use: [eth]\n  devices:", "is plugged into nothing"),
-    Case("kind: nic, untrusted: true}", "kind: camera}\n  use: [eth]", "not modelled yet", 18),
+    Case("kind: nic, untrusted: true}", "kind: camera, iommu: vtd}\n  use: [eth]", "no IOMMU `vtd`"),
     Case("kind: nic, untrusted: true}", "kind: nic, link: lan, cpu: 99}\n  use: [eth]", "no CPU 99"),
     Case("  devices:", "  use: [wlan]\n  devices:", "no device `wlan`"),
     Case("  devices:", "  hz: 60\n  devices:", "`60` is not one of 100, 250, 1000"),
