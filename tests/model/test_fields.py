@@ -12,7 +12,11 @@ from mmrun.model.sources.names import Module, module
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
-    *(path for part in ("core", "machine", "mm", "block", "dma/iova") for path in sorted((ROOT / "model" / part).rglob("*.py"))),
+    *(
+        path
+        for part in ("core", "machine", "mm", "block", "dma/iova")
+        for path in sorted((ROOT / "model" / part).rglob("*.py"))
+    ),
     ROOT / "model" / "engine.py",
 ]
 
