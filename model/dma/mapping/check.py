@@ -53,17 +53,13 @@ def verify(built: Built, seen: np.ndarray) -> None:
 
 
 def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> Counter[int]:
-    """Live mappings of each device against those that somebody has; those that are in no row of the table, by device."""
-    m, behind = built.memory.m, set()
-    held: Counter[int] = Counter()
-    for i in used.tolist():
-        if i in behind:
-            continue
-        held[int(rows["dev"][i])] += 1
-        at = i
-        for _ in range(int(rows["sg"][i]) - 1):
+    """Live mappings of each device against those that somebody has; those in no row of the table, by device."""
+    m, behind = built.memory.m, set[int]()
+    for at in used[rows["sg"][used] > 0].tolist():
+        for _ in range(int(rows["sg"][at]) - 1):
             at = int(rows["next"][at]) - 1
             behind.add(at)
+    held = Counter(int(rows["dev"][i]) for i in used.tolist() if i not in behind)
     require(held.total() == mapping_state(m).nr_maps, lambda: "mappings that owners keep are miscounted")
     others: Counter[int] = Counter()
     for part in parts("check"):
@@ -95,8 +91,8 @@ def _domains(built: Built, rows: np.ndarray, used: np.ndarray, others: Counter[i
     for domain in {int(d.domain) for d in own} - elsewhere:
         if iommu_domains(m)[domain].kind in (STRICT, LAZY):
             mapped = int(iommu_domains(m)[domain].pages)
-            require(mapped == pages[domain],
-                    lambda domain=domain, mapped=mapped: f"domain {domain} maps {mapped} pages, {pages[domain]} are known")  # fmt: skip
+            words = f"domain {domain} maps {mapped} pages, {pages[domain]} are known"
+            require(mapped == pages[domain], lambda words=words: words)
 
 
 def _bounced(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
