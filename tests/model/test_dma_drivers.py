@@ -153,9 +153,9 @@ def test_an_old_card_moves_what_it_can():
 SHARED = {"frame": MiB, "buffers": 4, "rate": 100, "first": MS, "runs": 50 * MS}
 
 
-def _shared(device: Device, variant: str, memory: int = 64) -> Run:
+def _shared(device: Device, variant: str, pictures: int = 4) -> Run:
     """A codec whose pictures are memory that it shares with its driver."""
-    made = cell(host(device, mib=memory), "codec", **SHARED)
+    made = cell(host(device), "codec", **SHARED | {"buffers": pictures})
     policy = made.policy | {"contiguous": Variant(variant=variant)}
     return run(replace(made, policy=policy, sampling=Sampling(every=10 * MS)))
 
@@ -170,7 +170,7 @@ def test_scattered_pages_serve_a_codec_behind_an_iommu():
 def test_coherent_memory_is_contiguous_where_nothing_translates():
     done = _shared(Codec(), "coherent")
     assert done.metrics["contig_success_ratio"] == 1.0 and done.metrics["dma_faults"] == 0
-    few = _shared(Codec(), "coherent", memory=8)
+    few = _shared(Codec(), "coherent", pictures=64)
     assert few.metrics["dma_pictures_lost"] > 0 and few.metrics["dma_alloc_fail"] > 0
 
 

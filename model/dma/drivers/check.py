@@ -51,14 +51,17 @@ def _queue(built: Built, t: int) -> None:
     )
     given = np.zeros(len(slots), dtype=bool)
     given[(q.head + np.arange(q.n)) % len(slots)] = True
-    require(((slots["mapped"] != 0) >= given).all(), lambda: f"task {t} gave its device a buffer that is not mapped")
-    require((slots["mapped"] != 0).sum() <= q.n + 1, lambda: f"mappings in the ring of task {t} were forgotten")
+    mapped = slots["mapped"] != 0  # but for one that the driver has in hand
+    require((given & ~mapped).sum() <= 1, lambda: f"task {t} gave its device buffers that are not mapped")
+    require((mapped & ~given).sum() <= 1, lambda: f"mappings in the ring of task {t} were forgotten")
     live = (rows["address"] != DMA_ERROR).reshape(len(slots), -1)
     if not q.share:
-        require((live.all(axis=1) >= given).all(), lambda: f"a packet in the ring of task {t} is mapped in part")
+        require(
+            (live.all(axis=1) >= (given & mapped)).all(), lambda: f"a packet in the ring of task {t} is mapped in part"
+        )
         return
     first = np.arange(0, len(slots), int(q.share))
-    used = np.logical_or.reduceat(given, first)
+    used = np.logical_or.reduceat(given & mapped, first)
     require((live[first, 0] >= used).all(), lambda: f"a block in the ring of task {t} is used and not mapped")
     if q.style != POOL:
         require(live[first, 0].sum() <= used.sum() + 1, lambda: f"a page in the ring of task {t} stayed mapped")
