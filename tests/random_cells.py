@@ -230,4 +230,10 @@ def experiment(number: int, trace: str) -> dict[str, Any]:
             ({"accesses": dice.choice((100, 5000))}, {"every": "100ms"}, {"every": "50ms", "cold_after": "2s"})
         )
     made["duration"] = dice.choice(("1ns", "10ms", "500ms", "2s", "5s"))
+    if made["machine"].get("swap") and dice.random() < 0.3:
+        front = dice.some(0.3, zswap_max_pool_percent=(0, 5, 60), zswap_zpool=("zbud", "zsmalloc"),
+                          zswap_accept_threshold_percent=(0, 50, 100), zswap_shrinker_enabled=(True,))  # fmt: skip
+        made["vm"] = made.get("vm", {}) | {"zswap": True} | front
+        made["machine"] |= dice.some(0.6, zswap=({"compression_ratio": 1.2}, {"zero_filled": 0.5, "same_filled": 0.2},
+                                                 {"incompressible": 1.0}, {"compression_ratio": 900}))  # fmt: skip
     return made

@@ -47,7 +47,7 @@ def limit(cell: Cell) -> int | None:
 
 
 def _shared(cell: Cell, variant: str) -> Iterator[Fault]:
-    """Who asks for memory to share with a device and names none, or one without the IOMMU that makes it look adjacent."""
+    """Who asks for memory to share with a device and names none, or one without the IOMMU it takes."""
     for name, task in cell.tasks.items():
         if task.stream.kind in CONTIGUOUS_STREAMS:
             device = cell.machine.devices.get(task.stream.params.get("device") or "")

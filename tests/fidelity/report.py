@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrun.model.api import fingerprint
 from mmrun.model.units import MS
-from tests.fidelity import numa, slab, tcp, zswap
+from tests.fidelity import iommu, numa, slab, tcp, zswap
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summary, summaries
 from tests.fidelity.curves import distribution, gaps, worst
@@ -18,6 +18,7 @@ from tests.fidelity.explained import Verdict, judge
 from tests.fidelity.generations_report import section as generations_section
 from tests.fidelity.headline import summary
 from tests.fidelity.markdown import table
+from tests.fidelity.published_dma import section as dma_section
 from tests.fidelity.published_reclaim import section as reclaim_section
 from tests.fidelity.published_swap import section as swap_section
 from tests.fidelity.published_throttling import section as throttling_section
@@ -286,6 +287,8 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "dirty": section(),
         "published_reclaim": reclaim_section(),
         "published_swap": swap_section(),
+        "published_dma": dma_section(),
+        "iommu": iommu.section(),
         "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": "; ".join(DISKS),

@@ -1,5 +1,7 @@
 """Buffers of rings are the kernel's frames, those that the device has have addresses; bound objects are pinned."""
 
+from collections import Counter
+
 import numpy as np
 
 from mmrun.model.core.law import require
@@ -10,6 +12,23 @@ from mmrun.model.dma.drivers.settings import OBJECT_STREAMS, PACKET_STREAMS
 from mmrun.model.dma.drivers.state import POOL, dma_queues
 from mmrun.model.machine.built import Built
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE
+
+
+def dma_mappings(built: Built) -> Counter[int]:
+    """Mappings by device: pieces of rings, buffers that stay mapped, bound objects."""
+    held, m = Counter[int](), built.memory.m
+    for t, kind, _ in driven(built.plan):
+        q = dma_queues(m)[t]
+        if kind in PACKET_STREAMS:
+            rows = built.memory.table("dma_pieces")[q.first_piece : q.first_piece + q.ring * q.pieces]
+            held[int(q.dev)] += int((rows["address"] != DMA_ERROR).sum())
+        elif kind in OBJECT_STREAMS:
+            rows = built.memory.table("dma_objects")[q.first_object : q.first_object + q.objects]
+            held[int(q.dev)] += int((rows["entries"] > 0).sum())
+    attached = built.memory.table("dma_mapped")
+    for row in attached[(attached["address"] != DMA_ERROR) & (attached["coherent"] == NONE)]:
+        held[int(row["dev"])] += 1
+    return held
 
 
 def verify(built: Built, seen: np.ndarray) -> None:
@@ -32,14 +51,17 @@ def _queue(built: Built, t: int) -> None:
     )
     given = np.zeros(len(slots), dtype=bool)
     given[(q.head + np.arange(q.n)) % len(slots)] = True
-    require(((slots["mapped"] != 0) >= given).all(), lambda: f"task {t} gave its device a buffer that is not mapped")
-    require((slots["mapped"] != 0).sum() <= q.n + 1, lambda: f"mappings in the ring of task {t} were forgotten")
+    mapped = slots["mapped"] != 0  # but for one that the driver has in hand
+    require((given & ~mapped).sum() <= 1, lambda: f"task {t} gave its device buffers that are not mapped")
+    require((mapped & ~given).sum() <= 1, lambda: f"mappings in the ring of task {t} were forgotten")
     live = (rows["address"] != DMA_ERROR).reshape(len(slots), -1)
     if not q.share:
-        require((live.all(axis=1) >= given).all(), lambda: f"a packet in the ring of task {t} is mapped in part")
+        require(
+            (live.all(axis=1) >= (given & mapped)).all(), lambda: f"a packet in the ring of task {t} is mapped in part"
+        )
         return
     first = np.arange(0, len(slots), int(q.share))
-    used = np.logical_or.reduceat(given, first)
+    used = np.logical_or.reduceat(given & mapped, first)
     require((live[first, 0] >= used).all(), lambda: f"a block in the ring of task {t} is used and not mapped")
     if q.style != POOL:
         require(live[first, 0].sum() <= used.sum() + 1, lambda: f"a page in the ring of task {t} stayed mapped")

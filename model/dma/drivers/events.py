@@ -57,7 +57,7 @@ def deadline(at: Any) -> "np.ndarray":
 
 
 def draws(objects: Any, most: int) -> "np.ndarray":
-    """One event an object: it is bound, where it is not, for which others go beyond `most` pages; the device reads it."""
+    """One event an object: it is bound, for which others go beyond `most` pages, and the device reads it."""
     import numpy as np
 
     check_argument(most << MOST_SHIFT, "pages of an aperture, shifted,")

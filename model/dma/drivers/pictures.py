@@ -8,13 +8,16 @@ no buffer is lost, and its deadline missed.
 from mmrun.model.core.codes import OK
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.dma.device.state import BIDIRECTIONAL, DMA_ERROR
+from mmrun.model.dma.device.state import BIDIRECTIONAL, DMA_ERROR, dma_device_of_task
 from mmrun.model.dma.drivers.engine import transfer, until
 from mmrun.model.dma.drivers.events import NUMBER_BITS, WRITE_SHIFT
 from mmrun.model.dma.drivers.state import dma_driver_count, dma_mapped, dma_queues
+from mmrun.model.dma.mapping.coherent import dma_alloc_coherent, dma_free_coherent
 from mmrun.model.dma.mapping.mapping import dma_access, dma_map_page, dma_unmap_page
+from mmrun.model.dma.mapping.state import dma_buffers
 from mmrun.model.mm.driver.buffers import buffer_row
-from mmrun.model.mm.driver.state import buffers, drivers
+from mmrun.model.mm.driver.state import NO_ORDER, buffers, drivers
+from mmrun.model.mm.page.gfp import GFP_KERNEL, NOWARN
 from mmrun.model.units import PAGE_SHIFT
 
 
@@ -73,16 +76,22 @@ def dma_deadline(m, t, argument):
 
 
 @kernel
-def share(m, row, device, coherent, address, nbytes):
-    """A buffer, by its row, lies in memory that is shared with a device: a row of `dma_buffers`."""
-    mapped = dma_mapped(m)[row]
-    mapped.dev, mapped.coherent, mapped.address, mapped.bytes = device, coherent, address, nbytes
+def alloc_shared(m, t, buffer, pages):
+    """Memory that task `t`'s driver shares with its device, by row of `buffers`: its first frame, or NONE."""
+    row = dma_alloc_coherent(m, dma_device_of_task(m)[t], pages << PAGE_SHIFT, GFP_KERNEL | NOWARN)
+    if row == NONE:
+        return NONE
+    mapped = dma_mapped(m)[buffer]
+    mapped.dev, mapped.coherent = dma_device_of_task(m)[t], row
+    mapped.address, mapped.bytes = dma_buffers(m)[row].address, pages << PAGE_SHIFT
+    buffers(m)[buffer].order = NO_ORDER
+    return dma_buffers(m)[row].pfn
 
 
 @kernel
-def unshare(m, row):
-    """It does no more: the row of `dma_buffers` that it lay in."""
-    mapped = dma_mapped(m)[row]
-    coherent = mapped.coherent
+def free_shared(m, buffer):
+    """It is given back."""
+    mapped = dma_mapped(m)[buffer]
+    dma_free_coherent(m, mapped.coherent)
     mapped.coherent, mapped.address = NONE, DMA_ERROR
-    return coherent
+    return 0

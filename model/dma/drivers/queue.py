@@ -1,8 +1,8 @@
 """A driver's queue on its core: packets are given to the device, come back, and cost what they cost.
 
 A round takes up to 64 packets (NAPI_POLL_WEIGHT) that have come back and gives the device new ones: to send, as many as
-it took and 64 at most, to receive, whatever the ring has room for. The other end sends as fast as buffers are posted, so
-nothing is dropped on the way. If nothing has come back the driver sleeps until some have (`coalesce`). What gets no
+it took and 64 at most, to receive, whatever the ring has room for. The other end sends as fast as buffers are posted,
+so nothing is dropped on the way. If nothing has come back the driver sleeps until some have (`coalesce`). What gets no
 address is dropped, a buffer to receive into is posted later.
 """
 
@@ -33,6 +33,7 @@ DESCRIPTOR, LINE = 16, 4  # bytes of a descriptor; descriptors that a device fet
 def close_queue(m, t):
     """What the device has left comes back, mappings and memory go."""
     q = dma_queues(m)[t]
+    q.ended = m.now
     while q.n > 0 and m.broken == 0:
         until(m, dma_slots(m)[q.first_slot + q.head].at)
         _take_back(m, t)
@@ -42,7 +43,7 @@ def close_queue(m, t):
     for slot in range(q.ring):
         take_frames(m, t, slot)
     dma_free_coherent(m, q.lines)
-    q.lines, q.opened, q.ended = NONE, 0, m.now
+    q.lines, q.opened = NONE, 0
 
 
 @kernel
@@ -128,7 +129,8 @@ def _wait(m, t):
     q = dma_queues(m)[t]
     at = m.now + dma_driver_settings(m).dma_retry
     if q.n:
-        at = dma_slots(m)[q.first_slot + (q.head + min(q.n, q.coalesce) - 1) % q.ring].at
+        last = (q.head + min(q.n, q.coalesce) - 1) % q.ring
+        at = max(dma_slots(m)[q.first_slot + q.head].at, dma_slots(m)[q.first_slot + last].at)
     dma_driver_count(m).dma_queue_idle_ns += until(m, at)
 
 

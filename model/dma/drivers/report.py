@@ -28,7 +28,7 @@ def _causes(m: Any, mapping: float) -> dict[str, float]:
     count, bounce, unit, iova = dma_driver_count(m), swiotlb_count(m), iommu_count(m), iova_count(m)
     whole = int(count.dma_queue_map_ns + count.dma_queue_unmap_ns + count.dma_queue_sync_ns)
     if whole == 0:
-        return {}
+        return {"dma_packet_map_ns": mapping}
     shadow = int(unit.shadow_copied_bytes) * int(iommu_settings(m).shadow_copy_page) // PAGE
     parts = {
         "dma_packet_address_ns": int(iova.iova_lock_ns),

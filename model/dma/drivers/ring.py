@@ -11,7 +11,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import cond_resched
 from mmrun.model.core.state import turn
-from mmrun.model.dma.device.state import DMA_ERROR, FROM_DEVICE, TO_DEVICE
+from mmrun.model.dma.device.state import BIDIRECTIONAL, DMA_ERROR, FROM_DEVICE, TO_DEVICE
 from mmrun.model.dma.drivers.state import (
     BOTH,
     PER_PACKET,
@@ -43,7 +43,9 @@ def writes(m, t, slot):
 
 @kernel
 def direction_of(m, t, slot):
-    """The same as a direction of the DMA API."""
+    """The same as a direction of the DMA API; a mapping that both kinds of slots share is of both."""
+    if dma_queues(m)[t].share and dma_queues(m)[t].way == BOTH:
+        return BIDIRECTIONAL
     return FROM_DEVICE if writes(m, t, slot) else TO_DEVICE
 
 
@@ -159,6 +161,7 @@ def map_slot(m, t, slot):
 def unmap_slot(m, t, slot):
     """A slot's buffers are the driver's again."""
     q, direction = dma_queues(m)[t], direction_of(m, t, slot)
+    dma_slots(m)[slot + q.first_slot].mapped = 0
     for i in range(q.pieces):
         piece = piece_of(m, t, slot, i)
         p = dma_pieces(m)[piece]
@@ -168,7 +171,6 @@ def unmap_slot(m, t, slot):
             p.users -= 1
         if q.style == PER_PACKET or (q.style != POOL and p.users == 0):
             _unmap_piece(m, t, piece, direction)
-    dma_slots(m)[slot + q.first_slot].mapped = 0
 
 
 @kernel

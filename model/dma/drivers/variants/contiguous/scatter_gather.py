@@ -5,14 +5,7 @@ single pages, with entries in the tables of the device's domain.
 """
 
 from mmrun.model.core.jit import hook
-from mmrun.model.core.record import NONE
-from mmrun.model.dma.device.state import dma_device_of_task
-from mmrun.model.dma.drivers.pictures import share, unshare
-from mmrun.model.dma.mapping.coherent import dma_alloc_coherent, dma_free_coherent
-from mmrun.model.dma.mapping.state import dma_buffers
-from mmrun.model.mm.driver.state import NO_ORDER, buffers
-from mmrun.model.mm.page.gfp import GFP_KERNEL, NOWARN
-from mmrun.model.units import PAGE_SHIFT
+from mmrun.model.dma.drivers.pictures import alloc_shared, free_shared
 
 SOURCE = "drivers/iommu/dma-iommu.c: __iommu_dma_alloc_pages"
 AREA = "none"
@@ -21,17 +14,10 @@ AREA = "none"
 @hook
 def dma_alloc(m, t, buffer, pages):
     """Memory shared with task `t`'s device, its blocks chained."""
-    device = dma_device_of_task(m)[t]
-    row = dma_alloc_coherent(m, device, pages << PAGE_SHIFT, GFP_KERNEL | NOWARN)
-    if row == NONE:
-        return NONE
-    share(m, buffer, device, row, dma_buffers(m)[row].address, pages << PAGE_SHIFT)
-    buffers(m)[buffer].order = NO_ORDER
-    return dma_buffers(m)[row].pfn
+    return alloc_shared(m, t, buffer, pages)
 
 
 @hook
 def dma_free(m, buffer):
     """The memory is the machine's again, its addresses free."""
-    dma_free_coherent(m, unshare(m, buffer))
-    return 0
+    return free_shared(m, buffer)
