@@ -31,5 +31,6 @@ DATED: Dated = (
     flag("confidential_size", "the pool of a confidential guest is 6 % of its memory",
          "e998879d4fb7 x86,swiotlb: Adjust SWIOTLB bounce buffer size for SEV guests, 5.11", since="5.11"),
     gap("2.6.32", "4.19", "a page of more than 32 KiB that finds no room in the bounce pool panics; here it fails"),
+    gap("6.6", "6.18", "a confidential guest's pool for one mapping comes from ordinary memory, not from atomic pools"),
     gap("5.15", "6.18", "no device has a bounce pool of its own (restricted DMA)"),
 )  # fmt: skip
