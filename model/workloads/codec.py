@@ -5,11 +5,11 @@ mapped for the codec.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.block.settings import Rate
 from mmrun.model.core.events import ARG_MASK, ARGUMENT_BITS
+from mmrun.model.core.frozen import frozen
 from mmrun.model.dma.drivers.events import attach, deadline, detach, pictures
 from mmrun.model.mm.cma.events import contig_alloc, contig_release
 from mmrun.model.mm.driver.events import sleep_until
@@ -26,7 +26,7 @@ Time = Annotated[Nanoseconds, Range(ge=0, le=ARG_MASK), Why(ARGUMENT_BITS)]
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `codec`."""
 

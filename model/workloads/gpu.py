@@ -5,11 +5,11 @@ the aperture or memory is short.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from mmrun.model.block.settings import Rate
 from mmrun.model.core.events import compute, touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.dma.drivers import events as requests
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record
@@ -23,7 +23,7 @@ MAKES_REQUESTS = True
 EACH = 256  # draws a chunk
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `gpu`."""
 

@@ -4,10 +4,10 @@ Where the card cannot reach the buffer it is bounced, and where there is no room
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.block.settings import Rate
+from mmrun.model.core.frozen import frozen
 from mmrun.model.dma.drivers.events import close, packets
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record
@@ -21,7 +21,7 @@ MAKES_REQUESTS = True
 EACH = 256  # transfers an event
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `legacy`."""
 

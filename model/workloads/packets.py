@@ -5,9 +5,9 @@ core, or what it waits for. Tasks that name the same card are its queues, and sh
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from mmrun.model.core.frozen import frozen
 from mmrun.model.dma.drivers.events import close, packets
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record
@@ -21,7 +21,7 @@ MAKES_REQUESTS = True
 EACH = 4096  # packets an event
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `packets`."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from mmrun.model.api import simulate
 from mmrun.model.block.settings import Link
@@ -66,7 +67,7 @@ def _rows() -> Iterator[tuple[str, str, float, float, Pair, Callable[[Metrics], 
         for which, each in MALKA.items():
             yield (f"rIOMMU (ASPLOS 2015), {said}: none → {which}", "cycles a packet", WORK, WORK + 2 * sum(each),
                    (malka(None, directions), malka(which, directions)), cycles)  # fmt: skip
-    sends = {"gbit": 10, "way": "send", "packet": 64 * KiB, "pieces": 17, "ring": 16, "ms": 60}
+    sends: dict[str, Any] = {"gbit": 10, "way": "send", "packet": 64 * KiB, "pieces": 17, "ring": 16, "ms": 60}
     for mode, percent in (("strict", 43), ("lazy", 91)):
         yield ("vIOMMU (ATC 2011), 10 Gbit/s, an emulated unit (here: virtio-iommu; 64 KiB in 17 mappings)",
                f"% of the line rate, {mode}", 100, percent,
@@ -78,14 +79,14 @@ def _rows() -> Iterator[tuple[str, str, float, float, Pair, Callable[[Metrics], 
     pair = (queues(None, cores=16), queues("identity", cores=16))
     yield ("Utilizing the IOMMU Scalably (ATC 2015), 16 cores: none → identity mappings, at least 88.5 %",
            "% of the line rate", 100, 88.5, pair, rate)  # fmt: skip
-    many = {"cores": 16, "gbit": 200, "mapping": "pool"}
+    many: dict[str, Any] = {"cores": 16, "gbit": 200, "mapping": "pool"}
     translated = queues("strict", **many)
     yield ("Farshin et al. (2023), 200 Gbit/s: none → pages of a pool, up to 20 % less", "% of the line rate", 100, 80,
            (queues(None, **many), translated), rate)  # fmt: skip
     yield ("Farshin et al.: pages → huge pages, which recover it", "% of the line rate", 80, 100,
            (translated, queues("strict", chunk=2 * MiB, **many)), rate)  # fmt: skip
     for size, gain in ((4, 2.8), (16, 4.7)):
-        guest = {"unit": "virtio", "gbit": 25, "packet": size * KiB, "pieces": 1, "work": 2000}
+        guest: dict[str, Any] = {"unit": "virtio", "gbit": 25, "packet": size * KiB, "pieces": 1, "work": 2000}
         yield ("Pooled bounce buffers (2021), NVMe reads over virtio-iommu: strict → copies into a pool",
                f"{size} KiB reads, throughput", 1, gain,
                (queues("strict", **guest), queues("shadow-copy", **guest)), rate)  # fmt: skip
