@@ -6,10 +6,10 @@ device.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mmrun.model.core.events import compute
+from mmrun.model.core.frozen import frozen
 from mmrun.model.dma.mapping.events import SIZE_BITS, dma_map, dma_unmap
 from mmrun.model.mm.driver.events import NUMBER_BITS, alloc_buffers, free_buffers
 from mmrun.model.rules.bounds import Range, Why
@@ -24,7 +24,7 @@ MAKES_REQUESTS = True
 LARGEST = (1 << SIZE_BITS) - PAGE
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `dma`."""
 

@@ -5,10 +5,10 @@ One that did not may find its pages swapped out to the very disk that is gone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrun.model.core.events import touches
+from mmrun.model.core.frozen import frozen
 from mmrun.model.mm.driver.events import alloc_buffers
 from mmrun.model.rules.record import Record
 from mmrun.model.units import MiB
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAKES_REQUESTS = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Params(Record):
     """Parameters of `iscsid`."""
 

@@ -6,6 +6,7 @@ its `base`. Mappings merge key by key, lists and plain values are replaced, null
 
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def readable_name(path: Path) -> bool:
         return False
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether what the shell was given is a pipe, as `<(...)` and a redirected `/dev/stdin` are."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 @dataclass
 class Includes:
     """Follows `include` lists; a file that includes itself, directly or not, is an error that shows the way round."""
@@ -41,6 +50,10 @@ class Includes:
 
     def load(self, path: Path, asked: Place | None, chain: tuple[Path, ...]) -> Mapping | None:
         """The merged tree of `path`, named at `asked` by the last file of `chain`."""
+        if not chain and is_pipe(path):
+            fix = "write it into a file: what it names is looked for beside it, and results keep a copy"
+            self.problems.add(Place(path), f"cannot read {path}: it is a pipe, not a regular file", fix)
+            return None
         if (chain or os.path.islink(path)) and not self.allowed(path, asked, (*chain, path)[0]):
             return None
         real = os.path.realpath(path) if readable_name(path) else str(path)

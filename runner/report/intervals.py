@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-SKEW_FROM = 8  # replicates from which skew can be told from chance well enough to correct for it
+FEW = 10  # below so many replicates correcting for their skew makes an interval hold less than it says ...
+FEW_SHARE = 0.7  # ... which taking this share of the error that it may make brings back
 SKEW_SHARE = 0.85  # of the sample's skew that is corrected for: all of it fails heavy tails, none fails one-sided noise
 MAX_EXACT_SUBSETS = 16
 SUBSETS, SUBSET_BATCHES = 99_999, 9
@@ -51,8 +52,9 @@ def skewed_t_interval(x: np.ndarray, confidence: float) -> Bounds:
 
 
 def mean_interval(x: np.ndarray, confidence: float) -> Bounds:
-    """The interval of a mean that reports print: t, corrected for skew from `SKEW_FROM` replicates on."""
-    return (skewed_t_interval if x.shape[-1] >= SKEW_FROM else t_interval)(x, confidence)
+    """The interval of a mean that reports print: t corrected for skew, wider below `FEW` replicates."""
+    error = 1 - confidence
+    return skewed_t_interval(x, 1 - (FEW_SHARE * error if x.shape[-1] < FEW else error))
 
 
 def ratio_of_means_interval(a: np.ndarray, b: np.ndarray, confidence: float) -> Bounds:

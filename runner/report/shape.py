@@ -12,7 +12,7 @@ import numpy as np
 
 from mmrun.model.core.frozen import frozen
 
-Flag = Literal["modes", "outlier", "wide", "not finite"]
+Flag = Literal["modes", "outlier", "wide", "quiet", "not finite"]
 
 # The widest gap between neighbours (or the second widest) over the spread within what it separates, by n: 1 of 1,000
 # samples of normal noise has a wider one. From ten values on it stays, where heavy tails alone would open such gaps.
@@ -24,6 +24,7 @@ GAP = 7.0
 GRAIN = 0.001  # relative differences below are printed alike: no spread is taken to be smaller
 STEP = 0.5  # nor that of whole numbers
 WIDE = 0.5  # standard deviation of logarithms from which a t interval of the mean fails
+QUIET = 0.1  # of the other's noise: less of its own does not make up for the other's skew
 COUNT_DISPERSION = 2.0  # variance over mean up to which whole numbers vary as counts do
 
 
@@ -79,6 +80,12 @@ def wide(x: np.ndarray) -> np.ndarray:
     )
     found: np.ndarray = positive & (spread > WIDE) & ~counts
     return found
+
+
+def quiet(log_a: np.ndarray, log_b: np.ndarray) -> bool:
+    """Whether one of two cells has next to no noise, so that their log ratio is as one-sided as the other's is."""
+    spreads = sorted((float(np.std(log_a)), float(np.std(log_b))))
+    return spreads[0] <= QUIET * spreads[1]
 
 
 def _parts(data: np.ndarray, step: float) -> list[np.ndarray]:

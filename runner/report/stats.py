@@ -14,7 +14,7 @@ import numpy as np
 
 from mmrun.model.core.frozen import frozen
 from mmrun.runner.report import intervals
-from mmrun.runner.report.shape import Flag, Mode, flags_of, modes_of, wide
+from mmrun.runner.report.shape import Flag, Mode, flags_of, modes_of, quiet, wide
 
 Statistic = Literal["mean", "geometric", "median"]
 How = Literal[
@@ -23,7 +23,8 @@ How = Literal[
 Test = Literal["t", "sign-flip"]
 Basis = Literal["paired ratios", "ratio of means", "undefined"]
 
-MIN_N = 3  # replicates from which there are intervals and tests
+MIN_N = 3  # replicates from which there are intervals
+MIN_TEST = 4  # and tests: three pairs may well lie in one mode each of two, and look like an effect
 MIN_FIELLER = 5  # replicates from which Fieller's interval holds, if no more than half of either side are 0
 IDENTICAL = 1e-12  # relative spread of ratios that only rounding explains
 
@@ -145,7 +146,10 @@ def compare(
     modes = modes_of(ratios, step=0.0) if alike else ()
     if len(modes) > 1:
         return Comparison(n=a.size, value=None, how="modes", replicates=ratios, modes=modes, flags=flags_of(modes))
-    found = _paired_logs(ratios, logs, rng, statistic, confidence, test)
+    if statistic != "median" and a.size >= MIN_N and alike and quiet(np.log(a), np.log(b)):
+        found = _one_noise(ratios, logs, confidence)
+    else:
+        found = _paired_logs(ratios, logs, rng, statistic, confidence, test)
     return replace(found, how=single if a.size == 1 else found.how, replicates=ratios, modes=modes)
 
 
@@ -166,6 +170,11 @@ def smallest_p(n: int, statistic: Statistic = "mean", test: Test = "t") -> float
         return 0.0
     exact = statistic == "median" or n <= intervals.MAX_EXACT_SUBSETS
     return 2.0 ** (1 - n) if exact else 2 / (intervals.SUBSETS + 1)
+
+
+def least_tested(statistic: Statistic, test: Test, confidence: float) -> int:
+    """Replicates from which a ratio is tested."""
+    return max(MIN_TEST, least_n(statistic, test, confidence))
 
 
 def least_n(statistic: Statistic, test: Test, confidence: float) -> int:
@@ -195,8 +204,7 @@ def _summary(data: np.ndarray, statistic: Statistic, confidence: float, alike: b
         return Estimate(n=n, value=centre, low=float(np.min(data)), high=float(np.max(data)), how="range")
     low, high = map(float, intervals.mean_interval(data, confidence))
     low = max(low, 0.0) if np.min(data) >= 0 else low  # what is never negative has no negative mean
-    how = "skewed t" if n >= intervals.SKEW_FROM else "t"
-    return Estimate(n=n, value=centre, low=low, high=high, how=how)
+    return Estimate(n=n, value=centre, low=low, high=high, how="skewed t")
 
 
 def _paired_logs(
@@ -223,8 +231,17 @@ def _paired_logs(
         (low, high, p), how = intervals.sign_flips(logs, rng, confidence), "flips"
     else:
         low, high, how = _t(logs, confidence)
-        p = float(intervals.t_p(logs))
+        p = float(intervals.t_p(logs)) if n >= MIN_TEST else None
     return Comparison(n=n, value=value, low=_exp(low), high=_exp(high), how=how, p=p)
+
+
+def _one_noise(ratios: tuple[float, ...], logs: np.ndarray, confidence: float) -> Comparison:
+    """The ratio where one cell has no noise: its skew counts, as that of a mean does, and no test holds its level."""
+    value, n = _exp(float(np.mean(logs))), logs.size
+    if np.ptp(logs) <= IDENTICAL:
+        return Comparison(n=n, value=ratios[0], low=ratios[0], high=ratios[0], how="exact")
+    low, high = map(float, intervals.mean_interval(logs, confidence))
+    return Comparison(n=n, value=value, low=_exp(low), high=_exp(high), how="skewed t", flags=("quiet",))
 
 
 def _ratio_of_means(a: np.ndarray, b: np.ndarray, confidence: float, single: How) -> Comparison:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from mmrun.runner.report.intervals import MAX_EXACT_SUBSETS, SKEW_FROM
+from mmrun.runner.report.intervals import MAX_EXACT_SUBSETS
 from mmrun.runner.report.observations import Fate
 from mmrun.runner.report.report_block import as_tuple
-from mmrun.runner.report.stats import MIN_N, How, least_n, smallest_p
+from mmrun.runner.report.stats import How, least_tested, smallest_p
 from mmrun.runner.report.sweep_facts import MEANING, NOT_THERE
 from mmrun.runner.report.tables import Entry, TableModel
 from mmrun.runner.report.words import p_text
@@ -22,7 +22,7 @@ FATES: dict[Fate, tuple[str, str]] = {
 ENDED: tuple[Fate, ...] = ("oom", "died")  # before their time, but with what they had reached
 INTERVALS: dict[How, str] = {  # in the order in which captions name them
     "t": "Student's t",
-    "skewed t": f"Student's t, from n = {SKEW_FROM} on corrected for skew",
+    "skewed t": "Student's t, corrected for skew",
     "order": "order statistics",
     "flips": "sign flips",
     "fieller": "Fieller's, of a ratio of means",
@@ -148,9 +148,12 @@ def _comparison_notes(model: TableModel) -> list[str]:
         ]
     if "p" not in model.show:
         return sentences
-    pairs = [entry.ratio.n for entry in model.entries.values() if entry.ratio and entry.ratio.p is not None]
+    ratios = [entry.ratio for entry in model.entries.values() if entry.ratio]
+    if any("quiet" in ratio.flags for ratio in ratios):
+        sentences.append("No test where one of two cells has next to no noise: ask for the median.")
+    pairs = [ratio.n for ratio in ratios if ratio.p is not None]
     if not pairs:
-        needed = max(MIN_N, least_n(spec.statistic, spec.test, spec.confidence))
+        needed = least_tested(spec.statistic, spec.test, spec.confidence)
         return [*sentences, f"No test: that takes {needed} pairs that differ."]
     name = "sign test" if spec.statistic == "median" else "paired t-test"
     if spec.test == "sign-flip":

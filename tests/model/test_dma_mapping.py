@@ -216,7 +216,7 @@ def test_rings_map_as_their_drivers_do(kernel, driver, role):
     assert metrics["dma_live"] >= (4 if driver == "virtio-net" and kernel == "6.12" else 64)
     if role == "send":
         assert maps > metrics["tx_packets"] // 45
-    elif driver == "e1000e" or (driver == "virtio-net" and kernel == "6.1"):
+    elif driver == "e1000e" or kernel in ("6.1", "4.19"):  # to 5.13 pages left their pool with their frames
         assert maps >= frames
     else:
         assert maps < frames

@@ -11,8 +11,9 @@ from mmrun.model.sources.field_check import Program, compiled
 from mmrun.model.sources.names import Module, module
 
 ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("core", "machine", "mm", "block", "dma/iova")
 FILES = [
-    *(path for part in ("core", "machine", "mm", "block", "dma/iova") for path in sorted((ROOT / "model" / part).rglob("*.py"))),
+    *(path for part in PARTS for path in sorted((ROOT / "model" / part).rglob("*.py"))),
     ROOT / "model" / "engine.py",
 ]
 

@@ -8,13 +8,14 @@ from mmrun.model import check
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import FROM_DEVICE, TO_DEVICE, dma_devices
 from mmrun.model.dma.iommu.dma_iommu import iommu_dma_map, iommu_dma_unmap
-from mmrun.model.dma.iommu.map import iova_to_pfn
+from mmrun.model.dma.iommu.map import iommu_map, iova_to_pfn
 from mmrun.model.dma.iommu.map_sg import iommu_dma_map_sg, iommu_dma_unmap_sg
 from mmrun.model.dma.iommu.report import metrics, sampled
 from mmrun.model.dma.iommu.settings import Iommu
 from mmrun.model.dma.iommu.state import (
     IDENTITY,
     LAZY,
+    PROT,
     STRICT,
     iommu_domains,
     iommu_settings,
@@ -141,6 +142,28 @@ def test_a_hypervisors_unit_is_asked_at_each_map_and_keeps_the_tables_itself():
     flush(built)
     assert counted(built).qi_submit == 9  # a map's request takes unmaps along that wait
     check.verify(built)
+
+
+def test_what_a_hypervisor_was_told_is_out_of_reach():
+    built = devices("lazy", units={"u": Iommu(kind="virtio")})
+    m = built.memory.m
+    address = iommu_dma_map(m, 0, 100, 0, 4096, TO_DEVICE)
+    device_access(m, 0, address, 8, 0)
+    iommu_dma_unmap(m, 0, address, 4096)
+    device_access(m, 0, address, 8, 0)
+    assert counted(built).dma_stale == 1 and sampled(built)["dma_exposed_bytes"] == 4096
+    iommu_dma_map(m, 0, 101, 0, 4096, TO_DEVICE)
+    assert sampled(built)["dma_exposed_bytes"] == 0
+    device_access(m, 0, address, 8, 0)
+    assert (counted(built).dma_stale, counted(built).io_page_faults) == (1, 1)
+
+
+@pytest.mark.parametrize(("kind", "submitted"), [("intel", 1), ("amd", 3)])
+def test_an_emulated_unit_is_told_of_each_map(kind: str, submitted: int):
+    """Pages 0x1003 to 0x1006: VT-d names the region around them, AMD 1003, 1004 to 1005, 1006."""
+    built = devices(units={"u": Iommu(kind=kind, caching_mode=True)})  # type: ignore[arg-type]
+    iommu_map(built.memory.m, 0, 0x1003, 300, 4, PROT)
+    assert counted(built).qi_submit == submitted
 
 
 def test_to_4_13_a_flush_is_of_the_whole_unit():

@@ -1,6 +1,7 @@
 """What finding addresses costs: the walk past long-lived mappings, many CPUs at one tree's lock, and magazines."""
 
 import heapq
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -9,11 +10,16 @@ import pytest
 from mmrun.model import build as building
 from mmrun.model.build import Built
 from mmrun.model.core.state import turn
+from mmrun.model.description import Cell, Sampling
 from mmrun.model.dma.device.state import dma_devices
+from mmrun.model.dma.iova import place
 from mmrun.model.dma.iova.domain import dma_alloc_iova
-from mmrun.model.dma.iova.state import TOP_32BIT, iova_count
-from mmrun.model.units import US
+from mmrun.model.dma.iova.state import TOP_32BIT, iova_count, iova_depots, iova_domains
+from mmrun.model.mm.driver.events import sleep_until
+from mmrun.model.units import MS, US
+from tests.model import cells
 from tests.model.bare_iovas import TOP, alloc, domains, free, unmap
+from tests.model.cells import given, machine, run
 
 PUBLISHED = {"strict": 3986, "strict+": 92}  # cycles of `IOVA alloc`: Malka et al., ASPLOS 2015, table 1
 CYCLES = 3.1  # a ns of their CPU
@@ -139,3 +145,33 @@ def test_the_search_below_4_gib_gives_up_at_once_where_it_failed():
             assert dma_alloc_iova(built.memory.m, 0, 0, 1 << 12, wide) >= TOP_32BIT
         steps[kernel] = int(count.iova_walk_steps) - before
     assert steps["5.4"] <= 3 and steps["4.19"] > 200
+
+
+def told_of(built: Built) -> tuple[int, int, int]:
+    """Time, ranges that wait for a flush, magazines in the depot."""
+    d, depot = iova_domains(built.memory.m)[0], iova_depots(built.memory.m)[0]
+    return int(built.memory.m.now), int(d.pending), int(depot.n)
+
+
+def test_timers_and_workers_are_actors():
+    """The queue's timer goes off 10 ms after the first unmap; depots are looked at each 100 ms until one is left."""
+    kept: list[Built] = []
+    whole = cells.build
+
+    def busy(*args: Any) -> Built:
+        built = whole(*args)
+        kept.append(built)
+        for iova in [alloc(built, 1) for _ in range(127 * 5 + 200)]:
+            unmap(built, iova, 1)
+        return built
+
+    cell = Cell(kernel="6.12", machine=machine(64), tasks={"t": given()}, sampling=Sampling(every=5 * MS))
+    with patch.object(place, "domains", lambda _: 1), patch.object(cells, "build", busy):
+        seen = run(cell, {"t": sleep_until([600 * MS])}, footprint=1, probe=told_of).seen
+    m = kept[0].memory.m
+    assert all(pending > 0 for at, pending, _ in seen if at < 10 * MS)
+    assert not any(pending for at, pending, _ in seen if at > 10 * MS)
+    assert {depot for at, _, depot in seen if 10 * MS < at < 100 * MS} == {5}
+    assert (int(iova_count(m).fq_flush_full), int(iova_count(m).fq_flush_timer)) == (3, 1)
+    assert int(iova_count(m).iova_depot_trimmed) == 4
+    assert iova_depots(m)[0].n == 1

@@ -45,6 +45,7 @@ VALID: dict[str, Any] = {
         "links": {"lan": {"mtu": 1500}},
         "swap": {kind: {"kind": kind, "size": "1MiB", **more} for kind, more in SWAPS.items()},
         "devices": {kind: {"kind": kind} for kind in ("nic", "camera", "codec", "gpu", "legacy", "disk-controller")},
+        "swiotlb": {"force": "auto"},
         "costs": {"syscall": "200ns"},
     },
     "vm": {"swappiness": 60},

@@ -129,3 +129,14 @@ def test_only_a_regular_file_is_an_experiment(name, says, tree, capsys):
 
 def test_a_device_is_no_experiment(capsys):
     assert "it is a device, not a regular file" in check(Path("/dev/zero"), capsys)
+
+
+def test_what_a_shell_makes_of_a_substitution_is_a_pipe(capsys):
+    """`mmrun check <(generate)`: the command is given `/dev/fd/63`."""
+    reading, writing = os.pipe()
+    try:
+        said = check(Path(f"/dev/fd/{reading}"), capsys)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert "it is a pipe, not a regular file (write it into a file" in said

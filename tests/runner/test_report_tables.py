@@ -160,7 +160,7 @@ def test_other_tests_and_few_replicates():
     median = to_markdown(lay_out(against_two_node(data, statistic="median")))
     assert "sign test on log ratios" in median and "Median of n = 6" in median
     few = to_markdown(lay_out(against_two_node([row for row in data if row["replicate"] < 2])))
-    assert "No test: that takes 3 pairs" in few and "smallest to largest" in few and "| no test |" in few
+    assert "No test: that takes 4 pairs" in few and "smallest to largest" in few and "| no test |" in few
 
 
 LOST = {"failed": {"status": "failed"}, "OOM": {"outcome": "oom"}, "stale": {"stale": "model code changed"},
@@ -226,7 +226,7 @@ def test_the_one_run_of_a_cell_without_randomness_pairs_with_every_replicate():
     fixed = [run("two-node", "local", 0, 0) | {"random": False}]
     others = [run("four-node", "local", 0, i) | {"random": True} for i in range(5)]
     ratio = against_two_node(fixed + others).entries[("four-node",), (), "elapsed_ns"].ratio
-    assert ratio is not None and ratio.n == 5 and ratio.how == "t"
+    assert ratio is not None and ratio.n == 5 and ratio.how == "skewed t" and ratio.p is None, "one side's noise alone"
     assert ratio.replicates == tuple(row["elapsed_ns"] / fixed[0]["elapsed_ns"] for row in others)
     turned = build(
         Table(name="t", metrics=("elapsed_ns",), baseline={MACHINE: "four-node"}), ReportBlock(), small(fixed + others)

@@ -10,7 +10,7 @@ from mmrun.model.core.integers import ilog2, roundup_pow_of_two
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.iommu.exposure import all_out_of_reach, out_of_reach
-from mmrun.model.dma.iommu.iotlb import drop_domain, drop_region
+from mmrun.model.dma.iommu.iotlb import drop_domain, drop_region, drop_stale
 from mmrun.model.dma.iommu.page_table import free_chain
 from mmrun.model.dma.iommu.state import (
     AMD,
@@ -83,13 +83,23 @@ def mask_of(m, unit, first, pages):
 
 
 @kernel
+def settle_unit(m, unit):
+    """Nothing that was unmapped is within reach any more, whosever it was."""
+    for domain in range(len(iommu_domains(m))):
+        if iommu_domains(m)[domain].unit == unit:
+            all_out_of_reach(m, domain)
+
+
+@kernel
 def kick(m, unit):
-    """A hypervisor is woken and works off what waits for it (viommu_sync_req)."""
+    """A hypervisor is woken and works off what waits for it (viommu_sync_req): what was unmapped till now is."""
     u = iommus(m)[unit]
     if u.waiting:
         iommu_count(m).iotlb_commands += u.waiting
         submit(m, unit, iommu_settings(m).viommu_kick + u.waiting * iommu_settings(m).viommu_request)
         u.waiting = 0
+        drop_stale(m, unit)
+        settle_unit(m, unit)
 
 
 @kernel
@@ -107,7 +117,6 @@ def invalidate_range(m, domain, first, pages, upper):
     u, ns = iommus(m)[unit], iommu_settings(m).iotlb_invalidate
     if u.kind == VIRTIO:
         kick(m, unit)
-        drop_region(m, unit, domain, first, pages, first, pages, True)
         return
     if u.kind == SMMU:
         commands = range_commands(pages, u.ranges)
@@ -127,23 +136,30 @@ def invalidate_range(m, domain, first, pages, upper):
 
 
 @kernel
+def invalidate_new(m, domain, first, pages):
+    """Have a unit in caching mode forget that pages, which are mapped now, were not.
+
+    AMD cuts a range into aligned powers of two here, so as to name no page beside it (amd_iommu_np_cache).
+    """
+    if iommus(m)[iommu_domains(m)[domain].unit].kind != AMD:
+        invalidate_range(m, domain, first, pages, False)
+        return
+    while pages:
+        size = min(first & -first, 1 << ilog2(pages)) if first else 1 << ilog2(pages)
+        invalidate_range(m, domain, first, size, False)
+        first, pages = first + size, pages - size
+
+
+@kernel
 def iotlb_sync(m, domain, iova, pages, tables):
     """Pages that were unmapped are out of devices' reach, then the tables that went with them free (iommu_iotlb_sync).
 
     `tables`: the chain that clearing gave.
     """
     invalidate_range(m, domain, iova, pages, tables != NONE)
-    out_of_reach(m, domain, pages)
+    if iommus(m)[iommu_domains(m)[domain].unit].kind != VIRTIO:
+        out_of_reach(m, domain, pages)
     free_chain(m, tables)
-
-
-@kernel
-def flush_unit(m, unit):
-    """A unit forgets everything, whoever's it is, as VT-d's to 4.13 when unmaps that wait are due (flush_unmaps)."""
-    drop_domain(m, unit, NONE)
-    for domain in range(len(iommu_domains(m))):
-        if iommu_domains(m)[domain].unit == unit:
-            all_out_of_reach(m, domain)
 
 
 @hook
@@ -162,8 +178,9 @@ def flush_iotlb_all(m, domain):
     else:
         iommu_count(m).iotlb_commands += 1
         submit(m, d.unit, iommu_settings(m).iotlb_invalidate)
-    if u.kind == INTEL and whole:
-        flush_unit(m, d.unit)
+    if u.kind == INTEL and whole:  # whosever it is, as to 4.13 (flush_unmaps)
+        drop_domain(m, d.unit, NONE)
+        settle_unit(m, d.unit)
     else:
         drop_domain(m, d.unit, domain)
         all_out_of_reach(m, domain)

@@ -167,3 +167,15 @@ def drop_domain(m, unit, domain):
                     iommu_count(m).iotlb_dropped += 1
                     iommu_count(m).iotlb_collateral += 1 if live else 0
                 entry.domain = entry.used = 0
+
+
+@kernel
+def drop_stale(m, unit):
+    """Take away what a unit holds of pages that are mapped no longer, or otherwise."""
+    u = iommus(m)[unit]
+    for tlb in range(u.first_tlb, u.first_tlb + u.tlbs):
+        for e in range(iotlbs(m)[tlb].first, walks_of(m, tlb)):
+            entry = iotlb_entries(m)[e]
+            if entry.domain and walk(m, entry.domain - 1, entry.tag << LEVEL_BITS * entry.level) != entry.word:
+                entry.domain = entry.used = 0
+                iommu_count(m).iotlb_dropped += 1

@@ -4,7 +4,7 @@ from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import BIDIRECTIONAL, FROM_DEVICE, TO_DEVICE
 from mmrun.model.dma.iommu.exposure import within_reach
-from mmrun.model.dma.iommu.invalidate import invalidate_range, kick, request
+from mmrun.model.dma.iommu.invalidate import invalidate_new, invalidate_range, kick, request
 from mmrun.model.dma.iommu.page_table import clear_range, free_chain, pages_of, walk, write_range
 from mmrun.model.dma.iommu.state import (
     COUNT_SHIFT,
@@ -59,6 +59,8 @@ def iommu_map(m, domain, iova, pfn, pages, prot):
     if done < pages:
         _take_back(m, domain, iova, done)
         return -ENOMEM
+    if iommus(m)[d.unit].caching:
+        invalidate_new(m, domain, iova, pages)
     return 0
 
 

@@ -1,7 +1,6 @@
 """Units and domains of a machine record: what units hold, which devices share a domain, what kind it is of."""
 
-from dataclasses import dataclass
-
+from mmrun.model.core.frozen import frozen
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Machine
@@ -34,7 +33,7 @@ BY_MODE = {"passthrough": IDENTITY, "strict": STRICT, "lazy": LAZY, "single": LA
 ORDERS, MOST_SHADOWS = 2, 1 << 14  # lists of permanently mapped buffers a CPU has; all buffers
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """Devices that share a domain: their unit and numbers; `mode`: what is asked for them, None: nothing."""
 
@@ -125,7 +124,7 @@ def place(built: Built) -> None:
         row = iommus(m)[number]
         row.kind, row.first_tlb, row.tlbs = KINDS.index(unit.kind), tlb, count[name]
         row.largest, row.last = LEVELS[unit.largest_page], (1 << unit.address_bits - PAGE_SHIFT) - 1
-        row.max_amask, row.ranges = unit.max_amask, unit.range_invalidation
+        row.max_amask, row.ranges, row.caching = unit.max_amask, unit.range_invalidation, unit.caching_mode
         for _ in range(count[name]):
             held, ways = iotlbs(m)[tlb], ways_of(unit)
             held.unit, held.first, held.sets, held.ways = number, first, unit.iotlb // ways, ways

@@ -41,6 +41,9 @@ class Iommu(Record):
     max_amask: Annotated[int, Range(ge=0, le=63)] = 18
     """Of intel: the largest region that an invalidation names, in powers of two of pages; beyond, and at 0, a domain
     is invalidated as a whole. Default: the capability d2008c20660462 of many of its units."""
+    caching_mode: bool = False
+    """Of intel and amd: it may hold that a page is not mapped, as emulated ones do (caching-mode), so that each map is
+    followed by an invalidation."""
     range_invalidation: bool = False
     """Of smmu: one command invalidates a range (SMMUv3.2); else each page has one."""
 

@@ -13,8 +13,11 @@ LEVEL_BITS, ENTRIES, LEVELS = 9, 512, 4
 CALENDAR = 1024  # slots of a unit's calendar: half a millisecond, in which 128 CPUs wait for each other
 
 # A unit. `first_tlb`, `tlbs`: its IOTLBs; `largest`: level of the largest pages; `last`: highest page of its addresses;
-# `waiting`: requests that a hypervisor has not been told of.
-IOMMU = row(kind="i8", first_tlb="i8", tlbs="i8", largest="i8", last="i8", max_amask="i8", ranges="i8", waiting="i8")
+# `waiting`: requests that a hypervisor has not been told of; `caching`: maps are followed by an invalidation.
+IOMMU = row(
+    kind="i8", first_tlb="i8", tlbs="i8", largest="i8", last="i8", max_amask="i8", ranges="i8", waiting="i8",
+    caching="i8",
+)  # fmt: skip
 # What a unit holds, from `first` on in `iotlb_entries`: `sets` of `ways`, then `large`, then `walks` of upper levels.
 IOTLB = row(unit="i8", first="i8", sets="i8", ways="i8", large="i8", walks="i8", clock="i8")
 # `domain` + 1, 0: empty; `tag`: page number without the bits below its level; `used`: clock of its last use.

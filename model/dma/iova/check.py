@@ -38,7 +38,8 @@ def bits_of(built: Built, domain: int) -> np.ndarray:
 
 def ranges_of(built: Built, domain: int) -> list[tuple[int, int]]:
     """(first page, last page) of the ranges in a domain's tree, from the highest on."""
-    rows, node, found = built.memory.table("iovas"), int(built.memory.table("iovas")[domain]["below"]), []
+    rows, found = built.memory.table("iovas"), list[tuple[int, int]]()
+    node = int(rows[domain]["below"])
     while node != NONE and len(found) <= len(rows):
         found.append((int(rows[node]["lo"]), int(rows[node]["hi"])))
         node = int(rows[node]["below"])

@@ -18,7 +18,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
         swiotlb_state(built.memory.m),
     )
     used, live, pages = 0, 0, np.zeros(len(frames), dtype=bool)
-    for p in np.flatnonzero(pools["live"]):
+    for p in np.flatnonzero(pools["live"]).tolist():
         taken, mappings = _slots(built, p)
         used, live = used + taken, live + mappings
         first, slabs = int(pools["pfn"][p]), int(pools["slabs"][p])

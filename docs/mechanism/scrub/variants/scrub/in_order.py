@@ -7,7 +7,7 @@ from mmrun.model.mm.page.state import zones
 
 SOURCE = "an example"
 PARAMS = {"stride": (1, "pages", "distance of a page from the one read before", "an example", (1, 4096, "an example"))}
-params = parameters("scrub", PARAMS, 403)
+params = parameters("scrub", PARAMS, 473)
 
 
 @hook
