@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrun.model.api import fingerprint
 from mmrun.model.units import MS
-from tests.fidelity import numa, slab, tcp, zswap
+from tests.fidelity import iommu, numa, slab, tcp, zswap
 from tests.fidelity.cases import DISKS, HOST_SWAP, modelled
 from tests.fidelity.compare import COUNTABLE, PACES, WORKER_PHASES, Result, Summary, summaries
 from tests.fidelity.curves import distribution, gaps, worst
@@ -288,6 +288,7 @@ def report(results: Sequence[Result], figures: dict[str, str], date: str) -> str
         "published_reclaim": reclaim_section(),
         "published_swap": swap_section(),
         "published_dma": dma_section(),
+        "iommu": iommu.section(),
         "throttling": throttling_section(),
         "disks": range_table(disks, ("misses", "swap-outs", "scans", "steals", "activations", "deactivations")),
         "service": "; ".join(DISKS),

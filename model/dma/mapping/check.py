@@ -13,7 +13,9 @@ from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import dma_devices
 from mmrun.model.dma.iommu.map import iova_to_pfn
+from mmrun.model.dma.iommu.state import LAZY, STRICT, iommu_domains
 from mmrun.model.dma.mapping.state import mapping_count, mapping_state
+from mmrun.model.dma.swiotlb.state import SLOT, swiotlb_state
 from mmrun.model.machine.built import Built
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.driver.place import rows as driver_rows
@@ -43,26 +45,27 @@ def verify(built: Built, seen: np.ndarray) -> None:
     used = np.flatnonzero(rows["dev"] != NONE)
     require(set(found) == set(used.tolist()), lambda: "a mapping has no owner, or none is where one is said to be")
     require(len(found) - tasks + state.left == len(rows) - numbered, lambda: "rows of mappings are miscounted")
-    _counts(built, rows, used)
+    others = _counts(built, rows, used)
     _lead_somewhere(built, rows, used)
+    _domains(built, rows, used, others)
+    if not others.total():
+        _bounced(built, rows, used)
 
 
-def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
-    """Live mappings of each device against those that somebody has."""
-    m, behind = built.memory.m, set()
-    held: Counter[int] = Counter()
-    for i in used.tolist():
-        if i in behind:
-            continue
-        held[int(rows["dev"][i])] += 1
-        at = i
-        for _ in range(int(rows["sg"][i]) - 1):
+def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> Counter[int]:
+    """Live mappings of each device against those that somebody has; those in no row of the table, by device."""
+    m, behind = built.memory.m, set[int]()
+    for at in used[rows["sg"][used] > 0].tolist():
+        for _ in range(int(rows["sg"][at]) - 1):
             at = int(rows["next"][at]) - 1
             behind.add(at)
+    held = Counter(int(rows["dev"][i]) for i in used.tolist() if i not in behind)
     require(held.total() == mapping_state(m).nr_maps, lambda: "mappings that owners keep are miscounted")
+    others: Counter[int] = Counter()
     for part in parts("check"):
         if own := getattr(part, "dma_mappings", None):
-            held.update(own(built))
+            others.update(own(built))
+    held.update(others)
     for dev in range(len(dma_devices(m))):
         live = int(dma_devices(m)[dev].live)
         require(
@@ -70,6 +73,37 @@ def _counts(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
         )
     live = sum(int(dma_devices(m)[dev].live) for dev in range(len(dma_devices(m))))
     require(live == mapping_count(m).dma_live, lambda: "live mappings are miscounted")
+    return others
+
+
+def _domains(built: Built, rows: np.ndarray, used: np.ndarray, others: Counter[int]) -> None:
+    """Domains whose devices keep their mappings in the table map as many pages as those have, and shared memory."""
+    m, pages, own = built.memory.m, Counter[int](), [d for d in dma_devices(built.memory.m) if d.translated]
+    for i in used.tolist():
+        d, row = dma_devices(m)[int(rows["dev"][i])], rows[i]
+        if d.translated and row["length"]:
+            first, last = int(row["address"]) // PAGE, (int(row["address"]) + int(row["length"]) - 1) // PAGE
+            pages[int(d.domain)] += last - first + 1
+    for b in built.memory.table("dma_buffers"):
+        if b["pfn"] != NONE and b["pages"] and dma_devices(m)[int(b["dev"])].translated:
+            pages[int(dma_devices(m)[int(b["dev"])].domain)] += int(b["pages"])
+    elsewhere = {int(d.domain) for n, d in enumerate(dma_devices(m)) if others[n]}
+    for domain in {int(d.domain) for d in own} - elsewhere:
+        if iommu_domains(m)[domain].kind in (STRICT, LAZY):
+            mapped = int(iommu_domains(m)[domain].pages)
+            words = f"domain {domain} maps {mapped} pages, {pages[domain]} are known"
+            require(mapped == pages[domain], lambda words=words: words)
+
+
+def _bounced(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
+    """Bounce buffers in use are those of mappings that somebody has."""
+    addresses, found = rows["address"][used], 0
+    for pool in built.memory.table("io_tlb_pools"):
+        if pool["live"]:
+            end = pool["address"] + pool["slabs"] * SLOT
+            found += int(((addresses >= pool["address"]) & (addresses < end)).sum())
+    live = int(swiotlb_state(built.memory.m).live)
+    require(found == live, lambda: f"{live} mappings are bounced, {found} are known")
 
 
 def _lead_somewhere(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
