@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmrun.model import check
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import DMA_ERROR, FROM_DEVICE, TO_DEVICE, dma_devices
@@ -32,7 +31,7 @@ from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE
 from mmrun.model.mm.page.gfp import GFP_ATOMIC, NOWARN
 from mmrun.model.mm.page.state import frames
 from mmrun.model.units import MiB
-from tests.model.iommu_cells import PAGE, counted, devices, flush
+from tests.model.iommu_cells import PAGE, counted, devices, flush, lawful
 
 GHZ = 3.1  # of the machine of Malka et al.
 
@@ -121,11 +120,11 @@ def test_large_pages_where_addresses_and_memory_allow():
     assert iova_to_pfn(m, 0, (1 << 12) + 1029) == NONE
     at = device_access(m, 0, 1 << 24, 4 * MiB, 1)
     assert at == 2 * 330 + 90 * 2 and counted(built).iotlb_misses == 2  # upper levels are known after the first
-    check.verify(built)
+    lawful(built)
     tables = iommu_unmap(m, 0, 1 << 12, 1029)
     assert tables == NONE and d.pages == 0
     iotlb_sync(m, 0, 1 << 12, 1029, tables)
-    check.verify(built)
+    lawful(built)
 
 
 @pytest.mark.parametrize(("kind", "left"), [("intel", 3), ("smmu", 3), ("amd", 4)])
@@ -140,10 +139,10 @@ def test_a_table_goes_when_an_unmap_covers_it(kind: str, left: int):
     iommu_map(m, 0, 512, 1001, 512, PROT)
     tables = iommu_unmap(m, 0, 512, 512)
     assert d.tables == 4  # not before the unit has forgotten it
-    check.verify(built)
+    lawful(built)
     iotlb_sync(m, 0, 512, 512, tables)
     assert d.tables == left
-    check.verify(built)
+    lawful(built)
 
 
 def test_tables_below_tables_go_too():
@@ -156,7 +155,7 @@ def test_tables_below_tables_go_too():
     d.pages += gib - 3  # as if all of it were mapped
     iotlb_sync(m, 0, gib, gib, iommu_unmap(m, 0, gib, gib))
     assert d.tables == 2 and d.pages == 0
-    check.verify(built)
+    lawful(built)
 
 
 def test_to_3_14_tables_are_freed_before_the_unit_forgets_them():
@@ -174,7 +173,7 @@ def test_a_large_page_replaces_an_empty_table():
     before = int(counted(built).qi_submit)
     iommu_map(m, 0, 512, 1024, 512, PROT)
     assert d.tables == 3 and counted(built).qi_submit == before + 1 and iova_to_pfn(m, 0, 1023) == 1535
-    check.verify(built)
+    lawful(built)
 
 
 def exhaust(m: Any) -> None:
@@ -193,7 +192,7 @@ def test_without_a_page_for_a_table_nothing_is_mapped():
     assert iommu_map(m, 0, 1 << 20, 100, 600, PROT) < 0 and d.pages == 1
     assert iommu_map(m, 0, (1 << 18) - 2, 100, 600, PROT) < 0
     assert d.pages == 1 and d.tables == tables and counted(built).iommu_map_failed == 2
-    check.verify(built)
+    lawful(built)
 
 
 def test_the_least_recently_used_translation_makes_room():

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from mmrun.model import check
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import FROM_DEVICE, TO_DEVICE, dma_devices
 from mmrun.model.dma.iommu.dma_iommu import iommu_dma_map, iommu_dma_unmap
@@ -23,7 +22,7 @@ from mmrun.model.dma.iommu.state import (
 from mmrun.model.dma.iommu.translate import device_access
 from mmrun.model.dma.mapping.state import scatterlist
 from mmrun.model.units import KiB
-from tests.model.iommu_cells import PAGE, counted, devices, fill, flush
+from tests.model.iommu_cells import PAGE, counted, devices, fill, flush, lawful
 
 
 def test_exposure_is_bytes_by_time_from_unmap_to_invalidation():
@@ -141,7 +140,7 @@ def test_a_hypervisors_unit_is_asked_at_each_map_and_keeps_the_tables_itself():
     assert counted(built).qi_submit == 8 and sampled(built)["nr_iommu_pages"] == 0
     flush(built)
     assert counted(built).qi_submit == 9  # a map's request takes unmaps along that wait
-    check.verify(built)
+    lawful(built)
 
 
 def test_what_a_hypervisor_was_told_is_out_of_reach():
@@ -192,7 +191,7 @@ def test_persistent_identity_maps_a_page_once_and_leaves_it():
     assert sampled(built)["dma_exposed_bytes"] == PAGE and metrics(built)["dma_exposure_byte_ns"] >= 5 * 100 * PAGE
     device_access(m, 0, 100 * PAGE, 64, 1)
     assert counted(built).io_page_faults == 0  # that is its price
-    check.verify(built)
+    lawful(built)
 
 
 def test_shadow_buffers_are_used_again_and_expose_nothing():
@@ -209,7 +208,7 @@ def test_shadow_buffers_are_used_again_and_expose_nothing():
     big = iommu_dma_map(m, 0, 100, 0, 128 * KiB, TO_DEVICE)
     iommu_dma_unmap(m, 0, big, 128 * KiB)
     assert counted(built).shadow_copied_bytes == 20 * 1500 and counted(built).qi_submit == 1
-    check.verify(built)
+    lawful(built)
 
 
 def test_nothing_is_there_without_a_device_behind_a_unit():

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mmrun.model import check
 from mmrun.model.build import Built
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import BIDIRECTIONAL, DMA_ERROR
@@ -20,7 +19,7 @@ from mmrun.model.dma.iommu.state import iommu_count, iommu_domains
 from mmrun.model.dma.iommu.translate import device_access
 from mmrun.model.dma.iova.flush_queue import fq_flush_timeout
 from mmrun.model.dma.mapping.state import scatterlist
-from tests.model.iommu_cells import devices, fill
+from tests.model.iommu_cells import devices, fill, lawful
 
 PAGE, FRAMES = 4096, 8000
 OP = st.tuples(
@@ -124,7 +123,7 @@ def test_random_work(mode: str, kind: str, kernel: str, ops: list[tuple[str, int
             reached = [iova_to_pfn(m, 0, address // PAGE + i) for i in range((offset + nbytes - 1) // PAGE + 1)]
             assert reached == list(range(pfn, pfn + len(reached)))
         assert not driver.faults(address // PAGE)
-    check.verify(built)
+    lawful(built)
     fq_flush_timeout(m, 0)
     assert iommu_domains(m)[0].pending == 0
     if mode not in ("identity", "shadow-copy"):
@@ -134,7 +133,7 @@ def test_random_work(mode: str, kind: str, kernel: str, ops: list[tuple[str, int
     while driver.lives or driver.lists:
         driver.unmap(1 if driver.lives else 0)
     fq_flush_timeout(m, 0)
-    check.verify(built)
+    lawful(built)
     domain = iommu_domains(m)[0]
     assert domain.beside == 0 and (domain.pages == 0 or mode in ("identity", "shadow-copy"))
     if mode == "identity":
