@@ -11,7 +11,7 @@ from mmrun.model.core.frozen import frozen
 from mmrun.runner.config.problems import Problems, suggest
 from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.plan import Plan as Planned
-from mmrun.runner.plan.plan import PlannedCell, plan_of
+from mmrun.runner.plan.plan import PlannedCell, checked, plan_of
 
 Where = Mapping[str, Label | list[Label] | tuple[Label, ...]]
 """Axis -> a label or several, as a sweep writes them; `replicate` is an axis too."""
@@ -69,8 +69,10 @@ def check(config: Config) -> list[Problem]:
 
     Errors come in file order, with line, column and what to write instead; those of a mapping with their key.
     """
+    given = Given(Problems())
     try:
-        plan(config)
+        with ours(given):
+            checked(experiment_of(config, given), given.problems)
     except ConfigError as error:
         return error.problems
     return []

@@ -193,20 +193,38 @@ hot_recall_ratio | 1 | higher | hot recall | share of the working set that is ca
 """
 
 
-@cache
 def declared() -> dict[str, Metric]:
     """All declared metrics by name: the model's counters, what the model reports beside them, the derived ones."""
-    table = {
-        name: _counter(name, counter)
-        for name, counter in (SLAB_COUNTERS | DISK_COUNTERS | WB_COUNTERS | GAUGES | LATENCIES | COUNTERS).items()
-    }
+    return {name: metric for name in names() if (metric := known(name)) is not None}
+
+
+def names() -> list[str]:
+    """Names of all declared metrics."""
+    return [*(_counters() | _derived())]
+
+
+@cache
+def known(name: str) -> Metric | None:
+    """The metric declared under exactly this name, or None."""
+    if (derived := _derived().get(name)) is not None:
+        return derived
+    return _counter(name, _counters()[name]) if name in _counters() else None
+
+
+@cache
+def _counters() -> dict[str, Counter]:
+    table = SLAB_COUNTERS | DISK_COUNTERS | WB_COUNTERS | GAUGES | LATENCIES | COUNTERS
     for told in TOLD:
-        for name, counter in told.table.items():
-            table.setdefault(name, _counter(name, counter))
+        table |= {name: counter for name, counter in told.table.items() if name not in table}
+    return table
+
+
+@cache
+def _derived() -> dict[str, Metric]:
     doc = "dirty pages that left memory under a yardstick"
-    table["writebacks_pages"] = Metric(
-        name="writebacks_pages", unit="pages", doc=doc, better="lower", label="writebacks"
-    )
+    table = {
+        "writebacks_pages": Metric(name="writebacks_pages", unit="pages", doc=doc, better="lower", label="writebacks")
+    }
     lines = DERIVED.strip().splitlines()
     for head, expression in zip(lines[::2], lines[1::2], strict=True):
         name, unit, better, label, doc = (part.strip() for part in head.split("|"))
@@ -232,29 +250,23 @@ def _in_words(name: str) -> str:
     return re.sub(r"\bp99(?=9)", "p99.", words) if ending else name
 
 
-def names() -> list[str]:
-    """Names of all declared metrics."""
-    return list(declared())
-
-
 def is_metric(name: str) -> bool:
     """Whether the name is declared, alone or after a node, task, cgroup, disk, link, swap or server prefix."""
     scoped = PREFIX.fullmatch(name)
     leaf = scoped[2] if scoped else name
-    return leaf in declared() or bool(scoped and _suffix_unit(leaf))
+    return known(leaf) is not None or bool(scoped and _suffix_unit(leaf))
 
 
 def metric(name: str) -> Metric:
     """What `name` is; names declared nowhere get the unit of their suffix and no direction."""
     scoped = PREFIX.fullmatch(name)
     leaf = scoped[2] if scoped else name
-    known = declared().get(leaf)
-    known = known or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=_in_words(leaf))
+    found = known(leaf) or Metric(name=leaf, unit=_suffix_unit(leaf) or "count", doc="", label=_in_words(leaf))
     if not scoped:
-        return known
+        return found
     kind, _, which = scoped[1].rpartition(".")
     owner = which if kind == "task" else f"{kind} {which}" if kind else re.sub(r"(?<=node)", " ", which)
-    return replace(known, name=name, label=f"{known.label} of {owner}")
+    return replace(found, name=name, label=f"{found.label} of {owner}")
 
 
 def suggestion(name: str) -> str | None:
@@ -273,20 +285,20 @@ def value(name: str, row: Mapping[str, Any]) -> float | None:
         return float(recorded)
     scoped = PREFIX.fullmatch(name)
     prefix, leaf = (scoped[1] + ".", scoped[2]) if scoped else ("", name)
-    known = declared().get(leaf)
-    if known is not None and known.expression is not None:
-        return _evaluate(_formula(known.expression), prefix, row)
-    return _sum_of_parts(leaf, row) if not prefix and known is not None and known.aggregation == "sum" else None
+    found = known(leaf)
+    if found is not None and found.expression is not None:
+        return _evaluate(_formula(found.expression), prefix, row)
+    return _sum_of_parts(leaf, row) if not prefix and found is not None and found.aggregation == "sum" else None
 
 
 def columns_of(name: str) -> Iterator[str]:
     """Names of the recorded metrics that `name` is computed from (itself if it is no formula)."""
-    known = metric(name)
-    if known.expression is None:
+    found = metric(name)
+    if found.expression is None:
         yield name
         return
     scoped = PREFIX.fullmatch(name)
-    for node in ast.walk(_formula(known.expression)):
+    for node in ast.walk(_formula(found.expression)):
         if isinstance(node, ast.Name):
             yield from columns_of(f"{scoped[1]}.{node.id}" if scoped else node.id)
 

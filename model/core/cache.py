@@ -5,7 +5,6 @@ Compile flags are not part of numba's keys, so the directory is named after them
 """
 
 import ast
-import hashlib
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -88,6 +87,8 @@ def stamp(path: Path) -> str:
 
 @cache
 def _stamp(path: Path, _source: bytes) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     for file in closure(path):
         digest.update(file.read_bytes())

@@ -24,7 +24,7 @@ def waits(built: Built) -> dict[str, Words]:
         row = disks(m)[disk]
         stands = f"{int(row.nr_allocated):,} of {int(row.nr_requests):,} requests are taken"
         what = f"room in the queue of {disk_name(built, disk)}"
-        return Wait(what, threads_of(built, disk), why=f"{stands}, {_ends(built)}")
+        return Wait(what, enders=threads_of(built, disk), why=f"{stands}, {_ends(built)}")
 
     def page(bucket: int, _which: int) -> Wait:
         return _page(built, bucket)
@@ -33,12 +33,12 @@ def waits(built: Built) -> dict[str, Words]:
         zone = zones(m)[zones(m)["node"] == nid]
         free, least = int(zone["nr_free"].sum()), int(zone["wmark_min"].sum())
         why = f"{free:,} pages are free, min is {least:,}"
-        return Wait(f"half of the reserves of node {nid} to be free", (daemon[nid],), memory=True, why=why)
+        return Wait(f"half of the reserves of node {nid} to be free", enders=(daemon[nid],), memory=True, why=why)
 
     def written(file: int, _which: int) -> Wait:
         name = list(built.plan.files)[file] if file < len(built.plan.files) else str(file)
-        return Wait(f"pages of the file {name} to be written", tuple(flusher[w] for w in (int(files(m)[file].wb),)
-                                                                     if w < len(wbs(m))))  # fmt: skip
+        wb = int(files(m)[file].wb)
+        return Wait(f"pages of the file {name} to be written", enders=(flusher[wb],) if wb < len(wbs(m)) else ())
 
     return {
         "disks.room": room,
@@ -75,7 +75,7 @@ def _page(built: Built, bucket: int) -> Wait:
     verb = "written" if what & WRITEBACK else "read" if what & LOCKED else "moved"
     which = f"page {int(own[0])}" if len(own) == 1 else f"one of {len(own)} pages"
     where, enders = _where(built, int(own[0]), int(what))
-    return Wait(f"{which} to be {verb}{where}", enders, why=_ends(built))
+    return Wait(f"{which} to be {verb}{where}", f"pages to be {verb}{where}", enders, why=_ends(built))
 
 
 def _where(built: Built, pfn: int, what: int) -> tuple[str, tuple[int, ...]]:

@@ -74,7 +74,8 @@ def _sentence(group: list[Sleeper], told: list[list[Sleeper]], of: dict[int, lis
     text = f"{joined([each.name for each in group])} {'is' if one else 'are'} {first.doing}"
     if first.since is None and not first.wait.what:
         return text + (", going round in search of a free page." if first.wait.memory else ", going round.")
-    text += f", waiting for {first.wait.what}"
+    same = len({each.wait.what for each in group}) == 1
+    text += f", waiting for {first.wait.what if same else first.wait.several}"
     if first.since is not None:
         text += f" since {seconds(max(0, min(each.since or 0 for each in group)))}"
     if first.wait.why:

@@ -14,7 +14,7 @@ import numpy as np
 from mmrun.model.core import accounting as acct
 from mmrun.model.core.actor import kinds
 from mmrun.model.core.frozen import frozen
-from mmrun.model.core.record import DECLARED, WAIT_QUEUE
+from mmrun.model.core.record import DECLARED, NONE, WAIT_QUEUE
 from mmrun.model.core.state import actors
 from mmrun.model.machine.built import Built
 from mmrun.model.mechanisms import parts
@@ -24,11 +24,13 @@ from mmrun.model.mechanisms import parts
 class Wait:
     """What somebody waits for, in words after `waiting for`.
 
-    `enders`: the actors that would end it; `memory`: of memory, in the end; `rests`: nobody is held up, as there is
-    nothing to do; `why`: how it stands with what is waited for, a clause.
+    `several`: the same where many wait so, each for one of its own; `enders`: the actors that would end it; `memory`:
+    of memory, in the end; `rests`: nobody is held up, as there is nothing to do; `why`: how it stands with what is
+    waited for, a clause.
     """
 
     what: str
+    several: str = ""
     enders: tuple[int, ...] = ()
     memory: bool = False
     rests: bool = False
@@ -49,13 +51,17 @@ DOING = (
 
 @frozen
 class Sleeper:
-    """An actor that is held up: its name, what it is doing, for what it waits, since when (ns; None: it goes round)."""
+    """An actor that is held up: its name, what it is doing, for what it waits, since when (ns; None: it goes round).
+
+    `task`: it is one.
+    """
 
     who: int
     name: str
     doing: str
     wait: Wait
     since: int | None
+    task: bool = False
 
 
 def names(built: Built) -> list[str]:
@@ -82,7 +88,7 @@ def sleepers(built: Built) -> list[Sleeper]:
             wait, since = told or Wait(f"{name.replace('.', ': ')} of {at}"), int(row.since)
             wait = replace(wait, memory=wait.memory or bool(row.doing & acct.ALLOC))
         if not wait.rests:
-            found.append(Sleeper(who, called[who], doing(int(row.doing)), wait, since))
+            found.append(Sleeper(who, called[who], doing(int(row.doing)), wait, since, row.task != NONE))
     return found
 
 
@@ -148,5 +154,6 @@ def grouped(found: list[Sleeper]) -> list[list[Sleeper]]:
     """Those who wait alike."""
     groups: dict[Any, list[Sleeper]] = {}
     for each in found:
-        groups.setdefault((each.doing, replace(each.wait, why="")), []).append(each)
+        alike = replace(each.wait, what=each.wait.several or each.wait.what, why="")
+        groups.setdefault((each.task, each.doing, alike), []).append(each)
     return list(groups.values())

@@ -25,11 +25,9 @@ def faults(machine: Machine) -> Iterator[Fault]:
 
 
 def _translated(device: Device) -> Iterator[Fault]:
-    """A type of domain needs a unit; who is not trusted is always translated, and unmaps at once."""
+    """A type of domain needs a unit; who is not trusted unmaps at once."""
     if device.iommu_mode is not None and device.iommu is None:
         yield Fault(("iommu_mode",), "no unit translates for the device", "name one: `iommu`, or leave it out")
-    if device.untrusted and device.iommu is None:
-        yield Fault(("untrusted",), "nothing translates for a device that is not trusted", "name its `iommu`")
     if device.untrusted and device.iommu_mode not in (None, "strict"):
         yield Fault(("iommu_mode",), "a device that is not trusted unmaps at once", "strict, or leave it out")
 

@@ -5,7 +5,6 @@ all it imports.
 """
 
 import dataclasses
-import hashlib
 import json
 from functools import cache
 from typing import Any
@@ -26,6 +25,9 @@ class Identity:
     """
 
     def __init__(self, traces: dict[str, str | None]) -> None:
+        from hashlib import sha256  # with OpenSSL behind it, which who only checks an experiment need not load
+
+        self.sha256 = sha256
         self.traces = traces
         self.known: dict[int, tuple[str, Any]] = {}
         self.latest: dict[str, tuple[Any, str]] = {}
@@ -34,7 +36,7 @@ class Identity:
     def key(self, cell: Cell) -> str:
         """The key of a resolved cell, replicate included: 20 hex digits."""
         text = self.braces({name: self.part(name, value) for name, value in vars(cell).items()})
-        return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+        return self.sha256(text.encode()).hexdigest()[:DIGITS]
 
     def part(self, name: str, value: Any) -> str:
         """Canonical JSON of a cell's field."""

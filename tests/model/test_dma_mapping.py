@@ -309,7 +309,7 @@ CONTROLLER = DiskController(disks=("d",))
     ("devices", "words"),
     [
         ({"x": Legacy(node=3)}, "no node 3"), ({"x": Legacy(iommu="u9")}, "no IOMMU `u9`"),
-        ({"x": Legacy(iommu_mode="lazy")}, "no unit translates"), ({"x": Legacy(untrusted=True)}, "not trusted"),
+        ({"x": Legacy(iommu_mode="lazy")}, "no unit translates"),
         ({"x": behind(untrusted=True, iommu_mode="passthrough")}, "unmaps at once"),
         ({"x": Legacy(group="g")}, "is in a group"),
         ({"x": behind(group="g"), "y": behind(group="g", iommu="u1")}, "different units"),

@@ -11,7 +11,7 @@ from mmrun.model.sources.field_check import Program, compiled
 from mmrun.model.sources.names import Module, module
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("core", "machine", "mm", "block", "dma/iova")
+PARTS = ("core", "machine", "mm", "block", "dma/device", "dma/iova", "dma/mapping")
 FILES = [
     *(path for part in PARTS for path in sorted((ROOT / "model" / part).rglob("*.py"))),
     ROOT / "model" / "engine.py",

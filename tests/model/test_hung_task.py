@@ -54,6 +54,14 @@ def wants_page(m, number):
 
 
 @life
+def wants_another(m, number):
+    """A task that waits for another page to be read."""
+    begins(m, FAULT | SWAP)
+    io_wait(m, page_waits(m)[(PAGE + 1) % PAGE_WAIT_TABLE_SIZE], FOREVER)
+    return 0
+
+
+@life
 def goes_round(m, number):
     """A task that reclaims, and never finds anything."""
     begins(m, FAULT | ALLOC)
@@ -144,6 +152,18 @@ def test_a_page_is_named_with_where_it_lies():
         "t.0-1 are reading a page from swap, waiting for page 1000 to be read in the swap area s since 0.000 s "
         "(none is about to end)."
     )
+
+
+def test_tasks_that_wait_for_a_page_each_are_told_together():
+    built = host(wants_page, wants_another, wants_another)
+    for page in frames(built.memory.m)[PAGE : PAGE + 2]:
+        page.state, page.slot = ANON | SWAPCACHE | LOCKED, 5
+    assert ended(built) == engine.DIED
+    told = [each for each in death(built) if each.startswith("t.")]
+    assert told == [
+        "t.0-2 are reading a page from swap, waiting for pages to be read in the swap area s since 0.000 s "
+        "(none is about to end)."
+    ]
 
 
 def test_who_sleeps_by_choice_keeps_a_machine_alive():

@@ -31,8 +31,7 @@ def test_the_starting_point_is_valid(tmp_path: Path, capsys: pytest.CaptureFixtu
     config = tmp_path / "valid.yaml"
     config.write_text(VALID)
     code, said = check(config, capsys)
-    first, second = said.splitlines()
-    assert code == 0 and "uses the card" in first and "device, which none can yet" in second, "two warnings"
+    assert code == 0 and "uses the device" in said and len(said.splitlines()) == 1, "a warning"
 
 
 def test_there_are_at_least_a_hundred():
@@ -164,7 +163,7 @@ def test_machines_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 def test_everything_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Faults of the YAML, of types, of units, of names in one file are all reported by one run."""
     text = VALID
-    changes = {"cpus: 4, memory: 1GiB}": "cpus: x, memory: 4}", "iommu: true": "iommu: no",
+    changes = {"cpus: 4, memory: 1GiB}": "cpus: x, memory: 4}", "untrusted: true": "untrusted: maybe",
                "every: 10ms": "every: 10", "exponent: 0.9": "exponnt: 0.9",
                "replicates: 2": "replicates: x", "place: home": "place: hum"}  # fmt: skip
     for old, new in changes.items():

@@ -151,7 +151,7 @@ def _send_run(m, first, count):
             return
         done = read_in(m, first, count)
         has_stalled(m, SWAP, m.now - entered)
-        read_sent(m, a.disk, NONE, first, first + count, done)
+        read_sent(m, NONE if a.kind == SWAP_ZRAM else a.disk, NONE, first, first + count, done)
         if swap_settings(m).zram_forgets:
             _forget(m, first, first + count)
 
