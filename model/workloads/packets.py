@@ -43,8 +43,8 @@ class Params(Record):
     """Size of a pool's blocks, a power of two."""
     work: Nanoseconds = 586
     """What driver and stack spend on a packet besides mapping: 1,816 cycles at 3.1 GHz (rIOMMU, ASPLOS 2015)."""
-    coalesce: Annotated[int, Range(ge=1, le=4096)] = 32
-    """Packets that the card waits for before it interrupts a driver that sleeps."""
+    coalesce: Annotated[int, Range(ge=1, le=4096)] = 8
+    """Packets that the card waits for before it interrupts a driver that sleeps (estimate)."""
 
     def faults(self) -> Iterator[Fault]:
         """Buffers that do not fit what they lie in."""

@@ -1,13 +1,23 @@
 """Runs in which drivers map memory through the bounce pool: it is full, it grows, it is not needed; all laws hold."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mmrun.model.description import Cell, Stream, Task
-from mmrun.model.units import KiB, MiB
-from tests.model.bounced import host
-from tests.model.cells import run
+from mmrun.model import check as laws
+from mmrun.model.description import Cell, Disk, Machine, Node, Region, Stream, Task
+from mmrun.model.dma.device.settings import DiskController, Legacy
+from mmrun.model.dma.device.state import FROM_DEVICE, dma_devices
+from mmrun.model.dma.direct.state import ISA_POOL_SIZE, direct_state
+from mmrun.model.dma.iommu.map import iova_to_pfn
+from mmrun.model.dma.iommu.settings import Iommu
+from mmrun.model.dma.mapping.mapping import dma_map_page, dma_sync_for_cpu, dma_unmap_page
+from mmrun.model.dma.swiotlb.state import swiotlb_count, swiotlb_state
+from mmrun.model.units import PAGE, KiB, MiB
+from tests.model.bounced import built_of, host
+from tests.model.cells import one, reads, run
 
 
 def told(kernel: str, bits: int = 32, mib: int = 128, count: int = 400, hole: int = 0, **own: Any) -> dict[str, Any]:
@@ -46,3 +56,40 @@ def test_what_a_mask_reaches_is_not_copied():
     none = told("6.12", 32, 4608, 40, force="noforce")
     assert none["dma_map_unreachable"] == none["dma_mapping_error"] == 40
     assert narrow["dma_map_ns"] > 50 * wide["dma_map_ns"]
+
+
+def test_a_disk_s_controller_of_24_bits():
+    """To 5.12 the block layer copies what lies above 16 MiB to pages of zone DMA, sixteen of them kept for that."""
+    events = np.concatenate([reads(range(6000)), reads([0])])
+    for kernel in ("3.1", "5.10"):
+        machine = Machine(
+            nodes=(Node(memory=64 * MiB, cpus=1),), disks={"d": Disk()}, use=("isa",),
+            devices={"isa": DiskController(disks=("d",), dma_mask_bits=24)},
+        )  # fmt: skip
+        region = Region(kind="file", disk="d", access="read")
+        done = run(one(kernel, machine, region), events)
+        told = done.metrics
+        assert told["outcome"] == "ok" and told["bounce_blocks"] > 1000 and told["nr_bounce"] == 0
+        assert told["dma_mapping_error"] == 0 and direct_state(done.m).elements == ISA_POOL_SIZE
+        assert told["swiotlb_bounced"] == 0 and told["dma_faults"] == 0
+
+
+def test_who_is_not_trusted_sees_whole_pages_only():
+    """A part of a page is copied to a page of its own since 5.4, whole pages are mapped as they are."""
+    for kernel, copied in (("5.3", 0), ("5.4", 1), ("6.12", 1)):
+        machine = host(128)
+        unit = {"devices": {"d0": Legacy(dma_mask_bits=64, iommu="u", untrusted=True)}, "iommus": {"u": Iommu()}}
+        built = built_of(kernel, replace(machine, **unit))
+        m, size = built.memory.m, 1500
+        domain = int(dma_devices(m)[0].domain)
+        for offset, nbytes, copies in ((128, size, copied), (0, 2 * PAGE, 0)):
+            before = int(swiotlb_state(m).used)
+            address = int(dma_map_page(m, 0, 5000, offset, nbytes, FROM_DEVICE))
+            seen = int(iova_to_pfn(m, domain, address >> 12))
+            assert (seen != 5000) == bool(copies) and int(swiotlb_state(m).used) - before == 2 * copies
+            bytes_before = int(swiotlb_count(m).swiotlb_bytes)
+            dma_sync_for_cpu(m, 0, address, 100, FROM_DEVICE)
+            assert int(swiotlb_count(m).swiotlb_bytes) - bytes_before == 100 * copies
+            dma_unmap_page(m, 0, address, nbytes, FROM_DEVICE)
+            assert swiotlb_state(m).used == 0
+        laws.verify(built)

@@ -183,7 +183,8 @@ MODES = ("passthrough", "strict", "lazy", "single-queue", "identity", "shadow-co
 @given(WAYS, st.sampled_from(("per-packet", "per-page", "pool")), st.integers(8, 40), st.integers(64, 2000),
        st.integers(1, 3))  # fmt: skip
 def test_queues_hold_every_law_in_every_mode(mode: str, way: str, mapping: str, ring: int, size: int, tasks: int):
-    params = {"way": way, "mapping": mapping, "ring": ring, "packet": size, "count": 150, "pieces": 1 + (size > 128)}
+    params: dict[str, Any] = {"way": way, "mapping": mapping, "ring": ring, "packet": size, "count": 150}
+    params["pieces"] = 1 + (size > 128)
     made = cell(host(card("vtd")), "packets", tasks, **params)
     policy = made.policy | {"iommu": Variant(variant=mode)}
     done = run(replace(made, policy=policy, sampling=Sampling(every=40_000)))

@@ -233,16 +233,14 @@ def test_apertures_are_opened_up_to_4_gib():
     lawful(built)
 
 
-def test_ranges_were_rounded_up_until_4_3():
-    assert [alloc(domains(kernel), 3) for kernel in ("3.6", "4.4")] == [0xFFFFC, 0xFFFFC]
-    pairs = {}
-    for kernel in ("3.6", "4.4"):
-        built = domains(kernel)
-        pairs[kernel] = [alloc(built, 5), alloc(built, 1)]
-    assert pairs == {"3.6": [0xFFFF8, 0xFFFF7], "4.4": [0xFFFF8, 0xFFFF7]}
-    built = domains("3.6")
-    assert alloc(built, 5) == 0xFFFF8
-    assert ranges_of(built, 0)[0] == (0xFFFF8, 0xFFFFF)
+@pytest.mark.parametrize("kernel, last", [("3.6", 0x3F), ("4.4", 0x3F), ("5.10", 0x3F), ("5.15", 0x20)])
+def test_ranges_were_rounded_up_to_5_10(kernel: str, last: int):
+    """By Intel's driver; aligned to their size rounded up they are all the same."""
+    built = domains(kernel)
+    assert [alloc(built, 33), alloc(built, 1)] == [0xFFFC0, 0xFFFBF]
+    assert ranges_of(built, 0)[0] == (0xFFFC0, 0xFFFC0 + last)
+    free(built, 0xFFFC0, 33)
+    lawful(built)
 
 
 def test_searches_of_2011_begin_at_the_last_only_below_4_gib():

@@ -13,7 +13,10 @@ from mmrun.model.trace import write_trace
 from mmrun.model.units import KiB, MiB
 from mmrun.model.workloads import _common, kinds, make_params, open_stream, params_type
 
-REQUESTS = ("cable", "camera", "driver", "hog", "iscsid", "mover", "netrr", "netstream", "pinner")
+REQUESTS = (
+    "cable", "camera", "codec", "dma", "driver", "gpu", "hog", "iscsid", "legacy", "mover", "netrr", "netstream",
+    "packets", "pinner",
+)  # fmt: skip
 SYNTHETIC = [kind for kind in kinds() if kind not in ("build", "trace", *REQUESTS)]
 EXTRA = {
     "scan": {"hot": 100 * KiB, "scan_fraction": 0.3, "burst": 7},
@@ -51,8 +54,8 @@ def test_metadata_walks_the_tree_and_marks_removals_and_mounts():
 
 def test_the_kinds_are_the_files():
     assert kinds() == [
-        "build", "cable", "camera", "driver", "hog", "iscsid", "loop", "metadata", "mover", "netrr", "netstream",
-        "phases", "pinner", "scan", "trace", "uniform", "walk", "writer", "zipf",
+        "build", "cable", "camera", "codec", "dma", "driver", "gpu", "hog", "iscsid", "legacy", "loop", "metadata",
+        "mover", "netrr", "netstream", "packets", "phases", "pinner", "scan", "trace", "uniform", "walk", "writer", "zipf",
     ]  # fmt: skip
 
 

@@ -1,12 +1,11 @@
 """The block layer's bounce pages, to 5.12: for controllers of less than 32 bits (block/bounce.c, mm/bounce.c).
 
-A page that the controller cannot reach is copied to one of zone DMA, of which 16 are in reserve: who finds neither a
-free one in the zone nor one in reserve sleeps until one comes back.
+A page that the controller cannot reach is copied to one of zone DMA, of which 16 are in reserve for when the zone has
+none.
 """
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import io_wait, wake
 from mmrun.model.core.state import turn
 from mmrun.model.dma.device.state import dma_devices
 from mmrun.model.dma.direct.state import ISA_POOL_SIZE, direct_count, direct_settings, direct_state
@@ -21,9 +20,7 @@ from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, GFP_NOIO, IO, NOWARN
 from mmrun.model.mm.page.mempolicy import ALL_NODES
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import frames
-from mmrun.model.units import MS, PAGE
-
-RETRY = 5_000 * MS  # mempool_alloc: io_schedule_timeout
+from mmrun.model.units import PAGE
 
 
 @kernel
@@ -39,7 +36,7 @@ def _new_page(m, gfp):
     pfn = alloc_pages(m, gfp | bits.DMA, 0, cpus(m)[turn(m).cpu].node, ALL_NODES)
     if pfn != NONE:
         page = frames(m)[pfn]
-        page.state, page.kind, page.memcg, page.slot = KERNEL, BOUNCE_PAGE, 0, 0
+        page.state, page.kind, page.memcg, page.slot, page.pins = KERNEL, BOUNCE_PAGE, 0, 0, 0
     return pfn
 
 
@@ -73,40 +70,40 @@ def fill_reserve(m):
 
 @kernel
 def bounce_page(m, pfn, write):
-    """A page for what lies in frame `pfn`, copied if it is written; the running actor may sleep for it (mempool_alloc).
+    """A page for what lies in frame `pfn`, copied if it is written; NONE: there is none now (mempool_alloc).
 
-    First what needs no wait, then the reserve, then the zone's reclaim, then whoever gives one back.
+    What the zone has without reclaim comes first, then the reserve. In the kernel whoever makes the request sleeps for
+    the next one that comes back; here drives are given requests where nobody may sleep, so it is tried again later.
     """
-    state, count, gfp = direct_state(m), direct_count(m), NOWARN | GFP_NOIO & ~(DIRECT_RECLAIM | IO)
-    while True:
-        to = _new_page(m, gfp)
-        if to == NONE:
-            to = _element(m)
-        if to != NONE or m.broken:
-            break
-        if not gfp & DIRECT_RECLAIM:
-            gfp = NOWARN | GFP_NOIO
-            continue
-        count.bounce_waits += 1
-        io_wait(m, state.waiting, RETRY)
-    count.bounce_blocks += 1
-    state.bounced += 1
+    to = _new_page(m, NOWARN | GFP_NOIO & ~(DIRECT_RECLAIM | IO))
+    if to == NONE:
+        to = _element(m)
+    if to == NONE:
+        direct_count(m).bounce_waits += 1
+        return NONE
+    direct_count(m).bounce_blocks += 1
+    direct_state(m).bounced += 1
+    frames(m)[to].pins = 1
     if write:
         m.now += PAGE * swiotlb_settings(m).bounce_cached // 1000
     return to
 
 
 @kernel
-def bounce_end_io(m, to, read):
-    """The request is done: what was read is copied back, the page goes to the reserve or to the zone; ns of copying.
+def is_bounce_page(m, pfn):
+    """Whether a frame is such a page in use, which has a pin."""
+    return frames(m)[pfn].kind == BOUNCE_PAGE and frames(m)[pfn].pins > 0
 
-    Called where nobody may sleep, so the caller says whose time the copy takes.
-    """
+
+@kernel
+def bounce_end_io(m, to, read):
+    """The request is done: what was read is copied back, the page goes to the reserve or to the zone."""
     state = direct_state(m)
+    if read:
+        m.now += PAGE * swiotlb_settings(m).bounce_uncached // 1000
+    frames(m)[to].pins = 0
     state.bounced -= 1
     if state.elements < ISA_POOL_SIZE:
         _keep(m, to)
-        wake(m, state.waiting, 1, m.now)
     else:
         free_frame(m, turn(m).cpu, to)
-    return PAGE * swiotlb_settings(m).bounce_uncached // 1000 if read else 0

@@ -77,12 +77,15 @@ def place(built: Built) -> None:
 def start(built: Built) -> None:
     """Fill pools and reserve, while all memory is free."""
     m, cell, machine = built.memory.m, built.cell, built.cell.machine
+    if not machine.use:
+        return
+    began = m.now
     if has_atomic_pools(cell):
         _atomic(built)
     controllers = [d for name in machine.use if isinstance(d := machine.devices[name], DiskController)]
     if direct_settings(m).isa_bounce and any(d.dma_mask_bits < 32 for d in controllers):
         fill_reserve(m)
-    m.now = 0
+    m.now = began  # boot takes no time
 
 
 def _atomic(built: Built) -> None:

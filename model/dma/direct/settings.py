@@ -14,7 +14,7 @@ dma_alloc_retry | lower | blocks that lay beyond the device's reach and were giv
 dma_pool_fail | lower | of the failed requests, those that may not sleep and found an atomic pool empty | events
 dma_map_unreachable | lower | mappings of memory that the device cannot reach, without bounce buffers | events
 bounce_blocks | lower | pages of requests that the block layer copied to where the disk's controller reaches | pages
-bounce_waits | lower | times somebody slept until such a page was free | events
+bounce_waits | lower | requests that were tried again later, as there was no such page | events
 """)
 COUNTERS = DIRECT_COUNTERS  # of the machine
 GAUGES = counters("""

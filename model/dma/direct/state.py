@@ -16,10 +16,10 @@ direct_settings = one(390, "direct_settings", row(
 ))  # fmt: skip
 direct_count = counts(391, "direct_count", *DIRECT_COUNTERS)
 # `pages`: of coherent memory in all. `bounced`: pages of the block layer's in use, of which pool elements; `elements`:
-# those in reserve, a chain from `spare` on through FRAME.next, `waiting`: for one. `work`: an atomic pool is to grow,
-# `worker` makes it. `free_page`, `free_block`: first of chains of free rows + 1; `pool_pages`: pages of small blocks.
+# those in reserve, a chain from `spare` on through FRAME.next. `work`: an atomic pool is to grow, `worker` makes it.
+# `free_page`, `free_block`: first of chains of free rows + 1; `pool_pages`: pages of small blocks.
 direct_state = one(392, "direct_state", row(
-    pages="i8", bounced="i8", elements="i8", spare="i8", waiting=WAIT_QUEUE, work="i8", worker=WAIT_QUEUE,
+    pages="i8", bounced="i8", elements="i8", spare="i8", work="i8", worker=WAIT_QUEUE,
     atomic_unit="i8", pools="i8", free_page="i8", page_rows="i8", free_block="i8", block_rows="i8", pool_pages="i8",
 ))  # fmt: skip
 # An atomic pool: pages in all and free; its chunks, the newest first, from `chunk` on (NONE: none).

@@ -119,7 +119,7 @@ def open_queue(m, t):
             close_queue(m, t)
             return False
     _give(m, t, WEIGHT if q.way == TX else q.ring)
-    q.opened, q.began = 1, m.now
+    q.opened, q.began, q.lap = 1, m.now, q.ring
     return True
 
 
@@ -132,6 +132,15 @@ def _wait(m, t):
         last = (q.head + min(q.n, q.coalesce) - 1) % q.ring
         at = max(dma_slots(m)[q.first_slot + q.head].at, dma_slots(m)[q.first_slot + last].at)
     dma_driver_count(m).dma_queue_idle_ns += until(m, at)
+
+
+@kernel
+def _first_lap(m, t, done):
+    """What came before the ring has gone round once is no measure of what follows."""
+    q = dma_queues(m)[t]
+    q.lap -= done
+    if q.lap <= 0:
+        q.began, q.packets, q.busy = m.now, 0, 0
 
 
 @hook
@@ -147,6 +156,8 @@ def dma_packets(m, t, argument):
         count.dma_queue_busy_ns += m.now - began
         q.busy += m.now - began
         left -= done
+        if q.lap > 0:
+            _first_lap(m, t, done)
         if done == 0 and given == 0:
             _wait(m, t)
     return OK

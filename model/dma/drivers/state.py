@@ -11,14 +11,14 @@ TX, RX, BOTH = 0, 1, 2  # DMA_QUEUE.way
 # whole. `payload`, `framed`: bytes of a packet, and with what the link adds; `work`: what the driver and the stack
 # spend on it (ns); `coalesce`: packets that an interrupt waits for. `n` slots from `head` on are the device's, the
 # first ones have come back where their time is past. `lines`: row of the coherent memory that descriptors lie in.
-# `began`, `ended`: when its ring had been filled, when it began to close (ns; 0: not yet); `packets`, `busy`: handled
-# since, and CPU time for that (ns). `late`: what the next deadline is for has failed already. Objects of a graphics
+# `began`, `ended`: when its ring had been filled, or `lap` packets later gone round once, and when it began to close
+# (ns; 0: not yet); `packets`, `busy`: handled in between, and CPU time for that (ns). `late`: what the next deadline is for has failed already. Objects of a graphics
 # processor: `each` pages, `bound` in all.
 DMA_QUEUE = row(
     dev="i8", style="i8", way="i8", pieces="i8", header="i8", part="i8", share="i8", order="i8", stride="i8",
     payload="i8", framed="i8", work="i8", coalesce="i8", ring="i8", first_slot="i8", first_piece="i8", head="i8",
-    n="i8", opened="i8", lines="i8", began="i8", ended="i8", packets="i8", busy="i8", late="i8", first_object="i8",
-    objects="i8", each="i8", bound="i8",
+    n="i8", opened="i8", lines="i8", lap="i8", began="i8", ended="i8", packets="i8", busy="i8", late="i8",
+    first_object="i8", objects="i8", each="i8", bound="i8",
 )  # fmt: skip
 SLOT = row(at="i8", mapped="i8")  # when the device is done (ns); whether it has addresses
 # What is mapped as one: its frames, the part of them, its address or DMA_ERROR, slots that use it now.

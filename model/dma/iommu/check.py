@@ -5,8 +5,8 @@ import numpy as np
 from mmrun.model.core.law import require
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.iommu.state import (
-    COUNT_SHIFT,
     ENTRIES,
+    ENTRY,
     FRAME_SHIFT,
     LARGE,
     LEVEL_BITS,
@@ -60,7 +60,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
         require(len(set(tables)) == len(tables), lambda d=d: f"domain {d} reaches a table twice")
         require(np.isin(tables, own).all(), lambda d=d: f"domain {d} reaches a table that is free")
         require(spans[:, 1].sum() == domain.pages, lambda d=d: f"domain {d} maps other pages than it counts")
-        last = ((words & (1 << COUNT_SHIFT) - 1) >> FRAME_SHIFT) + spans[:, 1]
+        last = ((words & ENTRY) >> FRAME_SHIFT) + spans[:, 1]
         require((last <= len(frames)).all(), lambda d=d: f"domain {d} maps what is no memory")
         virtual = iommus(m)[domain.unit].kind == VIRTIO
         require((rows["frame"][own] == NONE).all() or not virtual, lambda: "a hypervisor's table is in this memory")

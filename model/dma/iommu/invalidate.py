@@ -44,7 +44,7 @@ def submit(m, unit, ns):
 def psi_mask(first, pages, widens):
     """Powers of two of the aligned region that an invalidation of pages names (calculate_psi_aligned_address).
 
-    Without `widens`, as to 5.17: the size alone counts, and the region begins at its first page.
+    Without `widens`, as to 5.17, the size alone counts: of a range that is not aligned the unit keeps what lies beyond.
     """
     size = roundup_pow_of_two(pages)
     if not widens or first & size - 1 == 0:
@@ -131,8 +131,7 @@ def invalidate_range(m, domain, first, pages, upper):
         iommu_count(m).iotlb_invalidated_domains += 1
         drop_domain(m, unit, domain)
         return
-    begins = first & ~((1 << mask) - 1) if u.kind == AMD or iommu_settings(m).psi_widens else first
-    drop_region(m, unit, domain, begins, 1 << mask, first, pages, upper)
+    drop_region(m, unit, domain, first & ~((1 << mask) - 1), 1 << mask, first, pages, upper)
 
 
 @kernel

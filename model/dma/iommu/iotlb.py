@@ -7,6 +7,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.iommu.page_table import pages_of, walk
 from mmrun.model.dma.iommu.state import (
+    ENTRY,
     LEVEL_BITS,
     LEVELS,
     iommu_count,
@@ -153,6 +154,13 @@ def forget_walks(m, tlb, domain, first, pages):
 
 
 @kernel
+def is_stale(m, e):
+    """Whether the table says otherwise than an entry by now."""
+    entry = iotlb_entries(m)[e]
+    return (walk(m, entry.domain - 1, entry.tag << LEVEL_BITS * entry.level) ^ entry.word) & ENTRY != 0
+
+
+@kernel
 def drop_domain(m, unit, domain):
     """Take away all that a unit holds of a domain; NONE: of all of them."""
     u = iommus(m)[unit]
@@ -163,9 +171,8 @@ def drop_domain(m, unit, domain):
             if entry.domain and (domain == NONE or entry.domain == domain + 1):
                 if e < upper:
                     # Who still maps it loses it for nothing.
-                    live = walk(m, entry.domain - 1, entry.tag << LEVEL_BITS * entry.level) == entry.word
                     iommu_count(m).iotlb_dropped += 1
-                    iommu_count(m).iotlb_collateral += 1 if live else 0
+                    iommu_count(m).iotlb_collateral += 0 if is_stale(m, e) else 1
                 entry.domain = entry.used = 0
 
 
@@ -176,6 +183,6 @@ def drop_stale(m, unit):
     for tlb in range(u.first_tlb, u.first_tlb + u.tlbs):
         for e in range(iotlbs(m)[tlb].first, walks_of(m, tlb)):
             entry = iotlb_entries(m)[e]
-            if entry.domain and walk(m, entry.domain - 1, entry.tag << LEVEL_BITS * entry.level) != entry.word:
+            if entry.domain and is_stale(m, e):
                 entry.domain = entry.used = 0
                 iommu_count(m).iotlb_dropped += 1

@@ -7,7 +7,7 @@ from mmrun.model.dma.iommu.exposure import within_reach
 from mmrun.model.dma.iommu.invalidate import invalidate_new, invalidate_range, kick, request
 from mmrun.model.dma.iommu.page_table import clear_range, free_chain, pages_of, walk, write_range
 from mmrun.model.dma.iommu.state import (
-    COUNT_SHIFT,
+    ENTRY,
     FRAME_SHIFT,
     INTEL,
     READ,
@@ -90,4 +90,4 @@ def iova_to_pfn(m, domain, iova):
     word = walk(m, domain, iova)
     if word == 0:
         return NONE
-    return ((word & (1 << COUNT_SHIFT) - 1) >> FRAME_SHIFT) + (iova & pages_of(iommu_state(m).level) - 1)
+    return ((word & ENTRY) >> FRAME_SHIFT) + (iova & pages_of(iommu_state(m).level) - 1)

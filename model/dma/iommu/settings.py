@@ -9,6 +9,11 @@ from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import Nanoseconds
 
 
+def of(*kinds: str) -> Matters:
+    """The field has an effect on units of these kinds only."""
+    return Matters(f"a unit of kind {' or '.join(kinds)}", lambda _, own: own.kind in kinds)
+
+
 @record
 class Iommu(Record):
     """An IOMMU: translates the addresses of the devices that name it."""
@@ -38,13 +43,13 @@ class Iommu(Record):
     """Largest page that an entry of its tables maps."""
     address_bits: Annotated[int, Range(ge=32, le=48)] = 48
     """Bits of the addresses that it translates."""
-    max_amask: Annotated[int, Range(ge=0, le=63)] = 18
+    max_amask: Annotated[int, Range(ge=0, le=63), of("intel")] = 18
     """Of intel: the largest region that an invalidation names, in powers of two of pages; beyond, and at 0, a domain
     is invalidated as a whole. Default: the capability d2008c20660462 of many of its units."""
-    caching_mode: bool = False
+    caching_mode: Annotated[bool, of("intel", "amd")] = False
     """Of intel and amd: it may hold that a page is not mapped, as emulated ones do (caching-mode), so that each map is
     followed by an invalidation."""
-    range_invalidation: bool = False
+    range_invalidation: Annotated[bool, of("smmu")] = False
     """Of smmu: one command invalidates a range (SMMUv3.2); else each page has one."""
 
     def faults(self) -> Iterator[Fault]:

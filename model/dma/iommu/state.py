@@ -9,6 +9,7 @@ IDENTITY, STRICT, LAZY, OWN = range(4)  # IOMMU_DOMAIN.kind: passthrough, unmaps
 READ, WRITE, LARGE = 1, 2, 128  # bits of an entry that maps a page; LARGE: of 2 MiB or 1 GiB
 PROT, FRAME_SHIFT = 3, 12
 COUNT_SHIFT = 52  # users of a page whose mapping is the identity
+ENTRY = (1 << COUNT_SHIFT) - 1  # the rest of an entry, which is what units hold
 LEVEL_BITS, ENTRIES, LEVELS = 9, 512, 4
 CALENDAR = 1024  # slots of a unit's calendar: half a millisecond, in which 128 CPUs wait for each other
 

@@ -6,10 +6,9 @@ A device does not know that its mapping is gone: what the unit still holds it us
 from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import dma_devices
-from mmrun.model.dma.iommu.iotlb import lookup, miss
-from mmrun.model.dma.iommu.page_table import pages_of, walk
+from mmrun.model.dma.iommu.iotlb import is_stale, lookup, miss
+from mmrun.model.dma.iommu.page_table import pages_of
 from mmrun.model.dma.iommu.state import (
-    COUNT_SHIFT,
     IDENTITY,
     READ,
     WRITE,
@@ -19,8 +18,6 @@ from mmrun.model.dma.iommu.state import (
     iotlb_of,
 )
 from mmrun.model.units import PAGE_SHIFT
-
-ENTRY = (1 << COUNT_SHIFT) - 1
 
 
 @rare
@@ -40,7 +37,7 @@ def _access(m, dev, iova, needs):
         word, level = iotlb_entries(m)[e].word, iotlb_entries(m)[e].level
         own.hits += 1
         iommu_count(m).iotlb_hits += 1
-        if (walk(m, domain, iova) ^ word) & ENTRY:
+        if is_stale(m, e):
             own.stale += 1
             iommu_count(m).dma_stale += 1
     else:

@@ -19,14 +19,13 @@ DATED: Dated = (
           since("5.11", True, "iommu/iova: Retry from last rb tree node if iova search fails, 5.11")),
     param("iova/magazines", "flush_depots", always(False, V4_7),
           since("5.11", True, "iommu/iova: Free global iova rcache on iova alloc failure, 5.11")),
-    flag("iova_natural_size", "a range is aligned to its size rounded up, but not made as large",
-         "8f6429c7cb59 iommu/iova: Avoid over-allocating when size-aligned, 4.3", since="4.3"),
+    flag("iova_natural_size", "a range is aligned to its size rounded up to a power of two, but not made as large",
+         "intel_alloc_iova to 5.10, which rounds up; drivers/iommu/dma-iommu.c, 5.11", since="5.11"),
     flag("iova_32bit_workaround", "a device that found no address below 4 GiB never tries there again",
          "iommu: Optimise PCI SAC address trick, 6.5", since="6.5", unsure="between 6.3 and 6.6"),
     flag("fq_per_cpu", "each CPU has queues of its own for what awaits a flush; before, there was one of all domains",
          "iommu/vt-d: per-cpu deferred invalidation queues, 4.7", since="4.7"),
     gap("4.7", "4.13", "Intel's queues of 250 entries a CPU, for all domains together, have 255 a CPU and domain here, "
         "as since 4.14 (iommu/iova: Add flush-queue data structures)"),
-    gap("4.7", "5.10", "Intel's driver rounds ranges of any size up to a power of two; here those below 32 pages"),
     gap("2.6.32", "6.18", "ranges, magazines and bitmaps of addresses take no memory"),
 )  # fmt: skip

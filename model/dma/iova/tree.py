@@ -171,7 +171,7 @@ def alloc_2011(m, domain, pages, limit):
     """A range at or below page `limit`, searched down from the last one given out below 4 GiB; its first page, or 0.
 
     Only searches with exactly that limit have such a start; others begin at the top, and nobody goes back there. What
-    is searched for is padded at each step. Until 4.3 a range was rounded up to a power of two.
+    is searched for is padded at each step. Up to 5.10 a range was rounded up to a power of two.
     """
     d, wanted, steps = iova_domains(m)[domain], limit, 0
     if not iova_settings(m).iova_natural_size:

@@ -12,6 +12,7 @@ from mmrun.model.block.state import disks, requests
 from mmrun.model.core.jit import hook, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.device.state import FROM_DEVICE, TO_DEVICE, dma_devices
+from mmrun.model.dma.mapping.block_bounce import end_chain, end_list, give_up, within_reach
 from mmrun.model.dma.mapping.keep import map_list, map_piece, unmap_chain
 from mmrun.model.dma.mapping.mapping import dma_access
 from mmrun.model.dma.mapping.state import (
@@ -87,7 +88,7 @@ def _map_virtio(m, dev, n, direction, chain):
     before = chain
     chain = _virtio_part(m, dev, at, HEADER, TO_DEVICE, before)
     if chain == 0:
-        unmap_chain(m, before)
+        give_up(m, before)
         return 0
     for i in range(n + 2):
         if i < n:
@@ -99,7 +100,7 @@ def _map_virtio(m, dev, n, direction, chain):
             offset = tag * SMALL_TABLE % PAGE if table <= SMALL_TABLE else 0
             after = map_piece(m, dev, c.tables, offset, table, TO_DEVICE, chain)
         if after == 0:
-            unmap_chain(m, chain)
+            give_up(m, chain)
             return 0
         chain = after
     return chain
@@ -116,7 +117,8 @@ def _map_some(m, dev, n, direction, chain):
     else:
         after = map_list(m, dev, n, direction, chain)
     if after == 0:
-        unmap_chain(m, chain)
+        give_up(m, chain)
+        end_list(m, n)
     return after
 
 
@@ -133,7 +135,12 @@ def _map_pages(m, dev, number, direction, chain):
                 if chain == 0:
                     return 0
                 n = 0
-            n = _add(m, dev, n, held[slot] - 1)
+            pfn = within_reach(m, dev, held[slot] - 1, direction == TO_DEVICE)
+            if pfn == NONE:
+                end_list(m, n)
+                give_up(m, chain)
+                return 0
+            n = _add(m, dev, n, pfn)
         number = r.chain
     return _map_some(m, dev, n, direction, chain)
 
@@ -174,6 +181,7 @@ def map_request(m, disk, number):
 @kernel
 def unmap_request(m, number):
     """The controller is done with a request."""
+    end_chain(m, requests(m)[number].maps, requests(m)[number].read)
     unmap_chain(m, requests(m)[number].maps)
     requests(m)[number].maps = 0
 

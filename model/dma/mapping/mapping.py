@@ -14,8 +14,9 @@ from mmrun.model.dma.iommu.map import iova_to_pfn
 from mmrun.model.dma.iommu.map_sg import iommu_dma_map_sg, iommu_dma_unmap_sg
 from mmrun.model.dma.iommu.translate import device_access
 from mmrun.model.dma.mapping.state import dma_settings, mapping_count, scatterlist
+from mmrun.model.dma.mapping.untrusted import copy_of, map_copy, shares_pages
 from mmrun.model.dma.swiotlb.bus import dma_to_pfn
-from mmrun.model.dma.swiotlb.map import is_overflow
+from mmrun.model.dma.swiotlb.map import is_overflow, swiotlb_sync, swiotlb_unmap
 from mmrun.model.machine.state import geometry, nodes
 from mmrun.model.mm.page.state import frames
 from mmrun.model.units import PAGE_SHIFT
@@ -43,6 +44,8 @@ def _map(m, dev, pfn, offset, nbytes, direction):
     if not dma_devices(m)[dev].translated:
         address = dma_direct_map(m, dev, pfn, offset, nbytes, direction)
         return DMA_ERROR if is_overflow(m, address) else address
+    if shares_pages(m, dev, offset, nbytes):
+        return map_copy(m, dev, pfn, offset, nbytes, direction)
     return iommu_dma_map(m, dev, pfn, offset, nbytes, direction)
 
 
@@ -93,7 +96,10 @@ def dma_unmap_page(m, dev, address, nbytes, direction):
     if not d.translated:
         dma_direct_unmap(m, dev, address, nbytes, direction)
     else:
+        copy = copy_of(m, dev, address)
         iommu_dma_unmap(m, dev, address, nbytes)
+        if copy != DMA_ERROR:
+            swiotlb_unmap(m, dev, copy, nbytes, direction)
     _forget(m, dev, nbytes)
     mapping_count(m).dma_map_ns += m.now - began
 
@@ -164,6 +170,8 @@ def _sync(m, dev, address, nbytes, direction, to_device):
         _caches(m, nbytes)
     if not dma_devices(m)[dev].translated:
         dma_direct_sync(m, dev, address, nbytes, direction, to_device)
+    elif copy_of(m, dev, address) != DMA_ERROR:
+        swiotlb_sync(m, dev, copy_of(m, dev, address), nbytes, direction, to_device)
     mapping_count(m).dma_map_ns += m.now - began
 
 

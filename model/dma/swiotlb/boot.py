@@ -17,12 +17,16 @@ LOW = 4 * GiB
 
 
 class Boot(NamedTuple):
-    """The pool of boot: its zone (a row), first frame, pages with those of the overflow buffer behind it, slots."""
+    """The pool of boot: its zone (a row), first frame and slots; pages that are set aside for it in all.
+
+    Behind it lies what else it needs: the overflow buffer's pages, and those of the kernel's notes on slots.
+    """
 
     zone: int
     first: int
-    pages: int
     slabs: int
+    overflow: int
+    pages: int
 
 
 def translated(device: Device, modules: Mapping[str, ModuleType]) -> bool:
@@ -85,13 +89,14 @@ def pool_of_boot(cell: Cell, modules: Mapping[str, ModuleType]) -> Boot | None:
     low = [z for z, zone in enumerate(zones) if zone.kind < numa.NORMAL]
     z = low[-1]
     end = min([zones[z].start + zones[z].pages, *(area.first for area in areas_of(cell, modules) if area.zone == z)])
-    more = OVERFLOW_PAGES if era(cell.kernel).flags["swiotlb_overflow_buffer"] else 0
+    flags = era(cell.kernel).flags
+    overflow = OVERFLOW_PAGES if flags["swiotlb_overflow_buffer"] else 0
     slabs = slabs_of(cell)
     while slabs >= MIN_SLABS:
-        pages = (slabs << SLOT_SHIFT) // PAGE + more
+        pages = (slabs << SLOT_SHIFT) // PAGE + overflow + -(-slabs * int(flags["swiotlb_slot_bytes"]) // PAGE)
         first = (end - pages) // GRAIN * GRAIN
         if first >= zones[z].start and pages <= zones[z].pages // 2:
-            return Boot(z, first, pages, slabs)
+            return Boot(z, first, slabs, overflow, pages)
         slabs = _segments(slabs >> 1)
     return None
 

@@ -1,7 +1,7 @@
 """Mapping through the bounce pool: slots are found, data copied in and out (swiotlb_map, swiotlb_tbl_unmap_single)."""
 
 from mmrun.model.core.codes import BAD_FREE
-from mmrun.model.core.jit import hook, kernel, rare
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import wake
@@ -21,7 +21,7 @@ from mmrun.model.dma.swiotlb.state import (
     swiotlb_settings,
     swiotlb_state,
 )
-from mmrun.model.units import PAGE_SHIFT
+from mmrun.model.units import PAGE, PAGE_SHIFT
 
 
 @kernel
@@ -67,7 +67,7 @@ def _copy_in(m, nbytes, direction):
 
 
 @kernel
-def _find_slots(m, dev, orig, nbytes):
+def _find_slots(m, dev, orig, nbytes, align):
     """Slots in the CPU's own area or in others, pool by pool, else in a new transient pool; (pool, slot) or NONEs."""
     if nbytes > SEGMENT << SLOT_SHIFT:
         return NONE, NONE
@@ -77,18 +77,18 @@ def _find_slots(m, dev, orig, nbytes):
         while p != NONE:
             pool = io_tlb_pools(m)[p]
             if i < pool.areas:
-                at = search_pool_area(m, dev, p, cpu + i & pool.areas - 1, orig, nbytes)
+                at = search_pool_area(m, dev, p, cpu + i & pool.areas - 1, orig, nbytes, align)
                 if at != NONE:
                     return p, at
             p = pool.next
     if not swiotlb_settings(m).grows:
         return NONE, NONE
-    return _find_transient(m, dev, orig, nbytes)
+    return _find_transient(m, dev, orig, nbytes, align)
 
 
 @rare
 @kernel
-def _find_transient(m, dev, orig, nbytes):
+def _find_transient(m, dev, orig, nbytes, align):
     """The pool is to grow; meanwhile the mapping has a pool of its own."""
     state = swiotlb_state(m)
     state.work = 1
@@ -96,7 +96,7 @@ def _find_transient(m, dev, orig, nbytes):
     p = transient_pool(m, dev, nr_slots(nbytes))
     if p == NONE:
         return NONE, NONE
-    at = search_pool_area(m, dev, p, 0, orig, nbytes)
+    at = search_pool_area(m, dev, p, 0, orig, nbytes, align)
     if at == NONE:
         free_transient(m, p)
         return NONE, NONE
@@ -118,7 +118,6 @@ def _unmapped(m, p, at):
 @kernel
 def _no_room(m, nbytes, of_page):
     """What a mapping without room gets: to 4.19 a page the overflow buffer, which others have, too (swiotlb_full)."""
-    swiotlb_count(m).swiotlb_full += 1
     if of_page and swiotlb_state(m).overflow and nbytes <= OVERFLOW_PAGES << PAGE_SHIFT:
         swiotlb_count(m).swiotlb_overflow += 1
         return swiotlb_state(m).overflow
@@ -126,26 +125,53 @@ def _no_room(m, nbytes, of_page):
 
 
 @kernel
-def _map(m, dev, orig, nbytes, direction, of_page):
-    """Copy what lies at bus address `orig` to where the device reaches it; where that is, or DMA_ERROR."""
+def _tbl_map(m, dev, orig, nbytes, direction, align):
+    """Copy what lies at bus address `orig` into slots: (pool, first slot, bytes before it there), NONEs without room.
+
+    `align`: low bits of the place that are to be 0; all of the last page is taken then. In the kernel:
+    swiotlb_tbl_map_single.
+    """
     device, own = dma_devices(m)[dev], swiotlb_settings(m)
-    offset = orig & device.min_align & SLOT - 1 if own.swiotlb_min_align else 0
+    offset = orig & device.min_align & (align | SLOT - 1) if own.swiotlb_min_align else 0
+    size = nbytes + offset + align & ~align
     swiotlb_count(m).swiotlb_bounced += 1
-    p, at = _find_slots(m, dev, orig, nbytes + offset)
+    p, at = _find_slots(m, dev, orig, size, align)
     if p == NONE:
-        return _no_room(m, nbytes, of_page)
-    count_used(m, nr_slots(nbytes + offset))
+        swiotlb_count(m).swiotlb_full += 1
+        return NONE, NONE, 0
+    count_used(m, nr_slots(size))
     swiotlb_state(m).live += 1
     device.need_sync = 1
     if direction in (TO_DEVICE, BIDIRECTIONAL) or own.swiotlb_copies_in:
         _copy_in(m, nbytes, direction)
+    return p, at, offset
+
+
+@kernel
+def _map(m, dev, orig, nbytes, direction, of_page):
+    """Copy what lies at bus address `orig` to where the device reaches it; where that is, or DMA_ERROR."""
+    p, at, offset = _tbl_map(m, dev, orig, nbytes, direction, 0)
+    if p == NONE:
+        return _no_room(m, nbytes, of_page)
     address = io_tlb_pools(m)[p].address + (at << SLOT_SHIFT) + offset
-    if address + nbytes - 1 > device.mask:
+    if address + nbytes - 1 > dma_devices(m)[dev].mask:
         _unmapped(m, p, at)
         swiotlb_count(m).swiotlb_unreachable += 1
         overflow = of_page and swiotlb_state(m).overflow
         return swiotlb_state(m).overflow if overflow else DMA_ERROR
     return address
+
+
+@kernel
+def swiotlb_map_pages(m, dev, pfn, offset, nbytes, direction):
+    """Bounce for a device behind an IOMMU, into whole pages that nobody else has; the bus address there, or DMA_ERROR.
+
+    What it shall see of memory is then mapped for it: nothing beside the buffer (iommu_dma_map_page, untrusted).
+    """
+    p, at, inside = _tbl_map(m, dev, pfn_to_dma(m, pfn) + offset, nbytes, direction, PAGE - 1)
+    if p == NONE:
+        return DMA_ERROR
+    return io_tlb_pools(m)[p].address + (at << SLOT_SHIFT) + inside
 
 
 @kernel
@@ -196,16 +222,3 @@ def swiotlb_sync(m, dev, address, nbytes, direction, to_device):
         _copy_in(m, nbytes, direction)
     elif not to_device and direction in (FROM_DEVICE, BIDIRECTIONAL):
         _copy(m, nbytes, swiotlb_settings(m).bounce_uncached)
-
-
-@hook
-def bounce_map(m, device, address, nbytes, direction):
-    """For IOMMUs, which stand lower: bounce what an untrusted device shall not see the rest of."""
-    return _map(m, device, address, nbytes, direction, 0)
-
-
-@hook
-def bounce_unmap(m, device, address, nbytes, direction):
-    """And back."""
-    swiotlb_tbl_unmap(m, address, nbytes, direction, 0)
-    return 0

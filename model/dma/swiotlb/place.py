@@ -4,14 +4,13 @@ from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.dma.swiotlb.boot import Boot, parts_of, pool_of_boot
 from mmrun.model.dma.swiotlb.bus import pfn_to_dma
-from mmrun.model.dma.swiotlb.map import bounce_map, bounce_unmap
 from mmrun.model.dma.swiotlb.pools import boot_pool, swiotlb_dyn_alloc
 from mmrun.model.dma.swiotlb.state import (
     CALENDAR,
     GROWN,
     LARGEST_GROWN,
-    OVERFLOW_PAGES,
     SEGMENT,
+    SLOT,
     TRANSIENT,
     swiotlb_settings,
     swiotlb_state,
@@ -64,10 +63,8 @@ def actors(plan: Plan) -> dict[str, int]:
 
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:
-    """What IOMMUs ask for, and the work; where there is no pool they need not be compiled."""
-    if _boot(plan) is None:
-        return ()
-    return (bounce_map, bounce_unmap, *((swiotlb_dyn_alloc,) if grows(plan) else ()))
+    """The same."""
+    return (swiotlb_dyn_alloc,) if _boot(plan) and grows(plan) else ()
 
 
 def place(built: Built) -> None:
@@ -84,10 +81,10 @@ def place(built: Built) -> None:
     own.grows = int(grows(plan))
     _rows(built, boot)
     boot_pool(m, boot.first, boot.slabs, areas_of_boot(plan, boot))
-    last = boot.first + boot.pages
-    if era(built.cell.kernel).flags["swiotlb_overflow_buffer"]:
-        state.overflow = pfn_to_dma(m, last - OVERFLOW_PAGES)
-        built.memory.table("frames")["kind"][last - OVERFLOW_PAGES : last] = BOUNCE_PAGE
+    if boot.overflow:
+        first = boot.first + boot.slabs * SLOT // PAGE
+        state.overflow = pfn_to_dma(m, first)
+        built.memory.table("frames")["kind"][first : first + boot.overflow] = BOUNCE_PAGE
 
 
 def _rows(built: Built, boot: Boot) -> None:

@@ -13,9 +13,7 @@ Picoseconds = Annotated[int, Range(ge=0, le=100_000)]
 HOOKS = {
     **hooks(
         CORE,
-        142,
-        ("bounce_map", "device address nbytes direction", "where the copy is (bytes), or DMA_ERROR", -1),
-        ("bounce_unmap", "device address nbytes direction", "0, after the copy was brought back and let go"),
+        144,
         ("swiotlb_dyn_alloc", "number", "makes the pool larger whenever it was full, for ever"),
         optional=True,
     ),

@@ -72,16 +72,17 @@ def _take(m, p, at, slots, nbytes, orig):
 
 
 @kernel
-def search_pool_area(m, dev, p, a, orig, nbytes):
+def search_pool_area(m, dev, p, a, orig, nbytes, align):
     """Take slots for a mapping of `nbytes` of what lies at address `orig`, in area `a` of a pool; the first, or NONE.
 
-    A mapping of a page or more begins with a page, unless the device wants low bits of addresses kept; none crosses
-    the device's segment boundary.
+    A mapping of a page or more begins with a page, unless the device wants low bits of addresses kept, or `align` says
+    which low bits are to be 0; none crosses the device's segment boundary.
     """
     pool, device, own = io_tlb_pools(m)[p], dma_devices(m)[dev], swiotlb_settings(m)
     area, slots = io_tlb_areas(m)[pool.area + a], nr_slots(nbytes)
     keep = device.min_align if own.swiotlb_min_align else 0
-    align = PAGE - 1 if keep == 0 and nbytes >= own.swiotlb_page_aligned else 0
+    if align == 0 and keep == 0 and nbytes >= own.swiotlb_page_aligned:
+        align = PAGE - 1
     align |= SLOT - 1
     keep &= ~align
     stride = nr_slots(max(align, keep) + 1)

@@ -18,7 +18,7 @@ GROWN, TRANSIENT = 64, 4096  # pools that can be added, for good and for a mappi
 swiotlb_settings = one(384, "swiotlb_settings", row(
     swiotlb_lock="i8", swiotlb_slot="i8", bounce_cached="i8", bounce_uncached="i8", swiotlb_overflow_buffer="i8",
     swiotlb_page_aligned="i8", swiotlb_min_align="i8", swiotlb_copies_in="i8", forced="i8", grows="i8", hole_from="i8",
-    hole="i8",
+    hole="i8", untrusted_bounces="i8",
 ))  # fmt: skip
 # A pool: `address` of its first byte, `pfn`: its first frame, `order` of its block if it was allocated, NONE at boot;
 # its slots from row `slot` on, its areas from `area` on, of `area_slabs` slots each; `next`: another one, NONE at last.

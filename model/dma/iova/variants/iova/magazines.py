@@ -1,15 +1,16 @@
 """Magazines before the tree: a range of up to 32 pages comes from the CPU that freed it, the last freed first.
 
-Sizes below 32 pages are rounded up to a power of two. A CPU that runs out takes a full magazine from the depot, one
-that has too many gives it a full one; the tree is asked when both have none, and once more after all CPUs' magazines
-were emptied. Up to 6.6 a depot holds 32 magazines and what is more goes to the tree at once; since then it holds any
-number, and each 100 ms one beyond as many as there are CPUs goes back.
+Sizes below 32 pages, to 5.10 all, are rounded up to a power of two. A CPU that runs out takes a full magazine from the
+depot, one that has too many gives it a full one; the tree is asked when both have none, and once more after all CPUs'
+magazines were emptied. Up to 6.6 a depot holds 32 magazines and what is more goes to the tree at once; since then it
+holds any number, and each 100 ms one beyond as many as there are CPUs goes back.
 """
 
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.dma.iova.domain import gave, took_back
 from mmrun.model.dma.iova.rcache import free_cached, rcache_get, rcache_insert
+from mmrun.model.dma.iova.state import iova_settings
 from mmrun.model.dma.iova.tree import alloc_2011, alloc_range, free_range, roundup_pow_of_two
 
 SOURCE = "drivers/iommu/iova.c, 4.7 to 6.12: alloc_iova_fast, free_iova_fast"
@@ -42,7 +43,7 @@ def from_tree(m, domain, pages, limit_pfn):
 @kernel
 def alloc_iova_fast(m, domain, pages, limit_pfn, flush):
     """A range from this CPU, from the tree; if `flush`, from the tree with what all CPUs have kept."""
-    if pages < LARGEST:
+    if pages < LARGEST or not iova_settings(m).iova_natural_size:
         pages = roundup_pow_of_two(pages)
     found = rcache_get(m, domain, pages, limit_pfn + 1)
     if not found:
