@@ -13,7 +13,7 @@ from mmrun.runner.explain.explain import NothingKnown, look_up
         ("thp", "transparent_hugepage_defrag"), ("THP", "huge pages"), ("psi", "stall_alloc_ns"),
         ("memory.pressure", "stall_alloc_ns"),
         ("tcp", "netstream"), ("oom", "is killed"), ("outcome", "How a run ended"), ("page tables", "512"),
-        ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "not modelled"), ("kernels", "Versions of Linux"),
+        ("page_tables", "512"), ("tiering", "cpus: 0"), ("iommu", "invalidation queue"), ("kernels", "Versions of Linux"),
         ("cma", "machine.cma"), ("series", "sampling"), ("watermark_boost_factor", "fallbacks may raise"),
         ("pageblocks", "2 MiB"),
         ("until", "Stein's two stages"), ("numa balancing", "hint faults"), ("zswap", "vm.zswap: true"),
