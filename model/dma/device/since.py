@@ -1,6 +1,6 @@
 """DMA devices: whose operations they have, and what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, axis, flag, gap
+from mmrun.model.core.timeline import Dated, always, axis, flag
 
 DATED: Dated = (
     axis("dma_ops", always("per-device", "arch/x86/include/asm/dma-mapping.h: get_dma_ops, archdata.dma_ops, 2.6.27")),
@@ -15,6 +15,4 @@ DATED: Dated = (
          "iommu/amd, iommu/vt-d: convert to the dma-iommu ops, 5.5 and 5.11", since="5.11"),
     flag("nvme_simple", "an NVMe drive maps a request of up to two pages by itself, without a scatter list",
          "nvme-pci: optimize mapping of small single segment requests, 5.2", since="5.2"),
-    gap("2.6.32", "5.12", "requests of a disk controller of less than 32 address lines are not copied by the block "
-        "layer, they wait until they can be mapped"),
 )  # fmt: skip

@@ -107,11 +107,11 @@ def _bounced(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
 
 
 def _lead_somewhere(built: Built, rows: np.ndarray, used: np.ndarray) -> None:
-    """Every address that somebody has of a translated piece leads to the frame that it was mapped to."""
+    """Every address that somebody has of a translated piece leads to its frame (or a copy, for who is not trusted)."""
     m = built.memory.m
     for i in used.tolist():
         d, row = dma_devices(m)[int(rows["dev"][i])], rows[i]
-        if not d.translated or row["sg"] or row["length"] != row["bytes"]:
+        if not d.translated or d.untrusted or row["sg"] or row["length"] != row["bytes"]:
             continue
         pfn = iova_to_pfn(m, int(d.domain), int(row["address"]) // PAGE)
         require(pfn == row["pfn"] + row["offset"] // PAGE,
