@@ -55,7 +55,8 @@ def test_metadata_walks_the_tree_and_marks_removals_and_mounts():
 def test_the_kinds_are_the_files():
     assert kinds() == [
         "build", "cable", "camera", "codec", "dma", "driver", "gpu", "hog", "iscsid", "legacy", "loop", "metadata",
-        "mover", "netrr", "netstream", "packets", "phases", "pinner", "scan", "trace", "uniform", "walk", "writer", "zipf",
+        "mover", "netrr", "netstream", "packets", "phases", "pinner", "scan", "trace", "uniform", "walk", "writer",
+        "zipf",
     ]  # fmt: skip
 
 
