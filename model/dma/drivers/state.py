@@ -12,8 +12,8 @@ TX, RX, BOTH = 0, 1, 2  # DMA_QUEUE.way
 # spend on it (ns); `coalesce`: packets that an interrupt waits for. `n` slots from `head` on are the device's, the
 # first ones have come back where their time is past. `lines`: row of the coherent memory that descriptors lie in.
 # `began`, `ended`: when its ring had been filled, or `lap` packets later gone round once, and when it began to close
-# (ns; 0: not yet); `packets`, `busy`: handled in between, and CPU time for that (ns). `late`: what the next deadline
-# is for has failed already. Objects of a graphics processor: `each` pages, `bound` in all.
+# (ns; 0: not yet); `packets`, `busy`: handled in between, and CPU time for that (ns). `late`: what the next deadline is
+# for has failed already. Objects of a graphics processor: `each` pages, `bound` in all.
 DMA_QUEUE = row(
     dev="i8", style="i8", way="i8", pieces="i8", header="i8", part="i8", share="i8", order="i8", stride="i8",
     payload="i8", framed="i8", work="i8", coalesce="i8", ring="i8", first_slot="i8", first_piece="i8", head="i8",
