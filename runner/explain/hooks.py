@@ -55,7 +55,6 @@ ARGUMENTS = {
     "memcg": "row of memcgs(m), the group at whose limit or request reclaim works",
     "migratetype": "what the pageblock should be for, UNMOVABLE to ISOLATE",
     "migration": "row of the table of migrations: target, mode, reason",
-    "nbytes": "how much",
     "node": "row of nodes(m)",
     "nodemask": "allowed nodes, a bit each",
     "nr_to_reclaim": "pages wanted",
