@@ -29,3 +29,8 @@ def test_of_many_tasks_the_longest_are_shown():
     lines = where_time_went(told(**{f"t{i}": {"hit_ns": 1000 + i} for i in range(MOST + 3)}))
     assert lines[0].startswith("task.t3:") and lines[-1] == "(3 more tasks took less time)"
     assert len(lines) == 2 * MOST + 1
+
+
+def test_every_part_of_a_tasks_time_has_a_name():
+    lines = where_time_went(told(busy=dict.fromkeys((*APART, *OF_RECLAIM, "not_started_ns"), 1_000_000)))
+    assert len(lines) == 1 + len(APART) + 1 + len(OF_RECLAIM)
