@@ -75,6 +75,7 @@ READ = {
 MEASURED = {
     "3.0": "published tables of reclaim (Gorman 2011)",
     "3.1": "published throughput of dd against dirty limits (Wu 2011)",
+    "3.6": "published cycles of mapping packets behind an IOMMU (Malka 2015)",
     "4.19": "published throughput of swap on flash with either readahead (Huang 2017)",
     "5.8": "published swapping and throughput before refaults of anonymous pages were detected (Kim 2020)",
     "5.15": "the same with it; published tables of reclaim_throttle as posted (Gorman 2021)",

@@ -95,13 +95,15 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
         assert said[7] == "answered 0"
 
 
-# May not be called in any cell: what is rare, and what only blocks of pages, movement and networks ask for.
-BLOCKS = {"migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged"}
+# May not be called in any cell: what is rare, and what only blocks of pages, movement, networks and devices ask for.
+BLOCKS = {
+    "migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged", "zswap",
+}  # fmt: skip
 RARE = {"shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident", "queue_rq"} | {
     name
     for part in parts("settings")
     for name in getattr(part, "HOOKS", {})
-    if part.__name__.split(".")[-2] in BLOCKS or ".net." in part.__name__
+    if part.__name__.split(".")[-2] in BLOCKS or any(each in part.__name__ for each in (".net.", ".dma."))
 }
 
 

@@ -113,7 +113,7 @@ def test_streams_that_do_not_draw_are_the_same_for_every_seed(data: st.DataObjec
     params |= {"area": "s"} if kind == "iscsid" else {}
     params |= {"flow": "f", "transactions": 9} if kind == "netrr" else {}
     params |= {"flow": "f", "bytes": 9000} if kind == "netstream" else {}
-    params |= {"device": "d"} if kind in ("codec", "gpu", "legacy", "packets") else {}
+    params |= {"device": "d"} if kind in ("codec", "dma", "gpu", "legacy", "packets") else {}
     stream = Stream(kind=kind, params=params)
     seeds = [events(stream, seed) for seed in range(4)]
     same = all(np.array_equal(seeds[0], other) for other in seeds[1:])

@@ -136,11 +136,16 @@ def _wait(m, t):
 
 @kernel
 def _first_lap(m, t, done):
-    """What came before the ring has gone round once is no measure of what follows."""
-    q = dma_queues(m)[t]
-    q.lap -= done
-    if q.lap <= 0:
-        q.began, q.packets, q.busy = m.now, 0, 0
+    """What came before the rings of all queues of a device, which share its link, have gone round is no measure."""
+    dev = dma_queues(m)[t].dev
+    dma_queues(m)[t].lap -= done
+    for q in range(len(dma_queues(m))):
+        if dma_queues(m)[q].opened and dma_queues(m)[q].dev == dev and dma_queues(m)[q].lap > 0:
+            return
+    for q in range(len(dma_queues(m))):
+        other = dma_queues(m)[q]
+        if other.opened and other.dev == dev:
+            other.began, other.packets, other.busy = m.now, 0, 0
 
 
 @hook

@@ -41,13 +41,13 @@ def _causes(m: Any, mapping: float) -> dict[str, float]:
 
 
 def metrics(built: Built) -> dict[str, int | float]:
-    """Rates of packets since each queue's ring was filled, their cost, deadlines."""
+    """Rates of packets once the rings of all queues have gone round, their cost, deadlines."""
     m, found = built.memory.m, dict[str, int | float]()
     count = dma_driver_count(m)
     rows = [dma_queues(m)[t] for t, kind, _ in driven(built.plan) if kind in PACKET_STREAMS]
     took = [(int(q.ended) or int(m.now)) - int(q.began) for q in rows]
     ran = [(q, ns) for q, ns in zip(rows, took, strict=True) if q.packets and ns > 0]
-    if ran:
+    if ran and not any(q.opened and q.lap > 0 for q in rows):
         found["dma_mbit_s"] = sum(int(q.packets) * int(q.payload) * 8 * S / ns for q, ns in ran) / 1e6
         if carried := _carried(built):
             found["dma_line_share"] = sum(int(q.packets) * int(q.framed) * S / ns for q, ns in ran) / carried

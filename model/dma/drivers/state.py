@@ -11,7 +11,7 @@ TX, RX, BOTH = 0, 1, 2  # DMA_QUEUE.way
 # whole. `payload`, `framed`: bytes of a packet, and with what the link adds; `work`: what the driver and the stack
 # spend on it (ns); `coalesce`: packets that an interrupt waits for. `n` slots from `head` on are the device's, the
 # first ones have come back where their time is past. `lines`: row of the coherent memory that descriptors lie in.
-# `began`, `ended`: when its ring had been filled, or `lap` packets later gone round once, and when it began to close
+# `began`, `ended`: when its ring had been filled, then all the device's had gone round (`lap` packets); when it closed
 # (ns; 0: not yet); `packets`, `busy`: handled in between, and CPU time for that (ns). `late`: what the next deadline is
 # for has failed already. Objects of a graphics processor: `each` pages, `bound` in all.
 DMA_QUEUE = row(
