@@ -98,7 +98,7 @@ def test_everything_that_can_be_named_is_explained(capsys: pytest.CaptureFixture
     [("swappiness", "0-200"), ("vm.swappiness", "0-200"), ("lru", "policy axis"), ("pgscan_kswapd", "kernel counter"),
      ("machine.nodes.memory", "unit: bytes"), ("zipf.exponent", "stream parameter"), ("6.18", "kernel version"),
      ("4.4", "WARNING: 4.4 was never validated"), ("4.4", "read is 3.15; since then changed: lru"),
-     ("4.4", "compared with real kernels (tests/fidelity, docs/validation.md): 3.1 (published"),
+     ("4.4", "compared with real kernels (tests/fidelity, docs/validation.md): 3.6 (published"),
      ("4.4", "zone-workingset (since 3.15, before 4.8)"), ("4.4", "no min: memory.min came with 4.18"),
      ("4.4", "xfs has no cgroup writeback yet"), ("3.15", "its source was read, nothing was compared"),
      ("6.18", "validated: counters, curves"), ("6.10+mglru", "next older version that was read is 6.1+mglru"),
