@@ -29,6 +29,8 @@ from mmrun.model.mm.slab.state import OBJECT
 from mmrun.model.rules.cells import region_sizes, stream_regions
 from mmrun.model.rules.record import Unsound
 from mmrun.model.sources import outside
+from mmrun.model.tracing.place import seen
+from mmrun.model.tracing.watch import Seen, Watch
 from mmrun.model.units import PAGE
 from mmrun.model.workloads._own import with_own
 from mmrun.model.yardstick import cell as measure
@@ -44,7 +46,7 @@ class Outcome:
     `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok", "oom" or "died". `series`:
     columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
     when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
-    of a machine that died, who waited for whom, a sentence a line.
+    of a machine that died, who waited for whom, a sentence a line. `events`: what was watched.
     """
 
     metrics: dict[str, int | float | str]
@@ -52,13 +54,14 @@ class Outcome:
     misses: np.ndarray | None
     kills: list[list[str]] = field(default_factory=list)
     death: list[str] = field(default_factory=list)
+    events: Seen | None = None
 
 
-def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) -> Outcome:
+def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False, watch: Watch | None = None) -> Outcome:
     """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
 
     `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses`
-    keeps a bit per access (one task only).
+    keeps a bit per access (one task only). `watch`: the trace events to keep; no number depends on it.
     """
     from mmrun.model import engine
 
@@ -74,7 +77,7 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
         found, bits = measure.metrics(cell, yardstick, streams, _rng(cell, "yardstick"), record_misses)
         return Outcome(found, {}, bits)
     total = _length(cell) if record_misses else 0
-    built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total)
+    built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total, watch)
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
     m, samples = built.memory.m, results.Samples(built)
     run_settings(m).check = int(check)
@@ -95,7 +98,9 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False) ->
             elif why != engine.PASS_OVER:
                 break
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
-    return Outcome(results.metrics(built), samples.series(), misses, results.kills(built), results.death(built))
+    return Outcome(
+        results.metrics(built), samples.series(), misses, results.kills(built), results.death(built), seen(built)
+    )
 
 
 def _run(m: np.record) -> int:

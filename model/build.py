@@ -22,18 +22,20 @@ from mmrun.model.mm.slab.place import space_table
 from mmrun.model.mm.task.place import expand, file_table, region_pages
 from mmrun.model.rules.cells import sizes
 from mmrun.model.rules.record import Unsound
+from mmrun.model.tracing.watch import Watch
 
 __all__ = ["Built", "build", "expand", "planned", "region_pages"]
 
 parts("state")  # declares every table
 
 
-def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> Built:
+def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0, watch: Watch | None = None) -> Built:
     """A machine for `cell` (already resolved by `registry.resolve`).
 
     `footprints`: pages each expanded task's stream touches; `record_misses`: accesses to keep miss bits for (0: none).
+    `watch`: the events to keep.
     """
-    plan = planned(cell, footprints, record_misses)
+    plan = planned(cell, footprints, record_misses, watch)
     memory = Memory(**table_rows(plan))
     built = Built(memory, plan, Servers(memory.record))
     _settings(built)
@@ -47,7 +49,7 @@ def build(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> 
     return built
 
 
-def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -> Plan:
+def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0, watch: Watch | None = None) -> Plan:
     """What is known of the cell's machine before anything of it is allocated."""
     tasks = expand(cell)
     pages = {name: region_pages(task, footprints[name]) for name, task in tasks.items()}
@@ -60,7 +62,7 @@ def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0) -
     if not wanted(cell):
         modules["contiguous"] = registry.load("contiguous", Variant(variant="none"))
     files, spaces = file_table(tasks, pages, pages_left(cell.machine)), space_table(cell, tasks, pages)
-    return Plan(cell, modules, tasks, pages, group_names(cell), files, spaces, record_misses)
+    return Plan(cell, modules, tasks, pages, group_names(cell), files, spaces, record_misses, watch)
 
 
 def table_rows(plan: Plan) -> dict[str, int | tuple[int, int]]:

@@ -33,11 +33,11 @@ def row(**fields: Any) -> np.dtype:
 LIST = row(head="i4", tail="i4", n="i8")  # a doubly linked list through `next` and `prev` of its members
 WAIT_QUEUE = row(first="i4", last="i4")  # actors + 1 that wait for something, 0: nobody (model/core/sleep.py)
 # What every kernel takes. `now`: simulated time (ns); `broken`, `broken_arg`: the invariant that is, and where;
-# `raised`: the exception of a hook; `rows`, `columns`: extents of what lies at an address; `hooks`: addresses of
-# functions (model/hooks.py).
+# `raised`: the exception of a hook; `tracing`: whether somebody watches tracepoints; `rows`, `columns`: extents of what
+# lies at an address; `hooks`: addresses of functions (model/hooks.py).
 MACHINE = row(
-    now="i8", broken="i8", broken_arg="i8", raised="i8", address=("i8", (ADDRESSES,)), rows=("i8", (ADDRESSES,)),
-    columns=("i8", (ADDRESSES,)), hooks=("i8", (SLOTS,)),
+    now="i8", broken="i8", broken_arg="i8", raised="i8", tracing="i8", address=("i8", (ADDRESSES,)),
+    rows=("i8", (ADDRESSES,)), columns=("i8", (ADDRESSES,)), hooks=("i8", (SLOTS,)),
 )  # fmt: skip
 DECLARED: dict[int, "Accessor"] = {}  # by number
 

@@ -1,6 +1,7 @@
 """What kernels see of hooks and of what lies behind addresses: loads and calls at fixed places of the record `m`."""
 
 from functools import cache
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,34 @@ def _constant(builder: Any, record: Any, field: str, number: int) -> Any:
 def address_behind(builder: Any, record: Any, accessor: Accessor) -> Any:
     """Where what the accessor gives lies, as a 64-bit word."""
     return _constant(builder, record, "address", accessor.number)
+
+
+@cache
+def type_of_tracepoint(name: str, layout: tuple[int, int, int, int, int]) -> Any:
+    """Numba's type of a tracepoint (`Tracepoint.layout`): nothing but a look at one word while nobody watches."""
+    number, arity, word, fields, hook = layout
+
+    def codegen(context, builder, sig, args):
+        record = args[0]
+        with builder.if_then(builder.icmp_signed("!=", _load(builder, record, word), I64(0)), likely=False):
+            place = builder.inttoptr(_load(builder, record, fields), I64.as_pointer())
+            for at, value in enumerate(args[1:]):
+                builder.store(value, builder.gep(place, [I64(at)]))
+            kind = ir.FunctionType(I64, [POINTER, I64, I64])
+            address = builder.inttoptr(_load(builder, record, hook), kind.as_pointer())
+            builder.call(address, [builder.bitcast(record, POINTER), I64(number), I64(arity)])
+        return context.get_dummy_value()
+
+    signature = types.none(M, *[types.int64] * arity)
+
+    def definition(typingctx, *args):
+        return signature, codegen
+
+    # Numba reads an intrinsic's arity from its definition.
+    names = ("typingctx", "m", *(f"field{at}" for at in range(arity)))
+    definition.__signature__ = Signature([Parameter(each, Parameter.POSITIONAL_OR_KEYWORD) for each in names])  # type: ignore[attr-defined]
+    definition.__name__ = f"trace_{name}"
+    return type_of(intrinsic(definition))
 
 
 @cache

@@ -22,6 +22,7 @@ import numpy as np
 from mmrun.model.core.cache import stamp
 from mmrun.model.core.jit import Caller, Hook, Intrinsic, Kernel, Requests
 from mmrun.model.core.record import MACHINE, Accessor, offset_of
+from mmrun.model.core.tracepoint import Tracepoint
 from mmrun.model.hooks import HOOKS
 
 LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
@@ -187,6 +188,8 @@ def _value(value: Any, fn: Callable[..., object]) -> str:
             return f"requests at {offset_of('hooks', 0)}"
         case Accessor():
             return f"{dtype_digest(value.kind)} at {value.number}, {value.dimensions}"
+        case Tracepoint():
+            return f"tracepoint {value.layout}"
         case tuple() | list():
             return f"{type(value).__name__}({','.join(_value(item, fn) for item in value)})"
         case Intrinsic():

@@ -14,6 +14,7 @@ from mmrun.model.description import Cell, Task
 from mmrun.model.machine import numa
 from mmrun.model.machine.state import servers
 from mmrun.model.mechanisms import parts
+from mmrun.model.tracing.watch import Watch
 from mmrun.model.units import PAGE
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Plan:
     """What follows from a resolved cell alone: from it each mechanism says how many rows its tables have.
 
     `modules`: the variant of each axis; `tasks`: expanded; `pages`: of each region of a task; `groups`: names of the
-    groups in pre-order, the root first; `record_misses`: accesses to keep miss bits for.
+    groups in pre-order, the root first; `record_misses`: accesses to keep miss bits for; `watch`: events to keep.
     """
 
     cell: Cell
@@ -39,6 +40,7 @@ class Plan:
     files: "dict[str, File]"
     spaces: "Spaces"
     record_misses: int = 0
+    watch: Watch | None = None
 
     @cached_property
     def frames(self) -> int:

@@ -19,6 +19,6 @@ def test_a_field_or_counter_of_a_leaf_compiles_few_kernels_again():
 
 def test_the_machine_itself_has_no_field_of_a_mechanism():
     """Its type is part of every kernel; whatever it holds recompiles all of them."""
-    own = ("now", "broken", "broken_arg", "raised", "address", "rows", "columns", "hooks")
+    own = ("now", "broken", "broken_arg", "raised", "tracing", "address", "rows", "columns", "hooks")
     assert MACHINE.names == own
     assert all(MACHINE[name].base == np.int64 for name in MACHINE.names)

@@ -19,6 +19,7 @@ from mmrun.model.dma.iommu.state import (
     iommu_state,
     iommus,
 )
+from mmrun.model.dma.iommu.tracepoints import iommu_map_event, iommu_unmap_event
 from mmrun.model.mm.migrate.state import ENOMEM
 
 
@@ -61,6 +62,7 @@ def iommu_map(m, domain, iova, pfn, pages, prot):
         return -ENOMEM
     if iommus(m)[d.unit].caching:
         invalidate_new(m, domain, iova, pages)
+    iommu_map_event(m, iova << 12, iova + pages << 12, pfn << 12, pages << 12)
     return 0
 
 
@@ -75,6 +77,7 @@ def iommu_unmap(m, domain, iova, pages):
     iommu_count(m).iommu_unmap += 1
     tables = clear_range(m, domain, iova, pages)
     within_reach(m, domain, pages)
+    iommu_unmap_event(m, iova << 12, iova + pages << 12, pages << 12, pages << 12)
     kind = iommus(m)[d.unit].kind
     if kind == VIRTIO:
         request(m, d.unit)

@@ -159,7 +159,7 @@ def _take_from(m, z, gfp, order, alloc_flags):
     pfn = rmqueue(m, turn(m).cpu, z, order, mt, alloc_flags)
     if zone.boosted and alloc_flags & ALLOC_KSWAPD:
         zone.boosted = 0
-        wake_kswapd(m, z, 0, zone.kind)
+        wake_kswapd(m, z, 0, 0, zone.kind)
     if pfn == NONE:
         return NONE
     frames(m)[pfn].zone, frames(m)[pfn].node = z, zone.node

@@ -18,7 +18,7 @@ from mmrun.model.mm.memcg.victims import page_event
 from mmrun.model.mm.numa_balancing.state import UNSET, last_cpupid, numa_settings
 from mmrun.model.mm.page.alloc_flags import FAIR
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, NEW, SLAB, SLAB_PAGE, TAIL_PAGE
-from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, THISNODE, gfp_zone
+from mmrun.model.mm.page.gfp import DIRECT_RECLAIM, KSWAPD_RECLAIM, THISNODE, gfp_migratetype, gfp_zone
 from mmrun.model.mm.page.mempolicy import (
     MODE_PREFERRED_MANY,
     NO_INTERLEAVE_INDEX,
@@ -28,6 +28,7 @@ from mmrun.model.mm.page.mempolicy import (
 )
 from mmrun.model.mm.page.pcp import free_frame
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_count, alloc_settings, alloc_state, frames, zones
+from mmrun.model.mm.page.tracepoints import mm_page_alloc
 from mmrun.model.mm.page.zones import wake_kswapd
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.tiering.state import tier_settings
@@ -109,13 +110,14 @@ def alloc_pages(m, gfp, order, nid, nodemask):
     if pfn == NONE:
         return NONE
     alloc_count(m).pgalloc += 1 << order
+    mm_page_alloc(m, pfn, order, gfp_migratetype(gfp), gfp)
     prep_new_page(m, pfn, order)
     if watch(m).idle_tracking:
         forget(m, pfn)
     if numa_settings(m).numa_balancing:
         _unset_cpupids(m, pfn, order)
     if tier_settings(m).demotes_ahead and gfp & KSWAPD_RECLAIM:
-        wake_kswapd(m, frames(m)[pfn].zone, 0, gfp_zone(gfp))
+        wake_kswapd(m, frames(m)[pfn].zone, gfp, 0, gfp_zone(gfp))
     return pfn
 
 

@@ -31,8 +31,10 @@ from mmrun.model.mm.page.highatomic import unreserve_highatomic_pageblock
 from mmrun.model.mm.page.pcp import drain_all_pcps
 from mmrun.model.mm.page.state import alloc_settings, alloc_state, zones
 from mmrun.model.mm.page.zones import wake_kswapd
-from mmrun.model.mm.reclaim.state import reclaim_count
+from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle_direct import throttle_direct_reclaim
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_direct_reclaim_begin, mm_vmscan_direct_reclaim_end
+from mmrun.model.mm.reclaim.vmscan import own_scan
 from mmrun.model.mm.task.state import tasks
 
 direct_reclaim = caller("direct_reclaim")
@@ -53,7 +55,7 @@ def wake_all_kswapds(m, gfp, order, nid, nodemask):
         node = zones(m)[z].node
         if nodemask >> node & 1 and not seen >> node & 1 and zones(m)[z].kind <= gfp_zone(gfp):
             seen |= 1 << node
-            rests = wake_kswapd(m, z, order, gfp_zone(gfp))
+            rests = wake_kswapd(m, z, gfp, order, gfp_zone(gfp))
             if rests and order and not gfp & DIRECT_RECLAIM:  # there may be memory enough, in pieces
                 wakeup_kcompactd(m, node, order, gfp_zone(gfp))
 
@@ -67,7 +69,11 @@ def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
     reclaim_count(m).allocstall += 1
     begins(m, ALLOC | IN_MEMSTALL)
     current(m).memalloc += 1
-    got = 1 if throttle_direct_reclaim(m, nid, gfp, nodemask) else direct_reclaim(m, nid, gfp, nodemask)
+    got = 1
+    if not throttle_direct_reclaim(m, nid, gfp, nodemask):
+        mm_vmscan_direct_reclaim_begin(m, order, 1, gfp)
+        got = direct_reclaim(m, nid, gfp, nodemask)
+        mm_vmscan_direct_reclaim_end(m, scans(m)[own_scan(m)].nr_reclaimed)
     current(m).memalloc -= 1
     ends(m, ALLOC | IN_MEMSTALL)
     pfn = get_page_from_freelist(m, gfp, order, nid, nodemask, alloc_flags)

@@ -6,7 +6,9 @@ from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, wait, wake
 from mmrun.model.mm.alloc.contig import alloc_contig_range, free_contig_range
 from mmrun.model.mm.cma.state import CMA_ALIGNMENT, cma_areas, cma_bitmap, contig_count, contig_settings
-from mmrun.model.mm.migrate.state import EBUSY
+from mmrun.model.mm.cma.tracepoints import cma_alloc_busy_retry, cma_alloc_finish, cma_alloc_start
+from mmrun.model.mm.cma.tracepoints import cma_release as cma_release_event
+from mmrun.model.mm.migrate.state import EBUSY, ENOMEM
 from mmrun.model.mm.page.flags import CMA, KERNEL, KERNEL_PAGE
 from mmrun.model.mm.page.state import frames
 
@@ -99,7 +101,8 @@ def cma_alloc(m, a, pages, align):
     A range that cannot be emptied is left, and the next one tried, at the next multiple of `align`. In the kernel:
     cma_alloc, today cma_range_alloc.
     """
-    area, start, count = cma_areas(m)[a], 0, contig_count(m)
+    area, start, count, result = cma_areas(m)[a], 0, contig_count(m), ENOMEM
+    cma_alloc_start(m, a, pages, area.available, area.pages, order_of(align))
     while m.broken == 0:
         at = find_zero_area(m, a, start, pages, align)
         if at == NONE:
@@ -112,20 +115,24 @@ def cma_alloc(m, a, pages, align):
             take_frames(m, area.first + at, pages)
             count.cma_alloc_success += 1
             count.cma_alloc_pages_success += pages
+            cma_alloc_finish(m, a, area.first + at, pages, order_of(align), OK)
             return area.first + at
         set_bitmap(m, a, at, pages, 0)
         if result != EBUSY:
             break
         count.cma_alloc_busy_retry += 1
+        cma_alloc_busy_retry(m, a, area.first + at, pages, order_of(align))
         start = at + align
     count.cma_alloc_fail += 1
     count.cma_alloc_pages_fail += pages
+    cma_alloc_finish(m, a, NONE, pages, order_of(align), -result)
     return NONE
 
 
 @kernel
 def cma_release(m, a, pfn, pages):
     """Give frames back to whoever's pages can be moved away again (cma_release)."""
+    cma_release_event(m, a, pfn, pages)
     free_contig_range(m, pfn, pages)
     set_bitmap(m, a, pfn - cma_areas(m)[a].first, pages, 0)
     contig_count(m).cma_release_pages_success += pages

@@ -25,6 +25,7 @@ from mmrun.model.mm.compaction.suitable import (
     PARTIAL_SKIPPED,
     suit_allocation_order,
 )
+from mmrun.model.mm.compaction.tracepoints import mm_compaction_begin, mm_compaction_end, mm_compaction_migratepages
 from mmrun.model.mm.lru.lru import lru_add_drain
 from mmrun.model.mm.migrate.isolate import give_list, take_list
 from mmrun.model.mm.migrate.migrate import migrate_pages
@@ -142,6 +143,7 @@ def _move(m, c):
     cc = compact_controls(m)[c]
     held, cc.no_target = cc.nr_migratepages, 0
     left = migrate_pages(m, cc.pages, TO_COMPACTION, c, cc.mode, MR_COMPACTION)
+    mm_compaction_migratepages(m, held - left, left)
     cc.nr_migratepages = held
     release_isolated(m, cc)
     return left
@@ -255,6 +257,8 @@ def compact_zone(m, c):
         cc.free[order].n = 0
     cc.whole_zone |= begin_scanners(m, c)
     cc.pages = take_list(m)
+    zone = zones(m)[cc.zone]
+    mm_compaction_begin(m, zone.start, cc.migrate_pfn, cc.free_pfn, zone.start + zone.span, cc.mode != ASYNC)
     lru_add_drain(m, turn(m).cpu)
     found = _passes(m, c)
     give_list(m)
@@ -264,6 +268,7 @@ def compact_zone(m, c):
             zone_compaction(m)[cc.zone].free = max(zone_compaction(m)[cc.zone].free, highest)
     compaction_count(m).compact_migrate_scanned += cc.migrate_scanned
     compaction_count(m).compact_free_scanned += cc.free_scanned
+    mm_compaction_end(m, zone.start, cc.migrate_pfn, cc.free_pfn, zone.start + zone.span, cc.mode != ASYNC, found)
     return found
 
 

@@ -45,7 +45,7 @@ from mmrun.model.mm.page.flags import (
 )
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.reclaim.shrink_list import count_scan
+from mmrun.model.mm.reclaim.shrink_list import count_scan, note_shrink_inactive
 from mmrun.model.mm.reclaim.shrink_page_list import free_left, is_left, take_first
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 
@@ -259,6 +259,7 @@ def evict(m, s, swappiness, nr_to_scan):
         scanned = 0
     if sc.nr_taken == 0:
         return scanned
+    sc.activate_before[0], sc.activate_before[1] = sc.nr_activate[0], sc.nr_activate[1]
     reclaimed = shrink_batch(m, s)
     if _put_back(m, s, lv, kind, False):
         reclaimed += shrink_batch(m, s)
@@ -266,4 +267,5 @@ def evict(m, s, swappiness, nr_to_scan):
     sc.round_reclaimed += reclaimed
     sc.swapping |= 1 - kind
     count_scan(m, s, lv, 2 * kind, sc.pages_taken, reclaimed)
+    note_shrink_inactive(m, s, lv, kind, scanned, reclaimed)
     return scanned

@@ -12,10 +12,12 @@ from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom_snapshot import note_kill
 from mmrun.model.mm.limits.points import badness, eligible, points_of, total_pages
 from mmrun.model.mm.limits.state import oom_settings
+from mmrun.model.mm.limits.tracepoints import mark_victim
 from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_KILL, event
 from mmrun.model.mm.memcg.state import oom_count
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.sched.turns import put_cpu
+from mmrun.model.tracing.watch import FIRST_PID
 
 NOBODY, UNKILLABLE = -1, -2
 
@@ -58,6 +60,7 @@ def die(m, t):
 def send_sigkill(m, t):
     """Kill task `t`: it dies on its way out of the kernel, at once where it is not in it."""
     oom_count(m).oom_kill += 1
+    mark_victim(m, FIRST_PID + t)
     event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
     progress(m).oom += 1
     tasks(m)[t].killed = 1

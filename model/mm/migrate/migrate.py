@@ -46,6 +46,7 @@ from mmrun.model.mm.migrate.state import (
     migrations,
     movers,
 )
+from mmrun.model.mm.migrate.tracepoints import mm_migrate_pages
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER as PMD_ORDER
 from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, PARTIALLY_MAPPED, SWAPCACHE, WRITEBACK
 from mmrun.model.mm.page.folio import free_folio, nr_pages
@@ -323,6 +324,9 @@ def _count(m, c):
     count.thp_migration_split += call.thp_split
     count.by_reason[call.reason] += call.succeeded
     count.failed_by_reason[call.reason] += call.failed
+    mm_migrate_pages(
+        m, call.succeeded, call.failed, call.thp_succeeded, call.thp_failed, call.thp_split, call.mode, call.reason
+    )
 
 
 @kernel

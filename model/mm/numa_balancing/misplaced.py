@@ -42,7 +42,8 @@ def _room(m, pfn, nid):
         return True
     node_count(m)[nid].promotion_refused += nr_pages(m, pfn)
     if numa_settings(m).numa_balancing & MEMORY_TIERING:
-        wake_kswapd(m, nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones - 1, frames(m)[pfn].order, HIGHEST)
+        zone = nodes(m)[nid].first_zone + nodes(m)[nid].nr_zones - 1
+        wake_kswapd(m, zone, 0, frames(m)[pfn].order, HIGHEST)
     return False
 
 

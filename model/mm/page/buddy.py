@@ -25,6 +25,7 @@ from mmrun.model.mm.page.flags import (
     UNMOVABLE,
 )
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, frames, pageblocks, zones
+from mmrun.model.mm.page.tracepoints import mm_page_alloc_zone_locked
 
 PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
 rmqueue_fallback = caller("rmqueue_fallback")
@@ -196,7 +197,11 @@ def alloc_block(m, z, order, mt, flags):
         pfn = rmqueue_smallest(m, z, order, mt)
     if pfn == NONE and areas >= CMA_AFTER_OWN and zone.rmqueue_mode <= FROM_CMA:
         pfn = _from_cma(m, z, order)
-    return pfn if pfn != NONE else rmqueue_fallback(m, z, order, mt, flags)
+    if pfn == NONE:
+        pfn = rmqueue_fallback(m, z, order, mt, flags)
+    if pfn != NONE:
+        mm_page_alloc_zone_locked(m, pfn, order, mt, order == 0)
+    return pfn
 
 
 @rare

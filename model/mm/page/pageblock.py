@@ -12,6 +12,7 @@ from mmrun.model.mm.page.state import (
     pageblocks,
     zones,
 )
+from mmrun.model.mm.page.tracepoints import mm_page_alloc_extfrag
 
 PAGEBLOCK_PAGES = 1 << PAGEBLOCK_ORDER
 HALF = PAGEBLOCK_PAGES // 2
@@ -118,6 +119,10 @@ def note_extfrag(m, pfn, order, fallback_order, mt, fallback_mt):
         pfn, order, fallback_order, mt, fallback_mt,
     )  # fmt: skip
     row.change_ownership = block_type(m, pfn) == mt
+    fragmenting = fallback_order < PAGEBLOCK_ORDER
+    mm_page_alloc_extfrag(
+        m, pfn, order, fallback_order, PAGEBLOCK_ORDER, mt, fallback_mt, fragmenting, row.change_ownership
+    )
     count.mm_page_alloc_extfrag += 1
-    if fallback_order < PAGEBLOCK_ORDER:
+    if fragmenting:
         count.extfrag_fragmenting += 1

@@ -25,6 +25,7 @@ from mmrun.model.mm.page.state import (
     pcps,
     zones,
 )
+from mmrun.model.mm.page.tracepoints import mm_page_free, mm_page_pcpu_drain
 
 pcp_refill = caller("pcp_refill")
 pcp_excess = caller("pcp_excess")
@@ -129,6 +130,7 @@ def free_pcp_tail(m, cpu, z, index):
     if pcp.lists[index].n:  # the next one's buddy (prefetch_buddy), and the one after merging, lie side by side
         prefetch(f, pcp.lists[index].tail ^ 2)
     mt, now = f[pfn].owner, pageblocks(m)[pfn >> PAGEBLOCK_ORDER]
+    mm_page_pcpu_drain(m, pfn, order, mt)
     f[pfn].state = f[pfn].kind = f[pfn].order = 0
     free_one_page(m, z, pfn, order, now if not pcp_settings(m).pcp_keeps_types or now == ISOLATE else mt, False)
     return 1 << order
@@ -243,6 +245,7 @@ def free_pages(m, cpu, pfn, order):
         panic(m, BAD_FREE, pfn)
         return
     alloc_count(m).pgfree += 1 << order
+    mm_page_free(m, pfn, order)
     if on_pcp(m, order):
         for tail in range(pfn + 1, pfn + (1 << order)):
             f[tail].kind = 0
@@ -260,6 +263,7 @@ def free_frame(m, cpu, pfn):
         panic(m, BAD_FREE, pfn)
         return
     alloc_count(m).pgfree += 1
+    mm_page_free(m, pfn, 0)
     free_unref_page(m, cpu, pfn, 0)
 
 

@@ -7,6 +7,7 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA, ALLOC_HIGHATOMIC, MIN_RESERVE, NON_BLOCK, OOM
 from mmrun.model.mm.page.flags import CMA, HIGHATOMIC
 from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, alloc_settings, pcp_settings, zones
+from mmrun.model.mm.page.tracepoints import mm_vmscan_wakeup_kswapd
 
 kswapd_needed = caller("kswapd_needed")
 MAX_RECLAIM_RETRIES = 16
@@ -139,7 +140,7 @@ def boost_of(m, nid, highest_zoneidx):
 
 
 @kernel
-def wake_kswapd(m, z, order, highest_zoneidx):
+def wake_kswapd(m, z, gfp, order, highest_zoneidx):
     """Wake the daemon of the zone's node unless it runs, has given up, or is not needed (wakeup_kswapd).
 
     1: it sleeps on, as there is memory enough, or none to be had.
@@ -154,6 +155,7 @@ def wake_kswapd(m, z, order, highest_zoneidx):
         return 0
     if not kswapd_needed(m, z, order, highest_zoneidx) and not boost_of(m, nid, highest_zoneidx):
         return 1
+    mm_vmscan_wakeup_kswapd(m, nid, zones(m)[z].kind, order, gfp)
     wake(m, node.kswapd_wait, 1, m.now + costs(m).kswapd_wake)
     node_count(m)[nid].kswapd_wake += 1
     return 0

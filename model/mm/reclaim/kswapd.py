@@ -9,6 +9,7 @@ from mmrun.model.core.jit import caller
 from mmrun.model.core.sleep import FOREVER, current, wait
 from mmrun.model.machine.state import nodes
 from mmrun.model.mm.page.zones import clear_reclaim_active, set_reclaim_active
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_kswapd_wake
 
 NAP_NS = 100_000_000  # HZ/10: a daemon naps so long before it sleeps
 
@@ -24,6 +25,7 @@ def kswapd(m, nid):
     while m.broken == 0:
         begins(m, IN_MEMSTALL)
         set_reclaim_active(m, nid)
+        mm_vmscan_kswapd_wake(m, nid, nodes(m)[nid].kswapd_order)
         balance_pgdat(m, nid)
         clear_reclaim_active(m, nid)
         ends(m, IN_MEMSTALL)

@@ -12,6 +12,7 @@ from mmrun.model.mm.page.flags import DIRTY, LOCKED, RECLAIM, SWAPCACHE, WRITEBA
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.state import pageout_count, scans
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_write_folio
 from mmrun.model.mm.swap.state import SWAP_NFS, SWAP_ZRAM, swap_count, swap_settings, swaps
 from mmrun.model.mm.swap.swap import area_of, zram_write
 from mmrun.model.mm.writeback.dirty import count_writeback
@@ -114,6 +115,7 @@ def _kept_in_memory(m, pfn):
     kept = zswap_store(m, pfn)
     if kept == KEPT:
         pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+        mm_vmscan_write_folio(m, pfn, 0)
         frames(m)[pfn].state &= ~DIRTY
     unlock_page(m, pfn, m.now)
     return kept
@@ -127,5 +129,6 @@ def write_out(m, pfn):
         if kept != REJECT_IT:
             return kept if kept == HELD_BACK or _may_go(m, pfn) else 0
     pageout_count(m).nr_vmscan_write += nr_pages(m, pfn)
+    mm_vmscan_write_folio(m, pfn, 0)
     done = swap_writepage(m, pfn)
     return done and (not swap_settings(m).zswap or _may_go(m, pfn))

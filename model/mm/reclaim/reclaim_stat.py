@@ -7,7 +7,7 @@ from mmrun.model.core.jit import kernel
 def clear_stat(stat):
     """Start counting."""
     stat.taken = stat.file = stat.dirty = stat.unqueued_dirty = stat.congested = stat.writeback = stat.immediate = 0
-    stat.late_dirty = stat.late_congested = 0
+    stat.late_dirty = stat.late_congested = stat.ref_keep = 0
 
 
 @kernel

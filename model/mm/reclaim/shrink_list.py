@@ -35,6 +35,11 @@ from mmrun.model.mm.page.state import frames, zones
 from mmrun.model.mm.reclaim.reclaim_stat import add_stat
 from mmrun.model.mm.reclaim.shrink_page_list import counted, free_left, is_left, shrink_page_list, take_first
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
+from mmrun.model.mm.reclaim.tracepoints import (
+    mm_vmscan_lru_isolate,
+    mm_vmscan_lru_shrink_active,
+    mm_vmscan_lru_shrink_inactive,
+)
 
 page_referenced = caller("page_referenced")
 all_dirty = caller("all_dirty")
@@ -65,6 +70,9 @@ def isolate(m, s, lv, lru, nr_to_scan):
         sc.pages_taken += nr_pages(m, pfn)
         scanned += counted(m, pfn)
         ask_for_uses(m, pfn)
+    mm_vmscan_lru_isolate(
+        m, sc.highest_zoneidx, 0, nr_to_scan, scanned + skipped, skipped, sc.pages_taken, lru, lru & 1
+    )
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
     stat_updated(m, vec.memcg, sc.pages_taken)
     note_size(m, lv, lru, -sc.pages_taken)
@@ -135,6 +143,17 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
         memcgs(m)[memcg].pgsteal += reclaimed
 
 
+@kernel
+def note_shrink_inactive(m, s, lv, file, scanned, reclaimed):
+    """A batch from an inactive list is done (trace_mm_vmscan_lru_shrink_inactive)."""
+    sc, vec, stat = scans(m)[s], lruvecs(m)[lv], scans(m)[s].batch_stat
+    mm_vmscan_lru_shrink_inactive(
+        m, vec.node, zones(m)[vec.zone].kind, scanned, reclaimed, stat.dirty, stat.writeback, stat.congested,
+        stat.immediate, sc.nr_activate[0] - sc.activate_before[0], sc.nr_activate[1] - sc.activate_before[1],
+        stat.ref_keep, sc.priority, file,
+    )  # fmt: skip
+
+
 @hook
 def shrink_inactive(m, s, lv, lru, nr_to_scan):
     """Scan up to `nr_to_scan` (at most 32) pages of an inactive list; pages freed (shrink_inactive_list)."""
@@ -146,11 +165,13 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
         return 0
     hold_lru_lock(m, lv, costs(m).lru_lock * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
+    sc.activate_before[0], sc.activate_before[1] = sc.nr_activate[0], sc.nr_activate[1]
     activated = sc.nr_activate[0] + sc.nr_activate[1]
     reclaimed = shrink_page_list(m, s)
     put_back(m, s, lv)
     hold_lru_lock(m, lv, costs(m).lru_lock * max(sc.nr_taken - reclaimed, 0))
     count_scan(m, s, lv, lru, scanned, reclaimed)
+    note_shrink_inactive(m, s, lv, lru >= 2, scanned, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     if lru < 2:
         lru_count(m).rotated_anon += vec.batch_activated
@@ -200,6 +221,9 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     else:
         lru_count(m).pgrefill_file += scanned
         lru_count(m).rotated_file += young_pages
+    mm_vmscan_lru_shrink_active(
+        m, vec.node, sc.pages_taken, rotated, moved - rotated, young_pages, sc.priority, lru >= 2
+    )
     vec.batch_scanned = scanned
     note_active(m, lv, 1 if lru >= 2 else 0, young_pages, rotated)
     return 0

@@ -230,6 +230,7 @@ def _reclaim_one(m, s, pfn):
     if verdict == ACTIVATE:
         _activate(m, s, pfn)
     if verdict >= KEEP:
+        sc.batch_stat.ref_keep += nr_pages(m, pfn) if verdict == KEEP else 0
         return 0
     if sc.demoting:
         return DEMOTE

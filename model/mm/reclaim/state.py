@@ -10,7 +10,7 @@ SCAN_BATCH = 64  # MGLRU isolates up to 64 pages at once, the two-list LRU 32
 # `late_congested` count pages when they were to be written, as before 3.11, not when they were met.
 RECLAIM_STAT = row(
     taken="i8", file="i8", dirty="i8", unqueued_dirty="i8", congested="i8", writeback="i8", immediate="i8",
-    late_dirty="i8", late_congested="i8",
+    late_dirty="i8", late_congested="i8", ref_keep="i8",
 )  # fmt: skip
 SC = row(
     target="i8", memcg="i8", group="i8", priority="i8", nr_to_reclaim="i8", nr_reclaimed="i8", nr_scanned="i8",
@@ -23,7 +23,7 @@ SC = row(
     generation="i8",
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
-    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), nr_taken="i8",
+    nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), activate_before=("i8", (2,)), nr_taken="i8",
     pages_taken="i8", tails=LIST, kept=LIST, scan_adjusted="i8",  # folios, pages; of folios split: to come, passed
     scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",

@@ -12,12 +12,13 @@ from mmrun.model.machine.state import nodes
 from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.reclaim.state import congestion, reclaim_count
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_throttled, writeback_congestion_wait
 from mmrun.model.mm.writeback.page_writeback import global_dirtyable, limits_of
 from mmrun.model.mm.writeback.plug import unplug
 from mmrun.model.mm.writeback.state import wb_domains, writeback_count
 from mmrun.model.mm.writeback.wait_queue import WRITEBACK
 
-TENTH_NS, FIFTIETH_NS = 100_000_000, 20_000_000  # HZ/10, HZ/50
+TENTH_NS, FIFTIETH_NS, USEC = 100_000_000, 20_000_000, 1_000  # HZ/10, HZ/50
 ZONE_CONGESTED, TAIL_LRU_DIRTY, UNDER_WRITEBACK = 1, 2, 4  # zone.reclaim_flags, of a node on its first zone
 
 
@@ -49,7 +50,9 @@ def any_congested(m):
 def congestion_wait(m, ns):
     """Sleep for `ns`, or until some disk's queue is no longer full; on blk-mq none ever says so."""
     reclaim_count(m).congestion_wait += 1
+    began = m.now
     sleep(m, congestion(m), CONGESTION, ns)
+    writeback_congestion_wait(m, ns // USEC, (m.now - began) // USEC)
 
 
 @kernel
@@ -76,7 +79,9 @@ def throttled(m, nid, reason, ns):
         node.nr_throttled += 1
         if node.nr_throttled == 1:
             node.reclaim_start = node.throttled_written
+    began = m.now
     sleep(m, node.reclaim_wait[reason], OVER_WRITEBACK << reason, ns)
+    mm_vmscan_throttled(m, nid, ns // USEC, (m.now - began) // USEC, reason)
     if reason == WRITEBACK:
         node.nr_throttled -= 1
 

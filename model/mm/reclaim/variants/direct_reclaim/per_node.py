@@ -17,10 +17,11 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.scan_balance import given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
-from mmrun.model.mm.page.gfp import FS, IO, gfp_zone
+from mmrun.model.mm.page.gfp import FS, GFP_HIGHUSER_MOVABLE, IO, gfp_zone
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, enough, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_memcg_reclaim_begin, mm_vmscan_memcg_reclaim_end
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.writeback.writeback import wakeup_flushers
@@ -181,6 +182,8 @@ def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
     current(m).memalloc += 1  # mm: memcontrol: do not recurse in direct reclaim, 4.9
+    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE)
     got = do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)
+    mm_vmscan_memcg_reclaim_end(m, got)
     current(m).memalloc -= 1
     return got

@@ -12,9 +12,11 @@ from mmrun.model.machine.state import nodes
 from mmrun.model.mm.lru.scan_balance import zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY
 from mmrun.model.mm.memcg.victims import next_node
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_memcg_reclaim_begin, mm_vmscan_memcg_reclaim_end
 from mmrun.model.mm.reclaim.variants.direct_reclaim.per_node import (
     allowed,
     begin_direct,
@@ -118,4 +120,7 @@ def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
-    return do_try_to_free_pages(m, s, next_node(m, memcg))
+    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE)
+    got = do_try_to_free_pages(m, s, next_node(m, memcg))
+    mm_vmscan_memcg_reclaim_end(m, got)
+    return got

@@ -23,6 +23,7 @@ from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import UNDER_WRITEBACK
 from mmrun.model.mm.reclaim.throttle_direct import nobody_throttled, wake_throttled
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_kswapd_sleep
 from mmrun.model.mm.reclaim.vmscan import (
     begin_kswapd,
     come_to,
@@ -246,5 +247,6 @@ def kswapd_try_to_sleep(m, nid):
         reclaim_count(m).kswapd_high_wmark_hit_quickly += 1
     else:
         turn(m).pass_over = run_settings(m).check
+        mm_vmscan_kswapd_sleep(m, nid)
         wait(m, node.kswapd_wait, FOREVER)
     return 0

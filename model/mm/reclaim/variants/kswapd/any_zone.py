@@ -27,6 +27,7 @@ from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import clear_flags
 from mmrun.model.mm.reclaim.throttle_direct import nobody_throttled, wake_throttled
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_kswapd_sleep
 from mmrun.model.mm.reclaim.vmscan import begin_kswapd, come_to, own_scan, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.state import swap_settings
 from mmrun.model.mm.tiering.state import tiers
@@ -240,6 +241,7 @@ def kswapd_try_to_sleep(m, nid):
             node.kswapd_order = max(node.kswapd_order, node.kswapd_reclaim_order)
     if undisturbed and prepare_kswapd_sleep(m, nid):
         turn(m).pass_over = run_settings(m).check
+        mm_vmscan_kswapd_sleep(m, nid)
         wait(m, node.kswapd_wait, FOREVER)
     elif undisturbed:
         reclaim_count(m).kswapd_high_wmark_hit_quickly += 1

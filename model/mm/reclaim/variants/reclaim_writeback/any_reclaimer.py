@@ -15,6 +15,7 @@ from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.reclaim.pageout import may_write_to_queue
 from mmrun.model.mm.reclaim.state import pageout_count, scans
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_write_folio
 from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.dirty import start_write
 from mmrun.model.mm.writeback.plug import plug
@@ -36,6 +37,7 @@ def write_page(m, s, pfn, verdict):
         return
     reply = disks(m)[disk].writepage
     pageout_count(m).nr_vmscan_write += 1
+    mm_vmscan_write_folio(m, pfn, 1)
     if scans(m)[s].kswapd:
         pageout_count(m).writepage_file_kswapd += 1
     else:

@@ -1,0 +1,77 @@
+"""Tracepoints, as a mechanism declares them in its `tracepoints.py` (include/linux/tracepoint.h, include/trace/events).
+
+    mm_vmscan_kswapd_sleep = tracepoint(10, "vmscan", "mm_vmscan_kswapd_sleep", "nid", always("nid={nid}", "..."))
+
+A kernel calls it as Linux does: `mm_vmscan_kswapd_sleep(m, nid)`. While nobody watches that is one load and one
+branch; else its fields go to the ring (`mmrun.model.tracing`). Fields are 64-bit integers; one written `gfp:gfp` has a
+kind, by which it is put into words (`mmrun.model.tracepoints`). How a line reads is dated like everything else. Nothing
+here imports numba.
+"""
+
+from typing import Any
+
+from mmrun.model.core.jit import python_hook
+from mmrun.model.core.record import offset_of
+from mmrun.model.core.state import FIELDS, event
+from mmrun.model.core.timeline import ABSENT, Line, Step
+from mmrun.model.hooks import HOOK_INDEX
+
+POINTS = 256  # numbers there are
+DECLARED: dict[int, "Tracepoint"] = {}  # by number
+
+
+class Tracepoint:
+    """One tracepoint; `fields`: its names, `kinds`: what each means, "" for a number; `line`: templates by version.
+
+    `also`: what scripts that read 6.18's events still call it.
+    """
+
+    def __init__(self, number: int, system: str, name: str, fields: str, steps: tuple[Step, ...], also: str) -> None:
+        self.number, self.system, self.name, self.also = number, system, name, also
+        pairs = [field.partition(":") for field in fields.split()]
+        self.fields, self.kinds = tuple(pair[0] for pair in pairs), tuple(pair[2] for pair in pairs)
+        self.line = Line("tracepoint", name, steps)
+
+    def __repr__(self) -> str:
+        return f"<tracepoint {self.system}:{self.name}>"
+
+    @property
+    def layout(self) -> tuple[int, int, int, int, int]:
+        """All that machine code knows of it: its number, how many fields, and three places in the machine record."""
+        hook = offset_of("hooks", HOOK_INDEX["trace_event"])
+        return self.number, len(self.fields), offset_of("tracing"), offset_of("address", event.number), hook
+
+    def template(self, version: str) -> str:
+        """How a line of it reads in a version of Linux; "" where that has no such event."""
+        found = self.line.at(version)
+        return "" if found is ABSENT else str(found)
+
+    def __call__(self, m: Any, *values: int) -> None:
+        """What the machine code does, where kernels are plain Python."""
+        if m.tracing:
+            for place, value in enumerate(values):
+                event(m).fields[place] = value
+            python_hook(int(m.hooks[HOOK_INDEX["trace_event"]]))(m, self.number, len(values))
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What kernels see."""
+        from mmrun.model.library import intrinsics
+
+        return intrinsics.type_of_tracepoint(self.name, self.layout)
+
+
+def tracepoint(number: int, system: str, name: str, fields: str, *steps: Step, also: str = "") -> Tracepoint:
+    """Declare `system:name`; ValueError for a number or name that is taken, or a template without its fields."""
+    made = Tracepoint(number, system, name, fields, steps, also)
+    if number in DECLARED or any(other.name == name for other in DECLARED.values()):
+        raise ValueError(f"{name}: the number {number} or the name is taken; {free_number()} is free")
+    if not 0 <= number < POINTS or len(made.fields) > FIELDS:
+        raise ValueError(f"{name}: numbers go to {POINTS - 1}, fields to {FIELDS}")
+    DECLARED[number] = made
+    return made
+
+
+def free_number() -> int:
+    """The first number that nothing is declared at."""
+    return next(number for number in range(POINTS) if number not in DECLARED)

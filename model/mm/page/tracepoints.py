@@ -1,0 +1,44 @@
+"""The allocator's tracepoints (include/trace/events/kmem.h, vmscan.h); formats of 3.1 and 6.18 were read."""
+
+from mmrun.model.core.timeline import always, since
+from mmrun.model.core.tracepoint import tracepoint
+
+KMEM, UNSURE = "include/trace/events/kmem.h", "between 3.2 and 6.17"
+HEX = "pfn in hexadecimal"
+
+mm_page_alloc = tracepoint(
+    1, "kmem", "mm_page_alloc", "pfn order migratetype gfp:gfp",
+    always("page={page} pfn={pfn} order={order} migratetype={migratetype} gfp_flags={gfp}", f"{KMEM}, 3.1"),
+    since("5.17", "page={page} pfn=0x{pfn:x} order={order} migratetype={migratetype} gfp_flags={gfp}", HEX, UNSURE),
+)  # fmt: skip
+mm_page_free = tracepoint(
+    2, "kmem", "mm_page_free", "pfn order",
+    always("mm_page_free_direct: page={page} pfn={pfn} order={order}", f"{KMEM}, 3.1"),
+    since("3.3", "page={page} pfn={pfn} order={order}", "renamed with mm_page_free_batched", UNSURE),
+    since("5.17", "page={page} pfn=0x{pfn:x} order={order}", HEX, UNSURE),
+)  # fmt: skip
+mm_page_alloc_zone_locked = tracepoint(
+    3, "kmem", "mm_page_alloc_zone_locked", "pfn order migratetype refill",
+    always("page={page} pfn={pfn} order={order} migratetype={migratetype} percpu_refill={refill}", f"{KMEM}, 3.1"),
+    since("5.17", "page={page} pfn=0x{pfn:x} order={order} migratetype={migratetype} percpu_refill={refill}", HEX,
+          UNSURE),
+)  # fmt: skip
+mm_page_pcpu_drain = tracepoint(
+    4, "kmem", "mm_page_pcpu_drain", "pfn order migratetype",
+    always("page={page} pfn={pfn} order={order} migratetype={migratetype}", f"{KMEM}, 3.1"),
+    since("5.17", "page={page} pfn=0x{pfn:x} order={order} migratetype={migratetype}", HEX, UNSURE),
+)  # fmt: skip
+mm_page_alloc_extfrag = tracepoint(
+    5, "kmem", "mm_page_alloc_extfrag", "pfn alloc fallback pageblock mt fallback_mt fragmenting change",
+    always("page={page} pfn={pfn} alloc_order={alloc} fallback_order={fallback} pageblock_order={pageblock} "
+           "alloc_migratetype={mt} fallback_migratetype={fallback_mt} fragmenting={fragmenting} "
+           "change_ownership={change}", f"{KMEM}, 3.1"),
+    since("5.17", "page={page} pfn=0x{pfn:x} alloc_order={alloc} fallback_order={fallback} "
+          "pageblock_order={pageblock} alloc_migratetype={mt} fallback_migratetype={fallback_mt} "
+          "fragmenting={fragmenting} change_ownership={change}", HEX, UNSURE),
+)  # fmt: skip
+mm_vmscan_wakeup_kswapd = tracepoint(
+    6, "vmscan", "mm_vmscan_wakeup_kswapd", "nid zid order gfp:gfp",
+    always("nid={nid} zid={zid} order={order}", "include/trace/events/vmscan.h, 3.1"),
+    since("4.18", "nid={nid} order={order} gfp_flags={gfp}", "include/trace/events/vmscan.h, 6.18", UNSURE),
+)  # fmt: skip

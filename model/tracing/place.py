@@ -1,0 +1,76 @@
+"""Rows of the ring; who the actors are."""
+
+from mmrun.model.core.actor import kinds
+from mmrun.model.core.actors import NEVER
+from mmrun.model.core.jit import Hook
+from mmrun.model.core.tracepoint import POINTS
+from mmrun.model.machine.built import Built, Plan
+from mmrun.model.machine.state import cpus
+from mmrun.model.tracing.ring import trace_event
+from mmrun.model.tracing.state import trace_actors, trace_points, tracing
+from mmrun.model.tracing.watch import FIRST_PID, Seen, Who
+
+COMM = 15  # characters of a name that the kernel keeps (TASK_COMM_LEN)
+DAEMONS = 30  # where their pids begin
+NAMES = {"node": "kswapd", "wb": "flush-8-"}
+
+
+def rows(plan: Plan) -> dict[str, int]:
+    """How many rows each table has."""
+    words = plan.watch.buffer // 8 if plan.watch else 0
+    return {"trace_ring": words, "trace_points": POINTS, "trace_actors": sum(plan.actors.values())}
+
+
+def hooks(plan: Plan) -> tuple[Hook, ...]:
+    """The hooks that no variant defines."""
+    return (trace_event,)
+
+
+def start(built: Built) -> None:
+    """Let those events in that are wanted."""
+    m, watch = built.memory.m, built.plan.watch
+    if watch is None:
+        return
+    m.tracing = 1
+    tracing(m).begin, tracing(m).end = watch.begin, NEVER if watch.end is None else watch.end
+    for number in watch.points:
+        trace_points(m)[number] = 1
+    wanted = [not watch.tasks or who in watch.tasks for who in _keys(built)]
+    trace_actors(m)[:] = wanted
+
+
+def seen(built: Built) -> Seen | None:
+    """What was watched in the run."""
+    if built.plan.watch is None:
+        return None
+    m = built.memory.m
+    words = built.memory.table("trace_ring")[: int(tracing(m).head)].copy()
+    return Seen(words, int(tracing(m).lost), _actors(built))
+
+
+def _keys(built: Built) -> list[str]:
+    """By actor: the task it is, as the cell names it and without the number of a copy; daemons by what they are."""
+    names = list(built.plan.tasks)
+    for per in kinds(built.plan.actors)[1:]:
+        names += [f"{NAMES.get(per, per)}{at}" for at in range(built.plan.actors.get(per, 0))]
+    return [name.rpartition(".")[0] if name.rpartition(".")[2].isdigit() else name for name in names]
+
+
+def _actors(built: Built) -> list[Who]:
+    """Everybody that may be named by an event."""
+    rows, found = built.memory.table("actors"), []
+    counts, tasks = built.plan.actors, built.plan.tasks
+    for at, (name, task) in enumerate(tasks.items()):
+        node = int(cpus(built.memory.m)[int(rows[at].cpu)].node)
+        found.append(Who(_comm(name), FIRST_PID + at, node, task.cgroup or ""))
+    for per in kinds(counts)[1:]:
+        for at in range(counts.get(per, 0)):
+            row = len(found)
+            node = int(cpus(built.memory.m)[int(rows[row].cpu)].node)
+            found.append(Who(_comm(f"{NAMES.get(per, per)}{at}"), DAEMONS + row - len(tasks), node))
+    return found
+
+
+def _comm(name: str) -> str:
+    """A name that scripts take: letters, digits and dashes."""
+    return "".join(each if each.isascii() and each.isalnum() else "-" for each in name)[:COMM]

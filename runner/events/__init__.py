@@ -1,0 +1,1 @@
+"""Trace events of a run as text."""
