@@ -9,6 +9,7 @@ import typer
 from mmrun.runner.terminal import one_line
 
 if TYPE_CHECKING:
+    from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.plan import PlannedCell
 
 
@@ -21,6 +22,20 @@ def command(
         list[str] | None, typer.Option(metavar="KEY|AXIS=LABEL", help="Choose the cell; may be given several times.")
     ] = None,
     series: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the sampled counters there.")] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Trace events to keep: `vmscan:*`, `mm_page_alloc`, `*`; several times."),
+    ] = None,
+    trace_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the events there, as text.")] = None,
+    trace_format: Annotated[
+        str, typer.Option(metavar="ftrace|compat", help="As the cell's version prints them, or as 6.18's scripts read.")
+    ] = "ftrace",
+    trace_from: Annotated[str, typer.Option(metavar="TIME", help="Keep events from this simulated time on.")] = "",
+    trace_to: Annotated[str, typer.Option(metavar="TIME", help="Keep events before this simulated time.")] = "",
+    trace_task: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Keep this task's events only; several times.")
+    ] = None,
+    trace_buffer: Annotated[str, typer.Option(metavar="SIZE", help="Room for events.")] = "128MiB",
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -29,6 +44,7 @@ def command(
     Without --cell: the first of the sweep.
     """
     from mmrun.runner.commands.announce import announce
+    from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
@@ -42,7 +58,8 @@ def command(
     announce([described])
     for odd in warnings(plan.experiment, [(found[0].axes, described)]):
         typer.echo(f"warning: {odd}", err=True)
-    metrics, kills, death = simulated(described, check, series)
+    asked = Asked(events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_buffer)
+    metrics, kills, death = simulated(described, check, series, asked)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
@@ -51,8 +68,10 @@ def command(
         print("\n".join(one_line(line, 10_000) for line in lines))
 
 
-def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]], list[str]]:
-    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes its series if asked.
+def simulated(
+    cell: Any, check: bool, series: Path | None, asked: "Asked"
+) -> tuple[dict[str, Any], list[list[str]], list[str]]:
+    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes its series and events if asked.
 
     A model's error ends the command with 1.
     """
@@ -64,12 +83,18 @@ def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, An
         fix = "set sampling.accesses or sampling.every; a yardstick has none"
         raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
-        outcome = api.simulate(cell, check=check)
+        watch = asked.watch(cell)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    try:
+        outcome = api.simulate(cell, check=check, watch=watch)
     except (OSError, MemoryError):
         raise
     except Exception as error:
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error
+    if outcome.events is not None:
+        typer.echo(asked.write(outcome.events, cell), err=True)
     if series is not None:
         write_series(outcome.series, series)
     return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death

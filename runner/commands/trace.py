@@ -49,6 +49,29 @@ class Curve(StrEnum):
     WORKING_SET = "working-set"
 
 
+@app.command("events")
+def events_command(
+    kernel: Annotated[str, typer.Option(metavar="VERSION", help="Lines as this Linux prints them.")] = "6.18",
+    as_json: Json = False,
+) -> None:
+    """List the trace events that `mmrun run --events` can keep, each with how its line reads."""
+    from mmrun.model.core.timeline import refusal
+    from mmrun.model.tracepoints import tracepoints
+    from mmrun.runner.events.ftrace import name_and_template
+
+    if found := refusal(kernel):
+        raise typer.BadParameter(f"{kernel}: {found[0]} ({found[1]})", param_hint="--kernel")
+    rows = []
+    for point in tracepoints().values():
+        name, line = name_and_template(point, kernel, compat=False)
+        rows.append({"system": point.system, "name": name, "line": line, "fields": list(point.fields)})
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['system']}:{row['name']}  {row['line'] or f'(not in {kernel})'}")
+
+
 @app.command("record")
 def record_command(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The program and its arguments.")],

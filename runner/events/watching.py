@@ -1,0 +1,67 @@
+"""What `mmrun run` was asked to watch, and the file it leaves."""
+
+from pathlib import Path
+from typing import Any
+
+from mmrun.model.core.frozen import frozen
+from mmrun.model.description import Cell
+from mmrun.model.tracepoints import decode, selected
+from mmrun.model.tracing.watch import MOST_BUFFER, Seen, Watch
+from mmrun.runner.config.units import UnitError, parse
+from mmrun.runner.events.ftrace import DIALECTS, lines
+
+LEAST_BUFFER = 4096
+
+
+@frozen
+class Asked:
+    """The options of `mmrun run` that say what to watch, as they were typed."""
+
+    events: list[str]
+    out: Path | None
+    dialect: str
+    begin: str
+    end: str
+    tasks: list[str]
+    buffer: str
+
+    def watch(self, cell: Cell) -> Watch | None:
+        """What to watch; None where no events were asked for. ValueError says which option is wrong, and why."""
+        if not self.events:
+            if self.out is not None:
+                raise ValueError("--trace-out: nothing to write without --events (for example --events 'vmscan:*')")
+            return None
+        if self.out is None:
+            raise ValueError("--events: name a file with --trace-out (/dev/stdout prints)")
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"--trace-format: `{self.dialect}` is none; choose {' or '.join(DIALECTS)}")
+        for task in self.tasks:
+            if task not in cell.tasks:
+                raise ValueError(f"--trace-task: the cell has no task `{task}`; it has {', '.join(cell.tasks)}")
+        begin, end = self._quantity("begin", "ns", "--trace-from"), self._quantity("end", "ns", "--trace-to")
+        if end is not None and end <= (begin or 0):
+            raise ValueError(f"--trace-to: {self.end} is not after {self.begin or '0s'}")
+        buffer = self._quantity("buffer", "bytes", "--trace-buffer") or 0
+        if not LEAST_BUFFER <= buffer <= MOST_BUFFER:
+            raise ValueError(f"--trace-buffer: {self.buffer} is not between 4KiB and 8GiB")
+        try:
+            points = selected(self.events)
+        except ValueError as error:
+            raise ValueError(f"--events: {error}") from None
+        return Watch(points, frozenset(self.tasks), begin or 0, end, buffer)
+
+    def _quantity(self, field: str, unit: str, option: str) -> int | None:
+        typed = getattr(self, field)
+        try:
+            return parse(typed, unit) if typed else None
+        except UnitError as error:
+            raise ValueError(f"{option}: {error}; {error.fix}") from None
+
+    def write(self, seen: Seen, cell: Any) -> str:
+        """Write the events as text; what was written, in a sentence."""
+        assert self.out is not None
+        with open(self.out, "w", encoding="ascii") as file:
+            for line in lines(seen, cell.kernel, self.dialect):
+                file.write(line + "\n")
+        lost = f"; {seen.lost:,} more found no room (--trace-buffer, --trace-from, fewer --events)" if seen.lost else ""
+        return f"{sum(1 for _ in decode(seen.words)):,} events in {self.out}{lost}"
