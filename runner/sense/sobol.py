@@ -45,7 +45,10 @@ def shares(values: Floats, seed: int) -> list[Share]:
     nothing = (np.nan, np.nan)
     if np.ptp(values) == 0:
         return [Share(np.nan, nothing, np.nan, nothing)] * (len(values) - 2)
-    given: Any = {"f_A": values[:1], "f_B": values[1:2], "f_AB": values[2:, None]}
+    mixed = values[2:, None]
+    if len(mixed) == 1:  # whose interval SciPy cannot make alone
+        mixed = np.repeat(mixed, 2, axis=0)
+    given: Any = {"f_A": values[:1], "f_B": values[1:2], "f_AB": mixed}
     found = sobol_indices(func=given, n=values.shape[1], rng=np.random.default_rng(seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a parameter that changes nothing has no interval: NaN says so
@@ -53,4 +56,6 @@ def shares(values: Floats, seed: int) -> list[Share]:
     first, total = spread.first_order.confidence_interval, spread.total_order.confidence_interval
     columns = (found.first_order, first.low, first.high, found.total_order, total.low, total.high)
     rows = np.stack([np.ravel(column) for column in columns], axis=1).tolist()
-    return [Share(s, (s_low, s_high), t, (t_low, t_high)) for s, s_low, s_high, t, t_low, t_high in rows]
+    return [
+        Share(s, (s_low, s_high), t, (t_low, t_high)) for s, s_low, s_high, t, t_low, t_high in rows[: len(values) - 2]
+    ]
