@@ -21,6 +21,10 @@ def command(
 
     try:
         found = check(config)
+        if "sense" in found.experiment.tree.items:
+            from mmrun.runner.sense.design import design_of
+
+            design_of(found)
     except ConfigErrors as errors:
         if not as_json:
             raise

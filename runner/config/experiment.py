@@ -102,6 +102,8 @@ class File:
     """A number, or {min, max, until: {metric, half_width}}: more until the interval is narrow enough."""
     sweep: Any = None
     """The combinations to run: `product`, `zip`, `union`, `sample`, `exclude`, `when` (`mmrun explain sweep`)."""
+    sense: Any = None
+    """What a conclusion hangs on: {metric, cell, parameters, morris, sobol} (`mmrun sense`)."""
     report: Any = None
     """Tables and figures to write."""
 

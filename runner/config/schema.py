@@ -21,6 +21,7 @@ from mmrun.runner.config.validators import schema_of
 from mmrun.runner.plan.axes import SWEPT
 from mmrun.runner.plan.sampling import Settings
 from mmrun.runner.report.report_block import ReportBlock
+from mmrun.runner.sense.block import Morris, Sobol
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 Schema = dict[str, Any]
@@ -43,6 +44,7 @@ def experiment_schema() -> Schema:
         "seed": {"type": ["string", "integer"]},
         "replicates": {"anyOf": [maker.of(hints(Replicates)["min"]), maker.of(Replicates)]},
         "sweep": maker.sweep(),
+        "sense": maker.sense(),
         "report": maker.of(ReportBlock),
     }
     properties = {name: {**nullable(part), "description": known[name]} for name, part in parts.items()}
@@ -251,6 +253,24 @@ class Maker(GenerateJsonSchema):
             "additionalProperties": False,
             "minProperties": 1,
         }
+
+    def sense(self) -> Schema:
+        """What a sensitivity analysis takes."""
+        number = {"type": ["number", "string"]}
+        bounds = {"from": number, "to": number, "scale": {"enum": ["linear", "log"]}}
+        span = {"type": "object", "required": ["from", "to"], "properties": bounds, "additionalProperties": False}
+        side = {"type": "object", "minProperties": 1}
+        sides = {"metric": {"type": "string"}, "of": side, "over": side}
+        ratio = {"type": "object", "required": list(sides), "properties": sides, "additionalProperties": False}
+        properties = {
+            "metric": {"anyOf": [{"type": "string"}, ratio], "description": "A metric, or its ratio of two sides."},
+            "cell": {"type": "object", "description": "Axis and label of the sweep's row, or path and value."},
+            "parameters": {"type": "object", "additionalProperties": span, "minProperties": 1},
+            "morris": self.of(Morris),
+            "sobol": self.of(Sobol),
+        }
+        required = ["metric", "parameters"]
+        return {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
 
     def block(self) -> Schema:
         """Axes and nested operators."""

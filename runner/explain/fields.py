@@ -31,7 +31,8 @@ SHOWN = 4
 # What the reader of files takes where the cell has something else, or nothing.
 TOP = {
     "experiment": "text", "description": "text", "include": "list of texts", "machine": "text or mapping",
-    "replicates": "whole number or mapping", "sweep": "mapping", "report": "mapping",
+    "replicates": "whole number or mapping", "sweep": "mapping", "sense": "mapping",
+    "report": "mapping",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What a conclusion hangs on: Morris screening and Sobol indices over numeric parameters of a cell."""
