@@ -22,6 +22,9 @@ def command(
     ] = None,
     series: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the sampled counters there.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
+    dump: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
@@ -42,7 +45,7 @@ def command(
     announce([described])
     for odd in warnings(plan.experiment, [(found[0].axes, described)]):
         typer.echo(f"warning: {odd}", err=True)
-    metrics, kills, death = simulated(described, check, series)
+    metrics, kills, death = simulated(described, check, series, dump)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
@@ -51,25 +54,32 @@ def command(
         print("\n".join(one_line(line, 10_000) for line in lines))
 
 
-def simulated(cell: Any, check: bool, series: Path | None) -> tuple[dict[str, Any], list[list[str]], list[str]]:
+def simulated(
+    cell: Any, check: bool, series: Path | None, dump: Path | None = None
+) -> tuple[dict[str, Any], list[list[str]], list[str]]:
     """Metrics of the cell as plain numbers, reports of kills, that of its death; writes its series if asked.
 
     A model's error ends the command with 1.
     """
     from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
+    from mmrun.runner.report import proc_files
     from mmrun.runner.store.records import plain
 
     if series is not None and not catalogue.series(registry.resolve(cell)):
         fix = "set sampling.accesses or sampling.every; a yardstick has none"
         raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
-        outcome = api.simulate(cell, check=check)
+        outcome = api.simulate(cell, check=check, keep=dump is not None)
     except (OSError, MemoryError):
         raise
     except Exception as error:
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error
+    if dump is not None:
+        if outcome.left is None:
+            raise typer.BadParameter("a yardstick has no machine to dump", param_hint="--dump")
+        proc_files.write(outcome.left, dump)
     if series is not None:
         write_series(outcome.series, series)
     return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death
