@@ -26,6 +26,7 @@ from mmrun.model.mm.memcg.state import PAGE_CGROUP
 from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
+from mmrun.model.proc import Snapshot, snapshot
 from mmrun.model.rules.cells import region_sizes, stream_regions
 from mmrun.model.rules.record import Unsound
 from mmrun.model.sources import outside
@@ -46,7 +47,8 @@ class Outcome:
     `metrics`: one value a name, kernel counters under kernel names, `outcome` is "ok", "oom" or "died". `series`:
     columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
     when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
-    of a machine that died, who waited for whom, a sentence a line. `events`: what was watched.
+    of a machine that died, who waited for whom, a sentence a line. `events`: what was watched. `left`: the machine at
+    the end, when asked for.
     """
 
     metrics: dict[str, int | float | str]
@@ -55,13 +57,17 @@ class Outcome:
     kills: list[list[str]] = field(default_factory=list)
     death: list[str] = field(default_factory=list)
     events: Seen | None = None
+    left: Snapshot | None = None
 
 
-def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False, watch: Watch | None = None) -> Outcome:
+def simulate(
+    cell: Cell, *, check: bool = False, record_misses: bool = False, watch: Watch | None = None, keep: bool = False
+) -> Outcome:
     """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
 
     `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses`
-    keeps a bit per access (one task only). `watch`: the trace events to keep; no number depends on it.
+    keeps a bit per access (one task only). `watch`: the trace events to keep; no number depends on it. `keep` takes a
+    snapshot of the machine at the end.
     """
     from mmrun.model import engine
 
@@ -98,9 +104,9 @@ def simulate(cell: Cell, *, check: bool = False, record_misses: bool = False, wa
             elif why != engine.PASS_OVER:
                 break
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
-    return Outcome(
-        results.metrics(built), samples.series(), misses, results.kills(built), results.death(built), seen(built)
-    )
+    found, kills, death = results.metrics(built), results.kills(built), results.death(built)
+    left = snapshot(built) if keep else None
+    return Outcome(found, samples.series(), misses, kills, death, seen(built), left)
 
 
 def _run(m: np.record) -> int:

@@ -37,6 +37,9 @@ def command(
     ] = None,
     trace_buffer: Annotated[str, typer.Option(metavar="SIZE", help="Room for events.")] = "128MiB",
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
+    dump: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
@@ -59,7 +62,7 @@ def command(
     for odd in warnings(plan.experiment, [(found[0].axes, described)]):
         typer.echo(f"warning: {odd}", err=True)
     asked = Asked(events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_buffer)
-    metrics, kills, death = simulated(described, check, series, asked)
+    metrics, kills, death = simulated(described, check, series, dump, asked)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
@@ -69,14 +72,15 @@ def command(
 
 
 def simulated(
-    cell: Any, check: bool, series: Path | None, asked: "Asked"
+    cell: Any, check: bool, series: Path | None, dump: Path | None, asked: "Asked"
 ) -> tuple[dict[str, Any], list[list[str]], list[str]]:
-    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes its series and events if asked.
+    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes what was asked for beside.
 
     A model's error ends the command with 1.
     """
     from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
+    from mmrun.runner.report import proc_files
     from mmrun.runner.store.records import plain
 
     if series is not None and not catalogue.series(registry.resolve(cell)):
@@ -87,7 +91,7 @@ def simulated(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     try:
-        outcome = api.simulate(cell, check=check, watch=watch)
+        outcome = api.simulate(cell, check=check, keep=dump is not None, watch=watch)
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -95,6 +99,10 @@ def simulated(
         raise typer.Exit(1) from error
     if outcome.events is not None:
         typer.echo(asked.write(outcome.events, cell), err=True)
+    if dump is not None:
+        if outcome.left is None:
+            raise typer.BadParameter("a yardstick has no machine to dump", param_hint="--dump")
+        proc_files.write(outcome.left, dump)
     if series is not None:
         write_series(outcome.series, series)
     return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death
