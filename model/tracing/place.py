@@ -35,8 +35,12 @@ def start(built: Built) -> None:
     tracing(m).begin, tracing(m).end = watch.begin, NEVER if watch.end is None else watch.end
     for number in watch.points:
         trace_points(m)[number] = 1
-    wanted = [not watch.tasks or who in watch.tasks for who in _keys(built)]
-    trace_actors(m)[:] = wanted
+    trace_actors(m)[:] = [
+        (not watch.tasks or name in watch.tasks)
+        and (not watch.nodes or who.node in watch.nodes)
+        and (not watch.groups or who.group in watch.groups)
+        for name, who in zip(_keys(built), _actors(built), strict=True)
+    ]
 
 
 def seen(built: Built) -> Seen | None:

@@ -16,7 +16,8 @@ MOST_BUFFER = 8 << 30
 class Watch:
     """Which events to keep: those of `points` (numbers of tracepoints), of `tasks` (names; none: of everybody).
 
-    Between `begin` and `end` (ns of simulated time; None: to the end), in `buffer` bytes.
+    Between `begin` and `end` (ns of simulated time; None: to the end), in `buffer` bytes. `nodes`: of actors on a CPU
+    of these, `groups`: of tasks in these, each without those below it; none: wherever they are.
     """
 
     points: frozenset[int]
@@ -24,6 +25,8 @@ class Watch:
     begin: int = 0
     end: int | None = None
     buffer: int = BUFFER
+    nodes: frozenset[int] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @frozen

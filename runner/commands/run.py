@@ -28,12 +28,19 @@ def command(
     ] = None,
     trace_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the events there, as text.")] = None,
     trace_format: Annotated[
-        str, typer.Option(metavar="ftrace|compat", help="As the cell's version prints them, or as 6.18's scripts read.")
+        str,
+        typer.Option(metavar="ftrace|compat|chrome", help="As its version's, for scripts, for Perfetto."),
     ] = "ftrace",
     trace_from: Annotated[str, typer.Option(metavar="TIME", help="Keep events from this simulated time on.")] = "",
     trace_to: Annotated[str, typer.Option(metavar="TIME", help="Keep events before this simulated time.")] = "",
     trace_task: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Keep this task's events only; several times.")
+    ] = None,
+    trace_node: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="Keep events of CPUs of this node only; several times.")
+    ] = None,
+    trace_cgroup: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Keep events of this group's tasks only; several times.")
     ] = None,
     trace_buffer: Annotated[str, typer.Option(metavar="SIZE", help="Room for events.")] = "128MiB",
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
@@ -61,7 +68,10 @@ def command(
     announce([described])
     for odd in warnings(plan.experiment, [(found[0].axes, described)]):
         typer.echo(f"warning: {odd}", err=True)
-    asked = Asked(events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_buffer)
+    asked = Asked(
+        events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_node or [],
+        trace_cgroup or [], trace_buffer,
+    )  # fmt: skip
     metrics, kills, death = simulated(described, check, series, dump, asked)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
@@ -98,7 +108,7 @@ def simulated(
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error
     if outcome.events is not None:
-        typer.echo(asked.write(outcome.events, cell), err=True)
+        typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
     if dump is not None:
         if outcome.left is None:
             raise typer.BadParameter("a yardstick has no machine to dump", param_hint="--dump")

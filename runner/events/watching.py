@@ -1,16 +1,20 @@
 """What `mmrun run` was asked to watch, and the file it leaves."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.model.tracepoints import decode, selected
 from mmrun.model.tracing.watch import MOST_BUFFER, Seen, Watch
 from mmrun.runner.config.units import UnitError, parse
-from mmrun.runner.events.ftrace import DIALECTS, lines
+from mmrun.runner.events import chrome, ftrace
 
 LEAST_BUFFER = 4096
+FORMATS = (*ftrace.DIALECTS, "chrome")
 
 
 @frozen
@@ -23,6 +27,8 @@ class Asked:
     begin: str
     end: str
     tasks: list[str]
+    nodes: list[int]
+    groups: list[str]
     buffer: str
 
     def watch(self, cell: Cell) -> Watch | None:
@@ -33,11 +39,17 @@ class Asked:
             return None
         if self.out is None:
             raise ValueError("--events: name a file with --trace-out (/dev/stdout prints)")
-        if self.dialect not in DIALECTS:
-            raise ValueError(f"--trace-format: `{self.dialect}` is none; choose {' or '.join(DIALECTS)}")
+        if self.dialect not in FORMATS:
+            raise ValueError(f"--trace-format: `{self.dialect}` is none; choose {', '.join(FORMATS)}")
         for task in self.tasks:
             if task not in cell.tasks:
                 raise ValueError(f"--trace-task: the cell has no task `{task}`; it has {', '.join(cell.tasks)}")
+        for group in self.groups:
+            if group not in cell.cgroups:
+                raise ValueError(f"--trace-cgroup: the cell has no group `{group}`{_those(cell.cgroups)}")
+        for node in self.nodes:
+            if not 0 <= node < len(cell.machine.nodes):
+                raise ValueError(f"--trace-node: the machine has nodes 0 to {len(cell.machine.nodes) - 1}, not {node}")
         begin, end = self._quantity("begin", "ns", "--trace-from"), self._quantity("end", "ns", "--trace-to")
         if end is not None and end <= (begin or 0):
             raise ValueError(f"--trace-to: {self.end} is not after {self.begin or '0s'}")
@@ -48,7 +60,9 @@ class Asked:
             points = selected(self.events)
         except ValueError as error:
             raise ValueError(f"--events: {error}") from None
-        return Watch(points, frozenset(self.tasks), begin or 0, end, buffer)
+        return Watch(
+            points, frozenset(self.tasks), begin or 0, end, buffer, frozenset(self.nodes), frozenset(self.groups)
+        )
 
     def _quantity(self, field: str, unit: str, option: str) -> int | None:
         typed = getattr(self, field)
@@ -57,11 +71,19 @@ class Asked:
         except UnitError as error:
             raise ValueError(f"{option}: {error}; {error.fix}") from None
 
-    def write(self, seen: Seen, cell: Any) -> str:
-        """Write the events as text; what was written, in a sentence."""
+    def write(self, seen: Seen, cell: Any, series: Mapping[str, np.ndarray]) -> str:
+        """Write the events, and the cell's series where the format has counters; what was written, in a sentence."""
         assert self.out is not None
+        if self.dialect == "chrome":
+            text = chrome.lines(seen, cell.kernel, series)
+        else:
+            text = ftrace.lines(seen, cell.kernel, self.dialect)
         with open(self.out, "w", encoding="ascii") as file:
-            for line in lines(seen, cell.kernel, self.dialect):
+            for line in text:
                 file.write(line + "\n")
         lost = f"; {seen.lost:,} more found no room (--trace-buffer, --trace-from, fewer --events)" if seen.lost else ""
         return f"{sum(1 for _ in decode(seen.words)):,} events in {self.out}{lost}"
+
+
+def _those(names: Mapping[str, Any]) -> str:
+    return f"; it has {', '.join(names)}" if names else ""

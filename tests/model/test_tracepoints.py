@@ -1,6 +1,7 @@
 """Tracepoints: what is counted is traced, nothing depends on watching; the ring's room, filters, formats by version."""
 
 from collections import Counter
+from dataclasses import replace
 from string import Formatter
 
 import numpy as np
@@ -10,7 +11,7 @@ from mmrun.model import api
 from mmrun.model.core.codes import OK
 from mmrun.model.core.timeline import VERSIONS, always
 from mmrun.model.core.tracepoint import tracepoint
-from mmrun.model.description import Cell, Disk, Region, Stream, SwapTarget, Task
+from mmrun.model.description import Cell, Cgroup, Disk, Region, Stream, SwapTarget, Task
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.page import gfp
 from mmrun.model.tracepoints import GFP, KINDS, decode, gfp_names, selected, tracepoints, words_of
@@ -92,6 +93,22 @@ def test_filters_by_event_task_and_time_keep_exactly_what_is_theirs():
     ]  # fmt: skip
     assert wanted
     assert list(decode(some.words)) == wanted
+
+
+def test_filters_by_node_and_group_keep_what_their_actors_did():
+    cell = pressed("6.18")
+    group = {"g": Cgroup(max=16 * MiB)}
+    tasks = {name: replace(task, cgroup="g" if name == "writer" else None) for name, task in cell.tasks.items()}
+    cell = replace(cell, tasks=tasks, cgroups=group, machine=replace(cell.machine, nodes=machine(16, 16).nodes))
+    _, whole = watched(cell)
+    for given, mine in (
+        ({"groups": frozenset({"g"})}, lambda who: who.group == "g"),
+        ({"nodes": frozenset({1})}, lambda who: who.node == 1),
+    ):
+        _, some = watched(cell, **given)
+        wanted = [event for event in decode(whole.words) if mine(whole.actors[event.actor])]
+        assert 0 < len(wanted) < sum(1 for _ in decode(whole.words))
+        assert list(decode(some.words)) == wanted
 
 
 def test_unknown_names_are_refused_with_the_nearest():

@@ -1,5 +1,8 @@
 """`mmrun run --events` and `mmrun trace events` at the command line."""
 
+import json
+from collections import Counter
+
 import pytest
 from typer.testing import CliRunner
 
@@ -49,8 +52,10 @@ def test_what_found_no_room_is_told(config, tmp_path):
     [
         (["--events", "vmscan:nothing"], "did you mean"),
         (["--events", "vmscan:*", "--trace-task", "hep"], "no task `hep`"),
-        (["--events", "vmscan:*", "--trace-format", "json"], "choose ftrace or compat"),
+        (["--events", "vmscan:*", "--trace-format", "json"], "choose ftrace, compat, chrome"),
         (["--events", "vmscan:*", "--trace-from", "2s", "--trace-to", "1s"], "is not after"),
+        (["--events", "vmscan:*", "--trace-node", "1"], "nodes 0 to 0"),
+        (["--events", "vmscan:*", "--trace-cgroup", "g"], "no group `g`"),
         (["--events", "vmscan:*", "--trace-buffer", "5"], "--trace-buffer"),
         ([], "without --events"),
     ],
@@ -67,3 +72,23 @@ def test_events_are_listed_as_a_version_prints_them():
     assert "vmscan:mm_vmscan_write_folio  page={page} pfn=0x{pfn:x} flags={file}" in new.output
     assert "vmscan:mm_vmscan_writepage  page={page} pfn={pfn} flags={file}" in old.output
     assert run("trace", "events", "--kernel", "9").exit_code == 2
+
+
+def test_perfettos_json_has_a_track_an_actor_slices_that_close_and_counters(config, tmp_path):
+    config.write_text(CONFIG + "sampling: {every: 100us}\n")
+    out = tmp_path / "trace.json"
+    done = run("run", config, "--events", "*", "--trace-out", out, "--trace-format", "chrome")
+    assert done.exit_code == 0, done.output
+    rows = json.loads(out.read_text())["traceEvents"]
+    names = {row["tid"]: row["args"]["name"] for row in rows if row["name"] == "thread_name"}
+    assert {"heap", "kswapd0"} <= set(names.values())
+    depth = Counter()
+    for row in rows:
+        depth[row["tid"], row["name"]] += {"B": 1, "E": -1}.get(row["ph"], 0)
+        assert 0 <= depth[row["tid"], row["name"]] <= 1
+        assert row["ph"] == "M" or row["ts"] >= 0
+    assert not any(depth.values())
+    slices = {(names[row["tid"]], row["name"]) for row in rows if row["ph"] == "B"}
+    assert {("heap", "mm_vmscan_direct_reclaim"), ("kswapd0", "mm_vmscan_kswapd")} & slices
+    free = [row["args"]["pages"] for row in rows if row["ph"] == "C" and row["name"] == "nr_free_pages"]
+    assert len(free) > 5 and free[0] > free[-1]
