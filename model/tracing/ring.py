@@ -7,16 +7,16 @@ from mmrun.model.tracing.watch import HEADER
 
 
 @hook
-def trace_event(m, number, fields):
+def trace_event(m, point, fields):
     """Keep an event of the running actor if it is wanted (trace_event_buffer_reserve)."""
     own, who = tracing(m), turn(m).actor
-    if not trace_points(m)[number] or not trace_actors(m)[who] or m.now < own.begin or m.now >= own.end:
+    if not trace_points(m)[point] or not trace_actors(m)[who] or m.now < own.begin or m.now >= own.end:
         return 0
     words, at = trace_ring(m), own.head
     if at + HEADER + fields > len(words):
         own.lost += 1
         return 0
-    words[at], words[at + 1] = m.now, number | turn(m).cpu << 16 | who << 32
+    words[at], words[at + 1] = m.now, point | turn(m).cpu << 16 | who << 32
     for place in range(fields):
         words[at + HEADER + place] = event(m).fields[place]
     own.head = at + HEADER + fields

@@ -6,7 +6,7 @@ HOOKS = {
     **hooks(
         CORE,
         18,
-        ("trace_event", "number fields", "0, after the fields in `event` went to the ring, if somebody wants them"),
+        ("trace_event", "point fields", "0, after the fields in `event` went to the ring, if somebody wants them"),
     ),
 }
 
