@@ -20,7 +20,7 @@ class Snapshot:
 
     `zones`: rows of `zone_info`; `nodes`: gauges of each node; `counters`: of the machine, since its start;
     `groups`: memory.stat and `usage` by path, the root's path is "". `available`: si_mem_available, None
-    before 3.14; `v1`: files of groups have the names of version 1.
+    before 3.14; `v1`: files of groups have the names of version 1; `version`: of Linux.
     """
 
     zones: list[dict[str, Any]]
@@ -32,6 +32,7 @@ class Snapshot:
     swap_cached: int
     available: int | None
     v1: bool
+    version: str
 
 
 def snapshot(built: Built) -> Snapshot:
@@ -43,10 +44,11 @@ def snapshot(built: Built) -> Snapshot:
     nodes = [node_info(built, nid) for nid in range(int(geometry(built.memory.m).nr_nodes))]
     total = sum(target.size for target in built.cell.machine.swap.values()) // PAGE
     used = int(swaps(built.memory.m)["used"].sum())
-    old = before(built.cell.kernel.split("+")[0], "3.14")
+    version = built.cell.kernel.partition("+")[0]
+    old = before(version, "3.14")
     return Snapshot(
         zone_info(built), nodes, results.counted(built.memory.m), groups, total, total - used,
-        groups[""]["swapcached"], None if old else available(built), built.cell.cgroup_version == "v1",
+        groups[""]["swapcached"], None if old else available(built), built.cell.cgroup_version == "v1", version,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The tracepoints of all mechanisms, how they are named, and what stands in a ring."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmrun.model.core.mechanism import NO_FRAME
-from mmrun.model.core.tracepoint import DECLARED, Tracepoint
+from mmrun.model.core.tracepoint import DECLARED, KINDS, Tracepoint
 from mmrun.model.mechanisms import parts
 from mmrun.model.tracing.watch import HEADER
 
@@ -64,51 +64,6 @@ def decode(words: np.ndarray) -> Iterator[Event]:
         point = DECLARED[heads[at + 1] & 0xFFFF]
         fields = tuple(heads[at + HEADER : at + HEADER + len(point.fields)])
         yield Event(heads[at], point, heads[at + 1] >> 16 & 0xFFFF, heads[at + 1] >> 32, fields)
-
-
-GFP = (
-    ("GFP_HIGHUSER_MOVABLE", 0x100000 | 0xC00 | 0xC0 | 0x2 | 0x8), ("GFP_HIGHUSER", 0x100000 | 0xC00 | 0xC0 | 0x2),
-    ("GFP_USER", 0x100000 | 0xC00 | 0xC0), ("GFP_KERNEL", 0xC00 | 0xC0), ("GFP_NOFS", 0xC00 | 0x40),
-    ("GFP_ATOMIC", 0x20 | 0x200 | 0x800), ("GFP_NOIO", 0xC00), ("GFP_NOWAIT", 0x800),
-    ("__GFP_DIRECT_RECLAIM", 0x400), ("__GFP_DMA", 0x1), ("__GFP_HIGHMEM", 0x2), ("__GFP_DMA32", 0x4),
-    ("__GFP_MOVABLE", 0x8), ("__GFP_RECLAIMABLE", 0x10), ("__GFP_HIGH", 0x20), ("__GFP_IO", 0x40), ("__GFP_FS", 0x80),
-    ("__GFP_ZERO", 0x100), ("__GFP_ATOMIC", 0x200), ("__GFP_WRITE", 0x1000), ("__GFP_NOWARN", 0x2000),
-    ("__GFP_RETRY_MAYFAIL", 0x4000), ("__GFP_NOFAIL", 0x8000), ("__GFP_NORETRY", 0x10000), ("__GFP_MEMALLOC", 0x20000),
-    ("__GFP_COMP", 0x40000), ("__GFP_NOMEMALLOC", 0x80000), ("__GFP_HARDWALL", 0x100000), ("__GFP_THISNODE", 0x200000),
-    ("__GFP_ACCOUNT", 0x400000),
-)  # fmt: skip
-"""Names of allocation flags, larger sets first (include/trace/events/mmflags.h); values as in mm/page/gfp.py."""
-
-
-def gfp_names(gfp: int) -> str:
-    """Allocation flags in words."""
-    words = []
-    for name, bits in GFP:
-        if gfp & bits == bits:
-            words.append(name)
-            gfp &= ~bits
-    return "|".join(words) if words else "0"
-
-
-LISTS = ("inactive_anon", "active_anon", "inactive_file", "active_file")
-REASONS = ("compaction", "memory_failure", "memory_hotplug", "syscall_or_cpuset", "mempolicy_mbind", "numa_misplaced",
-           "contig_range", "longterm_pin", "demotion", "damon")  # fmt: skip
-THROTTLES = ("VMSCAN_THROTTLE_WRITEBACK", "VMSCAN_THROTTLE_CONGESTED", "VMSCAN_THROTTLE_NOPROGRESS",
-             "VMSCAN_THROTTLE_ISOLATED")  # fmt: skip
-COMPACTED = ("not_suitable_zone", "skipped", "deferred", "no_suitable_page", "continue", "complete", "partial_skipped",
-             "contended", "success")  # fmt: skip
-MODES = ("MIGRATE_ASYNC", "MIGRATE_SYNC_LIGHT", "MIGRATE_SYNC")
-KINDS: dict[str, Callable[[int], str]] = {
-    "gfp": gfp_names,
-    "lru": LISTS.__getitem__,
-    "wb": lambda file: f"RECLAIM_WB_{'FILE' if file else 'ANON'}|RECLAIM_WB_ASYNC",
-    "sync": lambda sync: "sync" if sync else "async",
-    "mode": MODES.__getitem__,
-    "reason": REASONS.__getitem__,
-    "throttle": THROTTLES.__getitem__,
-    "compact": COMPACTED.__getitem__,
-}
-"""How fields of a kind read."""
 
 
 def words_of(event: Event) -> dict[str, int | str]:

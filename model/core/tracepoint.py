@@ -4,10 +4,11 @@
 
 A kernel calls it as Linux does: `mm_vmscan_kswapd_sleep(m, nid)`. While nobody watches that is one load and one
 branch; else its fields go to the ring (`mmrun.model.tracing`). Fields are 64-bit integers; one written `gfp:gfp` has a
-kind, by which it is put into words (`mmrun.model.tracepoints`). How a line reads is dated like everything else. Nothing
+`kind`, by which it is put into words. How a line reads is dated like everything else. Nothing
 here imports numba.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmrun.model.core.jit import python_hook
@@ -18,12 +19,14 @@ from mmrun.model.hooks import HOOK_INDEX
 
 POINTS = 256  # numbers there are
 DECLARED: dict[int, "Tracepoint"] = {}  # by number
+KINDS: dict[str, Callable[[int], str]] = {}  # how a field of a kind reads
 
 
 class Tracepoint:
-    """One tracepoint; `fields`: its names, `kinds`: what each means, "" for a number; `line`: templates by version.
+    """One tracepoint; `fields`: its names, `kinds`: what each means, "" for a number.
 
-    `also`: what scripts that read 6.18's events still call it.
+    `line`: by version how a line reads, a template, or a pair of the name it had then and a template. `also`: what
+    scripts that read 6.18's events still call it.
     """
 
     def __init__(self, number: int, system: str, name: str, fields: str, steps: tuple[Step, ...], also: str) -> None:
@@ -41,10 +44,12 @@ class Tracepoint:
         hook = offset_of("hooks", HOOK_INDEX["trace_event"])
         return self.number, len(self.fields), offset_of("tracing"), offset_of("address", event.number), hook
 
-    def template(self, version: str) -> str:
-        """How a line of it reads in a version of Linux; "" where that has no such event."""
-        found = self.line.at(version)
-        return "" if found is ABSENT else str(found)
+    def reads(self, version: str) -> tuple[str, str] | None:
+        """Its name and template in a version of Linux, build options or none behind it; None where there is none."""
+        found = self.line.at(version.partition("+")[0])
+        if found is ABSENT:
+            return None
+        return found if isinstance(found, tuple) else (self.name, found)
 
     def __call__(self, m: Any, *values: int) -> None:
         """What the machine code does, where kernels are plain Python."""
@@ -62,14 +67,21 @@ class Tracepoint:
 
 
 def tracepoint(number: int, system: str, name: str, fields: str, *steps: Step, also: str = "") -> Tracepoint:
-    """Declare `system:name`; ValueError for a number or name that is taken, or a template without its fields."""
+    """Declare `system:name`; ValueError for a number or name that is taken, or a kind that nobody declared."""
     made = Tracepoint(number, system, name, fields, steps, also)
     if number in DECLARED or any(other.name == name for other in DECLARED.values()):
         raise ValueError(f"{name}: the number {number} or the name is taken; {free_number()} is free")
     if not 0 <= number < POINTS or len(made.fields) > FIELDS:
         raise ValueError(f"{name}: numbers go to {POINTS - 1}, fields to {FIELDS}")
+    if unknown := set(made.kinds) - {"", *KINDS}:
+        raise ValueError(f"{name}: no kind {', '.join(sorted(unknown))}; known are {', '.join(KINDS)}")
     DECLARED[number] = made
     return made
+
+
+def kind(name: str, words: Sequence[str] | Callable[[int], str]) -> None:
+    """Declare a kind of field: the words of its values from 0 on, or what puts one into words."""
+    KINDS[name] = words if callable(words) else words.__getitem__
 
 
 def free_number() -> int:

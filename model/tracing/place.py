@@ -1,7 +1,7 @@
 """Rows of the ring; who the actors are."""
 
-from mmrun.model.core.actor import kinds
 from mmrun.model.core.actors import NEVER
+from mmrun.model.core.guard import functions
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.tracepoint import POINTS
 from mmrun.model.machine.built import Built, Plan
@@ -12,7 +12,6 @@ from mmrun.model.tracing.watch import FIRST_PID, Seen, Who
 
 COMM = 15  # characters of a name that the kernel keeps (TASK_COMM_LEN)
 DAEMONS = 30  # where their pids begin
-NAMES = {"node": "kswapd", "wb": "flush-8-"}
 
 
 def rows(plan: Plan) -> dict[str, int]:
@@ -36,10 +35,10 @@ def start(built: Built) -> None:
     for number in watch.points:
         trace_points(m)[number] = 1
     trace_actors(m)[:] = [
-        (not watch.tasks or name in watch.tasks)
+        (not watch.tasks or who.task in watch.tasks or who.task.rpartition(".")[0] in watch.tasks)
         and (not watch.nodes or who.node in watch.nodes)
-        and (not watch.groups or who.group in watch.groups)
-        for name, who in zip(_keys(built), _actors(built), strict=True)
+        and (not watch.groups or who.group in watch.groups or who.group.rpartition(".")[0] in watch.groups)
+        for who in _actors(built)
     ]
 
 
@@ -52,26 +51,17 @@ def seen(built: Built) -> Seen | None:
     return Seen(words, int(tracing(m).lost), _actors(built))
 
 
-def _keys(built: Built) -> list[str]:
-    """By actor: the task it is, as the cell names it and without the number of a copy; daemons by what they are."""
-    names = list(built.plan.tasks)
-    for per in kinds(built.plan.actors)[1:]:
-        names += [f"{NAMES.get(per, per)}{at}" for at in range(built.plan.actors.get(per, 0))]
-    return [name.rpartition(".")[0] if name.rpartition(".")[2].isdigit() else name for name in names]
-
-
 def _actors(built: Built) -> list[Who]:
-    """Everybody that may be named by an event."""
-    rows, found = built.memory.table("actors"), []
-    counts, tasks = built.plan.actors, built.plan.tasks
-    for at, (name, task) in enumerate(tasks.items()):
-        node = int(cpus(built.memory.m)[int(rows[at].cpu)].node)
-        found.append(Who(_comm(name), FIRST_PID + at, node, task.cgroup or ""))
-    for per in kinds(counts)[1:]:
-        for at in range(counts.get(per, 0)):
-            row = len(found)
-            node = int(cpus(built.memory.m)[int(rows[row].cpu)].node)
-            found.append(Who(_comm(f"{NAMES.get(per, per)}{at}"), DAEMONS + row - len(tasks), node))
+    """Everybody that may be named by an event: tasks, then daemons by the function that each runs."""
+    m, tasks, found = built.memory.m, list(built.plan.tasks.items()), []
+    for at, row in enumerate(built.memory.table("actors")):
+        node = int(cpus(m)[int(row.cpu)].node)
+        if at < len(tasks):
+            name, task = tasks[at]
+            found.append(Who(_comm(name), FIRST_PID + at, node, task.cgroup or "", name))
+        else:
+            name = f"{functions[int(row.entry)].__name__}{int(row.index)}"
+            found.append(Who(_comm(name), DAEMONS + at - len(tasks), node))
     return found
 
 

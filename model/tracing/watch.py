@@ -31,12 +31,13 @@ class Watch:
 
 @frozen
 class Who:
-    """An actor as a trace names it: `comm` and `pid`; its node; its group's name, "" without one."""
+    """An actor as a trace names it: `comm` and `pid`; its node; names of its group and of the task it is, "": none."""
 
     comm: str
     pid: int
     node: int
     group: str = ""
+    task: str = ""
 
 
 @frozen

@@ -100,6 +100,8 @@ def simulated(
         watch = asked.watch(cell)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if (watch or dump) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
+        raise typer.BadParameter("a yardstick runs on page numbers: there are no events, and no machine to dump")
     try:
         outcome = api.simulate(cell, check=check, keep=dump is not None, watch=watch)
     except (OSError, MemoryError):
@@ -110,8 +112,7 @@ def simulated(
     if outcome.events is not None:
         typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
     if dump is not None:
-        if outcome.left is None:
-            raise typer.BadParameter("a yardstick has no machine to dump", param_hint="--dump")
+        assert outcome.left is not None
         proc_files.write(outcome.left, dump)
     if series is not None:
         write_series(outcome.series, series)

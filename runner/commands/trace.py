@@ -57,13 +57,12 @@ def events_command(
     """List the trace events that `mmrun run --events` can keep, each with how its line reads."""
     from mmrun.model.core.timeline import refusal
     from mmrun.model.tracepoints import tracepoints
-    from mmrun.runner.events.ftrace import name_and_template
 
     if found := refusal(kernel):
         raise typer.BadParameter(f"{kernel}: {found[0]} ({found[1]})", param_hint="--kernel")
     rows = []
     for point in tracepoints().values():
-        name, line = name_and_template(point, kernel, compat=False)
+        name, line = point.reads(kernel) or (point.name, "")
         rows.append({"system": point.system, "name": name, "line": line, "fields": list(point.fields)})
     if as_json:
         print(json.dumps(rows, indent=1))

@@ -254,18 +254,21 @@ class Maker(GenerateJsonSchema):
             "minProperties": 1,
         }
 
+    def span(self) -> Schema:
+        """A range of numbers."""
+        number = {"type": ["number", "string"]}
+        bounds = {"low": number, "high": number, "scale": {"enum": ["linear", "log"]}}
+        return {"type": "object", "required": ["low", "high"], "properties": bounds, "additionalProperties": False}
+
     def sense(self) -> Schema:
         """What a sensitivity analysis takes."""
-        number = {"type": ["number", "string"]}
-        bounds = {"from": number, "to": number, "scale": {"enum": ["linear", "log"]}}
-        span = {"type": "object", "required": ["from", "to"], "properties": bounds, "additionalProperties": False}
         side = {"type": "object", "minProperties": 1}
         sides = {"metric": {"type": "string"}, "of": side, "over": side}
         ratio = {"type": "object", "required": list(sides), "properties": sides, "additionalProperties": False}
         properties = {
             "metric": {"anyOf": [{"type": "string"}, ratio], "description": "A metric, or its ratio of two sides."},
             "cell": {"type": "object", "description": "Axis and label of the sweep's row, or path and value."},
-            "parameters": {"type": "object", "additionalProperties": span, "minProperties": 1},
+            "parameters": {"type": "object", "additionalProperties": self.span(), "minProperties": 1},
             "morris": self.of(Morris),
             "sobol": self.of(Sobol),
         }
@@ -296,10 +299,7 @@ class Maker(GenerateJsonSchema):
     def sample(self) -> Schema:
         """A sample of the space that ranges span."""
         body = self.body(Settings)
-        number = {"type": ["number", "string"]}
-        bounds = {"low": number, "high": number, "scale": {"enum": ["linear", "log"]}}
-        span = {"type": "object", "required": ["low", "high"], "properties": bounds, "additionalProperties": False}
-        axis = {"anyOf": [span, {"type": "array", "minItems": 1}, {"type": "object"}]}
+        axis = {"anyOf": [self.span(), {"type": "array", "minItems": 1}, {"type": "object"}]}
         body["properties"]["axes"] = {"type": "object", "additionalProperties": axis, "minProperties": 1}
         body["required"] = [*body["required"], "axes"]
         return body

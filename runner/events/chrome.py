@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from mmrun.model.catalogue import POSITION
+from mmrun.model.counters import COUNTERS
 from mmrun.model.tracepoints import Event, decode, words_of
 from mmrun.model.tracing.watch import Seen
-from mmrun.runner.events.ftrace import name_and_template
 
 PID = 1  # of the machine, whose threads the actors are
 PAIRS = {"_begin": "_end", "_start": "_finish", "_wake": "_sleep"}
 ENDS = {end: begin for begin, end in PAIRS.items()}
-GAUGES = ("nr_free_pages", "nr_dirty", "nr_writeback", "nr_swap_used", "nr_inactive_anon", "nr_active_anon",
-          "nr_inactive_file", "nr_active_file")  # fmt: skip
 
 
 def lines(seen: Seen, version: str, series: Mapping[str, np.ndarray]) -> Iterator[str]:
@@ -44,11 +43,11 @@ def _events(seen: Seen, version: str) -> Iterator[dict[str, Any]]:
     open_slices: dict[tuple[int, str], bool] = {}
     last = 0.0
     for event in decode(seen.words):
-        name, template = name_and_template(event.point, version, compat=False)
-        if not template:
+        reads = event.point.reads(version)
+        if reads is None:
             continue
         last = event.time / 1000
-        yield from _one(event, name, seen.actors[event.actor].pid, last, open_slices)
+        yield from _one(event, reads[0], seen.actors[event.actor].pid, last, open_slices)
     for (tid, name), is_open in open_slices.items():
         if is_open:
             yield {"ph": "E", "pid": PID, "tid": tid, "name": name, "ts": last}
@@ -76,8 +75,9 @@ def _one(
 
 
 def _counters(series: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    """Gauges along the run."""
-    for name in GAUGES:
-        if name in series and "time_ns" in series:
-            for ts, value in zip(series["time_ns"].tolist(), series[name].tolist(), strict=True):
-                yield {"ph": "C", "pid": PID, "tid": 0, "name": name, "ts": ts / 1000, "args": {"pages": value}}
+    """The machine's gauges along the run; what is counted from the start on is no gauge."""
+    for name in series:
+        if name in COUNTERS or name in POSITION or "." in name:
+            continue
+        for ts, value in zip(series["time_ns"].tolist(), series[name].tolist(), strict=True):
+            yield {"ph": "C", "pid": PID, "tid": 0, "name": name, "ts": ts / 1000, "args": {"value": value}}

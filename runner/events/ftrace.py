@@ -25,28 +25,24 @@ def lines(seen: Seen, version: str, dialect: str) -> Iterator[str]:
     yield "# tracer: nop"
     yield "#"
     for event in decode(seen.words):
-        name, template = name_and_template(event.point, version, compat)
-        if not template:
+        reads = as_compat(event.point) if compat else event.point.reads(version)
+        if reads is None:
             continue
         who = seen.actors[event.actor]
         seconds, ns = divmod(event.time, 1_000_000_000)
         head = f"{who.comm:>16}-{who.pid:<7} [{event.cpu:03d}] {flags} {seconds:5d}.{ns // 1000:06d}"
-        yield f"{head}: {name}: {template.format_map(words_of(event))}"
+        yield f"{head}: {reads[0]}: {reads[1].format_map(words_of(event))}"
 
 
 def flag_characters(version: str) -> str:
     """Interrupts on, nothing to reschedule, in a task, preemptible: as many characters as the version has for that."""
-    if before(version, FLAGS_SINCE):
+    number = version.partition("+")[0]
+    if before(number, FLAGS_SINCE):
         return ""
-    return "...." if before(version, FIFTH_SINCE) else "....."
+    return "...." if before(number, FIFTH_SINCE) else "....."
 
 
-def name_and_template(point: Tracepoint, version: str, compat: bool) -> tuple[str, str]:
-    """What a version calls an event and how its line reads; no template where it has no such event."""
-    template = point.template(version)
-    name, colon, rest = template.partition(": ")
-    if not colon or "=" in name:
-        name, rest = point.name, template
-    if compat:
-        name, rest = point.also or name, rest.replace("0x{pfn:x}", "{pfn}")
-    return name, rest
+def as_compat(point: Tracepoint) -> tuple[str, str] | None:
+    """Name and template of an event for scripts of 6.18; None where that has no such event."""
+    reads = point.reads(COMPAT_VERSION)
+    return reads and (point.also or reads[0], reads[1].replace("0x{pfn:x}", "{pfn}"))

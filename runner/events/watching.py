@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
-from mmrun.model.tracepoints import decode, selected
+from mmrun.model.tracepoints import selected
 from mmrun.model.tracing.watch import MOST_BUFFER, Seen, Watch
 from mmrun.runner.config.units import UnitError, parse
 from mmrun.runner.events import chrome, ftrace
@@ -78,11 +78,13 @@ class Asked:
             text = chrome.lines(seen, cell.kernel, series)
         else:
             text = ftrace.lines(seen, cell.kernel, self.dialect)
+        written = 0
         with open(self.out, "w", encoding="ascii") as file:
             for line in text:
                 file.write(line + "\n")
-        lost = f"; {seen.lost:,} more found no room (--trace-buffer, --trace-from, fewer --events)" if seen.lost else ""
-        return f"{sum(1 for _ in decode(seen.words)):,} events in {self.out}{lost}"
+                written += 1
+        lost = f"; {seen.lost:,} events found no room (--trace-buffer, --trace-from, fewer --events)"
+        return f"{written:,} lines in {self.out}{lost if seen.lost else ''}"
 
 
 def _those(names: Mapping[str, Any]) -> str:

@@ -105,12 +105,11 @@ def read_spread(name: str, axes: Mapping, problems: Problems) -> Range | tuple[L
     return read_range(item, problems)
 
 
-def read_range(item: Mapping, problems: Problems, names: tuple[str, str, str] = BOUNDS) -> Range | None:
-    """A range from its bounds, whose keys are `names`; both have one unit."""
-    low, high, scale = (item.get(key) for key in names)
-    below, above, _ = names
+def read_range(item: Mapping, problems: Problems) -> Range | None:
+    """A range from its bounds; both have one unit."""
+    low, high, scale = (item.get(key) for key in BOUNDS)
     if not isinstance(low, Scalar) or not isinstance(high, Scalar):
-        problems.add(item.place, f"a range has `{below}` and `{above}`", f"write {{{below}: 1, {above}: 9}}")
+        problems.add(item.place, "a range has `low` and `high`", "write {low: 1, high: 9}")
         return None
     if refused(low) or refused(high):
         return None
@@ -122,11 +121,11 @@ def read_range(item: Mapping, problems: Problems, names: tuple[str, str, str] = 
         return None
     unit = first[1] or last[1]
     if first[1] != last[1] and 0 not in (first[0], last[0]):
-        problems.add(high.place, f"`{below}` and `{above}` have different units", "write both in one kind of unit")
+        problems.add(high.place, "`low` and `high` have different units", "write both in one kind of unit")
     elif first[0] >= last[0]:
-        problems.add(high.place, f"`{above}` ({high.text}) is not above `{below}` ({low.text})", "swap them")
+        problems.add(high.place, f"`high` ({high.text}) is not above `low` ({low.text})", "swap them")
     elif log and first[0] <= 0:
-        problems.add(low.place, "a logarithmic range starts above 0", f"raise `{below}`")
+        problems.add(low.place, "a logarithmic range starts above 0", "raise `low`")
     else:
         whole = unit in ("bytes", "ns", "bytes/s") or (
             not unit and all(isinstance(end.value, int) for end in (low, high))

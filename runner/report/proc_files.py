@@ -6,6 +6,7 @@ Items are in the kernel's order; what the model does not have is left out, but f
 from pathlib import Path
 from typing import Any
 
+from mmrun.model.core.timeline import FIRST, before
 from mmrun.model.proc import Snapshot
 
 KIB = 4  # of a page
@@ -14,6 +15,8 @@ PAGES = ("anon", "file", "file_mapped", "file_dirty", "file_writeback", "swapcac
 V1 = {"file": "cache", "anon": "rss", "file_mapped": "mapped_file", "file_dirty": "dirty",
       "file_writeback": "writeback", "pgpgin": "pgpgin", "pgpgout": "pgpgout", "pgfault": "pgfault",
       "pgmajfault": "pgmajfault"} | {name: name for name in LISTS}  # fmt: skip
+V1_SINCE = {"dirty": "4.2", "writeback": "3.12"}  # memcg: add per cgroup dirty page accounting; ... writeback pages
+MANAGED_SINCE = "3.9"  # mm: use zone->present_pages instead of zone->managed_pages where appropriate
 EVENTS = (
     "pswpin", "pswpout", "pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_movable", "allocstall", "pgfree",
     "pgactivate", "pgdeactivate", "pgfault", "pgmajfault", "pgrefill", "pgsteal_kswapd", "pgsteal_direct",
@@ -31,7 +34,7 @@ def files(left: Snapshot) -> dict[str, str]:
         found[f"sys/devices/system/node/node{nid}/meminfo"] = node_meminfo(left, nid)
     for name, stat in left.groups.items():
         if name:
-            found |= {f"sys/fs/cgroup/{name}/{file}": text for file, text in group(stat, left.v1).items()}
+            found |= {f"sys/fs/cgroup/{name}/{file}": text for file, text in group(stat, left).items()}
     return found
 
 
@@ -101,24 +104,25 @@ def buddyinfo(left: Snapshot) -> str:
 
 def zoneinfo(left: Snapshot) -> str:
     """/proc/zoneinfo: free pages, watermarks, size, reserve for lower zones and lists."""
-    return "".join(_zone(zone) for zone in left.zones)
+    return "".join(_zone(zone, not before(left.version, MANAGED_SINCE)) for zone in left.zones)
 
 
-def _zone(zone: dict[str, Any]) -> str:
+def _zone(zone: dict[str, Any], managed: bool) -> str:
     lines = [f"Node {zone['node']}, zone {zone['zone']:>8}", f"  pages free     {zone['free']}"]
     lines += [f"        {name:<8} {zone[name]}" for name in ("min", "low", "high")]
     lines += [f"        {name:<8} {zone[key]}" for name, key in (("spanned", "present"), ("present", "present"))]
-    lines += [f"        managed  {zone['managed']}"]
+    lines += [f"        managed  {zone['managed']}"] * managed
     lines += [f"        protection: ({', '.join(map(str, zone['lowmem_reserve']))})"]
     lines += [f"    nr_free_pages {zone['free']}", *(f"    nr_{name} {zone[name]}" for name in LISTS)]
     return "\n".join(lines) + "\n"
 
 
-def group(stat: dict[str, int], v1: bool) -> dict[str, str]:
+def group(stat: dict[str, int], left: Snapshot) -> dict[str, str]:
     """Files of a memory cgroup; sizes in bytes, events as counted."""
     size = {name: value * KIB * 1024 if name in PAGES else value for name, value in stat.items() if name != "usage"}
-    if v1:
+    if left.v1:
         own = {V1[name]: size[name] for name in V1 if name in size}
+        own = {name: value for name, value in own.items() if not before(left.version, V1_SINCE.get(name, FIRST))}
         return {"memory.stat": _lines(own), "memory.usage_in_bytes": f"{stat['usage'] * KIB * 1024}\n"}
     size = {name: value for name, value in size.items() if name not in ("pgpgin", "pgpgout")}
     return {"memory.stat": _lines(size), "memory.current": f"{stat['usage'] * KIB * 1024}\n"}

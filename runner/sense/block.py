@@ -3,7 +3,7 @@
 sense:
   metric: {metric: task.reader.elapsed_ns, of: {kernel: "6.18"}, over: {kernel: "3.1"}}
   cell: {swap: ssd}
-  parameters: {machine.costs.lru_lock: {from: 10ns, to: 80ns, scale: log}, vm.swappiness: {from: 0, to: 100}}
+  parameters: {machine.costs.lru_lock: {low: 10ns, high: 80ns, scale: log}, vm.swappiness: {low: 0, high: 100}}
   morris: {trajectories: 10, levels: 4}
   sobol: {samples: 64, of: 4}
 """
@@ -19,11 +19,10 @@ from mmrun.runner.config.problems import Problems, suggest
 from mmrun.runner.config.trees import without
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar
 from mmrun.runner.plan.axes import head, refused
-from mmrun.runner.plan.sampling import Range, read_range
+from mmrun.runner.plan.sampling import BOUNDS, Range, read_range
 
 KEYS = ("metric", "cell", "parameters", "morris", "sobol")
 RATIO = ("metric", "of", "over")
-SPAN = ("from", "to", "scale")
 
 
 @frozen(kw_only=True)
@@ -130,7 +129,7 @@ def read_parameters(item: Mapping, problems: Problems) -> dict[str, Range]:
     """The range of each parameter."""
     part = item.get("parameters")
     if not isinstance(part, Mapping) or not part.items:
-        fix = "write parameters: {vm.swappiness: {from: 0, to: 100}}"
+        fix = "write parameters: {vm.swappiness: {low: 0, high: 100}}"
         problems.add(part.place if part else item.place, "`parameters` maps paths to ranges", fix)
         return {}
     found = {}
@@ -138,10 +137,10 @@ def read_parameters(item: Mapping, problems: Problems) -> dict[str, Range]:
         good = head(name, part.keys[name], problems)
         if not isinstance(span, Mapping):
             if not refused(span):
-                problems.add(span.place, f"`{name}` needs a range", "write {from: 1, to: 9}")
+                problems.add(span.place, f"`{name}` needs a range", "write {low: 1, high: 9}")
             continue
-        unknown(span, SPAN, problems)
-        one = read_range(span, problems, SPAN)
+        unknown(span, BOUNDS, problems)
+        one = read_range(span, problems)
         if one and good:
             found[name] = one
     return found

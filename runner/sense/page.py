@@ -10,7 +10,7 @@ from mmrun.runner.sense.design import Design
 from mmrun.runner.sense.sobol import Interval
 
 HEAD = (
-    "parameter", "from", "to", "scale", "mu", "mu_star", "sigma",
+    "parameter", "low", "high", "scale", "mu", "mu_star", "sigma",
     "first_order", "first_order_low", "first_order_high", "total_order", "total_order_low", "total_order_high",
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def sign(block: Block, found: Analysis) -> str:
 
 def table(block: Block, found: Analysis) -> list[str]:
     """The parameters, the most influential first."""
-    heads = ["parameter", "from", "to", "mu", "mu*", "sigma"]
+    heads = ["parameter", "low", "high", "mu", "mu*", "sigma"]
     heads += ["first order", "total order"] if found.shares else []
     rows = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name in ranked(found):
@@ -94,7 +94,7 @@ def ranked(found: Analysis) -> list[str]:
 
 
 def span(block: Block, name: str) -> tuple[str, str, str]:
-    """From, to and scale of a parameter."""
+    """Low, high and scale of a parameter."""
     one = block.ranges[name]
     return one.at(0.0).text, one.at(1.0).text, "log" if one.log else "linear"
 

@@ -20,11 +20,11 @@ from mmrun.model.mm.alloc.page_alloc import prep_new_page
 from mmrun.model.mm.page.alloc_flags import WMARK_LOW, WMARK_MIN
 from mmrun.model.mm.page.buddy import account_freepages, add_to_free_list, alloc_block, free_block
 from mmrun.model.mm.page.flags import KERNEL, KERNEL_PAGE, MOVABLE, ZRAM_PAGE
-from mmrun.model.mm.page.gfp import GFP_NOWAIT
+from mmrun.model.mm.page.gfp import GFP_NOWAIT, HIGHEST
 from mmrun.model.mm.page.gfp import MOVABLE as GFP_MOVABLE
 from mmrun.model.mm.page.pageblock import block_type
 from mmrun.model.mm.page.state import MAX_ORDER, MIGRATETYPES, frames, pageblocks, zones
-from mmrun.model.mm.page.zones import HIGHEST, enough
+from mmrun.model.mm.page.zones import enough
 from mmrun.model.units import MiB
 from tests.fidelity.markdown import table
 from tests.fidelity.recorded import DATA

@@ -13,9 +13,9 @@ from mmrun.model.machine.state import nodes
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
 from mmrun.model.mm.memcg.state import memcgs
 from mmrun.model.mm.page import watermarks
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, HIGHEST
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST, lruvec_of
+from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.registry import load
 from tests.model.actors import Entered, begin_anew, kswapd_of

@@ -12,9 +12,8 @@ from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_count, lruvecs
 from mmrun.model.mm.page.flags import ACTIVE, RECLAIM, WRITEBACK
 from mmrun.model.mm.page.flags import ANON as ANON_PAGE
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, HIGHEST
 from mmrun.model.mm.page.state import pcps, zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import TENTH_NS, UNDER_WRITEBACK
 from mmrun.model.mm.reclaim.variants.kswapd.all_zones import end_zone, shrink_low_zone

@@ -17,8 +17,7 @@ from mmrun.model.mm.limits.variants.memcg.memcg_lru import SHRINK, outcome
 from mmrun.model.mm.lru.state import DEF_PRIORITY
 from mmrun.model.mm.memcg.memcg_lru import HEAD, NOP, OLD, TAIL, YOUNG, begin_walk, go_on, rotate, soft_reclaim
 from mmrun.model.mm.memcg.state import memcg_count, memcg_state
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
-from mmrun.model.mm.page.zones import HIGHEST
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, HIGHEST
 from mmrun.model.mm.reclaim.vmscan import begin
 from mmrun.model.units import PAGE, MiB
 from tests.model.actors import Entered, own_scan_of

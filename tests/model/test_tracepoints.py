@@ -1,5 +1,6 @@
 """Tracepoints: what is counted is traced, nothing depends on watching; the ring's room, filters, formats by version."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from string import Formatter
@@ -8,16 +9,16 @@ import numpy as np
 import pytest
 
 from mmrun.model import api
-from mmrun.model.core.codes import OK
 from mmrun.model.core.timeline import VERSIONS, always
-from mmrun.model.core.tracepoint import tracepoint
+from mmrun.model.core.tracepoint import KINDS, tracepoint
 from mmrun.model.description import Cell, Cgroup, Disk, Region, Stream, SwapTarget, Task
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.page import gfp
-from mmrun.model.tracepoints import GFP, KINDS, decode, gfp_names, selected, tracepoints, words_of
+from mmrun.model.mm.page.tracepoints import gfp_names
+from mmrun.model.tracepoints import decode, selected, tracepoints, words_of
 from mmrun.model.tracing.watch import HEADER, Seen, Watch, Who
 from mmrun.model.units import MiB
-from mmrun.runner.events.ftrace import flag_characters, lines, name_and_template
+from mmrun.runner.events.ftrace import as_compat, flag_characters, lines
 from tests.model.cells import machine
 
 ALL = selected(["*"])
@@ -128,12 +129,13 @@ def test_every_version_can_print_every_event(point):
     """Templates name fields there are, kinds are known, and a line of zeros can be formatted."""
     assert all(not kind or kind in KINDS for kind in point.kinds)
     event = next(decode(np.array([5, point.number, *[0] * len(point.fields)], np.int64)))
-    for version in VERSIONS:
-        for compat in (False, True):
-            _, template = name_and_template(point, version, compat)
-            names = {name for _, name, _, _ in Formatter().parse(template) if name}
-            assert names <= {*point.fields, "page"}
-            template.format_map(words_of(event))
+    for reads in (as_compat(point), *(point.reads(version) for version in (*VERSIONS, "6.18+mglru"))):
+        if reads is None:
+            continue
+        name, template = reads
+        assert re.fullmatch("[a-z_]+", name), "which scripts look for"
+        assert {field for _, field, _, _ in Formatter().parse(template) if field} <= {*point.fields, "page"}
+        template.format_map(words_of(event))
 
 
 def test_lines_are_those_that_the_kernels_scripts_were_seen_to_accept():
@@ -160,17 +162,33 @@ def test_lines_are_those_that_the_kernels_scripts_were_seen_to_accept():
     assert [len(flag_characters(version)) for version in ("3.1", "3.2", "5.14", "5.15")] == [0, 4, 4, 5]
 
 
-def test_names_of_allocation_flags_are_those_of_the_model():
-    for name, bits in GFP:
-        own = name.removeprefix("__GFP_") if name.startswith("__GFP_") else name
-        if hasattr(gfp, own):
-            assert getattr(gfp, own) == bits, name
+def test_allocation_flags_in_words():
     assert gfp_names(gfp.GFP_HIGHUSER_MOVABLE | gfp.ZERO) == "GFP_HIGHUSER_MOVABLE|__GFP_ZERO"
-    assert gfp_names(gfp.GFP_KERNEL) == "GFP_KERNEL"
-    assert gfp_names(OK) == "0"
+    assert gfp_names(gfp.GFP_KERNEL | gfp.DMA) == "GFP_KERNEL|__GFP_DMA"
+    assert gfp_names(0) == "0"
+
+
+def test_a_version_has_the_names_and_events_of_its_time():
+    points = tracepoints()
+    assert points["mm_vmscan_write_folio"].reads("3.1")[0] == "mm_vmscan_writepage"
+    assert points["mm_page_free"].reads("3.1")[0] == "mm_page_free_direct"
+    assert points["mm_vmscan_throttled"].reads("5.15") is None
+    assert points["writeback_congestion_wait"].reads("6.1") is None
+    assert points["map"].reads("6.18") == (
+        "map", "IOMMU: iova=0x{iova:016x} - 0x{end:016x} paddr=0x{paddr:016x} size={size}",
+    )  # fmt: skip
+    text = list(lines(watched(pressed("6.18+mglru"))[1], "6.18+mglru", "ftrace"))
+    assert any("mm_vmscan_lru_shrink_inactive" in line for line in text)
 
 
 def test_every_tracepoint_stands_in_a_mechanism():
     homes = {module.__name__ for module in parts("tracepoints")}
-    assert len(homes) >= 7
-    assert len({point.number for point in tracepoints().values()}) == len(tracepoints())
+    assert {name.split(".")[-2] for name in homes} >= {
+        "page",
+        "reclaim",
+        "compaction",
+        "migrate",
+        "cma",
+        "limits",
+        "iommu",
+    }

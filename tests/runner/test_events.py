@@ -90,5 +90,13 @@ def test_perfettos_json_has_a_track_an_actor_slices_that_close_and_counters(conf
     assert not any(depth.values())
     slices = {(names[row["tid"]], row["name"]) for row in rows if row["ph"] == "B"}
     assert {("heap", "mm_vmscan_direct_reclaim"), ("kswapd0", "mm_vmscan_kswapd")} & slices
-    free = [row["args"]["pages"] for row in rows if row["ph"] == "C" and row["name"] == "nr_free_pages"]
+    free = [row["args"]["value"] for row in rows if row["ph"] == "C" and row["name"] == "nr_free_pages"]
     assert len(free) > 5 and free[0] > free[-1]
+
+
+def test_a_yardstick_has_no_events_and_no_machine(config, tmp_path):
+    config.write_text(CONFIG + "policy: {lru: clock}\n")
+    for words in (["--events", "*", "--trace-out", tmp_path / "t"], ["--dump", tmp_path / "d"]):
+        done = run("run", config, *words)
+        assert done.exit_code == 2
+        assert "yardstick" in done.output

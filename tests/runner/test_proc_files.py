@@ -61,7 +61,10 @@ def test_group_has_files_of_its_version(dumped):
     kernel, metrics, texts, _ = dumped
     usage, cache = ("usage_in_bytes", "cache") if kernel == "3.1" else ("current", "file")
     assert int(texts[f"sys/fs/cgroup/g/memory.{usage}"]) == metrics["cgroup.g.usage_pages"] * 4096 > 0
-    assert numbers(texts["sys/fs/cgroup/g/memory.stat"])[cache] > 0
+    stat = numbers(texts["sys/fs/cgroup/g/memory.stat"])
+    assert stat[cache] > 0
+    assert ("dirty" in stat, "file_dirty" in stat) == (False, kernel == "6.18")
+    assert ("managed" in texts["proc/zoneinfo"]) == (kernel == "6.18")
 
 
 def test_command_writes_them(tmp_path: Path):

@@ -23,8 +23,8 @@ sense:
   metric: {metric: task.t.elapsed_ns, of: {era: new}, over: {era: old}}
   cell: {vm.page_cluster: 3}
   parameters:
-    vm.swappiness: {from: 59, to: 61}
-    tasks.t.think: {from: 1us, to: 64us, scale: log}
+    vm.swappiness: {low: 59, high: 61}
+    tasks.t.think: {low: 1us, high: 64us, scale: log}
   morris: {trajectories: 2}
   sobol: {samples: 2, of: 1}
 """
@@ -133,10 +133,10 @@ def test_an_incomplete_design_gives_no_indices(config, tmp_path, capsys, monkeyp
 @pytest.mark.parametrize(
     "old, new, place, says",
     [
-        ("to: 61", "to: 300", "12:20", "swappiness"),
-        ("from: 59", "from: 62", "12:35", "`to` (61) is not above `from` (62)"),
-        ("from: 59, ", "", "12:20", "a range has `from` and `to`"),
-        ("from: 1us", "from: 0us", "13:27", "a logarithmic range starts above 0"),
+        ("high: 61", "high: 300", "12:20", "swappiness"),
+        ("low: 59", "low: 62", "12:36", "`high` (61) is not above `low` (62)"),
+        ("low: 59, ", "", "12:20", "a range has `low` and `high`"),
+        ("low: 1us", "low: 0us", "13:26", "a logarithmic range starts above 0"),
         ("tasks.t.think:", "tasks.q.think:", "13", "q"),
         ("vm.swappiness:", "wm.swappiness:", "12:5", "is not a path into a cell"),
         ("metric: task.t", "metric: task.u", "9:20", "u"),

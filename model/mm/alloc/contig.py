@@ -30,9 +30,9 @@ from mmrun.model.mm.migrate.migrate import migrate_pages
 from mmrun.model.mm.migrate.state import EBUSY, ENOMEM, MR_CONTIG_RANGE, SYNC, TO_NODE, isolated
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER, free_block, take_free_block
 from mmrun.model.mm.page.flags import ACTIVE, ANON, BOOT_PAGE, DIRTY, KERNEL, LRU, MOVABLE, TAIL_PAGE, WRITEBACK
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.pcp import drain_all_pcps, free_frame
 from mmrun.model.mm.page.state import alloc_count, frames, zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan
 from mmrun.model.mm.task.state import tasks

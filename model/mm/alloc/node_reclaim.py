@@ -6,8 +6,8 @@ from mmrun.model.core.sleep import current
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.state import lru_settings
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import alloc_settings, zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, shrink_node
 

@@ -26,10 +26,9 @@ from mmrun.model.mm.compaction.suitable import (
 )
 from mmrun.model.mm.lru.lru import lru_add_drain_all
 from mmrun.model.mm.migrate.state import ASYNC, SYNC_LIGHT
-from mmrun.model.mm.page.gfp import GFP_KERNEL
+from mmrun.model.mm.page.gfp import GFP_KERNEL, HIGHEST
 from mmrun.model.mm.page.pcp import drain_all_pcps
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.units import MS
 
 CHECK_NS = 500 * MS  # HPAGE_FRAG_CHECK_INTERVAL_MSEC: how often a node is looked at unasked

@@ -1,9 +1,13 @@
 """Compaction's tracepoints (include/trace/events/compaction.h); the formats of 6.18 were read."""
 
 from mmrun.model.core.timeline import always
-from mmrun.model.core.tracepoint import tracepoint
+from mmrun.model.core.tracepoint import kind, tracepoint
 
 H = "include/trace/events/compaction.h, 6.18"
+
+kind("sync", ("async", "sync"))
+kind("compact", ("not_suitable_zone", "skipped", "deferred", "no_suitable_page", "continue", "complete",
+                 "partial_skipped", "contended", "success"))  # fmt: skip
 
 mm_compaction_begin = tracepoint(
     30, "compaction", "mm_compaction_begin", "start migrate free end mode:sync",

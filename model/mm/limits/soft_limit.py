@@ -13,7 +13,8 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.soft_tree import excess_of, insert, remove, take_largest
 from mmrun.model.mm.memcg.state import memcg_count, memcgs
 from mmrun.model.mm.memcg.victims import next_by_css, reclaimable
-from mmrun.model.mm.page.zones import HIGHEST, lruvec_of
+from mmrun.model.mm.page.gfp import HIGHEST
+from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.vmscan import begin, shrink_lruvec
 

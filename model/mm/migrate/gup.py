@@ -19,8 +19,8 @@ from mmrun.model.mm.migrate.state import (
 from mmrun.model.mm.migrate.syscalls import mapped_at
 from mmrun.model.mm.page.buddy import PAGEBLOCK_ORDER
 from mmrun.model.mm.page.flags import CMA, ISOLATE
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import frames, pageblocks, zones
-from mmrun.model.mm.page.zones import HIGHEST
 
 ANYWHERE = -1  # no node wanted: NUMA_NO_NODE
 TRIES = 10  # a page that is not where it may stay after so many is given up; the kernel goes on for ever

@@ -1,7 +1,11 @@
 """Migration's tracepoint (include/trace/events/migrate.h); the format of 6.18 was read."""
 
 from mmrun.model.core.timeline import always
-from mmrun.model.core.tracepoint import tracepoint
+from mmrun.model.core.tracepoint import kind, tracepoint
+from mmrun.model.mm.migrate.settings import REASONS
+
+kind("mode", ("MIGRATE_ASYNC", "MIGRATE_SYNC_LIGHT", "MIGRATE_SYNC"))
+kind("reason", ["syscall_or_cpuset" if reason == "syscall" else reason for reason in REASONS])
 
 mm_migrate_pages = tracepoint(
     40, "migrate", "mm_migrate_pages", "succeeded failed thp_succeeded thp_failed thp_split mode:mode reason:reason",

@@ -11,8 +11,9 @@ from mmrun.model.mm.numa_balancing.state import numa_count, numa_settings
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
 from mmrun.model.mm.page.flags import ANON, DIRTY
 from mmrun.model.mm.page.folio import nr_pages
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.page.zones import HIGHEST, wake_kswapd, watermark_ok
+from mmrun.model.mm.page.zones import wake_kswapd, watermark_ok
 from mmrun.model.mm.tiering.state import tier_settings, tiers
 
 

@@ -2,7 +2,6 @@
 
 from mmrun.model.core.jit import kernel
 from mmrun.model.mm.page import flags
-from mmrun.model.mm.page.zones import HIGHEST
 
 DMA, HIGHMEM, DMA32, MOVABLE, RECLAIMABLE, HIGH, IO, FS = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40, 0x80
 ZERO, ATOMIC, DIRECT_RECLAIM, KSWAPD_RECLAIM, WRITE, NOWARN = 0x100, 0x200, 0x400, 0x800, 0x1000, 0x2000
@@ -15,6 +14,7 @@ GFP_NOWAIT, GFP_ATOMIC = KSWAPD_RECLAIM, HIGH | ATOMIC | KSWAPD_RECLAIM
 GFP_USER = GFP_KERNEL | HARDWALL
 GFP_HIGHUSER_MOVABLE = GFP_USER | HIGHMEM | MOVABLE
 ZONE_DMA, ZONE_DMA32, ZONE_NORMAL = 0, 1, 2
+HIGHEST = 3  # user pages may come from any zone up to MOVABLE
 
 
 @kernel

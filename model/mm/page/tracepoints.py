@@ -1,10 +1,29 @@
 """The allocator's tracepoints (include/trace/events/kmem.h, vmscan.h); formats of 3.1 and 6.18 were read."""
 
 from mmrun.model.core.timeline import always, since
-from mmrun.model.core.tracepoint import tracepoint
+from mmrun.model.core.tracepoint import kind, tracepoint
+from mmrun.model.mm.page import gfp
 
 KMEM, UNSURE = "include/trace/events/kmem.h", "between 3.2 and 6.17"
 HEX = "pfn in hexadecimal"
+SETS = ("GFP_HIGHUSER_MOVABLE", "GFP_USER", "GFP_KERNEL", "GFP_NOFS", "GFP_ATOMIC", "GFP_NOIO", "GFP_NOWAIT")
+BITS = ("DIRECT_RECLAIM", "DMA", "HIGHMEM", "DMA32", "MOVABLE", "RECLAIMABLE", "HIGH", "IO", "FS", "ZERO", "ATOMIC",
+        "WRITE", "NOWARN", "RETRY_MAYFAIL", "NOFAIL", "NORETRY", "MEMALLOC", "COMP", "NOMEMALLOC", "HARDWALL",
+        "THISNODE", "ACCOUNT")  # fmt: skip
+GFP = [*((name, getattr(gfp, name)) for name in SETS), *((f"__GFP_{name}", getattr(gfp, name)) for name in BITS)]
+
+
+def gfp_names(flags: int) -> str:
+    """Allocation flags in words, larger sets first (include/trace/events/mmflags.h)."""
+    words = []
+    for name, bits in GFP:
+        if flags & bits == bits:
+            words.append(name)
+            flags &= ~bits
+    return "|".join(words) if words else "0"
+
+
+kind("gfp", gfp_names)
 
 mm_page_alloc = tracepoint(
     1, "kmem", "mm_page_alloc", "pfn order migratetype gfp:gfp",
@@ -13,7 +32,7 @@ mm_page_alloc = tracepoint(
 )  # fmt: skip
 mm_page_free = tracepoint(
     2, "kmem", "mm_page_free", "pfn order",
-    always("mm_page_free_direct: page={page} pfn={pfn} order={order}", f"{KMEM}, 3.1"),
+    always(("mm_page_free_direct", "page={page} pfn={pfn} order={order}"), f"{KMEM}, 3.1"),
     since("3.3", "page={page} pfn={pfn} order={order}", "renamed with mm_page_free_batched", UNSURE),
     since("5.17", "page={page} pfn=0x{pfn:x} order={order}", HEX, UNSURE),
 )  # fmt: skip

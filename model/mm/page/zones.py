@@ -11,7 +11,6 @@ from mmrun.model.mm.page.tracepoints import mm_vmscan_wakeup_kswapd
 
 kswapd_needed = caller("kswapd_needed")
 MAX_RECLAIM_RETRIES = 16
-HIGHEST = 3  # user pages may come from any zone up to MOVABLE
 HARDER_ALONE, HARDER_GETS_RESERVE, RESERVE_RIGHTS = 0, 1, 2  # alloc_settings.urgent_rights
 
 

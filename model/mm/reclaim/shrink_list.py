@@ -71,7 +71,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
         scanned += counted(m, pfn)
         ask_for_uses(m, pfn)
     mm_vmscan_lru_isolate(
-        m, sc.highest_zoneidx, 0, nr_to_scan, scanned + skipped, skipped, sc.pages_taken, lru, lru & 1
+        m, sc.highest_zoneidx, 0, nr_to_scan, scanned + skipped, skipped, sc.pages_taken, lru, lru & 1, 1 + (lru & 1)
     )
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
     stat_updated(m, vec.memcg, sc.pages_taken)

@@ -6,8 +6,9 @@ from mmrun.model.mm.numa_balancing.prot_none import ACCESS_TIME_BITS, access_tim
 from mmrun.model.mm.numa_balancing.state import last_cpupid
 from mmrun.model.mm.page.alloc_flags import ALLOC_CMA
 from mmrun.model.mm.page.folio import nr_pages
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST, watermark_ok
+from mmrun.model.mm.page.zones import watermark_ok
 from mmrun.model.mm.tiering.state import STEPS, tier_settings, tiers
 
 MS, SECOND_MS = 1_000_000, 1000

@@ -6,9 +6,9 @@ reclaimed or below its high watermark lower it by what was freed in a row, and s
 """
 
 from mmrun.model.core.parameters import parameters
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.pcp import BATCH_SCALE_MAX, COSTLY_ORDER, drain_from
 from mmrun.model.mm.page.state import pcps, zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.policy import hook, kernel
 
 SOURCE = "mm/page_alloc.c: zone_batchsize, nr_pcp_alloc, nr_pcp_high, nr_pcp_free; include/linux/pagevec.h, 6.9 to 6.18"

@@ -17,9 +17,9 @@ from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, nodes
 from mmrun.model.mm.lru.scan_balance import given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lruvecs
-from mmrun.model.mm.page.gfp import FS, GFP_HIGHUSER_MOVABLE, IO, gfp_zone
+from mmrun.model.mm.page.gfp import FS, GFP_HIGHUSER_MOVABLE, HIGHEST, IO, gfp_zone
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST, MAX_RECLAIM_RETRIES, enough, lruvec_of
+from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, enough, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_memcg_reclaim_begin, mm_vmscan_memcg_reclaim_end
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first

@@ -12,9 +12,8 @@ from mmrun.model.machine.state import nodes
 from mmrun.model.mm.lru.scan_balance import zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY
 from mmrun.model.mm.memcg.victims import next_node
-from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, HIGHEST
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST
 from mmrun.model.mm.reclaim.state import scans
 from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_memcg_reclaim_begin, mm_vmscan_memcg_reclaim_end
 from mmrun.model.mm.reclaim.variants.direct_reclaim.per_node import (

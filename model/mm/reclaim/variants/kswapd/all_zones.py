@@ -17,8 +17,9 @@ from mmrun.model.machine.timers import timeout_ns
 from mmrun.model.mm.lru.scan_balance import zone_given_up
 from mmrun.model.mm.lru.state import DEF_PRIORITY, lru_settings
 from mmrun.model.mm.page.flags import ACTIVE_ANON
+from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import zones
-from mmrun.model.mm.page.zones import HIGHEST, lruvec_of, watermark_ok
+from mmrun.model.mm.page.zones import lruvec_of, watermark_ok
 from mmrun.model.mm.reclaim.kswapd import NAP_NS
 from mmrun.model.mm.reclaim.state import reclaim_count, scans
 from mmrun.model.mm.reclaim.throttle import UNDER_WRITEBACK
