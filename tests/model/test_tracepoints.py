@@ -11,7 +11,7 @@ import pytest
 from mmrun.model import api
 from mmrun.model.core.timeline import VERSIONS, always
 from mmrun.model.core.tracepoint import KINDS, tracepoint
-from mmrun.model.description import Cell, Cgroup, Disk, Region, Stream, SwapTarget, Task
+from mmrun.model.description import Cell, Cgroup, Region, Stream, Task
 from mmrun.model.mechanisms import parts
 from mmrun.model.mm.page import gfp
 from mmrun.model.mm.page.tracepoints import gfp_names
@@ -19,14 +19,14 @@ from mmrun.model.tracepoints import decode, selected, tracepoints, words_of
 from mmrun.model.tracing.watch import HEADER, Seen, Watch, Who
 from mmrun.model.units import MiB
 from mmrun.runner.events.ftrace import as_compat, flag_characters, lines
-from tests.model.cells import machine
+from tests.model.cells import machine, with_swap
 
 ALL = selected(["*"])
 
 
-def pressed(kernel: str) -> Cell:
-    """A file that is read and memory that is written, together more than the machine has, with a disk for swap."""
-    swap = {"disks": {"d": Disk()}, "swap": {"s": SwapTarget(kind="partition", size=64 * MiB, disk="d")}}
+def pressed(kernel: str, kind: str = "partition") -> Cell:
+    """A file that is read and memory that is written, together more than the machine has, with swap of a kind."""
+    swap = with_swap(kind, 64 * MiB)
     reader = Stream(kind="uniform", params={"size": 24 * MiB, "accesses": 9_000, "write_fraction": 0.0})
     writer = Stream(kind="uniform", params={"size": 24 * MiB, "accesses": 9_000, "write_fraction": 1.0})
     tasks = {
@@ -42,10 +42,10 @@ def watched(cell: Cell, **more: object) -> tuple[dict, Seen]:
     return outcome.metrics, outcome.events
 
 
-@pytest.mark.parametrize("kernel", ["3.1", "4.19", "6.18"])
-def test_what_is_traced_is_what_is_counted_and_watching_changes_nothing(kernel):
-    told, seen = watched(pressed(kernel))
-    assert told == api.simulate(pressed(kernel)).metrics
+@pytest.mark.parametrize("kernel, kind", [("3.1", "partition"), ("3.1", "zram"), ("4.19", "zram"), ("6.18", "zram")])
+def test_what_is_traced_is_what_is_counted_and_watching_changes_nothing(kernel, kind):
+    told, seen = watched(pressed(kernel, kind))
+    assert told == api.simulate(pressed(kernel, kind)).metrics
     sums = Counter()
     for event in decode(seen.words):
         field = dict(zip(event.point.fields, event.fields, strict=True))

@@ -24,13 +24,16 @@ from mmrun.model.mm.page.flags import (
     MOVABLE,
     UNMOVABLE,
 )
+from mmrun.model.mm.page.gfp import HIGHMEM, KSWAPD_RECLAIM, NOWARN
+from mmrun.model.mm.page.gfp import MOVABLE as GFP_MOVABLE
 from mmrun.model.mm.page.state import MAX_ORDER, alloc_settings, frames, pageblocks, zones
-from mmrun.model.mm.page.tracepoints import mm_page_alloc_zone_locked
+from mmrun.model.mm.page.tracepoints import mm_page_alloc, mm_page_alloc_zone_locked
 
 PAGEBLOCK_ORDER = 9  # a huge page of 2 MiB: the grain of migratetypes
 rmqueue_fallback = caller("rmqueue_fallback")
 MERGE_ALL, MERGE_UNLESS_ISOLATED, MERGE_MERGEABLE = 0, 1, 2
 CMA_IN_TABLE, CMA_AFTER_OWN, CMA_BALANCED = 1, 2, 3  # alloc_settings.cma_rule
+GFP_ZRAM = KSWAPD_RECLAIM | NOWARN | HIGHMEM  # zram_drv.c: zram_write_page, 4.7
 NORMAL, FROM_CMA, CLAIM, STEAL = 0, 1, 2, 3  # zone.rmqueue_mode: how far a refill's search has come
 
 
@@ -322,6 +325,7 @@ def alloc_reserve(m, node):
         if pfn != NONE:
             f[pfn].state, f[pfn].zone, f[pfn].node, f[pfn].mapcount = KERNEL, z, node, 0
             f[pfn].kind = KERNEL_PAGE
+            mm_page_alloc(m, pfn, 0, mt, GFP_ZRAM | (GFP_MOVABLE if mt == MOVABLE else 0))
             return pfn
     return NONE
 
