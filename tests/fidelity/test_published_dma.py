@@ -1,5 +1,6 @@
 """What papers measured of IOMMUs: which way it goes, and how far where costs are theirs."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -49,3 +50,16 @@ def test_a_hypervisors_unit_halves_what_deferring_leaves():
     sends: dict[str, Any] = {"gbit": 10, "way": "send", "packet": 65_536, "pieces": 17, "ring": 16, "ms": 60}
     strict, lazy, none = (measured(queues(mode, unit="virtio", **sends)) for mode in ("strict", "lazy", None))
     assert strict < 0.6 * lazy < 0.6 * none  # 43, 91 and 100 % of the line rate
+
+
+@pytest.mark.parametrize("step", [13, 75])
+def test_the_tree_of_2011_does_not_scale_whatever_a_step_of_its_search_costs(step: int):
+    """ns a step: 40 cycles in a cache, or a load from memory."""
+
+    def share(mode: str, allocator: str, cores: int) -> float:
+        cell = queues(mode, allocator, cores, ms=25)
+        costs = replace(cell.machine.costs, iova_step=step)
+        return measured(replace(cell, machine=replace(cell.machine, costs=costs)))
+
+    assert share("lazy", "tree-2011", 8) < 0.5 * share("lazy", "magazines", 8)
+    assert share("strict", "tree-2011", 4) < 0.5 * share("strict", "tree-2011", 2)
