@@ -5,7 +5,18 @@ from math import isqrt
 from typing import Any
 
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import Flash, Hdd, NetworkSwap, Nfs, Queued, Stripe, Usb, disk_value, given
+from mmrun.model.block.settings import (
+    Flash,
+    Hdd,
+    NetworkSwap,
+    Nfs,
+    Queued,
+    Stripe,
+    Usb,
+    allocation_of,
+    disk_value,
+    given,
+)
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,
@@ -23,6 +34,7 @@ from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Disk, Machine
 from mmrun.model.eras import era
+from mmrun.model.fs.vfs.place import KINDS, is_stable
 from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.state import links as links_of
@@ -97,7 +109,9 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
     row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
     row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
-    row.allocation = _ALLOCATIONS[disk.allocation]
+    row.allocation = _ALLOCATIONS[allocation_of(disk)]
+    row.fs = KINDS[disk.file_system.kind if disk.file_system else "none"]
+    row.stable = is_stable(built.cell.kernel, disk.file_system)
     row.fail_from, row.fail_until = _window(given(disk, "fail_from"), given(disk, "fail_until"))
     row.stall_from, row.stall_until = _window(given(disk, "stall_from"), given(disk, "stall_until"))
     if isinstance(disk, Stripe):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from mmrun.model.core.frozen import frozen
 from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
+from mmrun.model.fs.vfs.settings import FileSystem, Journalled
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
 from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
@@ -33,11 +34,13 @@ class Disk(Family):
     writepage: Literal["writes", "kswapd", "ignores"] = "writes"
     """What its file system does when reclaim asks it to write a page: writes it (ext3), writes it for kswapd only (xfs
     of 2011), leaves it dirty (btrfs, delayed allocation of ext4)."""
-    allocation: Literal["fixed", "xfs", "ext4", "btrfs", "ext3"] = "fixed"
+    file_system: FileSystem | None = None
+    """What its files lie in: their metadata, its journal. None: there is neither, files are written all the same."""
+    allocation: Literal["fixed", "xfs", "ext4", "btrfs", "ext3"] | None = None
     """Where files lie. `fixed`: each in one piece (or its `fragment`s), in four groups of the disk, from the start. The
     others: files begin empty and get blocks as that file system of 2011 gives them. When pages are written back: `xfs`
     ever larger extents, `ext4` 8 MiB, `btrfs` what is dirty in one piece; when they become dirty: `ext3` up to 4 MiB.
-    A stripe has files of its own, its members none."""
+    A stripe has files of its own, its members none. None: as in its `file_system`, `fixed` where there is none."""
     min_ratio: Percent = 0
     """Percent of the dirty threshold that the device gets in any case (bdi min_ratio)."""
     max_ratio: Percent = 100
@@ -50,6 +53,12 @@ class Disk(Family):
         if self.min_ratio > self.max_ratio:
             shares = f"shares of {self.min_ratio} to {self.max_ratio} percent"
             yield Fault(("min_ratio",), shares, "0 to 100, min_ratio the smaller")
+        own = self.file_system
+        if isinstance(own, Journalled) and self.allocation not in (None, "fixed", own.kind):
+            what = f"blocks are allocated as in {self.allocation}, the file system is {own.kind}"
+            yield Fault(("allocation",), what, "leave it out, or `fixed` for files that have all their blocks")
+        if isinstance(own, Journalled) and self.kind != "stripe" and own.journal > self.size // 4:
+            yield Fault(("file_system", "journal"), "the journal takes most of the disk", "at most a fourth of `size`")
 
 
 @abstract
@@ -194,6 +203,13 @@ def disk_value(disk: Disk, name: str) -> int:
     """Field `name` of the disk, or its kind's default."""
     value = given(disk, name)
     return getattr(DISK_DEFAULTS[disk.kind], name) if value is None else value
+
+
+def allocation_of(disk: Disk) -> str:
+    """How blocks of the disk's files are allocated."""
+    if disk.allocation is None:
+        return disk.file_system.kind if isinstance(disk.file_system, Journalled) else "fixed"
+    return disk.allocation
 
 
 def given(record: Any, name: str) -> Any:
@@ -380,13 +396,5 @@ SUBJECTS = (
         "O_DIRECT is not modelled: files are mapped, or read and written through the page cache.",
         ("tasks.memory.access",),
         ("o_direct", "dio", "direct io"),
-    ),
-    Subject(
-        "journal",
-        "A file system's journal, its barriers and metadata on disk are not modelled: an fsync takes what its pages "
-        "take. "
-        "Where blocks lie is (`machine.disks.<name>.allocation`).",
-        ("machine.disks.allocation", "fsync_p99_ns"),
-        ("jbd2", "barrier", "flush cache"),
     ),
 )

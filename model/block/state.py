@@ -13,7 +13,8 @@ MAX_IO = 1 << 20  # requests on their way to disks, at most
 # A block device, or (DISK_REMOTE, behind those described) a client's end of a swap area on a server; `merges`: adjacent
 # writes become one there; `reading`, `nr_reads`, `readers`: its reads that wait, all of them, who waits for a request;
 # `session`: its transport's. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a
-# USB stick is; `seeks` and after: what it did; `dma`: its controller + 1, 0: none described. Places are 4 KiB blocks,
+# USB stick is; `seeks` and after: what it did; `dma`: its controller + 1, 0: none described; `fs`, `journal`, `stable`:
+# its file system's kind, journal + 1, whether pages must hold still while they are written. Places are 4 KiB blocks,
 # times ns, times a page ps.
 DISK = row(
     kind="i8", writepage="i8", first_server="i8", parallel="i8",
@@ -31,6 +32,7 @@ DISK = row(
     busy_ns="i8", wait_ns="i8", write_errors="i8",
     room=WAIT_QUEUE, batching="i8", full="i8", allocation="i8", free_block="i8",
     reading=LIST, nr_reads="i8", readers=WAIT_QUEUE, session="i8", dma="i8",
+    fs="i8", journal="i8", stable="i8",
 )  # fmt: skip
 BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
 REQUEST = row(  # see model/block/request.py
