@@ -176,7 +176,8 @@ def end_request(m, disk, at):
 
 @kernel
 def drain_drive(m, disk, at):
-    """The disk serves all that it has been given, before a command that is not queued (ata_qc_defer)."""
+    """The disk serves all that it takes at once, before a command that is not queued (ata_qc_defer)."""
+    fill_drive(m, disk, at)
     for _ in range(disks(m)[disk].nr_drive):
         if not _serve_one(m, disk, at):
             return
