@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 PACKAGES = (
-    "core", "tracing", "machine", "psi", "sched", "fs.vfs", "block",
+    "core", "tracing", "machine", "psi", "sched", "block", "fs.vfs",
     "mm.page", "mm.task", "mm.tlb", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim",
     "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.compaction", "mm.alloc",
     "mm.zswap", "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mmrun.model.block.flush import durable as holds
 from mmrun.model.core.law import require
 from mmrun.model.fs.jbd2.state import journals
 from mmrun.model.machine.built import Built
@@ -20,9 +21,10 @@ def verify(built: Built, seen: np.ndarray) -> None:
 
 
 def violations(built: Built, j: int) -> Iterator[str]:
-    """What does not hold of the files of a journal's disk, in words; a disk that has lost writes is let off."""
+    """What does not hold of the files of a journal's disk, in words; if that loses no writes and is flushed."""
     journal, files = journals(built.memory.m)[j], built.memory.table("files")
-    if built.memory.table("disks")[int(journal.disk)].write_errors:
+    disk = built.memory.table("disks")[int(journal.disk)]
+    if disk.write_errors or not journal.barrier:
         return
     for number in np.flatnonzero(files["disk"] == journal.disk):
         if number != journal.meta:
@@ -37,10 +39,19 @@ def _pages(built: Built, file: int) -> tuple[np.ndarray, np.ndarray]:
     return built.memory.table("versions")[slots], built.memory.table("block_tids")[slots]
 
 
+def _durable(built: Built, journal: np.record, versions: np.ndarray) -> np.ndarray:
+    """The version of each page that is on the medium."""
+    m, disk = built.memory.m, int(journal.disk)
+    numbers, where = np.unique(versions["accepted"], return_inverse=True)
+    arrived = np.array([bool(holds(m, disk, int(number))) for number in numbers])
+    return np.where(arrived[where], versions["cached"], versions["durable"])
+
+
 def _promised(built: Built, journal: np.record, file: int) -> Iterator[str]:
     versions, tids = _pages(built, file)
+    durable = _durable(built, journal, versions)
     before = (versions["version"] > 0) & (versions["stored_at"] < built.memory.table("inodes")[file].promised_at)
-    lost = before & (versions["durable"] < versions["version"])
+    lost = before & (durable < versions["version"])
     if lost.any():
         page = int(np.argmax(lost))
         yield f"page {page} of file {file} was synced, and a cut would lose what is in it"
@@ -54,7 +65,8 @@ def _ordered(built: Built, journal: np.record, file: int) -> Iterator[str]:
     if not journal.ordered:
         return
     versions, tids = _pages(built, file)
-    stale = (tids > 0) & (tids <= journal.sequence) & (versions["version"] > 0) & (versions["durable"] == 0)
+    durable = _durable(built, journal, versions)
+    stale = (tids > 0) & (tids <= journal.sequence) & (versions["version"] > 0) & (durable == 0)
     if stale.any():
         page = int(np.argmax(stale))
         yield f"page {page} of file {file} has a block that transaction {tids[page]} tells of, and was never written"

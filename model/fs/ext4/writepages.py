@@ -96,7 +96,7 @@ def _convert(m, j, file):
     mark_inode_dirty(m, file, 1)
     tid = transactions(m)[handle_of(m).transaction].tid
     for slot in range(own.written_from, own.written_to):
-        if block_tids(m)[slot] == UNWRITTEN and versions(m)[slot].durable:
+        if block_tids(m)[slot] == UNWRITTEN and versions(m)[slot].cached:
             block_tids(m)[slot] = tid
     own.written_from, own.written_to = 0, 0
     journal_stop(m)

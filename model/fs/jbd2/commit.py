@@ -1,13 +1,14 @@
 """Commits: what a running transaction becomes, step by step (fs/jbd2/commit.c), and the daemon that makes them."""
 
+from mmrun.model.block.bio import new_bio, wait_bio
 from mmrun.model.core.actor import actor
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.links import link_tail, unlink_row
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import ALL, FOREVER, io_sleep_until, wait, wake
+from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
 from mmrun.model.fs.jbd2.checkpoint import clean_checkpoint_list, forget, free_transaction, slot_of
 from mmrun.model.fs.jbd2.formulas import log_blocks, smoothed
-from mmrun.model.fs.jbd2.log import cleanup_journal_tail, flush, oldest, write_log
+from mmrun.model.fs.jbd2.log import cleanup_journal_tail, oldest, write_log
 from mmrun.model.fs.jbd2.ordered import file_at_flush, submit_data, wait_for_data
 from mmrun.model.fs.jbd2.state import (
     COMMIT,
@@ -50,7 +51,7 @@ def _lock(m, j, row):
 def _log(m, j, row):
     """Metadata and commit block go to the log; what those it had were worth is in place then.
 
-    The data of new blocks is waited for before the commit block, which caches are flushed before and after.
+    The data of new blocks is waited for before the commit block, before and after which caches are flushed.
     """
     journal, t = journals(m)[j], transactions(m)[row]
     t.state = COMMIT
@@ -59,15 +60,15 @@ def _log(m, j, row):
         if journal_heads(m)[b].checkpoint:
             forget(m, j, b - journal.buffers)
         b = journal_heads(m)[b].next
-    done = write_log(m, j, log_blocks(t.metadata.n) - 1)
+    bio = new_bio(m)
+    write_log(m, j, bio, log_blocks(t.metadata.n) - 1, False)
     wait_for_data(m, j)
-    if done > m.now:
-        io_sleep_until(m, done)
+    wait_bio(m, bio)
     t.state = COMMIT_JFLUSH
     wake(m, journal.copied, ALL, m.now)
-    flush(m, j)
-    io_sleep_until(m, write_log(m, j, 1))
-    flush(m, j)
+    bio = new_bio(m)
+    write_log(m, j, bio, 1, journal.barrier > 0)
+    wait_bio(m, bio)
 
 
 @kernel
@@ -117,6 +118,8 @@ def commit_transaction(m, j):
     jbd2_commit_flushing(m, journal.disk, tid, 0)
     file_at_flush(m, j, tid)
     submit_data(m, j, tid)
+    if journal.jbd:  # ext3 waits before anything of the log is sent
+        wait_for_data(m, j)
     flushed = m.now
     jbd2_commit_logging(m, journal.disk, tid, 0)
     _log(m, j, row)

@@ -1,10 +1,10 @@
 """The log: its space, its writes, ordering commits of it (fs/jbd2/journal.c)."""
 
-from mmrun.model.block.serving import write_pages
+from mmrun.model.block.bio import blkdev_issue_flush, submit_bio, submit_flush_fua
 from mmrun.model.core.accounting import JOURNAL, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
-from mmrun.model.core.sleep import ALL, FOREVER, io_sleep_until, wait, wake
+from mmrun.model.core.sleep import ALL, FOREVER, wait, wake
 from mmrun.model.core.state import turn
 from mmrun.model.fs.jbd2.formulas import old_space_left, space_left
 from mmrun.model.fs.jbd2.state import handles, jbd2_settings, journals, transactions
@@ -58,28 +58,29 @@ def has_space(m, j):
 
 
 @kernel
-def write_log(m, j, blocks):
-    """Write so many blocks of the log, one behind the other around its end; when they will be there.
+def write_log(m, j, bio, blocks, flushed):
+    """Send so many blocks to the log, one behind the other around its end, as parts of a bio.
 
-    They are sync writes: a disk with a queue serves them before what flushers have sent.
+    `flushed`: caches are emptied before, and hold nothing of it when it ends.
     """
-    journal, done = journals(m)[j], m.now
+    journal = journals(m)[j]
     m.now += costs(m).io_path
     while blocks > 0:
         at = journal.head % (journal.blocks - 1)
         part = min(blocks, journal.blocks - 1 - at)
-        done = max(done, write_pages(m, journal.disk, m.now, part, journal.first_block + 1 + at))
         journal.head += part
         journal.jbd2_logged_blocks += part
+        submit_bio(m, bio, journal.disk, journal.first_block + 1 + at, part, flushed, flushed)
         blocks -= part
-    return done
 
 
 @kernel
 def flush(m, j):
-    """Have the disk's write cache empty, where the file system cares (blkdev_issue_flush)."""
-    if journals(m)[j].barrier:
-        journals(m)[j].jbd2_flushes += 1
+    """Have the disk's write cache empty, where the file system cares."""
+    journal = journals(m)[j]
+    if journal.barrier:
+        journal.jbd2_flushes += 1
+        blkdev_issue_flush(m, journal.disk)
 
 
 @kernel
@@ -94,7 +95,7 @@ def cleanup_journal_tail(m, j):
         return False
     flush(m, j)
     m.now += costs(m).io_path
-    io_sleep_until(m, write_pages(m, journal.disk, m.now, 1, journal.first_block))
+    submit_flush_fua(m, journal.disk, journal.first_block, 1, False, journal.barrier > 0)
     journal.tail = max(journal.tail, first)
     journal.jbd2_tail_moves += 1
     return True

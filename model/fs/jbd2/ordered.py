@@ -45,7 +45,7 @@ def _belongs(m, slot, tid, began):
     Pages without blocks are left to delayed allocation.
     """
     told, v = block_tids(m)[slot], versions(m)[slot]
-    return told >= 0 and (v.stored_at <= began or (told > 0 and told <= tid and v.durable == 0))
+    return told >= 0 and (v.stored_at <= began or (told > 0 and told <= tid and v.cached == 0))
 
 
 @kernel

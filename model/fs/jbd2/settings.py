@@ -14,7 +14,7 @@ jbd2_logging_ns | lower | part of that: until the log had it all, waiting for th
 jbd2_handles | none | handles opened | events
 jbd2_logged_blocks | none | blocks written to the log, descriptors and commit blocks included | blocks
 jbd2_ordered_pages | none | data pages that commits wrote themselves | pages
-jbd2_flushes | none | flushes of the device's cache that commits, fsync and the log's tail asked for | events
+jbd2_flushes | none | flushes of the write cache by fsync and for the tail of the log, beside those of commits | events
 jbd2_frozen_copies | none | metadata blocks copied because they were changed before they were in the log | blocks
 jbd2_checkpointed | none | metadata blocks that a checkpoint wrote, for want of space in the log | blocks
 jbd2_tail_moves | none | times that the tail of the log was moved | events

@@ -1,9 +1,10 @@
-"""Which contents of each page a cut would leave: versions on their way from memory to the disk.
+"""Which contents of each page a cut would leave: versions on their way over a write cache to the medium.
 
 Kept for the law of durability (`check.py` of `fs.ext4`); no time depends on it.
 """
 
-from mmrun.model.block.state import disks
+from mmrun.model.block.flush import durable
+from mmrun.model.block.state import block_state, disks
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import ALL, wake
 from mmrun.model.fs.jbd2.state import journals
@@ -29,11 +30,14 @@ def sent(m, slot, pages):
 @kernel
 def arrived(m, file, slot, pages):
     """The pages' writes have ended; where their blocks were unwritten that is to be told of."""
-    own, unwritten = inodes(m)[file], False
+    own, unwritten, disk = inodes(m)[file], False, files(m)[file].disk
     for each in range(slot, slot + pages):
-        versions(m)[each].durable = versions(m)[each].sent
+        v = versions(m)[each]
+        if durable(m, disk, v.accepted):
+            v.durable = v.cached
+        v.cached, v.accepted = v.sent, block_state(m).sequence
         unwritten |= block_tids(m)[each] == UNWRITTEN
     if unwritten:
         own.written_from = min(own.written_from, slot) if own.written_to else slot
         own.written_to = max(own.written_to, slot + pages)
-        wake(m, journals(m)[disks(m)[files(m)[file].disk].journal - 1].conversion, ALL, m.now)
+        wake(m, journals(m)[disks(m)[disk].journal - 1].conversion, ALL, m.now)

@@ -19,8 +19,9 @@ INODE = row(
     extents="i8", extent_end="i8", isize="i8", first_map="i8", promised_at="i8", written_from="i8", written_to="i8",
 )  # fmt: skip
 # Which contents of a page are where: every store makes a version of it. `version`: the newest, made at `stored_at`;
-# `sent`: of the write in flight; `durable`: what a cut leaves.
-VERSION = row(version="i4", sent="i4", durable="i4", stored_at="i8")
+# `sent`: of the write in flight; `cached`: what the device has, from its write number `accepted` on; `durable`: what
+# was on the medium when that came.
+VERSION = row(version="i4", sent="i4", cached="i4", durable="i4", accepted="i8", stored_at="i8")
 
 block_tids = table(231, "block_tids", "i4")
 versions = table(232, "versions", VERSION)

@@ -1,12 +1,13 @@
 """fsync(2): the task itself writes what is dirty in the file, then waits page by page (filemap_write_and_wait_range).
 
 What of the file became dirty behind the place it has reached is left to the next one. Then its file system sees to the
-metadata.
+metadata; without one the disk's write cache is flushed (blkdev_fsync).
 """
 
 from mmrun.model.block.batching import count_request
+from mmrun.model.block.bio import blkdev_issue_flush
 from mmrun.model.block.get_request import get_request
-from mmrun.model.block.state import IO_NORMAL, disks
+from mmrun.model.block.state import IO_NORMAL, block_settings, disks
 from mmrun.model.block.wait import wait_for_file
 from mmrun.model.core.accounting import FSYNC, NOTHING, begins, ends
 from mmrun.model.core.jit import caller, kernel
@@ -72,6 +73,8 @@ def fsync(m, t, file):
     if disks(m)[f.disk].journal:
         sync_file(m, t, file)
         inodes(m)[file].promised_at = inodes(m)[file].promised_at if f.error else began
+    elif block_settings(m).fsync_flushes and not blkdev_issue_flush(m, f.disk):
+        f.error = 1
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)
     ends(m, FSYNC)
