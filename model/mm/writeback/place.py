@@ -1,6 +1,6 @@
 """Dirty limits of a machine record: what the era counts, what the sysctls say, where estimates start."""
 
-from mmrun.model.block.settings import allocation_of
+from mmrun.model.block.defaults import allocation_of
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.eras import era
