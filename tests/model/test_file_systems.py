@@ -16,7 +16,7 @@ from mmrun.model.units import MS, PAGE, MiB, S
 from tests.model.cells import Run, machine, one, reads, run, writes
 from tests.model.cells import given as task
 
-FEW = settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FILE = Region(kind="file", access="read", disk="d")
 
 
@@ -208,11 +208,11 @@ def cells(draw: Any) -> tuple[Cell, dict[str, np.ndarray]]:
             first, count = int(rng.integers(0, 2500)), int(rng.integers(1, 60) if rng.random() < 0.7 else 1500)
             pages = np.minimum(np.arange(first, first + count), 2559)
             parts += [writes(pages) if rng.random() < 0.8 else reads(pages)]
-            parts += [sync(first)] * int(rng.random() < 0.7) + [pause(int(rng.integers(1, 3000)) * MS)]
+            parts += [sync(first)] * int(rng.random() < 0.7) + [pause(int(rng.integers(1, 900)) * MS)]
         streams[f"t{i}"] = np.concatenate(parts)
     kernel = draw(st.sampled_from(["2.6.32", "3.0", "3.1", "3.10", "4.4", "4.14", "5.10", "6.18", "6.18+mglru"]))
-    more = {"sampling": Sampling(every=draw(st.sampled_from([3, 50])) * MS)}
-    return Cell(kernel=kernel, machine=host, tasks=tasks, duration=12 * S, **more), streams
+    more = {"sampling": Sampling(every=draw(st.sampled_from([130, 900])) * MS)}
+    return Cell(kernel=kernel, machine=host, tasks=tasks, duration=6 * S, **more), streams
 
 
 @FEW
