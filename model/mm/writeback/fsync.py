@@ -7,7 +7,7 @@ flushed (blkdev_fsync). A file system's journal is not modelled.
 from mmrun.model.block.batching import count_request
 from mmrun.model.block.bio import blkdev_issue_flush
 from mmrun.model.block.get_request import get_request
-from mmrun.model.block.state import IO_NORMAL, block_settings
+from mmrun.model.block.state import IO_NORMAL, block_settings, block_state
 from mmrun.model.block.wait import wait_for_file
 from mmrun.model.core.accounting import FSYNC, NOTHING, begins, ends
 from mmrun.model.core.jit import kernel
@@ -37,7 +37,9 @@ def write_range(m, file):
             wait_for_file(m, file)
             continue
         get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
+        block_state(m).sync = block_settings(m).queues_reads
         index += submit_run(m, file, index, stop - index)
+        block_state(m).sync = 0
         count_request(m, turn(m).actor)
 
 
