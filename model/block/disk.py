@@ -46,6 +46,32 @@ def submit_write(m, disk, file, first, count, block):
 
 
 @kernel
+def _end_at_disk(m, disk, number, at):
+    """A disk goes on without a request that it has served."""
+    if disks(m)[disk].kind == DISK_REMOTE:
+        end_remote(m, disk, requests(m)[number].read, at)
+        return
+    if disks(m)[disk].elevator:
+        end_queued(m, disk, number, at)
+    else:
+        end_request(m, disk, at)
+    accept(m, disk, number, at)
+    if disks(m)[disk].wbt:
+        note_end(m, disk, requests(m)[number].read, at - requests(m)[number].submitted, at)
+
+
+@kernel
+def _happens(m, event, at):
+    """Something else than the end of a request: a disk is free, has flushed, has idled for long enough."""
+    if event >= IDLE_ENDS:
+        run_queue(m, event - IDLE_ENDS, at)
+    elif event >= FLUSH_ENDS:
+        end_flush(m, event - FLUSH_ENDS, at)
+    else:
+        free_for_next(m, event, at)
+
+
+@kernel
 def next_finished(m, now):
     """(the request that has come to its end first by `now`, when), or (NONE, now); disks go on with their queues."""
     while True:
@@ -53,12 +79,7 @@ def next_finished(m, now):
         if what == NONE:
             return NONE, now
         if what < 0:
-            if -1 - what >= IDLE_ENDS:
-                run_queue(m, -1 - what - IDLE_ENDS, at)
-            elif -1 - what >= FLUSH_ENDS:
-                end_flush(m, -1 - what - FLUSH_ENDS, at)
-            else:
-                free_for_next(m, -1 - what, at)
+            _happens(m, -1 - what, at)
             continue
         if requests(m)[what].unmapped:
             try_again(m, what, at)
@@ -67,16 +88,7 @@ def next_finished(m, now):
             dma_unmap_request(m, what)
         disk = requests(m)[what].disk
         if disk != NONE and disks(m)[disk].kind != DISK_NFS:
-            if disks(m)[disk].kind == DISK_REMOTE:
-                end_remote(m, disk, requests(m)[what].read, at)
-            else:
-                if disks(m)[disk].elevator:
-                    end_queued(m, disk, what, at)
-                else:
-                    end_request(m, disk, at)
-                accept(m, disk, what, at)
-                if disks(m)[disk].wbt:
-                    note_end(m, disk, requests(m)[what].read, at - requests(m)[what].submitted, at)
+            _end_at_disk(m, disk, what, at)
         if requests(m)[what].bio:
             end_data(m, disk, what, at)
             continue
