@@ -45,6 +45,8 @@ def keys() -> Iterator[Entry]:
             yield Entry(name, "key", doc, type=kind, field=f"Cell.{name}" if name in types else "")
     for part in PARTS:
         for entry in below(types[part], part):
+            if entry.name.startswith("timeline.set.vm."):  # those of `vm`
+                continue
             name = entry.name.rpartition(".")[2]
             dates = "".join(explain_kernels.history(kind, name) for kind in DATES.get(part, ()))
             yield dataclasses.replace(entry, text=entry.text + dates)
