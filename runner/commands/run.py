@@ -11,8 +11,20 @@ from mmrun.runner.terminal import one_line
 if TYPE_CHECKING:
     from mmrun.model.api import Outcome
     from mmrun.model.description import Cell
+    from mmrun.runner.commands.sampled import Sampled
     from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.plan import PlannedCell
+
+
+Every = Annotated[
+    str, typer.Option(metavar="EVERY", help="Tell gauges and rates of counters so often: 10ms, or a number of ms.")
+]
+SeriesFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write them there, as .csv or .parquet, all of them.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Columns of the series: `pgscan_*`; several times.")
+]
 
 
 def command(
@@ -23,16 +35,9 @@ def command(
     cell: Annotated[
         list[str] | None, typer.Option(metavar="KEY|AXIS=LABEL", help="Choose the cell; may be given several times.")
     ] = None,
-    series: Annotated[
-        str,
-        typer.Option(metavar="EVERY", help="Tell gauges and rates of counters so often: 10ms, or a number of ms."),
-    ] = "",
-    series_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write them there, as .csv or .parquet, all of them.")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Columns of the series: `pgscan_*`; several times.")
-    ] = None,
+    series: Every = "",
+    series_out: SeriesFile = None,
+    column: Columns = None,
     events: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Trace events to keep: `vmscan:*`, `mm_page_alloc`, `*`; several times."),
@@ -70,7 +75,6 @@ def command(
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
-    from mmrun.runner.report.run_page import page
 
     plan = make_plan(config)
     found = chosen(plan, cell or [])
@@ -86,17 +90,21 @@ def command(
     )  # fmt: skip
     sampled = Sampled.of(described, series, series_out, column or [])
     outcome = simulated(sampled.cell, check, dump, asked)
+    print(told(found[0], settings or [], sampled, outcome, as_json))
+
+
+def told(cell: "PlannedCell", settings: list[str], sampled: "Sampled", outcome: "Outcome", as_json: bool) -> str:
+    """What is printed of a run: JSON, a table of its series if that was asked for, else the page."""
+    from mmrun.runner.report.run_page import page
+
     metrics, kills, death = plain_metrics(outcome), outcome.kills, outcome.death
     along = sampled.tell(outcome)
     if as_json:
-        facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
+        facts = {"key": cell.key, "axes": cell.axes, "replicate": cell.replicate, "set": settings}
         facts |= {"metrics": metrics, "kills": kills, "death": death}
-        print(json.dumps(facts | ({"series": sampled.plain(along)} if along else {}), indent=1))
-    elif along:
-        print("\n".join(one_line(line, 10_000) for line in sampled.lines(along)))
-    else:
-        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills, death)]
-        print("\n".join(one_line(line, 10_000) for line in lines))
+        return json.dumps(facts | ({"series": sampled.plain(along)} if along else {}), indent=1)
+    whole = [name_of(cell, settings), *page(sampled.cell, settings, metrics, kills, death)]
+    return "\n".join(one_line(line, 10_000) for line in (sampled.lines(along) if along else whole))
 
 
 def simulated(cell: "Cell", check: bool, dump: Path | None, asked: "Asked") -> "Outcome":
