@@ -107,5 +107,5 @@ def roman(resolution: int) -> str:
 def described(fraction: Fraction, axes: list[Axis]) -> Factorial:
     """What a report and a manifest say of the design."""
     spelt = ["".join(LETTERS[i] for i in word) for word in fraction.words()]
-    levels = {axis.name: [label_text(level.label) for level in axis.levels] for axis in axes}
-    return Factorial(levels, fraction.runs, roman(fraction.resolution), spelt)
+    labels = [[label_text(level.label) for level in axis.levels] for axis in axes]
+    return Factorial([axis.name for axis in axes], labels, fraction.runs, roman(fraction.resolution), spelt)

@@ -73,7 +73,8 @@ def _until(experiment: Experiment, names: Names) -> Iterator[tuple[tuple[str | i
 
 
 def _report(block: ReportBlock, names: Names) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    for kind, items in (("tables", block.tables), ("effects", block.effects)):
+    several: dict[str, tuple[Table | Effects, ...]] = {"tables": block.tables, "effects": block.effects}
+    for kind, items in several.items():
         for i, item in enumerate(items):
             for j, name in enumerate(as_tuple(item.metrics)):
                 if _wanting(name, item, names, catalogue.metrics):

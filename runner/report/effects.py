@@ -178,20 +178,20 @@ def _of_metric(spec: Effects, name: str, every: np.ndarray, terms: Sequence[Term
     found, n = errors(chosen, every), every.shape[-1]
     means, half, p = chosen.mean(axis=-1), found.half_width(spec.confidence), found.p(chosen.mean(axis=-1))
     effects = tuple(
-        _effect(spec, term, float(means[i]), float(half[i]), found, i, float(p[i]) if n >= MIN_TEST else None)
+        _effect(spec, term, means[i], half[i] if n >= MIN_N else None, found, i, float(p[i]) if n >= MIN_TEST else None)
         for i, term in enumerate(terms)
     )
     return OfMetric(name, every, effects)
 
 
-def _effect(spec: Effects, term: Term, mean: float, half: float, found: Errors, i: int, p: float | None) -> Effect:
+def _effect(
+    spec: Effects, term: Term, mean: float, half: float | None, found: Errors, i: int, p: float | None
+) -> Effect:
     """One effect as it is printed."""
-    known = half == half and found.freedom[i] >= MIN_N - 1
-    low, high = (printed(spec, term, mean + side * half) if known else None for side in (-1, 1))
+    low, high = (None if half is None else printed(spec, term, mean + side * half) for side in (-1, 1))
     error = float(found.error[i])
-    return Effect(
-        term, printed(spec, term, mean), low, high, mean, error if error == error else None, float(found.freedom[i]), p
-    )
+    known = error if math.isfinite(error) else None
+    return Effect(term, printed(spec, term, mean), low, high, float(mean), known, float(found.freedom[i]), p)
 
 
 def printed(spec: Effects, term: Term, contrast: float) -> float:

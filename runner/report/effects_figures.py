@@ -13,7 +13,7 @@ from mmrun.runner.report.figure_style import COLOURS, GREYS, STYLE
 from mmrun.runner.report.surprises import LEVEL
 from mmrun.runner.report.words import Words
 
-ACROSS = 3  # panels a row
+ACROSS, MATRICES = 3, 2  # panels a row
 MOST_NAMES = 8  # points of a panel that are named
 SATURATED = 0.5  # the contrast from which the matrix has its darkest colours, where effects are that large
 
@@ -24,7 +24,7 @@ def half_normal(measured: Measured, words: Words, out: Path) -> Drawn:
 
     stem = f"{measured.spec.name}-half-normal"
     with matplotlib.rc_context(STYLE):
-        canvas, axs = _grid(measured, words, 1.9, shared=False)
+        canvas, axs = _grid(measured, words, 1.9, ACROSS, shared=False)
         for ax, of in zip(axs, measured.metrics, strict=False):
             _half_normal_panel(ax, measured, of)
         canvas.supxlabel("half-normal quantile", fontsize=8)
@@ -46,7 +46,7 @@ def pairs_matrix(measured: Measured, words: Words, out: Path) -> Drawn:
 
     stem = f"{measured.spec.name}-pairs"
     with matplotlib.rc_context(STYLE):
-        canvas, axs = _grid(measured, words, 2.15, shared=True)
+        canvas, axs = _grid(measured, words, 2.4, MATRICES, shared=True)
         for ax, of in zip(axs, measured.metrics, strict=False):
             _matrix_panel(ax, measured, of)
         files = save(canvas, out / stem)
@@ -58,10 +58,10 @@ def pairs_matrix(measured: Measured, words: Words, out: Path) -> Drawn:
     return Drawn(stem, f"{title_of(measured, words)}: factors and pairs", notes, files)
 
 
-def _grid(measured: Measured, words: Words, tall: float, *, shared: bool) -> tuple[Any, list[Any]]:
-    """A canvas of a page's width with a titled panel for each metric."""
+def _grid(measured: Measured, words: Words, tall: float, most: int, *, shared: bool) -> tuple[Any, list[Any]]:
+    """A canvas of a page's width with a titled panel for each metric, at most so many side by side."""
     count = len(measured.metrics)
-    columns = min(count, ACROSS)
+    columns = min(count, most)
     rows = -(-count // columns)
     canvas, axs = new_canvas("page" if columns > 1 else "column", (rows, columns), tall, shared=shared)
     flat = list(axs.flat)
@@ -132,16 +132,8 @@ def _matrix_panel(ax: Any, measured: Measured, of: OfMetric) -> None:
         if _significant(effect):
             field[row, column] = effect.contrast * len(places)
             text = _percent(measured, effect, largest)
-            dark = abs(field[row, column]) > 0.6 * most
-            ax.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                fontsize=5.5 if len(text) > 3 else 6.5,
-                color="white" if dark else "black",
-            )
+            colour = "white" if abs(field[row, column]) > 0.6 * most else "black"
+            ax.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     ax.imshow(field, cmap="PuOr_r", norm=Normalize(-most, most), aspect="auto")
     for i in range(count):
         for j in range(i + 1, count):

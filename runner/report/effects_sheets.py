@@ -173,9 +173,9 @@ def surprising(ratio: bool) -> str:
     """When a pair surprises, and what its numbers are."""
     least, centre, both = (" and by 2 %", "Geometric means", "multiplied") if ratio else ("", "Means", "added")
     return (
-        f"A significant pair (corrected p < {LEVEL:g}) of which one factor's effect turns round with the other, or whose "
-        f"effect together differs from that of both alone by at least half of the larger one{least}. Alone: with the "
-        f"other at its first level; expected: both alone, {both}. {centre} over all other factors."
+        f"A significant pair (corrected p < {LEVEL:g}) of which one factor's effect turns round with the other, or "
+        f"whose effect together differs from that of both alone by at least half of the larger one{least}. Alone: with "
+        f"the other at its first level; expected: both alone, {both}. {centre} over all other factors."
     )
 
 

@@ -34,20 +34,27 @@ class Absence:
 
 @frozen
 class Factorial:
-    """The design of a sweep's `factorial`: `levels` by factor, the baseline first.
+    """The design of a sweep's `factorial`: its factors, those of which all combinations are run first, with their
+    two levels each, the baseline first.
 
     `words`: factors by their `LETTERS` whose product is the same in every run; an even number of them at their second
     level in each, as there is in the baseline.
     """
 
-    levels: dict[str, list[str]]
+    factors: list[str]
+    labels: list[list[str]]
     runs: int
     resolution: str
     words: list[str] = field(default_factory=list)
 
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """The two levels of each factor."""
+        return dict(zip(self.factors, self.labels, strict=True))
+
     def letter(self, factor: str) -> str:
         """The letter of a factor in words."""
-        return LETTERS[list(self.levels).index(factor)]
+        return LETTERS[self.factors.index(factor)]
 
 
 @frozen
