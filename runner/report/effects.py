@@ -177,12 +177,15 @@ def _of_metric(spec: Effects, name: str, every: np.ndarray, terms: Sequence[Term
     chosen = np.array([term.sign * every[term.row] for term in terms])
     found, means = errors(chosen, every), chosen.mean(axis=-1)
     half, p = found.half_width(spec.confidence), found.p(means)
-    numbers = zip(terms, *(each.tolist() for each in (means, half, found.error, found.freedom, p)), strict=True)
-    effects = tuple(
-        Effect(term, *(printed(spec, term, at) for at in (mean, mean - h, mean + h)), mean, error, freedom, each)
-        for term, mean, h, error, freedom, each in numbers
-    )
+    lists = (each.tolist() for each in (means, half, found.error, found.freedom, p))
+    effects = tuple(_effect(spec, term, *numbers) for term, *numbers in zip(terms, *lists, strict=True))
     return OfMetric(name, every, effects)
+
+
+def _effect(spec: Effects, term: Term, mean: float, half: float, error: float, freedom: float, p: float) -> Effect:
+    """One effect as it is printed."""
+    value, low, high = (printed(spec, term, at) for at in (mean, mean - half, mean + half))
+    return Effect(term, value, low, high, mean, error, freedom, p)
 
 
 def printed(spec: Effects, term: Term, contrast: float) -> float:
@@ -195,6 +198,6 @@ def _corrected(found: Sequence[OfMetric]) -> list[OfMetric]:
     """The effects with p corrected by Holm over all of them."""
     adjusted = iter(holm([effect.p for each in found for effect in each.effects]))
     return [
-        replace(each, effects=tuple(replace(effect, p_holm=next(adjusted)) for effect in each.effects))
+        replace(each, effects=tuple(replace(effect, p_holm=next(adjusted) or 0.0) for effect in each.effects))
         for each in found
     ]

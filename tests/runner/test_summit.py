@@ -37,7 +37,7 @@ def plan():
     return make_plan(SUMMIT)
 
 
-@pytest.mark.parametrize(("config", "runs", "resolution", "factors"), [(SUMMIT, 128, "VI", 9), (TODAY, 64, "V", 8)])
+@pytest.mark.parametrize(("config", "runs", "resolution", "factors"), [(SUMMIT, 128, "VI", 9), (TODAY, 64, "VII", 7)])
 def test_designs(config, runs, resolution, factors):
     plan = make_plan(config)
     design = plan.facts.factorial
