@@ -1,4 +1,4 @@
-"""`mmrun trace`: record a program's page accesses, import foreign traces, fold, describe and make up traces."""
+"""`mmrun trace`: record a program's page accesses, import, fold, cut, merge, describe and make up traces."""
 
 import json
 import os
@@ -130,6 +130,52 @@ def fold_command(
         done = refold(
             open_trace(trace), out, fold, level=level, raw=raw, progress=lambda count: tick(f"{count:,} accesses")
         )
+    _finish(out, done, as_json)
+
+
+@app.command("cut")
+def cut_command(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Trace file (.mmt).")],
+    out: Out,
+    begin: Annotated[int, typer.Option("--from", min=0, metavar="ACCESS", help="First access that is kept.")] = 0,
+    end: Annotated[int | None, typer.Option("--to", metavar="ACCESS", help="First one that is not; the end.")] = None,
+    task: Annotated[list[int] | None, typer.Option(help="Keep this task's accesses only; several times.")] = None,
+    renumber: Annotated[bool, typer.Option("--renumber", help="Number pages by first touch in the window.")] = False,
+    level: Level = 9,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Cut a window of accesses out of a trace. (A trace has no times.)"""
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.splice import cut
+
+    with _errors(), _progress() as tick:
+        done = cut(
+            open_trace(trace), out, begin, end, tasks=task or (), renumber=renumber, level=level, raw=raw,
+            progress=lambda count: tick(f"{count:,} accesses"),
+        )  # fmt: skip
+    _finish(out, done, as_json)
+
+
+@app.command("merge")
+def merge_command(
+    traces: Annotated[list[Path], typer.Argument(metavar="TRACE...", help="Trace files (.mmt).")],
+    out: Out,
+    turn: Annotated[int, typer.Option(min=1, help="Accesses before the next trace has its turn.")] = 1000,
+    shared: Annotated[bool, typer.Option("--shared", help="Equal numbers are the same page, not one of each.")] = False,
+    level: Level = 9,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Merge traces into one of several tasks, in turns, each as often as lets all end together."""
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.splice import merge
+
+    with _errors(), _progress() as tick:
+        done = merge(
+            [open_trace(path) for path in traces], out, turn=turn, shared=shared, level=level, raw=raw,
+            progress=lambda count: tick(f"{count:,} accesses"),
+        )  # fmt: skip
     _finish(out, done, as_json)
 
 
