@@ -81,8 +81,8 @@ def record_command(
 ) -> None:
     """Run CMD under valgrind and record the pages it touches.
 
-    `pages`, compiled on first use with cc, makes a program 20 to 100 times slower, follows what it starts (a thread is
-    a task) and sees what system calls touch; `lackey`, 100 to 3,000 times, records CMD alone. Ctrl-C ends CMD and keeps
+    `pages`, compiled on first use with cc, makes a program 15 to 75 times slower, follows what it starts (a thread is
+    a task) and sees what system calls touch; `lackey`, 100 to 6,000 times, records CMD alone. Ctrl-C ends CMD and keeps
     what is recorded so far, as --limit does. Exit 1 if CMD fails (the trace is kept).
     """
     from mmrun.model.trace.record import NoValgrind
