@@ -20,6 +20,7 @@ from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.dirty import next_dirty
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode
 from mmrun.model.mm.writeback.nfs import commit
+from mmrun.model.mm.writeback.tracepoints import folio_wait_writeback
 from mmrun.model.mm.writeback.writeback import submit_run
 
 
@@ -33,6 +34,7 @@ def write_range(m, file):
         if index == NONE:
             return
         if frames(m)[folio_of(m, cache(m)[index] - 1)].state & WRITEBACK:
+            folio_wait_writeback(m, f.disk, file, index - f.start)
             wait_for_file(m, file)
             continue
         get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
@@ -49,6 +51,7 @@ def wait_range(m, file):
     while f.nr_writeback and index < f.start + f.npages:
         pfn = cache(m)[index] - 1
         if pfn >= 0 and frames(m)[folio_of(m, pfn)].state & WRITEBACK:
+            folio_wait_writeback(m, f.disk, file, index - f.start)
             wait_for_file(m, file)
             commit(m, file, m.now)
         else:
