@@ -11,6 +11,7 @@ from mmrun.runner.terminal import one_line
 if TYPE_CHECKING:
     from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.plan import PlannedCell
+    from mmrun.runner.report.dumps import Dumps
 
 
 def command(
@@ -47,6 +48,9 @@ def command(
     dump: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
     ] = None,
+    dump_at: Annotated[
+        list[str] | None, typer.Option(metavar="TIME", help="Write them for this time, into DIR/TIME; several times.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
@@ -58,6 +62,7 @@ def command(
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
+    from mmrun.runner.report.dumps import Dumps
     from mmrun.runner.report.run_page import page
 
     plan = make_plan(config)
@@ -72,7 +77,7 @@ def command(
         events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_node or [],
         trace_cgroup or [], trace_buffer,
     )  # fmt: skip
-    metrics, kills, death = simulated(described, check, series, dump, asked)
+    metrics, kills, death = simulated(described, check, series, Dumps(dump, dump_at or []), asked)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
         print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
@@ -82,7 +87,7 @@ def command(
 
 
 def simulated(
-    cell: Any, check: bool, series: Path | None, dump: Path | None, asked: "Asked"
+    cell: Any, check: bool, series: Path | None, dumps: "Dumps", asked: "Asked"
 ) -> tuple[dict[str, Any], list[list[str]], list[str]]:
     """Metrics of the cell as plain numbers, reports of kills, that of its death; writes what was asked for beside.
 
@@ -90,20 +95,19 @@ def simulated(
     """
     from mmrun.model import api, catalogue, registry
     from mmrun.runner.execute.work import message
-    from mmrun.runner.report import proc_files
     from mmrun.runner.store.records import plain
 
     if series is not None and not catalogue.series(registry.resolve(cell)):
         fix = "set sampling.accesses or sampling.every; a yardstick has none"
         raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
-        watch = asked.watch(cell)
+        watch, keep_at = asked.watch(cell), dumps.times()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    if (watch or dump) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
+    if (watch or dumps.directory) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
         raise typer.BadParameter("a yardstick runs on page numbers: there are no events, and no machine to dump")
     try:
-        outcome = api.simulate(cell, check=check, keep=dump is not None, watch=watch)
+        outcome = api.simulate(cell, check=check, keep=dumps.at_end, keep_at=keep_at, watch=watch)
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -111,9 +115,7 @@ def simulated(
         raise typer.Exit(1) from error
     if outcome.events is not None:
         typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
-    if dump is not None:
-        assert outcome.left is not None
-        proc_files.write(outcome.left, dump)
+    dumps.write(outcome)
     if series is not None:
         write_series(outcome.series, series)
     return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death
