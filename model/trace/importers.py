@@ -127,12 +127,13 @@ def page_list(path: str, *, hexadecimal: bool = False) -> Iterator[Keyed]:
 
 def import_trace(
     source: Iterator[Keyed], out: str | Path, made: dict[str, Any], *,
-    keep: bool = False, level: int = LEVEL, raw: bool = False, progress: Callable[[int], None] = lambda _: None,
+    keep: bool = False, npages: int | None = None, level: int = LEVEL, raw: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Header:  # fmt: skip
     """Write what a reader of this module (or `mmrun.model.trace.table`) yields as a trace; bounded memory.
 
     `keep`: page numbers stay as they are (below 2**32), so neighbours stay neighbours even when pages between them are
-    never touched. `made` is stored in the trace when all is read. Raises TraceError.
+    never touched, of which `npages` may tell more. `made` is stored in the trace when all is read. Raises TraceError.
     """
     numbering = Numbering()
     with TraceWriter(out, made, level=level, raw=raw) as writer:
@@ -144,4 +145,4 @@ def import_trace(
             progress(writer.accesses)
         if writer.accesses == 0:
             raise TraceError("the input holds no accesses")
-        return writer.close()
+        return writer.close(npages)

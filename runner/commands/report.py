@@ -12,11 +12,17 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="Take the report block from this experiment file instead of the manifest.")
     ] = None,
+    mmtests: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write results there as mmtests' compare tools read them.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="--mmtests: metrics; those of the tables unless told.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the written files as JSON.")] = False,
 ) -> None:
     """Rebuild tables, figures and report.md of a sweep; runs nothing. Prints the files it wrote."""
     from mmrun.runner.report.observations import stale_runs
-    from mmrun.runner.report.report import ReportError, rebuild_report, write_report
+    from mmrun.runner.report.report import ReportError, export_mmtests, rebuild_report, write_report
 
     try:
         plan = None
@@ -25,7 +31,10 @@ def command(
 
             plan = make_plan(config, directory)
         refuse_others(directory, {cell.key for cell in plan.cells} if plan else set())
-        files = rebuild_report(directory) if plan is None else write_report(directory, plan)
+        if mmtests is not None:
+            files = [mmtests / name for name in export_mmtests(directory, metric or [], mmtests)]
+        else:
+            files = rebuild_report(directory) if plan is None else write_report(directory, plan)
     except ReportError as error:
         typer.echo(f"mmrun report: {error}", err=True)
         raise typer.Exit(2) from None

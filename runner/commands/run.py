@@ -43,6 +43,9 @@ def command(
         list[str] | None, typer.Option(metavar="NAME", help="Keep events of this group's tasks only; several times.")
     ] = None,
     trace_buffer: Annotated[str, typer.Option(metavar="SIZE", help="Room for events.")] = "128MiB",
+    damon_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write DAMON's regions there, as `damo report` reads them.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Verify conservation after every stop of the engine.")] = False,
     dump: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
@@ -70,7 +73,7 @@ def command(
         typer.echo(f"warning: {odd}", err=True)
     asked = Asked(
         events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_node or [],
-        trace_cgroup or [], trace_buffer,
+        trace_cgroup or [], trace_buffer, damon_out,
     )  # fmt: skip
     metrics, kills, death = simulated(described, check, series, dump, asked)
     if as_json:
@@ -110,7 +113,10 @@ def simulated(
         typer.echo(f"mmrun run: {message(error)}", err=True)
         raise typer.Exit(1) from error
     if outcome.events is not None:
-        typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
+        try:
+            typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     if dump is not None:
         assert outcome.left is not None
         proc_files.write(outcome.left, dump)

@@ -1,4 +1,4 @@
-"""`mmrun trace`: record a program's page accesses, import foreign traces, fold, describe and make up traces."""
+"""`mmrun trace`: record a program's page accesses, import, fold, cut, merge, describe and make up traces."""
 
 import json
 import os
@@ -16,6 +16,8 @@ import typer
 from mmrun.runner.cli import INTERRUPTED, PLAIN
 from mmrun.runner.config.problems import EnvironmentProblem
 from mmrun.runner.terminal import one_line, unescaped
+from mmrun.runner.traces import foreign
+from mmrun.runner.traces.foreign import Format, Options
 
 app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
@@ -31,15 +33,6 @@ Fold = Annotated[
     ),
 ]  # fmt: skip
 Instructions = Annotated[bool, typer.Option("--instructions", help="Count instruction fetches as reads.")]
-
-
-class Format(StrEnum):
-    """Foreign formats."""
-
-    LACKEY = "lackey"
-    ORACLE_GENERAL = "oracleGeneral"
-    PAGES = "pages"
-    CSV = "csv"
 
 
 class Curve(StrEnum):
@@ -140,9 +133,55 @@ def fold_command(
     _finish(out, done, as_json)
 
 
+@app.command("cut")
+def cut_command(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Trace file (.mmt).")],
+    out: Out,
+    begin: Annotated[int, typer.Option("--from", min=0, metavar="ACCESS", help="First access that is kept.")] = 0,
+    end: Annotated[int | None, typer.Option("--to", metavar="ACCESS", help="First one that is not; the end.")] = None,
+    task: Annotated[list[int] | None, typer.Option(help="Keep this task's accesses only; several times.")] = None,
+    renumber: Annotated[bool, typer.Option("--renumber", help="Number pages by first touch in the window.")] = False,
+    level: Level = 9,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Cut a window of accesses out of a trace. (A trace has no times.)"""
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.splice import cut
+
+    with _errors(), _progress() as tick:
+        done = cut(
+            open_trace(trace), out, begin, end, tasks=task or (), renumber=renumber, level=level, raw=raw,
+            progress=lambda count: tick(f"{count:,} accesses"),
+        )  # fmt: skip
+    _finish(out, done, as_json)
+
+
+@app.command("merge")
+def merge_command(
+    traces: Annotated[list[Path], typer.Argument(metavar="TRACE...", help="Trace files (.mmt).")],
+    out: Out,
+    turn: Annotated[int, typer.Option(min=1, help="Accesses before the next trace has its turn.")] = 1000,
+    shared: Annotated[bool, typer.Option("--shared", help="Equal numbers are the same page, not one of each.")] = False,
+    level: Level = 9,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Merge traces into one of several tasks, in turns, each as often as lets all end together."""
+    from mmrun.model.trace import open_trace
+    from mmrun.model.trace.splice import merge
+
+    with _errors(), _progress() as tick:
+        done = merge(
+            [open_trace(path) for path in traces], out, turn=turn, shared=shared, level=level, raw=raw,
+            progress=lambda count: tick(f"{count:,} accesses"),
+        )  # fmt: skip
+    _finish(out, done, as_json)
+
+
 @app.command("import")
 def import_command(
-    form: Annotated[Format, typer.Argument(metavar="FORMAT", help="lackey, oracleGeneral, pages or csv.")],
+    form: Annotated[Format, typer.Argument(metavar="FORMAT", help=", ".join(Format))],
     source: Annotated[
         str, typer.Argument(metavar="FILE", help="File to read (.zst and .gz are decompressed); - for stdin.")
     ],
@@ -159,33 +198,33 @@ def import_command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep page numbers instead of numbering by first touch.")
     ] = False,
+    block: Annotated[int, typer.Option(min=1, max=4096, help="arc: bytes a block; 4096: each is a page.")] = 512,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="damon: samplings an aggregation; as recorded, 20 where that is not told.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="damon: accesses of a busy page an aggregation.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="damon: seed of what is drawn.")] = 0,
     fold: Fold = 1,
     instructions: Instructions = False,
     level: Level = 9,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
-    """Turn a foreign trace into a .mmt file."""
-    from mmrun.model.trace import importers
-    from mmrun.model.trace.table import Columns, CsvReader
+    """Turn a foreign trace into a .mmt file; docs/trace-format.md says what of each format is kept."""
+    from mmrun.model.trace.importers import import_trace
 
-    made: dict[str, Any] = {"by": "mmrun trace import", "format": form.value, "source": Path(source).name}
+    told = Options(
+        page=page, address=address, write=write, task=task, header=header, delimiter=delimiter,
+        hexadecimal=hexadecimal, keep=keep, block=block, samples=samples, rounds=rounds, seed=seed, fold=fold,
+        instructions=instructions,
+    )  # fmt: skip
     with _errors(source), _progress() as tick:
-        if form is Format.LACKEY:
-            chunks = importers.lackey(source, instructions=instructions, fold=fold)
-            made |= {"fold": fold, "instructions": instructions}
-        elif form is Format.ORACLE_GENERAL:
-            chunks = importers.oracle_general(source)
-        elif form is Format.PAGES:
-            chunks = importers.page_list(source, hexadecimal=hexadecimal)
-        else:
-            where = Columns(page=page, address=address, write=write, task=task, header=header, delimiter=delimiter)
-            reader = CsvReader(source, where)
-            made["tasks"] = reader.tasks  # filled while reading, stored when all is read
-            chunks = iter(reader)
-        done = importers.import_trace(
-            chunks, out, made, keep=keep, level=level, raw=raw, progress=lambda count: tick(f"{count:,} accesses")
-        )
+        read = foreign.source(form, source, told)
+        read.made.update(by="mmrun trace import", format=form.value, source=Path(source).name)
+        done = import_trace(
+            iter(read.chunks), out, read.made, keep=read.keep, npages=read.npages, level=level, raw=raw,
+            progress=lambda count: tick(f"{count:,} accesses"),
+        )  # fmt: skip
     _finish(out, done, as_json)
 
 

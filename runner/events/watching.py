@@ -11,7 +11,7 @@ from mmrun.model.description import Cell
 from mmrun.model.tracepoints import selected
 from mmrun.model.tracing.watch import MOST_BUFFER, Seen, Watch
 from mmrun.runner.config.units import UnitError, parse
-from mmrun.runner.events import chrome, ftrace
+from mmrun.runner.events import chrome, damo, ftrace
 
 LEAST_BUFFER = 4096
 FORMATS = (*ftrace.DIALECTS, "chrome")
@@ -30,15 +30,20 @@ class Asked:
     nodes: list[int]
     groups: list[str]
     buffer: str
+    damon: Path | None = None
 
     def watch(self, cell: Cell) -> Watch | None:
         """What to watch; None where no events were asked for. ValueError says which option is wrong, and why."""
-        if not self.events:
-            if self.out is not None:
-                raise ValueError("--trace-out: nothing to write without --events (for example --events 'vmscan:*')")
-            return None
-        if self.out is None:
+        if not self.events and self.out is not None:
+            raise ValueError("--trace-out: nothing to write without --events (for example --events 'vmscan:*')")
+        if self.events and self.out is None:
             raise ValueError("--events: name a file with --trace-out (/dev/stdout prints)")
+        if not self.events and self.damon is None:
+            return None
+        if self.damon is not None and not damo.watched(cell):
+            raise ValueError("--damon-out: DAMON does not run in this cell (policy: {idle: {variant: damon}})")
+        if self.damon is not None and (self.tasks or self.nodes or self.groups):
+            raise ValueError("--damon-out: DAMON is no task; leave --trace-task, --trace-node, --trace-cgroup out")
         if self.dialect not in FORMATS:
             raise ValueError(f"--trace-format: `{self.dialect}` is none; choose {', '.join(FORMATS)}")
         for task in self.tasks:
@@ -60,6 +65,7 @@ class Asked:
             points = selected(self.events)
         except ValueError as error:
             raise ValueError(f"--events: {error}") from None
+        points |= damo.POINTS if self.damon else frozenset()
         return Watch(
             points, frozenset(self.tasks), begin or 0, end, buffer, frozenset(self.nodes), frozenset(self.groups)
         )
@@ -72,19 +78,25 @@ class Asked:
             raise ValueError(f"{option}: {error}; {error.fix}") from None
 
     def write(self, seen: Seen, cell: Any, series: Mapping[str, np.ndarray]) -> str:
-        """Write the events, and the cell's series where the format has counters; what was written, in a sentence."""
-        assert self.out is not None
+        """Write the files asked for; what was written, in sentences. ValueError where there is nothing to write."""
+        said = [damo.write(seen, cell, self.damon)] if self.damon else []
+        said += [self._text(self.out, seen, cell, series)] if self.out else []
+        if seen.lost:
+            said.append(f"{seen.lost:,} events found no room (--trace-buffer, --trace-from, fewer --events)")
+        return "; ".join(said)
+
+    def _text(self, out: Path, seen: Seen, cell: Any, series: Mapping[str, np.ndarray]) -> str:
+        """Write the events, and the cell's series where the format has counters."""
         if self.dialect == "chrome":
             text = chrome.lines(seen, cell.kernel, series)
         else:
             text = ftrace.lines(seen, cell.kernel, self.dialect)
         written = 0
-        with open(self.out, "w", encoding="ascii") as file:
+        with open(out, "w", encoding="ascii") as file:
             for line in text:
                 file.write(line + "\n")
                 written += 1
-        lost = f"; {seen.lost:,} events found no room (--trace-buffer, --trace-from, fewer --events)"
-        return f"{written:,} lines in {self.out}{lost if seen.lost else ''}"
+        return f"{written:,} lines in {out}"
 
 
 def _those(names: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from mmrun.runner import metrics
 from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.map_figure import COLUMNS
 from mmrun.runner.report.observations import Runs, load_runs, load_series
-from mmrun.runner.report.report_block import Figure, ReportBlock, Table, decode, problems
+from mmrun.runner.report.report_block import Figure, ReportBlock, Table, as_tuple, decode, problems
 from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts, facts_from
 from mmrun.runner.report.words import Words
 from mmrun.runner.store.manifest import DamagedManifest, read_manifest
@@ -48,6 +48,24 @@ def write_report(out: Path, plan: Any) -> list[Path]:
 
 def rebuild_report(out: Path) -> list[Path]:
     """Write the report that `manifest.json` in `out` describes. Raises ReportError where that or results are absent."""
+    return build_report(out, stored_page(out))
+
+
+def export_mmtests(out: Path, wanted: list[str], directory: Path) -> list[str]:
+    """Write results as mmtests reads them: the `wanted` metrics, else those of the report's tables; cells by name."""
+    from mmrun.runner.report.mmtests import write
+
+    page, runs = stored_page(out), _read_runs(out)
+    tables = (page.block if page.block.tables else default_block(page.block, runs)).tables
+    wanted = wanted or list(dict.fromkeys(name for table in tables for name in as_tuple(table.metrics)))
+    try:
+        return write(runs, wanted, directory)
+    except ValueError as error:
+        raise ReportError(str(error)) from None
+
+
+def stored_page(out: Path) -> Page:
+    """The page that `manifest.json` in `out` describes. Raises ReportError where there is none that can be used."""
     path = out / "manifest.json"
     try:
         manifest = read_manifest(path)
@@ -59,7 +77,7 @@ def rebuild_report(out: Path) -> list[Path]:
         raise ReportError(f"{path}: damaged ({one_line(str(error), 300)}); sweeping again restores it") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{path}: its report block is damaged ({one_line(str(error), 300)})") from None
-    return build_report(out, Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts))
+    return Page(manifest.get("name", out.name), manifest.get("description", ""), block, facts)
 
 
 def manifest_part(plan: Any) -> dict[str, Any]:

@@ -18,9 +18,11 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmrun.model.trace import TraceError, open_trace, write_trace
+from mmrun.model.trace import TraceError, blocks, open_trace, write_trace
 from mmrun.model.trace import importers as readers
+from mmrun.model.trace.damon import recording
 from mmrun.model.trace.info import describe
+from mmrun.model.trace.perf_script import PerfScript
 from mmrun.model.trace.table import Columns, CsvReader
 from mmrun.runner.cli import main
 from mmrun.runner.store.records import DamagedRecord, decode
@@ -143,14 +145,30 @@ LINES = {
     "lackey": (" L 1000,4\n", " S ffffffffffffffff,8\n", " M 0fff,4096\n", "I  4000,3\n", "==1== x\n", " L -1,4\n"),
     "pages": ("1\n", "0x10\n", "# x\n", "\n", "1" * 19 + "\n", "0x\n", "-1\n", "1 2\n", " 7 \r\n"),
     "csv": ("page,write\n", "1,0\n", '"2",w\n', '"\n', "²,1\n", "9" * 5_000 + ",1\n", "0x10,r\n", ",\n", "1\n"),
+    "arc": ("1 8 0 0\n", "\n", "9 999999999 0 1\n", "1 2 3\n", " 7\t1 0 9\r\n", "x 1 2 3\n"),
+    "perf-script": (
+        "a 1/2 1.0: e: 12\n",
+        "b c 3 [0] 1.0: 9 e:u: ff |OP STORE\n",
+        "# x\n",
+        "a 1 1.0: e: 12 f+0x1\n",
+        "x 4 1.0: f: address=0x1000 ip=0 error_code=0x6\n",
+        "a 1: :\n",
+    ),
 }
 RECORDS = st.binary(min_size=24, max_size=24).map(lambda raw: raw.decode("latin-1"))
-PIECES = {form: st.sampled_from(lines) for form, lines in LINES.items()} | {"oracleGeneral": RECORDS}
+REQUESTS = st.binary(min_size=0, max_size=8).map(
+    lambda raw: (raw + bytes(16))[:12].decode("latin-1") + "\x28\0\0\1" + "\0" * 16
+)
+BINARY = {"oracleGeneral": RECORDS, "vscsi": REQUESTS}
+PIECES = {form: st.sampled_from(lines) for form, lines in LINES.items()} | BINARY
 READERS: dict[str, Callable[[str], Any]] = {
     "lackey": lambda path: readers.lackey(path, fold=2),
     "pages": readers.page_list,
     "csv": lambda path: iter(CsvReader(path, Columns(page="0", write="1", header=False))),
     "oracleGeneral": readers.oracle_general,
+    "arc": blocks.arc,
+    "vscsi": blocks.vscsi,
+    "perf-script": lambda path: iter(PerfScript(path)),
 }
 
 
@@ -167,7 +185,7 @@ def packed(suffix: str, raw: bytes) -> bytes:
 @pytest.mark.parametrize("form", PIECES)
 def test_foreign_traces(form, examples, tmp_path):
     def case(pieces: list[str], junk: bytes, at: int, suffix: str, cut: int) -> None:
-        text = "".join(pieces).encode("latin-1" if form == "oracleGeneral" else "utf-8")
+        text = "".join(pieces).encode("latin-1" if form in BINARY else "utf-8")
         raw = packed(suffix, text[:at] + junk + text[at:])
         path = tmp_path / f"in{suffix}"
         path.write_bytes(raw[: len(raw) - cut])
@@ -181,6 +199,35 @@ def test_foreign_traces(form, examples, tmp_path):
     attempt(
         2 * examples, case, pieces=st.lists(PIECES[form], max_size=20), junk=st.just(b"") | st.binary(max_size=5),
         at=st.integers(0, 60), suffix=st.sampled_from(("", ".zst", ".gz")), cut=st.sampled_from((0, 0, 0, 1, 9)),
+    )  # fmt: skip
+
+
+REGION = '{"start": "4,096", "end": 8192, "nr_accesses": {"samples": 3}}'
+DAMON = (
+    "x: damon_aggregated: target_id=0 nr_regions=2 0-4096: 1 0\n", "y: damon_aggregated: target_id=1\n",
+    "nr_regions: 1\n", "target_id: 7\n", "0000-ffff (1 B) 3 1\n", '[{"target_id": 1, "snapshots": [',
+    '{"end_time": 5, "regions": [', REGION, "]}", "]}]", ",", "PERFILE2",
+)  # fmt: skip
+
+
+@FEW_OR_MANY
+@pytest.mark.timeout(3_000)
+def test_recordings_of_damon(examples, tmp_path):
+    def case(pieces: list[str], junk: bytes, at: int, pack: bool, cut: int) -> None:
+        text = "".join(pieces).encode()
+        raw = text[:at] + junk + text[at:]
+        raw = zlib.compress(raw) if pack else raw
+        (tmp_path / "in").write_bytes(raw[: len(raw) - cut])
+        try:
+            found = recording(str(tmp_path / "in"))
+        except TraceError as error:
+            assert "\n" not in str(error)
+        else:
+            assert found.snapshots and found.samples
+
+    attempt(
+        examples, case, pieces=st.lists(st.sampled_from(DAMON), max_size=12), at=st.integers(0, 60),
+        junk=st.just(b"") | st.binary(max_size=5), pack=st.booleans(), cut=st.sampled_from((0, 0, 1, 9)),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -93,11 +94,20 @@ def test_import_every_format(tmp_path):
     (tmp_path / "p.txt").write_text("a\nb\na\n")
     (tmp_path / "c.csv").write_text("op,page\nw,7\nr,8\n")
     (tmp_path / "o.bin").write_bytes(bytes(48))
+    (tmp_path / "s.lis").write_text("3 2 0 0\n")
+    (tmp_path / "v.bin").write_bytes(struct.pack("<IIIHHQQ", 1, 512, 1, 0x2A, 0x100, 8, 5) * 2)
+    (tmp_path / "s.txt").write_text("a 1/1 1.0: page-faults: 2000\nb 2/2 1.0: page-faults: 2000\n")
+    (tmp_path / "d.txt").write_text("x: damon_aggregated: target_id=0 nr_regions=1 4096-8192: 5 0\n")
     cases = {
         ("lackey", "l.txt"): ([0, 1], [False, True]),
         ("pages", "p.txt", "--hex"): ([0, 1, 0], [False] * 3),
         ("csv", "c.csv", "--page", "page", "--write", "op", "--keep"): ([7, 8], [True, False]),
         ("oracleGeneral", "o.bin"): ([0, 0], [False, False]),
+        ("arc", "s.lis", "--keep"): ([0], [False]),
+        ("arc", "s.lis", "--keep", "--block", 4096): ([3, 4], [False, False]),
+        ("vscsi", "v.bin", "--keep"): ([1, 1], [True, True]),
+        ("perf-script", "s.txt"): ([0, 1], [False, False]),
+        ("damon", "d.txt", "--samples", 5, "--rounds", 2): ([0, 0], [False, False]),
     }
     for (form, name, *options), (page, write) in cases.items():
         done = mmrun_trace("import", form, tmp_path / name, "-o", tmp_path / "out.mmt", *options)

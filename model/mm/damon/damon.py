@@ -9,8 +9,10 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.lehmer import following
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import geometry
+from mmrun.model.mm.damon.tracepoints import damon_aggregated, damon_monitor_intervals_tune
 from mmrun.model.mm.idle.state import damon, damon_regions
 from mmrun.model.mm.task.state import tasks
+from mmrun.model.units import PAGE
 
 
 @kernel
@@ -183,8 +185,24 @@ def split(m):
 
 
 @kernel
+def tell_aggregated(m):
+    """Tell every region with its count, in bytes of its target's own address space."""
+    r, d, first = damon_regions(m), damon(m), 0
+    while first < d.nr:
+        target, end = r[first].target, first
+        while end < d.nr and r[end].target == target:
+            end += 1
+        base = tasks(m)[target].pte_start if d.by_task else 0
+        for i in range(first, end):
+            start, stop = (r[i].start - base) * PAGE, (r[i].end - base) * PAGE
+            damon_aggregated(m, target, end - first, start, stop, r[i].nr_accesses, r[i].age)
+        first = end
+
+
+@kernel
 def reset(m):
-    """A new aggregation begins."""
+    """A new aggregation begins (kdamond_reset_aggregated)."""
+    tell_aggregated(m)
     r = damon_regions(m)
     for i in range(damon(m).nr):
         r[i].last, r[i].nr_accesses = r[i].nr_accesses, 0
@@ -226,6 +244,7 @@ def tune_intervals(m, goal_bp, shortest, longest):
     factor = interval_factor(access_score(m, goal_bp))
     before = d.sample_ns
     d.sample_ns = max(shortest, min(longest, before * factor // 10_000))
+    damon_monitor_intervals_tune(m, d.sample_ns // 1_000)
     for i in range(d.nr):
         r[i].age = r[i].age * before // d.sample_ns
 
