@@ -19,7 +19,7 @@ from mmrun.model.mm.cma.areas import wanted
 from mmrun.model.mm.fault.place import pages_left
 from mmrun.model.mm.memcg.place import group_names
 from mmrun.model.mm.slab.place import space_table
-from mmrun.model.mm.task.place import expand, file_table, region_pages
+from mmrun.model.mm.task.place import expand, file_table, region_pages, with_metadata
 from mmrun.model.rules.cells import sizes
 from mmrun.model.rules.record import Unsound
 from mmrun.model.tracing.watch import Watch
@@ -62,6 +62,7 @@ def planned(cell: Cell, footprints: Mapping[str, int], record_misses: int = 0, w
     if not wanted(cell):
         modules["contiguous"] = registry.load("contiguous", Variant(variant="none"))
     files, spaces = file_table(tasks, pages, pages_left(cell.machine)), space_table(cell, tasks, pages)
+    files = with_metadata(cell, files)
     return Plan(cell, modules, tasks, pages, group_names(cell), files, spaces, record_misses, watch)
 
 

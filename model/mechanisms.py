@@ -13,10 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 PACKAGES = (
-    "core", "tracing", "machine", "psi", "sched", "block",
+    "core", "tracing", "machine", "psi", "sched", "block", "fs.vfs",
     "mm.page", "mm.task", "mm.tlb", "mm.memcg", "mm.lru", "mm.idle", "mm.swap", "mm.writeback", "mm.reclaim",
     "mm.generations", "mm.damon", "mm.dirty_throttling", "mm.limits", "mm.migrate", "mm.compaction", "mm.alloc",
     "mm.zswap", "mm.huge", "mm.hugetlb", "mm.driver", "mm.cma", "mm.numa_balancing", "mm.tiering", "mm.fault",
+    "fs.jbd2", "fs.ext4",
     "mm.khugepaged", "hung_task", "mm.slab",
     "dma.device", "dma.iova", "dma.iommu", "dma.swiotlb", "dma.direct", "dma.mapping", "dma.drivers",
     "net.link", "net.skb", "net.nic", "net.tcp_mem", "net.tcp", "net.session",

@@ -60,6 +60,9 @@ class Dice(random.Random):
             "n": {"kind": "nfs", "link": "lan"} | self.some(0.5, server=("h", "g")),
             "s": {"kind": "stripe", "members": ["g", "h"]} | self.some(0.3, chunk=("4KiB", "1MiB")),
         }  # fmt: skip
+        for name in "ghuf":
+            if self.random() < 0.25 and "allocation" not in made["disks"][name]:
+                made["disks"][name]["file_system"] = self.file_system()
         if self.random() < 0.15:
             made["disks"]["h"] |= {"fail_from": "1ms"} | self.some(0.5, fail_until=("500ms",))
         if self.random() < 0.15:
@@ -85,6 +88,17 @@ class Dice(random.Random):
             made["costs"] = {self.choice(costs): self.choice(("0ns", "1us", "1ms"))}
         rare = {"hz": (100, 250, 1000), "tlb_flush": ("1us", "10ms"), "pci_hole": ("4KiB", "1GiB")}
         return made | self.some(0.15, **rare, background_switch=("0ns", "1us", "10ms"))
+
+    def file_system(self) -> dict[str, Any]:
+        """A file system, mostly one with a journal."""
+        kind = self.choice(("none", "ext3", "ext4", "ext4"))
+        own = self.some(0.2, stable_writes=(True,))
+        if kind == "none":
+            return own | {"kind": kind}
+        return own | {"kind": kind} | self.some(
+            0.3, journal=("4MiB", "16MiB"), data=("writeback",), commit=("100ms", "1s", "30s"), barrier=(True, False),
+            delalloc=(False,),
+        )  # fmt: skip
 
     def node(self, number: int) -> dict[str, Any]:
         """A node; the first has CPUs."""

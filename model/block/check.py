@@ -6,7 +6,7 @@ import numpy as np
 
 from mmrun.model.block.place import clients
 from mmrun.model.block.report import latest, served_ns
-from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks
+from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, block_state, disks, write_caches
 from mmrun.model.core.law import require
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import geometry
@@ -20,7 +20,7 @@ def verify(built: Built, seen: np.ndarray) -> None:
 
 def violations(built: Built) -> list[str]:
     """What does not hold, in words."""
-    return [*_servers(built), *_disks(built)]
+    return [*_servers(built), *_disks(built), *_flushes(built)]
 
 
 def _servers(built: Built) -> Iterator[str]:
@@ -46,6 +46,15 @@ def _disks(built: Built) -> Iterator[str]:
         on_their_way = disk.announced if disk.kind == DISK_REMOTE else disk.nr_drive
         if on_their_way > max(disk.depth, 0):
             yield f"disk {number} was given {on_their_way} requests at once, it takes {disk.depth}"
+
+
+def _flushes(built: Built) -> Iterator[str]:
+    """What is on the medium was accepted before, and nobody waits for a flush that does not come."""
+    for disk, cache in enumerate(write_caches(built.memory.m)):
+        if not cache.durable <= cache.accepted <= block_state(built.memory.m).sequence:
+            yield f"disk {disk} has {cache.durable} of {cache.accepted} writes on the medium"
+        if cache.pending.n and not cache.flushing and not cache.data_steps:
+            yield f"{cache.pending.n} requests wait for a flush of disk {disk}, none is under way"
 
 
 def most_requests(built: Built, disk: np.record) -> int:

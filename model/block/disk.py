@@ -5,16 +5,16 @@ When the generic kind will have written is known at once (`mmrun.model.block.ser
 """
 
 from mmrun.model.block.batching import may_take
-from mmrun.model.block.completions import announce, pop_completed
-from mmrun.model.block.device import fails
+from mmrun.model.block.completions import pop_completed
 from mmrun.model.block.dma import dma_unmap_request
-from mmrun.model.block.nfs import send_write
-from mmrun.model.block.queue import end_request, free_for_next, queue_write, take_request
-from mmrun.model.block.remote import end_remote, queue_remote
+from mmrun.model.block.flush import FLUSH_ENDS, accept, end_data, end_flush
+from mmrun.model.block.queue import end_request, free_for_next
+from mmrun.model.block.remote import end_remote
 from mmrun.model.block.request import new_request
-from mmrun.model.block.serving import stripe_unit, write_pages
-from mmrun.model.block.start import start_write, try_again
+from mmrun.model.block.serving import stripe_unit
+from mmrun.model.block.start import try_again
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks, requests
+from mmrun.model.block.submit import submit_request
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 
@@ -27,20 +27,7 @@ def _submit(m, disk, file, first, count, block):
         number = new_request(m, disk, file, first, part, block)
         if number == NONE:
             return
-        if d.kind == DISK_GENERIC and d.dma:
-            take_request(m, disk)
-            start_write(m, disk, number, m.now)
-        elif d.kind == DISK_GENERIC:
-            done = write_pages(m, disk, m.now, part, block)
-            requests(m)[number].failed = 1 if fails(m, disk, done) else 0
-            take_request(m, disk)
-            announce(m, number, done)
-        elif d.kind == DISK_NFS:
-            send_write(m, disk, number, part)
-        elif d.kind == DISK_REMOTE:
-            queue_remote(m, disk, number)
-        else:
-            queue_write(m, disk, number)
+        submit_request(m, disk, number)
         first, block, count = first + part, block + part, count - part
 
 
@@ -65,7 +52,10 @@ def next_finished(m, now):
         if what == NONE:
             return NONE, now
         if what < 0:
-            free_for_next(m, -1 - what, at)
+            if -1 - what >= FLUSH_ENDS:
+                end_flush(m, -1 - what - FLUSH_ENDS, at)
+            else:
+                free_for_next(m, -1 - what, at)
             continue
         if requests(m)[what].unmapped:
             try_again(m, what, at)
@@ -78,6 +68,10 @@ def next_finished(m, now):
                 end_remote(m, disk, requests(m)[what].read, at)
             else:
                 end_request(m, disk, at)
+                accept(m, disk, what, at)
+        if requests(m)[what].bio:
+            end_data(m, disk, what, at)
+            continue
         return what, at
 
 

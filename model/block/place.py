@@ -5,7 +5,19 @@ from math import isqrt
 from typing import Any
 
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import Flash, Hdd, NetworkSwap, Nfs, Queued, Stripe, Usb, disk_value, given
+from mmrun.model.block.settings import (
+    Drive,
+    Flash,
+    Hdd,
+    NetworkSwap,
+    Nfs,
+    Queued,
+    Stripe,
+    Usb,
+    allocation_of,
+    disk_value,
+    given,
+)
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,
@@ -18,11 +30,13 @@ from mmrun.model.block.state import (
     WRITEPAGE_KSWAPD,
     WRITEPAGE_WRITES,
     disks,
+    write_caches,
 )
 from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Disk, Machine
 from mmrun.model.eras import era
+from mmrun.model.fs.vfs.place import KINDS, is_stable
 from mmrun.model.machine.built import Built, Plan, Servers
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.state import links as links_of
@@ -31,6 +45,7 @@ from mmrun.model.units import PAGE, KiB, S
 
 _DISKS = {
     "generic": DISK_GENERIC, "sata-ssd": DISK_GENERIC, "optane": DISK_GENERIC,
+    "nvme": DISK_GENERIC, "emmc": DISK_GENERIC, "virtio": DISK_GENERIC,
     "hdd": DISK_HDD, "usb": DISK_USB,
     "stripe": DISK_STRIPE, "nfs": DISK_NFS,
 }  # fmt: skip
@@ -44,6 +59,8 @@ BLKDEV_MAX_RQ, RWB_DEPTH = 128, 16
 SATA_TAGS, NVME_TAGS = 64, 1023  # twice the depth with a scheduler; a queue's own depth without
 USB_SECTORS_KIB = 120  # max_sectors 240 of usb-storage
 IN_FLIGHT = {"nbd": 128, "iscsi": 32, "nfs": 64, "rdma": 128}  # requests on their way to a server, see remote.py
+FUA, QUEUED, LAZY = ("nvme", "emmc"), ("nvme", "emmc", "virtio"), ("virtio",)  # libata leaves FUA off
+BIOS = 8  # that an actor may have sent and not waited for, in the mean
 SWAP_CLUSTER_MAX = 32  # pages of a write to a swap file since 5.19 (swap_writepage_fs)
 
 
@@ -59,8 +76,11 @@ def client_of(machine: Machine, area: str) -> int:
 
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
+    number = len(plan.cell.machine.disks) + len(clients(plan.cell.machine))
     return {
-        "disks": len(plan.cell.machine.disks) + len(clients(plan.cell.machine)),
+        "disks": number,
+        "write_caches": number,
+        "bios": BIOS * sum(plan.actors.values()),
         "batches": sum(plan.actors.values()),
         "io": MAX_IO,
         "requests": MAX_IO,
@@ -78,6 +98,8 @@ def place(built: Built) -> None:
     machine, m, servers = built.cell.machine, built.memory.m, built.servers
     for d, disk in enumerate(machine.disks.values()):
         _disk(built, disks(m)[d], disk, servers)
+        if isinstance(disk, Drive):
+            _cache(write_caches(m)[d], disks(m)[d], disk)
     for d, disk in enumerate(machine.disks.values()):
         if isinstance(disk, Stripe):  # what is sent at a time is a request of one member, or of two, as md splits it
             row, members = disks(m)[d], [disks(m)[built.disks.index(name)] for name in disk.members]
@@ -97,7 +119,9 @@ def _disk(built: Built, row, disk: Disk, servers: Servers) -> None:
     row.read_page_ps = PAGE * 10**12 // disk_value(disk, "read_bandwidth")
     row.write_page_ps = PAGE * 10**12 // disk_value(disk, "write_bandwidth")
     row.nr_blocks, row.writepage = disk.size // PAGE, _REPLIES[disk.writepage]
-    row.allocation = _ALLOCATIONS[disk.allocation]
+    row.allocation = _ALLOCATIONS[allocation_of(disk)]
+    row.fs = KINDS[disk.file_system.kind if disk.file_system else "none"]
+    row.stable = is_stable(built.cell.kernel, disk.file_system)
     row.fail_from, row.fail_until = _window(given(disk, "fail_from"), given(disk, "fail_until"))
     row.stall_from, row.stall_until = _window(given(disk, "stall_from"), given(disk, "stall_until"))
     if isinstance(disk, Stripe):
@@ -147,6 +171,18 @@ def _queue(row, disk: Queued, flags: Mapping[str, Any]) -> None:
         row.inner_ppm = int(disk.inner_rate * 1_000_000)
     if isinstance(disk, Usb):
         row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
+
+
+def _cache(cache, row, disk: Drive) -> None:
+    cache.pending.head = cache.pending.tail = cache.running.head = cache.running.tail = NONE
+    cache.pages = disk_value(disk, "write_cache") // PAGE
+    cache.fua, cache.queued, cache.lazy = disk.kind in FUA, disk.kind in QUEUED, disk.kind in LAZY
+    cache.flush_ns, cache.clean_ns = disk_value(disk, "flush"), row.write_ns
+    if isinstance(disk, Hdd):
+        cache.flush_ns = cache.flush_ns or row.seek_track + row.revolution
+        cache.clean_ns = disk.command
+    rate = disk_value(disk, "drain_bandwidth") or disk_value(disk, "write_bandwidth")
+    cache.page_ps = PAGE * 10**12 // rate
 
 
 def _limits(row, flags: Mapping[str, Any], tags: int) -> None:

@@ -56,25 +56,32 @@ def _prepend(m, number, run):
 
 
 @kernel
+def _adjacent(m, disk, number, after):
+    """Whether request `after` goes on where the other ends and both may be one; what is no page stays by itself."""
+    rows = requests(m)
+    first, second = rows[number], rows[after]
+    fits = first.pages + second.pages <= disks(m)[disk].max_pages
+    return fits and first.block + first.pages == second.block and not (first.bio or second.bio)
+
+
+@kernel
 def _merged(m, disk, number, before):
     """Whether the run could join a waiting request next to it, the one behind which it would be put or the next.
 
     In the kernel: elv_merge.
     """
     d, rows = disks(m)[disk], requests(m)
-    run, most = rows[number], d.max_pages - rows[number].pages
-    if before != NONE and rows[before].block + rows[before].pages == run.block and rows[before].pages <= most:
+    if before != NONE and _adjacent(m, disk, before, number):
         _append(m, before, number)
         after = rows[before].next
-        end = rows[before].block + rows[before].pages
-        if after != NONE and end == rows[after].block and rows[before].pages + rows[after].pages <= d.max_pages:
+        if after != NONE and _adjacent(m, disk, before, after):
             unlink_row(rows, d.queue, after)
             _append(m, before, after)
             d.nr_allocated -= 1
             d.merged += 1
         return True
     after = d.queue.head if before == NONE else rows[before].next
-    if after != NONE and run.block + run.pages == rows[after].block and rows[after].pages <= most:
+    if after != NONE and _adjacent(m, disk, number, after):
         _prepend(m, after, number)
         return True
     return False
@@ -99,11 +106,17 @@ def queue_write(m, disk, number):
 @kernel
 def _dispatch(m, disk, at):
     """The disk serves one of the waiting writes; its end is announced. 0 when it could not be mapped for the disk."""
-    d, waits = disks(m)[disk], 0
     fill_drive(m, disk, at)
+    return _serve_one(m, disk, at)
+
+
+@kernel
+def _serve_one(m, disk, at):
+    """The same of those that the drive has been given."""
+    d, waits = disks(m)[disk], 0
     number = pick(m, disk, max(at, d.busy_until))
     r = requests(m)[number]
-    if d.dma:
+    if d.dma and not r.bio:
         waits = map_for_dispatch(m, disk, number)
         if waits < 0:
             put_back(m, disk, number, at)
@@ -159,6 +172,15 @@ def end_request(m, disk, at):
     if d.nr_allocated < d.most_writes[IO_URGENT]:
         d.full = 0
         wake_for_request(m, disk, at)
+
+
+@kernel
+def drain_drive(m, disk, at):
+    """The disk serves all that it takes at once, before a command that is not queued (ata_qc_defer)."""
+    fill_drive(m, disk, at)
+    for _ in range(disks(m)[disk].nr_drive):
+        if not _serve_one(m, disk, at):
+            return
 
 
 @kernel

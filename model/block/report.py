@@ -3,7 +3,8 @@
 import numpy as np
 
 from mmrun.model.block.settings import OF_ALL_DISKS
-from mmrun.model.block.state import DISK_GENERIC, disks
+from mmrun.model.block.state import DISK_GENERIC, disks, requests, write_caches
+from mmrun.model.core.record import NONE
 from mmrun.model.counters import DISK_COUNTERS
 from mmrun.model.machine.built import Built
 
@@ -23,6 +24,18 @@ def metrics(built: Built) -> dict[str, int]:
                 found[f"disk.{name}.wait_ns"] += int(used["wait_ns"].sum())
     own = [name for name, disk in built.cell.machine.disks.items() if disk.kind != "stripe"]
     found |= {metric: sum(found[f"disk.{name}.{metric}"] for name in own) for metric in OF_ALL_DISKS}
+    return found
+
+
+def for_flushes(m) -> list[int]:
+    """The requests that wait for a flush, of this one or the next."""
+    rows, found = requests(m), []
+    for cache in write_caches(m):
+        for waiting in (cache.pending, cache.running):
+            number = int(waiting.head) if waiting.n else NONE
+            while number != NONE:
+                found.append(number)
+                number = int(rows[number].next)
     return found
 
 

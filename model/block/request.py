@@ -29,7 +29,7 @@ def new_request(m, disk, file, first, count, block):
     r.disk, r.file, r.first, r.count, r.block = disk, file, first, count, block
     r.pages, r.chain, r.last, r.next, r.prev = count, NONE, number, NONE, NONE
     r.submitted, r.passed, r.failed, r.read = m.now, 0, 0, 0
-    r.maps = r.unmapped = 0
+    r.maps = r.unmapped = r.bio = r.steps = 0
     block_state(m).nr_requests += 1
     return number
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from mmrun.model.core.frozen import frozen
 from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
+from mmrun.model.fs.vfs.settings import FileSystem, Journalled
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
+from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, MiB, Nanoseconds, Pages
 
 MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
 Rate = Annotated[BytesPerSecond, Range(ge=1), Why("at zero nothing would ever arrive; examples: 500MB/s")]
@@ -20,24 +21,29 @@ class Disk(Family):
     """A block device, or what a file system is mounted from; which fields it has depends on its kind.
 
     Where a field is None its default depends on the kind, in the order generic, sata-ssd, hdd, usb; for `optane` (an
-    Optane P4800X, AnandTech 2017) 8.9us both ways, 5 at a time, 2400MB/s and 2000MB/s.
+    Optane P4800X, AnandTech 2017) 8.9us both ways, 5 at a time, 2400MB/s and 2000MB/s; estimates: `nvme` 80us and 20us,
+    16, 3500MB/s and 3000MB/s; `emmc` 150us and 300us, 1, 250MB/s and 125MB/s; `virtio` 120us and 40us, 16, 2000MB/s
+    both.
     """
 
     usual: ClassVar[str] = "generic"
     kind: str = "generic"
-    """`generic`, `sata-ssd`, `optane`: servers of fixed service time behind one interface rate. `hdd`: one head that
-    seeks. `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`. `nfs`: a mount
+    """`generic`, `sata-ssd`, `optane`, `nvme`, `emmc`, `virtio`: servers of fixed service time behind one interface
+    rate; `nvme` is a consumer's, without capacitors, `virtio` a guest's disk whose cache is its host's memory. `hdd`:
+    one head that seeks. `usb`: one request at a time, erase blocks. `stripe`: RAID0 of `members`. `nfs`: a mount
     from a file server over `link`, whose disk is `server`: it answers at once and writes when told to commit."""
     size: Annotated[Bytes, Range(ge=1), Why("examples: 256GiB")] = 256 * GiB
     """Capacity (of a stripe: what its members have together)."""
     writepage: Literal["writes", "kswapd", "ignores"] = "writes"
     """What its file system does when reclaim asks it to write a page: writes it (ext3), writes it for kswapd only (xfs
     of 2011), leaves it dirty (btrfs, delayed allocation of ext4)."""
-    allocation: Literal["fixed", "xfs", "ext4", "btrfs", "ext3"] = "fixed"
+    file_system: FileSystem | None = None
+    """What its files lie in: their metadata, its journal. None: there is neither, files are written all the same."""
+    allocation: Literal["fixed", "xfs", "ext4", "btrfs", "ext3"] | None = None
     """Where files lie. `fixed`: each in one piece (or its `fragment`s), in four groups of the disk, from the start. The
     others: files begin empty and get blocks as that file system of 2011 gives them. When pages are written back: `xfs`
     ever larger extents, `ext4` 8 MiB, `btrfs` what is dirty in one piece; when they become dirty: `ext3` up to 4 MiB.
-    A stripe has files of its own, its members none."""
+    A stripe has files of its own, its members none. None: as in its `file_system`, `fixed` where there is none."""
     min_ratio: Percent = 0
     """Percent of the dirty threshold that the device gets in any case (bdi min_ratio)."""
     max_ratio: Percent = 100
@@ -50,6 +56,12 @@ class Disk(Family):
         if self.min_ratio > self.max_ratio:
             shares = f"shares of {self.min_ratio} to {self.max_ratio} percent"
             yield Fault(("min_ratio",), shares, "0 to 100, min_ratio the smaller")
+        own = self.file_system
+        if isinstance(own, Journalled) and self.allocation not in (None, "fixed", own.kind):
+            what = f"blocks are allocated as in {self.allocation}, the file system is {own.kind}"
+            yield Fault(("allocation",), what, "leave it out, or `fixed` for files that have all their blocks")
+        if isinstance(own, Journalled) and self.kind != "stripe" and own.journal > self.size // 4:
+            yield Fault(("file_system", "journal"), "the journal takes most of the disk", "at most a fourth of `size`")
 
 
 @abstract
@@ -67,6 +79,14 @@ class Drive(Disk):
     """Rate for reads: 2700MB/s, 250MB/s, 138MB/s on the outermost track (Barracuda XT), 20MB/s."""
     write_bandwidth: Rate | None = None
     """Rate for writes: 1000MB/s, 70MB/s (X25-M), usb 6MB/s (reported for sticks of 2011); hdd: its rate for reads."""
+    write_cache: Annotated[Bytes, Range(ge=0), Why("0: none that a cut could empty")] | None = None
+    """What its volatile write cache holds; what is in there a flush has to wait for. 0 for `generic` (the P3700 has
+    capacitors) and `optane`; estimates: sata-ssd 32MiB, hdd 64MiB, usb 1MiB, nvme 1GiB, emmc 4MiB, virtio 1GiB."""
+    flush: Nanoseconds | None = None
+    """What a flush takes beside what is left in the cache. An hdd's shortest seek and a revolution; estimates: sata-ssd
+    1.5ms, usb 5ms, nvme 700us, emmc 5ms, virtio 2ms."""
+    drain_bandwidth: Rate | None = None
+    """Rate at which its cache goes to the medium: its rate for writes; nvme 1000MB/s, virtio 500MB/s (estimates)."""
     fail_from: Nanoseconds | None = None
     """Writes that end at or after this time are lost; the pages stay dirty. None: never."""
     fail_until: Nanoseconds | None = None
@@ -82,7 +102,7 @@ class Drive(Disk):
 class Flash(Drive):
     """Servers of fixed service time behind one interface rate."""
 
-    kind: Literal["generic", "sata-ssd", "optane"] = "generic"
+    kind: Literal["generic", "sata-ssd", "optane", "nvme", "emmc", "virtio"] = "generic"
 
 
 @abstract
@@ -177,14 +197,20 @@ class DiskDefaults:
     parallel: int
     read_bandwidth: int
     write_bandwidth: int
+    write_cache: int = 0
+    flush: int = 0
+    drain_bandwidth: int = 0  # 0: as fast as it is written
 
 
 DISK_DEFAULTS = {
     "generic": DiskDefaults(94 * US, 20 * US, 16, 2_700 * MB_S, 1_000 * MB_S),
-    "sata-ssd": DiskDefaults(85 * US, 115 * US, 10, 250 * MB_S, 70 * MB_S),
+    "sata-ssd": DiskDefaults(85 * US, 115 * US, 10, 250 * MB_S, 70 * MB_S, 32 * MiB, 1_500 * US),
     "optane": DiskDefaults(8_900, 8_900, 5, 2_400 * MB_S, 2_000 * MB_S),
-    "hdd": DiskDefaults(0, 0, 32, 138 * MB_S, 138 * MB_S),
-    "usb": DiskDefaults(MS, MS, 1, 20 * MB_S, 6 * MB_S),
+    "nvme": DiskDefaults(80 * US, 20 * US, 16, 3_500 * MB_S, 3_000 * MB_S, GiB, 700 * US, 1_000 * MB_S),
+    "emmc": DiskDefaults(150 * US, 300 * US, 1, 250 * MB_S, 125 * MB_S, 4 * MiB, 5 * MS),
+    "virtio": DiskDefaults(120 * US, 40 * US, 16, 2_000 * MB_S, 2_000 * MB_S, GiB, 2 * MS, 500 * MB_S),
+    "hdd": DiskDefaults(0, 0, 32, 138 * MB_S, 138 * MB_S, 64 * MiB),
+    "usb": DiskDefaults(MS, MS, 1, 20 * MB_S, 6 * MB_S, MiB, 5 * MS),
     "stripe": DiskDefaults(0, 0, 1, MB_S, MB_S),
     "nfs": DiskDefaults(0, 0, 1, MB_S, MB_S),
 }
@@ -194,6 +220,13 @@ def disk_value(disk: Disk, name: str) -> int:
     """Field `name` of the disk, or its kind's default."""
     value = given(disk, name)
     return getattr(DISK_DEFAULTS[disk.kind], name) if value is None else value
+
+
+def allocation_of(disk: Disk) -> str:
+    """How blocks of the disk's files are allocated."""
+    if disk.allocation is None:
+        return disk.file_system.kind if isinstance(disk.file_system, Journalled) else "fixed"
+    return disk.allocation
 
 
 def given(record: Any, name: str) -> Any:
@@ -353,6 +386,9 @@ pages_written | none | pages written to the device
 busy_ns | none | time the device served requests; with several servers the mean of them | ns
 wait_ns | lower | time that requests waited for the device, summed over them | ns
 write_errors | lower | writes that failed | requests
+flushes | none | flushes of its write cache | events
+flushes_shared | none | requests for a flush that another one's served | events
+flush_ns | lower | time of flushes, from when they could begin | ns
 """)  # of each disk, reported with its name in front
 OF_ALL_DISKS = ("seeks", "seek_ns", "write_errors")  # reported of the machine, too
 TOLD = (Told("disk", DISK_COUNTERS), Told("machine", some(DISK_COUNTERS, OF_ALL_DISKS)))
@@ -380,13 +416,5 @@ SUBJECTS = (
         "O_DIRECT is not modelled: files are mapped, or read and written through the page cache.",
         ("tasks.memory.access",),
         ("o_direct", "dio", "direct io"),
-    ),
-    Subject(
-        "journal",
-        "A file system's journal, its barriers and metadata on disk are not modelled: an fsync takes what its pages "
-        "take. "
-        "Where blocks lie is (`machine.disks.<name>.allocation`).",
-        ("machine.disks.allocation", "fsync_p99_ns"),
-        ("jbd2", "barrier", "flush cache"),
     ),
 )

@@ -7,6 +7,8 @@ DATED: Dated = (
          "block: remove legacy rq tagging, 5.0", since="5.0"),
     flag("wbt", "blk-wbt limits the writes of a queue",
          "CONFIG_BLK_WBT_MQ, on by default with blk-mq alone; blk-wbt came with 4.10", since="5.0"),
+    flag("fsync_flushes", "fsync of a file on a disk without a file system flushes the disk's write cache",
+         "ab0a9735e069 blkdev: flush disk cache on ->fsync, 2.6.33", since="2.6.33"),
     number(
         "max_sectors_kib", "largest request in KiB (BLK_DEF_MAX_SECTORS)",
         always(512, "include/linux/blkdev.h, 3.1"),

@@ -13,7 +13,8 @@ MAX_IO = 1 << 20  # requests on their way to disks, at most
 # A block device, or (DISK_REMOTE, behind those described) a client's end of a swap area on a server; `merges`: adjacent
 # writes become one there; `reading`, `nr_reads`, `readers`: its reads that wait, all of them, who waits for a request;
 # `session`: its transport's. `sorted` to `reads_first`: its queue; `head` to `open_used`: where a rotating disk or a
-# USB stick is; `seeks` and after: what it did; `dma`: its controller + 1, 0: none described. Places are 4 KiB blocks,
+# USB stick is; `seeks` and after: what it did; `dma`: its controller + 1, 0: none described; `fs`, `journal`, `stable`:
+# its file system's kind, journal + 1, whether pages must hold still while they are written. Places are 4 KiB blocks,
 # times ns, times a page ps.
 DISK = row(
     kind="i8", writepage="i8", first_server="i8", parallel="i8",
@@ -31,19 +32,41 @@ DISK = row(
     busy_ns="i8", wait_ns="i8", write_errors="i8",
     room=WAIT_QUEUE, batching="i8", full="i8", allocation="i8", free_block="i8",
     reading=LIST, nr_reads="i8", readers=WAIT_QUEUE, session="i8", dma="i8",
+    fs="i8", journal="i8", stable="i8",
+    flushes="i8", flushes_shared="i8", flush_ns="i8",
 )  # fmt: skip
 BATCH = row(left="i8", since="i8")  # an actor's right to requests of a full queue
-REQUEST = row(  # see model/block/request.py
+REQUEST = row(  # see model/block/request.py; `bio`, `steps`: of a write or flush without pages, see flush.py
     disk="i4", file="i4", first="i8", count="i4", pages="i4", block="i8", submitted="i8", next="i4", prev="i4",
     chain="i4", last="i4", passed="i4", failed="i4", read="i4", maps="i4", unmapped="i4",
+    bio="i4", steps="i4",
 )  # fmt: skip
 IO = row(at="i8", seq="i8", what="i8")
+# A disk's write cache and its flushes. `pages`: what it holds, 0: no volatile cache; `fua`: writes may go past it;
+# `lazy`: nothing leaves it but by a flush; `queued`: a flush runs beside other commands; `flush_ns`, `clean_ns`: what a
+# flush takes beside what is dirty, and when nothing was accepted since the last; `page_ps`: a page's way to the medium;
+# `dirty_ps`, `as_of`: work left in the cache, and when. Numbers of writes (flush.py): `accepted`, of the last one;
+# `durable`, up to which all are on the medium; `covers`, `flushed`, of the flush under way and the last one;
+# `taken_ps`: work that it found. `pending`, `running`: requests that wait for the next flush, for this one;
+# `data_steps`: sequences whose data is on its way; `since`: when the first of the pending came (ns).
+WRITE_CACHE = row(
+    pages="i8", fua="i8", lazy="i8", queued="i8", flush_ns="i8", clean_ns="i8", page_ps="i8", dirty_ps="i8", as_of="i8",
+    accepted="i8", durable="i8", covers="i8", flushed="i8", taken_ps="i8", flushing="i8", data_steps="i8", since="i8",
+    pending=LIST, running=LIST,
+)  # fmt: skip
+BIO = row(left="i8", failed="i8", next="i8", done=WAIT_QUEUE)  # requests of it that have not ended; who waits
 
 disks = table(140, "disks", DISK)
 requests = table(141, "requests", REQUEST)
 io_heap = table(142, "io", IO)
 batches = table(144, "batches", BATCH)
+write_caches = table(93, "write_caches", WRITE_CACHE)  # by disk
+bios = table(94, "bios", BIO)
 # Requests in use and on their way; `free_request`: head of the list of free rows.
 block_state = one(
-    146, "block_state", row(io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8", nr_requests="i8"),
+    146, "block_state", row(
+        io_seq="i8", nr_io="i8", free_request="i8", request_rows="i8", nr_requests="i8", sequence="i8",
+        free_bio="i8", bio_rows="i8",
+    ),
 )  # fmt: skip
+block_settings = one(95, "block_settings", row(fsync_flushes="i8"))

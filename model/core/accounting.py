@@ -33,6 +33,7 @@ NUMA_SCAN, HINT = 1 << 22, 1 << 23  # marks page-table words for NUMA balancing;
 DEMOTION = 1 << 24  # part of reclaim: moves pages to a slower node
 # Beside that, for pressure: inside psi_memstall_enter and _leave; asleep in io_schedule.
 IN_MEMSTALL, IN_IOWAIT = 1 << 20, 1 << 21
+JOURNAL = 1 << 29  # waits for its file system: a journal, a page that must hold still
 PFMEMALLOC = 1 << 27  # a direct reclaimer sleeps until half of the reserves is free again
 IN_RECLAIM = ALLOC | MEMCG | HIGH
 THROTTLED = CONGESTION | OVER_WRITEBACK | OVER_CONGESTED | OVER_NOPROGRESS
@@ -86,6 +87,8 @@ def _count_stalls(stat, why, ns):
         stat.stall_congested_ns += ns
     if why & OVER_NOPROGRESS:
         stat.stall_noprogress_ns += ns
+    if why & JOURNAL and not why & (FSYNC | IN_RECLAIM):
+        stat.stall_journal_ns += ns
     if why & PFMEMALLOC:
         stat.stall_pfmemalloc_ns += ns
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmrun.model.block.state import block_state, disks
+from mmrun.model.block.state import bios, block_state, disks
 from mmrun.model.hung_task.names import disk_name, of_kind, threads_of
 from mmrun.model.hung_task.wait_graph import RESTS, Wait, Words
 from mmrun.model.machine.built import Built
@@ -40,8 +40,13 @@ def waits(built: Built) -> dict[str, Words]:
         wb = int(files(m)[file].wb)
         return Wait(f"pages of the file {name} to be written", enders=(flusher[wb],) if wb < len(wbs(m)) else ())
 
+    def done(bio: int, _which: int) -> Wait:
+        what = "writes or flushes of a disk to end"
+        return Wait(f"{int(bios(m)[bio].left)} {what}", what, why=_ends(built))
+
     return {
         "disks.room": room,
+        "bios.done": done,
         "page_waits": page,
         "pfmemalloc_wait": reserves,
         "files.written": written,

@@ -64,12 +64,12 @@ def test_xfs_reserves_as_much_as_the_file_is_long(size, pages):
 
 @pytest.mark.parametrize(
     ("size", "page", "piece"),
-    [(1, 0, (0, 16)), (17, 16, (0, 32)), (256, 255, (0, 256)), (257, 256, (0, 512)), (1024, 600, (512, 512)),
+    [(1, 0, (0, 4)), (17, 16, (0, 32)), (256, 255, (0, 256)), (257, 256, (0, 512)), (1024, 600, (512, 512)),
      (1025, 1024, (1024, 1024)), (2049, 2048, (2048, 2048)), (100_000, 99_999, (98_304, 2048))],
 )  # fmt: skip
 def test_ext4_takes_aligned_pieces_by_the_size_of_the_file(size, page, piece):
     """ext4_mb_normalize_request: a power of two to 1 MiB; 2, 4, 8 MiB for files up to 4 MiB, 8 MiB, and larger."""
-    assert normalized(size, page) == piece
+    assert normalized(size * PAGE, 1, page) == piece
 
 
 def test_delayed_extents_lie_in_the_order_of_writing_back():

@@ -199,7 +199,7 @@ CASES = [
     Case("read_latency: 94us", "stall_from: 1s, stall_until: 2s", "`stall_from` is for kind hdd or usb"),
     Case("read_latency: 94us", "kind: hdd, stall_from: 1s", "a stall ends (add stall_until)"),
     Case("read_latency: 94us", "rpm: 5400", "`rpm` is for kind hdd (leave it out: this one is of kind generic)"),
-    Case("read_latency: 94us", "kind: flash", "`flash` is not one of generic, sata-ssd, optane, hdd"),
+    Case("read_latency: 94us", "kind: flash", "`flash` is not one of generic, sata-ssd, optane, nvme"),
     Case("read_latency: 94us", 'kind: ""', "`` is not one of generic, sata-ssd"),
     Case("read_latency: 94us", "kind: 010", "octal"),
     Case("read_latency: 94us", "kind: [hdd]", "a list is not one of generic"),

@@ -28,7 +28,7 @@ REGIONS = {
 LOOP = {"kind": "loop", "size": "1MiB", "accesses": 9}
 DISKS = {
     "generic": {}, "hdd": {"seek_full": "1h"}, "usb": {}, "stripe": {"members": ["hdd"]},
-    "nfs": {"link": "lan"}, "sata-ssd": {}, "optane": {},
+    "nfs": {"link": "lan"}, "sata-ssd": {}, "optane": {}, "nvme": {}, "emmc": {}, "virtio": {},
 }  # fmt: skip
 SWAPS = {
     "partition": {"disk": "generic"},

@@ -199,7 +199,8 @@ def test_a_disk_has_the_fields_of_its_kind(disk: str, described: bool, changed: 
     text = f"{{experiment: x, kernel: '6.18', machine: {{base: laptop, disks: {{ssd: {disk}}}}}}}"
     assert (not faults(experiment_schema(), text)) is changed
     kinds = [each["properties"]["kind"] for each in machine_schema()["definitions"]["Disk"]["oneOf"]]
-    assert [kind["const"] for kind in kinds] == ["generic", "sata-ssd", "optane", "hdd", "usb", "stripe", "nfs"]
+    flash = ["generic", "sata-ssd", "optane", "nvme", "emmc", "virtio"]
+    assert [kind["const"] for kind in kinds] == [*flash, "hdd", "usb", "stripe", "nfs"]
 
 
 def test_schema_command(capsys: pytest.CaptureFixture[str]):

@@ -146,7 +146,7 @@ def test_a_range_is_told_as_it_is_declared():
     assert (rpm.type, rpm.range, rpm.default, rpm.unit) == ("whole number", "1 to 100000", "7200", "")
     assert rpm.doc.endswith("for kind hdd")
     assert facts(Mempolicy, "weights").range == "1 to 255" and facts(Region, "size").type == "size"
-    assert fields(Disk)["kind"].type.startswith("generic | sata-ssd | optane | hdd")
+    assert fields(Disk)["kind"].type.startswith("generic | sata-ssd | optane | nvme")
     assert bounds(hints(Task)["count"]).text() == facts(Task, "count").range == "1 to 16384"
 
 

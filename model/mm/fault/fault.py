@@ -13,6 +13,8 @@ from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import progress, run_settings, task_count
 from mmrun.model.mm.fault.filemap import (
     dirty,
+    has_journal,
+    must_hold_still,
     read_or_write,
     read_page,
     wait_for_data,
@@ -72,10 +74,12 @@ from mmrun.model.mm.task.state import (
     tasks,
 )
 from mmrun.model.mm.task.words import is_migration_entry, is_plain
+from mmrun.model.mm.writeback.page_wait import wait_for_stable_page
 
 hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
 hint_fault = caller("hint_fault")
+fs_page_mkwrite = caller("fs_page_mkwrite")
 new_anon_active = caller("new_anon_active")
 PTES_PER_TABLE_SHIFT = 9
 
@@ -107,6 +111,18 @@ def leave_zero_page(m, t, at):
     """The first store to memory that maps the page of zeros takes a page of its own (wp_page_copy)."""
     zero_count(m).zero_page_copies += 1
     return first_touch(m, t, at, True)
+
+
+@kernel
+def may_store(m, file, index):
+    """A store through a mapping of a file: its file system may have to find out about blocks, the page to hold still.
+
+    Asked before the page is looked for, as it may sleep; the kernel holds the page meanwhile.
+    """
+    if has_journal(m, file):
+        fs_page_mkwrite(m, file, index)
+    if must_hold_still(m, file) and cache(m)[index] > 0:
+        wait_for_stable_page(m, folio_of(m, cache(m)[index] - 1))
 
 
 @kernel
@@ -256,6 +272,8 @@ def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
     count_fault(m, t)
+    if write and kind == REGION_MMAP:
+        may_store(m, regions(m)[region].file, index)
     folios = kind == REGION_ANON and thp_settings(m).enabled
     if folios:
         mmap_read_lock(m, t)

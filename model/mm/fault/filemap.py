@@ -1,22 +1,27 @@
 """read() and write() of whole pages, and what faults share with them (mm/filemap.c)."""
 
+from mmrun.model.block.state import disks
 from mmrun.model.core.accounting import FILE, begins, ends
-from mmrun.model.core.jit import kernel, rare
+from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import current, io_sleep_until
 from mmrun.model.core.state import turn
+from mmrun.model.fs.vfs.ledger import stored
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.fault.page_cache import add_to_cache
 from mmrun.model.mm.fault.readahead import read_one, sync_readahead, use_marked
 from mmrun.model.mm.lru.lru import mark_accessed
 from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.flags import DIRTY, LOCKED, MOVING
-from mmrun.model.mm.page.folio import folio_of
+from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, WRITE
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, fault_settings, files, regions, tasks
 from mmrun.model.mm.writeback.dirty import set_dirty
-from mmrun.model.mm.writeback.page_wait import wait_on_page_locked
+from mmrun.model.mm.writeback.page_wait import wait_for_stable_page, wait_on_page_locked
+
+write_begin = caller("write_begin")
+write_end = caller("write_end")
 
 
 @kernel
@@ -63,6 +68,20 @@ def dirty(m, pfn, file):
     else:
         set_dirty(m, pfn, file)
     task.balance_wb = files(m)[file].wb + 1
+    if disks(m)[files(m)[file].disk].journal:
+        stored(m, frames(m)[pfn].owner, nr_pages(m, pfn))
+
+
+@kernel
+def has_journal(m, file):
+    """Whether a store to the file concerns a journal."""
+    return files(m)[file].disk != NONE and disks(m)[files(m)[file].disk].journal > 0
+
+
+@kernel
+def must_hold_still(m, file):
+    """Whether pages of the file may not be written to while they are on their way to the disk."""
+    return files(m)[file].disk != NONE and disks(m)[files(m)[file].disk].stable > 0
 
 
 @kernel
@@ -109,9 +128,14 @@ def read_or_write(m, t, region, index, write):
     r, entries = regions(m)[region], cache(m)
     file = file_at(m, region, index)
     m.now += costs(m).syscall + costs(m).copy_page
+    journalled = write and has_journal(m, file)
+    if journalled:
+        write_begin(m, file, index)
     absent, large = entries[index] <= 0, files(m)[file].max_order
     if absent and write:
         if not _new_for_write(m, t, file, index):
+            if journalled:
+                write_end(m, file, index, 0)
             return -1
     elif absent:
         sync_readahead(m, t, region, file, index, 1)
@@ -126,9 +150,13 @@ def read_or_write(m, t, region, index, write):
     if write or frames(m)[pfn].state & LOCKED:  # only reading needs no lock
         wait_for_data(m, t, index)
     pfn = folio_of(m, entries[index] - 1) if large else entries[index] - 1
+    if write and must_hold_still(m, file):
+        wait_for_stable_page(m, pfn)
     went_on = _went_on(m, region, file, pfn, index) if large else index == r.prev_page
     if write:
         dirty(m, pfn, file)
+        if journalled:
+            write_end(m, file, index, 1)
     if lru_settings(m).writes_activate if write else not went_on:
         mark_accessed(m, pfn)
     r.prev_page = index

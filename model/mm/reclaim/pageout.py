@@ -1,6 +1,7 @@
 """Pages that reclaim itself writes: whether it may, and how they leave (pageout, mm/vmscan.c; swap_writepage)."""
 
 from mmrun.model.block.disk import write_congested
+from mmrun.model.block.state import WRITEPAGE_KSWAPD, WRITEPAGE_WRITES, disks
 from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.sleep import current
 from mmrun.model.machine.state import costs
@@ -20,6 +21,7 @@ from mmrun.model.mm.writeback.page_wait import unlock_page, wait_on_page_writeba
 from mmrun.model.mm.writeback.plug import plug
 
 zswap_store = caller("zswap_store")
+fs_writepage = caller("fs_writepage")
 REJECT_IT, KEPT, HELD_BACK = 0, 1, 2  # zswap_store: the device is to have it; zswap has it; nobody may
 
 
@@ -30,6 +32,15 @@ def may_write_to_queue(m, s, disk):
     Asked for files alone: swap has a backing_dev_info of its own, which no queue ever marks congested.
     """
     return scans(m)[s].kswapd or not write_congested(m, disk) or current(m).backing_dev == disk + 1
+
+
+@kernel
+def file_system_writes(m, pfn, disk, kswapd):
+    """Whether the file system of a disk writes a page when reclaim asks it to (a_ops->writepage)."""
+    if disks(m)[disk].journal:
+        return fs_writepage(m, pfn, kswapd) > 0
+    reply = disks(m)[disk].writepage
+    return reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and kswapd > 0)
 
 
 @kernel

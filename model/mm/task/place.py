@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mmrun.model.block.settings import allocation_of
 from mmrun.model.block.state import disks
 from mmrun.model.core.codes import NEED_EVENTS
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Cell, Machine, Region, Task
 from mmrun.model.eras import era
+from mmrun.model.fs.vfs.layout import journalled, layout, metadata_name
 from mmrun.model.machine import numa
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.place import chunk_of
@@ -87,16 +89,30 @@ def file_table(tasks: Mapping[str, Task], pages: Mapping[str, list[int]], left: 
                     key, File(0, 0, region.disk, region.fragment, region.sparse, each, region.filesystem)
                 )
                 known.pages = max(known.pages, size)
+    _numbered(files)
+    return files
+
+
+def _numbered(files: Mapping[str, File]) -> None:
     number = 0
     for file in files.values():
         file.number = number
         number += file.count
+
+
+def with_metadata(cell: Cell, files: dict[str, File]) -> dict[str, File]:
+    """The same files, and behind them that of each journalled file system's metadata."""
+    for name, system in journalled(cell.machine.disks).items():
+        pages = [min(file.each or file.pages, file.pages - i * (file.each or 0))
+                 for file in files.values() if file.disk == name for i in range(file.count)]  # fmt: skip
+        files[metadata_name(name)] = File(0, layout(system.kind, cell.machine.disks[name].size, pages).blocks, name)
+    _numbered(files)
     return files
 
 
 def _max_order(cell: Cell, file: File) -> int:
     """The largest order of the file's folios: 0, or where its file system has large ones that of a huge page."""
-    on = file.filesystem or (cell.machine.disks[file.disk].allocation if file.disk else None)
+    on = file.filesystem or (allocation_of(cell.machine.disks[file.disk]) if file.disk else None)
     served = file.disk is not None and cell.machine.disks[file.disk].kind == "nfs"
     return MAX_PAGECACHE_ORDER * int(not served and era(cell.kernel).flags.get(f"large_folios_{on}", False))
 

@@ -1,6 +1,7 @@
 """Tasks and files: what can be read."""
 
 from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
+from mmrun.model.fs.vfs.settings import TASK_COUNTERS as JOURNAL_COUNTERS
 from mmrun.model.mm.khugepaged.settings import TASK_COUNTERS as MMAP_COUNTERS
 from mmrun.model.mm.tlb.settings import TASK_COUNTERS as TLB_COUNTERS
 from mmrun.model.sched.settings import TASK_COUNTERS as SCHED_COUNTERS
@@ -88,6 +89,7 @@ APART = (
     "think_ns", "hit_ns", "walk_ns", "fault_ns", "stall_channel_ns", "stall_cpu_ns", "stall_alloc_ns", "stall_memcg_ns",
     "stall_high_ns", "stall_swap_ns", "stall_file_ns", "stall_queue_ns", "stall_dirty_ns", "stall_fsync_ns",
     "stall_oom_ns", "stall_migration_ns", "stall_compaction_ns", "stall_mmap_ns", "hint_fault_ns", "numa_scan_ns",
+    "stall_journal_ns",
 )  # fmt: skip
 RECLAIMS = ("stall_alloc_ns", "stall_memcg_ns", "stall_high_ns")
 OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
@@ -97,7 +99,7 @@ OF_RECLAIM = (  # parts of those, one at a time again; the rest is its work
 BEFORE = counters("""
 not_started_ns | none | time before the task started
 """, unit="ns")  # fmt: skip
-SPENT = some(TASK_COUNTERS | TLB_COUNTERS | MMAP_COUNTERS | SCHED_COUNTERS, (*APART, *OF_RECLAIM))
+SPENT = some(TASK_COUNTERS | TLB_COUNTERS | MMAP_COUNTERS | SCHED_COUNTERS | JOURNAL_COUNTERS, (*APART, *OF_RECLAIM))
 EACH_TASKS = ("misses", "accesses", "stall_dirty_ns")
 EACH_TASK = 256  # more tasks than this are reported in sum only
 EACH_NAME = 64  # of more tasks than this, copies together, it is not told where their time went

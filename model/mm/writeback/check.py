@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mmrun.model.block.flush import DATA
 from mmrun.model.block.place import clients
+from mmrun.model.block.report import for_flushes
 from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, block_state, disks
 from mmrun.model.core.law import chain, require
 from mmrun.model.core.record import NONE
@@ -166,6 +168,9 @@ def _requests(built: Built) -> Iterator[str]:
     seen, used = np.zeros(len(frames), dtype=np.int8), 0
     for head in [*writes, *loose]:
         pages, number = 0, head
+        if rows[head].bio:
+            used += 1
+            continue
         while number != NONE:
             row = rows[number]
             held = built.memory.table("swapcache" if row.file == NONE else "cache")
@@ -185,6 +190,7 @@ def _requests(built: Built) -> Iterator[str]:
     if (seen != expected).any():
         yield f"frame {int(np.argmax(seen != expected))} is in {seen.max()} requests"
     used += sum(_rows(rows, head) for head in reads)
+    used += len(for_flushes(m))
     if used != block_state(m).nr_requests:
         yield f"{block_state(m).nr_requests} requests are counted, {used} are in flight"
 
@@ -214,7 +220,7 @@ def _inodes(built: Built) -> Iterator[str]:
 
 
 def _queues(built: Built) -> Iterator[str]:
-    rows, announced = built.memory.table("requests"), built.memory.table("io")["what"]
+    m, rows, announced = built.memory.m, built.memory.table("requests"), built.memory.table("io")["what"]
     numbers = announced[: int(block_state(built.memory.m).nr_io)]
     waiting, carried = _waiting(built), _carried(built)
     for d, disk in enumerate(_disks(built)):
@@ -223,6 +229,7 @@ def _queues(built: Built) -> Iterator[str]:
         in_service = sum(1 for number in (*numbers.tolist(), *carried) if number >= 0 and rows[number].disk == d)
         queued = sum(1 for number in waiting if rows[number].disk == d)
         held = disk.queue.n + disk.nr_drive + (disk.reading.n if disk.kind == DISK_REMOTE else 0)
+        in_service += sum(1 for number in for_flushes(m) if rows[number].disk == d and rows[number].steps & DATA)
         if in_service + queued != disk.nr_allocated + disk.nr_reads or queued != held:
             yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
         if queued and not disk.announced:

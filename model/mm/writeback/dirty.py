@@ -9,6 +9,7 @@ from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import set_timeout
 from mmrun.model.core.state import turn
+from mmrun.model.fs.vfs.ledger import arrived, sent
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.lru.rmap import drop_entry, pte_frame, region_word
@@ -138,6 +139,16 @@ def set_dirty(m, pfn, file):
 
 
 @kernel
+def cancel_dirty(m, pfn, file):
+    """A dirty page of a file is not to be written as it is: its file system has another way for it (cancel_dirty_page).
+
+    The file stays on its list, where its flusher finds it clean.
+    """
+    frames(m)[pfn].state &= ~DIRTY
+    _count(m, pfn, file, -nr_pages(m, pfn))
+
+
+@kernel
 def write_protect(m, pfn):
     """Take the dirty bits from a file page's mappings, so that the next store is noticed (folio_mkclean)."""
     table, page = pte(m), frames(m)[pfn]
@@ -162,6 +173,8 @@ def start_write(m, pfn):
     page, pages = frames(m)[pfn], nr_pages(m, pfn)
     write_protect(m, pfn)
     page.state = (page.state & ~DIRTY) | WRITEBACK
+    if disks(m)[files(m)[page.slot].disk].journal:
+        sent(m, page.owner, pages)
     if page.order:
         frames(m)[pfn + 1].slot = pages
     _count(m, pfn, page.slot, -pages)
@@ -200,6 +213,8 @@ def end_write(m, pfn, failed):
             mark_inode_dirty(m, file)
         return
     writeback_count(m).nr_written += pages
+    if disks(m)[files(m)[file].disk].journal:
+        arrived(m, file, page.owner, pages)
     for _ in range(pages):
         count_written(m, files(m)[file].wb)
 

@@ -1,17 +1,19 @@
 """fsync(2): the task itself writes what is dirty in the file, then waits page by page (filemap_write_and_wait_range).
 
-What of the file became dirty behind the place it has reached is left to the next one. A file system's journal is not
-modelled.
+What of the file became dirty behind the place it has reached is left to the next one. Then its file system sees to the
+metadata; without one the disk's write cache is flushed (blkdev_fsync).
 """
 
 from mmrun.model.block.batching import count_request
+from mmrun.model.block.bio import blkdev_issue_flush
 from mmrun.model.block.get_request import get_request
-from mmrun.model.block.state import IO_NORMAL
+from mmrun.model.block.state import IO_NORMAL, block_settings, disks
 from mmrun.model.block.wait import wait_for_file
 from mmrun.model.core.accounting import FSYNC, NOTHING, begins, ends
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
+from mmrun.model.fs.vfs.state import inodes
 from mmrun.model.machine.state import costs, task_count
 from mmrun.model.mm.page.flags import WRITEBACK
 from mmrun.model.mm.page.folio import folio_of
@@ -20,7 +22,9 @@ from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.dirty import next_dirty
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode
 from mmrun.model.mm.writeback.nfs import commit
-from mmrun.model.mm.writeback.writeback import submit_run
+from mmrun.model.mm.writeback.writeback import done_with, ready, submit_run
+
+sync_file = caller("sync_file")
 
 
 @kernel
@@ -31,12 +35,15 @@ def write_range(m, file):
     while True:
         index = next_dirty(m, index, stop, 0)
         if index == NONE:
+            done_with(m, file)
             return
         if frames(m)[folio_of(m, cache(m)[index] - 1)].state & WRITEBACK:
+            done_with(m, file)
             wait_for_file(m, file)
             continue
+        most = ready(m, file, index, stop - index)
         get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
-        index += submit_run(m, file, index, stop - index)
+        index += submit_run(m, file, index, most)
         count_request(m, turn(m).actor)
 
 
@@ -58,11 +65,16 @@ def wait_range(m, file):
 @kernel
 def fsync(m, t, file):
     """Task `t` has the file written and waits for it; a write error since the last time is told once."""
-    f, stat = files(m)[file], task_count(m)[t]
+    f, stat, began = files(m)[file], task_count(m)[t], m.now
     begins(m, FSYNC)
     m.now += costs(m).syscall
     write_range(m, file)
     wait_range(m, file)
+    if disks(m)[f.disk].journal:
+        sync_file(m, t, file)
+        inodes(m)[file].promised_at = inodes(m)[file].promised_at if f.error else began
+    elif block_settings(m).fsync_flushes and not blkdev_issue_flush(m, f.disk):
+        f.error = 1
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)
     ends(m, FSYNC)

@@ -1,8 +1,9 @@
 """Waiting for one page: until it has been read (folio_lock), or written (folio_wait_writeback)."""
 
-from mmrun.model.core.accounting import IN_MEMSTALL, OVER_WRITEBACK, begins, ends
+from mmrun.model.core.accounting import IN_MEMSTALL, JOURNAL, OVER_WRITEBACK, begins, ends
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import ALL, FOREVER, io_wait, wake
+from mmrun.model.fs.vfs.state import fs_count
 from mmrun.model.mm.page.flags import LOCKED, MOVING, WORKINGSET, WRITEBACK
 from mmrun.model.mm.page.state import frames, page_waits
 from mmrun.model.mm.writeback.plug import unplug
@@ -38,6 +39,16 @@ def wait_on_page_writeback(m, pfn):
     begins(m, OVER_WRITEBACK)
     wait_on_page_bit(m, pfn, WRITEBACK)
     ends(m, OVER_WRITEBACK)
+
+
+@kernel
+def wait_for_stable_page(m, pfn):
+    """Who is about to write to a page sleeps while that must hold still, as it is being written (3.0)."""
+    if frames(m)[pfn].state & WRITEBACK:
+        fs_count(m).stable_page_waits += 1
+        begins(m, JOURNAL)
+        wait_on_page_bit(m, pfn, WRITEBACK)
+        ends(m, JOURNAL)
 
 
 @kernel

@@ -1,5 +1,6 @@
 """Dirty limits of a machine record: what the era counts, what the sysctls say, where estimates start."""
 
+from mmrun.model.block.settings import allocation_of
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.eras import era
@@ -50,7 +51,7 @@ def rows(plan: Plan) -> dict[str, int]:
     return {
         "bdis": len(disks), "wbs": wb_count(plan), "wb_domains": len(plan.groups), "jobs": actors,
         "dtcs": 2 * actors, "dirty_tags": nodes, "page_waits": PAGE_WAIT_TABLE_SIZE,
-        "extents": (plan.cache // EXTENT_PAGES + 1) * any(disk.allocation != "fixed" for disk in disks.values()),
+        "extents": (plan.cache // EXTENT_PAGES + 1) * any(allocation_of(disk) != "fixed" for disk in disks.values()),
         "on_disk": nodes * any(file.sparse for file in plan.files.values()),
     }  # fmt: skip
 

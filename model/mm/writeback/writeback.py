@@ -48,6 +48,8 @@ from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
 from mmrun.model.mm.writeback.state import jobs, wb_domains, wbs, writeback_count, writeback_settings
 
 update_bandwidth = caller("update_bandwidth")
+map_blocks = caller("map_blocks")
+end_of_pages = caller("end_of_pages")
 
 PASS_NS = 100_000_000  # HZ/10
 MIN_WRITEBACK_PAGES = 1024  # 4 MiB
@@ -200,6 +202,19 @@ def submit_run(m, file, index, most):
 
 
 @kernel
+def ready(m, file, index, most):
+    """Pages from slot `index` on, at most `most`, that can be sent: a file system may have to allocate their blocks."""
+    return map_blocks(m, file, index, most) if disks(m)[files(m)[file].disk].journal else most
+
+
+@kernel
+def done_with(m, file):
+    """Whoever wrote pages of the file has no more to send for now."""
+    if disks(m)[files(m)[file].disk].journal:
+        end_of_pages(m, file)
+
+
+@kernel
 def write_cache_pages(m, job, w):
     """Write dirty pages of the file at hand, a request at a time, until the chunk is done or there are no more.
 
@@ -210,11 +225,12 @@ def write_cache_pages(m, job, w):
         index = _next_index(m, job)
         if index == NONE:
             return
+        most = ready(m, job.inode, index, min(job.nr_to_write, job.stop - index))
         if w == NONE:
             get_request(m, disk, IO_NORMAL, turn(m).actor, DIRTIER_REQUEST)
         else:
             get_request(m, disk, _purpose(m, w), turn(m).actor, NOTHING)
-        count = submit_run(m, job.inode, index, min(job.nr_to_write, job.stop - index))
+        count = submit_run(m, job.inode, index, most)
         if writeback_settings(m).cgroup_writeback:
             count_owners(m, job, index, count)
         count_request(m, turn(m).actor)
@@ -241,6 +257,7 @@ def writeback_single_inode(m, w, left, by_flusher):
     job.inode, job.nr_to_write = file, chunk + bump
     begin_count(job, f)
     write_cache_pages(m, job, w if by_flusher else NONE)
+    done_with(m, file)
     job.nr_to_write -= bump
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
     wbs(m)[w].nr_writing -= 1

@@ -6,14 +6,13 @@ do not add to a full queue, except that of the disk they are writing to. What co
 page that is being written already stays where it is.
 """
 
-from mmrun.model.block.state import WRITEPAGE_KSWAPD, WRITEPAGE_WRITES, disks
 from mmrun.model.core.jit import hook, kernel
 from mmrun.model.machine.state import costs
 from mmrun.model.mm.lru.state import KEEP, RECLAIM_PAGE
 from mmrun.model.mm.page.flags import RECLAIM
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.reclaim.pageout import may_write_to_queue
+from mmrun.model.mm.reclaim.pageout import file_system_writes, may_write_to_queue
 from mmrun.model.mm.reclaim.state import pageout_count, scans
 from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_write_folio
 from mmrun.model.mm.task.state import files
@@ -35,14 +34,13 @@ def write_page(m, s, pfn, verdict):
     if not may_write_to_queue(m, s, disk):
         stat.late_congested += 1
         return
-    reply = disks(m)[disk].writepage
     pageout_count(m).nr_vmscan_write += 1
     mm_vmscan_write_folio(m, pfn, 1)
     if scans(m)[s].kswapd:
         pageout_count(m).writepage_file_kswapd += 1
     else:
         pageout_count(m).writepage_file_direct += 1
-    if reply == WRITEPAGE_WRITES or (reply == WRITEPAGE_KSWAPD and scans(m)[s].kswapd):
+    if file_system_writes(m, pfn, disk, scans(m)[s].kswapd):
         m.now += costs(m).io_path
         start_write(m, pfn)
         frames(m)[pfn].state |= RECLAIM

@@ -1,0 +1,15 @@
+"""What is told of journals."""
+
+from mmrun.model.fs.jbd2.settings import JOURNAL_COUNTERS
+from mmrun.model.fs.jbd2.state import journals
+from mmrun.model.machine.built import Built
+
+
+def metrics(built: Built) -> dict[str, int]:
+    """`disk.<name>.<metric>` of each journal, and the sum of them all."""
+    rows, found = journals(built.memory.m), dict[str, int]()
+    for row in rows:
+        found |= {f"disk.{built.disks[int(row.disk)]}.{metric}": int(row[metric]) for metric in JOURNAL_COUNTERS}
+    if len(rows):
+        found |= {metric: int(rows[metric].sum()) for metric in JOURNAL_COUNTERS}
+    return found
