@@ -52,6 +52,7 @@ from mmrun.model.mm.tlb.translate import empty_tlb, try_again
 from mmrun.model.mm.writeback.fsync import fsync
 from mmrun.model.psi.averages import psi_show, psi_update
 from mmrun.model.psi.state import psi
+from mmrun.model.sched.context_switch import switched_in, switched_out
 from mmrun.model.sched.state import sched, sched_settings
 from mmrun.model.sched.turns import get_cpu, put_cpu, scheduler_tick
 
@@ -363,7 +364,11 @@ def run(m):
         )
         if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
             tasks(m)[t].switched_in = EVERY_NODE
+        if m.tracing and not shared:
+            switched_in(m, who)
         resume(m, who)
+        if m.tracing and not shared:
+            switched_out(m, who)
         if shared and not actors(m)[who].apart:
             put_cpu(m, who)
         if turn(m).pass_over:

@@ -1,6 +1,6 @@
 """The tracepoints of all mechanisms, how they are named, and what stands in a ring."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mmrun.model.core.mechanism import NO_FRAME
-from mmrun.model.core.tracepoint import DECLARED, KINDS, Tracepoint
+from mmrun.model.core.tracepoint import ACTOR, DECLARED, KINDS, Tracepoint
 from mmrun.model.mechanisms import parts
-from mmrun.model.tracing.watch import HEADER
+from mmrun.model.tracing.watch import HEADER, PRIO, Who
 
 VMEMMAP, PAGE_STRUCT = 0xFFFFEA0000000000, 64  # where x86-64 keeps its struct pages, and how large one is
 
@@ -66,13 +66,35 @@ def decode(words: np.ndarray) -> Iterator[Event]:
         yield Event(heads[at], point, heads[at + 1] >> 16 & 0xFFFF, heads[at + 1] >> 32, fields)
 
 
-def words_of(event: Event) -> dict[str, int | str]:
-    """An event's fields by name, those of a kind in words, and `page`, where the struct page of `pfn` would be."""
+class Comm(str):
+    """The name of an actor, with its `pid` and `prio`."""
+
+    pid: int
+    prio: int
+
+    def __new__(cls, name: str, pid: int, prio: int) -> "Comm":
+        """As it is in a line of sched_switch."""
+        made = super().__new__(cls, name)
+        made.pid, made.prio = pid, prio
+        return made
+
+
+def comm_of(row: int, actors: Sequence[Who]) -> Comm:
+    """Who an actor's row is, or the idle task of CPU -1 - row."""
+    if 0 <= row < len(actors):
+        return Comm(actors[row].comm, actors[row].pid, actors[row].prio)
+    return Comm(f"swapper/{-1 - row}", 0, PRIO)
+
+
+def words_of(event: Event, actors: Sequence[Who] = ()) -> dict[str, int | str]:
+    """An event's fields by name, those of a kind in words, and `page`, where the struct page of `pfn` would be.
+
+    `actors`: who is who (`Seen.actors`).
+    """
     point = event.point
-    found: dict[str, int | str] = {
-        name: KINDS[kind](value) if kind else value
-        for name, kind, value in zip(point.fields, point.kinds, event.fields, strict=True)
-    }
+    found: dict[str, int | str] = {}
+    for name, kind, value in zip(point.fields, point.kinds, event.fields, strict=True):
+        found[name] = comm_of(value, actors) if kind == ACTOR else KINDS[kind](value) if kind else value
     pfn = found.get("pfn")
     if isinstance(pfn, int):
         found["page"] = f"{0 if pfn == NO_FRAME else VMEMMAP + PAGE_STRUCT * pfn:016x}"

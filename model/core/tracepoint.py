@@ -19,7 +19,8 @@ from mmrun.model.hooks import HOOK_INDEX
 
 POINTS = 256  # numbers there are
 DECLARED: dict[int, "Tracepoint"] = {}  # by number
-KINDS: dict[str, Callable[[int], str]] = {}  # how a field of a kind reads
+ACTOR = "actor"  # the kind of a field that is an actor's row, or -1 - cpu: that CPU's idle task
+KINDS: dict[str, Callable[[int], int | str]] = {ACTOR: str}  # how a field of a kind reads
 
 
 class Tracepoint:
@@ -79,8 +80,13 @@ def tracepoint(number: int, system: str, name: str, fields: str, *steps: Step, a
     return made
 
 
-def kind(name: str, words: Sequence[str] | Callable[[int], str]) -> None:
-    """Declare a kind of field: the words of its values from 0 on, or what puts one into words."""
+def kind(name: str, words: Sequence[str] | Callable[[int], int | str]) -> None:
+    """Declare a kind of field: the words of its values from 0 on, or what puts one into words.
+
+    Words may be a subclass of str or int, whose properties templates can ask for: `{reason.old}`.
+    """
+    if name in KINDS:
+        raise ValueError(f"the kind {name} is taken")
     KINDS[name] = words if callable(words) else words.__getitem__
 
 

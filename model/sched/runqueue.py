@@ -13,6 +13,7 @@ from mmrun.model.sched.cfs import (
     wakeup_preempts,
     woken_vruntime,
 )
+from mmrun.model.sched.context_switch import picked
 from mmrun.model.sched.eevdf import average, entity_lag, is_eligible, last_renewal, placed_lag, virtual_deadline
 from mmrun.model.sched.state import CURRENT, OFF, QUEUED, entities, rqs, sched, sched_settings
 from mmrun.model.sched.weights import NICE_0_LOAD
@@ -218,6 +219,8 @@ def set_next(m, cpu, who, at, cost):
         tasks(m)[who].switched_in = EVERY_NODE
     schedule(m, who, se.runs_at)
     psi_task_change(m, who, at)
+    if m.tracing:
+        picked(m, cpu, who, at)
 
 
 @kernel

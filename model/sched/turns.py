@@ -9,6 +9,7 @@ from mmrun.model.core.actors import NEVER, due, schedule
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import actors
 from mmrun.model.machine.state import geometry, task_count
+from mmrun.model.sched.context_switch import left_idle
 from mmrun.model.sched.placement import arrive, load_balance, select_rq, take_work
 from mmrun.model.sched.runqueue import (
     falls_off,
@@ -20,6 +21,7 @@ from mmrun.model.sched.runqueue import (
     wakeup_ends_turn,
 )
 from mmrun.model.sched.state import CURRENT, OFF, QUEUED, entities, rqs, sched, sched_settings
+from mmrun.model.sched.tracepoints import sched_wakeup
 
 
 @kernel
@@ -59,6 +61,7 @@ def _wake_up(m, who):
     se.on, se.since = QUEUED, m.now
     arrive(m, cpu, who)
     psi_task_change(m, who, m.now)
+    sched_wakeup(m, who, cpu)
     if rq.curr == 0:
         set_next(m, cpu, who, rq.clock, 0)
     elif wakeup_ends_turn(m, cpu, who):
@@ -103,6 +106,8 @@ def put_cpu(m, who):
         if actors(m)[who].kind == TASK:
             task_count(m)[who].nr_voluntary_switches += 1
         take_work(m, cpu, m.now, sched_settings(m).context_switch)
+        if m.tracing:
+            left_idle(m, cpu)
 
 
 @kernel

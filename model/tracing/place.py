@@ -7,8 +7,8 @@ from mmrun.model.core.tracepoint import POINTS
 from mmrun.model.machine.built import Built, Plan
 from mmrun.model.machine.state import cpus
 from mmrun.model.tracing.ring import trace_event
-from mmrun.model.tracing.state import trace_actors, trace_points, tracing
-from mmrun.model.tracing.watch import FIRST_PID, Seen, Who
+from mmrun.model.tracing.state import trace_actors, trace_off, trace_points, tracing
+from mmrun.model.tracing.watch import FIRST_PID, PRIO, Seen, Who
 
 COMM = 15  # characters of a name that the kernel keeps (TASK_COMM_LEN)
 DAEMONS = 30  # where their pids begin
@@ -17,7 +17,11 @@ DAEMONS = 30  # where their pids begin
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows each table has."""
     words = plan.watch.buffer // 8 if plan.watch else 0
-    return {"trace_ring": words, "trace_points": POINTS, "trace_actors": sum(plan.actors.values())}
+    actors = sum(plan.actors.values())
+    return {
+        "trace_ring": words, "trace_points": POINTS, "trace_actors": actors, "trace_off": actors,
+        "trace_cpus": plan.cpus,
+    }  # fmt: skip
 
 
 def hooks(plan: Plan) -> tuple[Hook, ...]:
@@ -31,6 +35,7 @@ def start(built: Built) -> None:
     if watch is None:
         return
     m.tracing = 1
+    trace_off(m)[:] = 1
     tracing(m).begin, tracing(m).end = watch.begin, NEVER if watch.end is None else watch.end
     for number in watch.points:
         trace_points(m)[number] = 1
@@ -58,7 +63,7 @@ def _actors(built: Built) -> list[Who]:
         node = int(cpus(m)[int(row.cpu)].node)
         if at < len(tasks):
             name, task = tasks[at]
-            found.append(Who(_comm(name), FIRST_PID + at, node, task.cgroup or "", name))
+            found.append(Who(_comm(name), FIRST_PID + at, node, task.cgroup or "", name, PRIO + task.nice))
         else:
             name = f"{functions[int(row.entry)].__name__}{int(row.index)}"
             found.append(Who(_comm(name), DAEMONS + at - len(tasks), node))

@@ -13,7 +13,7 @@ def trace_event(m, point, fields):
     if not trace_points(m)[point] or not trace_actors(m)[who] or m.now < own.begin or m.now >= own.end:
         return 0
     words, at = trace_ring(m), own.head
-    if at + HEADER + fields > len(words):
+    if own.lost or at + HEADER + fields > len(words):  # what comes after a gap is not kept
         own.lost += 1
         return 0
     words[at], words[at + 1] = m.now, point | turn(m).cpu << 16 | who << 32

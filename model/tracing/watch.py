@@ -7,6 +7,7 @@ import numpy as np
 from mmrun.model.core.frozen import frozen
 
 FIRST_PID = 1000  # of tasks
+PRIO = 120  # at nice level 0
 HEADER = 2  # words before an event's fields
 BUFFER = 128 << 20  # bytes
 MOST_BUFFER = 8 << 30
@@ -31,13 +32,14 @@ class Watch:
 
 @frozen
 class Who:
-    """An actor as a trace names it: `comm` and `pid`; its node; names of its group and of the task it is, "": none."""
+    """An actor as a trace names it: `comm`, `pid`, `prio`; its node; its group and the task it is by name, "": none."""
 
     comm: str
     pid: int
     node: int
     group: str = ""
     task: str = ""
+    prio: int = PRIO
 
 
 @frozen

@@ -6,7 +6,7 @@ Gauges that the cell samples are counter tracks.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from mmrun.model.catalogue import POSITION
 from mmrun.model.counters import COUNTERS
 from mmrun.model.tracepoints import Event, decode, words_of
-from mmrun.model.tracing.watch import Seen
+from mmrun.model.tracing.watch import Seen, Who
 
 PID = 1  # of the machine, whose threads the actors are
 PAIRS = {"_begin": "_end", "_start": "_finish", "_wake": "_sleep"}
@@ -47,16 +47,17 @@ def _events(seen: Seen, version: str) -> Iterator[dict[str, Any]]:
         if reads is None:
             continue
         last = event.time / 1000
-        yield from _one(event, reads[0], seen.actors[event.actor].pid, last, open_slices)
+        yield from _one(event, reads[0], seen.actors, last, open_slices)
     for (tid, name), is_open in open_slices.items():
         if is_open:
             yield {"ph": "E", "pid": PID, "tid": tid, "name": name, "ts": last}
 
 
 def _one(
-    event: Event, name: str, tid: int, ts: float, open_slices: dict[tuple[int, str], bool]
+    event: Event, name: str, actors: Sequence[Who], ts: float, open_slices: dict[tuple[int, str], bool]
 ) -> Iterator[dict[str, Any]]:
-    row = {"pid": PID, "tid": tid, "cat": event.point.system, "args": words_of(event) | {"cpu": event.cpu}}
+    tid, args = actors[event.actor].pid, words_of(event, actors) | {"cpu": event.cpu}
+    row = {"pid": PID, "tid": tid, "cat": event.point.system, "args": args}
     stem, _, suffix = name.rpartition("_")
     suffix = f"_{suffix}"
     if suffix in PAIRS:

@@ -31,7 +31,7 @@ def lines(seen: Seen, version: str, dialect: str) -> Iterator[str]:
         who = seen.actors[event.actor]
         seconds, ns = divmod(event.time, 1_000_000_000)
         head = f"{who.comm:>16}-{who.pid:<7} [{event.cpu:03d}] {flags} {seconds:5d}.{ns // 1000:06d}"
-        yield f"{head}: {reads[0]}: {reads[1].format_map(words_of(event))}"
+        yield f"{head}: {reads[0]}: {reads[1].format_map(words_of(event, seen.actors))}"
 
 
 def flag_characters(version: str) -> str:

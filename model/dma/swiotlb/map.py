@@ -21,6 +21,7 @@ from mmrun.model.dma.swiotlb.state import (
     swiotlb_settings,
     swiotlb_state,
 )
+from mmrun.model.dma.swiotlb.tracepoints import swiotlb_bounced_event
 from mmrun.model.units import PAGE, PAGE_SHIFT
 
 
@@ -135,6 +136,7 @@ def _tbl_map(m, dev, orig, nbytes, direction, align):
     offset = orig & device.min_align & (align | SLOT - 1) if own.swiotlb_min_align else 0
     size = nbytes + offset + align & ~align
     swiotlb_count(m).swiotlb_bounced += 1
+    swiotlb_bounced_event(m, dev, device.mask, orig, nbytes, own.forced)
     p, at = _find_slots(m, dev, orig, size, align)
     if p == NONE:
         swiotlb_count(m).swiotlb_full += 1

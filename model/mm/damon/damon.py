@@ -5,11 +5,11 @@ row of the `damon` table, in order of target and address; the second half of the
 Random numbers come from a generator of its own, seeded by the cell's seed and replicate.
 """
 
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.lehmer import following
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.state import geometry
-from mmrun.model.mm.damon.tracepoints import damon_aggregated, damon_monitor_intervals_tune
+from mmrun.model.mm.damon.tracepoints import damon_aggregated, damon_monitor_intervals_tune, damos_before_apply
 from mmrun.model.mm.idle.state import damon, damon_regions
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.units import PAGE
@@ -185,6 +185,22 @@ def split(m):
 
 
 @kernel
+def regions_of(m, target):
+    """How many regions a target has (damon_nr_regions)."""
+    nr = 0
+    for i in range(damon(m).nr):
+        nr += damon_regions(m)[i].target == target
+    return nr
+
+
+@kernel
+def address_of(m, target, page):
+    """The byte where a page of a target begins."""
+    return (page - tasks(m)[target].pte_start if damon(m).by_task else page) * PAGE
+
+
+@rare
+@kernel
 def tell_aggregated(m):
     """Tell every region with its count, in bytes of its target's own address space."""
     r, d, first = damon_regions(m), damon(m), 0
@@ -199,10 +215,20 @@ def tell_aggregated(m):
         first = end
 
 
+@rare
+@kernel
+def tell_applied(m, i):
+    """Trace that a scheme is about to act on region `i`."""
+    r = damon_regions(m)[i]
+    start, end = address_of(m, r.target, r.start), address_of(m, r.target, r.end)
+    damos_before_apply(m, r.target, regions_of(m, r.target), start, end, r.nr_accesses, r.age)
+
+
 @kernel
 def reset(m):
     """A new aggregation begins (kdamond_reset_aggregated)."""
-    tell_aggregated(m)
+    if m.tracing:
+        tell_aggregated(m)
     r = damon_regions(m)
     for i in range(damon(m).nr):
         r[i].last, r[i].nr_accesses = r[i].nr_accesses, 0

@@ -1,14 +1,18 @@
 """Dirtiers between calls of balance_dirty_pages: when to call, starting background writeback, sleeping."""
 
 from mmrun.model.core.accounting import DIRTY, begins, ends
+from mmrun.model.core.integers import quotient
 from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.sleep import io_sleep_until
 from mmrun.model.core.state import turn
-from mmrun.model.machine.state import cpus, task_count
-from mmrun.model.machine.timers import timeout_ends
+from mmrun.model.machine.state import cpus, geometry, task_count
+from mmrun.model.machine.timers import jiffies, timeout_ends
 from mmrun.model.mm.dirty_throttling.dirty_pause import POLL_THRESH
+from mmrun.model.mm.dirty_throttling.tracepoints import balance_dirty_pages
 from mmrun.model.mm.task.state import tasks
-from mmrun.model.mm.writeback.state import dirty_settings, wbs
+from mmrun.model.mm.writeback.dirty_control import hard_limit
+from mmrun.model.mm.writeback.page_writeback import dtc
+from mmrun.model.mm.writeback.state import dirty_settings, wb_domains, wbs
 
 balance_dirty_pages_ratelimited = caller("balance_dirty_pages_ratelimited")
 EXCEEDED_RATELIMIT = 8  # pages between calls while a device is over its limit
@@ -22,6 +26,22 @@ def pause_dirtier(m, t, w, pause):
     begins(m, DIRTY)
     io_sleep_until(m, timeout_ends(m, pause))
     ends(m, DIRTY)
+
+
+@kernel
+def tell_pause(m, t, w, i, task_ratelimit, pages, period, pause, began):
+    """Trace what task `t`, which called at jiffy `began`, found in domain `i` of the call, and how long it sleeps."""
+    if not m.tracing:
+        return
+    d, wb, task, hz, now = dtc(m, i), wbs(m)[w], tasks(m)[t], geometry(m).hz, jiffies(m)
+    limit = hard_limit(m, i) if d.domain else wb_domains(m)[0].dirty_limit
+    setpoint = (limit + (d.thresh + d.bg_thresh) // 2) // 2
+    think = (now - task.dirty_paused_when) * 1000 if task.dirty_paused_when else 0
+    balance_dirty_pages(
+        m, wb.bdi, limit, setpoint, d.dirty, setpoint * d.wb_thresh // (d.thresh + 1), d.wb_dirty, wb.dirty_ratelimit,
+        task_ratelimit, pages, task.nr_dirtied_pause, (now - began) * 1000 // hz, quotient(pause * 1000, hz),
+        period * 1000 // hz, quotient(think, hz), wb.memcg,
+    )  # fmt: skip
 
 
 @kernel

@@ -34,6 +34,7 @@ from mmrun.model.mm.writeback.state import (
     writeback_count,
     writeback_settings,
 )
+from mmrun.model.mm.writeback.tracepoints import writeback_dirty_folio, writeback_dirty_inode_enqueue
 from mmrun.model.mm.writeback.wb_bandwidth import interval
 from mmrun.model.mm.writeback.wb_domain import count_written
 
@@ -52,6 +53,7 @@ def mark_inode_dirty(m, file):
     resting = not has_dirty_io(m, f.wb)
     f.dirtied_when = m.now
     add_inode(m, file, B_DIRTY)
+    writeback_dirty_inode_enqueue(m, f.disk, file, jiffies(m), 1)
     if resting and writeback_settings(m).dirty_writeback_centisecs:
         set_timeout(m, wbs(m)[f.wb].dwork, m.now + writeback_settings(m).dirty_writeback_centisecs * CENTISECOND)
 
@@ -121,6 +123,7 @@ def set_dirty(m, pfn, file):
     pages = nr_pages(m, pfn)
     attach_wb(m, file, frames(m)[pfn].memcg)
     frames(m)[pfn].state |= DIRTY
+    writeback_dirty_folio(m, files(m)[file].disk, file, frames(m)[pfn].owner - files(m)[file].start)
     writeback_count(m).nr_dirtied += pages
     wbs(m)[files(m)[file].wb].nr_dirtied += pages
     _count(m, pfn, file, pages)

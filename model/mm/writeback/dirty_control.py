@@ -4,9 +4,10 @@ from mmrun.model.core.integers import ilog2
 from mmrun.model.core.jit import kernel
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.timers import jiffies
-from mmrun.model.mm.writeback.dirty_ratelimit import next_ratelimit, position_ratio
+from mmrun.model.mm.writeback.dirty_ratelimit import SHIFT, next_ratelimit, position_ratio
 from mmrun.model.mm.writeback.page_writeback import dtc, look_at_group, look_at_machine, look_at_wb
 from mmrun.model.mm.writeback.state import bdis, dirty_settings, wb_domains, wbs, writeback_settings
+from mmrun.model.mm.writeback.tracepoints import bdi_dirty_ratelimit
 from mmrun.model.mm.writeback.wb_bandwidth import interval, next_bandwidth, next_limit
 
 STAT_BATCH = 8  # WB_STAT_BATCH
@@ -75,9 +76,14 @@ def update_ratelimit(m, i, w, elapsed, capped):
         dirty, setpoint = d.wb_dirty, (d.wb_thresh + d.wb_bg_thresh) // 2
         if dirty < 8 and not dirty_settings(m).floor_in_share:
             setpoint = dirty + 1
+    dirtied, task_ratelimit = wb.nr_dirtied - wb.dirtied_stamp, (wb.dirty_ratelimit * d.pos_ratio >> SHIFT) + 1
     wb.dirty_ratelimit, wb.balanced_dirty_ratelimit = next_ratelimit(
         wb.dirty_ratelimit, wb.balanced_dirty_ratelimit, d.pos_ratio, wb.avg_write_bandwidth,
-        wb.nr_dirtied - wb.dirtied_stamp, elapsed, geometry(m).hz, dirty, setpoint, capped,
+        dirtied, elapsed, geometry(m).hz, dirty, setpoint, capped,
+    )  # fmt: skip
+    bdi_dirty_ratelimit(
+        m, wb.bdi, wb.write_bandwidth, wb.avg_write_bandwidth, dirtied * geometry(m).hz // elapsed, wb.dirty_ratelimit,
+        task_ratelimit, wb.balanced_dirty_ratelimit, wb.memcg,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.dirty import next_dirty
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode
 from mmrun.model.mm.writeback.nfs import commit
+from mmrun.model.mm.writeback.tracepoints import folio_wait_writeback
 from mmrun.model.mm.writeback.writeback import done_with, ready, submit_run
 
 sync_file = caller("sync_file")
@@ -39,6 +40,7 @@ def write_range(m, file):
             return
         if frames(m)[folio_of(m, cache(m)[index] - 1)].state & WRITEBACK:
             done_with(m, file)
+            folio_wait_writeback(m, f.disk, file, index - f.start)
             wait_for_file(m, file)
             continue
         most = ready(m, file, index, stop - index)
@@ -56,6 +58,7 @@ def wait_range(m, file):
     while f.nr_writeback and index < f.start + f.npages:
         pfn = cache(m)[index] - 1
         if pfn >= 0 and frames(m)[folio_of(m, pfn)].state & WRITEBACK:
+            folio_wait_writeback(m, f.disk, file, index - f.start)
             wait_for_file(m, file)
             commit(m, file, m.now)
         else:

@@ -11,6 +11,7 @@ from mmrun.model.mm.writeback.state import wbs
 
 B_DIRTY, B_IO, B_MORE_IO, WRITING = 1, 2, 3, 4  # what `on` of a file says; 0: on no list
 IDLE, ASKED, ALL, PERIODIC, BACKGROUND = 0, 1, 2, 3, 4  # what a flusher works at, in the order of a round
+FOREIGN_FLUSH = 5  # why it does what it is asked for, if not for reclaim
 
 
 @kernel
@@ -61,9 +62,9 @@ def redirty_tail(m, file):
 def move_expired(m, w, older_than):
     """Queue what is left from before, then the files that became dirty no later than `older_than` (queue_io).
 
-    In the kernel: move_expired_inodes.
+    How many of them. In the kernel: move_expired_inodes.
     """
-    lists = wbs(m)[w].inodes
+    lists, moved = wbs(m)[w].inodes, 0
     while lists[B_MORE_IO].n:
         file = lists[B_MORE_IO].head
         del_inode(m, file)
@@ -72,3 +73,5 @@ def move_expired(m, w, older_than):
         file = lists[B_DIRTY].head
         del_inode(m, file)
         add_inode(m, file, B_IO)
+        moved += 1
+    return moved

@@ -4,9 +4,11 @@ from mmrun.model.core.accounting import IN_MEMSTALL, JOURNAL, OVER_WRITEBACK, be
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.sleep import ALL, FOREVER, io_wait, wake
 from mmrun.model.fs.vfs.state import fs_count
-from mmrun.model.mm.page.flags import LOCKED, MOVING, WORKINGSET, WRITEBACK
+from mmrun.model.mm.page.flags import ANON, LOCKED, MOVING, WORKINGSET, WRITEBACK
 from mmrun.model.mm.page.state import frames, page_waits
+from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.plug import unplug
+from mmrun.model.mm.writeback.tracepoints import folio_wait_writeback
 
 PAGE_WAIT_TABLE_SIZE = 256  # queues that pages share by their number (folio_wait_table)
 
@@ -35,6 +37,10 @@ def wait_on_page_locked(m, pfn, stall):
 @kernel
 def wait_on_page_writeback(m, pfn):
     """Sleep until the page's write has ended; nothing may wait in the sleeper's own plug."""
+    page = frames(m)[pfn]
+    if not page.state & ANON:
+        file = files(m)[page.slot]
+        folio_wait_writeback(m, file.disk, page.slot, page.owner - file.start)
     unplug(m)
     begins(m, OVER_WRITEBACK)
     wait_on_page_bit(m, pfn, WRITEBACK)

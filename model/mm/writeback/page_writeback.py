@@ -10,6 +10,7 @@ from mmrun.model.mm.page.flags import ACTIVE_ANON, ACTIVE_FILE, INACTIVE_ANON, I
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.swap.state import swap_settings, swaps
 from mmrun.model.mm.writeback.state import dirty_settings, dtcs, wb_domains, wbs, writeback_count, writeback_settings
+from mmrun.model.mm.writeback.tracepoints import global_dirty_state
 from mmrun.model.mm.writeback.wb_domain import share
 from mmrun.model.units import PAGE
 
@@ -132,11 +133,15 @@ def look_at_machine(m, writeback):
 
     `writeback`: pages under writeback count as dirty; not (0) where it is asked whether more should be written.
     """
-    d = dtc(m, 0)
+    d, count = dtc(m, 0), writeback_count(m)
     d.domain, d.avail = 0, global_dirtyable(m)
-    d.dirty = nr_reclaimable(m) + writeback * writeback_count(m).nr_writeback
+    d.dirty = nr_reclaimable(m) + writeback * count.nr_writeback
     d.thresh, d.bg_thresh = limits_of(m, d.avail)
-    writeback_count(m).nr_dirty_threshold, writeback_count(m).nr_dirty_background_threshold = d.thresh, d.bg_thresh
+    count.nr_dirty_threshold, count.nr_dirty_background_threshold = d.thresh, d.bg_thresh
+    global_dirty_state(
+        m, count.nr_dirty, count.nr_writeback, count.nr_unstable, d.bg_thresh, d.thresh, wb_domains(m)[0].dirty_limit,
+        count.nr_dirtied, count.nr_written,
+    )  # fmt: skip
 
 
 @kernel

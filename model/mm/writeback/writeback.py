@@ -16,8 +16,8 @@ from mmrun.model.core.jit import caller, kernel, rare
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait, wake
 from mmrun.model.core.state import turn
-from mmrun.model.machine.state import costs
-from mmrun.model.machine.timers import jiffies
+from mmrun.model.machine.state import costs, geometry
+from mmrun.model.machine.timers import SECOND, jiffies
 from mmrun.model.mm.page.flags import WRITEBACK
 from mmrun.model.mm.page.folio import folio_of, nr_pages
 from mmrun.model.mm.page.state import frames
@@ -34,6 +34,7 @@ from mmrun.model.mm.writeback.inodes import (
     B_IO,
     B_MORE_IO,
     BACKGROUND,
+    FOREIGN_FLUSH,
     IDLE,
     PERIODIC,
     WRITING,
@@ -46,6 +47,18 @@ from mmrun.model.mm.writeback.inodes import (
 from mmrun.model.mm.writeback.nfs import end_visit
 from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
 from mmrun.model.mm.writeback.state import jobs, wb_domains, wbs, writeback_count, writeback_settings
+from mmrun.model.mm.writeback.tracepoints import (
+    writeback_exec,
+    writeback_pages_written,
+    writeback_queue,
+    writeback_queue_io,
+    writeback_single_inode_start,
+    writeback_start,
+    writeback_wait,
+    writeback_wake_background,
+    writeback_written,
+)
+from mmrun.model.mm.writeback.tracepoints import writeback_single_inode as writeback_single_inode_event
 
 update_bandwidth = caller("update_bandwidth")
 map_blocks = caller("map_blocks")
@@ -54,7 +67,7 @@ end_of_pages = caller("end_of_pages")
 PASS_NS = 100_000_000  # HZ/10
 MIN_WRITEBACK_PAGES = 1024  # 4 MiB
 RUN_PAGES = 256  # largest request to a disk that has no queue
-EVERYTHING = 1 << 62
+EVERYTHING = (1 << 63) - 1  # LONG_MAX
 RECENT_NS = 1_000_000_000  # HZ
 
 
@@ -67,7 +80,23 @@ def wake_flusher(m, w):
 @kernel
 def start_background(m, w):
     """A dirtier finds that more is dirty than the background threshold (wb_start_background_writeback)."""
+    if wbs(m)[w].dwork.first:
+        writeback_wake_background(m, wbs(m)[w].bdi, wbs(m)[w].memcg)
     wake_flusher(m, w)
+
+
+@kernel
+def reason_of(m, work):
+    """Why a flusher does what it is at, as REASONS has it: since 4.15 nobody asks for pages but a group."""
+    return FOREIGN_FLUSH if work == ASKED and writeback_settings(m).start_all else work
+
+
+@kernel
+def _ask(m, w, asked, pages):
+    """Of the wb, of which `asked` pages are asked for, so many more shall be written (wb_queue_work)."""
+    wb = wbs(m)[w]
+    writeback_queue(m, wb.bdi, pages, 0, 0, reason_of(m, ASKED), wb.memcg)
+    wb.asked = asked + pages
 
 
 @kernel
@@ -84,9 +113,9 @@ def wakeup_flushers(m, nr_pages):
         if writeback_settings(m).start_all:
             wb.start_all = 1
         elif nr_pages:
-            wb.asked += nr_pages
+            _ask(m, w, wb.asked, nr_pages)
         elif wb.asked <= 0 and wb.work != ASKED:
-            wb.asked = writeback_count(m).nr_dirty
+            _ask(m, w, 0, writeback_count(m).nr_dirty)
         wake_flusher(m, w)
 
 
@@ -97,7 +126,7 @@ def flush_foreign(m, memcg):
         w = foreign_due(m, memcg, i)
         if w != NONE:
             owner = wbs(m)[w].memcg
-            wbs(m)[w].asked = wb_domains(m)[owner].nr_dirty * 10 // 8 if owner else writeback_count(m).nr_dirty
+            _ask(m, w, 0, wb_domains(m)[owner].nr_dirty * 10 // 8 if owner else writeback_count(m).nr_dirty)
             writeback_count(m).foreign_flushes += 1
             wake_flusher(m, w)
 
@@ -256,9 +285,15 @@ def writeback_single_inode(m, w, left, by_flusher):
     bump = bumped(m, file, job.index, chunk) - chunk
     job.inode, job.nr_to_write = file, chunk + bump
     begin_count(job, f)
+    since, age = f.dirtied_when * geometry(m).hz // SECOND, (m.now - f.dirtied_when) // SECOND
+    writeback_single_inode_start(m, f.disk, file, 1, since, age, job.index - f.start, chunk, 0, wbs(m)[w].memcg)
     write_cache_pages(m, job, w if by_flusher else NONE)
     done_with(m, file)
     job.nr_to_write -= bump
+    wrote, age = chunk - job.nr_to_write, (m.now - f.dirtied_when) // SECOND
+    writeback_single_inode_event(
+        m, f.disk, file, f.nr_dirty, since, age, job.index - f.start, chunk, wrote, wbs(m)[w].memcg
+    )
     f.writeback_index, f.on, job.inode = job.index, 0, NONE
     wbs(m)[w].nr_writing -= 1
     end_visit(m, file)
@@ -269,7 +304,15 @@ def writeback_single_inode(m, w, left, by_flusher):
             switch_wb(m, file, owner)
             if f.on:
                 wake_flusher(m, f.wb)
-    return chunk - job.nr_to_write, clean
+    return wrote, clean
+
+
+@kernel
+def queue_io(m, w, work, older_than):
+    """Move files that became dirty no later than `older_than` (ns) to where they are written from."""
+    moved, wb, hz = move_expired(m, w, older_than), wbs(m)[w], geometry(m).hz
+    older = older_than * hz // SECOND
+    writeback_queue_io(m, wb.bdi, older, (jiffies(m) - older) * 1000 // hz, moved, reason_of(m, work), wb.memcg)
 
 
 @kernel
@@ -280,7 +323,7 @@ def writeback_inodes_wb(m, w, pages):
     """
     lists, written, began = wbs(m)[w].inodes, 0, m.now
     if lists[B_IO].n == 0:
-        move_expired(m, w, began)
+        queue_io(m, w, BACKGROUND, began)
     while lists[B_IO].n and not (written and (m.now - began > PASS_NS or written >= pages)):
         written += writeback_single_inode(m, w, pages - written, False)[0]
     return written
@@ -311,45 +354,56 @@ def _may_go_on(m, w, left):
 def wb_writeback(m, w, work, pages):
     """Write up to `pages`: what was asked for, what is old, or all beyond the background threshold.
 
-    Only what was dirty when it began counts as asked for.
+    Only what was dirty when it began counts as asked for. How many were written.
     """
     wb, left, began, dirtied_before = wbs(m)[w], pages, jiffies(m), m.now
-    wb.work = work
+    wb.work, periodic, background, reason = work, work == PERIODIC, work == BACKGROUND, reason_of(m, work)
     while _may_go_on(m, w, left):
         if work == PERIODIC:
             dirtied_before = m.now - writeback_settings(m).dirty_expire_centisecs * CENTISECOND
         elif work == BACKGROUND:
             dirtied_before = m.now
+        writeback_start(m, wb.bdi, left, periodic, background, reason, wb.memcg)
         if wb.inodes[B_IO].n == 0:
-            move_expired(m, w, dirtied_before)
+            queue_io(m, w, work, dirtied_before)
         written, progress = writeback_sb_inodes(m, w, left, began)
         left -= written
-        if progress == 0 and wb.inodes[B_MORE_IO].n == 0:
+        writeback_written(m, wb.bdi, left, periodic, background, reason, wb.memcg)
+        if progress:
+            continue
+        if wb.inodes[B_MORE_IO].n == 0:
             break
+        writeback_wait(m, wb.bdi, left, periodic, background, reason, wb.memcg)
     wb.work = IDLE
+    return pages - left
 
 
 @kernel
 def _start_all(m, w):
     """Write everything if reclaim wants that; it may say so again when this is done (wb_check_start_all)."""
+    written = 0
     if wbs(m)[w].start_all:
-        wb_writeback(m, w, ALL, writeback_count(m).nr_dirty)
+        written = wb_writeback(m, w, ALL, writeback_count(m).nr_dirty)
         wbs(m)[w].start_all = 0
+    return written
 
 
 @kernel
 def wb_do_writeback(m, w):
     """One round: what was asked for comes first (wb_check_old_data_flush, wb_check_background_flush)."""
     wb, interval = wbs(m)[w], writeback_settings(m).dirty_writeback_centisecs * CENTISECOND
+    written = 0
     while wb.asked > 0:
         pages, wb.asked = wb.asked, 0
-        wb_writeback(m, w, ASKED, pages)
-    _start_all(m, w)
+        writeback_exec(m, wb.bdi, pages, 0, 0, reason_of(m, ASKED), wb.memcg)
+        written += wb_writeback(m, w, ASKED, pages)
+    written += _start_all(m, w)
     if interval and m.now >= wb.last_periodic + interval:
         wb.last_periodic = m.now
-        wb_writeback(m, w, PERIODIC, writeback_count(m).nr_dirty + len(files(m)))
+        written += wb_writeback(m, w, PERIODIC, writeback_count(m).nr_dirty + len(files(m)))
     if over_bg_thresh(m, w):
-        wb_writeback(m, w, BACKGROUND, EVERYTHING)
+        written += wb_writeback(m, w, BACKGROUND, EVERYTHING)
+    writeback_pages_written(m, written)
 
 
 @actor(per="wb", at_boot=True)

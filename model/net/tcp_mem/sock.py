@@ -35,6 +35,7 @@ from mmrun.model.net.tcp_mem.state import (
     tcp_mem_settings,
     tcp_reserves,
 )
+from mmrun.model.net.tcp_mem.tracepoints import sock_exceed_buf_limit
 
 SEND, RECV = 0, 1  # SK_MEM_SEND, SK_MEM_RECV
 QUANTUM, QUANTUM_SHIFT = 4096, 12  # SK_MEM_QUANTUM
@@ -178,6 +179,10 @@ def _raise_allocated(m, sk, size, kind):
             tcp_mem_count(m).sk_mem_forced += 1
             return 1
     tcp_mem_count(m).sk_mem_refused += 1
+    sock_exceed_buf_limit(
+        m, mark_of(m, group, 0), mark_of(m, group, 1), mark_of(m, group, 2), allocated_to(m, group),
+        tcp_mem(m).rmem[0], sock.rmem_alloc, tcp_mem(m).wmem[0], sock.wmem_alloc, sock.wmem_queued, kind,
+    )  # fmt: skip
     sock.forward_alloc -= pages << QUANTUM_SHIFT
     sock.mem_pages -= pages
     _memory_allocated_add(m, -pages)

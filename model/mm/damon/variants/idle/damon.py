@@ -22,6 +22,7 @@ from mmrun.model.mm.damon.damon import (
     reset,
     size_limit,
     split,
+    tell_applied,
     tune_intervals,
 )
 from mmrun.model.mm.damon.damos import begin_window, room, score_of, set_min_score, wanted, watermark_state
@@ -278,6 +279,8 @@ def apply(m, i):
         return
     if pages < region.end - region.start:
         insert_after(m, i, region.start + pages)
+    if m.tracing:
+        tell_applied(m, i)
     began, scanner = m.now, work_as(m, CONTROLLER)
     idle_count(m).damos_sz_applied += page_out(m, region.start, region.start + pages) * PAGE
     work_as(m, scanner)

@@ -11,6 +11,7 @@ from mmrun.model.machine.timers import jiffies
 from mmrun.model.mm.dirty_throttling.balance_dirty import pause_dirtier
 from mmrun.model.mm.dirty_throttling.dirtier_pauses import leave, look, pages_to_answer_for, write_chunk, write_out
 from mmrun.model.mm.dirty_throttling.dirty_pause import longest_pause
+from mmrun.model.mm.dirty_throttling.tracepoints import balance_dirty_start, balance_dirty_wait, balance_dirty_written
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.writeback.dirty_control import dirtier_estimate, flusher_estimate
 from mmrun.model.mm.writeback.page_writeback import dtc
@@ -49,12 +50,15 @@ def balance_dirty_pages(m, t, w, chunk):
         wb.dirty_exceeded, calm = 1, False
         if estimates:
             dirtier_estimate(m, w, began, 1, False, False)
+        balance_dirty_start(m, wb.bdi)
         if wb.nr_reclaimable > limit:
             written += write_out(m, t, w, chunk)
+            balance_dirty_written(m, wb.bdi, written)
             if written >= chunk:
                 break
         near = nearly_done(m, limit)
         pause_dirtier(m, t, w, pause)
+        balance_dirty_wait(m, wb.bdi)
         if near and estimates and jiffies(m) > began + longest_pause(geometry(m).hz):
             break
         pause = min(2 * pause, geometry(m).hz // 10)

@@ -7,7 +7,7 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry
 from mmrun.model.machine.timers import jiffies
-from mmrun.model.mm.dirty_throttling.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier
+from mmrun.model.mm.dirty_throttling.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, tell_pause
 from mmrun.model.mm.dirty_throttling.dirty_pause import first_dirtied_pause, first_max_pause, poll_interval
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.writeback.dirty_control import dirtier_estimate, flusher_estimate, look, position, stat_error
@@ -37,6 +37,7 @@ def balance_dirty_pages(m, t, w, pages):
         longest = first_max_pause(d.wb_dirty, wb.avg_write_bandwidth, wb.dirty_ratelimit, geometry(m).hz)
         rate = wb.dirty_ratelimit * position(m, 0, w) >> 10
         pause = min(geometry(m).hz * pages // rate, longest) if rate else longest
+        tell_pause(m, t, w, 0, rate, pages, pause, pause, began)
         task.nr_dirtied_pause = first_dirtied_pause(
             task.nr_dirtied_pause, max(pause, 1), longest, pages, wb.dirty_ratelimit, geometry(m).hz
         )

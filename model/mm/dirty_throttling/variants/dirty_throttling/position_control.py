@@ -9,7 +9,13 @@ from mmrun.model.core.jit import hook, kernel
 from mmrun.model.core.parameters import parameters
 from mmrun.model.machine.state import geometry
 from mmrun.model.machine.timers import jiffies
-from mmrun.model.mm.dirty_throttling.balance_dirty import mark_exceeded, pages_to_call, pause_dirtier, picked_up
+from mmrun.model.mm.dirty_throttling.balance_dirty import (
+    mark_exceeded,
+    pages_to_call,
+    pause_dirtier,
+    picked_up,
+    tell_pause,
+)
 from mmrun.model.mm.dirty_throttling.dirty_pause import max_pause, min_pause, poll_interval
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.mm.writeback.dirty_control import (
@@ -97,22 +103,24 @@ def governing(m, w, began, domains):
 
 
 @kernel
-def pause_by_rate(m, t, w, i, pages):
+def pause_by_rate(m, t, w, i, pages, began):
     """Sleep for what the pages take at the task's rate, less the time since the last pause; whether to look again."""
     task, wb, now, d = tasks(m)[t], wbs(m)[w], jiffies(m), dtc(m, i)
     rate = wb.dirty_ratelimit * d.pos_ratio >> 10
     longest = max_pause(d.wb_dirty, wb.avg_write_bandwidth, geometry(m).hz)
     shortest, next_pages, _ = min_pause(wb.avg_write_bandwidth, wb.dirty_ratelimit, rate, longest, geometry(m).hz)
-    pause = longest
+    period = pause = longest
     if rate:
         period = geometry(m).hz * pages // rate
         pause = period - (now - task.dirty_paused_when if task.dirty_paused_when else 0)
         if pause < shortest:
+            tell_pause(m, t, w, i, rate, pages, period, min(pause, 0), began)
             carry_forward(m, t, pause, period, pages)
             return False
         if pause > longest:
             now += min(pause - longest, longest)
             pause = longest
+    tell_pause(m, t, w, i, rate, pages, period, pause, began)
     task.dirty_paused_when, task.nr_dirtied, task.nr_dirtied_pause = now + pause, 0, next_pages
     pause_dirtier(m, t, w, pause)
     return not rate and d.wb_dirty > stat_error(m) and not task.killed
@@ -133,7 +141,7 @@ def balance_dirty_pages(m, t, w, pages):
         if writeback_settings(m).cgroup_writeback and params(m).flush_foreign:
             flush_foreign(m, wbs(m)[w].memcg)
         least, over = governing(m, w, began, domains)
-        again = pause_by_rate(m, t, w, least, pages)
+        again = pause_by_rate(m, t, w, least, pages, began)
     if not over and not params(m).exceeded_in_loop:
         wbs(m)[w].dirty_exceeded = 0
 
