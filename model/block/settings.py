@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from mmrun.model.core.frozen import frozen
 from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
 from mmrun.model.fs.vfs.settings import FileSystem, Journalled
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
-from mmrun.model.units import GBIT_S, MB_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, MiB, Nanoseconds, Pages
+from mmrun.model.units import GBIT_S, MS, PAGE, US, Bytes, BytesPerSecond, GiB, KiB, Nanoseconds, Pages
 
 MAX_MEMBERS, OPEN_BLOCKS = 32, 8  # disks of a stripe; erase blocks a USB stick keeps open
 Rate = Annotated[BytesPerSecond, Range(ge=1), Why("at zero nothing would ever arrive; examples: 500MB/s")]
@@ -186,40 +185,6 @@ class Nfs(Disk):
     """Link to the server."""
     server: str | None = None
     """The server's disk; None: it never waits for one."""
-
-
-@frozen
-class DiskDefaults:
-    """What a disk of a kind is where its description says nothing."""
-
-    read_latency: int
-    write_latency: int
-    parallel: int
-    read_bandwidth: int
-    write_bandwidth: int
-    write_cache: int = 0
-    flush: int = 0
-    drain_bandwidth: int = 0  # 0: as fast as it is written
-
-
-DISK_DEFAULTS = {
-    "generic": DiskDefaults(94 * US, 20 * US, 16, 2_700 * MB_S, 1_000 * MB_S),
-    "sata-ssd": DiskDefaults(85 * US, 115 * US, 10, 250 * MB_S, 70 * MB_S, 32 * MiB, 1_500 * US),
-    "optane": DiskDefaults(8_900, 8_900, 5, 2_400 * MB_S, 2_000 * MB_S),
-    "nvme": DiskDefaults(80 * US, 20 * US, 16, 3_500 * MB_S, 3_000 * MB_S, GiB, 700 * US, 1_000 * MB_S),
-    "emmc": DiskDefaults(150 * US, 300 * US, 1, 250 * MB_S, 125 * MB_S, 4 * MiB, 5 * MS),
-    "virtio": DiskDefaults(120 * US, 40 * US, 16, 2_000 * MB_S, 2_000 * MB_S, GiB, 2 * MS, 500 * MB_S),
-    "hdd": DiskDefaults(0, 0, 32, 138 * MB_S, 138 * MB_S, 64 * MiB),
-    "usb": DiskDefaults(MS, MS, 1, 20 * MB_S, 6 * MB_S, MiB, 5 * MS),
-    "stripe": DiskDefaults(0, 0, 1, MB_S, MB_S),
-    "nfs": DiskDefaults(0, 0, 1, MB_S, MB_S),
-}
-
-
-def disk_value(disk: Disk, name: str) -> int:
-    """Field `name` of the disk, or its kind's default."""
-    value = given(disk, name)
-    return getattr(DISK_DEFAULTS[disk.kind], name) if value is None else value
 
 
 def allocation_of(disk: Disk) -> str:
