@@ -37,6 +37,8 @@ class Result(Mapping[str, int | float | str]):
     """The lines of each report of the out-of-memory killer, of the first few in full."""
     death: list[str] = field(default_factory=list, repr=False)
     """Of a machine that died: who waited for whom, in sentences."""
+    changes: list[str] = field(default_factory=list, repr=False)
+    """A line for each write of the cell's timeline."""
 
     def __getitem__(self, name: str) -> int | float | str:
         if name in self.metrics:
@@ -107,7 +109,7 @@ def _simulated(described: Cell, axes: dict[str, Label], check: bool) -> Result:
     except (ModelError, ValueError) as error:
         raise RunError(str(error)) from error
     metrics = {name: plain(value) for name, value in outcome.metrics.items()}
-    return Result(metrics, dict(outcome.series), axes, resolved, outcome.kills, outcome.death)
+    return Result(metrics, dict(outcome.series), axes, resolved, outcome.kills, outcome.death, outcome.changes)
 
 
 def sweep(

@@ -19,6 +19,7 @@ from mmrun.model.core.frozen import frozen
 from mmrun.model.core.guard import ModelError, told, why_broken
 from mmrun.model.core.state import turn
 from mmrun.model.description import MAX_SAMPLES, Cell, Task
+from mmrun.model.life.sysctls import write_due
 from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
 from mmrun.model.machine.state import progress as progress_of
 from mmrun.model.mm.lru.state import LRUVEC
@@ -48,7 +49,7 @@ class Outcome:
     columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
     when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
     of a machine that died, who waited for whom, a sentence a line. `events`: what was watched. `left`: the machine at
-    the end, when asked for.
+    the end, when asked for. `changes`: a line for each write of the timeline.
     """
 
     metrics: dict[str, int | float | str]
@@ -58,6 +59,7 @@ class Outcome:
     death: list[str] = field(default_factory=list)
     events: Seen | None = None
     left: Snapshot | None = None
+    changes: list[str] = field(default_factory=list)
 
 
 def simulate(
@@ -97,7 +99,9 @@ def simulate(
                 continue
             if check:
                 conservation.verify(built)
-            if why == engine.WANT_EVENTS:
+            if why == engine.SETTINGS_DUE:
+                write_due(built)
+            elif why == engine.WANT_EVENTS:
                 feed.refill(int(turn(m).actor))
             elif why == engine.SAMPLE_DUE:
                 samples.take()
@@ -106,7 +110,8 @@ def simulate(
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
     found, kills, death = results.metrics(built), results.kills(built), results.death(built)
     left = snapshot(built) if keep else None
-    return Outcome(found, samples.series(), misses, kills, death, seen(built), left)
+    changes = results.changes(built)
+    return Outcome(found, samples.series(), misses, kills, death, seen(built), left, changes)
 
 
 def _run(m: np.record) -> int:

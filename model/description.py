@@ -7,18 +7,21 @@ record's `faults` what must hold between its fields. The string literal under a 
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from mmrun.model.block.settings import Disk as Disk
 from mmrun.model.block.settings import Link as Link
 from mmrun.model.block.settings import SwapTarget as SwapTarget
+from mmrun.model.composed import Costs as Costs
+from mmrun.model.composed import Sysctl as Sysctl
 from mmrun.model.core.mechanism import Matters
 from mmrun.model.dma.device.settings import Device as Device
 from mmrun.model.dma.iommu.settings import Iommu
 from mmrun.model.dma.swiotlb.settings import Swiotlb
+from mmrun.model.life.timeline import MAX_ENTRIES
+from mmrun.model.life.timeline import Entry as Entry
 from mmrun.model.machine.settings import MAX_NODES
 from mmrun.model.machine.settings import Node as Node
-from mmrun.model.mechanisms import parts
 from mmrun.model.mm.cma.settings import CmaArea
 from mmrun.model.mm.generations.settings import AGED
 from mmrun.model.mm.huge.settings import wanted_by
@@ -63,42 +66,6 @@ TIMED = Matters(
 MAX_TASKS, MAX_CGROUPS = 16_384, 16_384
 MAX_SAMPLES = 100_000  # of a series; each has a number for every counter, some 300
 Name = Annotated[str, Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "letters, digits, `_` and `-`")]
-
-
-def _composed(name: str, doc: str) -> Any:
-    """A record of the fields that the mechanisms' settings.py give a class of this name."""
-    bases = [vars(part)[name] for part in parts("settings") if name in vars(part)]
-
-    def faults(self: Any) -> Iterator[Fault]:
-        """What does not go together, by each mechanism."""
-        for base in bases:
-            yield from base.faults(self)
-
-    return record(type(name, tuple(reversed(bases)), {"__doc__": doc, "__module__": __name__, "faults": faults}))
-
-
-if TYPE_CHECKING:
-
-    class Costs(Record):
-        """CPU time of the kernel's steps."""
-
-        def __init__(self, **given: int) -> None: ...
-        def __getattr__(self, name: str) -> Any: ...
-
-    class Sysctl(Record):
-        """Settings under /proc/sys/vm."""
-
-        def __init__(self, **given: Any) -> None: ...
-        def __getattr__(self, name: str) -> Any: ...
-
-else:
-    Costs = _composed(
-        "Costs", "CPU time of the kernel's steps. Estimates with ranges; docs/costs.md has where each comes from."
-    )
-    Sysctl = _composed(
-        "Sysctl",
-        "Settings under /proc/sys/vm, under the kernel's names. None = what the kernel computes or defaults to.",
-    )
 
 
 @record
@@ -177,6 +144,8 @@ class Cgroup(GroupSettings):
     """memory.swap.max (4.5): swap the group's subtree may use. None: no limit."""
     kmem_tcp_limit: Annotated[Pages, Range(ge=PAGE), HAS_SOCKETS] | None = None
     """memory.kmem.tcp.limit_in_bytes (v1, 3.3): of its sockets; beyond it they are held back. None: nothing counted."""
+    oom_group: bool = False
+    """memory.oom.group (4.19): where a task of the group or below it is killed, all of them are."""
     swappiness: Annotated[int, HAS_SWAP] | None = None
     """memory.swappiness (v1): overrides the machine's for this group."""
     stat_read_every: Annotated[int, Range(ge=0)] | None = None
@@ -368,6 +337,8 @@ class Cell(Record):
     before it is full. None: v2 since 4.5 or where a group uses what only v2 has, v1 before or where one uses v1's."""
     slab: dict[str, SlabCache] = field(default_factory=dict)
     """Slab caches by name, in the order in which their shrinkers are called."""
+    timeline: Annotated[tuple[Entry, ...], Range(max_length=MAX_ENTRIES), TIMED] = ()
+    """What changes while it runs, in the order in which it is done."""
     sampling: Annotated[Sampling, TIMED] = field(default_factory=Sampling)
     """Series output."""
     duration: Annotated[Nanoseconds, Range(ge=1), Why("examples: 10s"), TIMED] | None = None

@@ -60,7 +60,7 @@ access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
 request = requests()
-FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH, DIED = range(8)
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH, DIED, SETTINGS_DUE = range(9)
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
@@ -310,9 +310,10 @@ def stop(m, soon):
 
 @kernel
 def run(m):
-    """Run actors until Python is needed; one of FINISHED .. DIED, with `actor` the task that wants events.
+    """Run actors until Python is needed; one of FINISHED .. SETTINGS_DUE, with `actor` the task that wants events.
 
-    PASS_OVER comes when a kswapd goes to sleep, if the cell is checked; BREATH when nothing has come for long.
+    PASS_OVER comes when a kswapd goes to sleep, if the cell is checked; BREATH when nothing has come for long;
+    SETTINGS_DUE when the cell's timeline writes settings.
     """
     idle, turns, shared = 0, 0, sched_settings(m).shared
     while m.broken == 0:
@@ -372,8 +373,9 @@ def run(m):
         if shared and not actors(m)[who].apart:
             put_cpu(m, who)
         if turn(m).pass_over:
+            why = PASS_OVER if turn(m).pass_over == 1 else SETTINGS_DUE
             turn(m).pass_over = 0
-            return PASS_OVER
+            return why
         idle = idle + 1 if m.now == first else 0
         if idle > 1_000_000:
             panic(m, STUCK, who)

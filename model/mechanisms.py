@@ -22,6 +22,7 @@ PACKAGES = (
     "dma.device", "dma.iova", "dma.iommu", "dma.swiotlb", "dma.direct", "dma.mapping", "dma.drivers",
     "net.link", "net.skb", "net.nic", "net.tcp_mem", "net.tcp", "net.session",
     "net.server", "net.nbd", "net.nfs", "net.iscsi", "net.rdma",
+    "life",
 )  # fmt: skip
 MODEL = Path(__file__).parent
 

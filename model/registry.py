@@ -20,7 +20,7 @@ from mmrun.model.description import Cell, Sysctl, Variant
 from mmrun.model.eras import READ, Era, era
 from mmrun.model.hooks import AXES
 from mmrun.model.mechanisms import module_of, variant_files
-from mmrun.model.rules import cgroups, policies
+from mmrun.model.rules import cgroups, policies, timeline
 from mmrun.model.rules.cells import faults
 from mmrun.model.rules.record import Fault, Unsound
 from mmrun.model.sched.default import default_sched
@@ -160,7 +160,11 @@ def _outside_module(axis: str, policy: "Outside") -> ModuleType:
 
 def resolve(cell: Cell) -> Cell:
     """The cell with a variant on every axis, every parameter and sysctl filled in; ValueError says what is wrong."""
-    for fault in faults(cell, era(cell.kernel), filled=AXES.keys() <= cell.policy.keys()):
+    kernel = era(cell.kernel)
+    for fault in faults(cell, kernel, filled=AXES.keys() <= cell.policy.keys()):
+        raise ValueError(f"{'.'.join(map(str, fault.path))}: {fault}")
+    kind = cgroups.resolved(cell, kernel)
+    for fault in timeline.faults(cell.timeline, cell.cgroups, kind, cell.machine, kernel):
         raise ValueError(f"{'.'.join(map(str, fault.path))}: {fault}")
     return fill(cell)
 

@@ -11,6 +11,7 @@ from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from mmrun.model.description import MAX_SAMPLES
 from mmrun.model.hung_task import report as hung_task
 from mmrun.model.hung_task.state import life
+from mmrun.model.life import report as timeline
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.state import node_count, progress, run_settings
 from mmrun.model.mechanisms import parts
@@ -37,6 +38,11 @@ def metrics(built: Built) -> dict[str, int | float | str]:
 def kills(built: Built) -> list[list[str]]:
     """The lines of every report of a kill."""
     return [lines for part in parts("report") if hasattr(part, "kills") for lines in part.kills(built)]
+
+
+def changes(built: Built) -> list[str]:
+    """A line for each write of the cell's timeline."""
+    return timeline.changes(built)
 
 
 def death(built: Built) -> list[str]:

@@ -23,7 +23,7 @@ stacks = one(  # see model/core/stacks.py; `spare`: how many of the rows of `spa
     ),
 )  # fmt: skip
 # Who runs, on which CPU, until when if others want to run (ns). `wake`: it woke somebody; `pass_over`: a kswapd has
-# gone to sleep. Written where an actor is resumed.
+# gone to sleep (1), settings are to be written (2). Written where an actor is resumed.
 turn = one(14, "turn", row(actor="i8", cpu="i8", task="i8", turn_ends="i8", wake="i8", pass_over="i8"))
 FIELDS = 16  # that an event may have
 event = one(334, "event", row(fields=("i8", (FIELDS,))))  # those of the event under way (model/core/tracepoint.py)

@@ -75,19 +75,19 @@ def command(
         events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_node or [],
         trace_cgroup or [], trace_buffer, damon_out,
     )  # fmt: skip
-    metrics, kills, death = simulated(described, check, series, dump, asked)
+    metrics, kills, death, changes = simulated(described, check, series, dump, asked)
     if as_json:
         facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
-        print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death}, indent=1))
+        print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death, "changes": changes}, indent=1))
     else:
-        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills, death)]
+        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills, death, changes)]
         print("\n".join(one_line(line, 10_000) for line in lines))
 
 
 def simulated(
     cell: Any, check: bool, series: Path | None, dump: Path | None, asked: "Asked"
-) -> tuple[dict[str, Any], list[list[str]], list[str]]:
-    """Metrics of the cell as plain numbers, reports of kills, that of its death; writes what was asked for beside.
+) -> tuple[dict[str, Any], list[list[str]], list[str], list[str]]:
+    """Metrics of the cell as plain numbers, reports of kills, death, timeline; writes what was asked for beside.
 
     A model's error ends the command with 1.
     """
@@ -122,7 +122,8 @@ def simulated(
         proc_files.write(outcome.left, dump)
     if series is not None:
         write_series(outcome.series, series)
-    return {name: plain(value) for name, value in outcome.metrics.items()}, outcome.kills, outcome.death
+    metrics = {name: plain(value) for name, value in outcome.metrics.items()}
+    return metrics, outcome.kills, outcome.death, outcome.changes
 
 
 def write_series(columns: dict[str, Any], path: Path) -> None:

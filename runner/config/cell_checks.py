@@ -8,7 +8,7 @@ from mmrun.model import workloads
 from mmrun.model.description import Cell, Name, Task
 from mmrun.model.eras import era
 from mmrun.model.rules import cells as cell_rules
-from mmrun.model.rules import cgroups
+from mmrun.model.rules import cgroups, timeline
 from mmrun.model.rules.bounds import bounds, hints
 from mmrun.model.rules.machines import faults as machine_faults
 from mmrun.model.rules.record import Fault
@@ -54,6 +54,7 @@ class CellCheck:
         self.once("vm", vm, lambda: [*cell_rules.sysctls(vm, self.era), *cell_rules.dirty_limits(vm)])
         for name, group in self.groups.items():
             self.once(("cgroup", name, self.kind), group, partial(self.group, name))
+        self.once(("timeline", self.kind), self.parts.timeline, self.timeline)
         for name, each in self.caches.items():
             self.once(("slab", name), each, partial(cell_rules.slab_cache, name, self.caches))
         for name, task in self.tasks.items():
@@ -89,6 +90,11 @@ class CellCheck:
         """What a group needs of the other parts."""
         yield from cell_rules.cgroup(name, self.groups, self.machine, self.era)
         yield from cgroups.settings(name, self.groups[name], self.kind, self.era)
+
+    def timeline(self) -> Iterator[Fault]:
+        """What the timeline needs of the other parts."""
+        entries = self.parts.timeline or ()
+        return timeline.faults(entries, self.groups, self.kind, self.machine, self.era)
 
     def task(self, name: str, task: Task) -> Iterator[Fault]:
         """What a task needs of the other parts."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from mmrun.model import registry
 from mmrun.model.core.timeline import FIRST, LAST
-from mmrun.model.description import Cell, Cgroup, Machine, Sampling, SlabCache, Stream, Sysctl, Task
+from mmrun.model.description import Cell, Cgroup, Entry, Machine, Sampling, SlabCache, Stream, Sysctl, Task
 from mmrun.model.eras import why_not
 from mmrun.model.rules.record import Fault, Unsound
 from mmrun.runner.config.cell_checks import CellCheck, check_machine
@@ -28,7 +28,9 @@ T = TypeVar("T")
 # One object each, so that what was checked once is recognised.
 NO_SYSCTL, NO_SAMPLING = Sysctl(), Sampling()
 NOTHING: dict[str, Any] = {}
+NO_TIMELINE: tuple[Entry, ...] = ()
 DURATION, CGROUP_VERSION = hints(Cell)["duration"], hints(Cell)["cgroup_version"]
+TIMELINE = hints(Cell)["timeline"]
 
 
 @dataclass
@@ -122,6 +124,7 @@ class Cells:
             slab=self.table(tree, "slab", SlabCache, total),
             tasks=self.table(tree, "tasks", Task, total, required=True),
             policy=self.once("policy", tree.get("policy"), lambda: read_policy(tree.get("policy"), self.problems)),
+            timeline=self.timeline(tree, total),
             sampling=self.simple(tree, "sampling", Sampling, NO_SAMPLING),
             duration=self.simple(tree, "duration", DURATION, None),
             seed=self.seed(tree),
@@ -174,6 +177,15 @@ class Cells:
         if item is None or is_null(item):
             return default
         return self.once(key, item, lambda: Reader(self.problems, name=key).read(item, kind))
+
+    def timeline(self, tree: Mapping, total: int | None) -> tuple[Entry, ...] | None:
+        """What changes along the run, read once; percentages are of the machine's memory `total` (bytes)."""
+        item = tree.get("timeline")
+        if item is None or is_null(item):
+            return NO_TIMELINE
+        known = total if total is not None else 1 << 40
+        reader = Reader(self.problems, memory=known, name="timeline")
+        return self.once(("timeline", total), item, lambda: reader.read(item, TIMELINE))
 
     def table(
         self, tree: Mapping, key: str, kind: type[T], total: int | None, required: bool = False

@@ -92,6 +92,8 @@ class File:
     """Slab caches by name."""
     tasks: Any = None
     """Tasks by name."""
+    timeline: Any = None
+    """What changes while a cell runs: a list of entries, each a time and an action (`mmrun explain timeline`)."""
     sampling: Any = None
     """How often counters are written to the series; left out: no series."""
     duration: Any = None

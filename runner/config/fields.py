@@ -37,7 +37,12 @@ from mmrun.runner.config.yaml_scalars import REFUSED
 T = TypeVar("T")
 Dotted = tuple[str | int, ...]
 Hook = Callable[[Item, "Reader"], Any]
-SHARES = {("Region", "size"), ("Cgroup", "max")}  # sizes that may be given as a percentage of the machine's memory
+SHARES = {
+    ("Region", "size"),
+    ("Cgroup", "max"),
+    ("Limits", "max"),
+    ("Limits", "high"),
+}  # sizes that may be given as a percentage of the machine's memory
 
 
 @cache
@@ -103,7 +108,9 @@ class Reader:
     def plain(self, item: Item, hint: Any, path: Dotted, share: bool = False) -> Any:
         """The item as data for Pydantic; notes unknown keys and bad quantities. `share`: a percentage will do."""
         self.found[path], self.hints[path] = item, hint
-        if isinstance(item, Scalar) and (unit := next(filter(None, map(quantity, arms(hint))), None)):
+        words = [word for arm in arms(hint) for word in literals(bare(arm))]
+        unit = next(filter(None, map(quantity, arms(hint))), None)
+        if isinstance(item, Scalar) and unit and item.value not in words:
             return self.amount(item, unit, path, share or self.shares_everywhere)
         for kind in map(bare, arms(hint)):
             origin, args = typing.get_origin(kind), typing.get_args(kind)

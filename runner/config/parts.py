@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mmrun.model.description import Cgroup, Machine, Sampling, SlabCache, Sysctl, Task, Variant
+from mmrun.model.description import Cgroup, Entry, Machine, Sampling, SlabCache, Sysctl, Task, Variant
 
 
 @dataclass
@@ -18,12 +18,16 @@ class Parts:
     slab: dict[str, SlabCache] | None
     tasks: dict[str, Task] | None
     policy: dict[str, Variant] | None
+    timeline: tuple[Entry, ...] | None
     sampling: Sampling | None
     duration: int | None
     seed: str
 
     def whole(self) -> bool:
         """Whether every part could be read."""
-        parts = (self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.slab, self.tasks)
+        parts = (
+            self.kernel, self.machine, self.vm, self.policy, self.sampling, self.cgroups, self.slab, self.tasks,
+            self.timeline,
+        )  # fmt: skip
         entries = (*(self.cgroups or {}).values(), *(self.slab or {}).values(), *(self.tasks or {}).values())
         return all(part is not None for part in (*parts, *entries))

@@ -39,7 +39,7 @@ def experiment_schema() -> Schema:
         "policy": maker.policy(),
         **{
             name: maker.of(cell[name])
-            for name in ("vm", "cgroups", "cgroup_version", "slab", "tasks", "sampling", "duration")
+            for name in ("vm", "cgroups", "cgroup_version", "slab", "tasks", "timeline", "sampling", "duration")
         },
         "seed": {"type": ["string", "integer"]},
         "replicates": {"anyOf": [maker.of(hints(Replicates)["min"]), maker.of(Replicates)]},

@@ -62,6 +62,7 @@ def run_job(api: str, job: Job, cell: Cell | None = None) -> Finished:
         else:
             results = {"status": "ok", "metrics": outcome.metrics, "series": outcome.series}
             results["kills"], results["death"] = outcome.kills, outcome.death
+            results["changes"] = outcome.changes
     except (OSError, MemoryError):
         raise
     except Exception as error:

@@ -24,7 +24,7 @@ from mmrun.runner.explain import kernels as explain_kernels
 from mmrun.runner.explain.entry import Entry
 from mmrun.runner.report.report_block import ReportBlock
 
-PARTS = ("machine", "vm", "cgroups", "slab", "tasks", "sampling", "policy")
+PARTS = ("machine", "vm", "cgroups", "slab", "tasks", "timeline", "sampling", "policy")
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 DATES = {"vm": ("sysctl", "range"), "cgroups": ("group",)}
 SHOWN = 4

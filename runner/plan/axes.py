@@ -12,7 +12,8 @@ from mmrun.runner.config.yaml_scalars import REFUSED
 Label = str | int | float | bool
 Dotted = tuple[str, ...]
 SWEPT = (
-    "kernel", "machine", "policy", "vm", "cgroups", "cgroup_version", "slab", "tasks", "sampling", "duration", "seed",
+    "kernel", "machine", "policy", "vm", "cgroups", "cgroup_version", "slab", "tasks", "timeline", "sampling",
+    "duration", "seed",
 )  # fmt: skip
 RESERVED = ("replicate", "random", "status", "stale", "error", "key", "elapsed_ns", "outcome", "access", "time_ns")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.*+-]{0,127}")

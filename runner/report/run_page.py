@@ -1,6 +1,6 @@
 """What `mmrun run` prints of a cell: facts, where time went, kills, then every counter that is not 0."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from textwrap import wrap
 from typing import Any
@@ -19,13 +19,19 @@ MOST_COLUMNS = 8
 
 
 def page(
-    cell: Cell, settings: list[str], told: Mapping[str, Any], kills: list[list[str]], death: list[str]
+    cell: Cell,
+    settings: list[str],
+    told: Mapping[str, Any],
+    kills: list[list[str]],
+    death: list[str],
+    changes: Sequence[str] = (),
 ) -> list[str]:
     """The lines, under headings."""
     shown = {name: value for name, value in told.items() if value != 0}
     lines = [f"outcome: {told.get('outcome', 'ok')}", *(f"set: {setting}" for setting in settings)]
     lines += section("Death", wrap(" ".join(death), WIDTH))
     lines += section("What happened", facts(cell, told))
+    lines += section("Timeline", list(changes))
     lines += section("Where the time of tasks went", where_time_went(told))
     for number, kill in enumerate(kills, 1):
         lines += section(f"Kill {number}" if len(kill) > 1 else "Kills beyond these", kill)

@@ -51,6 +51,8 @@ class Record:
     """The lines of each report of the out-of-memory killer."""
     death: list[str] = field(default_factory=list)
     """Of a machine that died: who waited for whom, in sentences."""
+    changes: list[str] = field(default_factory=list)
+    """A line for each write of the cell's timeline."""
 
 
 def encode(record: Record) -> bytes:
@@ -170,6 +172,7 @@ def fault(record: Record) -> str:
         and all(finite(record.provenance.get(name, 0.0)) for name in ("finished", "cpu_seconds")),
         "kills": isinstance(record.kills, list) and all(map(all_texts, record.kills)),
         "death": all_texts(record.death),
+        "changes": all_texts(record.changes),
     }
     wrong = [name for name, good in sound.items() if not good]
     return f"not of their type: {', '.join(wrong)}" if wrong else ""

@@ -27,7 +27,13 @@ def has_daemon(plan: Plan) -> bool:
     """Whether nodes have a daemon that compacts: where it could ever be woken."""
     if not era(plan.cell.kernel).flags["kcompactd_runs"] or not plan.modules["compaction"].COMPACTS:
         return False
-    return plan.cell.vm.compaction_proactiveness is not None or uses_blocks(plan)
+    return _set_anywhen(plan) or uses_blocks(plan)
+
+
+def _set_anywhen(plan: Plan) -> bool:
+    """Whether vm.compaction_proactiveness is set, now or later."""
+    later = (entry.set.vm for entry in plan.cell.timeline if entry.set is not None)
+    return any(vm.compaction_proactiveness is not None for vm in (plan.cell.vm, *later))
 
 
 def rows(plan: Plan) -> dict[str, int]:

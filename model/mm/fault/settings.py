@@ -19,6 +19,8 @@ zero_page_copies | none | first stores to memory that mapped it | faults
 
 COUNTERS = ZERO_COUNTERS  # of the machine
 
+FIXED = {"zero_page": "it is how the kernel was built"}
+
 
 @record
 class Sysctl(Record):

@@ -1,5 +1,7 @@
 """Huge pages of a machine record: sizes, queues, how faults go about it."""
 
+from collections.abc import Set
+
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
@@ -27,6 +29,12 @@ def hooks(plan: Plan) -> tuple[Hook, ...]:
     """What reclaim and unmapping ask of large folios; where there are none it need not be compiled."""
     asked = add_folio_to_swap, zap_folio, put_folio, shrink_deferred, split_isolated, leave_deferred
     return asked if wanted_by(plan.cell.vm) else ()
+
+
+def changed(built: Built, names: Set[str]) -> None:
+    """What faults may do for a huge page."""
+    if "transparent_hugepage_defrag" in names:
+        thp_settings(built.memory.m).defrag = DEFRAG.index(built.cell.vm.transparent_hugepage_defrag)
 
 
 def place(built: Built) -> None:

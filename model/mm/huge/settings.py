@@ -88,6 +88,10 @@ HUGE = Matters(
 Enabled = Annotated[Literal["always", "inherit", "madvise", "never"], HUGE]
 Modes = Literal["always", "defer", "defer+madvise", "madvise", "never"]
 
+FIXED = dict.fromkeys(
+    (f"hugepages_{size_of(order)}" for order in ORDERS), "tables and daemons of the machine follow from it"
+)
+
 
 @record
 class Sysctl(Record):

@@ -1,5 +1,7 @@
 """Pools of a machine record: pages taken at boot, while all memory is free."""
 
+from collections.abc import Set
+
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built, Plan
@@ -32,6 +34,12 @@ def rows(plan: Plan) -> dict[str, int]:
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """Faults on memory of pools, its end, and writes to the sysctls."""
     return (hugetlb_fault, hugetlb_unmap, set_nr_hugepages, set_nr_overcommit)
+
+
+def changed(built: Built, names: Set[str]) -> None:
+    """How many surplus pages the pool may take."""
+    if "nr_overcommit_hugepages" in names and _wanted(built.plan):
+        pools(built.memory.m)[MIB2].overcommit = built.cell.vm.nr_overcommit_hugepages or 0
 
 
 def place(built: Built) -> None:

@@ -80,6 +80,8 @@ hugetlb_vmemmap | none | pages of struct page that hugetlb_optimize_vmemmap give
 """)
 TOLD = (Told("machine", GAUGES, sampled=True, when=has_pools),)
 
+FIXED = {"nr_hugepages": "a stream's event set_nr_hugepages takes and gives back pages, in the time of its task"}
+
 
 @record
 class Sysctl(Record):

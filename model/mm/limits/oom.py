@@ -10,11 +10,11 @@ from mmrun.model.machine.state import geometry, progress
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom_snapshot import note_kill
-from mmrun.model.mm.limits.points import badness, eligible, points_of, total_pages
+from mmrun.model.mm.limits.points import alive, badness, eligible, points_of, total_pages
 from mmrun.model.mm.limits.state import oom_settings
 from mmrun.model.mm.limits.tracepoints import mark_victim
-from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_KILL, event
-from mmrun.model.mm.memcg.state import oom_count
+from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_GROUP_KILL, EVENT_OOM_KILL, event
+from mmrun.model.mm.memcg.state import memcgs, oom_count
 from mmrun.model.mm.task.state import tasks
 from mmrun.model.sched.turns import put_cpu
 from mmrun.model.tracing.watch import FIRST_PID
@@ -89,6 +89,41 @@ def _kill_another(m, t):
 
 
 @kernel
+def oom_group_of(m, t, over):
+    """The group whose tasks die together with task `t`: the highest with memory.oom.group up to `over`; 0: none.
+
+    In the kernel: mem_cgroup_get_oom_group.
+    """
+    at, found = tasks(m)[t].memcg, 0
+    while at:
+        if memcgs(m)[at].oom_group:
+            found = at
+        if at == over:
+            break
+        at = memcgs(m)[at].parent
+    return found
+
+
+@kernel
+def _kill_victim(m, dying, t, over):
+    """Kill task `dying`, which may be the asking task `t` itself, and whoever is to die with it."""
+    group = oom_group_of(m, dying, over)
+    if dying == t:
+        send_sigkill(m, t)
+    else:
+        _kill_another(m, dying)
+    if group == 0:
+        return
+    event(m, group, EVENT_OOM_GROUP_KILL)
+    for other in range(geometry(m).nr_tasks):
+        if not tasks(m)[other].killed and alive(m, other, group):
+            if other == t:
+                send_sigkill(m, t)
+            else:
+                _kill_another(m, other)
+
+
+@kernel
 def _note(m, t, over, dying):
     """Write down who is killed for whom."""
     points = 0
@@ -112,11 +147,8 @@ def out_of_memory(m, t, over):
         ends(m, OOM)
         return 1
     _note(m, t, over, dying)
-    if dying == t:
-        send_sigkill(m, t)
-        return 0
-    _kill_another(m, dying)
-    return 1
+    _kill_victim(m, dying, t, over)
+    return 0 if tasks(m)[t].killed else 1
 
 
 @kernel
@@ -127,4 +159,21 @@ def kill_largest(m):
         return
     _note(m, NOBODY, 0, dying)
     if dying >= 0:
-        _kill_another(m, dying)
+        _kill_victim(m, dying, NOBODY, 0)
+
+
+@kernel
+def kill_for_nobody(m, over):
+    """Who writes a limit asks for somebody of group `over`: 1 when one was killed, or is dying, 0: there is nobody.
+
+    In the kernel: mem_cgroup_out_of_memory of memory_max_write.
+    """
+    dying = victim(m, NOBODY, over)
+    if dying == NOBODY:
+        sleep_until(m, m.now + SECOND // geometry(m).hz)
+        return 1
+    if dying < 0:
+        return 0
+    _note(m, NOBODY, over, dying)
+    _kill_victim(m, dying, NOBODY, over)
+    return 1

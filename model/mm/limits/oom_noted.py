@@ -83,7 +83,9 @@ class Kill:
     @property
     def asker_name(self) -> str:
         """Who asks for memory."""
-        return f"kswapd{int(self.noted.node)}" if self.asker == NOBODY else self.names[self.asker]
+        if self.asker != NOBODY:
+            return self.names[self.asker]
+        return f"kswapd{int(self.noted.node)}" if self.noted.node < len(self.built.cell.machine.nodes) else "sh"
 
     @property
     def asker_adj(self) -> int:

@@ -38,7 +38,7 @@ SUBJECTS = (
         "machine. "
         "It exits, its memory is free again, and the run goes on with the others; `outcome` is then `oom`. `mmrun run` "
         "prints of the first kills what that version of the kernel prints, with who asked, what was left and why it "
-        "stayed; `mmrun status DIR --kills` does so of a sweep. Children, oom.group and the reaper's own thread are "
+        "stayed; `mmrun status DIR --kills` does so of a sweep. Children and the reaper's own thread are "
         "not modelled; all tasks are of an ordinary user.",
         ("outcome", "oom_kill", "events_oom", "failcnt", "tasks.oom_score_adj"),
         (

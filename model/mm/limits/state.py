@@ -33,5 +33,10 @@ oom_tasks = table(251, "oom_tasks", OOM_TASK, dimensions=2)
 oom_pages = table(252, "oom_pages", OOM_PAGES, dimensions=2)
 oom_zones = table(253, "oom_zones", OOM_ZONE, dimensions=2)
 oom_state = one(254, "oom_state", row(reports="i8"))  # kills so far, those not written down included
+# What writing a limit does in this version (model/mm/limits/writes.py), 0 or 1.
+limit_settings = one(103, "limit_settings", row(
+    max_write_kills="i8", resize_gives_up="i8", resize_drains="i8", high_reclaims="i8", high_loops="i8",
+    high_set_last="i8", swap_max_below_usage="i8",
+))  # fmt: skip
 # The version's ways: points in thousandths of the whole, at least 1, the last of equals goes.
 oom_settings = one(255, "oom_settings", row(oom_per_mille="i8", oom_at_least_one="i8", oom_last_of_equals="i8"))

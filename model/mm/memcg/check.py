@@ -72,7 +72,7 @@ def _charges(built: Built) -> None:
         not wrong.any(),
         lambda: f"groups {np.flatnonzero(wrong)} are charged {rows['usage'][wrong]}, hold {expected[wrong]}",
     )
-    above = (rows["usage"] > rows["limit"]) & ~forced
+    above = (rows["usage"] > np.maximum(rows["limit"], rows["excused"])) & ~forced
     require(not above.any(), lambda: f"groups {np.flatnonzero(above)} use more than their limit")
     protection(rows, bool(memcg_settings(built.memory.m).shares_overcommitted))
     _swap_charges(built, rows)
@@ -116,4 +116,5 @@ def _swap_charges(built: Built, rows: np.ndarray) -> None:
     expected = before[rows["end"]] - before[:-1]
     expected[0] = own[0]
     require((rows["swap_pages"] == expected).all(), lambda: "swap slots charged to the wrong groups")
-    require((rows["swap_pages"] <= rows["swap_limit"]).all(), lambda: "a group swapped more than it may")
+    most = np.maximum(rows["swap_limit"], rows["swap_excused"])
+    require((rows["swap_pages"] <= most).all(), lambda: "a group swapped more than it may")

@@ -18,16 +18,33 @@ def iterator(m, s, priority):
 
 
 @kernel
+def gone(m, group):
+    """Whether the group was removed, and holds nothing any more."""
+    row = memcgs(m)[group]
+    return row.offline and row.usage == 0 and row.swap_pages == 0
+
+
+@kernel
+def there(m, group, end):
+    """The first group from `group` on that is not gone; at most `end`."""
+    while group < end and gone(m, group):
+        group += 1
+    return group
+
+
+@kernel
 def after(m, s, group):
     """The group that follows `group` in a walk of one's own over the whole subtree; -1 = none."""
-    return group + 1 if group + 1 < memcgs(m)[scans(m)[s].memcg].end else -1
+    end = memcgs(m)[scans(m)[s].memcg].end
+    following = there(m, group + 1, end)
+    return following if following < end else -1
 
 
 @kernel
 def advance(m, s, at):
     """Move the shared position of iterator `at` on and return the group it now stands on; -1 = the end, a new round."""
     it, root = iters(m)[at], scans(m)[s].memcg
-    group = max(it.position, root)
+    group = there(m, max(it.position, root), memcgs(m)[root].end)
     if group < memcgs(m)[root].end:
         it.position = group + 1
         return group

@@ -24,6 +24,7 @@ FLUSH_NS = 2_000_000_000  # FLUSH_TIME
 NO_GROUP = -1
 
 EVENT_LOW, EVENT_HIGH, EVENT_MAX, EVENT_OOM, EVENT_OOM_KILL, EVENT_SWAP_MAX, EVENT_SWAP_FAIL = range(7)
+EVENT_OOM_GROUP_KILL = 7
 
 
 @rare
@@ -45,6 +46,8 @@ def event(m, memcg, what):
             group.events_swap_max += 1
         elif what == EVENT_SWAP_FAIL:
             group.events_swap_fail += 1
+        elif what == EVENT_OOM_GROUP_KILL:
+            group.events_oom_group_kill += 1
         else:
             group.oom_kill += 1
         at = group.parent
@@ -217,6 +220,8 @@ def _add_usage(m, at, pages):
     group.usage += pages
     if group.usage < 0:
         panic(m, BAD_CHARGE, at)
+    if group.usage > group.peak:
+        group.peak = group.usage
     if group.protects:
         propagate_protection(m, at)
 
@@ -247,6 +252,12 @@ def uncharge_pages(m, memcg, pages):
         at = memcgs(m)[at].parent
         if at == 0:
             return
+
+
+@kernel
+def uncharge_one(m, memcg, pages):
+    """Take `pages` off the group alone: those above it keep them (page_counter_cancel)."""
+    _add_usage(m, memcg, -pages)
 
 
 @kernel

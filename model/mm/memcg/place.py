@@ -58,8 +58,9 @@ def created(cell: Cell) -> list[str]:
 
 
 def has_soft_limit(cell: Cell) -> bool:
-    """Whether any group of the cell has a soft limit."""
-    return any(group.soft_limit is not None for group in cell.cgroups.values())
+    """Whether any group of the cell has a soft limit, now or later."""
+    later = (each for entry in cell.timeline if entry.set is not None for each in entry.set.cgroups.values())
+    return any(group.soft_limit is not None for group in (*cell.cgroups.values(), *later))
 
 
 def memcg_lru(plan: Plan) -> bool:
@@ -106,6 +107,7 @@ def place(built: Built) -> None:
         given = [getattr(group, setting) for group in groups]
         rows[field] = [UNLIMITED if size is None else size // PAGE for size in given]
     rows["swappiness"] = [-1 if group.swappiness is None else group.swappiness for group in groups]
+    rows["oom_group"] = [int(group.oom_group) for group in groups]
     rows["stat_every"] = [group.stat_read_every or 0 for group in groups]
     rows["accesses"] = [-group.stat_read_phase for group in groups]
     rows["protects"] = (rows["memory_min"] > 0) | (rows["memory_low"] > 0)

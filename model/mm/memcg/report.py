@@ -11,7 +11,7 @@ from mmrun.model.mm.memcg.settings import LISTS
 from mmrun.model.mm.memcg.stats import STATS
 
 OF_COPIES = [f"{name}_{which}" for name in ("usage", "pgsteal") for which in ("min", "max")]  # over them
-CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem", "swap_pages": "swap_pages"} | {
+CGROUP_METRICS = {"usage_pages": "usage", "kmem_pages": "kmem", "swap_pages": "swap_pages", "peak_pages": "peak"} | {
     name: name for name in CGROUP_COUNTERS if name not in OF_COPIES
 }
 OF_SUBTREE = ("pgscan", "pgsteal", "kmem_pages")  # counted where the page was, reported with those of the descendants

@@ -25,6 +25,7 @@ events_oom | lower | memory.events oom: reclaim at memory.max came to nothing | 
 events_swap_max | lower | memory.swap.events max: a page was not swapped out because of memory.swap.max | events
 events_swap_fail | lower | memory.swap.events fail: a page was not swapped out for want of a slot | events
 oom_kill | lower | tasks killed for want of memory | events
+events_oom_group_kill | lower | memory.events oom_group_kill: all tasks of the group were killed together | events
 pgscan | lower | inactive pages of the group scanned
 pgsteal | none | pages of the group reclaimed
 pgsteal_min | none | pages reclaimed from the copy of the group that lost least
@@ -39,6 +40,7 @@ CGROUP_TOLD = counters("""
 usage_pages | none | pages charged to the group and those below it when the run ends
 kmem_pages | none | pages of kernel memory among them
 swap_pages | none | swap slots of the group and those below it when the run ends
+peak_pages | none | the most that was charged to the group and those below it (memory.peak)
 """)
 LISTS = counters("""
 inactive_anon | none | pages on its inactive lists of anonymous memory
@@ -102,7 +104,13 @@ SUBJECTS = (
         ("usage_pages",),
         ("memory.usage_in_bytes",),
     ),
-    Subject("memory.peak", "Not told: of usage there is only what it is when the run ends.", ("usage_pages",)),
+    Subject(
+        "memory.peak",
+        "Told of each group, pages kept ahead by CPUs included, as the kernel counts; a file since 5.19, of version 1 "
+        "always.",
+        ("peak_pages", "usage_pages"),
+        ("memory.max_usage_in_bytes",),
+    ),
     Subject(
         "memory.stat",
         "Of a group and those below it when the run ends, exact, in pages and under the kernel's names "
@@ -114,20 +122,27 @@ SUBJECTS = (
     ),
     Subject(
         "memory.events",
-        "Counters of a group and those below it: low, high, max, oom, oom_kill. oom_group_kill and sock_throttled have "
+        "Counters of a group and those below it: low, high, max, oom, oom_kill, oom_group_kill. sock_throttled has "
         "no mechanism here.",
-        ("events_low", "events_high", "events_max", "events_oom", "oom_kill"),
+        ("events_low", "events_high", "events_max", "events_oom", "oom_kill", "events_oom_group_kill"),
     ),
     Subject(
         "memory.swap.events",
         "Counters of a group and those below it: max, fail. memory.swap.high has no mechanism here.",
         ("events_swap_max", "events_swap_fail"),
     ),
-    Subject("memory.oom.group", "Not modelled: the OOM killer takes one task at a time.", ("oom",), ("oom.group",)),
+    Subject(
+        "memory.oom.group",
+        "The key `oom_group` of a group: where one of its tasks is killed, all of those in the group and below it are.",
+        ("cgroups.oom_group", "events_oom_group_kill", "oom"),
+        ("oom.group",),
+    ),
     Subject(
         "dying cgroups",
-        "Not modelled: groups are there from the beginning of a run to its end.",
-        (),
+        "An entry of the timeline removes a group: `{at: 2s, remove: job}`. Since 3.19 it lives on as long as anything "
+        "is charged to it; `nr_dying_descendants` counts such groups when the run ends, and what they hold is told of "
+        "each as of any group (`file`, `kmem_pages`, `swap_pages`).",
+        ("timeline.remove", "nr_dying_descendants"),
         ("offline cgroups", "rmdir", "css_offline"),
     ),
 )

@@ -35,6 +35,8 @@ DATED: Dated = (
     group("swap_max", "memory.swap.max", since("4.5", True, "mm: memcontrol: charge swap to cgroup2, 4.5"),
           version="v2"),
     group("min", "memory.min", since("4.18", True, "memcg: introduce memory.min, 4.18"), version="v2"),
+    group("oom_group", "memory.oom.group", since("4.19", True, "mm, oom: introduce memory.oom.group, 4.19"),
+          version="v2"),
     flag("cgroup2", "groups can be those of cgroup v2", DEFAULT_HIERARCHY, since="4.0"),
     flag("cgroup2_by_default", "groups are those of cgroup v2 unless they use what only v1 has",
          "cgroup: replace __DEVEL__sane_behavior with cgroup2 fs type, 4.5", since="4.5"),

@@ -7,7 +7,10 @@ MAX_MEMCGS = 1 << 14  # what a shadow entry can name; an arbitrary bound
 PRIORITIES = 13
 SIZES = 6  # of a lruvec: its four lists, activated refaults of both kinds
 
-MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up to `end`
+# Numbered in pre-order: a group's descendants are the numbers up to `end`. `excused`, `swap_excused`: usage when a
+# limit was lowered, which it may keep; `peak`: the most it has been (page_counter.watermark); `offline`: removed, it
+# goes with the last of what it holds.
+MEMCG = row(
     parent="i8", end="i8", limit="i8", usage="i8", swappiness="i8", swap_pages="i8", swap_limit="i8",
     memory_min="i8", memory_low="i8", memory_high="i8", soft_limit="i8",
     protects="i8", min_usage="i8", low_usage="i8", children_min="i8", children_low="i8", emin="i8", elow="i8",
@@ -15,7 +18,8 @@ MEMCG = row(  # numbered in pre-order: a group's descendants are the numbers up 
     events_low="i8", events_high="i8", events_max="i8", events_oom="i8", oom_kill="i8", pgscan="i8", pgsteal="i8",
     first_task="i8", soft_next="i8", by_css="i8", last_scanned_child="i8", last_scanned_node="i8", scan_nodes="i8",
     numainfo_events="i8", slab_bytes="i8", slab_pages="i8", slab_stat_bytes="i8", events_swap_max="i8",
-    events_swap_fail="i8", stat=("i8", (len(STATS),)),
+    events_swap_fail="i8", excused="i8", swap_excused="i8", peak="i8",
+    oom_group="i8", events_oom_group_kill="i8", offline="i8", stat=("i8", (len(STATS),)),
 )  # fmt: skip
 PAGE_CGROUP = row(next="i4", prev="i4")  # a charged page's links on its group's own list (double LRU)
 SOFT_NODE = row(excess="i8", order="i8")  # a lruvec on its zone's soft-limit tree; order 0: not on it

@@ -8,6 +8,7 @@ from mmrun.model.core.jit import kernel
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import cpus, geometry, nodes
 from mmrun.model.mm.lru.state import lru_settings, lruvecs
+from mmrun.model.mm.memcg.memcg_iter import gone
 from mmrun.model.mm.memcg.memcg_lru import soft_reclaim
 from mmrun.model.mm.memcg.soft_tree import excess_of, update_tree
 from mmrun.model.mm.memcg.state import memcg_settings, memcgs, page_events
@@ -24,7 +25,7 @@ def next_by_css(m, root):
     rows = memcgs(m)
     while True:
         for css in range(rows[root].last_scanned_child + 1, geometry(m).nr_memcgs + 1):
-            if root <= rows[css - 1].by_css < rows[root].end:
+            if root <= rows[css - 1].by_css < rows[root].end and not gone(m, rows[css - 1].by_css):
                 rows[root].last_scanned_child = css
                 return rows[css - 1].by_css
         rows[root].last_scanned_child = 0

@@ -49,6 +49,8 @@ numa_pages_migrated | none | pages that hint faults moved to the node of their u
 COUNTERS = NUMA_COUNTERS  # of the machine
 PERIOD = Range(ge=1, le=3_600_000)
 
+FIXED = {"numa_balancing": "tables of the machine follow from it"}
+
 
 @record
 class Sysctl(Record):

@@ -1,6 +1,6 @@
 """Nodes, CPUs and zones of a machine record: watermarks, zonelists, free memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from types import ModuleType
 
 import numpy as np
@@ -23,6 +23,9 @@ from mmrun.model.mm.page.state import zones as zones_of
 from mmrun.model.units import PAGE, PAGE_SHIFT
 
 RECLAIM_DISTANCE = 30
+OF_ZONES = {  # settings from which watermarks or sizes of per-CPU lists follow
+    "min_free_kbytes", "watermark_scale_factor", "percpu_pagelist_fraction", "percpu_pagelist_high_fraction",
+}  # fmt: skip
 
 
 def rows(plan: Plan) -> dict[str, int | tuple[int, int]]:
@@ -111,19 +114,45 @@ def per_cpu_sizes(built: Built, zone: numa.Zone, low: int) -> tuple[int, int, in
     return batch, high, variant.high_max(zone.pages, batch, sharers) if pcp_settings(built.memory.m).tuned else high
 
 
-def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
-    m, vm, variant = built.memory.m, built.cell.vm, modules["watermarks"]
-    managed = [zone.pages - kept(built.cell, modules, z) for z, zone in enumerate(zones)]
-    for area in set_aside(built.cell, modules):
-        managed[area.zone] -= area.pages
-    kinds = [zone.kind for zone in zones]
+def _levels(built: Built, managed: list[int], kinds: list[int]) -> list[tuple[int, int, int]]:
+    """Watermarks of zones with so many pages and of these kinds, by the cell's settings."""
+    vm, variant = built.cell.vm, built.modules["watermarks"]
     ceiling = int(built.cell.policy["watermarks"].params.get("ceiling_kb", variant.MIN_FREE_CEILING_KB))
     floor, scale = vm.min_free_kbytes or watermarks.min_free_kbytes(managed, ceiling), vm.watermark_scale_factor or 10
     if vm.min_free_kbytes is None and vm.transparent_hugepage in ("always", "madvise"):
         high = [marks[2] for marks in watermarks.levels(managed, kinds, floor, scale, variant)]
         floor = max(floor, watermarks.for_huge_pages(managed, kinds, high))
+    return watermarks.levels(managed, kinds, floor, scale, variant)
+
+
+def changed(built: Built, names: Set[str]) -> None:
+    """Watermarks, the reserve and sizes of per-CPU lists follow from new settings (setup_per_zone_wmarks).
+
+    A boost goes with the old watermarks.
+    """
+    if not names & OF_ZONES:
+        return
+    m, rows = built.memory.m, zones_of(built.memory.m)
+    marks = _levels(built, rows["managed"].tolist(), rows["kind"].tolist())
+    for z, zone in enumerate(numa.zones_of(built.cell.machine)):
+        row = rows[z]
+        row.wmark_min, row.wmark_low, row.wmark_high = marks[z]
+        row.boost = row.boosted = 0
+        row.alloc_batch = row.wmark_high - row.wmark_low
+        row.totalreserve = watermarks.total_reserve(zone.pages, marks[z][2], row.reserve)
+        sizes, before = per_cpu_sizes(built, zone, marks[z][1]), (row.pcp_batch, row.pcp_high_min, row.pcp_high_max)
+        if sizes != before:
+            row.pcp_batch, row.pcp_high_min, row.pcp_high_max = sizes
+            pcp.zone_pcp_enable(m, z)
+
+
+def _zones(built: Built, modules: Mapping[str, ModuleType], zones: list[numa.Zone]) -> None:
+    m = built.memory.m
+    managed = [zone.pages - kept(built.cell, modules, z) for z, zone in enumerate(zones)]
+    for area in set_aside(built.cell, modules):
+        managed[area.zone] -= area.pages
     reserved = _page_cgroups(built, zones)
-    marks = watermarks.levels(managed, kinds, floor, scale, variant)
+    marks = _levels(built, managed, [zone.kind for zone in zones])
     for z, zone in enumerate(zones):
         row = zones_of(m)[z]
         row.node, row.kind, row.start, row.span, row.managed = zone.node, zone.kind, zone.start, zone.pages, managed[z]

@@ -107,6 +107,12 @@ class Mempolicy(Record):
             yield Fault(("weights",), f"`{self.mode}` takes no weights", "leave `weights` out")
 
 
+FIXED = {
+    "numa_zonelist_order": "zonelists are made with the machine",
+    "transparent_hugepage": "tables and daemons of the machine follow from it",
+}
+
+
 @record
 class Sysctl(Record):
     """Settings under /proc/sys/vm."""

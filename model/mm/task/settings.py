@@ -154,12 +154,6 @@ SUBJECTS = (
         ("mlocked", "unevictable", "ramdisk", "nr_unevictable", "pinned pages"),
     ),
     Subject(
-        "drop_caches",
-        "Not modelled: nothing is dropped by order; settings do not change while a run lasts.",
-        (),
-        ("vm.drop_caches", "memory.reclaim", "memory.force_empty"),
-    ),
-    Subject(
         "overcommit",
         "Promises of memory are not modelled: what is touched is allocated, what is not costs nothing.",
         ("oom",),

@@ -67,6 +67,8 @@ TOLD = (
     Told("machine", TIER_TOLD, when=has_tiers),
 )
 
+FIXED = {"demotion_enabled": "tables of the machine follow from it"}
+
 
 @record
 class Sysctl(Record):

@@ -1,5 +1,7 @@
 """Dirty limits of a machine record: what the era counts, what the sysctls say, where estimates start."""
 
+from collections.abc import Set
+
 from mmrun.model.block.settings import allocation_of
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
@@ -17,6 +19,10 @@ from mmrun.model.mm.writeback.wb_bandwidth import INIT_BW
 from mmrun.model.mm.writeback.wb_fraction import RATIO_SCALE, period_shift
 from mmrun.model.mm.writeback.writeback import flusher
 from mmrun.model.units import PAGE
+
+Rules = dict[str, int | float | str | bool]
+EXCLUSIVE = (("dirty_ratio", "dirty_bytes"), ("dirty_background_ratio", "dirty_background_bytes"))
+OF_RESERVE = {"min_free_kbytes", "watermark_scale_factor"}
 
 
 def cgroup_writeback(plan: Plan) -> bool:
@@ -80,7 +86,7 @@ def place(built: Built) -> None:
     files["wb"][backed] = bdis(built.memory.m)["first_wb"][files["disk"][backed]]
 
 
-def _config(built: Built, rules: dict[str, int | float | str | bool]) -> None:
+def _config(built: Built, rules: Rules) -> None:
     m, vm = built.memory.m, built.cell.vm
     if vm.dirty_bytes:
         dirty_settings(m).dirty_ratio = 0
@@ -106,26 +112,56 @@ def _devices(built: Built) -> None:
         dirty_settings(m).bdi_min_ratio += bdi.min_ratio
 
 
-def _estimates(built: Built, rules: dict[str, int | float | str | bool]) -> None:
+def _estimates(built: Built, rules: Rules) -> None:
     """Where bandwidths, rates, limits and proportions start, at boot with all memory free."""
     m, wbs = built.memory.m, built.memory.table("wbs")
-    cfg = dirty_settings(m)
     for name in ("write_bandwidth", "avg_write_bandwidth", "dirty_ratelimit", "balanced_dirty_ratelimit"):
         wbs[name] = INIT_BW
-    total = int(zones(m)["nr_free"].sum())
-    available = dirtyable(total, 0, 0, int(cfg.totalreserve), int(cfg.dirty_reserve_of_free))
+    thresh = _set_ratelimit(built, rules, 0, 0)
+    vm_completions(m).shift = vm_dirties(m).shift = period_shift(max(2, thresh))
+    if rules.get("flexible"):
+        built.memory.table("wb_domains")["events"] = 1  # fprop_global_init
+
+
+def _set_ratelimit(built: Built, rules: Rules, file: int, anon: int) -> int:
+    """Pages a CPU may dirty unasked, with so many pages of files and anonymous ones on lists; the dirty threshold.
+
+    In the kernel: writeback_set_ratelimit, which sets the limit, too, since 4.2.
+    """
+    m, cfg = built.memory.m, dirty_settings(built.memory.m)
+    free = int(zones(m)["nr_free"].sum())
+    available = dirtyable(free, file, anon, int(cfg.totalreserve), int(cfg.dirty_reserve_of_free))
     thresh, _ = thresholds(
         available, int(cfg.dirty_ratio), int(cfg.dirty_background_ratio), -(-int(cfg.dirty_bytes) // PAGE),
         -(-int(cfg.dirty_background_bytes) // PAGE), int(cfg.dirty_units),
     )  # fmt: skip
     cpus = int(geometry(m).online_cpus)
-    cfg.ratelimit_pages = old_ratelimit(total, cpus) if rules.get("per_cpu") else ratelimit(thresh, cpus)
-    vm_completions(m).shift = vm_dirties(m).shift = period_shift(max(2, thresh))
-    domains = built.memory.table("wb_domains")
-    if rules.get("flexible"):
-        domains["events"] = 1  # fprop_global_init
-    if rules.get("fine_ratio"):  # writeback_set_ratelimit sets the limit, too, since 4.2
-        domains[0].dirty_limit = thresh
+    if not rules.get("per_cpu"):
+        cfg.ratelimit_pages = ratelimit(thresh, cpus)
+    elif not cfg.ratelimit_pages:
+        cfg.ratelimit_pages = old_ratelimit(free, cpus)
+    if rules.get("fine_ratio"):
+        built.memory.table("wb_domains")[0].dirty_limit = thresh
+    return thresh
+
+
+def changed(built: Built, names: Set[str]) -> None:
+    """A share puts its size in bytes out of force, and the other way round; what follows from limits and the reserve.
+
+    In the kernel: dirty_ratio_handler, dirty_bytes_handler, calculate_totalreserve_pages.
+    """
+    cfg = dirty_settings(built.memory.m)
+    for pair in EXCLUSIVE:
+        for name, other in (pair, pair[::-1]):
+            if name in names:
+                setattr(cfg, other, 0)
+    rules = {**built.modules["dirty_throttling"].RULES, **built.cell.policy["dirty_throttling"].params}
+    rows = zones(built.memory.m)
+    if names & OF_RESERVE and rules.get("reserve"):
+        cfg.totalreserve = int(rows["totalreserve"].sum())
+    if names & set(EXCLUSIVE[0]):
+        lists = rows["nr_lru"].sum(axis=0)
+        _set_ratelimit(built, rules, int(lists[2] + lists[3]), int(lists[0] + lists[1]) if cfg.dirty_anon else 0)
 
 
 def _wbs(built: Built) -> None:

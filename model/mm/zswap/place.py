@@ -1,5 +1,7 @@
 """zswap in a machine record: a row a slot, a list a group and node, size classes; nothing where it is off."""
 
+from collections.abc import Set
+
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.mechanism import Case
 from mmrun.model.core.record import NONE
@@ -39,6 +41,19 @@ def actors(plan: Plan) -> dict[str, int]:
     return {"zswap_shrink_worker": 1} if is_on(plan) else {}
 
 
+def _limits(built: Built) -> None:
+    """How large its pool may be, and to which size it shrinks before it takes pages again."""
+    s, vm = zswap_settings(built.memory.m), built.cell.vm
+    s.max_pages = int(zones(built.memory.m)["managed"].sum()) * vm.zswap_max_pool_percent // 100
+    s.accept_pages = int(s.max_pages) * (vm.zswap_accept_threshold_percent or 100) // 100
+
+
+def changed(built: Built, names: Set[str]) -> None:
+    """Its limits follow from new settings."""
+    if is_on(built.plan) and names & {"zswap_max_pool_percent", "zswap_accept_threshold_percent"}:
+        _limits(built)
+
+
 def hooks(plan: Plan) -> tuple[Hook, ...]:
     """What swap asks, and the worker."""
     return (zswap_store, zswap_invalidate, zswap_shrink_worker) if is_on(plan) else ()
@@ -52,8 +67,7 @@ def place(built: Built) -> None:
     s, vm, given = zswap_settings(m), cell.vm, cell.machine.zswap or Zswap()
     s.zsmalloc = int(vm.zswap_zpool == "zsmalloc")
     s.shrinks = int(bool(vm.zswap_shrinker_enabled))
-    s.max_pages = int(zones(m)["managed"].sum()) * vm.zswap_max_pool_percent // 100
-    s.accept_pages = int(s.max_pages) * (vm.zswap_accept_threshold_percent or 100) // 100
+    _limits(built)
     s.length = max(1, int(PAGE / given.compression_ratio))
     s.compress_ns, s.decompress_ns = given.compress, given.decompress
     for name in ("zero_filled", "same_filled", "incompressible"):

@@ -60,6 +60,10 @@ TOLD = (
     Told("cgroup", GROUP_STATS, when=has_zswap, counted=True),
 )
 
+FIXED = dict.fromkeys(
+    ("zswap", "zswap_zpool", "zswap_shrinker_enabled"), "its pool and its daemons are made with the machine"
+)
+
 
 @record
 class Sysctl(Record):

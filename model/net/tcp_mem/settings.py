@@ -65,6 +65,11 @@ TOLD = (
 Buffer = Annotated[int, Range(ge=4096, le=1 << 30)]
 Mark = Annotated[int, Range(ge=1, le=1 << 30)]
 
+FIXED = dict.fromkeys(
+    ("tcp_mem_min", "tcp_mem_pressure", "tcp_mem_max", "tcp_wmem_default", "tcp_wmem_max", "tcp_rmem_default",
+     "tcp_rmem_max"), "sockets have their limits from the start",
+)  # fmt: skip
+
 
 @record
 class Sysctl(Record):
