@@ -27,6 +27,7 @@ from mmrun.model.mm.memcg.state import PAGE_CGROUP
 from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.mm.page.state import FRAME
 from mmrun.model.mm.slab.state import OBJECT
+from mmrun.model.mm.task import times
 from mmrun.model.proc import Snapshot, snapshot
 from mmrun.model.rules.cells import region_sizes, stream_regions
 from mmrun.model.rules.record import Unsound
@@ -49,7 +50,8 @@ class Outcome:
     columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
     when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
     of a machine that died, who waited for whom, a sentence a line. `events`: what was watched. `left`: the machine at
-    the end, when asked for. `changes`: a line for each write of the timeline.
+     the end, when asked for. `changes`: a line for each write of the timeline. `times`: where the time of each task and
+    copy went, in ns by part.
     """
 
     metrics: dict[str, int | float | str]
@@ -60,6 +62,7 @@ class Outcome:
     events: Seen | None = None
     left: Snapshot | None = None
     changes: list[str] = field(default_factory=list)
+    times: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def simulate(
@@ -111,7 +114,7 @@ def simulate(
     found, kills, death = results.metrics(built), results.kills(built), results.death(built)
     left = snapshot(built) if keep else None
     changes = results.changes(built)
-    return Outcome(found, samples.series(), misses, kills, death, seen(built), left, changes)
+    return Outcome(found, samples.series(), misses, kills, death, seen(built), left, changes, times.of_each(built))
 
 
 def _run(m: np.record) -> int:

@@ -7,7 +7,7 @@ rest. A test compares with what runs tell.
 from collections.abc import Iterator
 
 from mmrun.model import registry
-from mmrun.model.core.mechanism import Case, Told
+from mmrun.model.core.mechanism import Case, Cause, Told
 from mmrun.model.counters import NODE_COUNTERS, TASK_COUNTERS, VM_COUNTERS
 from mmrun.model.description import Cell
 from mmrun.model.mechanisms import parts
@@ -54,6 +54,11 @@ def series(cell: Cell) -> list[str]:
 def scopes(name: str) -> list[str]:
     """The scopes at which a metric is told, in the order of `SCOPES`."""
     return list(dict.fromkeys(told.scope for told in TOLD if name in told.table))
+
+
+def causes(name: str) -> list[Cause]:
+    """What mechanisms declare to stand behind a metric."""
+    return [cause for part in parts("settings") for cause in getattr(part, "CAUSES", ()) if name in cause.of]
 
 
 def is_yardstick(case: Case) -> bool:

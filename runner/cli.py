@@ -19,7 +19,9 @@ from mmrun.model.core.frozen import frozen
 from mmrun.runner.config.problems import ConfigErrors, EnvironmentProblem
 from mmrun.runner.terminal import give_up, in_words, one_line, screens
 
-COMMANDS = ("sweep", "run", "plan", "check", "status", "report", "sense", "trace", "explain", "schema", "doctor")
+COMMANDS = (
+    "sweep", "run", "diff", "why", "plan", "check", "status", "report", "sense", "trace", "explain", "schema", "doctor",
+)  # fmt: skip
 OK, FAILED, BAD_CONFIG, ENVIRONMENT, INTERNAL, INTERRUPTED, UNREAD = 0, 1, 2, 3, 70, 130, 141
 HOME = Path(__file__).resolve().parents[1]
 PARTS = ("mmrun", "model", "runner")

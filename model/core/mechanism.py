@@ -127,6 +127,17 @@ class Matters(NamedTuple):
         return f"Matters(where={self.where!r})"
 
 
+class Cause(NamedTuple):
+    """What stands behind metrics, for who asks why they moved: counters that move with them, events that tell of them.
+
+    `events`: names and patterns of tracepoints, as `mmrun run --events` takes them.
+    """
+
+    of: tuple[str, ...]
+    counters: tuple[str, ...]
+    events: tuple[str, ...] = ()
+
+
 class Subject(NamedTuple):
     """What people ask for that is no name of ours: what stands for it here, or that nothing does.
 

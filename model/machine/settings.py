@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from mmrun.model.block.settings import Rate
-from mmrun.model.core.mechanism import Matters, Subject, Told, counters
+from mmrun.model.core.mechanism import Cause, Matters, Subject, Told, counters
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import GB_S, PAGE, KiB, MiB, Nanoseconds, Pages, Quantity, TiB
@@ -108,6 +108,10 @@ class Costs(Record):
     kswapd_wake: Nanoseconds = 1_500
     """Scheduler switch to a daemon (estimate)."""
 
+
+CAUSES = (
+    Cause(("stall_channel_ns",), ("accesses", "misses", "remote_touches", "numa_miss", "other_node")),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

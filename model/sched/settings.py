@@ -1,6 +1,6 @@
 """CPU sharing: what can be varied and read: an axis, counters."""
 
-from mmrun.model.core.mechanism import Axis, Matters, Subject, counters
+from mmrun.model.core.mechanism import Axis, Cause, Matters, Subject, counters
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -29,6 +29,13 @@ class Costs(Record):
     context_switch: Nanoseconds = 2_000
     """Where CPUs are shared: a CPU turns from one task or daemon to another that waited (1000-3000, estimate)."""
 
+
+CAUSES = (
+    Cause(
+        ("stall_cpu_ns", "kswapd_wait_ns"),
+        ("nr_voluntary_switches", "nr_involuntary_switches", "kswapd_ns", "kswapd_wake", "idle_scan_ns"),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

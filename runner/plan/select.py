@@ -1,6 +1,8 @@
 """One cell out of a plan, for `mmrun run`: chosen by key or by axis labels, then changed by settings."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from mmrun.model.description import Cell
 from mmrun.runner.config.cells import Cells
@@ -12,28 +14,47 @@ from mmrun.runner.plan.plan import Plan, PlannedCell
 from mmrun.runner.plan.sweep import Grammar
 
 
+class Named(Protocol):
+    """What is needed of a cell to be found by name."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def axes(self) -> dict[str, Any]: ...
+    @property
+    def replicate(self) -> int: ...
+
+
+Each = TypeVar("Each", bound=Named)
+
+
 def chosen(plan: Plan, wanted: list[str]) -> list[PlannedCell]:
     """The cells that match every word: a key's beginning or `axis=label` (`replicate=0` too). Raises ConfigErrors."""
+    return matching(plan.cells, wanted, plan.config, "--cell")
+
+
+def matching(cells: Sequence[Each], wanted: Sequence[str], source: Path, where: str) -> list[Each]:
+    """The same of any cells; `source` is named as where they come from, `where` as who asked."""
     problems = Problems()
-    found = list(plan.cells)
+    found = list(cells)
     for word in wanted:
         name, sign, label = word.partition("=")
         if not sign:
             left = [cell for cell in found if cell.key.startswith(name)]
             fix = "`mmrun plan --json` lists the keys"
-        elif name not in (names := [*plan.cells[0].axes, "replicate"]):
+        elif name not in (names := [*cells[0].axes, "replicate"]):
             left, fix = [], suggest(name, names)
         else:
             left = [cell for cell in found if label_of(cell, name) == label]
-            fix = suggest(label, {label_of(cell, name) for cell in plan.cells})
+            fix = suggest(label, {label_of(cell, name) for cell in cells})
         if not left:
-            problems.add(Place(Path("--cell"), 1, 1), f"no cell `{word}` in {plan.config}", fix)
+            problems.add(Place(Path(where), 1, 1), f"no cell `{word}` in {source}", fix)
             problems.raise_if_any()
         found = left
     return found
 
 
-def label_of(cell: PlannedCell, name: str) -> str:
+def label_of(cell: Named, name: str) -> str:
     """The label of a cell on an axis, or its replicate, as text."""
     return label_text(cell.replicate if name == "replicate" else cell.axes[name])
 

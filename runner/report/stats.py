@@ -153,6 +153,26 @@ def compare(
     return replace(found, how=single if a.size == 1 else found.how, replicates=ratios, modes=modes)
 
 
+def difference(
+    values: Sequence[float], base: Sequence[float], confidence: float = 0.95, random: bool = True
+) -> Estimate:
+    """Mean of `values` less `base`, element i of both from the same replicate, with Student's t interval.
+
+    Paired noise of one kind is symmetric in the difference, whatever it is in each.
+    """
+    data = np.asarray(values, dtype=float) - np.asarray(base, dtype=float)
+    n, shown, modes = data.size, tuple(data.tolist()), modes_of(data)
+    if len(modes) > 1:
+        return Estimate(n=n, value=None, how="modes", replicates=shown, modes=modes, flags=flags_of(modes))
+    centre = float(np.mean(data))
+    if n == 1:
+        return Estimate(n=1, value=centre, how="single" if random else "fixed", replicates=shown)
+    if np.ptp(data) <= IDENTICAL * abs(centre):
+        return Estimate(n=n, value=centre, low=centre, high=centre, how="exact", replicates=shown)
+    low, high, how = _t(data, confidence)
+    return Estimate(n=n, value=centre, low=low, high=high, how=how, replicates=shown)
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's step-down adjusted p-values over one family, in the order given; None (no test made) stays None."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmrun.runner.report import intervals
 from mmrun.runner.report.shape import modes_of
-from mmrun.runner.report.stats import compare, holm, least_n, least_tested, named_rng, smallest_p, summarise
+from mmrun.runner.report.stats import compare, difference, holm, least_n, least_tested, named_rng, smallest_p, summarise
 
 SKEWED = [2.1, 2.4, 2.2, 3.9, 2.0, 2.6, 7.5, 2.3, 3.1, 2.2, 2.8, 4.4]
 positive = st.floats(0.1, 1e6)
@@ -105,6 +105,18 @@ def test_the_geometric_mean_is_that_of_the_logarithms():
     half = 4.302652729911275 / math.sqrt(3) * math.log(10)
     assert estimate.value == pytest.approx(10) and estimate.high == pytest.approx(10 * math.exp(half))
     assert summarise([0.0, 1.0, 2.0], "geometric").value is None, "a zero has no logarithm"
+
+
+def test_paired_differences_have_the_interval_of_the_paired_t_test():
+    from scipy.stats import ttest_rel
+
+    values, base = [110.0, 131.0, 118.0, 152.0], [100.0, 127.0, 119.0, 138.0]
+    found, wanted = difference(values, base), ttest_rel(values, base).confidence_interval(0.95)
+    assert (found.value, found.how, found.n) == (6.75, "t", 4)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+    assert difference([5, 6], [5, 6]).how == "exact" and difference([5], [3], random=False).how == "fixed"
+    assert difference([5, 9], [3, 4]).how == "range"
+    assert difference([1e6, 1.01e6, 0.99e6, 5e9, 5.1e9, 4.9e9], [0.0] * 6).how == "modes"
 
 
 def test_holm_by_hand():

@@ -1,6 +1,6 @@
 """What can be set, varied and read: the axis, hooks, requests, counters, sysctls, costs."""
 
-from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Cause, Matters, Subject, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -71,6 +71,17 @@ class Costs(Record):
     compact_free_scan: Nanoseconds = 10
     """One page passed by the scanner for free ones (5-50, estimate)."""
 
+
+CAUSES = (
+    Cause(
+        ("stall_compaction_ns", "stall_isolated_ns"),
+        (
+            "compact_stall", "compact_success", "compact_fail", "compact_migrate_scanned", "compact_free_scanned",
+            "compact_isolated", "mm_page_alloc_extfrag",
+        ),
+        ("compaction:*",),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

@@ -1,6 +1,6 @@
 """What can be varied and read: axes, hooks."""
 
-from mmrun.model.core.mechanism import Axis, hooks
+from mmrun.model.core.mechanism import Axis, Cause, hooks
 from mmrun.model.mm.writeback.settings import ON_DISK
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
@@ -26,3 +26,15 @@ class Costs(Record):
     MATTERS = ON_DISK
     balance_dirty: Nanoseconds = 2_000
     """One turn of balance_dirty_pages: sums of global counters, the device's share (1-3 us)."""
+
+
+CAUSES = (
+    Cause(
+        ("stall_dirty_ns", "stall_queue_ns", "dirty_pauses"),
+        (
+            "dirty_pauses", "balance_dirty_pages", "nr_dirtied", "nr_written", "dirtier_written", "nr_dirty_threshold",
+            "nr_dirty_background_threshold", "nr_dirty", "nr_writeback", "write_bandwidth", "busy_ns", "seeks",
+        ),
+        ("writeback:*",),
+    ),
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import CORE, Cause, Subject, Told, counters, hooks
 from mmrun.model.mm.huge.settings import HUGE
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record, record
@@ -77,6 +77,10 @@ class Costs(Record):
     khugepaged_collapse: Nanoseconds = 250_000
     """A flush, 512 copies and 512 frees under the mmap lock (estimate)."""
 
+
+CAUSES = (
+    Cause(("stall_mmap_ns",), ("thp_collapse_alloc", "khugepaged_pages_collapsed", "khugepaged_ns"), ("migrate:*",)),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

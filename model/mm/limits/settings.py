@@ -1,6 +1,6 @@
 """What can be varied and read: axes, hooks."""
 
-from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Cause, Matters, Subject, hooks
 
 HAS_GROUPS = Matters("a cell with cgroups", lambda case, _: bool(case.cell.cgroups))
 AXES = (
@@ -30,6 +30,17 @@ HOOKS = {
     ),
 }
 
+CAUSES = (
+    Cause(
+        ("stall_memcg_ns", "stall_high_ns"),
+        (
+            "failcnt", "events_max", "events_high", "events_low", "pgscan_direct", "pgsteal_direct", "nr_vmscan_write",
+            "workingset_refault_anon", "workingset_refault_file", "memcg_visits",
+        ),
+        ("vmscan:*",),
+    ),
+    Cause(("stall_oom_ns",), ("oom_kill", "events_oom", "allocstall"), ("oom:*",)),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

@@ -1,6 +1,6 @@
 """Page migration: what can be set and read."""
 
-from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Cause, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -75,6 +75,14 @@ class Costs(Record):
     tlb_flush_page: Nanoseconds = 100
     """Flushing a page from the own CPU's TLB only (estimate)."""
 
+
+CAUSES = (
+    Cause(
+        ("stall_migration_ns", "pgmigrate_success"),
+        ("pgmigrate_success", "pgmigrate_fail", "migrate_waits", "migrate_flushes", "migrate_ipis"),
+        ("migrate:*",),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

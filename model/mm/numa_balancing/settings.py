@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mmrun.model.core.mechanism import CORE, Axis, Matters, Subject, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Cause, Matters, Subject, counters, hooks
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
@@ -81,6 +81,14 @@ class Costs(Record):
     numa_scan_pte: Nanoseconds = 5
     """Passing over a page-table word on the way (2-30, estimate, as of a walk of generations)."""
 
+
+CAUSES = (
+    Cause(
+        ("hint_fault_ns", "numa_scan_ns", "numa_hint_faults"),
+        ("numa_hint_faults", "numa_pte_updates", "numa_pages_migrated", "pgpromote_success", "promotion_refused"),
+        ("migrate:*",),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

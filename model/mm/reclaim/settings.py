@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mmrun.model.core.mechanism import CORE, Axis, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Cause, counters, hooks
 from mmrun.model.mm.swap.settings import HAS_SWAP
 from mmrun.model.mm.writeback.settings import ON_DISK
 from mmrun.model.rules.record import Record, record
@@ -112,3 +112,32 @@ class Costs(Record):
     """Unmap and free one clean page, scan included (300-2000)."""
     tlb_shootdown: Nanoseconds = 1_000
     """One flush of other CPUs' TLBs, for what reclaim has unmapped (1-10 us)."""
+
+
+CAUSES = (
+    Cause(
+        ("stall_alloc_ns", "allocstall", "pgscan_direct", "pgsteal_direct", "stall_lock_ns"),
+        (
+            "allocstall", "pgscan_direct", "pgsteal_direct", "pgscan_kswapd", "pgsteal_kswapd", "kswapd_wake",
+            "nr_vmscan_write", "nr_vmscan_immediate_reclaim", "pgrefill", "pgactivate",
+        ),
+        ("vmscan:*",),
+    ),
+    Cause(
+        ("kswapd_ns", "kswapd_asleep_ns", "pgscan_kswapd", "pgsteal_kswapd", "pgscan", "pgsteal", "nr_vmscan_write"),
+        (
+            "pgscan_kswapd", "pgsteal_kswapd", "kswapd_wake", "pageoutrun", "nr_vmscan_write", "pgrefill", "pgactivate",
+            "pgrotated", "nr_vmscan_immediate_reclaim", "writepage_file_kswapd",
+        ),
+        ("vmscan:*",),
+    ),
+    Cause(
+        ("stall_congestion_ns", "stall_writeback_ns", "stall_congested_ns", "stall_noprogress_ns", "stall_request_ns"),
+        (
+            "congestion_wait", "wait_iff_congested", "mm_vmscan_throttled", "nr_throttled_written", "nr_vmscan_write",
+            "nr_vmscan_immediate_reclaim", "writepage_file_direct", "nr_written", "busy_ns", "wait_ns",
+        ),
+        ("vmscan:mm_vmscan_throttled", "writeback:writeback_congestion_wait", "vmscan:mm_vmscan_lru_shrink_inactive"),
+    ),
+    Cause(("stall_pfmemalloc_ns",), ("pgscan_direct_throttle", "allocstall", "pgsteal_kswapd"), ("vmscan:*",)),
+)  # fmt: skip

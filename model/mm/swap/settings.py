@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mmrun.model.core.mechanism import Axis, Matters, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import Axis, Cause, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Record, record
 from mmrun.model.units import Nanoseconds
 
@@ -54,6 +54,17 @@ class Costs(Record):
     swap_path: Annotated[Nanoseconds, HAS_SWAP] = 4_000
     """Software path of a swap-in or swap-out, device excluded (3-6 us)."""
 
+
+CAUSES = (
+    Cause(
+        ("stall_swap_ns", "pswpin", "pswpout"),
+        (
+            "pswpin", "pswpout", "workingset_refault_anon", "pgsteal_anon", "pgscan_anon", "swap_ra", "swap_ra_hit",
+            "zswpin", "busy_ns", "wait_ns", "seeks",
+        ),
+        ("vmscan:mm_vmscan_write_folio", "vmscan:mm_vmscan_lru_shrink_inactive"),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

@@ -1,6 +1,6 @@
 """Tasks and files: what can be read."""
 
-from mmrun.model.core.mechanism import Case, Subject, Told, counters, some
+from mmrun.model.core.mechanism import Case, Cause, Subject, Told, counters, some
 from mmrun.model.fs.vfs.settings import TASK_COUNTERS as JOURNAL_COUNTERS
 from mmrun.model.mm.khugepaged.settings import TASK_COUNTERS as MMAP_COUNTERS
 from mmrun.model.mm.tlb.settings import TASK_COUNTERS as TLB_COUNTERS
@@ -131,6 +131,16 @@ TOLD = (
     Told("cgroup", SPENT),
 )
 
+CAUSES = (
+    Cause(
+        ("think_ns", "hit_ns", "fault_ns"),
+        ("accesses", "misses", "minor_faults", "major_faults", "first_touches", "remote_touches", "thp_fault_alloc"),
+    ),
+    Cause(
+        ("stall_file_ns", "pgpgin", "readahead"),
+        ("pgmajfault", "pgpgin", "readahead", "workingset_refault_file", "pgsteal_file", "busy_ns", "wait_ns", "seeks"),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

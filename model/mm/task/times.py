@@ -32,6 +32,16 @@ def spent(built: Built) -> dict[str, int]:
     return found | (_of_groups(built, counts) if built.cell.cgroups else {})
 
 
+def of_each(built: Built) -> dict[str, dict[str, int]]:
+    """Where the time of each task and copy went (ns): what it did or waited for one at a time, and `not_started_ns`."""
+    counts, found = built.memory.table("task_count"), dict[str, dict[str, int]]()
+    for index, (name, before) in enumerate(zip(built.tasks, starts(built).tolist(), strict=True)):
+        found[name] = {part: int(counts[part][index]) for part in SPENT}
+        last = built.cell.duration
+        found[name]["not_started_ns"] = before if last is None else min(before, last)
+    return found
+
+
 def _of_groups(built: Built, counts: np.ndarray) -> dict[str, int]:
     """Groups are numbered in pre-order, so that a subtree is a run of them."""
     groups, found = built.memory.table("memcgs"), dict[str, int]()

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mmrun.model.core.mechanism import CORE, Axis, Case, Matters, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Case, Cause, Matters, Subject, Told, counters, hooks
 from mmrun.model.mm.numa_balancing.settings import MEMORY_TIERING
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Record, record
@@ -81,6 +81,18 @@ class Sysctl(Record):
     numa_balancing_hot_threshold_ms: Annotated[int, Range(ge=1, le=3_600_000), PROMOTED] | None = None
     """A page used so soon after it was marked is hot, ms, to begin with (6.1); default 1000."""
 
+
+CAUSES = (
+    Cause(
+        ("pgpromote_success", "pgdemote_kswapd", "pgdemote_direct", "stall_demotion_ns", "demotion_ns"),
+        (
+            "pgpromote_candidate", "pgpromote_success", "promotion_refused", "promoted_again", "pgdemote_kswapd",
+            "pgdemote_direct", "demoted_again", "numa_hint_faults", "remote_touches",
+        ),
+        ("migrate:*", "vmscan:mm_vmscan_wakeup_kswapd"),
+    ),
+    Cause(("remote_touches", "top_tier_ratio"), ("pgpromote_success", "pgdemote_kswapd", "pgdemote_direct")),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from mmrun.model.core.mechanism import Matters, Subject, counters
+from mmrun.model.core.mechanism import Cause, Matters, Subject, counters
 from mmrun.model.rules.bounds import Range
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import Bytes, Nanoseconds
@@ -83,6 +83,10 @@ class Costs(Record):
     page_walk_memory: Nanoseconds = 67
     """A page walk whose last load goes to memory: 200 cycles at 3 GHz (50-100)."""
 
+
+CAUSES = (
+    Cause(("walk_ns",), ("dtlb_load_misses", "dtlb_store_misses", "dtlb_l2_hits", "tlb_flushes", "thp_fault_alloc")),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(

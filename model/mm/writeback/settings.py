@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mmrun.model.core.mechanism import CORE, Axis, Case, Matters, Subject, Told, counters, hooks
+from mmrun.model.core.mechanism import CORE, Axis, Case, Cause, Matters, Subject, Told, counters, hooks
 from mmrun.model.rules.record import Fault, Record, record
 from mmrun.model.units import PAGE, Bytes, Nanoseconds
 
@@ -95,6 +95,14 @@ class Costs(Record):
     dirty_page: Nanoseconds = 70
     """Accounting of a page that becomes dirty (50-100)."""
 
+
+CAUSES = (
+    Cause(
+        ("stall_fsync_ns", "nr_written", "nr_dirtied"),
+        ("fsyncs", "nr_dirtied", "nr_written", "writes", "pages_written", "busy_ns", "wait_ns", "seeks"),
+        ("writeback:*",),
+    ),
+)  # fmt: skip
 
 SUBJECTS = (
     Subject(
