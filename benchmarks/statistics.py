@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import effects
 from benchmarks.statistics_before import bca_interval, flip_p, grown_until
 from mmrun.runner.plan.replication import needed
 from mmrun.runner.report import intervals, shape
@@ -259,6 +260,7 @@ def tables(rows: int) -> str:
         ("Flags: in modes, too wide; percent of samples", flags(rows)),
         ("`until`: intervals that hold the truth, before → now, percent, and the median n",
          stopping(max(20, rows // 20))),
+        *effects.tables(max(20, rows // 20)),
     ]  # fmt: skip
     return "\n\n".join(f"### {title}\n\n" + "\n".join(lines) for title, lines in parts) + "\n"
 
@@ -271,7 +273,7 @@ def main() -> None:
     error, families_error = (100 * (0.05 * 0.95 / n) ** 0.5 for n in (rows, rows // 10))
     head = (
         f"{rows:,} samples a cell: standard error {error:.2f} points at 95 %; {rows // 10:,} families: "
-        f"{families_error:.1f} at 5 %; {rows // 20:,} sweeps and a quarter of the samples for what was before."
+        f"{families_error:.1f} at 5 %; {rows // 20:,} sweeps and designs; a quarter of the samples for what was before."
     )
     page = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
     PAGE.write_text(f"{page}{MARK}\n\n{head}\n\n{text}", encoding="utf-8")

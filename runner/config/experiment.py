@@ -103,7 +103,10 @@ class File:
     replicates: Any = 1
     """A number, or {min, max, until: {metric, half_width}}: more until the interval is narrow enough."""
     sweep: Any = None
-    """The combinations to run: `product`, `zip`, `union`, `sample`, `exclude`, `when` (`mmrun explain sweep`)."""
+    """The combinations to run: `product`, `zip`, `union`, `sample`, `factorial`, `exclude`, `when`.
+
+    `mmrun explain sweep` has the grammar.
+    """
     sense: Any = None
     """What a conclusion hangs on: {metric, cell, parameters, morris, sobol} (`mmrun sense`)."""
     report: Any = None

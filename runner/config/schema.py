@@ -19,6 +19,7 @@ from mmrun.runner.config.fields import SHARES, docs, hints
 from mmrun.runner.config.library import machine_names
 from mmrun.runner.config.validators import schema_of
 from mmrun.runner.plan.axes import SWEPT
+from mmrun.runner.plan.factorial import Design
 from mmrun.runner.plan.sampling import Settings
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.sense.block import Morris, Sobol
@@ -247,6 +248,7 @@ class Maker(GenerateJsonSchema):
                 },
                 "union": {"type": "array", "items": block, "description": "One after the other."},
                 "sample": {**self.define("Sample", self.sample), "description": "Points drawn from ranges."},
+                "factorial": {**self.define("Factorial", self.factorial), "description": "A two-level design."},
                 "exclude": {"type": "array", "items": condition, "description": "Rows to drop: axis and label(s)."},
                 "when": {"type": "array", "items": entry, "description": "Rows matching `if` must match `then`."},
             },
@@ -288,6 +290,7 @@ class Maker(GenerateJsonSchema):
                 "zip": {"anyOf": [itself, {"type": "array", "items": itself}]},
                 "union": {"type": "array", "items": itself},
                 "sample": {"$ref": "#/definitions/Sample"},
+                "factorial": {"$ref": "#/definitions/Factorial"},
             },
             "patternProperties": {rf"^({paths})(\.|$)": {"anyOf": [{"type": "array", "minItems": 1}, levels]}},
             "additionalProperties": {
@@ -295,6 +298,14 @@ class Maker(GenerateJsonSchema):
                 "description": "Levels by name, each what it sets: dotted path to value.",
             },
         }
+
+    def factorial(self) -> Schema:
+        """A fraction of the combinations of factors of two levels."""
+        body = self.body(Design)
+        levels = {"anyOf": [{"type": "array", "minItems": 2, "maxItems": 2}, {"type": "object"}]}
+        body["properties"]["factors"] = {"type": "object", "additionalProperties": levels, "minProperties": 2}
+        body["required"] = ["factors"]
+        return body
 
     def sample(self) -> Schema:
         """A sample of the space that ranges span."""

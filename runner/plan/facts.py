@@ -9,14 +9,16 @@ from mmrun.runner.config.experiment import Experiment
 from mmrun.runner.config.problems import Problems
 from mmrun.runner.plan.axes import Label, label_text
 from mmrun.runner.plan.sweep import Dropped
-from mmrun.runner.report.sweep_facts import Absence, SweepFacts
+from mmrun.runner.report.sweep_facts import Absence, Factorial, SweepFacts
 
 Planned = Sequence[tuple[dict[str, Label], Cell | None]]
 
 
-def facts_of(experiment: Experiment, dropped: Sequence[Dropped], planned: Planned) -> SweepFacts:
-    """The facts of a sweep whose filters `dropped` rows and left the `planned` ones."""
-    return SweepFacts(tuple(_absence(experiment, each) for each in dropped), _yardsticks(planned))
+def facts_of(
+    experiment: Experiment, dropped: Sequence[Dropped], planned: Planned, design: Factorial | None
+) -> SweepFacts:
+    """The facts of a sweep whose filters `dropped` rows and left the `planned` ones; `design` of its factorial."""
+    return SweepFacts(tuple(_absence(experiment, each) for each in dropped), _yardsticks(planned), design)
 
 
 def _absence(experiment: Experiment, dropped: Dropped) -> Absence:

@@ -25,7 +25,7 @@ from mmrun.runner.plan.sweep import MAX_CELLS, Dropped, Grammar, Row
 from mmrun.runner.plan.told import check_names
 from mmrun.runner.report.report_block import ReportBlock
 from mmrun.runner.report.report_block import problems as report_problems
-from mmrun.runner.report.sweep_facts import NO_FACTS, SweepFacts
+from mmrun.runner.report.sweep_facts import NO_FACTS, Factorial, SweepFacts
 
 BASE = "base"
 ENOUGH_ERRORS = 500
@@ -83,6 +83,7 @@ class Checked:
     dropped: tuple[Dropped, ...]
     traces: dict[str, str | None]
     """Content digests by path."""
+    design: Factorial | None = None
 
     def counted(self) -> Iterator[tuple[dict[str, Label], Cell, bool, int]]:
         """The rows, whether chance plays a part in each, and how many replicates it has."""
@@ -131,11 +132,11 @@ def checked(experiment: Experiment, problems: Problems) -> Checked:
     ]
     if not rows:  # the sweep itself is wrong; the rest of the file is still worth checking
         cells.cell(experiment.tree, {})
-    check_report(experiment, [axes for axes, _ in planned], problems)
+    check_report(experiment, [axes for axes, _ in planned], problems, grammar.design)
     found = tuple((axes, cell) for axes, cell in planned if cell is not None)
     check_names(experiment, found, problems)
     problems.raise_if_any()
-    return Checked(experiment, found, tuple(grammar.dropped), cells.streams.digests)
+    return Checked(experiment, found, tuple(grammar.dropped), cells.streams.digests, grammar.design)
 
 
 def expanded(rows: Checked, out: Path | None = None) -> Plan:
@@ -149,7 +150,7 @@ def expanded(rows: Checked, out: Path | None = None) -> Plan:
     name = experiment.name
     return Plan(
         name, experiment.config, made, experiment.report, out or Path("results") / name, experiment, identity,
-        facts_of(experiment, rows.dropped, rows.rows),
+        facts_of(experiment, rows.dropped, rows.rows, rows.design),
     )  # fmt: skip
 
 
@@ -194,11 +195,13 @@ def default(name: str, experiment: Experiment) -> Label:
     return item.value if isinstance(item, Scalar) and isinstance(item.value, str | int | float) else BASE
 
 
-def check_report(experiment: Experiment, axes: list[dict[str, Label]], problems: Problems) -> None:
-    """Note names in the `report:` block that the sweep does not have."""
+def check_report(
+    experiment: Experiment, axes: list[dict[str, Label]], problems: Problems, design: Factorial | None = None
+) -> None:
+    """Note names in the `report:` block that the sweep, or its factorial, does not have."""
     item = experiment.tree.get("report")
     if item is None or not axes:
         return
     labels = {name: list(dict.fromkeys(row[name] for row in axes)) for name in axes[0]}
-    for path, message in report_problems(experiment.report, labels):
+    for path, message in report_problems(experiment.report, labels, factors=design.levels if design else ()):
         problems.add(place_of(item, *path), message)

@@ -5,9 +5,10 @@
       zip: {vm.swappiness: [0, 60], vm.page_cluster: [0, 3]}
       exclude: [{kernel: "3.1", placement: local}]
       when: [{if: {placement: local}, then: {kernel: "6.18"}}]
+      factorial: {resolution: V, factors: {vm.swappiness: [60, 0], vm.page_cluster: [3, 0]}}
 
-`product`, `zip`, `union` and `sample` nest; several in one mapping multiply. `exclude` drops the rows that match an
-entry, `when` keeps, of those that match `if`, the ones that match `then`.
+`product`, `zip`, `union`, `sample` and `factorial` nest; several in one mapping multiply. `exclude` drops the rows that
+match an entry, `when` keeps, of those that match `if`, the ones that match `then`.
 """
 
 import itertools
@@ -22,9 +23,10 @@ from mmrun.runner.config.problems import Place, Problems, suggest
 from mmrun.runner.config.trees import without
 from mmrun.runner.config.yaml_nodes import Item, Mapping, Scalar, Sequence
 from mmrun.runner.plan.axes import Axis, Level, label_text, read_axis, refused
+from mmrun.runner.report.sweep_facts import Factorial
 
 MAX_CELLS = 1_000_000
-OPERATORS = ("product", "zip", "union", "sample")
+OPERATORS = ("product", "zip", "union", "sample", "factorial")
 FILTERS = ("exclude", "when")
 Row = dict[str, Level]
 
@@ -55,7 +57,7 @@ class AxisBlock:
 
 @frozen
 class Rows:
-    """Rows that are known already (samples)."""
+    """Rows that are known already (samples, runs of a factorial)."""
 
     made: Many[Row]
 
@@ -138,6 +140,7 @@ class Grammar:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.dropped: list[Dropped] = []
+        self.design: Factorial | None = None
 
     def rows(self, item: Item | None) -> list[Row]:
         """All rows, in order, filters applied; one empty row when nothing is swept. Errors go to `problems`."""
@@ -190,10 +193,25 @@ class Grammar:
 
             rows = read_sample(value, self.problems)
             return Rows(rows) if rows else None
+        if key == "factorial":
+            return self.factorial(value, place)
         if key in ("product", "zip", "union"):
             return self.operator(key, value, place)
         axis = read_axis(key, place, value, self.problems)
         return AxisBlock(axis) if axis else None
+
+    def factorial(self, value: Item, place: Place) -> Block | None:
+        """The runs of a two-level design; a sweep has one."""
+        from mmrun.runner.plan.factorial import read_factorial
+
+        if self.design is not None:
+            self.problems.add(place, "a second `factorial`", "a sweep has one: split the experiment")
+            return None
+        found = read_factorial(value, self.problems)
+        if found is None:
+            return None
+        rows, self.design = found
+        return Rows(rows)
 
     def operator(self, key: str, value: Item, place: Place) -> Block | None:
         before = len(self.problems)

@@ -16,7 +16,7 @@ from mmrun.runner.config.problems import Problems, suggest
 from mmrun.runner.config.trees import place_of
 from mmrun.runner.metrics import PREFIX, declared, is_metric, value
 from mmrun.runner.plan.axes import Label, label_text
-from mmrun.runner.report.report_block import Figure, ReportBlock, Table, as_tuple
+from mmrun.runner.report.report_block import Effects, Figure, ReportBlock, Table, as_tuple
 
 Rows = Sequence[tuple[dict[str, Label], Cell]]
 
@@ -73,10 +73,12 @@ def _until(experiment: Experiment, names: Names) -> Iterator[tuple[tuple[str | i
 
 
 def _report(block: ReportBlock, names: Names) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    for i, table in enumerate(block.tables):
-        for j, name in enumerate(as_tuple(table.metrics)):
-            if _wanting(name, table, names, catalogue.metrics):
-                yield ("report", "tables", i, "metrics", j), *absent(name, names)
+    several: dict[str, tuple[Table | Effects, ...]] = {"tables": block.tables, "effects": block.effects}
+    for kind, items in several.items():
+        for i, item in enumerate(items):
+            for j, name in enumerate(as_tuple(item.metrics)):
+                if _wanting(name, item, names, catalogue.metrics):
+                    yield ("report", kind, i, "metrics", j), *absent(name, names)
     for i, figure in enumerate(block.figures):
         here = ("report", "figures", i)
         if figure.kind == "map":
@@ -100,7 +102,7 @@ def _report(block: ReportBlock, names: Names) -> Iterator[tuple[tuple[str | int,
                 yield (*here, key), f"no series has a column `{name}`", suggest(name, {*known, *_derived()})
 
 
-def _wanting(name: str, item: Table | Figure, names: Names, tell: Callable[[Cell], Any]) -> bool:
+def _wanting(name: str, item: Table | Figure | Effects, names: Names, tell: Callable[[Cell], Any]) -> bool:
     """Whether nobody tells the metric; names that are none at all have an error already."""
     return is_metric(name) and not names.told(name, item.where, tell)
 

@@ -37,14 +37,16 @@ def save(canvas: Any, stem: Path) -> list[Path]:
     return [pdf, png]
 
 
-def new_canvas(width: str, shape: tuple[int, int], panel_height: float = PANEL_HEIGHT) -> tuple[Any, Any]:
-    """A figure of that printed width and its (rows, columns) array of panels, with common axes."""
+def new_canvas(
+    width: str, shape: tuple[int, int], panel_height: float = PANEL_HEIGHT, *, shared: bool = True
+) -> tuple[Any, Any]:
+    """A figure of that printed width and its (rows, columns) array of panels, with common axes if `shared`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas(figsize=(WIDTHS[width], 0.45 + panel_height * shape[0]), layout="constrained")
     FigureCanvasAgg(canvas)
-    return canvas, canvas.subplots(*shape, squeeze=False, sharex=True, sharey=True)
+    return canvas, canvas.subplots(*shape, squeeze=False, sharex=shared, sharey=shared)
 
 
 def legend(canvas: Any, ax: Any, title: str, width: float, own: dict[str, Any] | None = None) -> None:

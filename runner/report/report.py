@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mmrun.model.core.frozen import frozen
 from mmrun.runner import metrics
+from mmrun.runner.report.effects_section import effects_section
 from mmrun.runner.report.figure_style import MAX_LINES
 from mmrun.runner.report.map_figure import COLUMNS
 from mmrun.runner.report.observations import Runs, load_runs, load_series
@@ -93,8 +94,10 @@ def manifest_part(plan: Any) -> dict[str, Any]:
 def build_report(out: Path, page: Page) -> list[Path]:
     """Read `runs.parquet` and `series.parquet` in `out` and write every table, figure and the page."""
     runs = replace(_read_runs(out), facts=page.facts)
-    block = page.block if page.block.tables or page.block.figures else default_block(page.block, runs)
-    wrong = problems(block, runs.axes, metrics=_recorded(runs))
+    told = page.block.tables or page.block.figures or page.block.effects
+    block = page.block if told else default_block(page.block, runs)
+    design = page.facts.factorial
+    wrong = problems(block, runs.axes, metrics=_recorded(runs), factors=design.levels if design else ())
     if wrong:
         lines = [f"report.{'.'.join(map(str, path))}: {message}" for path, message in wrong]
         raise ReportError(f"{out}: the report block does not fit the results:\n" + "\n".join(lines))
@@ -104,6 +107,8 @@ def build_report(out: Path, page: Page) -> list[Path]:
         sections.append(_table_section(table, block, runs, out, files))
     for figure in block.figures:
         sections.append(_figure_section(figure, block, runs, out, files))
+    for effects in block.effects:
+        sections.append(effects_section(effects, block, runs, out, files))
     sections += _failures(block, runs)
     path = out / "report.md"
     with replacing(path) as file:

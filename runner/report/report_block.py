@@ -113,6 +113,29 @@ class Figure(Record):
 
 
 @record
+class Effects(Record):
+    """Effects of the factors of the sweep's `factorial`, each alone and in pairs: a table, a half-normal plot, a matrix
+    of pairs, and a table of the pairs that surprise."""
+
+    name: FileName
+    """File name of the table; those of the plots and of the surprises begin with it."""
+    title: str = ""
+    """Caption; default: the metrics in words."""
+    metrics: str | tuple[str, ...]
+    """Metrics to show, in order; one family for Holm's correction."""
+    where: Where = field(default_factory=dict)
+    """Axis and label of what else is swept: one label for each axis that is no factor."""
+    scale: Literal["ratio", "difference"] = "ratio"
+    """Whether effects multiply (`ratio`, for what is always above 0) or add up (`difference`)."""
+    pairs: Literal["significant", "all"] = "significant"
+    """Pairs that are printed: those significant for one of the metrics, or all. The CSV has all."""
+    count_oom: bool = False
+    """Count runs that the OOM killer or their death ended, with the values they had reached."""
+    confidence: Confidence = 0.95
+    """Level of the intervals, between 0.5 and 1."""
+
+
+@record
 class ReportBlock(Record):
     """Tables and figures of an experiment; an empty block gets a default table and figure over all axes."""
 
@@ -120,6 +143,8 @@ class ReportBlock(Record):
     """Tables, in the order of the report page."""
     figures: tuple[Figure, ...] = ()
     """Figures, in the order of the report page."""
+    effects: tuple[Effects, ...] = ()
+    """Effects of a factorial's factors, in the order of the report page."""
     labels: dict[str, str] = field(default_factory=dict)
     """Words to print in place of an axis name, an axis label or a metric name."""
 
@@ -154,21 +179,27 @@ def decode(data: Mapping[str, Any]) -> ReportBlock:
     return ReportBlock(
         tables=tuple(Table(**plain(item)) for item in data.get("tables", ())),
         figures=tuple(Figure(**plain(item)) for item in data.get("figures", ())),
+        effects=tuple(Effects(**plain(item)) for item in data.get("effects", ())),
         labels=dict(data.get("labels", {})),
     )
 
 
-def problems(block: ReportBlock, axes: Axes, metrics: Collection[str] = ()) -> list[Problem]:
+def problems(
+    block: ReportBlock, axes: Axes, metrics: Collection[str] = (), factors: Collection[str] = ()
+) -> list[Problem]:
     """Every mistake in the block as (path into the block, sentence).
 
-    `axes`: the sweep's axes, with their labels if known. `metrics`: names valid besides those of
-    `mmrun.runner.metrics`.
+    `axes`: the sweep's axes, with their labels if known; `factors`: those of its factorial. `metrics`: names valid
+    besides those of `mmrun.runner.metrics`.
     """
     found: list[Problem] = []
     seen: set[str] = set()
     for i, table in enumerate(block.tables):
         parts = [*_common_problems(table, seen, axes), *_table_problems(table, axes, metrics)]
         found += [(("tables", i, *path), message) for path, message in parts]
+    for i, effects in enumerate(block.effects):
+        parts = [*_common_problems(effects, seen, axes), *_effects_problems(effects, axes, metrics, factors)]
+        found += [(("effects", i, *path), message) for path, message in parts]
     seen = set()
     for i, figure in enumerate(block.figures):
         parts = [*_common_problems(figure, seen, axes), *_figure_problems(figure, axes, metrics)]
@@ -176,21 +207,21 @@ def problems(block: ReportBlock, axes: Axes, metrics: Collection[str] = ()) -> l
     return found
 
 
-def _common_problems(item: Table | Figure, seen: set[str], axes: Axes) -> Iterator[Problem]:
+def _common_problems(item: Table | Figure | Effects, seen: set[str], axes: Axes) -> Iterator[Problem]:
     yield from _name_problems(item, seen)
     yield from _filter_problems(item, axes)
 
 
-def _name_problems(item: Table | Figure, seen: set[str]) -> Iterator[Problem]:
+def _name_problems(item: Table | Figure | Effects, seen: set[str]) -> Iterator[Problem]:
     yield from ((fault.path, str(fault)) for fault in wrong(item, type(item)))
     if item.name in seen:
         yield ("name",), f"the name {item.name!r} is used twice; each needs a file of its own"
     seen.add(item.name)
 
 
-def _filter_problems(item: Table | Figure, axes: Axes) -> Iterator[Problem]:
+def _filter_problems(item: Table | Figure | Effects, axes: Axes) -> Iterator[Problem]:
     for key in ("where", "baseline"):
-        for axis, wanted in getattr(item, key).items():
+        for axis, wanted in getattr(item, key, {}).items():
             unknown = _unknown(axis, axes, "axis of the sweep")
             if unknown:
                 yield (key, axis), unknown
@@ -212,16 +243,33 @@ def _table_problems(table: Table, axes: Axes, metrics: Collection[str]) -> Itera
     yield from _axis_list_problems({"rows": rows, "columns": columns, "pool": pool}, axes)
     if rows:
         yield from _left_out(table.where, {*rows, *columns, *pool}, axes, "rows")
-    if not as_tuple(table.metrics):
-        yield ("metrics",), "name at least one metric"
-    for index, name in enumerate(as_tuple(table.metrics)):
-        unknown = _unknown_metric(name, metrics)
-        if unknown:
-            yield ("metrics", index), unknown
+    yield from _metrics_problems(table.metrics, metrics)
     if table.test == "sign-flip" and table.statistic == "median":
         yield ("test",), "a median has an interval and a test of its own (by signs): leave `test` out, or use the mean"
     if not table.baseline and {"ratio", "excess", "p"} & set(table.show):
         yield ("show",), "ratio, excess and p compare with a baseline: name one, or show value and interval only"
+
+
+def _metrics_problems(wanted: str | tuple[str, ...], extra: Collection[str]) -> Iterator[Problem]:
+    if not as_tuple(wanted):
+        yield ("metrics",), "name at least one metric"
+    for index, name in enumerate(as_tuple(wanted)):
+        unknown = _unknown_metric(name, extra)
+        if unknown:
+            yield ("metrics", index), unknown
+
+
+def _effects_problems(
+    effects: Effects, axes: Axes, metrics: Collection[str], factors: Collection[str]
+) -> Iterator[Problem]:
+    yield from _metrics_problems(effects.metrics, metrics)
+    if not factors:
+        yield (), "effects are those of a factorial's factors: write sweep: {factorial: {...}}"
+        return
+    for axis in effects.where:
+        if axis in factors:
+            yield ("where", axis), f"{axis} is a factor: its effect needs both levels"
+    yield from _left_out(effects.where, {*factors}, axes, "where")
 
 
 def _figure_problems(figure: Figure, axes: Axes, metrics: Collection[str]) -> Iterator[Problem]:

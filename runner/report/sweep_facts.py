@@ -6,6 +6,8 @@ from typing import Any
 
 from mmrun.model.core.frozen import frozen
 
+LETTERS = "ABCDEFGHJKLM"  # of factors: without I, which is the product of none
+FULL_DESIGN = "full"  # the resolution of a design that runs every combination
 NOT_THERE, EXCLUDED, NOT_SWEPT = "n/a", "excluded", "not swept"
 MEANING = {
     NOT_THERE: "does not exist there",
@@ -31,11 +33,37 @@ class Absence:
 
 
 @frozen
+class Factorial:
+    """The design of a sweep's `factorial`: its factors, those of which all combinations are run first, with their
+    two levels each, the baseline first.
+
+    `words`: factors by their `LETTERS` whose product is the same in every run; an even number of them at their second
+    level in each, as there is in the baseline.
+    """
+
+    factors: list[str]
+    labels: list[list[str]]
+    runs: int
+    resolution: str
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """The two levels of each factor."""
+        return dict(zip(self.factors, self.labels, strict=True))
+
+    def letter(self, factor: str) -> str:
+        """The letter of a factor in words."""
+        return LETTERS[self.factors.index(factor)]
+
+
+@frozen
 class SweepFacts:
     """`yardsticks`: axis -> labels under which a policy of the textbook runs in place of a kernel."""
 
     absences: tuple[Absence, ...] = ()
     yardsticks: dict[str, list[str]] = field(default_factory=dict)
+    factorial: Factorial | None = None
 
     def why_absent(self, labels: Mapping[str, str]) -> tuple[str, str]:
         """The word for a place without a cell, and the model's reason if there is no such thing."""
@@ -56,7 +84,8 @@ NO_FACTS = SweepFacts()
 def facts_from(data: Mapping[str, Any]) -> SweepFacts:
     """The facts that `plain` made `data` of; none from an empty mapping."""
     absences = tuple(Absence(**item) for item in data.get("absences", ()))
-    return SweepFacts(absences, dict(data.get("yardsticks", {})))
+    design = data.get("factorial")
+    return SweepFacts(absences, dict(data.get("yardsticks", {})), Factorial(**design) if design else None)
 
 
 def _at(wanted: Mapping[str, list[str]], labels: Mapping[str, str]) -> bool:
