@@ -309,6 +309,18 @@ def stop(m, soon):
 
 
 @kernel
+def take_turn(m, who, shared):
+    """Actor `who` runs until it sleeps or its turn ends; where CPUs are shared it has one."""
+    if m.tracing and not shared:
+        switched_in(m, who)
+    resume(m, who)
+    if m.tracing and not shared:
+        switched_out(m, who)
+    if shared and not actors(m)[who].apart:
+        put_cpu(m, who)
+
+
+@kernel
 def run(m):
     """Run actors until Python is needed; one of FINISHED .. SETTINGS_DUE, with `actor` the task that wants events.
 
@@ -365,13 +377,7 @@ def run(m):
         )
         if t != NONE and sleeps(m, who) and first > actors(m)[who].since:  # lru_gen_use_mm of context_switch
             tasks(m)[t].switched_in = EVERY_NODE
-        if m.tracing and not shared:
-            switched_in(m, who)
-        resume(m, who)
-        if m.tracing and not shared:
-            switched_out(m, who)
-        if shared and not actors(m)[who].apart:
-            put_cpu(m, who)
+        take_turn(m, who, shared)
         if turn(m).pass_over:
             why = PASS_OVER if turn(m).pass_over == 1 else SETTINGS_DUE
             turn(m).pass_over = 0

@@ -20,7 +20,8 @@ from mmrun.model.mm.writeback.inodes import ASKED, B_DIRTY, B_MORE_IO, BACKGROUN
 from mmrun.model.mm.writeback.nfs import commit
 from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
 from mmrun.model.mm.writeback.state import dirty_settings, writeback_count
-from mmrun.model.mm.writeback.writeback import start_background, submit_run, wakeup_flushers
+from mmrun.model.mm.writeback.submit import submit_run
+from mmrun.model.mm.writeback.writeback import start_background, wakeup_flushers
 from mmrun.model.units import MS, PAGE, KiB, MiB, S
 from tests.model.actors import due, flusher_of, go_on, kswapd_of, own_scan_of, waiting
 from tests.model.cells import call, machine, machine_of, one, reads, run, sampled, with_swap, writes

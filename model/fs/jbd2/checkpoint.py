@@ -17,7 +17,7 @@ from mmrun.model.fs.jbd2.tracepoints import jbd2_checkpoint
 from mmrun.model.mm.page.flags import DIRTY, WRITEBACK
 from mmrun.model.mm.page.state import frames
 from mmrun.model.mm.task.state import cache, files
-from mmrun.model.mm.writeback.writeback import submit_run
+from mmrun.model.mm.writeback.submit import submit_run
 
 BATCH = 64  # JBD2_NR_BATCH
 DONE, AGAIN = 0, 1

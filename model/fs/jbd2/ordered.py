@@ -16,7 +16,7 @@ from mmrun.model.mm.page.flags import WRITEBACK
 from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.dirty import next_dirty
 from mmrun.model.mm.writeback.fsync import wait_range
-from mmrun.model.mm.writeback.writeback import submit_run
+from mmrun.model.mm.writeback.submit import submit_run
 
 WAITS, WRITES = 1, 2  # what a commit does about a file's data
 

@@ -22,8 +22,8 @@ from mmrun.model.mm.task.state import cache, files
 from mmrun.model.mm.writeback.dirty import next_dirty
 from mmrun.model.mm.writeback.inodes import WRITING, del_inode
 from mmrun.model.mm.writeback.nfs import commit
+from mmrun.model.mm.writeback.submit import done_with, ready, submit_run
 from mmrun.model.mm.writeback.tracepoints import folio_wait_writeback
-from mmrun.model.mm.writeback.writeback import done_with, ready, submit_run
 
 sync_file = caller("sync_file")
 

@@ -7,25 +7,21 @@ Thresholds are looked at again after every pass of a tenth of a second.
 """
 
 from mmrun.model.block.batching import count_request
-from mmrun.model.block.disk import submit_write
 from mmrun.model.block.get_request import get_request
-from mmrun.model.block.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT, disks
+from mmrun.model.block.state import IO_BACKGROUND, IO_NORMAL, IO_URGENT
 from mmrun.model.core.accounting import DIRTIER_REQUEST, NOTHING
 from mmrun.model.core.actor import actor
-from mmrun.model.core.jit import caller, kernel, rare
+from mmrun.model.core.jit import caller, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, cond_resched, wait, wake
 from mmrun.model.core.state import turn
 from mmrun.model.machine.state import costs, geometry
 from mmrun.model.machine.timers import SECOND, jiffies
 from mmrun.model.mm.page.flags import WRITEBACK
-from mmrun.model.mm.page.folio import folio_of, nr_pages
-from mmrun.model.mm.page.state import frames
-from mmrun.model.mm.task.state import cache, files
-from mmrun.model.mm.writeback.allocation import allocate, bumped
-from mmrun.model.mm.writeback.dirty import CENTISECOND, dirty_run, next_dirty, start_write
+from mmrun.model.mm.task.state import files
+from mmrun.model.mm.writeback.allocation import bumped
+from mmrun.model.mm.writeback.dirty import CENTISECOND, next_dirty
 from mmrun.model.mm.writeback.dirty_control import estimate_start
-from mmrun.model.mm.writeback.extents import block_of, pages_in_place
 from mmrun.model.mm.writeback.foreign import begin_count, count_owners, owner_by_majority, switch_wb
 from mmrun.model.mm.writeback.foreign_dirty import RECORDS, foreign_due
 from mmrun.model.mm.writeback.inodes import (
@@ -47,6 +43,7 @@ from mmrun.model.mm.writeback.inodes import (
 from mmrun.model.mm.writeback.nfs import end_visit
 from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
 from mmrun.model.mm.writeback.state import jobs, wb_domains, wbs, writeback_count, writeback_settings
+from mmrun.model.mm.writeback.submit import done_with, ready, submit_run
 from mmrun.model.mm.writeback.tracepoints import (
     writeback_exec,
     writeback_pages_written,
@@ -61,12 +58,9 @@ from mmrun.model.mm.writeback.tracepoints import (
 from mmrun.model.mm.writeback.tracepoints import writeback_single_inode as writeback_single_inode_event
 
 update_bandwidth = caller("update_bandwidth")
-map_blocks = caller("map_blocks")
-end_of_pages = caller("end_of_pages")
 
 PASS_NS = 100_000_000  # HZ/10
 MIN_WRITEBACK_PAGES = 1024  # 4 MiB
-RUN_PAGES = 256  # largest request to a disk that has no queue
 EVERYTHING = (1 << 63) - 1  # LONG_MAX
 RECENT_NS = 1_000_000_000  # HZ
 
@@ -174,73 +168,6 @@ def _purpose(m, w):
     if wb.dirty_sleep and m.now < wb.dirty_sleep + RECENT_NS:
         return IO_URGENT
     return IO_NORMAL if wb.work < PERIODIC else IO_BACKGROUND
-
-
-@kernel
-def _most_at_once(m, file, index):
-    """Pages from slot `index` on that one request can have; the first has a block then."""
-    allocate(m, file, index)
-    most = disks(m)[files(m)[file].disk].max_pages
-    return min(most if most else RUN_PAGES, pages_in_place(m, file, index))
-
-
-@kernel
-def _submit(m, file, index, count):
-    m.now += costs(m).io_path
-    submit_write(m, files(m)[file].disk, file, index, count, block_of(m, file, index))
-
-
-@rare
-@kernel
-def _submit_rest(m, file, head, index):
-    """Send what lies from slot `index` on of a folio whose pages before it were sent: how many pages."""
-    first, end = index, frames(m)[head].owner + nr_pages(m, head)
-    while index < end:
-        count = min(end - index, _most_at_once(m, file, index))
-        _submit(m, file, index, count)
-        index += count
-    return index - first
-
-
-@kernel
-def _first_of(m, index):
-    """Where the folio begins that the page at slot `index` is part of, if there is one."""
-    pfn = cache(m)[index] - 1
-    return index if pfn < 0 else frames(m)[folio_of(m, pfn)].owner
-
-
-@kernel
-def submit_run(m, file, index, most):
-    """Send one request for the dirty pages from slot `index` on, at most `most` of them: how many.
-
-    A large folio is sent whole, in further requests if need be. While the caller slept for room in the queue somebody
-    else may have written them, or a folio that begins before may have come.
-    """
-    index = _first_of(m, index)
-    count = dirty_run(m, index, min(most, _most_at_once(m, file, index)))
-    for i in range(index, index + count):
-        pfn = folio_of(m, cache(m)[i] - 1)
-        if frames(m)[pfn].owner == i:
-            start_write(m, pfn)
-    last = folio_of(m, cache(m)[index + count - 1] - 1) if count else NONE
-    large = count and frames(m)[last].order  # a page may be written and gone when its request is made
-    _submit(m, file, index, count)
-    if large:
-        count += _submit_rest(m, file, last, index + count)
-    return count
-
-
-@kernel
-def ready(m, file, index, most):
-    """Pages from slot `index` on, at most `most`, that can be sent: a file system may have to allocate their blocks."""
-    return map_blocks(m, file, index, most) if disks(m)[files(m)[file].disk].journal else most
-
-
-@kernel
-def done_with(m, file):
-    """Whoever wrote pages of the file has no more to send for now."""
-    if disks(m)[files(m)[file].disk].journal:
-        end_of_pages(m, file)
 
 
 @kernel
