@@ -2,6 +2,7 @@
 
 from mmrun.model.block.settings import Disk, given
 from mmrun.model.core.frozen import frozen
+from mmrun.model.fs.vfs.settings import Journalled
 from mmrun.model.units import MB_S, MS, US, GiB, MiB
 
 
@@ -37,3 +38,10 @@ def disk_value(disk: Disk, name: str) -> int:
     """Field `name` of the disk, or its kind's default."""
     value = given(disk, name)
     return getattr(DISK_DEFAULTS[disk.kind], name) if value is None else value
+
+
+def allocation_of(disk: Disk) -> str:
+    """How blocks of the disk's files are allocated."""
+    if disk.allocation is None:
+        return disk.file_system.kind if isinstance(disk.file_system, Journalled) else "fixed"
+    return disk.allocation

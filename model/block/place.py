@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from math import isqrt
 from typing import Any
 
-from mmrun.model.block.defaults import disk_value
+from mmrun.model.block.defaults import allocation_of, disk_value
 from mmrun.model.block.nfs import WSIZE_PAGES
-from mmrun.model.block.settings import Drive, Flash, Hdd, NetworkSwap, Nfs, Queued, Stripe, Usb, allocation_of, given
+from mmrun.model.block.settings import Drive, Flash, Hdd, NetworkSwap, Nfs, Queued, Stripe, Usb, given
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_HDD,

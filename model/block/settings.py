@@ -187,13 +187,6 @@ class Nfs(Disk):
     """The server's disk; None: it never waits for one."""
 
 
-def allocation_of(disk: Disk) -> str:
-    """How blocks of the disk's files are allocated."""
-    if disk.allocation is None:
-        return disk.file_system.kind if isinstance(disk.file_system, Journalled) else "fixed"
-    return disk.allocation
-
-
 def given(record: Any, name: str) -> Any:
     """A field's value; None where the kind of the record has no such field."""
     return getattr(record, name, None)

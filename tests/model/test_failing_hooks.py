@@ -103,7 +103,7 @@ RARE = {"trace_event", "shrink_batch", "throttle_kswapd", "throttle_retry", "age
     name
     for part in parts("settings")
     for name in getattr(part, "HOOKS", {})
-    if part.__name__.split(".")[-2] in BLOCKS or any(each in part.__name__ for each in (".net.", ".dma."))
+    if part.__name__.split(".")[-2] in BLOCKS or any(each in part.__name__ for each in (".net.", ".dma.", ".fs."))
 }
 
 

@@ -16,7 +16,7 @@ from mmrun.model.fs.jbd2.log import handle_of
 from mmrun.model.fs.jbd2.ordered import WRITES, file_inode
 from mmrun.model.fs.jbd2.state import journals
 from mmrun.model.fs.jbd2.transaction import journal_start, journal_stop
-from mmrun.model.fs.vfs.state import DELAYED, HOLE, block_tids, inodes
+from mmrun.model.fs.vfs.state import DELAYED, HOLE, block_tids, inodes, versions
 from mmrun.model.mm.task.state import files
 from mmrun.model.mm.writeback.extents import grow
 
@@ -66,6 +66,9 @@ def write_end(m, file, slot, copied):
         if has_block(m, slot) and page >= own.isize:
             own.isize = page + 1
             mark_inode_dirty(m, file, 1)
+    elif versions(m)[slot].version == 0 and block_tids(m)[slot] > 0:
+        block_tids(m)[slot] = HOLE  # nothing was written: its block is given back (ext4_truncate_failed_write)
+        journals(m)[j].allocated -= 1
     if handle_of(m).depth:
         journal_stop(m)
     return 0

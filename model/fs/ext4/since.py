@@ -10,7 +10,7 @@ DATED: Dated = (
          unsure="2017: 4.10 to 4.15"),
     flag("ordered_writes", "a commit itself sends data of new blocks",
          "41617e1a8dec jbd2: add support for avoiding data writes during transaction commits", until="4.7",
-         unsure="2016"),
+         unsure="in 2016"),
     flag("unwritten_extents", "blocks are told of once they are written, so that commits wait for no data",
          "ext4: make dioread_nolock the default, 5.6", since="5.6"),
     gap("2.6.32", "2.6.39", "file systems are those of 3.0, the oldest version that was read"),

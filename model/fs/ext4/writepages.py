@@ -114,6 +114,7 @@ def _written_file(m, disk):
 
 @actor(per="conversion", at_boot=True)
 def ext4_end_io(m, j):
+    """The worker that tells of written extents (ext4_end_io_rsv_work)."""
     journal = journals(m)[j]
     while True:
         file = _written_file(m, journal.disk)

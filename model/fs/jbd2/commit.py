@@ -140,6 +140,7 @@ def commit_transaction(m, j):
 
 @actor(per="journal", at_boot=True)
 def kjournald(m, j):
+    """The daemon of a journal (kjournald2)."""
     journal = journals(m)[j]
     while True:
         if journal.request > journal.sequence and journal.running != NONE:

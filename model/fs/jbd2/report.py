@@ -6,10 +6,11 @@ from mmrun.model.machine.built import Built
 
 
 def metrics(built: Built) -> dict[str, int]:
-    """`disk.<name>.<metric>` of each journal, and the sum of them all."""
-    rows, found = journals(built.memory.m), dict[str, int]()
+    """`disk.<name>.<metric>` of each disk, nothing where it has no journal, and the sum of them all."""
+    rows = journals(built.memory.m)
+    if not len(rows):
+        return {}
+    found = {f"disk.{name}.{metric}": 0 for name in built.disks for metric in JOURNAL_COUNTERS}
     for row in rows:
         found |= {f"disk.{built.disks[int(row.disk)]}.{metric}": int(row[metric]) for metric in JOURNAL_COUNTERS}
-    if len(rows):
-        found |= {metric: int(rows[metric].sum()) for metric in JOURNAL_COUNTERS}
-    return found
+    return found | {metric: int(rows[metric].sum()) for metric in JOURNAL_COUNTERS}

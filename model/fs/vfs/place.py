@@ -2,6 +2,7 @@
 
 from mmrun.model.eras import era
 from mmrun.model.fs.vfs.layout import journalled
+from mmrun.model.fs.vfs.settings import FileSystem
 from mmrun.model.fs.vfs.state import FS_EXT3, FS_EXT4, FS_NONE
 from mmrun.model.machine.built import Plan
 
@@ -17,6 +18,6 @@ def rows(plan: Plan) -> dict[str, int]:
     }  # fmt: skip
 
 
-def is_stable(kernel: str, file_system: object) -> bool:
+def is_stable(kernel: str, file_system: FileSystem | None) -> bool:
     """Whether pages of a disk's files hold still while they are written."""
-    return file_system is not None and (era(kernel).flags["stable_pages"] or file_system.stable_writes)
+    return file_system is not None and bool(era(kernel).flags["stable_pages"] or file_system.stable_writes)

@@ -115,14 +115,17 @@ def leave_zero_page(m, t, at):
 
 @kernel
 def may_store(m, file, index):
-    """A store through a mapping of a file: its file system may have to find out about blocks, the page to hold still.
+    """A store through a mapping of a cached page: it may have to hold still, its file system to find out about blocks.
 
-    Asked before the page is looked for, as it may sleep; the kernel holds the page meanwhile.
+    Its block is told of by the transaction that its store belongs to: nobody sleeps between the two.
     """
+    pfn = folio_of(m, cache(m)[index] - 1)
+    if must_hold_still(m, file):
+        wait_for_stable_page(m, pfn)
     if has_journal(m, file):
+        frames(m)[pfn].pins += 1
         fs_page_mkwrite(m, file, index)
-    if must_hold_still(m, file) and cache(m)[index] > 0:
-        wait_for_stable_page(m, folio_of(m, cache(m)[index] - 1))
+        frames(m)[pfn].pins -= 1
 
 
 @kernel
@@ -231,6 +234,8 @@ def map_file(m, t, region, at, index, write):
         fault_around(m, region, at, index)
         if table[at]:
             return OK
+    if write:
+        may_store(m, r.file, index)
     pfn = cache(m)[index] - 1
     if write:
         page_mkwrite(m, folio_of(m, pfn), r.file)
@@ -272,8 +277,6 @@ def handle_mm_fault(m, t, region, at, index, write):
     """A page fault at page-table word `at` (handle_pte_fault); `index`: its slot in the page cache of a mapped file."""
     kind = regions(m)[region].kind
     count_fault(m, t)
-    if write and kind == REGION_MMAP:
-        may_store(m, regions(m)[region].file, index)
     folios = kind == REGION_ANON and thp_settings(m).enabled
     if folios:
         mmap_read_lock(m, t)
@@ -286,6 +289,9 @@ def handle_mm_fault(m, t, region, at, index, write):
     if not is_plain(word):
         if settled(m, t, region, at, write):
             return OK
+        word = pte(m)[at]
+    if kind == REGION_MMAP and word & PTE_PRESENT and cache(m)[index] > 0:
+        may_store(m, regions(m)[region].file, index)
         word = pte(m)[at]
     if word & PTE_PRESENT:
         return write_protected(m, t, region, at)

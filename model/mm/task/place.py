@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmrun.model.block.settings import allocation_of
+from mmrun.model.block.defaults import allocation_of
 from mmrun.model.block.state import disks
 from mmrun.model.core.codes import NEED_EVENTS
 from mmrun.model.core.record import NONE

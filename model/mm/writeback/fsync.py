@@ -73,10 +73,11 @@ def fsync(m, t, file):
     m.now += costs(m).syscall
     write_range(m, file)
     wait_range(m, file)
-    if disks(m)[f.disk].journal:
+    journalled = f.disk != NONE and disks(m)[f.disk].journal > 0
+    if journalled:
         sync_file(m, t, file)
         inodes(m)[file].promised_at = inodes(m)[file].promised_at if f.error else began
-    elif block_settings(m).fsync_flushes and not blkdev_issue_flush(m, f.disk):
+    elif f.disk != NONE and block_settings(m).fsync_flushes and not blkdev_issue_flush(m, f.disk):
         f.error = 1
     if f.nr_dirty + f.nr_commit == 0 and f.on and f.on != WRITING:
         del_inode(m, file)

@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 
-from mmrun.model.block.settings import allocation_of
+from mmrun.model.block.defaults import allocation_of
 from mmrun.model.core.jit import Hook
 from mmrun.model.core.record import NONE
 from mmrun.model.eras import era

@@ -81,5 +81,5 @@ def ready(m, file, index, most):
 @kernel
 def done_with(m, file):
     """Whoever wrote pages of the file has no more to send for now."""
-    if disks(m)[files(m)[file].disk].journal:
+    if files(m)[file].disk != NONE and disks(m)[files(m)[file].disk].journal:
         end_of_pages(m, file)
