@@ -39,4 +39,4 @@ def may_take(m, disk, slot):
     if not d.full:
         d.full = 1
         begin_batch(m, slot, m.now)
-    return is_batching(m, slot, m.now) and d.nr_allocated < d.nr_requests * 3 // 2
+    return is_batching(m, slot, m.now) and d.nr_allocated - d.nr_sync < d.nr_requests * 3 // 2

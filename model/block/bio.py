@@ -3,28 +3,25 @@
 `new_bio`, as many `submit_bio` as belong together, then `wait_bio`. A journal's log goes to its disk this way.
 """
 
+from mmrun.model.block.disk import no_sync_room
 from mmrun.model.block.flush import BYPASS, DATA, POST, PRE, SEQUENCE, begin_sequence
-from mmrun.model.block.get_request import get_request
 from mmrun.model.block.queue import take_request
 from mmrun.model.block.request import new_request
 from mmrun.model.block.serving import stripe_unit
 from mmrun.model.block.state import (
     DISK_GENERIC,
     DISK_STRIPE,
-    IO_URGENT,
     bios,
     block_state,
     disks,
     requests,
     write_caches,
 )
-from mmrun.model.core.accounting import NOTHING
 from mmrun.model.core.codes import BAD_IO
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
 from mmrun.model.core.sleep import FOREVER, io_wait
-from mmrun.model.core.state import turn
 
 
 @kernel
@@ -49,8 +46,10 @@ def _send(m, bio, disk, block, count, steps):
     if number == NONE:
         return
     requests(m)[number].bio, requests(m)[number].steps = bio + 1, steps
+    requests(m)[number].sync = 1
     bios(m)[bio].left += 1
     if steps & DATA:
+        disks(m)[disk].nr_sync += 1
         take_request(m, disk)
     begin_sequence(m, disk, number)
 
@@ -70,7 +69,8 @@ def _write(m, bio, disk, block, count, preflush, fua):
         steps |= SEQUENCE
     while count > 0:
         part = count if d.kind == DISK_GENERIC else min(count, d.max_pages)
-        get_request(m, disk, IO_URGENT, turn(m).actor, NOTHING)
+        while no_sync_room(m, disk):
+            io_wait(m, d.readers, FOREVER)
         _send(m, bio, disk, block, part, steps)
         block, count = block + part, count - part
 

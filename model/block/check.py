@@ -40,8 +40,8 @@ def _disks(built: Built) -> Iterator[str]:
         served = served_ns(disk, built.memory.table("servers"), now)
         if served > now:
             yield f"disk {number} served for {served} of {now} ns"
-        most = most_requests(built, disk)
-        if not 0 <= disk.nr_allocated <= most:
+        most = max(most_requests(built, disk), int(disk.wbt * disk.nr_requests))
+        if not 0 <= disk.nr_sync <= disk.nr_allocated <= most + disk.nr_sync:
             yield f"disk {number} has {disk.nr_allocated} writes, it may have {most}"
         on_their_way = disk.announced if disk.kind == DISK_REMOTE else disk.nr_drive
         if on_their_way > max(disk.depth, 0):

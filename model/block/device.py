@@ -2,10 +2,12 @@
 
 from mmrun.model.block.elevator import PASSED_OVER
 from mmrun.model.block.hdd import positioning_ns, serve_hdd
-from mmrun.model.block.state import DISK_HDD, disks, requests
+from mmrun.model.block.state import DISK_HDD, disks, requests, write_caches
 from mmrun.model.block.usb import serve_usb
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
+
+READS_FIRST = 1 << 50  # beyond every wait (ns)
 
 
 @kernel
@@ -41,15 +43,20 @@ def fails(m, disk, at):
 
 @kernel
 def pick(m, disk, at):
-    """Take from the drive's list the request it serves next at time `at`: the one whose sector comes first (NCQ)."""
-    d, rows = disks(m)[disk], requests(m)
+    """Take from the drive's list the request it serves next at time `at`: the one whose sector comes first (NCQ).
+
+    A drive with a write cache serves reads first: the writes it has wait in its cache (estimate).
+    """
+    d, rows, cached = disks(m)[disk], requests(m), write_caches(m)[disk].pages > 0
     best, before_best, least = d.drive_head, NONE, 1 << 62
     before, number = NONE, d.drive_head
     while number != NONE:
         r = rows[number]
         wait = positioning_ns(m, disk, r.block, at) if d.kind == DISK_HDD else 0
+        if r.read and cached:
+            wait -= READS_FIRST
         if r.passed >= PASSED_OVER * d.depth:
-            wait = -r.passed
+            wait = -2 * READS_FIRST - r.passed
         r.passed += 1
         if wait <= least:
             best, before_best, least = number, before, wait

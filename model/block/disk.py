@@ -8,13 +8,14 @@ from mmrun.model.block.batching import may_take
 from mmrun.model.block.completions import pop_completed
 from mmrun.model.block.dma import dma_unmap_request
 from mmrun.model.block.flush import FLUSH_ENDS, accept, end_data, end_flush
-from mmrun.model.block.queue import end_request, free_for_next
+from mmrun.model.block.queue import IDLE_ENDS, end_queued, end_request, free_for_next, run_queue
 from mmrun.model.block.remote import end_remote
 from mmrun.model.block.request import new_request
 from mmrun.model.block.serving import stripe_unit
 from mmrun.model.block.start import try_again
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_REMOTE, DISK_STRIPE, disks, requests
 from mmrun.model.block.submit import submit_request
+from mmrun.model.block.wbt import note_end
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 
@@ -45,6 +46,32 @@ def submit_write(m, disk, file, first, count, block):
 
 
 @kernel
+def _end_at_disk(m, disk, number, at):
+    """A disk goes on without a request that it has served."""
+    if disks(m)[disk].kind == DISK_REMOTE:
+        end_remote(m, disk, requests(m)[number].read, at)
+        return
+    if disks(m)[disk].elevator:
+        end_queued(m, disk, number, at)
+    else:
+        end_request(m, disk, at)
+    accept(m, disk, number, at)
+    if disks(m)[disk].wbt:
+        note_end(m, disk, requests(m)[number].read, at - requests(m)[number].submitted, at)
+
+
+@kernel
+def _happens(m, event, at):
+    """Something else than the end of a request: a disk is free, has flushed, has idled for long enough."""
+    if event >= IDLE_ENDS:
+        run_queue(m, event - IDLE_ENDS, at)
+    elif event >= FLUSH_ENDS:
+        end_flush(m, event - FLUSH_ENDS, at)
+    else:
+        free_for_next(m, event, at)
+
+
+@kernel
 def next_finished(m, now):
     """(the request that has come to its end first by `now`, when), or (NONE, now); disks go on with their queues."""
     while True:
@@ -52,10 +79,7 @@ def next_finished(m, now):
         if what == NONE:
             return NONE, now
         if what < 0:
-            if -1 - what >= FLUSH_ENDS:
-                end_flush(m, -1 - what - FLUSH_ENDS, at)
-            else:
-                free_for_next(m, -1 - what, at)
+            _happens(m, -1 - what, at)
             continue
         if requests(m)[what].unmapped:
             try_again(m, what, at)
@@ -64,11 +88,7 @@ def next_finished(m, now):
             dma_unmap_request(m, what)
         disk = requests(m)[what].disk
         if disk != NONE and disks(m)[disk].kind != DISK_NFS:
-            if disks(m)[disk].kind == DISK_REMOTE:
-                end_remote(m, disk, requests(m)[what].read, at)
-            else:
-                end_request(m, disk, at)
-                accept(m, disk, what, at)
+            _end_at_disk(m, disk, what, at)
         if requests(m)[what].bio:
             end_data(m, disk, what, at)
             continue
@@ -84,10 +104,19 @@ def member_at(m, disk, block):
 @kernel
 def _no_room(m, disk, purpose, slot):
     d = disks(m)[disk]
-    taken = d.nr_allocated + d.nr_plugged
+    taken, others = d.nr_allocated - d.nr_sync + d.nr_plugged, d.nr_sync + d.nr_reads
     if slot != NONE and d.batching:
         return taken + 1 >= d.nr_requests and not may_take(m, disk, slot)
-    return taken >= d.most_writes[purpose] or (d.nr_reads and taken + d.nr_reads >= d.nr_requests)
+    apart = d.batching and d.kind != DISK_REMOTE  # to 4.20 requests that somebody waits for are others
+    return taken >= d.most_writes[purpose] or (others and not apart and taken + others >= d.nr_requests)
+
+
+@kernel
+def no_sync_room(m, disk):
+    """Whether the disk's queue has no request left for a write that somebody waits for: 128 with reads, or tags."""
+    d = disks(m)[disk]
+    taken = d.nr_sync if d.batching else d.nr_allocated + d.nr_plugged
+    return taken + d.nr_reads >= d.nr_requests
 
 
 @kernel

@@ -43,7 +43,7 @@ def _left_ps(m, disk, at):
 def accept(m, disk, number, at):
     """A write has ended: unless it failed it is in the cache of its disk, or on the medium."""
     r, q = requests(m)[number], write_caches(m)[disk]
-    if r.failed:
+    if r.failed or r.read:
         return
     block_state(m).sequence += 1
     q.accepted = block_state(m).sequence
@@ -135,6 +135,13 @@ def _end_step(m, disk, number, at):
 
 
 @kernel
+def put_sync(m, disk, at):
+    """The request of a bio's data is free: who waits for one looks again."""
+    disks(m)[disk].nr_sync -= 1
+    wake(m, disks(m)[disk].readers, ALL, at)
+
+
+@kernel
 def begin_sequence(m, disk, number):
     """Send request `number`, whose bio and steps are set."""
     _end_step(m, disk, number, m.now)
@@ -149,6 +156,7 @@ def end_data(m, disk, number, at):
     if r.steps & SEQUENCE:
         write_caches(m)[disk].data_steps -= 1
     r.steps &= POST
+    put_sync(m, disk, at)
     _end_step(m, disk, number, at)
     _kick(m, disk, at)
 
@@ -172,6 +180,7 @@ def end_flush(m, disk, at):
         r.steps &= ~PRE if r.steps & PRE else ~POST
         if failed and holds:
             disks(m)[disk].nr_allocated -= 1
+            put_sync(m, disk, at)
         _end_step(m, disk, number, at)
     q.flushing = 0
     _kick(m, disk, at)

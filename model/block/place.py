@@ -18,9 +18,13 @@ from mmrun.model.block.state import (
     WRITEPAGE_IGNORES,
     WRITEPAGE_KSWAPD,
     WRITEPAGE_WRITES,
+    block_settings,
     disks,
+    elevators,
+    wbts,
     write_caches,
 )
+from mmrun.model.block.wbt import WINDOW_NS
 from mmrun.model.core.actors import NEVER
 from mmrun.model.core.record import NONE
 from mmrun.model.description import Disk, Machine
@@ -69,6 +73,8 @@ def rows(plan: Plan) -> dict[str, int]:
     return {
         "disks": number,
         "write_caches": number,
+        "elevators": number,
+        "wbts": number,
         "bios": BIOS * sum(plan.actors.values()),
         "batches": sum(plan.actors.values()),
         "io": MAX_IO,
@@ -89,6 +95,7 @@ def place(built: Built) -> None:
         _disk(built, disks(m)[d], disk, servers)
         if isinstance(disk, Drive):
             _cache(write_caches(m)[d], disks(m)[d], disk)
+    _elevators(built)
     for d, disk in enumerate(machine.disks.values()):
         if isinstance(disk, Stripe):  # what is sent at a time is a request of one member, or of two, as md splits it
             row, members = disks(m)[d], [disks(m)[built.disks.index(name)] for name in disk.members]
@@ -160,6 +167,25 @@ def _queue(row, disk: Queued, flags: Mapping[str, Any]) -> None:
         row.inner_ppm = int(disk.inner_rate * 1_000_000)
     if isinstance(disk, Usb):
         row.erase_pages, row.nr_open = disk.erase_block // PAGE, disk.open_blocks
+
+
+def _elevators(built: Built) -> None:
+    """Reads wait where a policy wants it, but for members of a stripe: what is read there is served at once."""
+    machine, m, module = built.cell.machine, built.memory.m, built.modules["elevator"]
+    parts = {name for disk in machine.disks.values() if isinstance(disk, Stripe) for name in disk.members}
+    for name, disk in machine.disks.items():
+        if isinstance(disk, Queued) and module.QUEUES_READS and name not in parts:
+            row = disks(m)[built.disks.index(name)]
+            row.elevator, row.sorted = 1, int(module.SORTED)
+            row.reading.head = row.reading.tail = NONE
+            block_settings(m).queues_reads = 1
+    for name, disk in machine.disks.items():
+        row, goal = disks(m)[built.disks.index(name)], given(disk, "wbt_lat")
+        if goal is not None and era(built.cell.kernel).flags["wbt"]:
+            row.wbt, w = 1, wbts(m)[built.disks.index(name)]
+            w.goal, w.depth, w.ends = goal, int(row.depth) or int(row.nr_requests), WINDOW_NS
+    for row in elevators(m):
+        row.last_delayed = row.timer = -NEVER
 
 
 def _cache(cache, row, disk: Drive) -> None:

@@ -9,13 +9,24 @@ from mmrun.model.block.completions import announce
 from mmrun.model.block.congestion import clear_bdi_congested
 from mmrun.model.block.device import fails, pick, serve_next
 from mmrun.model.block.dma import map_for_dispatch, put_back
-from mmrun.model.block.elevator import FIFO_BATCH, WRITES_STARVED, fill_drive, place_before
+from mmrun.model.block.elevator import (
+    ADD,
+    COMPLETED,
+    FIFO_BATCH,
+    WRITES_STARVED,
+    elevator_event,
+    fill_drive,
+    place_before,
+)
 from mmrun.model.block.request import free_request
-from mmrun.model.block.state import DISK_REMOTE, IO_URGENT, disks, requests
+from mmrun.model.block.state import DISK_REMOTE, IO_URGENT, disks, elevators, requests
 from mmrun.model.block.wait import wake_for_request
 from mmrun.model.core.jit import kernel
-from mmrun.model.core.links import link_after, link_head, unlink_row
+from mmrun.model.core.links import link_after, link_head, link_tail, unlink_row
 from mmrun.model.core.record import NONE
+from mmrun.model.core.sleep import ALL, wake
+
+IDLE_ENDS = 1 << 21  # among what disks will have done when: -1 - this - disk
 
 
 @kernel
@@ -61,7 +72,8 @@ def _adjacent(m, disk, number, after):
     rows = requests(m)
     first, second = rows[number], rows[after]
     fits = first.pages + second.pages <= disks(m)[disk].max_pages
-    return fits and first.block + first.pages == second.block and not (first.bio or second.bio)
+    joins = first.block + first.pages == second.block and first.sync == second.sync
+    return fits and joins and not (first.bio or second.bio)
 
 
 @kernel
@@ -100,13 +112,37 @@ def queue_write(m, disk, number):
     else:
         link_after(requests(m), d.queue, before, number)
     take_request(m, disk)
+    if d.elevator:
+        elevator_event(m, disk, ADD, number, m.now)
     run_queue(m, disk, m.now)
+
+
+@kernel
+def queue_read(m, disk, number):
+    """Queue a read of a disk with an elevator; its pages are unlocked when it has ended."""
+    d = disks(m)[disk]
+    d.nr_reads += 1
+    link_tail(requests(m), d.reading, number)
+    elevator_event(m, disk, ADD, number, m.now)
+    run_queue(m, disk, m.now)
+
+
+@kernel
+def _look_again(m, disk, at):
+    """The elevator waits for somebody's next request; it looks again when that time is over."""
+    e = elevators(m)[disk]
+    if e.idle_until > at and e.timer != e.idle_until:
+        e.timer = e.idle_until
+        announce(m, -1 - IDLE_ENDS - disk, e.idle_until)
 
 
 @kernel
 def _dispatch(m, disk, at):
     """The disk serves one of the waiting writes; its end is announced. 0 when it could not be mapped for the disk."""
     fill_drive(m, disk, at)
+    if disks(m)[disk].nr_drive == 0:
+        _look_again(m, disk, at)
+        return 0
     return _serve_one(m, disk, at)
 
 
@@ -122,8 +158,8 @@ def _serve_one(m, disk, at):
             put_back(m, disk, number, at)
             return 0
     d.wait_ns += max(0, max(at, d.busy_until) - r.submitted)
-    done = serve_next(m, disk, r.block, r.pages, True, max(at, r.submitted) + waits)
-    if fails(m, disk, done):
+    done = serve_next(m, disk, r.block, r.pages, r.read == 0, max(at, r.submitted) + waits)
+    if r.read == 0 and fails(m, disk, done):
         r.failed = 1
     announce(m, number, done)
     d.announced += 1
@@ -134,7 +170,7 @@ def _serve_one(m, disk, at):
 def run_queue(m, disk, at):
     """See to it that the disk goes on with its queue when it is free (blk_run_queue); clients send theirs."""
     d = disks(m)[disk]
-    if d.kind == DISK_REMOTE or d.announced or d.queue.n + d.nr_drive == 0:
+    if d.kind == DISK_REMOTE or d.announced or d.queue.n + d.reading.n + d.nr_drive == 0:
         return
     if d.busy_until > at:
         announce(m, -1 - disk, d.busy_until)
@@ -155,7 +191,7 @@ def take_request(m, disk):
     """A write takes one of the disk's requests."""
     d = disks(m)[disk]
     d.nr_allocated += 1
-    if d.nr_allocated >= d.congestion_on:
+    if d.nr_allocated - d.nr_sync >= d.congestion_on:
         d.congested = 1
 
 
@@ -164,14 +200,33 @@ def end_request(m, disk, at):
     """A write is done: its request is free (freed_request), and a disk with a queue goes on with it."""
     d = disks(m)[disk]
     d.nr_allocated -= 1
-    if d.congested and d.nr_allocated < d.congestion_off:
+    if d.congested and d.nr_allocated - d.nr_sync < d.congestion_off:
         d.congested = 0
         clear_bdi_congested(m, at)
     if d.depth:
         free_for_next(m, disk, at)
-    if d.nr_allocated < d.most_writes[IO_URGENT]:
+    if not d.batching and d.kind != DISK_REMOTE:
+        wake(m, d.readers, ALL, at)
+    if d.nr_allocated - d.nr_sync < d.most_writes[IO_URGENT]:
         d.full = 0
         wake_for_request(m, disk, at)
+
+
+@kernel
+def end_queued(m, disk, number, at):
+    """A read or write of a disk with an elevator is done."""
+    d, r, e = disks(m)[disk], requests(m)[number], elevators(m)[disk]
+    e.sync_flight -= r.sync
+    e.async_flight -= 1 - r.sync
+    elevator_event(m, disk, COMPLETED, number, at)
+    if r.read:
+        d.nr_reads -= 1
+        free_for_next(m, disk, at)
+        wake(m, d.readers, ALL, at)
+        if d.nr_allocated - d.nr_sync < d.most_writes[IO_URGENT]:
+            wake_for_request(m, disk, at)
+    else:
+        end_request(m, disk, at)
 
 
 @kernel

@@ -93,7 +93,7 @@ def put_read(m, disk, at):
 
 
 @kernel
-def queue_read(m, disk, number):
+def queue_remote_read(m, disk, number):
     """Queue a read and hand on what may be."""
     d = disks(m)[disk]
     link_tail(requests(m), d.reading if d.merges else d.queue, number)

@@ -11,6 +11,7 @@ from mmrun.model.core.codes import BAD_IO
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.panic import panic
 from mmrun.model.core.record import NONE
+from mmrun.model.core.state import turn
 
 
 @kernel
@@ -30,6 +31,7 @@ def new_request(m, disk, file, first, count, block):
     r.pages, r.chain, r.last, r.next, r.prev = count, NONE, number, NONE, NONE
     r.submitted, r.passed, r.failed, r.read = m.now, 0, 0, 0
     r.maps = r.unmapped = r.bio = r.steps = 0
+    r.sync, r.owner = block_state(m).sync, turn(m).actor + 1
     block_state(m).nr_requests += 1
     return number
 

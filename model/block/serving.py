@@ -7,6 +7,7 @@ known when it is made. Little's law holds within a few percent for flash drives 
 
 from mmrun.model.block.queue import serve_now
 from mmrun.model.block.state import DISK_GENERIC, DISK_NFS, DISK_STRIPE, disks
+from mmrun.model.block.wbt import note_end
 from mmrun.model.core.jit import kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.server import earliest, serve
@@ -53,6 +54,8 @@ def _serve_pages(m, disk, now, count, block, write):
             member, place, unit = stripe_unit(m, disk, block)
             part = min(count, unit)
         ended = _write(m, member, now, part, place) if write else _read(m, member, now, part, place)
+        if disks(m)[member].wbt and not write:
+            note_end(m, member, 1, ended - now, now)
         done = max(done, ended)
         block, count = block + part, count - part
     return done

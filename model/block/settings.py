@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from mmrun.model.core.mechanism import CORE, Subject, Told, counters, hooks, some
+from mmrun.model.core.mechanism import CORE, NO_FRAME, Axis, Matters, Subject, Told, counters, hooks, some
 from mmrun.model.fs.vfs.settings import FileSystem, Journalled
 from mmrun.model.rules.bounds import Range, Why
 from mmrun.model.rules.record import Family, Fault, Record, abstract, record
@@ -86,6 +86,9 @@ class Drive(Disk):
     1.5ms, usb 5ms, nvme 700us, emmc 5ms, virtio 2ms."""
     drain_bandwidth: Rate | None = None
     """Rate at which its cache goes to the medium: its rate for writes; nvme 1000MB/s, virtio 500MB/s (estimates)."""
+    wbt_lat: Nanoseconds | None = None
+    """Least latency of reads above which blk-wbt lets ever fewer writes wait (wbt_lat_usec; 2ms for flash, 75ms for a
+    rotating disk in a kernel), where the version has it on. None: its limits do not move."""
     fail_from: Nanoseconds | None = None
     """Writes that end at or after this time are lost; the pages stay dirty. None: never."""
     fail_until: Nanoseconds | None = None
@@ -331,7 +334,23 @@ class Rdma(NetworkSwap):
     kind: Literal["rdma"] = "rdma"
 
 
-HOOKS = hooks(CORE, 85, ("queue_rq", "disk request", "0, after the transport has taken the request"), optional=True)
+QUEUED = Matters("a cell with an hdd or usb disk", lambda case, _: any(
+    isinstance(disk, Queued) for disk in case.cell.machine.disks.values()
+))  # fmt: skip
+AXES = (Axis(
+    "elevator", 26, "in which order reads and writes that wait go to a disk that seeks", ("QUEUES_READS", "SORTED"),
+    QUEUED,
+),)  # fmt: skip
+
+HOOKS = {
+    **hooks(CORE, 85, ("queue_rq", "disk request", "0, after the transport has taken the request"), optional=True),
+    **hooks(
+        "elevator",
+        146,
+        ("elevator_event", "disk event request at", "asked (DISPATCH) which waiting request goes to the drive at time "
+         "`at`, NONE: none now; told of one that came (ADD) or ended (COMPLETED): 0", NO_FRAME),
+    ),
+}  # fmt: skip
 
 DISK_COUNTERS = counters("""
 seeks | lower | hdd: requests for which the head moved or waited for its sector; usb: erase blocks opened | requests
@@ -363,11 +382,11 @@ class Costs(Record):
 SUBJECTS = (
     Subject(
         "io scheduler",
-        "Disks that seek have `deadline` or `noop` (`machine.disks.<name>.scheduler`); CFQ, BFQ, kyber and the "
-        "limits of "
-        "the io controller are not modelled.",
-        ("machine.disks.scheduler", "blk_mq", "wbt"),
-        ("cfq", "bfq", "kyber", "mq-deadline", "io.max", "io.weight", "io.latency", "blkio", "elevator"),
+        "Disks that seek serve reads at once and have `deadline` or `noop` for writes "
+        "(`machine.disks.<name>.scheduler`); `policy.elevator` lets reads wait, too: noop, deadline, cfq. BFQ, kyber "
+        "and the limits of the io controller are not modelled (docs/block.md).",
+        ("elevator", "machine.disks.scheduler", "blk_mq", "wbt"),
+        ("bfq", "kyber", "mq-deadline", "io.max", "io.weight", "io.latency", "blkio"),
     ),
     Subject(
         "direct i/o",

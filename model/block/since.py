@@ -1,8 +1,9 @@
 """Queues of requests: what changed when."""
 
-from mmrun.model.core.timeline import Dated, always, flag, gap, number, since
+from mmrun.model.core.timeline import Dated, always, axis, flag, gap, number, since
 
 DATED: Dated = (
+    axis("elevator", always("reads-first", "reads are served at once, block/deadline-iosched.c, 3.1, for writes")),
     flag("blk_mq", "requests are tags, no queue is ever marked congested",
          "block: remove legacy rq tagging, 5.0", since="5.0"),
     flag("wbt", "blk-wbt limits the writes of a queue",

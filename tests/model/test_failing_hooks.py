@@ -99,7 +99,15 @@ def test_the_line_of_every_kind_of_exception(mode: str, tmp_path: Path):
 BLOCKS = {
     "migrate", "compaction", "huge", "hugetlb", "driver", "cma", "numa_balancing", "tiering", "khugepaged", "zswap",
 }  # fmt: skip
-RARE = {"trace_event", "shrink_batch", "throttle_kswapd", "throttle_retry", "age_nonresident", "queue_rq"} | {
+RARE = {
+    "trace_event",
+    "shrink_batch",
+    "throttle_kswapd",
+    "throttle_retry",
+    "age_nonresident",
+    "queue_rq",
+    "elevator_event",
+} | {
     name
     for part in parts("settings")
     for name in getattr(part, "HOOKS", {})

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mmrun.model.block.bio import new_bio, submit_bio, submit_flush, wait_bio
-from mmrun.model.block.disk import next_finished
+from mmrun.model.block.disk import full_queue, next_finished, no_sync_room
 from mmrun.model.block.flush import durable
-from mmrun.model.block.state import block_state, disks, write_caches
+from mmrun.model.block.state import IO_URGENT, block_state, disks, write_caches
 from mmrun.model.build import Built
 from mmrun.model.core.events import FSYNC, OP_SHIFT
 from mmrun.model.core.record import NONE
@@ -233,3 +233,19 @@ def test_many_who_fsync_wait_for_two_flushes_at_most():
     done = run(cell, {name: np.concatenate([writes(range(8)), SYNC]) for name in tasks}).metrics
     assert done["fsyncs"] == 8 and done["disk.d.flushes"] == 2 and done["disk.d.flushes_shared"] == 6
     assert done["stall_fsync_ns"] / 8 < 2.2 * 50 * MS
+
+
+@pytest.mark.parametrize(("kernel", "taken", "left"), [("3.1", 128, True), ("6.18", 63, True), ("6.18", 64, False)])
+def test_who_waits_for_his_write_has_requests_of_his_own_until_blk_mq(kernel, taken, left):
+    """128 for reads and such writes beside 128 others; the tags of blk-mq are everybody's."""
+    built = machine_of(one(kernel, host(Disk(kind="hdd")), FILE))
+    disk = disks(built.memory.m)[0]
+    disk.nr_allocated = taken
+    assert bool(no_sync_room(built.memory.m, 0)) is not left
+    assert full_queue(built.memory.m, 0, IO_URGENT, NONE) == 0, "others have none left"
+    disk.nr_allocated = disk.nr_sync = 127
+    assert not no_sync_room(built.memory.m, 0) or kernel == "6.18"
+    disk.nr_allocated = disk.nr_sync = 128
+    assert no_sync_room(built.memory.m, 0) and (full_queue(built.memory.m, 0, IO_URGENT, NONE) == NONE) == (
+        kernel == "3.1"
+    )

@@ -4,6 +4,7 @@ Readahead state belongs to the region (an open file).
 """
 
 from mmrun.model.block.serving import read_pages
+from mmrun.model.block.state import disks
 from mmrun.model.core.accounting import memstall_was
 from mmrun.model.core.integers import ilog2
 from mmrun.model.core.jit import kernel
@@ -26,7 +27,7 @@ from mmrun.model.mm.task.state import (
     regions,
 )
 from mmrun.model.mm.writeback.extents import block_of
-from mmrun.model.mm.writeback.read_io import await_read, read_sent
+from mmrun.model.mm.writeback.read_io import await_read, queue_file_read, read_sent
 from mmrun.model.psi.state import psi_settings
 
 MMAP_LOTSAMISS = 100
@@ -79,8 +80,12 @@ def submit_read(m, file, index, end, fresh):
     if disk != NONE:
         filemap_count(m).pgpgin += fresh
         m.now += costs(m).io_path
-        done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
-    refaulted = read_sent(m, disk, file, index, end, done)
+    if disk != NONE and disks(m)[disk].elevator:
+        refaulted = queue_file_read(m, disk, file, index, end, fresh, block_of(m, file, index))
+    else:
+        if disk != NONE:
+            done = read_pages(m, disk, m.now, fresh, block_of(m, file, index))
+        refaulted = read_sent(m, disk, file, index, end, done)
     if refaulted and psi_settings(m).psi_file_read:
         memstall_was(m, m.now - began)
 

@@ -1,5 +1,6 @@
 """A touch of a page in swap: its slot is read, alone or with others around it (do_swap_page, swapin_readahead)."""
 
+from mmrun.model.block.state import disks
 from mmrun.model.core.accounting import SWAP, has_stalled, memstall_was
 from mmrun.model.core.codes import OK, OUT_OF_MEMORY
 from mmrun.model.core.jit import caller, kernel, rare
@@ -53,7 +54,7 @@ from mmrun.model.mm.task.state import (
 )
 from mmrun.model.mm.task.words import is_slot
 from mmrun.model.mm.writeback.page_wait import unlock_page, wait_on_page_locked
-from mmrun.model.mm.writeback.read_io import await_read, read_sent, send_read
+from mmrun.model.mm.writeback.read_io import await_read, queue_file_read, read_sent, send_read
 from mmrun.model.mm.zswap.load import zswap_load
 from mmrun.model.psi.state import psi_settings
 
@@ -148,6 +149,10 @@ def _send_run(m, first, count):
         if a.kind >= SWAP_NBD:
             m.now += costs(m).io_path
             send_read(m, a.disk, first, first + count, a.first_block + first - a.first)
+            return
+        if a.kind != SWAP_ZRAM and disks(m)[a.disk].elevator:
+            m.now += costs(m).io_path
+            queue_file_read(m, a.disk, NONE, first, first + count, count, a.first_block + first - a.first)
             return
         done = read_in(m, first, count)
         has_stalled(m, SWAP, m.now - entered)

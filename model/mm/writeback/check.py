@@ -7,7 +7,7 @@ import numpy as np
 from mmrun.model.block.flush import DATA
 from mmrun.model.block.place import clients
 from mmrun.model.block.report import for_flushes
-from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, block_state, disks
+from mmrun.model.block.state import DISK_NFS, DISK_REMOTE, DISK_STRIPE, block_state, disks, elevators
 from mmrun.model.core.law import chain, require
 from mmrun.model.core.record import NONE
 from mmrun.model.machine.built import Built
@@ -133,7 +133,8 @@ def _waiting(built: Built) -> list[int]:
         if disk.depth == 0:
             continue
         heads = [int(disk.queue.head), int(disk.drive_head)]
-        for number in [*heads, int(disk.reading.head)] if disk.kind == DISK_REMOTE else heads:
+        reads = disk.kind == DISK_REMOTE or disk.elevator
+        for number in [*heads, int(disk.reading.head)] if reads else heads:
             while number != NONE and len(found) <= len(rows):
                 found.append(number)
                 number = int(rows[number].next)
@@ -228,9 +229,9 @@ def _queues(built: Built) -> Iterator[str]:
             continue
         in_service = sum(1 for number in (*numbers.tolist(), *carried) if number >= 0 and rows[number].disk == d)
         queued = sum(1 for number in waiting if rows[number].disk == d)
-        held = disk.queue.n + disk.nr_drive + (disk.reading.n if disk.kind == DISK_REMOTE else 0)
+        held = disk.queue.n + disk.nr_drive + disk.reading.n
         in_service += sum(1 for number in for_flushes(m) if rows[number].disk == d and rows[number].steps & DATA)
         if in_service + queued != disk.nr_allocated + disk.nr_reads or queued != held:
             yield f"disk {d} counts {disk.nr_allocated} requests, has {in_service} + {queued}"
-        if queued and not disk.announced:
+        if queued and not disk.announced and elevators(m)[d].timer < m.now:
             yield f"disk {d} has requests and is idle"

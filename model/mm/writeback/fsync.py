@@ -7,7 +7,7 @@ metadata; without one the disk's write cache is flushed (blkdev_fsync).
 from mmrun.model.block.batching import count_request
 from mmrun.model.block.bio import blkdev_issue_flush
 from mmrun.model.block.get_request import get_request
-from mmrun.model.block.state import IO_NORMAL, block_settings, disks
+from mmrun.model.block.state import IO_NORMAL, block_settings, block_state, disks
 from mmrun.model.block.wait import wait_for_file
 from mmrun.model.core.accounting import FSYNC, NOTHING, begins, ends
 from mmrun.model.core.jit import caller, kernel
@@ -45,7 +45,9 @@ def write_range(m, file):
             continue
         most = ready(m, file, index, stop - index)
         get_request(m, f.disk, IO_NORMAL, turn(m).actor, NOTHING)
+        block_state(m).sync = block_settings(m).queues_reads
         index += submit_run(m, file, index, most)
+        block_state(m).sync = 0
         count_request(m, turn(m).actor)
 
 

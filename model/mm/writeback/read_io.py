@@ -1,7 +1,8 @@
 """Reads on their way: the pages they bring are in their cache and locked until the data is there."""
 
 from mmrun.model.block.completions import announce
-from mmrun.model.block.remote import get_read, put_read, queue_read
+from mmrun.model.block.queue import queue_read
+from mmrun.model.block.remote import get_read, put_read, queue_remote_read
 from mmrun.model.block.request import free_request, new_request
 from mmrun.model.block.start import start_read
 from mmrun.model.block.state import disks, requests
@@ -80,6 +81,17 @@ def read_sent(m, disk, file, first, end, done):
 
 
 @kernel
+def queue_file_read(m, disk, file, first, end, count, block):
+    """Queue the read of `count` pages that waited for it at a disk with an elevator. See `read_sent`."""
+    head, refaulted = _new_read(m, file, first, end)
+    if head != NONE:
+        r = requests(m)[head]
+        r.disk, r.block, r.pages, r.sync = disk, block, count, 1
+        queue_read(m, disk, head)
+    return refaulted
+
+
+@kernel
 def send_read(m, disk, first, end, block):
     """Ask a server for swap slots `first` to `end` - 1: their pages are unlocked when it has answered."""
     get_read(m, disk, SWAP)
@@ -89,7 +101,7 @@ def send_read(m, disk, first, end, block):
         return
     r = requests(m)[head]
     r.disk, r.block, r.pages = disk, block, end - first
-    queue_read(m, disk, head)
+    queue_remote_read(m, disk, head)
 
 
 @kernel
