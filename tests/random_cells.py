@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from mmrun.model import registry
-from mmrun.model.eras import names
+from mmrun.model.eras import era, names
 
 ERAS = list(registry.eras())
 AXES = {axis: list(registry.variants(axis).items()) for axis in registry.axes()}
@@ -204,6 +204,37 @@ class Dice(random.Random):
             made[name] = own or {"low": "1MiB"}
         return made
 
+    def timeline(self, groups: list[str], kernel: str) -> list[dict[str, Any]]:
+        """What changes along the run, in order."""
+        times = sorted(self.choice((0, 1, 5, 20, 100, 300, 900)) for _ in range(self.choice((1, 2, 4, 8))))
+        return [{"at": f"{at}ms"} | self.action(groups, kernel) for at in times]
+
+    def action(self, groups: list[str], kernel: str) -> dict[str, Any]:
+        """What one entry does; a third of the kernel's that have it have groups to do it to."""
+        vm = self.some(0.3, swappiness=(0, 1, 100), min_free_kbytes=(1, 64, 2000, 8000), page_cluster=(0, 5),
+                       dirty_ratio=(0, 1, 50), dirty_background_bytes=("4KiB", "4MiB"), vfs_cache_pressure=(0, 1000),
+                       dirty_writeback_centisecs=(0, 1, 500), zone_reclaim_mode=(0, 7))  # fmt: skip
+        plain = self.choice(({"drop_caches": self.choice((1, 2, 3))}, {"set": {"vm": vm}} if vm else {"compact": 1}))
+        if not groups or self.random() < 0.3:
+            return plain
+        group, flags = self.choice(groups), era(kernel).flags
+        limits = (
+            self.some(
+                0.5,
+                max=("256KiB", "2MiB", "max"),
+                low=("0B", "1MiB"),
+                high=("4KiB", "1MiB", "max"),
+                swap_max=("0B", "1MiB"),
+            )
+            if flags["cgroup2_by_default"]
+            else {"max": self.choice(("512KiB", "max"))}
+        )
+        reclaim = {"reclaim": {"cgroup": group, "size": self.choice(("4KiB", "2MiB"))}}
+        return self.choice((
+            {"set": {"cgroups": {group: limits or {"max": "1MiB"}}}},
+            reclaim if flags["memory_reclaim"] else {"remove": group}, {"remove": group},
+        ))  # fmt: skip
+
 
 def experiment(number: int, trace: str) -> dict[str, Any]:
     """A random experiment of one cell."""
@@ -250,4 +281,6 @@ def experiment(number: int, trace: str) -> dict[str, Any]:
         made["vm"] = made.get("vm", {}) | {"zswap": True} | front
         made["machine"] |= dice.some(0.6, zswap=({"compression_ratio": 1.2}, {"zero_filled": 0.5, "same_filled": 0.2},
                                                  {"incompressible": 1.0}, {"compression_ratio": 900}))  # fmt: skip
+    if dice.random() < 0.4:
+        made["timeline"] = dice.timeline(groups, kernel)
     return made

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from mmrun.model.description import Cgroup, Entry, Machine
 from mmrun.model.eras import Era
@@ -76,6 +77,7 @@ def _limits(name: str, limits: Limits, version: str, machine: Machine, era: Era)
     """What the version, or its cgroups, do not have."""
     given = {key: None if value == "max" else value for key, value in vars(limits).items() if value is not None}
     lifted = {key: 0 for key, value in given.items() if value is None}  # else nobody sees that they are there
-    group = replace(Cgroup(), **{**given, **lifted})
+    values: dict[str, Any] = {**given, **lifted}
+    group = replace(Cgroup(), **values)
     yield from cgroup(name, {name: group}, machine, era)
     yield from cgroups.settings(name, group, version, era)

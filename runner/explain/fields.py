@@ -16,6 +16,7 @@ from mmrun.model.core.timeline import LAST, shown
 from mmrun.model.description import Cell, Cgroup, Stream, Sysctl
 from mmrun.model.rules.bounds import arms, bare, hints, literals, quantity
 from mmrun.model.rules.record import is_family, kinds
+from mmrun.model.rules.timeline import fixed
 from mmrun.runner.config import facts, units
 from mmrun.runner.config.experiment import File, Replicates
 from mmrun.runner.config.fields import SHARES, docs, required
@@ -38,16 +39,19 @@ TOP = {
 
 def keys() -> Iterator[Entry]:
     """Keys of the experiment file, as dotted paths; names that users choose and indexes are left out of them."""
-    types = hints(Cell)
+    types, kept = hints(Cell), fixed()
     for name, doc in docs(File).items():
         if name:
             kind = TOP.get(name) or type_text(types[name])
             yield Entry(name, "key", doc, type=kind, field=f"Cell.{name}" if name in types else "")
     for part in PARTS:
         for entry in below(types[part], part):
+            if entry.name.startswith("timeline.set.vm."):  # those of `vm`
+                continue
             name = entry.name.rpartition(".")[2]
             dates = "".join(explain_kernels.history(kind, name) for kind in DATES.get(part, ()))
-            yield dataclasses.replace(entry, text=entry.text + dates)
+            stays = f" Stays as it is in a timeline: {kept[name]}." if part == "vm" and name in kept else ""
+            yield dataclasses.replace(entry, text=entry.text + stays + dates)
     yield from fields(Replicates, "replicates", "key")
     yield from fields(ReportBlock, "report", "key")
 

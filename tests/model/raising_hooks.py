@@ -20,6 +20,7 @@ from mmrun.model.description import (
     Cell,
     Cgroup,
     Disk,
+    Entry,
     Machine,
     Node,
     Region,
@@ -30,7 +31,7 @@ from mmrun.model.description import (
     Variant,
 )
 from mmrun.model.hooks import HOOK_INDEX, HOOKS
-from mmrun.model.units import PAGE, MiB
+from mmrun.model.units import MS, PAGE, MiB
 
 LIMIT_SECONDS = 60
 BELOW_ALL = "actor_life"  # what every stack begins with: a call and a store, which cannot raise
@@ -84,7 +85,8 @@ def cells() -> list[Cell]:
         cgroups={"g": Cgroup(max=16 * MiB, high=12 * MiB)},
     )  # fmt: skip
     old = Cell(kernel="3.1", machine=host, tasks=tasks, slab=slab, cgroups={"g": Cgroup(max=16 * MiB, soft_limit=MiB)})
-    middle = Cell(kernel="4.19", machine=host, tasks=tasks, slab=slab, cgroups=grouped)
+    later = (Entry(at=MS, drop_caches=1),)
+    middle = Cell(kernel="4.19", machine=host, tasks=tasks, slab=slab, cgroups=grouped, timeline=later)
     return [new, old, middle]
 
 

@@ -128,4 +128,5 @@ def test_the_cells_cover_every_axis_variant_sysctl_setting_of_groups_and_mode():
         "kmem_tcp_limit",
         "zswap_max",
         "zswap_writeback",
+        "oom_group",
     }

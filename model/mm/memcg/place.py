@@ -60,7 +60,9 @@ def created(cell: Cell) -> list[str]:
 def has_soft_limit(cell: Cell) -> bool:
     """Whether any group of the cell has a soft limit, now or later."""
     later = (each for entry in cell.timeline if entry.set is not None for each in entry.set.cgroups.values())
-    return any(group.soft_limit is not None for group in (*cell.cgroups.values(), *later))
+    return any(each.soft_limit is not None for each in cell.cgroups.values()) or any(
+        each.soft_limit is not None for each in later
+    )
 
 
 def memcg_lru(plan: Plan) -> bool:

@@ -25,7 +25,7 @@ def tiers_of(machine: Machine) -> list[int]:
         if node.tier is not None or node.cpus:
             found.append(node.tier or 0)
             continue
-        distance = DRAM * node.latency // dram.latency * dram.bandwidth // node.bandwidth
+        distance = DRAM * node.latency // max(1, dram.latency) * dram.bandwidth // node.bandwidth
         found.append(max(1, (distance >> CHUNK_SHIFT) - (DRAM >> CHUNK_SHIFT)))
     return found
 
