@@ -15,9 +15,9 @@ from mmrun.model.mm.page.settings import map_parts
 from mmrun.model.yardstick import TOLD as YARDSTICK_TOLD
 
 TOLD: tuple[Told, ...] = (
-    Told("machine", VM_COUNTERS, sampled=True),
-    Told("machine", NODE_COUNTERS, sampled=True),
-    Told("machine", TASK_COUNTERS, sampled=True),
+    Told("machine", VM_COUNTERS, sampled=True, total=True),
+    Told("machine", NODE_COUNTERS, sampled=True, total=True),
+    Told("machine", TASK_COUNTERS, sampled=True, total=True),
     Told("node", NODE_COUNTERS),
     *(told for part in parts("settings") for told in getattr(part, "TOLD", ())),
 )
@@ -49,6 +49,12 @@ def series(cell: Cell) -> list[str]:
         for name in told.table
     )
     return [*POSITION, *dict.fromkeys(names)]
+
+
+def gauges() -> frozenset[str]:
+    """Metrics of series that say how it stands; all others count since the start. `LEVELS`: counters that fall, too."""
+    told = {name for told in TOLD if (told.sampled or told.along) and not told.total for name in told.table}
+    return frozenset(told.union(*(getattr(part, "LEVELS", ()) for part in parts("settings"))))
 
 
 def scopes(name: str) -> list[str]:

@@ -93,6 +93,7 @@ class Told(NamedTuple):
 
     `scope`: one of `SCOPES`. `sampled`: it is a gauge, told along the run, too. `when`: in which cells it is told.
     `counted`: only where there was something to count. `along`: a gauge told along the run, and not at its end.
+    `total`: no gauge, but counted since the start.
     """
 
     scope: str
@@ -101,6 +102,7 @@ class Told(NamedTuple):
     when: Callable[[Case], bool] | None = None
     counted: bool = False
     along: bool = False
+    total: bool = False
 
 
 SCOPES = {

@@ -93,6 +93,7 @@ MACHINE_TOLD = counters("""
 memory_pages | none | memory of all nodes
 """)
 TOLD = (Told("node", NODE_TOLD), Told("machine", MACHINE_TOLD))
+LEVELS = ("nr_slab_pages",)  # counters that say how it stands
 
 
 @record

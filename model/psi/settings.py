@@ -38,7 +38,11 @@ def has_psi(case: Case) -> bool:
     return bool(case.flags["psi"])
 
 
-TOLD = tuple(Told(scope, TOTALS | AVERAGES, sampled=True, when=has_psi) for scope in ("machine", "cgroup"))
+TOLD = tuple(
+    Told(scope, table, sampled=True, when=has_psi, total=table is TOTALS)
+    for scope in ("machine", "cgroup")
+    for table in (TOTALS, AVERAGES)
+)
 
 SUBJECTS = (
     Subject(

@@ -46,7 +46,7 @@ def command(
         (each,) = [one for pair in both for one in pair if one.key == run][:1]
         known[run] = counted(source, each, simulate)
     ours, theirs = ([known[pair[side].key] for pair in both] for side in (0, 1))
-    found = differences(source.cell(b[0]), source.cell(a[0]), ours, theirs, len(both) > 1)
+    found = differences(source.cell(b[0]), source.cell(a[0]), ours, theirs)
     many = len(both) > 1
     names = title(a[0], not many), title(b[0], not many)
     if as_json:

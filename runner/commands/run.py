@@ -9,8 +9,22 @@ import typer
 from mmrun.runner.terminal import one_line
 
 if TYPE_CHECKING:
+    from mmrun.model.api import Outcome
+    from mmrun.model.description import Cell
+    from mmrun.runner.commands.sampled import Sampled
     from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.plan import PlannedCell
+
+
+Every = Annotated[
+    str, typer.Option(metavar="EVERY", help="Tell gauges and rates of counters so often: 10ms, or a number of ms.")
+]
+SeriesFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write them there, as .csv or .parquet, all of them.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Columns of the series: `pgscan_*`; several times.")
+]
 
 
 def command(
@@ -21,7 +35,9 @@ def command(
     cell: Annotated[
         list[str] | None, typer.Option(metavar="KEY|AXIS=LABEL", help="Choose the cell; may be given several times.")
     ] = None,
-    series: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the sampled counters there.")] = None,
+    series: Every = "",
+    series_out: SeriesFile = None,
+    column: Columns = None,
     events: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Trace events to keep: `vmscan:*`, `mm_page_alloc`, `*`; several times."),
@@ -57,11 +73,11 @@ def command(
     Without --cell: the first of the sweep.
     """
     from mmrun.runner.commands.announce import announce
+    from mmrun.runner.commands.sampled import Sampled
     from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
-    from mmrun.runner.report.run_page import page
 
     plan = make_plan(config)
     found = chosen(plan, cell or [])
@@ -75,43 +91,38 @@ def command(
         events or [], trace_out, trace_format, trace_from, trace_to, trace_task or [], trace_node or [],
         trace_cgroup or [], trace_buffer, damon_out,
     )  # fmt: skip
-    metrics, kills, death, changes = simulated(described, check, series, dump, asked)
+    sampled = Sampled.of(described, series, series_out, column or [])
+    outcome = simulated(sampled.cell, check, dump, asked)
+    print(told(found[0], settings or [], sampled, outcome, as_json))
+
+
+def told(cell: "PlannedCell", settings: list[str], sampled: "Sampled", outcome: "Outcome", as_json: bool) -> str:
+    """What is printed of a run: JSON, a table of its series if that was asked for, else the page."""
+    from mmrun.runner.report.run_page import page
+
+    metrics, kills, death, changes = plain_metrics(outcome), outcome.kills, outcome.death, outcome.changes
+    along = sampled.tell(outcome)
     if as_json:
-        facts = {"key": found[0].key, "axes": found[0].axes, "replicate": found[0].replicate, "set": settings or []}
-        print(json.dumps(facts | {"metrics": metrics, "kills": kills, "death": death, "changes": changes}, indent=1))
-    else:
-        lines = [name_of(found[0], settings or []), *page(described, settings or [], metrics, kills, death, changes)]
-        print("\n".join(one_line(line, 10_000) for line in lines))
+        facts = {"key": cell.key, "axes": cell.axes, "replicate": cell.replicate, "set": settings}
+        facts |= {"metrics": metrics, "kills": kills, "death": death, "changes": changes}
+        return json.dumps(facts | ({"series": sampled.plain(along)} if along else {}), indent=1)
+    whole = [name_of(cell, settings), *page(sampled.cell, settings, metrics, kills, death, changes)]
+    return "\n".join(one_line(line, 10_000) for line in (sampled.lines(along) if along else whole))
 
 
-def simulated(
-    cell: Any, check: bool, series: Path | None, dump: Path | None, asked: "Asked"
-) -> tuple[dict[str, Any], list[list[str]], list[str], list[str]]:
-    """Metrics of the cell as plain numbers, reports of kills, death, timeline; writes what was asked for beside.
-
-    A model's error ends the command with 1.
-    """
-    from mmrun.model import api, catalogue, registry
-    from mmrun.runner.execute.work import message
+def simulated(cell: "Cell", check: bool, dump: Path | None, asked: "Asked") -> "Outcome":
+    """A run of the cell; writes what was asked for beside. A model's error ends the command with 1."""
+    from mmrun.model import catalogue, registry
+    from mmrun.runner.commands.simulated import simulates
     from mmrun.runner.report import proc_files
-    from mmrun.runner.store.records import plain
 
-    if series is not None and not catalogue.series(registry.resolve(cell)):
-        fix = "set sampling.accesses or sampling.every; a yardstick has none"
-        raise typer.BadParameter(f"this cell samples nothing ({fix})", param_hint="--series")
     try:
         watch = asked.watch(cell)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if (watch or dump) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
         raise typer.BadParameter("a yardstick runs on page numbers: there are no events, and no machine to dump")
-    try:
-        outcome = api.simulate(cell, check=check, keep=dump is not None, watch=watch)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        typer.echo(f"mmrun run: {message(error)}", err=True)
-        raise typer.Exit(1) from error
+    outcome = simulates("run")(cell, check=check, keep=dump is not None, watch=watch)
     if outcome.events is not None:
         try:
             typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
@@ -120,20 +131,14 @@ def simulated(
     if dump is not None:
         assert outcome.left is not None
         proc_files.write(outcome.left, dump)
-    if series is not None:
-        write_series(outcome.series, series)
-    metrics = {name: plain(value) for name, value in outcome.metrics.items()}
-    return metrics, outcome.kills, outcome.death, outcome.changes
+    return outcome
 
 
-def write_series(columns: dict[str, Any], path: Path) -> None:
-    """The series as CSV, one line a sample."""
-    import csv
+def plain_metrics(outcome: "Outcome") -> dict[str, Any]:
+    """Metrics as plain numbers."""
+    from mmrun.runner.store.records import plain
 
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return {name: plain(value) for name, value in outcome.metrics.items()}
 
 
 def name_of(cell: "PlannedCell", settings: list[str]) -> str:

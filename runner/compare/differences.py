@@ -9,6 +9,7 @@ from mmrun.model.core.frozen import frozen
 from mmrun.model.description import Cell
 from mmrun.model.eras import era
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM, RECLAIMS
+from mmrun.model.randomness import draws
 from mmrun.runner.compare.apart import NOT_STARTED
 from mmrun.runner.compare.moved import Moved, moved
 from mmrun.runner.report.stats import Estimate, difference
@@ -56,10 +57,9 @@ class Differences:
     pairs: int
 
 
-def differences(
-    here: Cell, base: Cell, ours: Sequence[Metrics], theirs: Sequence[Metrics], random: bool
-) -> Differences:
+def differences(here: Cell, base: Cell, ours: Sequence[Metrics], theirs: Sequence[Metrics]) -> Differences:
     """Two cells, and what runs of them counted: element i of both of one replicate."""
+    random = bool(draws(registry.resolve(here))) or bool(draws(registry.resolve(base)))
     outcomes = [list(dict.fromkeys(str(told.get("outcome", "ok")) for told in side)) for side in (ours, theirs)]
     return Differences(
         settings(here, base), times(ours, theirs, random), moved(ours, theirs, random), (outcomes[0], outcomes[1]),

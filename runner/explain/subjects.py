@@ -15,8 +15,8 @@ OF_THE_RUNNER = (
     Subject(
         "series",
         "Counters along a run: written when `sampling` is set, one row a sample, into series.parquet of the results or "
-        "with `mmrun run --series FILE.csv`. Figures of `kind: series` draw them: `x` is `time_ns` or `access`, `y` a "
-        "column or what is computed from columns.",
+        "as rates with `mmrun run --series 10ms --series-out FILE.csv`. Figures of `kind: series` draw them: `x` is "
+        "`time_ns` or `access`, `y` a column or what is computed from columns.",
         ("sampling.every", "sampling.accesses", "report.figures.kind"), ("samples", "time series"),
     ),
     Subject(

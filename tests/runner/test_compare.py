@@ -207,6 +207,7 @@ def test_diff_as_json_adds_up(config, printed):
 def test_diff_takes_one_replicate_where_it_is_named(config, printed):
     code, out, err = printed("diff", config, "era=old,replicate=1", "era=new")
     assert code == 0 and "1 pair of replicates" in out and "runs 2 cells" in err and "replicate=1" in out
+    assert "n = 1" in out and "not random" not in out
 
 
 def test_what_is_wrong_with_a_name_is_told(config, printed):

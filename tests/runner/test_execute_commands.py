@@ -96,7 +96,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 def test_run_needs_no_ray_and_writes_a_series(config, tmp_path):
     table = tmp_path / "series.csv"
     found = run(
-        config, "--cell", "vm.swappiness=60", "--cell", "replicate=1", "--series", str(table), "--json", "--check"
+        config, "--cell", "vm.swappiness=60", "--cell", "replicate=1", "--series-out", str(table), "--json", "--check"
     )
     assert found.returncode == 0, found.stderr
     result = json.loads(found.stdout)

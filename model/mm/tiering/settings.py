@@ -91,7 +91,11 @@ CAUSES = (
         ),
         ("migrate:*", "vmscan:mm_vmscan_wakeup_kswapd"),
     ),
-    Cause(("remote_touches", "top_tier_ratio"), ("pgpromote_success", "pgdemote_kswapd", "pgdemote_direct")),
+    Cause(
+        ("hit_ns", "remote_touches", "top_tier_ratio"),
+        ("pgpromote_success", "promoted_again", "pgdemote_kswapd", "pgdemote_direct", "demoted_again"),
+        ("migrate:*",),
+    ),
 )  # fmt: skip
 
 SUBJECTS = (

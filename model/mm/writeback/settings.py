@@ -61,6 +61,8 @@ dirty_ratelimit | none | base rate of the device's dirtiers when the run ends
 COUNTERS = WRITEBACK_COUNTERS  # of the machine
 
 TOLD = (Told("disk", WB_COUNTERS, sampled=True),)
+# Counters that say how it stands.
+LEVELS = ("nr_unstable", "nr_dirty", "nr_writeback", "nr_dirty_threshold", "nr_dirty_background_threshold")
 
 
 @record

@@ -55,7 +55,7 @@ zswpout | none | pages of the group stored in zswap
 zswpwb | lower | pages of the group that zswap has written to their device
 """)
 TOLD = (
-    Told("machine", ZSWAP_COUNTERS, sampled=True, when=has_zswap),
+    Told("machine", ZSWAP_COUNTERS, sampled=True, total=True, when=has_zswap),
     Told("machine", GAUGES, sampled=True, when=has_zswap),
     Told("cgroup", GROUP_STATS, when=has_zswap, counted=True),
 )
