@@ -10,7 +10,8 @@ import numpy as np
 
 from mmrun.runner.report.contrasts import all_columns, contrasts, errors
 
-NS = (3, 4, 5, 8, 10)
+NS = (4, 5, 8, 10)
+ACTIVE = (0, 6, 16, 32)  # of 63 contrasts, effects
 FACTORS = 6  # all combinations of them: 64 runs, 63 contrasts
 FAMILY, LEVEL = 21, 0.95  # factors and pairs
 SIZE = 6.0  # of a true effect, in standard errors of a contrast
@@ -89,6 +90,31 @@ def figures(noise: Noise, n: int, rows: int, rng: np.random.Generator) -> dict[s
     return {name: tuple(100 * float(each) for each in parts) for name, parts in said.items()}  # type: ignore[misc]
 
 
+def alone(rows: int, rng: np.random.Generator) -> list[str]:
+    """What Lenth's error holds with one replicate, by how many contrasts are effects: a line for each figure."""
+    from scipy.stats import t
+
+    signs = np.array([2 * (np.arange(1 << FACTORS) >> i & 1) - 1 for i in range(FACTORS)])
+    columns = all_columns(signs)
+    lines = [f"| of 63 contrasts are effects | {' | '.join(map(str, ACTIVE))} |", "| --- |" + " ---: |" * len(ACTIVE)]
+    cells = []
+    for active in ACTIVE:
+        found = contrasts(columns, rng.normal(0, 0.05, (rows, 1 << FACTORS, 1)))
+        found[:, FAMILY : FAMILY + active] += (
+            SIZE * 0.1 / (1 << FACTORS) ** 0.5 * rng.choice((-1, 1), (rows, active, 1))
+        )
+        made = [errors(each, each) for each in found]
+        z = np.abs(found[..., 0]) / np.array([each.error for each in made])
+        freedom = len(columns) / 3
+        p = 2 * np.asarray(t.sf(z, freedom))
+        held = np.mean(p[:, :FAMILY] > 1 - LEVEL)
+        wrong = np.mean(p[:, :FAMILY].min(axis=-1) < (1 - LEVEL) / FAMILY)
+        seen = np.mean(p[:, FAMILY : FAMILY + active] < (1 - LEVEL) / FAMILY) if active else np.nan
+        cells.append([f"{100 * held:.0f}", f"{100 * wrong:.0f}", f"{100 * seen:.0f}" if active else "–"])
+    names = ("intervals that hold", f"families of {FAMILY} with a false rejection", "effects found, one of 21")
+    return lines + [f"| {name} | {' | '.join(cell[i] for cell in cells)} |" for i, name in enumerate(names)]
+
+
 def tables(rows: int) -> list[tuple[str, list[str]]]:
     """Titles and lines of the tables."""
     rng = np.random.default_rng(7)
@@ -103,5 +129,9 @@ def tables(rows: int) -> list[tuple[str, list[str]]]:
     return [
         (f"Effects: intervals of the first factor's that hold the truth: {of}", first),
         (f"Effects: families of {FAMILY} true nulls with a false rejection after Holm: {of}", families),
+        (
+            "Effects: one replicate, Lenth's error, normal noise, effects of 6 standard errors; percent",
+            alone(rows, rng),
+        ),
         (f"Effects: power for an effect of {SIZE:g} standard errors, one of {FAMILY}: {of}", power),
     ]

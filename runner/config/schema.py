@@ -303,7 +303,10 @@ class Maker(GenerateJsonSchema):
         """A fraction of the combinations of factors of two levels."""
         body = self.body(Design)
         levels = {"anyOf": [{"type": "array", "minItems": 2, "maxItems": 2}, {"type": "object"}]}
-        body["properties"]["factors"] = {"type": "object", "additionalProperties": levels, "minProperties": 2}
+        body["properties"]["factors"] = {
+            "type": "object", "additionalProperties": levels, "minProperties": 2,
+            "description": "Axes of two levels each, the baseline first.",
+        }  # fmt: skip
         body["required"] = ["factors"]
         return body
 

@@ -13,10 +13,10 @@ from itertools import combinations
 import numpy as np
 
 from mmrun.model.core.frozen import frozen
-from mmrun.runner.report.contrasts import Errors, all_columns, contrasts, errors
+from mmrun.runner.report.contrasts import all_columns, contrasts, errors
 from mmrun.runner.report.observations import Runs, fate
 from mmrun.runner.report.report_block import Effects, as_tuple
-from mmrun.runner.report.stats import MIN_N, MIN_TEST, holm
+from mmrun.runner.report.stats import holm
 from mmrun.runner.report.sweep_facts import Factorial
 
 SHOWN = 40  # lost runs that are named
@@ -45,17 +45,17 @@ class Term:
 
 @frozen
 class Effect:
-    """The effect of a term on a metric, as printed: a ratio or a difference. No interval below three replicates."""
+    """The effect of a term on a metric, as printed: a ratio or a difference."""
 
     term: Term
     value: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     contrast: float
-    error: float | None
+    error: float
     freedom: float
-    p: float | None = None
-    p_holm: float | None = None
+    p: float
+    p_holm: float = 1.0
 
 
 @frozen
@@ -97,7 +97,7 @@ def measure(spec: Effects, runs: Runs) -> Measured:
     terms = tuple(_terms(design, signs, columns))
     found = [_of_metric(spec, name, contrasts(columns, each), terms) for name, each in values.items()]
     found = _corrected(found)
-    tests = sum(effect.p is not None for each in found for effect in each.effects)
+    tests = len(found) * len(terms)
     replicates = max(each.by_replicate.shape[-1] for each in found)
     return Measured(spec, design, replicates, terms, tuple(found), tests)
 
@@ -175,23 +175,17 @@ def _terms(design: Factorial, signs: np.ndarray, columns: np.ndarray) -> Iterato
 def _of_metric(spec: Effects, name: str, every: np.ndarray, terms: Sequence[Term]) -> OfMetric:
     """The effects on one metric, before correction."""
     chosen = np.array([term.sign * every[term.row] for term in terms])
-    found, n = errors(chosen, every), every.shape[-1]
-    means, half, p = chosen.mean(axis=-1), found.half_width(spec.confidence), found.p(chosen.mean(axis=-1))
-    effects = tuple(
-        _effect(spec, term, means[i], half[i] if n >= MIN_N else None, found, i, float(p[i]) if n >= MIN_TEST else None)
-        for i, term in enumerate(terms)
-    )
+    found, means = errors(chosen, every), chosen.mean(axis=-1)
+    half, p = found.half_width(spec.confidence), found.p(means)
+    lists = (each.tolist() for each in (means, half, found.error, found.freedom, p))
+    effects = tuple(_effect(spec, term, *numbers) for term, *numbers in zip(terms, *lists, strict=True))
     return OfMetric(name, every, effects)
 
 
-def _effect(
-    spec: Effects, term: Term, mean: float, half: float | None, found: Errors, i: int, p: float | None
-) -> Effect:
+def _effect(spec: Effects, term: Term, mean: float, half: float, error: float, freedom: float, p: float) -> Effect:
     """One effect as it is printed."""
-    low, high = (None if half is None else printed(spec, term, mean + side * half) for side in (-1, 1))
-    error = float(found.error[i])
-    known = error if math.isfinite(error) else None
-    return Effect(term, printed(spec, term, mean), low, high, float(mean), known, float(found.freedom[i]), p)
+    value, low, high = (printed(spec, term, at) for at in (mean, mean - half, mean + half))
+    return Effect(term, value, low, high, mean, error, freedom, p)
 
 
 def printed(spec: Effects, term: Term, contrast: float) -> float:
@@ -204,6 +198,6 @@ def _corrected(found: Sequence[OfMetric]) -> list[OfMetric]:
     """The effects with p corrected by Holm over all of them."""
     adjusted = iter(holm([effect.p for each in found for effect in each.effects]))
     return [
-        replace(each, effects=tuple(replace(effect, p_holm=next(adjusted)) for effect in each.effects))
+        replace(each, effects=tuple(replace(effect, p_holm=next(adjusted) or 0.0) for effect in each.effects))
         for each in found
     ]

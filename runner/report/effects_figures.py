@@ -14,7 +14,7 @@ from mmrun.runner.report.surprises import LEVEL
 from mmrun.runner.report.words import Words
 
 ACROSS, MATRICES = 3, 2  # panels a row
-MOST_NAMES = 8  # points of a panel that are named
+LINE = 0.07  # of a panel's height that a name takes
 SATURATED = 0.5  # the contrast from which the matrix has its darkest colours, where effects are that large
 
 
@@ -33,8 +33,8 @@ def half_normal(measured: Measured, words: Words, out: Path) -> Drawn:
     notes = [
         f"Points: all {len(measured.metrics[0].by_replicate)} contrasts of the design, means of n = "
         f"{measured.replicates} replicates; {_letters(measured, words)}.",
-        "Filled: factors and pairs significant after Holm's correction, the largest named; grey: interactions of three "
-        "factors and more. Line: what noise of Lenth's pseudo standard error (PSE) would give; dashes: its margin of "
+        "Filled: factors and pairs significant after Holm's correction, named where there is room; grey: three factors "
+        "and more. Line: what noise of Lenth's pseudo standard error (PSE) would give; dashes: its margin of "
         "error.",
     ]
     return Drawn(stem, f"{title_of(measured, words)}: half-normal plot", notes, files)
@@ -98,24 +98,23 @@ def _half_normal_panel(ax: Any, measured: Measured, of: OfMetric) -> None:
     top = float(at.max())
     ax.plot([0, top], [0, error * top], color=GREYS[1], linewidth=0.8)
     ax.axhline(margin(means, measured.spec.confidence), color=GREYS[1], linewidth=0.6, linestyle=(0, (4, 2)))
-    _names(ax, measured, [(at[row], abs(float(means[row])), terms[row].term) for row in high[:MOST_NAMES]])
+    _names(ax, measured, [(at[row], abs(float(means[row])), terms[row].term) for row in high])
     ax.set_xlim(0, top * 1.08)
     ax.set_ylim(0, float(np.abs(means).max()) * 1.12 or 1.0)
 
 
 def _names(ax: Any, measured: Measured, points: list[tuple[float, float, Term]]) -> None:
-    """Letters to the left of points, a line apart."""
-    if not points:
-        return
-    step, last = max(y for _, y, _ in points) * 1.12 * 0.085, float("inf")
+    """Letters to the left of points, where those above leave room."""
+    step, last = max((y for _, y, _ in points), default=0.0) * LINE, float("inf")
     for x, y, term in points:
-        last = min(y, last - step)
-        text = "".join(map(measured.design.letter, term.factors))
-        ax.annotate(text, (x, y), xytext=(x - 0.1, last), fontsize=7, ha="right", va="center")
+        if y <= last - step:
+            text = "".join(map(measured.design.letter, term.factors))
+            ax.annotate(text, (x, y), xytext=(x - 0.1, y), fontsize=7, ha="right", va="center")
+            last = y
 
 
 def _significant(effect: Effect) -> bool:
-    return effect.p_holm is not None and effect.p_holm < LEVEL
+    return effect.p_holm < LEVEL
 
 
 def _matrix_panel(ax: Any, measured: Measured, of: OfMetric) -> None:

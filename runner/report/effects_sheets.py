@@ -5,10 +5,10 @@ import io
 from collections.abc import Sequence
 
 from mmrun.runner import metrics
+from mmrun.runner.report.contrasts import LEAST
 from mmrun.runner.report.effects import Effect, Measured, Term
 from mmrun.runner.report.report_block import as_tuple
-from mmrun.runner.report.sheets import MAX_COLUMNS, NOTHING, Column, Sheet, Shown
-from mmrun.runner.report.stats import MIN_N, MIN_TEST
+from mmrun.runner.report.sheets import MAX_COLUMNS, Column, Sheet, Shown
 from mmrun.runner.report.surprises import LEVEL, Surprise
 from mmrun.runner.report.sweep_facts import FULL_DESIGN, Factorial
 from mmrun.runner.report.words import Scale, Words, p_text, scale_for
@@ -26,6 +26,8 @@ RATIOS = (
     "Of a factor: ratio of the metric at its second level to that at its first, geometric mean over all others. Of a "
     "pair: how many times as large either's ratio is when the other is at its second level."
 )
+SPREAD = "Student's t on contrasts by replicate, with the larger of their own spread and that of all others"
+LENTH = "Lenth's pseudo standard error of all contrasts, most of which are taken to be noise"
 DIFFERENCES = (
     "Of a factor: the metric at its second level less that at its first, mean over all others. Of a pair: by how much "
     "either's difference changes when the other goes to its second level."
@@ -65,8 +67,7 @@ def _printed(measured: Measured, i: int, term: Term) -> bool:
     """Whether a term is printed: factors always, pairs as the block says."""
     if len(term.factors) == 1 or measured.spec.pairs == "all":
         return True
-    found = (of.effects[i].p_holm for of in measured.metrics)
-    return any(p is not None and p < LEVEL for p in found)
+    return any(of.effects[i].p_holm < LEVEL for of in measured.metrics)
 
 
 def _scale(measured: Measured, metric: str, values: Sequence[float]) -> Scale:
@@ -75,12 +76,8 @@ def _scale(measured: Measured, metric: str, values: Sequence[float]) -> Scale:
 
 def _parts(effect: Effect, scale: Scale) -> list[Shown]:
     """Value, interval and p of an effect."""
-    bounds = Shown(text=NOTHING)
-    if effect.low is not None and effect.high is not None:
-        text = f"[{scale.text(effect.low)}, {scale.text(effect.high)}]"
-        bounds = Shown(text="exact" if effect.error == 0 else text)
-    p = NOTHING if effect.p_holm is None else p_text(effect.p_holm)
-    return [Shown(number=scale.text(effect.value)), bounds, Shown(text=p)]
+    bounds = f"[{scale.text(effect.low)}, {scale.text(effect.high)}]" if effect.error else "exact"
+    return [Shown(number=scale.text(effect.value)), Shown(text=bounds), Shown(text=p_text(effect.p_holm))]
 
 
 def term_text(term: Term, words: Words) -> str:
@@ -94,14 +91,8 @@ def notes(measured: Measured, words: Words, shown: int) -> list[str]:
     """Sentences on what an effect is, the design, intervals and the test."""
     spec, n = measured.spec, measured.replicates
     found = [RATIOS if spec.scale == "ratio" else DIFFERENCES, *design_words(measured.design, words)]
-    if n < MIN_N:
-        return [*found, f"n = {n}: no intervals, no tests; the half-normal plot tells effects from noise."]
-    found.append(
-        f"n = {n} replicates, each a block. Intervals: Student's t on contrasts by replicate, with the larger of their "
-        f"own spread and that of all others; each on its own."
-    )
-    if n < MIN_TEST:
-        return [*found, f"No test: that takes {MIN_TEST} replicates."]
+    of = f"n = {n} replicates, each a block" if n > 1 else "One replicate"
+    found.append(f"{of}. Intervals: {SPREAD if n >= LEAST else LENTH}; each on its own.")
     pairs = sum(len(term.factors) == 2 for term in measured.terms)
     hidden = len(measured.terms) - shown
     left = f" {hidden} of {pairs} pairs, significant for no metric, are left out." if hidden else ""
@@ -198,5 +189,5 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return out.getvalue()
 
 
-def _exact(number: float | None) -> str:
-    return "" if number is None else repr(number)
+def _exact(number: float) -> str:
+    return repr(float(number))

@@ -38,7 +38,7 @@ def surprises(measured: Measured) -> list[Surprise]:
     for of in measured.metrics:
         by_term = {effect.term.factors: effect for effect in of.effects}
         pairs = [effect for effect in of.effects if len(effect.term.factors) == 2 and not effect.term.alike]
-        pairs = [effect for effect in pairs if effect.p_holm is not None and effect.p_holm < LEVEL]
+        pairs = [effect for effect in pairs if effect.p_holm < LEVEL]
         for pair in sorted(pairs, key=lambda effect: -abs(effect.contrast)):
             mains = [by_term.get((factor,)) for factor in pair.term.factors]
             if all(main is not None and not main.term.alike for main in mains):
@@ -71,8 +71,6 @@ def _turns(measured: Measured, of: OfMetric, pair: Term, main: Term) -> bool:
     """Whether a factor's effect has one sign with the other at its first level and another sign at its second."""
     rows = [term.sign * of.by_replicate[term.row] for term in (main, pair)]
     both = np.array([rows[0] - rows[1], rows[0] + rows[1]])
-    if both.shape[-1] < 2:
-        return False
     means, half = both.mean(axis=-1), errors(both, of.by_replicate, parts=2).half_width(measured.spec.confidence)
     beyond = np.abs(means) > half
     return bool(beyond.all() and means[0] * means[1] < 0)

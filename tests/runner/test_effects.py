@@ -146,12 +146,16 @@ def test_a_missing_replicate_or_combination_is_named():
         measure(SPEC, replace(runs(), facts=SweepFacts()))
 
 
-def test_few_replicates_have_no_interval_then_no_test():
-    two, three = (by_term(measure(SPEC, runs(n=n)))[("lru",)] for n in (2, 3))
-    assert two.low is None and two.p is None and two.error is not None
-    assert three.low is not None and three.p is None
-    one = by_term(measure(SPEC, runs(n=1)))[("lru",)]
-    assert (one.low, one.error, one.p) == (None, None, None) and one.value == pytest.approx(0.35, abs=0.01)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_replicates_have_lenths_error(n):
+    measured = measure(SPEC, runs(n=n))
+    found = by_term(measured)
+    assert found[("lru",)].value == pytest.approx(0.35, abs=0.01) and found[("lru",)].p_holm < 0.001
+    assert found[("size",)].p_holm == 1
+    error = pseudo_error(measured.metrics[0].means)
+    assert {effect.error for effect in found.values()} == {error} and found[("size",)].freedom == 5
+    assert np.log(found[("ra",)].high / found[("ra",)].low) == pytest.approx(2 * 2.5706 * error, rel=1e-4)
+    assert [each.effect.term.factors for each in surprises(measured)] == [("lru", "swap")]
 
 
 def test_cells_without_randomness_stand_for_every_replicate():
@@ -208,6 +212,8 @@ def test_intervals_hold_and_families_hold_at_five_percent():
     for noise in simulated.NOISES[:4]:
         found = simulated.figures(noise, 5, 100, rng)
         assert found["larger"][0] > 94 and found["larger"][1] > 90 and found["larger"][2] < 11
+    lines = simulated.alone(200, rng)
+    assert all(float(cell) > 92 for cell in lines[2].split(" | ")[1:4])  # up to a quarter of contrasts being effects
     differs = simulated.figures(simulated.NOISES[2], 5, 100, rng)
     assert differs["all"][1] < 70 < differs["larger"][1] and differs["larger"][3] > differs["own"][3] + 10
 

@@ -28,7 +28,7 @@ SMALL = [
     "machine.cma.video.size=8MiB", "cgroups.logs.max=28MiB", "tasks.kv.stream.size=44MiB",
     "tasks.web.stream.size=12MiB", "tasks.walk.stream.objects=15000", "tasks.camera.stream.frame=1MiB",
     "tasks.camera.stream.buffers=4", "tasks.camera.stream.first=100ms", "tasks.greedy.stream.connections=16",
-    "tasks.unread.stream.connections=16",
+    "tasks.unread.stream.connections=16", "machine.devices.old.dma_mask_bits=25",
 ]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def plan():
     return make_plan(SUMMIT)
 
 
-@pytest.mark.parametrize(("config", "runs", "resolution", "factors"), [(SUMMIT, 128, "VI", 9), (TODAY, 64, "V", 8)])
+@pytest.mark.parametrize(("config", "runs", "resolution", "factors"), [(SUMMIT, 128, "VI", 9), (TODAY, 64, "VII", 7)])
 def test_designs(config, runs, resolution, factors):
     plan = make_plan(config)
     design = plan.facts.factorial
