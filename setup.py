@@ -7,8 +7,10 @@ FOLDERS = ("model", "runner", "configs")
 PARTS = [
     name for folder in FOLDERS for name in find_namespace_packages(include=[folder, f"{folder}.*"], exclude=NO_CACHES)
 ]
-# What is not Python: experiments, and machine code where `python -m mmrun.model.library build` has made it.
-DATA = [name for name in PARTS if name.split(".")[0] == "configs" or name == "model.library.shipped"]
+# What is not Python: experiments, the recorder's source, and machine code where `python -m mmrun.model.library build`
+# has made it.
+OTHER = ("model.library.shipped", "model.trace.recorder")
+DATA = [name for name in PARTS if name.split(".")[0] == "configs" or name in OTHER]
 
 setup(
     packages=["mmrun", *(f"mmrun.{name}" for name in PARTS)],

@@ -52,9 +52,19 @@ class Recording:
     exit_status: int | None
     seconds: float
     stopped: str = ""
-    """What stopped it before the program ended: `limit`, `interrupt` or nothing."""
+    """What stopped it before the program ended: `limit`, `interrupt`, `tasks` (too many for a trace) or nothing."""
     unrecorded: tuple[str, ...] = ()
     """Names of programs that ran unrecorded: children, and what the program replaced itself with; seen by looking."""
+    recorded: tuple[str, ...] = ()
+    """Names of the programs that were recorded, where that can be more than one; a fork counts again."""
+
+
+def valgrind() -> str:
+    """Where valgrind is. Raises NoValgrind."""
+    found = shutil.which("valgrind")
+    if found is None:
+        raise NoValgrind("valgrind is needed to record and is not installed (package valgrind of the distribution)")
+    return found
 
 
 def record(
@@ -76,16 +86,14 @@ def record(
     so does `stop` once it answers true; `stdout` is a file descriptor for the program's output. Children of the
     program are not recorded. Raises NoValgrind, and TraceError when the program cannot be started or valgrind fails.
     """
-    valgrind, program = shutil.which("valgrind"), shutil.which(command[0])
-    if valgrind is None:
-        raise NoValgrind("valgrind is needed to record and is not installed (package valgrind of the distribution)")
-    if program is None:
+    program = valgrind()
+    if shutil.which(command[0]) is None:
         raise TraceError(f"{command[0]}: no such program")
     folder, numbering = Folder(fold), Numbering()
     made = {"by": "mmrun trace record", "command": list(command), "fold": fold, "instructions": instructions}
     made |= {} if limit is None else {"limit": limit}
     with TraceWriter(out, made, level=level, raw=raw) as writer:
-        lackey = _Lackey(valgrind, command, stdout, stop)
+        lackey = _Lackey(program, command, stdout, stop)
         try:
             stopped = _pump(lackey, writer, folder, numbering, instructions, limit, progress)
         finally:

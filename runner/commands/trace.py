@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -18,6 +17,7 @@ from mmrun.runner.config.problems import EnvironmentProblem
 from mmrun.runner.terminal import one_line, unescaped
 from mmrun.runner.traces import foreign
 from mmrun.runner.traces.foreign import Format, Options
+from mmrun.runner.traces.recorders import Tool, recorder, told_of
 
 app = typer.Typer(help="Record, import, describe and synthesise page-access traces.", no_args_is_help=True, **PLAIN)
 
@@ -29,7 +29,7 @@ Fold = Annotated[
     int,
     typer.Option(
         "--fold", min=1, max=1024, metavar="PAGES",
-        help="Drop accesses to the last PAGES distinct pages (1: merge consecutive accesses of a page).",
+        help="Drop accesses to the last PAGES distinct pages; LRU memories of PAGES or more miss exactly as before.",
     ),
 ]  # fmt: skip
 Instructions = Annotated[bool, typer.Option("--instructions", help="Count instruction fetches as reads.")]
@@ -68,24 +68,29 @@ def events_command(
 def record_command(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The program and its arguments.")],
     out: Out,
-    fold: Fold = 1,
+    tool: Annotated[
+        Tool | None,
+        typer.Option("--with", help="How: by a tool of our own, if it can be made, or lackey."),
+    ] = None,
+    fold: Fold = 64,
     instructions: Instructions = False,
     limit: Annotated[int | None, typer.Option(min=1, help="End the program after this many recorded accesses.")] = None,
     level: Level = 9,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
-    """Run CMD under valgrind and record the pages it touches, 100 to 3,000 times slower than it runs by itself.
+    """Run CMD under valgrind and record the pages it touches.
 
-    Ctrl-C ends CMD and keeps what is recorded so far, as --limit does. Only CMD itself is recorded, none of the
-    programs that it starts: of a compiler driver or a shell, record the command that does the work. Exit 1 if CMD fails
-    (the trace is kept).
+    `pages`, compiled on first use with cc, makes a program 15 to 75 times slower, follows what it starts (a thread is
+    a task) and sees what system calls touch; `lackey`, 100 to 6,000 times, records CMD alone. Ctrl-C ends CMD and keeps
+    what is recorded so far, as --limit does. Exit 1 if CMD fails (the trace is kept).
     """
-    from mmrun.model.trace.record import NoValgrind, record
+    from mmrun.model.trace.record import NoValgrind
 
-    _talk(f"recording {command[0]} under valgrind, 100 to 3,000 times slower; Ctrl-C keeps what is recorded so far")
     with _errors(), _progress() as tick, _asked_to_stop() as stop:
         try:
+            record = recorder(tool, _talk)
+            _talk(f"recording {command[0]} under valgrind; Ctrl-C keeps what is recorded so far")
             done = record(
                 command, out, fold=fold, instructions=instructions, limit=limit, level=level, raw=raw,
                 stdout=sys.stderr.fileno() if as_json else None,
@@ -94,18 +99,8 @@ def record_command(
             )  # fmt: skip
         except NoValgrind as error:
             raise EnvironmentProblem(str(error)) from error
-    ended = f"exit status {done.exit_status}"
-    if done.exit_status is None:
-        ended = "stopped at the limit" if done.stopped == "limit" else "interrupted, what was recorded is kept"
-    _talk(
-        f"{out}: {done.accesses:,} accesses ({done.writes:,} writes) of {done.npages:,} pages, folded from "
-        f"{done.memory_accesses:,}; {command[0]}: {ended}; {done.seconds:.1f} s"
-    )
-    if done.unrecorded:
-        names = ", ".join(name if n == 1 else f"{name} ({n})" for name, n in Counter(done.unrecorded).items())
-        _talk(
-            f"warning: {command[0]} started programs that were not recorded: {names}; record such a command by itself"
-        )
+    for line in told_of(command[0], out, done):
+        _talk(line)
     if as_json:
         _print_json({"out": str(out), **vars(done)})
     if done.stopped == "interrupt":

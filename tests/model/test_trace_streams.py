@@ -70,19 +70,26 @@ def folded_plainly(stream: list[tuple[int, bool]], window: int) -> Iterator[list
     """The definition in `mmrun.model.trace.fold`, with lists."""
     recent: list[int] = []
     written: dict[int, bool] = {}
+    used: dict[int, int] = {}
+    noted: dict[int, int] = {}
     records: list[list] = []
-    for page, write in stream:
+    for time, (page, write) in enumerate(stream):
+        used_before, used[page] = dict(used), time
         if page not in recent:
-            written[page] = write
-            records.append([page, write])
-        elif write and not written[page]:
-            written[page] = True
-            if records[-1][0] == page:
-                records[-1][1] = True
+            for other in recent[:-1] if len(recent) == window else ():
+                if noted[other] < noted[recent[-1]]:
+                    noted[other] = used_before[other]
+                    records.append([noted[other], other, False])
+            records = sorted(records, key=lambda record: record[0])
+        if page not in recent or (write and not written[page]):
+            if page in recent and records[-1][1] == page:
+                records[-1][2] = True
             else:
-                records.append([page, True])
+                records.append([time, page, write])
+                noted[page] = time
+            written[page] = write
         recent = [page, *(other for other in recent if other != page)][:window]
-    yield from records
+    yield from ([page, write] for _, page, write in records)
 
 
 def folded(stream: list[tuple[int, bool]], window: int, piece: int) -> list[list]:
