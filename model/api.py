@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field, replace
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from mmrun.model.core.frozen import frozen
 from mmrun.model.core.guard import ModelError, told, why_broken
 from mmrun.model.core.state import turn
 from mmrun.model.description import MAX_SAMPLES, Cell, Task
+from mmrun.model.hung_task.place import show_at
 from mmrun.model.life.sysctls import write_due
 from mmrun.model.machine.state import CHUNK, MANY_TASKS, SMALL_CHUNK, run_settings
 from mmrun.model.machine.state import progress as progress_of
@@ -50,8 +51,8 @@ class Outcome:
     columns of one length sampled along the run, counters cumulative. `misses`: one bool per access of the only task,
     when asked for. `kills`: the lines of each report of the out-of-memory killer, of the first ones in full. `death`:
     of a machine that died, who waited for whom, a sentence a line. `events`: what was watched. `left`: the machine at
-     the end, when asked for. `changes`: a line for each write of the timeline. `times`: where the time of each task and
-    copy went, in ns by part.
+    the end, when asked for; `snapshots`: at the times that were asked for. `changes`: a line for each write of the
+    timeline. `times`: where the time of each task and copy went, in ns by part.
     """
 
     metrics: dict[str, int | float | str]
@@ -63,16 +64,23 @@ class Outcome:
     left: Snapshot | None = None
     changes: list[str] = field(default_factory=list)
     times: dict[str, dict[str, int]] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
 
 def simulate(
-    cell: Cell, *, check: bool = False, record_misses: bool = False, watch: Watch | None = None, keep: bool = False
+    cell: Cell,
+    *,
+    check: bool = False,
+    record_misses: bool = False,
+    watch: Watch | None = None,
+    keep: bool = False,
+    keep_at: Sequence[int] = (),
 ) -> Outcome:
     """Run `cell`. ModelError on a broken invariant; ValueError when the cell does not make sense.
 
     `check` verifies conservation after every kswapd run and every refill of a stream buffer. `record_misses`
     keeps a bit per access (one task only). `watch`: the trace events to keep; no number depends on it. `keep` takes a
-    snapshot of the machine at the end.
+    snapshot of the machine at the end, `keep_at` at these times (ns), in order; at the end if it ends before.
     """
     from mmrun.model import engine
 
@@ -90,7 +98,8 @@ def simulate(
     total = _length(cell) if record_misses else 0
     built = build(cell, {name: opened.footprint for name, opened in streams.items()}, total, watch)
     feed = _Feed(built, {name: opened.events for name, opened in streams.items()})
-    m, samples = built.memory.m, results.Samples(built)
+    m, samples, wanted, kept = built.memory.m, results.Samples(built), sorted(keep_at), list[Snapshot]()
+    show_at(m, wanted)
     run_settings(m).check = int(check)
     assert built.stacks is not None
     with built.stacks.watched():
@@ -108,13 +117,18 @@ def simulate(
                 feed.refill(int(turn(m).actor))
             elif why == engine.SAMPLE_DUE:
                 samples.take()
+            elif why == engine.SNAPSHOT:
+                kept.append(snapshot(built))
+                show_at(m, wanted[len(kept) :])
             elif why != engine.PASS_OVER:
                 break
     misses = built.memory.table("missed")[: int(progress_of(m).accesses)].astype(bool) if record_misses else None
     found, kills, death = results.metrics(built), results.kills(built), results.death(built)
-    left = snapshot(built) if keep else None
-    changes = results.changes(built)
-    return Outcome(found, samples.series(), misses, kills, death, seen(built), left, changes, times.of_each(built))
+    left = snapshot(built) if keep or len(kept) < len(wanted) else None
+    kept += [left for _ in wanted[len(kept) :] if left]
+    changes, spent = results.changes(built), times.of_each(built)
+    left = left if keep else None
+    return Outcome(found, samples.series(), misses, kills, death, seen(built), left, changes, spent, kept)
 
 
 def _run(m: np.record) -> int:

@@ -60,7 +60,7 @@ access = caller("access")
 over_high = caller("over_high")
 finish_writes = caller("finish_writes")
 request = requests()
-FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH, DIED, SETTINGS_DUE = range(9)
+FINISHED, WANT_EVENTS, SAMPLE_DUE, BROKEN, TIME_UP, PASS_OVER, BREATH, DIED, SETTINGS_DUE, SNAPSHOT = range(10)
 LONG_RUN = 1 << 16  # turns after which Python gets a chance to be interrupted
 
 
@@ -296,9 +296,14 @@ def ends_at(m, at):
 @rare
 @kernel
 def stop(m, soon):
-    """Nothing happens before time `soon`, when it was to be looked for ends: TIME_UP, DIED, or FINISHED: go on."""
+    """Nothing happens before time `soon`, when it was to be looked for ends: TIME_UP, DIED, or FINISHED: go on.
+
+    SNAPSHOT: somebody wants to see the machine as it is then.
+    """
     if soon >= NEVER:
         deadlocked(m)
+    elif soon >= life(m).snapshot_at:
+        return SNAPSHOT
     elif not hung(m, min(soon, run_settings(m).duration)):
         if soon < run_settings(m).duration:
             return FINISHED

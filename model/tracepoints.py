@@ -35,7 +35,10 @@ def tracepoints() -> dict[str, Tracepoint]:
 
 
 def selected(patterns: Iterable[str]) -> frozenset[int]:
-    """Numbers of those that match: `mm_page_alloc`, `vmscan`, `vmscan:*`, `*`. ValueError for one that none does."""
+    """Numbers of those that match, by any of their names: `mm_page_alloc`, `vmscan`, `vmscan:*`, `*`.
+
+    ValueError for a pattern that none does.
+    """
     found: set[int] = set()
     for pattern in patterns:
         numbers = {point.number for point in tracepoints().values() if _matches(point, pattern)}
@@ -49,8 +52,8 @@ def selected(patterns: Iterable[str]) -> frozenset[int]:
 
 
 def _matches(point: Tracepoint, pattern: str) -> bool:
-    name = f"{point.system}:{point.name}"
-    return pattern in (point.system, point.name) or fnmatchcase(name, pattern) or fnmatchcase(point.name, pattern)
+    names = {*point.names, *(f"{point.system}:{name}" for name in point.names)}
+    return pattern == point.system or any(fnmatchcase(name, pattern) for name in names)
 
 
 def decode(words: np.ndarray) -> Iterator[Event]:

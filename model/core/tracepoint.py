@@ -27,11 +27,13 @@ class Tracepoint:
     """One tracepoint; `fields`: its names, `kinds`: what each means, "" for a number.
 
     `line`: by version how a line reads, a template, or a pair of the name it had then and a template. `also`: what
-    scripts that read 6.18's events still call it.
+    scripts that read 6.18's events still call it. `opened_by`: the event that began what this one ends, "": none.
     """
 
-    def __init__(self, number: int, system: str, name: str, fields: str, steps: tuple[Step, ...], also: str) -> None:
-        self.number, self.system, self.name, self.also = number, system, name, also
+    def __init__(
+        self, number: int, system: str, name: str, fields: str, steps: tuple[Step, ...], also: str, opened_by: str
+    ) -> None:
+        self.number, self.system, self.name, self.also, self.opened_by = number, system, name, also, opened_by
         pairs = [field.partition(":") for field in fields.split()]
         self.fields, self.kinds = tuple(pair[0] for pair in pairs), tuple(pair[2] for pair in pairs)
         self.line = Line("tracepoint", name, steps)
@@ -44,6 +46,16 @@ class Tracepoint:
         """All that machine code knows of it: its number, how many fields, and three places in the machine record."""
         hook = offset_of("hooks", HOOK_INDEX["trace_event"])
         return self.number, len(self.fields), offset_of("tracing"), offset_of("address", event.number), hook
+
+    @property
+    def names(self) -> set[str]:
+        """Its own name and those that it has in some versions."""
+        return {self.name, *(step.value[0] for step in self.line.steps if isinstance(step.value, tuple))}
+
+    @property
+    def slice(self) -> str:
+        """What it is called together with the event that ends what it begins."""
+        return self.name.removesuffix("_begin").removesuffix("_start").removesuffix("_wake")
 
     def reads(self, version: str) -> tuple[str, str] | None:
         """Its name and template in a version of Linux, build options or none behind it; None where there is none."""
@@ -67,9 +79,11 @@ class Tracepoint:
         return intrinsics.type_of_tracepoint(self.name, self.layout)
 
 
-def tracepoint(number: int, system: str, name: str, fields: str, *steps: Step, also: str = "") -> Tracepoint:
+def tracepoint(
+    number: int, system: str, name: str, fields: str, *steps: Step, also: str = "", opened_by: str = ""
+) -> Tracepoint:
     """Declare `system:name`; ValueError for a number or name that is taken, or a kind that nobody declared."""
-    made = Tracepoint(number, system, name, fields, steps, also)
+    made = Tracepoint(number, system, name, fields, steps, also, opened_by)
     if number in DECLARED or any(other.name == name for other in DECLARED.values()):
         raise ValueError(f"{name}: the number {number} or the name is taken; {free_number()} is free")
     if not 0 <= number < POINTS or len(made.fields) > FIELDS:

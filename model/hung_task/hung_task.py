@@ -108,7 +108,8 @@ def hung(m, soon):
         m.now = max(m.now, max(own.since, own.hope) + patience(m))
         dies(m, LIVELOCK, own.since)
         return True
-    own.stop_at = min(run_settings(m).duration, soon + LOOK_NS)
+    own.look_at = soon + LOOK_NS
+    own.stop_at = min(run_settings(m).duration, own.look_at, own.snapshot_at)
     return False
 
 

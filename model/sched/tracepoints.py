@@ -17,5 +17,5 @@ sched_switch = tracepoint(
 sched_wakeup = tracepoint(
     100, "sched", "sched_wakeup", "who:actor target_cpu",
     always(WOKEN + " success=1 target_cpu={target_cpu:03d}", f"{H}, 3.6"),
-    since("4.3", WOKEN + " target_cpu={target_cpu:03d}", f"{H}, 4.4", "between 3.7 and 4.4"),
+    since("4.3", WOKEN + " target_cpu={target_cpu:03d}", f"{H}, 4.4; the date by lttng-modules"),
 )  # fmt: skip

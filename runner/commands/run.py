@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mmrun.runner.commands.sampled import Sampled
     from mmrun.runner.events.watching import Asked
     from mmrun.runner.plan.plan import PlannedCell
+    from mmrun.runner.report.dumps import Dumps
 
 
 Every = Annotated[
@@ -66,6 +67,9 @@ def command(
     dump: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
     ] = None,
+    dump_at: Annotated[
+        list[str] | None, typer.Option(metavar="TIME", help="Write them for this time, into DIR/TIME; several times.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
@@ -78,6 +82,7 @@ def command(
     from mmrun.runner.plan.idle_settings import warnings
     from mmrun.runner.plan.plan import make_plan
     from mmrun.runner.plan.select import chosen, with_settings
+    from mmrun.runner.report.dumps import Dumps
 
     plan = make_plan(config)
     found = chosen(plan, cell or [])
@@ -92,7 +97,7 @@ def command(
         trace_cgroup or [], trace_buffer, damon_out,
     )  # fmt: skip
     sampled = Sampled.of(described, series, series_out, column or [])
-    outcome = simulated(sampled.cell, check, dump, asked)
+    outcome = simulated(sampled.cell, check, Dumps(dump, dump_at or []), asked)
     print(told(found[0], settings or [], sampled, outcome, as_json))
 
 
@@ -110,27 +115,24 @@ def told(cell: "PlannedCell", settings: list[str], sampled: "Sampled", outcome: 
     return "\n".join(one_line(line, 10_000) for line in (sampled.lines(along) if along else whole))
 
 
-def simulated(cell: "Cell", check: bool, dump: Path | None, asked: "Asked") -> "Outcome":
+def simulated(cell: "Cell", check: bool, dumps: "Dumps", asked: "Asked") -> "Outcome":
     """A run of the cell; writes what was asked for beside. A model's error ends the command with 1."""
     from mmrun.model import catalogue, registry
     from mmrun.runner.commands.simulated import simulates
-    from mmrun.runner.report import proc_files
 
     try:
-        watch = asked.watch(cell)
+        watch, keep_at = asked.watch(cell), dumps.times()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    if (watch or dump) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
+    if (watch or dumps.directory) and catalogue.is_yardstick(registry.case(registry.resolve(cell))):
         raise typer.BadParameter("a yardstick runs on page numbers: there are no events, and no machine to dump")
-    outcome = simulates("run")(cell, check=check, keep=dump is not None, watch=watch)
+    outcome = simulates("run")(cell, check=check, keep=dumps.at_end, keep_at=keep_at, watch=watch)
     if outcome.events is not None:
         try:
             typer.echo(asked.write(outcome.events, cell, outcome.series), err=True)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-    if dump is not None:
-        assert outcome.left is not None
-        proc_files.write(outcome.left, dump)
+    dumps.write(outcome)
     return outcome
 
 

@@ -1,12 +1,12 @@
 """`mmrun run --events` and `mmrun trace events` at the command line."""
 
 import json
-from collections import Counter
 
 import pytest
 from typer.testing import CliRunner
 
 from mmrun.runner.cli import app
+from mmrun.runner.events.chrome import Slice, nested
 
 CONFIG = """
 experiment: seen
@@ -74,24 +74,72 @@ def test_events_are_listed_as_a_version_prints_them():
     assert run("trace", "events", "--kernel", "9").exit_code == 2
 
 
-def test_perfettos_json_has_a_track_an_actor_slices_that_close_and_counters(config, tmp_path):
+NUMBER = (int, float)
+PHASES = {  # trace event format: what an event of each phase has beside `ph`, `pid`, `tid`, `name`
+    "M": {"args": dict},
+    "X": {"ts": NUMBER, "dur": NUMBER, "cat": str, "args": dict},
+    "i": {"ts": NUMBER, "s": str, "cat": str, "args": dict},
+    "C": {"ts": NUMBER, "args": dict},
+}
+
+
+def faults(rows):
+    """What of these rows the trace event format does not allow."""
+    for row in rows:
+        fields = {"ph": str, "pid": int, "tid": int, "name": str} | PHASES.get(row["ph"], {})
+        if (
+            set(row) != set(fields)
+            or not all(isinstance(row[name], kind) for name, kind in fields.items())
+            or (row["ph"] == "C" and not all(isinstance(value, NUMBER) for value in row["args"].values()))
+            or row.get("ts", 0) < 0
+            or row.get("dur", 0) < 0
+            or row.get("s", "t") != "t"
+        ):
+            yield row
+
+
+def apart_or_within(slices):
+    """Whether of a track's slices each lies beside or within every other."""
+    ends = []
+    for row in sorted(slices, key=lambda row: (row["ts"], -row["dur"])):
+        while ends and ends[-1] <= row["ts"]:
+            ends.pop()
+        if ends and row["ts"] + row["dur"] > ends[-1] + 1e-6:
+            return False
+        ends.append(row["ts"] + row["dur"])
+    return True
+
+
+def test_perfettos_json_has_a_track_an_actor_slices_that_nest_and_counters(config, tmp_path):
     config.write_text(CONFIG + "sampling: {every: 100us}\n")
     out = tmp_path / "trace.json"
     done = run("run", config, "--events", "*", "--trace-out", out, "--trace-format", "chrome")
     assert done.exit_code == 0, done.output
-    rows = json.loads(out.read_text())["traceEvents"]
+    whole = json.loads(out.read_text())
+    assert set(whole) == {"displayTimeUnit", "traceEvents"} and whole["displayTimeUnit"] == "ns"
+    rows = whole["traceEvents"]
+    assert list(faults(rows)) == []
     names = {row["tid"]: row["args"]["name"] for row in rows if row["name"] == "thread_name"}
-    assert {"heap", "kswapd0"} <= set(names.values())
-    depth = Counter()
-    for row in rows:
-        depth[row["tid"], row["name"]] += {"B": 1, "E": -1}.get(row["ph"], 0)
-        assert 0 <= depth[row["tid"], row["name"]] <= 1
-        assert row["ph"] == "M" or row["ts"] >= 0
-    assert not any(depth.values())
-    slices = {(names[row["tid"]], row["name"]) for row in rows if row["ph"] == "B"}
+    order = {row["tid"]: row["args"]["sort_index"] for row in rows if row["name"] == "thread_sort_index"}
+    assert {"heap", "kswapd0"} <= set(names.values()) and order.keys() == names.keys()
+    assert {row["tid"] for row in rows if row["ph"] in "Xi"} <= names.keys()
+    times = [row["ts"] for row in rows if row["ph"] in "Xi"]
+    assert times == sorted(times)
+    for tid in names:
+        assert apart_or_within([row for row in rows if row["ph"] == "X" and row["tid"] == tid])
+    slices = {(names[row["tid"]], row["name"]) for row in rows if row["ph"] == "X"}
     assert {("heap", "mm_vmscan_direct_reclaim"), ("kswapd0", "mm_vmscan_kswapd")} & slices
+    assert ("kswapd0", "off CPU (S)") in slices
     free = [row["args"]["value"] for row in rows if row["ph"] == "C" and row["name"] == "nr_free_pages"]
     assert len(free) > 5 and free[0] > free[-1]
+
+
+def test_a_slice_is_cut_where_the_one_around_it_ends():
+    one = Slice(0, 10, 50, "outer", "c", {})
+    whole = [one, one._replace(begin=20, end=60, name="late"), one._replace(begin=20, end=30, name="inner")]
+    assert [(each.name, each.begin, each.end) for each in nested([*whole, one._replace(actor=1, end=99)])] == [
+        ("outer", 10, 99), ("outer", 10, 50), ("late", 20, 50), ("inner", 20, 30),
+    ]  # fmt: skip
 
 
 def test_a_yardstick_has_no_events_and_no_machine(config, tmp_path):

@@ -119,7 +119,7 @@ def _ok_after_reclaim(m, z, gfp, order, alloc_flags):
     """Whether reclaim on a zone's node, close to home, before memory is taken from farther away, frees enough."""
     what = ALLOC | psi_settings(m).psi_node_reclaim * IN_MEMSTALL
     begins(m, what)
-    freed = node_reclaim(m, z)
+    freed = node_reclaim(m, z, order, gfp)
     ends(m, what)
     return freed != 0 and watermark_ok(m, z, order, mark_of(zones(m)[z], alloc_flags), gfp_zone(gfp), alloc_flags)
 

@@ -9,6 +9,7 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.page.gfp import HIGHEST
 from mmrun.model.mm.page.state import alloc_settings, zones
 from mmrun.model.mm.reclaim.state import reclaim_count, reclaim_settings, scans
+from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_node_reclaim_begin, mm_vmscan_node_reclaim_end
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, shrink_node
 
 RECLAIM_WRITE, RECLAIM_UNMAP = 2, 4
@@ -33,8 +34,8 @@ def _reclaimable_cache(m, nid, only_zone):
 
 
 @kernel
-def node_reclaim(m, z):
-    """Try to free pages on the node (or zone) of zone `z`: 1 when at least one page was freed, 0 otherwise.
+def node_reclaim(m, z, order, gfp):
+    """Try to free pages on the node (or zone) of zone `z` for a request: 1 when at least one was freed, 0 otherwise.
 
     In the kernel: __node_reclaim.
     """
@@ -51,6 +52,7 @@ def node_reclaim(m, z):
     sc.may_unmap = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_UNMAP else 0
     sc.may_writepage = 1 if alloc_settings(m).zone_reclaim_mode & RECLAIM_WRITE else 0
     sc.node, sc.zone = nid, z
+    mm_vmscan_node_reclaim_begin(m, nid, order, gfp)
     current(m).memalloc += 1
     while sc.priority >= 0:
         shrink_node(m, s)
@@ -58,6 +60,7 @@ def node_reclaim(m, z):
             break
         sc.priority -= 1
     current(m).memalloc -= 1
+    mm_vmscan_node_reclaim_end(m, sc.nr_reclaimed)
     if sc.nr_reclaimed >= 1:
         reclaim_count(m).zone_reclaim_success += 1
         return 1

@@ -71,7 +71,7 @@ def _reclaim_directly(m, gfp, order, nid, nodemask, alloc_flags):
     current(m).memalloc += 1
     got = 1
     if not throttle_direct_reclaim(m, nid, gfp, nodemask):
-        mm_vmscan_direct_reclaim_begin(m, order, 1, gfp)
+        mm_vmscan_direct_reclaim_begin(m, order, 1, gfp, gfp_zone(gfp))
         got = direct_reclaim(m, nid, gfp, nodemask)
         mm_vmscan_direct_reclaim_end(m, scans(m)[own_scan(m)].nr_reclaimed)
     current(m).memalloc -= 1

@@ -19,6 +19,6 @@ damos_before_apply = tracepoint(
           "{age}", "mm/damon/core: add a tracepoint for damos apply target regions", "between 6.2 and 6.12"),
 )  # fmt: skip
 damon_monitor_intervals_tune = tracepoint(
-    105, "damon", "damon_monitor_intervals_tune", "sample_us",
+    171, "damon", "damon_monitor_intervals_tune", "sample_us",
     since("6.17", "sample_us={sample_us}", "include/trace/events/damon.h, what damo parses", "6.15 to 6.17"),
 )  # fmt: skip

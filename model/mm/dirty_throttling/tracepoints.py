@@ -18,12 +18,12 @@ balance_dirty_pages = tracepoint(
     95, "writeback", "balance_dirty_pages",
     "bdi:bdi limit setpoint dirty wb_setpoint wb_dirty dirty_ratelimit:KBps task_ratelimit:KBps dirtied dirtied_pause "
     "paused pause period think cgroup_ino:cgroup",
-    since("3.2", OLD, "writeback: trace balance_dirty_pages", "between 3.1 and 3.6"),
-    since("3.3", OLD + TIMES, "writeback: dirty ratelimit - think time compensation", "between 3.1 and 3.6"),
-    since("4.3", OLD + TIMES + PATH, PATHS, "between 3.7 and 4.4"),
+    since("3.2", OLD, "writeback: trace balance_dirty_pages, 3.2"),
+    since("3.3", OLD + TIMES, "writeback: dirty ratelimit - think time compensation, 3.3"),
+    since("4.3", OLD + TIMES + PATH, PATHS),
     since("4.6", OLD + TIMES + INO, NUMBERS, "between 4.5 and 4.9"),
-    since("6.16", OLD.replace("bdi_", "wb_") + TIMES + INO,
-          "writeback: Rename variables in trace_balance_dirty_pages()", "between 6.13 and 6.18"),
+    since("6.15", OLD.replace("bdi_", "wb_") + TIMES + INO,
+          "writeback: Rename variables in trace_balance_dirty_pages(), 6.15"),
 )  # fmt: skip
 balance_dirty_start = tracepoint(
     96, "writeback", "balance_dirty_start", "bdi:bdi",

@@ -24,6 +24,7 @@ from mmrun.model.mm.fault.page_table import major, map_page, new_anon_frame
 from mmrun.model.mm.fault.readahead import mmap_readahead, use_marked
 from mmrun.model.mm.fault.state import zero_count
 from mmrun.model.mm.fault.swap_fault import swap_in
+from mmrun.model.mm.fault.tracepoints import PROTECTION, USER, WRITING, page_fault_user
 from mmrun.model.mm.fault.zero_page import is_zero_word, map_zero_page
 from mmrun.model.mm.huge.fault import FALLBACK, folio_fault, huge_fault
 from mmrun.model.mm.huge.map import ensure_table
@@ -73,8 +74,9 @@ from mmrun.model.mm.task.state import (
     regions,
     tasks,
 )
-from mmrun.model.mm.task.words import is_migration_entry, is_plain
+from mmrun.model.mm.task.words import is_migration_entry, is_plain, maps
 from mmrun.model.mm.writeback.page_wait import wait_for_stable_page
+from mmrun.model.units import PAGE
 
 hugetlb_fault = caller("hugetlb_fault")
 slab_access = caller("slab_access")
@@ -329,6 +331,7 @@ def access(m, t, region, page, write):
             if run_settings(m).record_misses:
                 missed(m)[progress(m).accesses] = 1
         return OUT_OF_MEMORY if absent < 0 else OK
+    page_fault_user(m, page * PAGE, USER | (WRITING if write else 0) | (PROTECTION if maps(pte(m)[at]) else 0))
     # The multi-generational LRU takes no hint from mappings advised random or sequential (lru_gen_enter_fault).
     current(m).in_lru_fault = 1 if lru_settings(m).lru_gen and r.advice == ADVICE_NORMAL else 0
     served = handle_mm_fault(m, t, region, at, index, write)

@@ -10,6 +10,7 @@ from mmrun.model.machine.state import ZONES_PER_NODE, costs
 from mmrun.model.mm.generations.aging import evictable_min_seq, nr_gens, try_to_inc_min_seq
 from mmrun.model.mm.generations.control import cheaper_kind, limit_against, tier_limit
 from mmrun.model.mm.generations.state import MAX_GENS, generation_settings, lrugens
+from mmrun.model.mm.generations.tracepoints import lru_gen_isolate, lru_gen_shrink
 from mmrun.model.mm.lru.ahead import note_tail
 from mmrun.model.mm.lru.gens import (
     MAX_LRU_BATCH,
@@ -45,7 +46,7 @@ from mmrun.model.mm.page.flags import (
 )
 from mmrun.model.mm.page.folio import nr_pages
 from mmrun.model.mm.page.state import frames, zones
-from mmrun.model.mm.reclaim.shrink_list import count_scan, note_shrink_inactive
+from mmrun.model.mm.reclaim.shrink_list import count_scan
 from mmrun.model.mm.reclaim.shrink_page_list import free_left, is_left, take_first
 from mmrun.model.mm.reclaim.state import reclaim_settings, scans
 
@@ -132,7 +133,7 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
     if nr_gens(m, lv, kind) == MIN_GENS:
         return 0
     remaining = min(nr_to_scan, MAX_LRU_BATCH) if generation_settings(m).go_by_priority else MAX_LRU_BATCH
-    gen, scanned, done = g.min_seq[kind] % MAX_GENS, 0, 0
+    gen, scanned, done, passed = g.min_seq[kind] % MAX_GENS, 0, 0, 0
     for i in range(ZONES_PER_NODE, 0, -1):
         lst, skipped = g.lists[gen, kind, (sc.highest_zoneidx + i) % ZONES_PER_NODE], 0
         for _ in range(lst.n):
@@ -149,9 +150,11 @@ def scan(m, s, lv, kind, limit, nr_to_scan):
             remaining -= 1
             if remaining == 0 or max(sc.pages_taken, skipped) >= MIN_LRU_BATCH:
                 break
+        passed += skipped
         note_tail(m, lv, 2 * kind, lst.tail, scanned)
         if remaining == 0 or sc.pages_taken >= MIN_LRU_BATCH:
             break
+    lru_gen_isolate(m, sc.highest_zoneidx, MAX_LRU_BATCH, scanned, passed, sc.pages_taken, 2 * kind)
     lru_count(m).pgrefill += done
     mod_state(m, lruvecs(m)[lv].memcg, PGREFILL, done)
     sc.file_taken += sc.pages_taken if kind else 0
@@ -267,5 +270,10 @@ def evict(m, s, swappiness, nr_to_scan):
     sc.round_reclaimed += reclaimed
     sc.swapping |= 1 - kind
     count_scan(m, s, lv, 2 * kind, sc.pages_taken, reclaimed)
-    note_shrink_inactive(m, s, lv, kind, scanned, reclaimed)
+    anon, file = sc.nr_activate[0] - sc.activate_before[0], sc.nr_activate[1] - sc.activate_before[1]
+    stat = sc.batch_stat
+    lru_gen_shrink(
+        m, lruvecs(m)[lv].node, scanned, reclaimed, stat.dirty, stat.writeback, stat.congested, stat.immediate, anon,
+        file, stat.ref_keep, sc.priority, kind,
+    )  # fmt: skip
     return scanned

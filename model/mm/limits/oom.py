@@ -3,23 +3,29 @@
 from mmrun.model.core.accounting import FOR_CPU, OOM, begins, count_time, ends, psi_task_change
 from mmrun.model.core.actors import NEVER, due, schedule
 from mmrun.model.core.codes import DONE, KILLED
-from mmrun.model.core.jit import kernel
+from mmrun.model.core.jit import kernel, rare
 from mmrun.model.core.sleep import sleep_until, sleeps, wake_actor
 from mmrun.model.core.state import actors
 from mmrun.model.machine.state import geometry, progress
 from mmrun.model.machine.timers import SECOND
 from mmrun.model.mm.limits.exit import exit_mm
 from mmrun.model.mm.limits.oom_snapshot import note_kill
-from mmrun.model.mm.limits.points import alive, badness, eligible, points_of, total_pages
+from mmrun.model.mm.limits.points import TABLE_SHIFT, alive, badness, eligible, points_of, total_pages
 from mmrun.model.mm.limits.state import oom_settings
 from mmrun.model.mm.limits.tracepoints import mark_victim
+from mmrun.model.mm.lru.rmap import pte_frame
 from mmrun.model.mm.memcg.memcontrol import EVENT_OOM_GROUP_KILL, EVENT_OOM_KILL, event
 from mmrun.model.mm.memcg.state import memcgs, oom_count
-from mmrun.model.mm.task.state import tasks
+from mmrun.model.mm.page.flags import ANON
+from mmrun.model.mm.page.folio import folio_of
+from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.task.state import pte, ptpage, tasks
+from mmrun.model.mm.task.words import maps
 from mmrun.model.sched.turns import put_cpu
 from mmrun.model.tracing.watch import FIRST_PID
 
 NOBODY, UNKILLABLE = -1, -2
+KIB = 4  # of a page
 
 
 @kernel
@@ -56,11 +62,25 @@ def die(m, t):
     tasks(m)[t].state = KILLED
 
 
+@rare
+@kernel
+def tell_victim(m, t):
+    """Trace who is killed, and what of his is in memory, in KiB."""
+    task, anon, file, tables = tasks(m)[t], 0, 0, 0
+    for at in range(task.pte_start, task.pte_start + task.npages):
+        tables += 1 if at & (1 << TABLE_SHIFT) - 1 == 0 and ptpage(m)[at >> TABLE_SHIFT] else 0
+        if maps(pte(m)[at]):
+            resident = frames(m)[folio_of(m, pte_frame(pte(m)[at]))].state & ANON
+            anon, file = anon + (1 if resident else 0), file + (0 if resident else 1)
+    mark_victim(m, FIRST_PID + t, t, task.npages * KIB, anon * KIB, file * KIB, tables * KIB, task.oom_score_adj)
+
+
 @kernel
 def send_sigkill(m, t):
     """Kill task `t`: it dies on its way out of the kernel, at once where it is not in it."""
     oom_count(m).oom_kill += 1
-    mark_victim(m, FIRST_PID + t)
+    if m.tracing:
+        tell_victim(m, t)
     event(m, tasks(m)[t].memcg, EVENT_OOM_KILL)
     progress(m).oom += 1
     tasks(m)[t].killed = 1

@@ -13,9 +13,13 @@ from mmrun.model.mm.lru.state import lru_settings
 from mmrun.model.mm.memcg.soft_tree import excess_of, insert, remove, take_largest
 from mmrun.model.mm.memcg.state import memcg_count, memcgs
 from mmrun.model.mm.memcg.victims import next_by_css, reclaimable
-from mmrun.model.mm.page.gfp import HIGHEST
+from mmrun.model.mm.page.gfp import GFP_HIGHUSER_MOVABLE, HIGHEST
 from mmrun.model.mm.page.zones import lruvec_of
 from mmrun.model.mm.reclaim.state import scans
+from mmrun.model.mm.reclaim.tracepoints import (
+    mm_vmscan_memcg_softlimit_reclaim_begin,
+    mm_vmscan_memcg_softlimit_reclaim_end,
+)
 from mmrun.model.mm.reclaim.vmscan import begin, shrink_lruvec
 
 MAX_ROUNDS = 100  # MEM_CGROUP_MAX_RECLAIM_LOOPS
@@ -41,7 +45,9 @@ def _shrink(m, caller, memcg):
     begin(m, s, memcg, 0, SWAP_CLUSTER_MAX, HIGHEST)
     sc = scans(m)[s]
     sc.kswapd, sc.node, sc.zone, sc.group = outer.kswapd, outer.node, outer.zone, memcg
+    mm_vmscan_memcg_softlimit_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE, HIGHEST)
     shrink_lruvec(m, s, lruvec_of(m, memcg, sc.node, sc.zone))
+    mm_vmscan_memcg_softlimit_reclaim_end(m, sc.nr_reclaimed)
     memcg_count(m).soft_scan += sc.nr_scanned
     memcg_count(m).soft_steal += sc.nr_reclaimed
     outer.nr_scanned += sc.nr_scanned

@@ -5,6 +5,7 @@ from mmrun.model.core.state import turn
 from mmrun.model.mm.page.flags import TAIL_PAGE
 from mmrun.model.mm.page.pcp import free_frame, free_pages
 from mmrun.model.mm.page.state import frames
+from mmrun.model.mm.page.tracepoints import mm_page_free_batched
 
 
 @kernel
@@ -28,4 +29,5 @@ def free_folio(m, pfn):
     if page.order:
         free_pages(m, turn(m).cpu, pfn, page.order)
     else:
+        mm_page_free_batched(m, pfn)
         free_frame(m, turn(m).cpu, pfn)

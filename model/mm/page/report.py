@@ -1,5 +1,7 @@
 """What is told of physical memory: free pages, and what the pages of a node and of a zone are."""
 
+from typing import Any
+
 from mmrun.model.machine.built import Built
 from mmrun.model.machine.numa import ZONE_NAMES
 from mmrun.model.machine.state import geometry, nodes
@@ -13,17 +15,18 @@ FIELDS = {"nr_dirty": "nr_file_dirty", "nr_writeback": "nr_writeback", "nr_file_
 LISTS = ("inactive_anon", "active_anon", "inactive_file", "active_file")  # in the order of the lists
 
 
-def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
+def zone_info(built: Built) -> list[dict[str, Any]]:
     """Every zone as /proc/zoneinfo and the kernel's Mem-Info have it, in pages; `node` and `zone` say which it is.
 
     `free` are pages on the buddy's lists, `free_pcp` those on per-CPU lists; `writepending` are dirty and under
-    writeback. `free_blocks`: by order, as /proc/buddyinfo; `batch`, `high_min`, `high_max`: of per-CPU lists.
+    writeback. `free_blocks`: by order, as /proc/buddyinfo; `batch`, `high_min`, `high_max`: of per-CPU lists, `pcp`:
+    what each CPU's hold; `start`: the first frame.
     """
     m = built.memory.m
-    found: list[dict[str, int | str | list[int]]] = []
+    found: list[dict[str, Any]] = []
     for z in range(int(geometry(m).nr_zones)):
         zone = zones(m)[z]
-        row: dict[str, int | str | list[int]] = {"node": int(zone.node), "zone": ZONE_NAMES[int(zone.kind)]}
+        row: dict[str, Any] = {"node": int(zone.node), "zone": ZONE_NAMES[int(zone.kind)]}
         row |= {"free": int(zone.nr_free), "free_pcp": int(pcps(m)["count"][:, z].sum())}
         row |= {"boost": int(zone.boost)} | {mark: int(zone[f"wmark_{mark}"]) for mark in ("min", "low", "high")}
         row |= {name: int(zone.nr_lru[lru]) for lru, name in enumerate(LISTS)}
@@ -31,6 +34,8 @@ def zone_info(built: Built) -> list[dict[str, int | str | list[int]]]:
         row |= {"file": int(zone.nr_file), "present": int(zone.span), "managed": int(zone.managed)}
         row |= {"boost": int(zone.boost), "free_cma": int(zone.nr_free_cma), "free_blocks": free_blocks(built, z)}
         row |= {name: int(zone[f"pcp_{name}"]) for name in ("batch", "high_min", "high_max")}
+        row |= {"start": int(zone.start), "scanned": int(zone.pages_scanned), "pcp": pcps(m)["count"][:, z].tolist()}
+        row |= {name: int(zone[field]) for name, field in FIELDS.items()}
         found.append(row | {"lowmem_reserve": zone.reserve.tolist()})
     return found
 

@@ -25,7 +25,7 @@ def kswapd(m, nid):
     while m.broken == 0:
         begins(m, IN_MEMSTALL)
         set_reclaim_active(m, nid)
-        mm_vmscan_kswapd_wake(m, nid, nodes(m)[nid].kswapd_order)
+        mm_vmscan_kswapd_wake(m, nid, nodes(m)[nid].highest_zoneidx, nodes(m)[nid].kswapd_order)
         balance_pgdat(m, nid)
         clear_reclaim_active(m, nid)
         ends(m, IN_MEMSTALL)

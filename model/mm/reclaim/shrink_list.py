@@ -3,7 +3,6 @@
 `s` numbers a scan control (struct scan_control) in the table `scans`: two an actor (model/mm/reclaim/vmscan.py).
 """
 
-from mmrun.model.core.codes import SWAP_CLUSTER_MAX
 from mmrun.model.core.jit import caller, hook, kernel
 from mmrun.model.core.record import NONE
 from mmrun.model.core.state import turn
@@ -52,17 +51,20 @@ note_active = caller("note_active")
 def isolate(m, s, lv, lru, nr_to_scan):
     """Move up to `nr_to_scan` eligible pages from the tail of a list into `sc.batch`, oldest first; pages looked at.
 
-    Pages of zones above `sc.highest_zoneidx` are skipped and go to the head.
-    In the kernel: isolate_lru_pages, today isolate_lru_folios.
+    Pages of zones above `sc.highest_zoneidx` are skipped and go to the head; how many of them count as scanned, too,
+    is left in `sc.passed`. In the kernel: isolate_lru_pages, today isolate_lru_folios.
     """
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
-    sc.nr_taken = sc.pages_taken = scanned = skipped = 0
-    while scanned < nr_to_scan and skipped < SWAP_CLUSTER_MAX and vec.lists[lru].n:
+    sc.nr_taken = sc.pages_taken = scanned = skipped = folios = 0
+    left = vec.lists[lru].n
+    while scanned < nr_to_scan and left:
         pfn = vec.lists[lru].tail
         detach(m, lv, lru, pfn)
-        if zones(m)[f[pfn].zone].kind > sc.highest_zoneidx:
+        left -= 1
+        if zones(m)[f[pfn].zone].kind > sc.highest_zoneidx and folios < reclaim_settings(m).most_skipped:
             link(m, lv, lru, pfn)
-            skipped += 1
+            folios += 1
+            skipped += counted(m, pfn)
             continue
         f[pfn].state |= ISOLATED
         sc.batch[sc.nr_taken] = pfn
@@ -70,8 +72,9 @@ def isolate(m, s, lv, lru, nr_to_scan):
         sc.pages_taken += nr_pages(m, pfn)
         scanned += counted(m, pfn)
         ask_for_uses(m, pfn)
+    sc.passed = skipped if left == 0 or reclaim_settings(m).scan_counts_skipped > 1 else skipped >> 2
     mm_vmscan_lru_isolate(
-        m, sc.highest_zoneidx, 0, nr_to_scan, scanned + skipped, skipped, sc.pages_taken, lru, lru & 1, 1 + (lru & 1)
+        m, sc.highest_zoneidx, 0, nr_to_scan, scanned + sc.passed, skipped, sc.pages_taken, lru, lru & 1, 1 + (lru & 1)
     )
     note_tail(m, lv, lru, vec.lists[lru].tail, scanned)
     stat_updated(m, vec.memcg, sc.pages_taken)
@@ -147,10 +150,10 @@ def count_scan(m, s, lv, lru, scanned, reclaimed):
 def note_shrink_inactive(m, s, lv, file, scanned, reclaimed):
     """A batch from an inactive list is done (trace_mm_vmscan_lru_shrink_inactive)."""
     sc, vec, stat = scans(m)[s], lruvecs(m)[lv], scans(m)[s].batch_stat
+    anon, files = sc.nr_activate[0] - sc.activate_before[0], sc.nr_activate[1] - sc.activate_before[1]
     mm_vmscan_lru_shrink_inactive(
         m, vec.node, zones(m)[vec.zone].kind, scanned, reclaimed, stat.dirty, stat.writeback, stat.congested,
-        stat.immediate, sc.nr_activate[0] - sc.activate_before[0], sc.nr_activate[1] - sc.activate_before[1],
-        stat.ref_keep, sc.priority, file,
+        stat.immediate, anon, files, anon + files, stat.ref_keep, sc.priority, file,
     )  # fmt: skip
 
 
@@ -160,8 +163,9 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     sc, vec = scans(m)[s], lruvecs(m)[lv]
     lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
-    note_scanned(m, s, lv, scanned)
+    note_scanned(m, s, lv, scanned + sc.passed)
     if sc.nr_taken == 0:
+        count_scan(m, s, lv, lru, sc.passed, 0)
         return 0
     hold_lru_lock(m, lv, costs(m).lru_lock * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
@@ -170,8 +174,8 @@ def shrink_inactive(m, s, lv, lru, nr_to_scan):
     reclaimed = shrink_page_list(m, s)
     put_back(m, s, lv)
     hold_lru_lock(m, lv, costs(m).lru_lock * max(sc.nr_taken - reclaimed, 0))
-    count_scan(m, s, lv, lru, scanned, reclaimed)
-    note_shrink_inactive(m, s, lv, lru >= 2, scanned, reclaimed)
+    count_scan(m, s, lv, lru, scanned + sc.passed, reclaimed)
+    note_shrink_inactive(m, s, lv, lru >= 2, scanned + sc.passed, reclaimed)
     vec.batch_scanned, vec.batch_activated = scanned, sc.nr_activate[0] + sc.nr_activate[1] - activated
     if lru < 2:
         lru_count(m).rotated_anon += vec.batch_activated
@@ -195,11 +199,12 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
     lru_add_drain(m, turn(m).cpu)
     scanned = isolate(m, s, lv, lru, nr_to_scan)
-    note_scanned(m, s, lv, scanned)
+    looked = scanned + sc.passed
+    note_scanned(m, s, lv, looked)
     hold_lru_lock(m, lv, costs(m).lru_lock * 2 * sc.nr_taken)
     m.now += reclaim_settings(m).scan_page * sc.nr_taken
-    lru_count(m).pgrefill += scanned
-    mod_state(m, vec.memcg, PGREFILL, scanned)
+    lru_count(m).pgrefill += looked
+    mod_state(m, vec.memcg, PGREFILL, looked)
     young_pages = rotated = 0
     for i in range(sc.nr_taken):
         pfn = sc.batch[i]
@@ -216,10 +221,10 @@ def shrink_active(m, s, lv, lru, nr_to_scan):
     lru_count(m).pgdeactivate += moved - rotated
     mod_state(m, vec.memcg, PGDEACTIVATE, moved - rotated)
     if lru < 2:
-        lru_count(m).pgrefill_anon += scanned
+        lru_count(m).pgrefill_anon += looked
         lru_count(m).rotated_anon += young_pages
     else:
-        lru_count(m).pgrefill_file += scanned
+        lru_count(m).pgrefill_file += looked
         lru_count(m).rotated_file += young_pages
     mm_vmscan_lru_shrink_active(
         m, vec.node, sc.pages_taken, rotated, moved - rotated, young_pages, sc.priority, lru >= 2

@@ -8,6 +8,18 @@ DISRUPTION = "Gorman, Reduce system disruption due to kswapd: mm/vmscan.c, 3.11"
 DATED: Dated = (
     flag("reclaim_counts_pages", "reclaim scans, takes and frees a large folio as its pages, not as one",
          "98879b3b9edc mm: vmscan: correct some vmstat counters for THP swapout, 5.4", since="5.4"),
+    number(
+        "scan_counts_skipped", "pages of too high a zone that isolation passes over count as scanned: a quarter of "
+        "them, or all where the list is at its end (1), always all (2)",
+        always(0, "mm/vmscan.c: isolate_lru_pages, 4.4: each zone has its own lists"),
+        since("4.8", 1, "d7f05528eedb mm, vmscan: account for skipped pages as a partial scan, 4.8"),
+        since("4.12", 2, "791b48b64232 mm: vmscan: scan until it finds eligible pages, 4.12"),
+    ),
+    number(
+        "most_skipped", "folios of too high a zone that isolation passes over at most, then it takes them",
+        always(1 << 62, "mm/vmscan.c: isolate_lru_pages, 4.9; isolate_lru_folios, 6.12"),
+        since("6.15", 32 << 10, "mm/vmscan: fix hard LOCKUP in function isolate_lru_folios", "between 6.13 and 6.18"),
+    ),
     axis("kswapd", always("all-zones", "mm/vmscan.c: balance_pgdat, 3.1"), since("4.8", "any-zone", BY_NODE)),
     param(
         "kswapd/all-zones", "in_shares",
@@ -136,7 +148,6 @@ DATED: Dated = (
          since="3.6", until="3.19"),
     gap("6.12", "6.18", "kswapd that reclaims nothing starts over without sparing anonymous pages before it counts "
         "that as a failure, here it counts at once"),
-    gap("6.12", "6.18", "isolation passes over many pages of too high a zone, here over 32"),
     gap("2.6.32", "2.6.39", "kswapd and direct reclaim are those of 3.0 and 3.1, the oldest versions that were read"),
     sysctl("swappiness", always(60, "mm/vmscan.c: vm_swappiness")),
     within(

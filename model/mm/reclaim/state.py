@@ -6,6 +6,7 @@ from mmrun.model.mm.reclaim.settings import PAGEOUT_COUNTERS, RECLAIM_COUNTERS
 PLUG_PAGES = 1120  # 31 requests of 32 pages and one of 128: what a plug can hold
 SCAN_BATCH = 64  # MGLRU isolates up to 64 pages at once, the two-list LRU 32
 
+# SC.passed: pages of too high a zone that isolation has just passed over, as many as count as scanned.
 # What a batch, or all batches of a node at one priority, consisted of (struct reclaim_stat). `late_dirty` and
 # `late_congested` count pages when they were to be written, as before 3.11, not when they were met.
 RECLAIM_STAT = row(
@@ -24,7 +25,8 @@ SC = row(
     partial="i8", full_walk="i8", low_reclaim="i8", low_skipped="i8", protection="i8", usage="i8",
     proactive="i8", given_swappiness="i8", swap_available="i8",
     nr_unmapped="i8", nr_pageout="i8", nr_activate=("i8", (2,)), activate_before=("i8", (2,)), nr_taken="i8",
-    pages_taken="i8", tails=LIST, kept=LIST, scan_adjusted="i8",  # folios, pages; of folios split: to come, passed
+    pages_taken="i8", passed="i8",  # folios, pages; see above
+    tails=LIST, kept=LIST, scan_adjusted="i8",  # of folios split: to come, passed
     scanned="i8", first_seq="i8",
     mm_walk="i8", need_aging="i8", aging="i8", old_enough="i8", swapping="i8", file_taken="i8",
     unqueued_dirty="i8", lruvec_scanned="i8", may_enter_fs="i8", may_io="i8",
@@ -46,7 +48,8 @@ ahead = table(76, "ahead", AHEAD)  # by kind of list
 reclaim_settings = one(
     73, "reclaim_settings", row(
         swappiness="i8", min_unmapped_ratio="i8", scan_page="i8", reclaim_page="i8", mapped_counts_twice="i8",
-        tlb_shootdown="i8", tlb_batched="i8", plug_requests="i8", reclaim_counts_pages="i8",
+        tlb_shootdown="i8", tlb_batched="i8", plug_requests="i8", reclaim_counts_pages="i8", scan_counts_skipped="i8",
+        most_skipped="i8",
     ),
 )  # fmt: skip
 reclaim_count = counts(74, "reclaim_count", *RECLAIM_COUNTERS)

@@ -59,7 +59,7 @@ def grouped(version: str, template: str, source: str, unsure: str = "") -> tuple
     """The steps of an event that came to tell the group: not at first, then its path, then its inode number."""
     return (
         since(version, template, source, unsure),
-        since("4.3", template + PATH, PATHS, "between 3.7 and 4.4"),
+        since("4.3", template + PATH, PATHS),
         since("4.6", template + INO, NUMBERS, "between 4.5 and 4.9"),
     )
 
@@ -67,36 +67,35 @@ def grouped(version: str, template: str, source: str, unsure: str = "") -> tuple
 def reasoned(template: str) -> tuple[Step, ...]:
     """The steps of an event that came to tell the reason, then the group."""
     old, new = template + " reason={reason.old}", template + " reason={reason}"
-    first, *later = grouped("3.2", old, WHY, "between 3.1 and 3.6")
+    first, *later = grouped("3.2", old, WHY)
     return since("3.1", template, f"{H}, 3.1"), first, *later, since("4.12", new + INO, VMSCAN, "between 4.10 and 4.18")
 
 
-def work(number: int, name: str) -> Tracepoint:
+def work(number: int, name: str, opened_by: str = "") -> Tracepoint:
     """An event of the class writeback_work_class."""
     return tracepoint(
         number, "writeback", name, "bdi:bdi nr_pages kupdate background reason:wb_reason cgroup_ino:cgroup",
         *reasoned("bdi {bdi}: sb_dev 0:0 nr_pages={nr_pages} sync_mode=0 kupdate={kupdate} range_cyclic=1 "
                   "background={background}"),
+        opened_by=opened_by,
     )  # fmt: skip
 
 
 writeback_dirty_folio = tracepoint(
     80, "writeback", "writeback_dirty_folio", "bdi:bdi ino:ino index",
-    since("3.9", ("writeback_dirty_page", "bdi {bdi}: ino={ino} index={index}"), MORE, "between 3.7 and 4.4"),
-    since("5.16", "bdi {bdi}: ino={ino} index={index}", "mm/writeback: Add __folio_mark_dirty()",
-          "between 5.0 and 5.19"),
+    since("3.9", ("writeback_dirty_page", "bdi {bdi}: ino={ino} index={index}"), MORE),
+    since("5.16", "bdi {bdi}: ino={ino} index={index}", "mm/writeback: Add __folio_mark_dirty(), 5.16"),
 )  # fmt: skip
 folio_wait_writeback = tracepoint(
     81, "writeback", "folio_wait_writeback", "bdi:bdi ino:ino index",
-    since("5.5", ("wait_on_page_writeback", "bdi {bdi}: ino={ino} index={index}"),
-          "mm: add tracepoint for wait_on_page_writeback()", "between 4.19 and 5.19"),
-    since("5.16", "bdi {bdi}: ino={ino} index={index}", "mm/writeback: Add folio_wait_writeback()",
-          "between 5.5 and 5.19"),
+    since("5.2", ("wait_on_page_writeback", "bdi {bdi}: ino={ino} index={index}"),
+          "by lttng-modules"),
+    since("5.16", "bdi {bdi}: ino={ino} index={index}", "mm/writeback: Add folio_wait_writeback(), 5.16"),
 )  # fmt: skip
 writeback_queue = work(82, "writeback_queue")
 writeback_exec = work(83, "writeback_exec")
 writeback_start = work(84, "writeback_start")
-writeback_written = work(85, "writeback_written")
+writeback_written = work(85, "writeback_written", "writeback_start")
 writeback_wait = work(86, "writeback_wait")
 writeback_pages_written = tracepoint(
     87, "writeback", "writeback_pages_written", "pages",
@@ -105,7 +104,7 @@ writeback_pages_written = tracepoint(
 writeback_wake_background = tracepoint(
     88, "writeback", "writeback_wake_background", "bdi:bdi cgroup_ino:cgroup",
     always("bdi {bdi}", f"{H}, 3.1"),
-    since("4.3", "bdi {bdi}:" + PATH, PATHS, "between 3.7 and 4.4"),
+    since("4.3", "bdi {bdi}:" + PATH, PATHS),
     since("4.6", "bdi {bdi}:" + INO, NUMBERS, "between 4.5 and 4.9"),
 )  # fmt: skip
 writeback_queue_io = tracepoint(
@@ -119,16 +118,16 @@ SINGLE_INODE = (
 )
 writeback_single_inode_start = tracepoint(
     90, "writeback", "writeback_single_inode_start", OF_INODE,
-    *grouped("3.9", SINGLE_INODE, MORE, "between 3.7 and 4.4"),
+    *grouped("3.9", SINGLE_INODE, MORE),
 )  # fmt: skip
 writeback_single_inode = tracepoint(
     91, "writeback", "writeback_single_inode", OF_INODE,
-    *grouped("3.1", SINGLE_INODE, f"{H}, 3.1"),
+    *grouped("3.1", SINGLE_INODE, f"{H}, 3.1"), opened_by="writeback_single_inode_start",
 )  # fmt: skip
 writeback_dirty_inode_enqueue = tracepoint(
     92, "writeback", "writeback_dirty_inode_enqueue", "bdi:bdi ino:ino dirtied_when state:inode",
     since("4.0", "dev {bdi.dev} ino {ino} dirtied {dirtied_when} state {state} mode 0100644",
-          "vfs: add support for a lazytime mount option", "between 3.7 and 4.4"),
+          "vfs: add support for a lazytime mount option, 4.0"),
 )  # fmt: skip
 STATE = "bg_thresh={bg_thresh} thresh={thresh} limit={limit} dirtied={dirtied} written={written}"
 global_dirty_state = tracepoint(
@@ -143,5 +142,5 @@ bdi_dirty_ratelimit = tracepoint(
     "balanced:KBps cgroup_ino:cgroup",
     *grouped("3.2", "bdi {bdi}: write_bw={write_bw} awrite_bw={awrite_bw} dirty_rate={dirty_rate} "
              "dirty_ratelimit={dirty_ratelimit} task_ratelimit={task_ratelimit} balanced_dirty_ratelimit={balanced}",
-             "writeback: trace dirty_ratelimit", "between 3.1 and 3.6"),
+             "writeback: trace dirty_ratelimit, 3.2"),
 )  # fmt: skip

@@ -30,25 +30,23 @@ from mmrun.model.mm.writeback.inodes import (
     B_IO,
     B_MORE_IO,
     BACKGROUND,
-    FOREIGN_FLUSH,
     IDLE,
     PERIODIC,
     WRITING,
     add_inode,
     del_inode,
     has_dirty_io,
-    move_expired,
     redirty_tail,
 )
 from mmrun.model.mm.writeback.nfs import end_visit
 from mmrun.model.mm.writeback.page_writeback import over_bg_thresh
+from mmrun.model.mm.writeback.queue_io import queue_io, reason_of
 from mmrun.model.mm.writeback.state import jobs, wb_domains, wbs, writeback_count, writeback_settings
 from mmrun.model.mm.writeback.submit import done_with, ready, submit_run
 from mmrun.model.mm.writeback.tracepoints import (
     writeback_exec,
     writeback_pages_written,
     writeback_queue,
-    writeback_queue_io,
     writeback_single_inode_start,
     writeback_start,
     writeback_wait,
@@ -77,12 +75,6 @@ def start_background(m, w):
     if wbs(m)[w].dwork.first:
         writeback_wake_background(m, wbs(m)[w].bdi, wbs(m)[w].memcg)
     wake_flusher(m, w)
-
-
-@kernel
-def reason_of(m, work):
-    """Why a flusher does what it is at, as REASONS has it: since 4.15 nobody asks for pages but a group."""
-    return FOREIGN_FLUSH if work == ASKED and writeback_settings(m).start_all else work
 
 
 @kernel
@@ -232,14 +224,6 @@ def writeback_single_inode(m, w, left, by_flusher):
             if f.on:
                 wake_flusher(m, f.wb)
     return wrote, clean
-
-
-@kernel
-def queue_io(m, w, work, older_than):
-    """Move files that became dirty no later than `older_than` (ns) to where they are written from."""
-    moved, wb, hz = move_expired(m, w, older_than), wbs(m)[w], geometry(m).hz
-    older = older_than * hz // SECOND
-    writeback_queue_io(m, wb.bdi, older, (jiffies(m) - older) * 1000 // hz, moved, reason_of(m, work), wb.memcg)
 
 
 @kernel

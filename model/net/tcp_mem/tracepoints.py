@@ -16,5 +16,5 @@ sock_exceed_buf_limit = tracepoint(
     "low pressure high allocated sysctl_rmem rmem_alloc sysctl_wmem wmem_alloc wmem_queued skmem:skmem",
     always(OLD, f"{H}, 3.6"),
     since("4.19", OLD + " sysctl_wmem={sysctl_wmem} wmem_alloc={wmem_alloc} wmem_queued={wmem_queued} kind={skmem}",
-          "net/sock: move memory_allocated over to percpu_counter variables", "between 4.10 and 5.19"),
+          f"{H}, 5.19; the date by lttng-modules"),
 )  # fmt: skip

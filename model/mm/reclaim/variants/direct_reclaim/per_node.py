@@ -21,7 +21,11 @@ from mmrun.model.mm.page.gfp import FS, GFP_HIGHUSER_MOVABLE, HIGHEST, IO, gfp_z
 from mmrun.model.mm.page.state import zones
 from mmrun.model.mm.page.zones import MAX_RECLAIM_RETRIES, enough, lruvec_of
 from mmrun.model.mm.reclaim.state import scans
-from mmrun.model.mm.reclaim.tracepoints import mm_vmscan_memcg_reclaim_begin, mm_vmscan_memcg_reclaim_end
+from mmrun.model.mm.reclaim.tracepoints import (
+    mm_vmscan_memcg_reclaim_begin,
+    mm_vmscan_memcg_reclaim_end,
+    reclaim_retry_zone,
+)
 from mmrun.model.mm.reclaim.vmscan import begin, own_scan, reclaimable_pages, shrink_node, soft_limits_first
 from mmrun.model.mm.swap.swap import nr_swap_pages
 from mmrun.model.mm.writeback.writeback import wakeup_flushers
@@ -166,7 +170,11 @@ def worth_a_retry(m, nid, order, fruitless, nodemask, alloc_flags, backs_off):
             continue
         if backs_off:
             available -= (fruitless * available + MAX_RECLAIM_RETRIES - 1) // MAX_RECLAIM_RETRIES
-        if enough(m, z, order, zone.wmark_min, HIGHEST, alloc_flags, available + zone.nr_free):
+        there = enough(m, z, order, zone.wmark_min, HIGHEST, alloc_flags, available + zone.nr_free)
+        reclaim_retry_zone(
+            m, zone.node, zone.kind, order, available, available + zone.nr_free, zone.wmark_min, fruitless, there
+        )
+        if there:
             return z + 1
     return 0
 
@@ -182,7 +190,7 @@ def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
     current(m).memalloc += 1  # mm: memcontrol: do not recurse in direct reclaim, 4.9
-    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE)
+    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE, HIGHEST)
     got = do_try_to_free_pages(m, s, cpus(m)[turn(m).cpu].node)
     mm_vmscan_memcg_reclaim_end(m, got)
     current(m).memalloc -= 1

@@ -119,7 +119,7 @@ def retry_zone(m, nid, order, fruitless, nodemask, alloc_flags):
 @hook
 def memcg_reclaim(m, memcg, want, swappiness, proactive):
     s = begin_for_group(m, memcg, want, swappiness, proactive)
-    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE)
+    mm_vmscan_memcg_reclaim_begin(m, 0, 1, GFP_HIGHUSER_MOVABLE, HIGHEST)
     got = do_try_to_free_pages(m, s, next_node(m, memcg))
     mm_vmscan_memcg_reclaim_end(m, got)
     return got
