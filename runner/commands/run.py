@@ -26,6 +26,9 @@ SeriesFile = Annotated[
 Columns = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Columns of the series: `pgscan_*`; several times.")
 ]
+DumpTimes = Annotated[
+    list[str] | None, typer.Option(metavar="TIME", help="Write them for this time, into DIR/TIME; several times.")
+]
 
 
 def command(
@@ -67,9 +70,7 @@ def command(
     dump: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write files shaped as /proc and sysfs at the end of the run.")
     ] = None,
-    dump_at: Annotated[
-        list[str] | None, typer.Option(metavar="TIME", help="Write them for this time, into DIR/TIME; several times.")
-    ] = None,
+    dump_at: DumpTimes = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run one cell in this process; print what happened, reports of kills and death, and every counter that is not 0.
