@@ -65,6 +65,7 @@ LABELS = {
     "stall_file_ns": "stall: file reads", "stall_lock_ns": "stall: locks", "stall_channel_ns": "stall: memory channel",
     "stall_dirty_ns": "stall: dirty throttling", "stall_queue_ns": "stall: full queue",
     "stall_migration_ns": "stall: migration", "stall_mmap_ns": "stall: mmap_lock", "walk_ns": "page-table walks",
+    "stall_journal_ns": "stall: file system",
     "hint_fault_ns": "NUMA hint faults", "numa_scan_ns": "NUMA scans",
     "fault_ns": "fault CPU time", "kswapd_ns": "kswapd CPU time",
     "memory_pages": "memory", "rate_spread_ratio": "spread",

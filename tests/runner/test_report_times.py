@@ -1,6 +1,7 @@
 """Where time went, as `mmrun run` prints it."""
 
 from mmrun.model.mm.task.settings import APART, OF_RECLAIM
+from mmrun.runner.metrics import LABELS
 from mmrun.runner.report.times import MOST, where_time_went
 
 
@@ -34,3 +35,7 @@ def test_of_many_tasks_the_longest_are_shown():
 def test_every_part_of_a_tasks_time_has_a_name():
     lines = where_time_went(told(busy=dict.fromkeys((*APART, *OF_RECLAIM, "not_started_ns"), 1_000_000)))
     assert len(lines) == 1 + len(APART) + 1 + len(OF_RECLAIM)
+
+
+def test_every_part_of_a_tasks_time_has_words():
+    assert {*APART, *OF_RECLAIM} <= LABELS.keys()
