@@ -72,7 +72,7 @@ LATER = (  # axes, variants, parameters and settings that there were none of whe
     *(f"vm.tcp_{way}mem_{name}" for way in "rw" for name in ("default", "max")),
     "vm.zswap", *(f"vm.zswap_{name}" for name in ("max_pool_percent", "accept_threshold_percent", "shrinker_enabled",
                                                   "zpool")), "cgroups.zswap_max", "cgroups.zswap_writeback",
-    "cgroups.oom_group",
+    "cgroups.oom_group", "elevator",
     "dma_ops", "iommu", "iova", *(f"iova/magazines.{name}" for name in ("anchored", "depot", "entries", "flush_depots",
                                                                        "max32", "retry")),
 )  # fmt: skip

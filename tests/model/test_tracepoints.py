@@ -133,7 +133,7 @@ def test_every_version_can_print_every_event(point):
         if reads is None:
             continue
         name, template = reads
-        assert re.fullmatch("[a-z_]+", name), "which scripts look for"
+        assert re.fullmatch("[a-z0-9_]+", name), "which scripts look for"
         named = {field.partition(".")[0] for _, field, _, _ in Formatter().parse(template) if field}
         assert named <= {*point.fields, "page"}
         template.format_map(words_of(event))

@@ -29,6 +29,7 @@ class Outcome:
     misses: np.ndarray | None = None
     kills: list[list[str]] = field(default_factory=list)
     death: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
 
 
 def params(cell: Cell) -> dict[str, Any]:

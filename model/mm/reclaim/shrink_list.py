@@ -57,10 +57,10 @@ def isolate(m, s, lv, lru, nr_to_scan):
     f, sc, vec = frames(m), scans(m)[s], lruvecs(m)[lv]
     sc.nr_taken = sc.pages_taken = scanned = skipped = folios = 0
     left = vec.lists[lru].n
-    while scanned < nr_to_scan and left:
+    while scanned < nr_to_scan and left > 0:
         pfn = vec.lists[lru].tail
         detach(m, lv, lru, pfn)
-        left -= 1
+        left -= nr_pages(m, pfn)
         if zones(m)[f[pfn].zone].kind > sc.highest_zoneidx and folios < reclaim_settings(m).most_skipped:
             link(m, lv, lru, pfn)
             folios += 1
@@ -72,7 +72,7 @@ def isolate(m, s, lv, lru, nr_to_scan):
         sc.pages_taken += nr_pages(m, pfn)
         scanned += counted(m, pfn)
         ask_for_uses(m, pfn)
-    sc.passed = skipped if left == 0 or reclaim_settings(m).scan_counts_skipped > 1 else skipped >> 2
+    sc.passed = skipped if left <= 0 or reclaim_settings(m).scan_counts_skipped > 1 else skipped >> 2
     mm_vmscan_lru_isolate(
         m, sc.highest_zoneidx, 0, nr_to_scan, scanned + sc.passed, skipped, sc.pages_taken, lru, lru & 1, 1 + (lru & 1)
     )
