@@ -103,6 +103,7 @@ def sleepers(built: Built) -> int:
         congestion(m), *nodes, *pfmemalloc_wait(m), *(disk.room for disk in disks_of(m)[: len(built.disks)]),
         *page_waits[page_waits["first"] > 0],
         *built.memory.table("files")["written"], *built.memory.table("wbs")["dwork"],
+        *built.memory.table("bios")["done"],
     ]  # fmt: skip
     found = [waiting(built, queue) for queue in queues]
     everyone = [who for queue in found for who in queue]

@@ -22,21 +22,27 @@ PARAMS = {
         "cfq_slice_sync",
         (1, 60_000, "async depth divides by it"),
     ),
-    "slice_async": (40, "ms", "slice of writes that nobody waits for", "cfq_slice_async", (0, 60_000, "a time, at most a minute")),
+    "slice_async": (
+        40,
+        "ms",
+        "slice of writes that nobody waits for",
+        "cfq_slice_async",
+        (0, 60_000, "at most a minute"),
+    ),
     "slice_idle": (
         8,
         "ms",
         "how long the disk waits for the next request of a slice",
         "cfq_slice_idle",
-        (0, 60_000, "a time, at most a minute"),
+        (0, 60_000, "at most a minute"),
     ),
-    "quantum": (8, "", "requests at the drive, half of it while nobody is short", "cfq_quantum", (1, 1_024, "one goes")),
+    "quantum": (8, "", "requests at the drive, half while nobody is short", "cfq_quantum", (1, 1_024, "one goes")),
     "late": (
         125,
         "ms",
         "after so long a request that somebody waits for is late",
         "cfq_fifo_expire sync",
-        (0, 60_000, "a time, at most a minute"),
+        (0, 60_000, "at most a minute"),
     ),
 }
 params = parameters("elevator", PARAMS, 98)

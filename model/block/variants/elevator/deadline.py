@@ -18,9 +18,9 @@ PARAMS = {
         "ms",
         "how long a read waits before a batch starts with it",
         "read_expire",
-        (0, 60_000, "a time, at most a minute"),
+        (0, 60_000, "at most a minute"),
     ),
-    "write_expire": (5000, "ms", "the same of a write", "write_expire", (0, 60_000, "a time, at most a minute")),
+    "write_expire": (5000, "ms", "the same of a write", "write_expire", (0, 60_000, "at most a minute")),
     "writes_starved": (2, "", "batches of reads that go past waiting writes", "writes_starved", (0, 1_000, "a count")),
     "fifo_batch": (16, "", "requests of a batch", "fifo_batch", (1, 1_024, "a batch has requests")),
 }
